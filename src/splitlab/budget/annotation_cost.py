@@ -1,0 +1,129 @@
+"""Annotation cost: the hours it takes to label F images with masks and W images with boxes (Sec. 3.2, Table 1)."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Self, TypeVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from splitlab.errors import BudgetError
+
+SECONDS_PER_HOUR = 3600.0
+
+Amount = TypeVar("Amount", float, NDArray[np.number[Any]], "pd.Series[Any]")
+"""Images or hours: one number, a numpy array, or a column of a table."""
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What one image's labels cost, in seconds of an annotator's time.
+
+    A mask image is paid once: its boxes follow from its masks (Sec. 3.1), so `mask_seconds` holds both.
+
+    Attributes:
+        box_seconds: Seconds to draw the boxes of one image of W.
+        mask_seconds: Seconds to draw the masks of one image of F.
+        name: Whose prices these are, for legends and reports.
+
+    Raises:
+        BudgetError: If a price is not a positive, finite number.
+    """
+
+    box_seconds: float
+    mask_seconds: float
+    name: str = "own prices"
+
+    def __post_init__(self) -> None:
+        for label, seconds in (("box_seconds", self.box_seconds), ("mask_seconds", self.mask_seconds)):
+            if not (math.isfinite(seconds) and seconds > 0):
+                raise BudgetError(
+                    f"{label} is {seconds}: give the seconds per image as a number above 0, such as 38.1."
+                )
+
+    @classmethod
+    def per_instance(
+        cls, box_seconds: float, mask_seconds: float, instances_per_image: float, name: str = "own prices"
+    ) -> Self:
+        """Prices per image from what one object costs.
+
+        Args:
+            box_seconds: Seconds to draw one box.
+            mask_seconds: Seconds to draw one mask.
+            instances_per_image: Mean number of objects in an image.
+            name: Whose prices these are.
+
+        Raises:
+            BudgetError: If one of the three numbers is not positive and finite.
+        """
+        if not (math.isfinite(instances_per_image) and instances_per_image > 0):
+            raise BudgetError(
+                f"instances_per_image is {instances_per_image}: give the mean number of objects, such as 2.8."
+            )
+        return cls(box_seconds * instances_per_image, mask_seconds * instances_per_image, name)
+
+    @property
+    def mask_to_box(self) -> float:
+        """How many box images one mask image costs; also W/F at the cheapest point of an equiscore curve."""
+        return self.mask_seconds / self.box_seconds
+
+
+VOC2012 = Prices(box_seconds=38.1, mask_seconds=239.7, name="VOC2012")
+CITYSCAPES = Prices(box_seconds=127.5, mask_seconds=1387.5, name="Cityscapes")
+
+PRESETS: Mapping[str, Prices] = MappingProxyType({prices.name: prices for prices in (VOC2012, CITYSCAPES)})
+"""Table 1, by the data set's name as it stands in a results table."""
+
+
+def mask_hours(full: Amount, prices: Prices) -> Amount:
+    """Hours to label `full` images with masks.
+
+    Raises:
+        BudgetError: If a count is negative or not a number.
+    """
+    _check_counts("full", full)
+    return full * prices.mask_seconds / SECONDS_PER_HOUR
+
+
+def box_hours(weak: Amount, prices: Prices) -> Amount:
+    """Hours to label `weak` images with boxes.
+
+    Raises:
+        BudgetError: If a count is negative or not a number.
+    """
+    _check_counts("weak", weak)
+    return weak * prices.box_seconds / SECONDS_PER_HOUR
+
+
+def cost_hours(full: Amount, weak: Amount, prices: Prices) -> Amount:
+    """Annotation cost of the split `full`/`weak` in hours, not rounded (Sec. 3.2).
+
+    Args:
+        full: |F|, images with masks: a number, an array or a column.
+        weak: |W|, images with boxes only, of the same shape.
+        prices: Seconds per image.
+
+    Raises:
+        BudgetError: If a count is negative or not a number.
+    """
+    return mask_hours(full, prices) + box_hours(weak, prices)
+
+
+def mask_share(full: float, weak: float, prices: Prices) -> float:
+    """Share of the annotation cost of one split that is spent on masks, 0..1; 0 where nothing is labelled.
+
+    Raises:
+        BudgetError: If a count is negative or not a number.
+    """
+    hours = cost_hours(full, weak, prices)
+    return mask_hours(full, prices) / hours if hours else 0.0
+
+
+def _check_counts(name: str, images: "float | NDArray[Any] | pd.Series[Any]") -> None:
+    counts = np.asarray(images, dtype=float)
+    wrong = ~(np.isfinite(counts) & (counts >= 0))
+    if wrong.any():
+        raise BudgetError(f"{name} is {counts[wrong].flat[0]:g}: give a number of images, 0 or more.")

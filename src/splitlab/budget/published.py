@@ -1,0 +1,80 @@
+"""The paper's Tables 2, 3 and 4 as tables: as printed, the computed cost beside, a note where a figure is wrong."""
+
+import math
+from importlib.resources import files
+from typing import Any
+
+import pandas as pd
+
+from splitlab.budget.annotation_cost import PRESETS, cost_hours
+from splitlab.budget.results import METRICS, PUBLISHED, ResultRow, results_table
+from splitlab.errors import BudgetError
+
+_RESULT_FILES = {"VOC2012": "table2_voc2012.csv", "Cityscapes": "table3_cityscapes.csv"}
+
+
+def published_results() -> pd.DataFrame:
+    """Every row of Table 2 (VOC2012, 58 rows) and Table 3 (Cityscapes, 41 rows) as a results table.
+
+    `cost_hours` is computed from Table 1 and exact; `cost_hours_printed` and the APs are as printed, wrong or not.
+    `note` is empty but for the rows that contradict themselves.
+    """
+    return results_table(
+        _result_row(dataset, row) for dataset, name in _RESULT_FILES.items() for _, row in _read(name).iterrows()
+    )
+
+
+def published_prices() -> pd.DataFrame:
+    """Table 1: one row for each label ("box", "mask"), its seconds per image for each data set in columns."""
+    return _read("table1_annotation_cost.csv")
+
+
+def published_few_shot() -> pd.DataFrame:
+    """Table 4: AP70 (0..100) for each of eight VOC2012 classes and over all, one row for each way to pretrain."""
+    return _read("table4_few_shot_ap70.csv")
+
+
+def method_rows(table: pd.DataFrame, dataset: str, method: str) -> pd.DataFrame:
+    """The rows of one model trained on F/W splits of one data set, such as the paper's YOLOv5 on VOC2012 (20 rows).
+
+    Raises:
+        BudgetError: If there is no such row.
+    """
+    splits = table[table["group"] == "split"]
+    rows = splits[(splits["dataset"] == dataset) & (splits["method"] == method)]
+    if rows.empty:
+        known = ", ".join(sorted(set(splits["method"] + " on " + splits["dataset"])))
+        raise BudgetError(f"no F/W splits of {method} on {dataset}: there are {known}.")
+    return rows
+
+
+def _read(name: str) -> pd.DataFrame:
+    with files("splitlab.budget").joinpath("tables", name).open() as file:
+        return pd.read_csv(file)
+
+
+def _result_row(dataset: str, row: "pd.Series[Any]") -> ResultRow:
+    # An empty cell of the |F| or |W| column means no image of that kind.
+    full, weak = (0 if pd.isna(row[name]) else int(row[name]) for name in ("full", "weak"))
+    ap50, ap70, ap75, ap50_95 = (float(row.get(metric, math.nan)) for metric in METRICS)
+    cost, printed = cost_hours(full, weak, PRESETS[dataset]), float(row["cost_hours"])
+    notes = []
+    if f"{cost:.1f}" != f"{printed:.1f}":
+        notes.append(f"The paper prints {printed:.1f} h; Table 1 gives {cost:.1f} h.")
+    if ap75 > ap70:
+        notes.append(f"Misprint: AP75 {ap75} above AP70 {ap70}, but AP cannot rise with the IoU threshold.")
+    return ResultRow(
+        source=PUBLISHED,
+        dataset=dataset,
+        group=row["group"],
+        method=row["method"],
+        full=full,
+        weak=weak,
+        cost_hours=cost,
+        cost_hours_printed=printed,
+        ap50=ap50,
+        ap70=ap70,
+        ap75=ap75,
+        ap50_95=ap50_95,
+        note=" ".join(notes),
+    )
