@@ -1,0 +1,1 @@
+"""Images and labels: readers into one Dataset, and the split of it into F and W."""

@@ -1,0 +1,65 @@
+"""Open photos safely: right way up, RGB, bounded in size."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from splitlab.errors import ImageError
+
+MAX_PIXELS = 50_000_000
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "MPO")
+
+ImageArray = NDArray[np.uint8]
+
+
+def load_image(source: Path | BinaryIO, name: str | None = None) -> ImageArray:
+    """Read a photo as (H, W, 3) uint8 RGB, turned as its EXIF says.
+
+    Args:
+        source: a path or an open file.
+        name: what to call it in messages; the path where none is given.
+
+    Raises:
+        ImageError: it is missing, no image, broken, or over 50 megapixels.
+    """
+    name = name or str(source)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(source, formats=FORMATS) as image:
+                _refuse_large(image, name)
+                return np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{name} is no image that can be read. Use JPEG, PNG, WebP, BMP, TIFF or GIF.") from error
+    except Image.DecompressionBombError as error:
+        raise ImageError(_too_large(name)) from error
+    except FileNotFoundError as error:
+        raise ImageError(f"{name} is not there. Check the path.") from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise ImageError(f"{name} is broken or cut short ({error}). Save or upload it again.") from error
+
+
+def _refuse_large(image: Image.Image, name: str) -> None:
+    if image.width * image.height > MAX_PIXELS:
+        raise ImageError(_too_large(name))
+
+
+def _too_large(name: str) -> str:
+    return f"{name} has over {MAX_PIXELS // 1_000_000} megapixels. Scale it down first."
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        levels = np.asarray(image, dtype=np.uint16) >> 8
+        return Image.fromarray(levels.astype(np.uint8)).convert("RGB")
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    return image.convert("RGB")

@@ -1,0 +1,36 @@
+"""One error tree: catch `SplitLabError` to answer a user in one sentence.
+
+Every message names the file or the setting, the value that is wrong, and the way out.
+"""
+
+
+class SplitLabError(Exception):
+    """Anything a user can mend; its text is fit to be shown as it is."""
+
+
+class BudgetError(SplitLabError):
+    """A price, a budget or a table of results that cannot be right."""
+
+
+class DataError(SplitLabError):
+    """A dataset whose files are missing, broken or contradict each other."""
+
+
+class ImageError(SplitLabError):
+    """A file that is no image, or one too large to open."""
+
+
+class SplitError(SplitLabError):
+    """A split that the dataset cannot give, or a split file that is not whole."""
+
+
+class SettingsError(SplitLabError):
+    """A setting outside what it may be."""
+
+
+class RunError(SplitLabError):
+    """A run folder that cannot be written, read or taken up again."""
+
+
+class CheckpointError(SplitLabError):
+    """A checkpoint that is not whole, or not of the model it says it is."""

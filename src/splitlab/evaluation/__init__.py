@@ -1,0 +1,1 @@
+"""Detections on real images, and their COCO scores."""

@@ -1,0 +1,39 @@
+"""A model against a dataset: look at every image, then score."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from splitlab.data.dataset import Dataset
+from splitlab.data.images import ImageArray, load_image
+from splitlab.evaluation.coco_eval import Scores, evaluate_detections
+from splitlab.evaluation.predict import ImageDetections, predict_in_batches
+from splitlab.models.contract import DetectSettings, SegmentationModel
+
+Progress = Callable[[int], None]
+
+
+def evaluate_model(
+    model: SegmentationModel, dataset: Dataset, size: int, progress: Progress
+) -> tuple[Scores, list[ImageDetections]]:
+    """Run a model over all images of a dataset at `size` pixels; return scores and detections.
+
+    Args:
+        model: any model; it is in evaluation mode during the call and afterwards as it was.
+        dataset: what to score on.
+        size: side of the square the model sees, pixels.
+        progress: told the number of images done.
+    """
+    was_training = model.training
+    model.eval()
+    detections: list[ImageDetections] = []
+    for found in predict_in_batches(model, _photos(dataset), size, DetectSettings()):
+        detections.append(found)
+        progress(len(detections))
+    model.train(was_training)
+    return evaluate_detections(dataset, detections), detections
+
+
+def _photos(dataset: Dataset) -> Iterator[ImageArray]:
+    for labels in dataset.images:
+        yield load_image(labels.path)

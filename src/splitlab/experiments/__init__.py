@@ -1,0 +1,1 @@
+"""Split, train and evaluate as one run."""

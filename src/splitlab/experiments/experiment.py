@@ -1,0 +1,156 @@
+"""Split, train, evaluate: one run, from its spec to its checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import splitlab
+from splitlab.data.dataset import Dataset
+from splitlab.data.open_dataset import open_dataset
+from splitlab.data.split import Split, draw_split, read_split
+from splitlab.errors import RunError, SplitLabError
+from splitlab.evaluation.coco_eval import Scores, coco_results
+from splitlab.evaluation.evaluate import evaluate_model
+from splitlab.models.contract import SegmentationModel
+from splitlab.models.load import load_model, weights_of
+from splitlab.models.registry import build_for_training
+from splitlab.runs.atomic_files import write_json
+from splitlab.runs.checkpoint import Card, save_checkpoint
+from splitlab.runs.run_folder import RunFolder, State
+from splitlab.runs.spec import RunSpec
+from splitlab.training.loop import train
+from splitlab.training.mixed_batches import BatchSettings, MixedBatches
+from splitlab.training.precision import check_device, mixed_precision
+
+# What is being done, how much of it, out of how much.
+Progress = Callable[[str, int, int], None]
+
+
+def no_progress(_what: str, _done: int, _total: int) -> None:
+    """Take a progress report and show nothing."""
+
+
+def prepare_run(path: Path, spec: RunSpec, data_dir: Path) -> RunFolder:
+    """Check a spec against its data and this machine, and make its run folder, waiting.
+
+    Raises:
+        SplitLabError: the data cannot be read, cannot give the split, the device is not there, or the folder
+            cannot be made. Nothing is left behind.
+    """
+    check_device(spec.device)
+    _batch_settings(spec)
+    data = open_dataset(spec.data, data_dir)
+    split = draw_split(data.train, spec.full, spec.weak, spec.seed)
+    run = RunFolder.create(path, spec)
+    write_json(run.split_path, split.to_json())
+    return run
+
+
+def carry_out(run: RunFolder, data_dir: Path, progress: Progress = no_progress) -> State:
+    """Train a run to its end, from wherever it stands, and evaluate it; return how it stands afterwards.
+
+    Safe to call at any time: a run that is done stays done, one that another process trains is refused.
+
+    Raises:
+        SplitLabError: it cannot go on; the run is marked failed with the reason.
+    """
+    with run.lock():
+        spec, before = run.spec(), run.status()
+        if before.state == State.DONE:
+            return State.DONE
+        run.take_back_cancel()
+        run.write_status(State.RUNNING, before.step, spec.steps, "starting")
+        try:
+            state = _train_and_evaluate(run, spec, data_dir, progress)
+        except BaseException as error:
+            # A second fault, such as a full disk, must not hide the first.
+            with suppress(RunError):
+                reason = str(error) if isinstance(error, SplitLabError) else f"{type(error).__name__}: {error}"
+                run.write_status(State.FAILED, _last_step(run), spec.steps, reason)
+            raise
+        return state
+
+
+def _train_and_evaluate(run: RunFolder, spec: RunSpec, data_dir: Path, progress: Progress) -> State:
+    data = open_dataset(spec.data, data_dir)
+    split = _split_of(run, data.train)
+    batches = MixedBatches(data.train.select(split.full), data.train.select(split.weak), _batch_settings(spec))
+    model = build_for_training(spec.model, len(data.train.class_names), spec.image_size, spec.seed)
+
+    def evaluate(current: SegmentationModel) -> Scores:
+        return evaluate_model(current, data.val, spec.image_size, _counting("evaluate", data.val, progress))[0]
+
+    trained = train(model, batches, run, evaluate, lambda step: progress("train", step, spec.steps))
+    if trained is None:
+        run.write_status(State.CANCELLED, _last_step(run), spec.steps, "stopped on request")
+        return State.CANCELLED
+    save_checkpoint(run.weights, weights_of(trained), _card(run, spec, split, data.train))
+    evaluate_run(run, data_dir, progress)
+    run.write_status(State.DONE, spec.steps, spec.steps)
+    return State.DONE
+
+
+def evaluate_run(run: RunFolder, data_dir: Path, progress: Progress = no_progress) -> Scores:
+    """Score a run's checkpoint on its validation set; write detections.json, scores.json and the card's scores.
+
+    What is scored is the stored file, in half precision, as everybody else will load it.
+
+    Raises:
+        SplitLabError: the run has no checkpoint yet, or its data is gone.
+    """
+    spec = run.spec()
+    val = open_dataset(spec.data, data_dir).val
+    model, card = load_model(run.weights)
+    scores, detections = evaluate_model(model, val, spec.image_size, _counting("evaluate", val, progress))
+    write_json(run.detections_path, coco_results(val, detections))
+    write_json(run.scores_path, scores)
+    save_checkpoint(run.weights, weights_of(model), Card(**{**vars(card), "scores": scores}))
+    return scores
+
+
+def _split_of(run: RunFolder, train_set: Dataset) -> Split:
+    split = read_split(run.split_path)
+    if split.source != train_set.source_hash:
+        raise RunError(
+            f"{run.path}: the labels of '{train_set.name}' have changed since its split was drawn. "
+            "Put the old labels back or start a new run."
+        )
+    return split
+
+
+def _batch_settings(spec: RunSpec) -> BatchSettings:
+    return BatchSettings(
+        spec.image_size, spec.batch_size, spec.f_size, spec.steps, spec.plain_tail, spec.seed
+    )
+
+
+def _card(run: RunFolder, spec: RunSpec, split: Split, train_set: Dataset) -> Card:
+    recipe: dict[str, Any] = {
+        name: value for name, value in spec.to_json().items() if name not in ("data", "full", "weak", "seed", "model")
+    }
+    return Card(
+        name=run.name,
+        model=spec.model,
+        image_size=spec.image_size,
+        class_names=list(train_set.class_names),
+        dataset=train_set.name,
+        data_hash=train_set.source_hash,
+        data_licence=train_set.licence,
+        full=spec.full,
+        weak=spec.weak,
+        seed=spec.seed,
+        split_hash=split.hash,
+        steps=spec.steps,
+        trained_by={"splitlab": splitlab.__version__, "precision": mixed_precision(spec.device), **recipe},
+    )
+
+
+def _last_step(run: RunFolder) -> int:
+    return max((int(event["step"]) for event in run.events()), default=0)
+
+
+def _counting(what: str, dataset: Dataset, progress: Progress) -> Callable[[int], None]:
+    return lambda done: progress(what, done, len(dataset.images))

@@ -1,0 +1,1 @@
+"""Pure functions from tables or detections to plotly figures."""

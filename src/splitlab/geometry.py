@@ -1,0 +1,100 @@
+"""Boxes, polygons and masks: one convention each, and conversions that say their name.
+
+Boxes are (N, 4) float arrays xyxy in pixels, the far edge outside the box. Masks are (H, W) bool arrays.
+An `Rle` is COCO's compressed run-length form: `{"size": [height, width], "counts": "..."}`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypedDict, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+
+FloatArray = NDArray[np.float32]
+MaskArray = NDArray[np.bool_]
+
+
+class Rle(TypedDict):
+    """COCO's compressed run-length encoding of one mask; `size` is [height, width] in pixels."""
+
+    size: list[int]
+    counts: str
+
+
+def xywh_to_xyxy(boxes: FloatArray) -> FloatArray:
+    """Turn (N, 4) COCO boxes (left, top, width, height) into (N, 4) xyxy, pixels."""
+    return np.concatenate([boxes[..., :2], boxes[..., :2] + boxes[..., 2:]], axis=-1)
+
+
+def xyxy_to_xywh(boxes: FloatArray) -> FloatArray:
+    """Turn (N, 4) xyxy boxes into (N, 4) COCO boxes (left, top, width, height), pixels."""
+    return np.concatenate([boxes[..., :2], boxes[..., 2:] - boxes[..., :2]], axis=-1)
+
+
+def mask_to_rle(mask: MaskArray) -> Rle:
+    """Encode one (H, W) mask."""
+    encoded = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
+    return _with_text_counts(encoded)
+
+
+def rle_to_mask(rle: Rle) -> MaskArray:
+    """Decode one mask to (H, W) bool; the RLE must have passed `rle_fits` when it came from outside."""
+    return cast(MaskArray, coco_mask.decode(rle).astype(bool))
+
+
+def rle_area(rle: Rle) -> float:
+    """Count the mask's pixels."""
+    return float(coco_mask.area(rle))
+
+
+def rle_to_xyxy(rle: Rle) -> FloatArray:
+    """Return the (4,) xyxy box that just holds the mask, pixels."""
+    return xywh_to_xyxy(coco_mask.toBbox(rle).astype(np.float32))
+
+
+def polygons_to_rle(polygons: Sequence[Sequence[float]], height: int, width: int) -> Rle:
+    """Draw one object's polygons, each a flat list x0, y0, x1, y1, ... in pixels, into one mask."""
+    parts = coco_mask.frPyObjects([list(p) for p in polygons], height, width)
+    return _with_text_counts(coco_mask.merge(parts))
+
+
+def run_lengths_to_rle(counts: Sequence[int], height: int, width: int) -> Rle:
+    """Compress COCO's plain run lengths (background first, column by column)."""
+    return _with_text_counts(coco_mask.frPyObjects({"size": [height, width], "counts": list(counts)}, height, width))
+
+
+def rle_fits(counts: str, height: int, width: int) -> bool:
+    """Say whether compressed counts describe exactly height x width pixels.
+
+    pycocotools decodes counts that end too early into uninitialised memory, so counts from a file are
+    checked before anything decodes them.
+    """
+    lengths = _run_lengths(counts)
+    return lengths is not None and bool((lengths >= 0).all()) and int(lengths.sum()) == height * width
+
+
+def _run_lengths(counts: str) -> NDArray[np.int64] | None:
+    """Decode COCO's text form: groups of five bits, low first, the third and later runs as differences."""
+    codes = np.frombuffer(counts.encode("ascii", errors="replace"), dtype=np.uint8).astype(np.int64) - 48
+    if codes.size == 0 or codes.min() < 0 or codes.max() > 63 or codes[-1] & 0x20:
+        return None
+    ends = np.flatnonzero((codes & 0x20) == 0)
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    sizes = ends - starts + 1
+    if sizes.max() > 7:
+        return None
+    places = np.arange(codes.size) - np.repeat(starts, sizes)
+    values = np.add.reduceat((codes & 0x1F) << (5 * places), starts)
+    values -= np.where(codes[ends] & 0x10, np.int64(1) << (5 * sizes), 0)
+    values[1::2] = np.cumsum(values[1::2])
+    values[2::2] = np.cumsum(values[2::2])
+    return values
+
+
+def _with_text_counts(encoded: dict[str, Any]) -> Rle:
+    counts = encoded["counts"]
+    text = counts.decode("ascii") if isinstance(counts, bytes) else counts
+    return {"size": [int(side) for side in encoded["size"]], "counts": text}

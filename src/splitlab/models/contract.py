@@ -1,0 +1,89 @@
+"""What every model takes and gives, so that the training loop and the evaluation know none by name."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from splitlab.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A fused batch: mask images of F and box images of W side by side.
+
+    Attributes:
+        images: (B, 3, S, S) float, 0..1.
+        boxes: (N, 4) xyxy, pixels of the S x S images.
+        classes: (N,) int64.
+        image_index: (N,) int64, the image each object is in.
+        has_mask: (B,) bool, True for images of F.
+        masks: (N, S/4, S/4) uint8 0 or 1. Rows of box images are never read by a loss.
+    """
+
+    images: Tensor
+    boxes: Tensor
+    classes: Tensor
+    image_index: Tensor
+    has_mask: Tensor
+    masks: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """Copy the batch to a device."""
+        return Batch(**{name: tensor.to(device, non_blocking=True) for name, tensor in vars(self).items()})
+
+
+@dataclass(frozen=True)
+class Detections:
+    """What a model found in one S x S image, best first.
+
+    Attributes:
+        boxes: (N, 4) xyxy, pixels of the S x S image.
+        scores: (N,) 0..1.
+        classes: (N,) int64.
+        mask_logits: (N, h, w) over the whole S x S image at lower resolution; over 0 is the object.
+    """
+
+    boxes: Tensor
+    scores: Tensor
+    classes: Tensor
+    mask_logits: Tensor
+
+
+@dataclass(frozen=True)
+class DetectSettings:
+    """What counts as a detection: the least score, the box IoU above which the lower of two goes, the most kept."""
+
+    min_score: float = 0.001
+    nms_iou: float = 0.6
+    max_detections: int = 100
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_score < 1 or not 0 < self.nms_iou <= 1 or self.max_detections < 1:
+            raise SettingsError(
+                f"{self}: min_score must be in 0..1, nms_iou above 0 and up to 1, max_detections at least 1."
+            )
+
+
+class SegmentationModel(nn.Module, ABC):
+    """An instance segmentation model that can be trained on mixed batches.
+
+    Attributes:
+        stride: images must have sides that are multiples of it, pixels.
+        pretrained_prefix: parameters whose names start with it come from a pretrained backbone and learn more
+            slowly; empty where everything starts at random.
+    """
+
+    stride: int = 32
+    pretrained_prefix: str = ""
+
+    @abstractmethod
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the parts of the loss by name, scalars; their sum is minimised."""
+
+    @abstractmethod
+    def detect(self, images: Tensor, settings: DetectSettings) -> list[Detections]:
+        """Find objects in (B, 3, S, S) images with values 0..1."""

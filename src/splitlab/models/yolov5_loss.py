@@ -1,0 +1,174 @@
+"""The four-part loss of YOLOv5-seg (Eq. 1) on batches that mix mask images with box images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as nnf
+from torch import Tensor
+from torchvision.ops import complete_box_iou_loss
+
+from splitlab.models.contract import Batch
+
+LEVEL_BALANCE = (4.0, 1.0, 0.4)
+ANCHOR_RATIO = 4.0
+
+
+@dataclass(frozen=True)
+class LossSettings:
+    """Gains of the parts, as PROTOCOL.md scales them by classes and image size (pixels)."""
+
+    class_count: int
+    image_size: int
+
+    @property
+    def box_gain(self) -> float:
+        """Gain of the box part, and of the mask part."""
+        return 0.05
+
+    @property
+    def class_gain(self) -> float:
+        """Gain of the class part."""
+        return 0.5 * self.class_count / 80
+
+    @property
+    def objectness_gain(self) -> float:
+        """Gain of the objectness part."""
+        return 1.0 * (self.image_size / 640) ** 2
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Cells of one level that answer for an object; all tensors have M rows.
+
+    Attributes:
+        image, anchor, row, column: where in the level's prediction.
+        target: which object of the batch.
+        box: (M, 4) the object's centre relative to the cell's corner, width, height, in cells.
+        anchor_size: (M, 2) in cells.
+    """
+
+    image: Tensor
+    anchor: Tensor
+    row: Tensor
+    column: Tensor
+    target: Tensor
+    box: Tensor
+    anchor_size: Tensor
+
+
+def mixed_loss(
+    levels: list[Tensor], prototypes: Tensor, anchors: Tensor, batch: Batch, settings: LossSettings
+) -> dict[str, Tensor]:
+    """Return box, objectness, class and mask loss, with their gains, summed over the batch as YOLOv5 has it.
+
+    Args:
+        levels: per level (B, A, rows, columns, 5 + classes + prototypes), raw.
+        prototypes: (B, P, S/4, S/4).
+        anchors: (levels, A, 2), cells.
+        batch: the fused batch; masks of its box images are not read.
+        settings: the gains.
+    """
+    image_count = batch.images.shape[0]
+    zero = prototypes.float().sum() * 0
+    box_loss, objectness_loss, class_loss = zero, zero, zero
+    all_matches, all_coefficients = [], []
+    for raw, level_anchors, balance in zip(levels, anchors, LEVEL_BALANCE, strict=True):
+        level = raw.float()
+        matches = match_anchors(batch, level_anchors, (level.shape[2], level.shape[3]))
+        predicted = level[matches.image, matches.anchor, matches.row, matches.column]
+        iou_loss = _box_iou_loss(predicted[:, :4], matches)
+        wanted = torch.zeros_like(level[..., 4])
+        wanted[matches.image, matches.anchor, matches.row, matches.column] = (1 - iou_loss).detach().clamp(min=0)
+        objectness_loss = objectness_loss + balance * nnf.binary_cross_entropy_with_logits(level[..., 4], wanted)
+        scores = predicted[:, 5 : 5 + settings.class_count]
+        if len(scores):
+            box_loss = box_loss + iou_loss.mean()
+            class_loss = class_loss + _class_loss(scores, batch.classes[matches.target])
+        all_matches.append(matches)
+        all_coefficients.append(predicted[:, 5 + settings.class_count :])
+    mask = mask_loss(all_coefficients, prototypes.float(), all_matches, batch)
+    gains = {
+        "box": (box_loss, settings.box_gain),
+        "objectness": (objectness_loss, settings.objectness_gain),
+        "class": (class_loss, settings.class_gain),
+        "mask": (zero + mask, settings.box_gain),
+    }
+    return {name: part * gain * image_count for name, (part, gain) in gains.items()}
+
+
+def match_anchors(batch: Batch, anchors: Tensor, grid: tuple[int, int]) -> Matches:
+    """Find the cells of one level that answer for each object.
+
+    An anchor answers where width and height are within a factor of 4 of its own; besides the cell that holds the
+    centre, so do its nearest neighbour left or right and its nearest neighbour above or below.
+    """
+    rows, columns = grid
+    side = batch.images.shape[-1]
+    boxes = batch.boxes * (columns / side)
+    centres, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+    ratio = sizes[None] / anchors[:, None]
+    fits = torch.maximum(ratio, 1 / ratio).amax(dim=2) < ANCHOR_RATIO
+    anchor, target = fits.nonzero(as_tuple=True)
+    centre = centres[target]
+    mirrored = centre.new_tensor([columns, rows]) - centre
+    near_low = (centre % 1 < 0.5) & (centre > 1)
+    near_high = (mirrored % 1 < 0.5) & (mirrored > 1)
+    used = torch.stack([torch.ones_like(near_low[:, 0]), *near_low.unbind(1), *near_high.unbind(1)])
+    steps = centre.new_tensor([[0, 0], [0.5, 0], [0, 0.5], [-0.5, 0], [0, -0.5]])
+    step, match = used.nonzero(as_tuple=True)
+    anchor, target, centre = anchor[match], target[match], centre[match]
+    cell = (centre - steps[step]).long()
+    column, row = cell[:, 0].clamp(0, columns - 1), cell[:, 1].clamp(0, rows - 1)
+    box = torch.cat([centre - torch.stack([column, row], dim=1), sizes[target]], dim=1)
+    return Matches(batch.image_index[target], anchor, row, column, target, box, anchors[anchor])
+
+
+def _box_iou_loss(raw: Tensor, matches: Matches) -> Tensor:
+    squashed = raw.sigmoid() * 2
+    centre, size = squashed[:, :2] - 0.5, squashed[:, 2:] ** 2 * matches.anchor_size
+    predicted = torch.cat([centre - size / 2, centre + size / 2], dim=1)
+    centre, size = matches.box[:, :2], matches.box[:, 2:]
+    truth = torch.cat([centre - size / 2, centre + size / 2], dim=1)
+    loss: Tensor = complete_box_iou_loss(predicted, truth)
+    return loss
+
+
+def _class_loss(scores: Tensor, classes: Tensor) -> Tensor:
+    if scores.shape[1] == 1:
+        return scores.sum() * 0  # one class: there is nothing to tell apart
+    return nnf.binary_cross_entropy_with_logits(scores, nnf.one_hot(classes, scores.shape[1]).float())
+
+
+def mask_loss(coefficients: list[Tensor], prototypes: Tensor, matches: list[Matches], batch: Batch) -> Tensor:
+    """Return the mask part: mean over instances, summed over levels and mask images, divided by the mask images.
+
+    Box images take no part: neither their masks nor their number (PROTOCOL.md, YOLOv5).
+    """
+    total = prototypes.sum() * 0
+    for image in batch.has_mask.nonzero().flatten():
+        for coefficient, level in zip(coefficients, matches, strict=True):
+            chosen = (level.image == image).nonzero().flatten()
+            if len(chosen):
+                logits = torch.einsum("kp,phw->khw", coefficient[chosen], prototypes[image])
+                target = level.target[chosen]
+                boxes = batch.boxes[target] * (logits.shape[-1] / batch.images.shape[-1])
+                total = total + _instance_losses(logits, batch.masks[target].float(), boxes).mean()
+    return total / batch.has_mask.sum().clamp(min=1)
+
+
+def _instance_losses(logits: Tensor, masks: Tensor, boxes: Tensor) -> Tensor:
+    """Per instance: BCE summed over the crop of its box (mask pixels), divided by the box's area."""
+    pixelwise = nnf.binary_cross_entropy_with_logits(logits, masks, reduction="none")
+    cropped = (pixelwise * inside_boxes(boxes, logits.shape[-2], logits.shape[-1])).sum(dim=(1, 2))
+    sizes = boxes[:, 2:] - boxes[:, :2]
+    return cropped / sizes.prod(dim=1)
+
+
+def inside_boxes(boxes: Tensor, height: int, width: int) -> Tensor:
+    """Return (N, height, width) bool: the pixels whose corner lies in each (N, 4) xyxy box."""
+    x = torch.arange(width, device=boxes.device)
+    y = torch.arange(height, device=boxes.device)
+    left, top, right, bottom = (side[:, None] for side in boxes.unbind(1))
+    return ((x >= left) & (x < right))[:, None, :] & ((y >= top) & (y < bottom))[:, :, None]

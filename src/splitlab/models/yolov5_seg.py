@@ -1,0 +1,134 @@
+"""YOLOv5-seg: the official architecture, module by module, on either backbone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from splitlab.errors import SettingsError
+from splitlab.models.contract import Batch, Detections, DetectSettings, SegmentationModel
+from splitlab.models.yolov5_backbones import Lite0, official_backbone, scaled_channels, scaled_depth
+from splitlab.models.yolov5_decode import decode
+from splitlab.models.yolov5_layers import C3, SPPF, Conv, Segment
+from splitlab.models.yolov5_loss import LossSettings, mixed_loss
+
+STRIDES = (8, 16, 32)
+PROTOTYPES = 32
+# Width and height in pixels of a 640 px image, three for each stride (PROTOCOL.md, YOLOv5).
+ANCHORS_AT_640 = (
+    ((10, 13), (16, 30), (33, 23)),
+    ((30, 61), (62, 45), (59, 119)),
+    ((116, 90), (156, 198), (373, 326)),
+)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The two numbers that make a YOLOv5 nano or extra large."""
+
+    depth: float
+    width: float
+
+
+SCALES = {
+    "n": Scale(0.33, 0.25),
+    "s": Scale(0.33, 0.50),
+    "m": Scale(0.67, 0.75),
+    "l": Scale(1.0, 1.0),
+    "x": Scale(1.33, 1.25),
+}
+
+
+class YOLOv5Seg(SegmentationModel):
+    """YOLOv5-seg with parameter names and shapes equal to the official ones.
+
+    With `lite0` the layers 0 to 8 are replaced by `backbone`, an EfficientNet-Lite0; neck and head stay.
+    """
+
+    def __init__(self, scale: Scale, class_count: int, image_size: int, *, lite0: bool = False) -> None:
+        super().__init__()
+        if image_size % self.stride:
+            raise SettingsError(f"image_size {image_size} must be a multiple of {self.stride}, such as 224 or 640.")
+        self.model = nn.ModuleDict() if lite0 else official_backbone(scale.width, scale.depth)
+        self.backbone = Lite0() if lite0 else None
+        self.pretrained_prefix = "backbone." if lite0 else ""
+        inputs = Lite0.channels if lite0 else tuple(scaled_channels(c, scale.width) for c in (256, 512, 1024))
+        self.model.update(_neck(scale, inputs))
+        self.model["24"] = _head(scale, class_count, image_size)
+        self.loss_settings = LossSettings(class_count, image_size)
+        _start_biases(self.head, class_count, image_size)
+
+    @property
+    def head(self) -> Segment:
+        """Layer 24."""
+        head = self.model["24"]
+        assert isinstance(head, Segment)  # noqa: S101 (for the type checker)
+        return head
+
+    def forward(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
+        """(B, 3, S, S), 0..1, to the raw predictions of three levels and the prototypes (see `Segment`)."""
+        layer = self.model
+        p3, p4, p5 = self._features(images)
+        top = layer["10"](layer["9"](p5))
+        middle = layer["14"](layer["13"](torch.cat([layer["11"](top), p4], dim=1)))
+        fine = layer["17"](torch.cat([layer["15"](middle), p3], dim=1))
+        medium = layer["20"](torch.cat([layer["18"](fine), middle], dim=1))
+        coarse = layer["23"](torch.cat([layer["21"](medium), top], dim=1))
+        out: tuple[list[Tensor], Tensor] = self.head([fine, medium, coarse])
+        return out
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the four parts of Eq. 1; the mask part sees mask images only."""
+        levels, prototypes = self(batch.images)
+        return mixed_loss(levels, prototypes, self.head.anchors, batch, self.loss_settings)
+
+    def detect(self, images: Tensor, settings: DetectSettings) -> list[Detections]:
+        """Find objects in (B, 3, S, S) images, 0..1."""
+        levels, prototypes = self(images)
+        return decode(levels, prototypes, self.head.anchors, STRIDES, settings)
+
+    def _features(self, images: Tensor) -> list[Tensor]:
+        if self.backbone is not None:
+            out: list[Tensor] = self.backbone(images)
+            return out
+        kept = []
+        for number in range(9):
+            images = self.model[str(number)](images)
+            if number in (4, 6, 8):
+                kept.append(images)
+        return kept
+
+
+def _neck(scale: Scale, inputs: tuple[int, ...]) -> dict[str, nn.Module]:
+    c3, c4, c5 = (scaled_channels(c, scale.width) for c in (256, 512, 1024))
+    depth = scaled_depth(3, scale.depth)
+    return {
+        "9": SPPF(inputs[2], c5),
+        "10": Conv(c5, c4),
+        "11": nn.Upsample(scale_factor=2, mode="nearest"),
+        "13": C3(c4 + inputs[1], c4, depth, shortcut=False),
+        "14": Conv(c4, c3),
+        "15": nn.Upsample(scale_factor=2, mode="nearest"),
+        "17": C3(c3 + inputs[0], c3, depth, shortcut=False),
+        "18": Conv(c3, c3, 3, 2),
+        "20": C3(2 * c3, c4, depth, shortcut=False),
+        "21": Conv(c4, c4, 3, 2),
+        "23": C3(2 * c4, c5, depth, shortcut=False),
+    }
+
+
+def _head(scale: Scale, class_count: int, image_size: int) -> Segment:
+    channels = tuple(scaled_channels(c, scale.width) for c in (256, 512, 1024))
+    cells = torch.tensor(ANCHORS_AT_640) * (image_size / 640) / torch.tensor(STRIDES).view(3, 1, 1)
+    return Segment(class_count, cells, channels, PROTOTYPES, hidden=channels[0])
+
+
+def _start_biases(head: Segment, class_count: int, image_size: int) -> None:
+    """Start as if each level saw about eight objects an image, and every class were equally likely."""
+    for conv, stride in zip(head.m, STRIDES, strict=True):
+        assert isinstance(conv, nn.Conv2d) and conv.bias is not None  # noqa: S101, PT018 (for the type checker)
+        bias = conv.bias.data.view(-1, head.per_anchor)
+        bias[:, 4] += torch.log(torch.tensor(8 / (image_size / stride) ** 2))
+        bias[:, 5 : 5 + class_count] += torch.log(torch.tensor(0.6 / (class_count - 0.99)))

@@ -1,0 +1,1 @@
+"""Run folders and checkpoints: everything that outlives a process."""

@@ -1,0 +1,118 @@
+"""A trained model as two files: weights as safetensors, and a card that says what they are."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+
+from splitlab.errors import CheckpointError
+from splitlab.runs.atomic_files import write_bytes, write_json
+
+WEIGHTS_NAME, CARD_NAME = "model.safetensors", "card.json"
+MAX_CARD_BYTES = 1_000_000
+
+Weights = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a checkpoint is and where it comes from.
+
+    Attributes:
+        name: what people call it.
+        model: a name of the model registry.
+        image_size: side of the images it was trained on, pixels.
+        class_names: in the order of its class scores.
+        dataset: the data set's name.
+        data_hash, data_licence: the labels it was trained from, and what their source says of its licence.
+        full, weak, seed: its split.
+        split_hash: of the very images.
+        steps: optimiser steps.
+        trained_by: SplitLab's version, the device and the settings that matter.
+        scores: what `evaluate` gave, `{"mask": {...}, "box": {...}}`, AP in 0..100; empty where not evaluated.
+    """
+
+    name: str
+    model: str
+    image_size: int
+    class_names: list[str]
+    dataset: str
+    data_hash: str
+    data_licence: str
+    full: int
+    weak: int
+    seed: int
+    split_hash: str
+    steps: int
+    trained_by: dict[str, Any]
+    scores: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def split_name(self) -> str:
+        """The split as the paper writes it, such as "400/5000"."""
+        return f"{self.full}/{self.weak}"
+
+    def __post_init__(self) -> None:
+        if not self.class_names or not all(isinstance(name, str) for name in self.class_names):
+            raise CheckpointError(f"The card of '{self.name}' names no classes: it is not whole.")
+
+
+def save_checkpoint(folder: Path, weights: Weights, card: Card) -> None:
+    """Write a checkpoint folder; floats are stored in half precision.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    halved = {name: _halve(tensor) for name, tensor in weights.items()}
+    write_bytes(folder / WEIGHTS_NAME, save(halved))
+    write_json(folder / CARD_NAME, asdict(card))
+
+
+def read_card(folder: Path) -> Card:
+    """Read what a checkpoint is without loading its weights.
+
+    Raises:
+        CheckpointError: there is no card, or it is broken.
+    """
+    path = folder / CARD_NAME
+    try:
+        if path.stat().st_size > MAX_CARD_BYTES:
+            raise CheckpointError(f"{path} is over {MAX_CARD_BYTES} bytes: it is no card of ours.")
+        return Card(**json.loads(path.read_text()))
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{folder} holds no checkpoint (it has no {CARD_NAME}). Check the path.") from error
+    except (OSError, ValueError, TypeError) as error:
+        raise CheckpointError(f"{path} is broken ({error}). Copy the checkpoint again.") from error
+
+
+def read_weights(folder: Path) -> Weights:
+    """Read a checkpoint's weights as float32.
+
+    Raises:
+        CheckpointError: the file is missing or broken.
+    """
+    path = folder / WEIGHTS_NAME
+    try:
+        return {name: _widen(tensor) for name, tensor in load_file(path).items()}
+    except (OSError, SafetensorError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read ({error}). Copy the checkpoint again.") from error
+
+
+def list_checkpoints(folder: Path) -> list[Path]:
+    """Find the checkpoint folders directly in a folder, by name."""
+    return sorted(path.parent for path in folder.glob(f"*/{CARD_NAME}"))
+
+
+def _halve(tensor: NDArray[Any]) -> NDArray[Any]:
+    return tensor.astype(np.float16) if tensor.dtype == np.float32 else tensor
+
+
+def _widen(tensor: NDArray[Any]) -> NDArray[Any]:
+    return tensor.astype(np.float32) if tensor.dtype == np.float16 else tensor

@@ -1,0 +1,193 @@
+"""The folder of one run: what it is, how far it is, what came out. Any process may read it while another writes."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import psutil
+from filelock import FileLock, Timeout
+
+from splitlab.errors import RunError, SettingsError
+from splitlab.runs.atomic_files import write_bytes, write_json
+from splitlab.runs.spec import RunSpec
+
+
+class State(StrEnum):
+    """How far a run is. INTERRUPTED is never written: it is what a reader sees when a running process is gone."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True)
+class Status:
+    """One look at a run.
+
+    Attributes:
+        state: as written, or INTERRUPTED where the process that wrote it is gone.
+        step: steps done and written down.
+        steps: steps in all.
+        message: one sentence for people; why it failed, where it did.
+        pid: the process that wrote it.
+        process_started: when that process started, seconds since 1970; tells it from a later one with its pid.
+        heartbeat: when this was written, seconds since 1970.
+    """
+
+    state: State
+    step: int
+    steps: int
+    message: str = ""
+    pid: int = field(default_factory=os.getpid)
+    process_started: float = field(default_factory=lambda: psutil.Process().create_time())
+    heartbeat: float = field(default_factory=time.time)
+
+    def is_alive(self) -> bool:
+        """Say whether the process that wrote this still runs."""
+        try:
+            process = psutil.Process(self.pid)
+            started = process.create_time()
+            return abs(started - self.process_started) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return False
+
+
+class RunFolder:
+    """The files of one run; see `create` and `open`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.spec_path = path / "spec.json"
+        self.split_path = path / "split.json"
+        self.scores_path = path / "scores.json"
+        self.detections_path = path / "detections.json"
+        self.weights = path / "weights"
+        self.state_path = self.weights / "state.pt"
+        self.log_path = path / "log.txt"
+        self._status_path = path / "status.json"
+        self._events_path = path / "events.jsonl"
+        self._cancel_path = path / "cancel"
+
+    @classmethod
+    def create(cls, path: Path, spec: RunSpec) -> RunFolder:
+        """Make the folder of a new run, waiting.
+
+        Raises:
+            RunError: there is a run already, or the folder cannot be written.
+        """
+        run = cls(path)
+        if run.spec_path.exists():
+            raise RunError(f"{path} already holds a run. Choose another folder, or go on with: splitlab train {path}")
+        try:
+            run.weights.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(f"{path}: cannot be made ({error.strerror}). Choose a folder you may write to.") from error
+        write_json(run._status_path, asdict(Status(State.WAITING, 0, spec.steps)))
+        write_json(run.spec_path, spec.to_json())
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """Open the folder of a run that was made before.
+
+        Raises:
+            RunError: there is no run in it.
+        """
+        run = cls(path)
+        if not run.spec_path.is_file():
+            raise RunError(f"{path} holds no run (it has no spec.json). Give the folder that a training made.")
+        return run
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.path.name
+
+    def spec(self) -> RunSpec:
+        """Read the settings.
+
+        Raises:
+            RunError: the file is broken.
+        """
+        try:
+            return RunSpec.from_json(json.loads(self.spec_path.read_text()))
+        except (OSError, ValueError, TypeError, SettingsError) as error:
+            raise RunError(f"{self.spec_path} is broken ({error}). Start the run again in a new folder.") from error
+
+    def lock(self) -> FileLock:
+        """Take the run for this process; the system gives it back when the process ends, however it ends.
+
+        Raises:
+            RunError: another process has it.
+        """
+        lock = FileLock(self.path / "run.lock", timeout=0)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise RunError(f"{self.path} is being trained by another process. Wait for it or cancel it.") from error
+        except OSError as error:
+            raise RunError(f"{self.path}: cannot be written ({error.strerror}). Choose another folder.") from error
+        return lock
+
+    def status(self) -> Status:
+        """Read how far the run is; a run whose process is gone reads as INTERRUPTED.
+
+        Raises:
+            RunError: the file is broken.
+        """
+        try:
+            content = json.loads(self._status_path.read_text())
+            status = Status(**{**content, "state": State(content["state"])})
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise RunError(f"{self._status_path} is broken ({error}). Go on with: splitlab train {self.path}") from error
+        if status.state == State.RUNNING and not status.is_alive():
+            return Status(**{**asdict(status), "state": State.INTERRUPTED})
+        return status
+
+    def write_status(self, state: State, step: int, steps: int, message: str = "") -> None:
+        """Write how far the run is, with this process's heartbeat."""
+        write_json(self._status_path, asdict(Status(state, step, steps, message)))
+
+    def append_event(self, event: dict[str, Any]) -> None:
+        """Add one line to events.jsonl; every event has a `kind` and the `step` it ends with."""
+        try:
+            with self._events_path.open("a") as file:
+                file.write(json.dumps(event, allow_nan=False) + "\n")
+        except OSError as error:
+            raise RunError(f"{self._events_path}: cannot be written ({error.strerror}). Free some space.") from error
+
+    def events(self) -> list[dict[str, Any]]:
+        """Read the whole lines of events.jsonl; a line cut short by a kill is left out."""
+        if not self._events_path.exists():
+            return []
+        whole, _, _ = self._events_path.read_text().rpartition("\n")
+        return [json.loads(line) for line in whole.splitlines()]
+
+    def forget_events_after(self, step: int) -> None:
+        """Drop events of steps that a run which goes on will do again."""
+        lines = [json.dumps(event) + "\n" for event in self.events() if event["step"] <= step]
+        write_bytes(self._events_path, "".join(lines).encode())
+
+    def ask_to_cancel(self) -> None:
+        """Ask the training process to write its state down and stop after the step it is in."""
+        try:
+            self._cancel_path.touch()
+        except OSError as error:
+            raise RunError(f"{self.path}: cannot be written ({error.strerror}), so the run goes on.") from error
+
+    def cancel_is_asked(self) -> bool:
+        """Say whether someone asked the run to stop."""
+        return self._cancel_path.exists()
+
+    def take_back_cancel(self) -> None:
+        """Forget the wish to stop, before the run goes on."""
+        self._cancel_path.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Mixed batches and the one training loop."""

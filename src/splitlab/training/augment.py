@@ -1,0 +1,137 @@
+"""From labelled images to one S x S training example: mosaic, scale, shift, flip, colour (PROTOCOL.md, YOLOv5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from splitlab.data.dataset import ImageLabels
+from splitlab.geometry import FloatArray, rle_to_mask
+from splitlab.training.photo_cache import PhotoCache
+
+GREY = 114
+MASK_STRIDE = 4
+HUE, SATURATION, VALUE = 0.015, 0.7, 0.4
+TRANSLATE, SCALE, FLIP = 0.1, 0.5, 0.5
+MIN_SIDE_PIXELS = 2.0
+MIN_VISIBLE_SHARE = 0.1
+
+Matrix = NDArray[np.float64]
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One augmented image with its targets.
+
+    Attributes:
+        image: (S, S, 3) uint8 RGB.
+        boxes: (N, 4) float32 xyxy, pixels of the S x S image.
+        classes: (N,) int64.
+        masks: (N, S/4, S/4) uint8 0 or 1; all zero for objects that have only a box.
+    """
+
+    image: Image
+    boxes: FloatArray
+    classes: NDArray[np.int64]
+    masks: Image
+
+
+def mosaic_example(four: Sequence[ImageLabels], photos: PhotoCache, size: int, rng: np.random.Generator) -> Example:
+    """Lay four images around a random centre, then look at a random window of the whole."""
+    centre = rng.uniform(0.5 * size, 1.5 * size, 2)
+    window = _random_window(2 * size, size, rng)
+    tiles = []
+    for corner, labels in zip(((1, 1), (0, 1), (1, 0), (0, 0)), four, strict=True):
+        photo = photos.get(labels)
+        extent = np.array([photo.shape[1], photo.shape[0]])
+        tiles.append((labels, photo, window @ _shift(*(centre - extent * corner))))
+    return _render(tiles, size, rng)
+
+
+def single_example(labels: ImageLabels, photos: PhotoCache, size: int, rng: np.random.Generator) -> Example:
+    """Show one whole image in the middle, scaled, shifted and flipped at random."""
+    photo = photos.get(labels)
+    middle = _shift((size - photo.shape[1]) / 2, (size - photo.shape[0]) / 2)
+    return _render([(labels, photo, _random_window(size, size, rng) @ middle)], size, rng)
+
+
+def _random_window(canvas: int, size: int, rng: np.random.Generator) -> Matrix:
+    zoom = rng.uniform(1 - SCALE, 1 + SCALE)
+    target = rng.uniform(0.5 - TRANSLATE, 0.5 + TRANSLATE, 2) * size
+    window = _shift(*target) @ np.diag([zoom, zoom, 1.0]) @ _shift(-canvas / 2, -canvas / 2)
+    if rng.random() < FLIP:
+        window = _shift(size, 0) @ np.diag([-1.0, 1.0, 1.0]) @ window
+    return window
+
+
+def _shift(x: float, y: float) -> Matrix:
+    return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
+
+
+def _render(tiles: Sequence[tuple[ImageLabels, Image, Matrix]], size: int, rng: np.random.Generator) -> Example:
+    canvas = np.full((size, size, 3), GREY, np.uint8)
+    boxes: list[FloatArray] = []
+    classes: list[int] = []
+    masks: list[Image] = []
+    for labels, photo, placed in tiles:
+        _paint(photo, placed, canvas)
+        from_original = placed @ np.diag([photo.shape[1] / labels.width, photo.shape[0] / labels.height, 1.0])
+        for label in labels.targets:
+            box = _visible_box(np.array(label.box, np.float64), from_original, size)
+            if box is not None:
+                boxes.append(box)
+                classes.append(label.class_index)
+                masks.append(_draw_mask(rle_to_mask(label.mask), from_original, size) if label.mask else _blank(size))
+    return Example(
+        image=_jitter_colour(canvas, rng),
+        boxes=np.array(boxes, np.float32).reshape(-1, 4),
+        classes=np.array(classes, np.int64),
+        masks=np.array(masks, np.uint8).reshape(-1, size // MASK_STRIDE, size // MASK_STRIDE),
+    )
+
+
+def _paint(photo: Image, placed: Matrix, canvas: Image) -> None:
+    size = canvas.shape[1], canvas.shape[0]
+    cv2.warpAffine(
+        photo, _on_pixels(placed), size, dst=canvas, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_TRANSPARENT
+    )
+
+
+def _on_pixels(matrix: Matrix) -> Matrix:
+    # OpenCV counts from the middle of the first pixel, boxes from its corner.
+    return (_shift(-0.5, -0.5) @ matrix @ _shift(0.5, 0.5))[:2]
+
+
+def _visible_box(box: NDArray[np.float64], matrix: Matrix, size: int) -> FloatArray | None:
+    """Move a (4,) xyxy box and cut it to the image; None where too little of it is left to be a target."""
+    corners = box.reshape(2, 2) @ matrix[:2, :2].T + matrix[:2, 2]
+    moved = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
+    cut = moved.clip(0, size)
+    sides, whole = cut[2:] - cut[:2], moved[2:] - moved[:2]
+    if sides.min() <= MIN_SIDE_PIXELS or sides.prod() < MIN_VISIBLE_SHARE * whole.prod():
+        return None
+    return cut.astype(np.float32)
+
+
+def _draw_mask(mask: NDArray[np.bool_], from_original: Matrix, size: int) -> Image:
+    drawn = cv2.warpAffine(mask.astype(np.uint8) * 255, _on_pixels(from_original), (size, size))
+    small = cv2.resize(drawn, (size // MASK_STRIDE, size // MASK_STRIDE), interpolation=cv2.INTER_AREA)
+    return (small > 127).astype(np.uint8)
+
+
+def _blank(size: int) -> Image:
+    return np.zeros((size // MASK_STRIDE, size // MASK_STRIDE), np.uint8)
+
+
+def _jitter_colour(image: Image, rng: np.random.Generator) -> Image:
+    hue, saturation, value = rng.uniform(-1, 1, 3) * (HUE, SATURATION, VALUE) + 1
+    levels = np.arange(256)
+    tables = (levels * hue % 180, (levels * saturation).clip(0, 255), (levels * value).clip(0, 255))
+    channels = cv2.split(cv2.cvtColor(image, cv2.COLOR_RGB2HSV))
+    changed = [cv2.LUT(channel, table.astype(np.uint8)) for channel, table in zip(channels, tables, strict=True)]
+    return np.asarray(cv2.cvtColor(cv2.merge(changed), cv2.COLOR_HSV2RGB), np.uint8)

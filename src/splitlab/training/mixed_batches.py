@@ -1,0 +1,116 @@
+"""Two streams, F and W, fused into one batch (Sec. 3.4).
+
+The batch of a step is a function of the seed and the step alone, so a run that goes on sees what it would have seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset as TorchDataset
+
+from splitlab.data.dataset import ImageLabels
+from splitlab.errors import SettingsError
+from splitlab.models.contract import Batch
+from splitlab.training.augment import Example, mosaic_example, single_example
+from splitlab.training.photo_cache import PhotoCache
+
+
+@dataclass(frozen=True)
+class BatchSettings:
+    """How batches are made.
+
+    Attributes:
+        image_size: side of the training images, pixels.
+        batch_size: images in a batch.
+        f_size: mask images among them, where there are box images to fill the rest.
+        steps: batches in the run.
+        plain_tail: share of the steps, at the end, that see single images instead of mosaics.
+        seed: of order and augmentation.
+    """
+
+    image_size: int
+    batch_size: int
+    f_size: int
+    steps: int
+    plain_tail: float
+    seed: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.f_size < self.batch_size:
+            raise SettingsError(
+                f"f_size {self.f_size} must be at least 1 and below the batch size {self.batch_size}: "
+                "a mixed batch holds images of F and of W."
+            )
+
+
+class Stream:
+    """An endless, shuffled pass over one set; mosaics are made of its images alone."""
+
+    def __init__(self, images: Sequence[ImageLabels], number: int, settings: BatchSettings) -> None:
+        self._images = images
+        self._number = number
+        self._settings = settings
+        self._photos = PhotoCache(settings.image_size)
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def example(self, place: int, *, mosaic: bool) -> Example:
+        """Make the example at this place of the endless pass."""
+        labels = self._images[self._order(place // len(self))[place % len(self)]]
+        rng = np.random.default_rng([self._settings.seed, self._number, 1, place])
+        if not mosaic:
+            return single_example(labels, self._photos, self._settings.image_size, rng)
+        others = [self._images[index] for index in rng.integers(len(self), size=3)]
+        return mosaic_example([labels, *others], self._photos, self._settings.image_size, rng)
+
+    def _order(self, epoch: int) -> NDArray[np.int64]:
+        return np.random.default_rng([self._settings.seed, self._number, 0, epoch]).permutation(len(self))
+
+
+class MixedBatches(TorchDataset[Batch]):
+    """Fused batches by step: `f_size` images of F, the rest of W; all of one set where the other is empty."""
+
+    def __init__(self, full: Sequence[ImageLabels], weak: Sequence[ImageLabels], settings: BatchSettings) -> None:
+        self._settings = settings
+        self._full = Stream(full, 0, settings)
+        self._weak = Stream([boxes_only(labels) for labels in weak], 1, settings)
+        f_size = settings.f_size if weak else settings.batch_size
+        self._f_size = f_size if full else 0
+
+    def __len__(self) -> int:
+        return self._settings.steps
+
+    def __getitem__(self, step: int) -> Batch:
+        """Make the batch of a step, 0-based."""
+        mosaic = step < self._settings.steps * (1 - self._settings.plain_tail)
+        w_size = self._settings.batch_size - self._f_size
+        full = [self._full.example(step * self._f_size + slot, mosaic=mosaic) for slot in range(self._f_size)]
+        weak = [self._weak.example(step * w_size + slot, mosaic=mosaic) for slot in range(w_size)]
+        return fuse(full, weak)
+
+
+def boxes_only(labels: ImageLabels) -> ImageLabels:
+    """Take the masks out of an image's labels, so that nothing behind can read them."""
+    return replace(labels, objects=tuple(replace(label, mask=None, area=0.0) for label in labels.objects))
+
+
+def fuse(full: Sequence[Example], weak: Sequence[Example]) -> Batch:
+    """Put mask examples and box examples into one batch, the mask examples first."""
+    examples = [*full, *weak]
+    counts = [len(example.classes) for example in examples]
+    pixels = torch.from_numpy(np.stack([example.image for example in examples]))
+    return Batch(
+        # The permuted view is what torch calls channels_last.
+        images=pixels.permute(0, 3, 1, 2).float() / 255,
+        boxes=torch.from_numpy(np.concatenate([example.boxes for example in examples])),
+        classes=torch.from_numpy(np.concatenate([example.classes for example in examples])),
+        image_index=torch.arange(len(examples)).repeat_interleave(torch.tensor(counts)),
+        has_mask=torch.arange(len(examples)) < len(full),
+        masks=torch.from_numpy(np.concatenate([example.masks for example in examples])),
+    )

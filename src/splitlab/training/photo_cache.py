@@ -1,0 +1,50 @@
+"""Photos scaled to the training size, kept in memory as far as a limit allows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from splitlab.data.dataset import ImageLabels
+from splitlab.data.images import ImageArray, load_image
+from splitlab.errors import DataError
+
+MAX_BYTES = 1_000_000_000
+
+
+class PhotoCache:
+    """Reads each photo once and scales its long side to `size` pixels."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._kept: dict[Path, ImageArray] = {}
+        self._bytes = 0
+
+    def get(self, labels: ImageLabels) -> ImageArray:
+        """Return the scaled photo, (h, w, 3) uint8 RGB with max(h, w) = size.
+
+        Raises:
+            ImageError: the photo cannot be read.
+            DataError: it has another size than its labels say.
+        """
+        if labels.path in self._kept:
+            return self._kept[labels.path]
+        photo = self._scaled(labels)
+        if self._bytes + photo.nbytes <= MAX_BYTES:
+            self._kept[labels.path] = photo
+            self._bytes += photo.nbytes
+        return photo
+
+    def _scaled(self, labels: ImageLabels) -> ImageArray:
+        photo = load_image(labels.path)
+        if photo.shape[:2] != (labels.height, labels.width):
+            raise DataError(
+                f"{labels.path} has {photo.shape[1]} x {photo.shape[0]} pixels, its labels say "
+                f"{labels.width} x {labels.height}. Correct the labels or the photo."
+            )
+        ratio = self._size / max(photo.shape[:2])
+        width, height = (max(round(side * ratio), 1) for side in (photo.shape[1], photo.shape[0]))
+        interpolation = cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(photo, (width, height), interpolation=interpolation), np.uint8)

@@ -1,0 +1,38 @@
+"""Where SplitLab keeps what it makes: one folder for data sets and runs, one for checkpoints."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folders of one installation.
+
+    Attributes:
+        root: data sets and runs are made here.
+        checkpoints: trained models that come with the project.
+    """
+
+    root: Path
+    checkpoints: Path
+
+    @classmethod
+    def here(cls) -> Workspace:
+        """Take `SPLITLAB_WORKSPACE` and `SPLITLAB_CHECKPOINTS`, else folders below the current one."""
+        return cls(
+            Path(os.environ.get("SPLITLAB_WORKSPACE", "workspace")).absolute(),
+            Path(os.environ.get("SPLITLAB_CHECKPOINTS", "checkpoints")).absolute(),
+        )
+
+    @property
+    def data(self) -> Path:
+        """One folder for each data set."""
+        return self.root / "data"
+
+    @property
+    def runs(self) -> Path:
+        """One folder for each run."""
+        return self.root / "runs"
