@@ -60,7 +60,7 @@ def allowed_full(law: EquiscoreLaw, images: int) -> tuple[int, int]:
     least, most = math.ceil(max(low, images / 2 - root)), math.floor(min(high, images / 2 + root))
     if images < need or least > most:
         raise BudgetError(
-            f"{images:,} images are too few for this curve, it needs {need:,.0f}: take a smaller k or phi0."
+            f"this curve has no split within {images:,} images: it needs {need:,.0f} of them, and a phi0 of 10 or more."
         )
     return least, most
 
