@@ -1,7 +1,9 @@
 """The paper's Tables 2, 3 and 4 as tables: as printed, the computed cost beside, a note where a figure is wrong."""
 
 import math
+from collections.abc import Mapping
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
@@ -9,6 +11,12 @@ import pandas as pd
 from splitlab.budget.annotation_cost import PRESETS, cost_hours
 from splitlab.budget.results import METRICS, PUBLISHED, ResultRow, results_table
 from splitlab.errors import BudgetError
+
+TRAINING_IMAGES: Mapping[str, int] = MappingProxyType({"VOC2012": 10731, "Cityscapes": 2975})
+"""Training images there are (Sec. 3.1): |F| + |W| cannot exceed them."""
+
+MAIN_METRIC: Mapping[str, str] = MappingProxyType({"VOC2012": "ap70", "Cityscapes": "ap50_95"})
+"""The score the paper argues with on each data set (Fig. 1)."""
 
 _RESULT_FILES = {"VOC2012": "table2_voc2012.csv", "Cityscapes": "table3_cityscapes.csv"}
 

@@ -1,0 +1,28 @@
+"""The AP surfaces of the paper's own models, fitted once and kept."""
+
+from functools import cache
+
+from splitlab.budget.fitted_surface import FittedSurface
+from splitlab.budget.published import method_rows, published_results
+from splitlab.budget.results import check_metric
+from splitlab.budget.surface_fit import fit_surface
+from splitlab.errors import BudgetError
+
+
+@cache
+def published_surface(dataset: str, method: str, metric: str) -> FittedSurface:
+    """The surface of a model of Table 2 or 3, such as ("VOC2012", "YOLOv5", "ap70").
+
+    The impossible AP75 of DETR 400/10331 is left out of its fit: it alone would bend the surface by ten AP.
+
+    Raises:
+        BudgetError: If the paper trained no such model, or does not report this metric for it.
+    """
+    check_metric(metric)
+    rows = method_rows(published_results(), dataset, method)
+    rows = rows[rows[metric].notna()]
+    if metric == "ap75":
+        rows = rows[rows["ap75"] <= rows["ap70"]]
+    if rows.empty:
+        raise BudgetError(f"the paper reports no {metric} for {method} on {dataset}: choose another metric.")
+    return fit_surface(rows["full"], rows["weak"], rows[metric])
