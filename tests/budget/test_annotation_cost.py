@@ -15,6 +15,7 @@ from splitlab.budget.annotation_cost import (
     cost_hours,
     mask_hours,
     mask_share,
+    preset,
 )
 from splitlab.budget.published import published_prices
 from splitlab.errors import BudgetError
@@ -33,9 +34,19 @@ def test_the_split_400_5000_of_voc2012_costs_79_and_a_half_hours():
 
 def test_presets_are_table_1():
     table = published_prices().set_index("label")
-    for column, preset in (("voc2012_seconds_per_image", VOC2012), ("cityscapes_seconds_per_image", CITYSCAPES)):
-        assert table[column].to_dict() == {"box": preset.box_seconds, "mask": preset.mask_seconds}
+    for column, prices_of_set in (("voc2012_seconds_per_image", VOC2012), ("cityscapes_seconds_per_image", CITYSCAPES)):
+        assert table[column].to_dict() == {"box": prices_of_set.box_seconds, "mask": prices_of_set.mask_seconds}
     assert list(PRESETS) == ["VOC2012", "Cityscapes"]
+
+
+@pytest.mark.parametrize("name", ["voc2012", "VOC2012", " Voc2012 "])
+def test_a_preset_is_found_whatever_the_case_of_its_name(name):
+    assert preset(name) is VOC2012
+
+
+def test_an_unknown_preset_is_answered_with_the_known_ones():
+    with pytest.raises(BudgetError, match="'coco': choose VOC2012 or Cityscapes"):
+        preset("coco")
 
 
 def test_numbers_arrays_and_columns_get_the_same_cost():

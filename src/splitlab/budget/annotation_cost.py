@@ -78,6 +78,18 @@ PRESETS: Mapping[str, Prices] = MappingProxyType({prices.name: prices for prices
 """Table 1, by the data set's name as it stands in a results table."""
 
 
+def preset(dataset: str) -> Prices:
+    """The prices of Table 1 for a data set, whatever the case of its name; `.name` is as results tables have it.
+
+    Raises:
+        BudgetError: If Table 1 has no such data set.
+    """
+    for name, prices in PRESETS.items():
+        if name.lower() == dataset.strip().lower():
+            return prices
+    raise BudgetError(f"no prices for data set {dataset!r}: choose {' or '.join(PRESETS)}, or give seconds per image.")
+
+
 def mask_hours(full: Amount, prices: Prices) -> Amount:
     """Hours to label `full` images with masks.
 

@@ -57,9 +57,14 @@ class FittedSurface:
     ap: Floats
 
     @property
+    def different_splits(self) -> int:
+        """Number of different splits among the results; a repeated training counts once."""
+        return len(set(zip(self.full.tolist(), self.weak.tolist(), strict=True)))
+
+    @property
     def borrows(self) -> bool:
         """Whether there are so few different splits that the shape is borrowed from the published tables."""
-        return len(set(zip(self.full.tolist(), self.weak.tolist(), strict=True))) < ENOUGH_SPLITS
+        return self.different_splits < ENOUGH_SPLITS
 
     @cached_property
     def noise(self) -> float:
@@ -103,7 +108,7 @@ class FittedSurface:
         slopes = self.surface.slopes(*end) - self.surface.slopes(*start)
         half = norm.ppf(_upper_tail(level)) * float(self._deviation(slopes))
         half += abs(float(self._doubt(*end)) - float(self._doubt(*start)))
-        return change, change - half, change + half
+        return change, float(change - half), float(change + half)
 
     def extrapolates(self, full: ArrayLike, weak: ArrayLike) -> NDArray[np.bool_]:
         """True for each split whose F or W lies outside the range of the results."""

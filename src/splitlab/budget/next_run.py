@@ -1,0 +1,74 @@
+"""Which split of the labels there are to train next, so that a plan can be trusted more."""
+
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from splitlab.budget.fitted_surface import FittedSurface
+from splitlab.errors import BudgetError
+
+_SHARES = (1.0, 0.75, 0.5, 0.25, 0.125, 0.0)
+
+
+@dataclass(frozen=True)
+class RunAdvice:
+    """The training that narrows a forecast most; it needs no new label.
+
+    Attributes:
+        full: |F| to train on, images.
+        weak: |W| to train on, images.
+        width_now: Width of the 90% interval of the plan today, AP.
+        width_then: Width to expect once the run is known, AP.
+    """
+
+    full: int
+    weak: int
+    width_now: float
+    width_then: float
+
+
+def next_run(fitted: FittedSurface, planned: tuple[int, int], labels: tuple[int, int]) -> RunAdvice:
+    """The split of the labels there are whose training narrows the interval of a planned split most.
+
+    Each split not yet trained is tried with the score expected of it; images with masks may serve as box images.
+
+    Args:
+        fitted: The surface fitted to the runs so far.
+        planned: The split (F, W) that the plan forecasts.
+        labels: Images labelled so far with masks and with boxes only.
+
+    Raises:
+        BudgetError: If the labels hold no mask, or every split of them has been trained.
+    """
+    trained = set(zip(fitted.full.tolist(), fitted.weak.tolist(), strict=True))
+    untried = sorted(_splits_of(*labels) - trained)
+    if not untried:
+        raise BudgetError(
+            f"no split of the {labels[0]} mask and {labels[1]} box images is left to train: label more first."
+        )
+    widths = [_width(_with_run(fitted, *split), planned) for split in untried]
+    best = int(np.argmin(widths))
+    return RunAdvice(*untried[best], width_now=_width(fitted, planned), width_then=widths[best])
+
+
+def _splits_of(full: int, weak: int) -> set[tuple[int, int]]:
+    splits = set()
+    for mask_share, box_share in product(_SHARES, _SHARES):
+        masks = int(full * mask_share)
+        splits.add((masks, int((full + weak - masks) * box_share)))
+    return {split for split in splits if split[0] > 0}
+
+
+def _with_run(fitted: FittedSurface, full: int, weak: int) -> FittedSurface:
+    return FittedSurface(
+        fitted.surface,
+        np.append(fitted.full, full),
+        np.append(fitted.weak, weak),
+        np.append(fitted.ap, fitted.surface.ap(full, weak)),
+    )
+
+
+def _width(fitted: FittedSurface, planned: tuple[int, int]) -> float:
+    forecast = fitted.forecast(*planned)
+    return float(forecast.high - forecast.low)

@@ -1,0 +1,72 @@
+"""A user's own runs from a CSV with the columns full, weak and score; wrong cells are named by line and column."""
+
+import csv
+import io
+import math
+
+import pandas as pd
+
+from splitlab.errors import BudgetError
+
+PILOT_COLUMNS = ("full", "weak", "score")
+
+
+def read_pilot(text: str, name: str = "the CSV") -> pd.DataFrame:
+    """The runs of a pilot: one line for each trained model, with a header line above.
+
+    Args:
+        text: Content of the CSV; columns beside full, weak and score are left alone.
+        name: The file's name, for messages.
+
+    Returns:
+        A table with the columns full, weak (images) and ap (0..100), fit for `fit_surface`.
+
+    Raises:
+        BudgetError: If a column is missing or a cell is wrong: it names the file, the line, the column and the value.
+    """
+    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True, skipinitialspace=True)
+    try:
+        _check_header(name, list(reader.fieldnames or []))
+        runs = [_run(row, f"{name}, line {reader.line_num}") for row in reader]
+    except csv.Error as error:
+        # The inner reader counts the line that fails, too.
+        place = f"{name}, line {reader.reader.line_num}"
+        raise BudgetError(f"{place}: not a CSV ({error}). Save it as comma-separated text.") from error
+    if not runs:
+        raise BudgetError(f"{name} has a header but no run: add one line for each trained model.")
+    table = pd.DataFrame(runs)
+    if table["ap"].max() <= 1:
+        raise BudgetError(f"{name}, column score: all scores are 1 or less; give AP from 0 to 100, such as 53.5.")
+    return table
+
+
+def _check_header(name: str, header: list[str]) -> None:
+    missing = [column for column in PILOT_COLUMNS if column not in header]
+    if missing:
+        raise BudgetError(
+            f"{name}, line 1: column {missing[0]} is missing. The first line must name {', '.join(PILOT_COLUMNS)}, "
+            f"separated by commas; it reads {','.join(header)!r}."
+        )
+
+
+def _run(row: dict[str, str | None], place: str) -> dict[str, float]:
+    full, weak, score = (_number(row, column, place) for column in PILOT_COLUMNS)
+    for column, images, least in (("full", full, 1), ("weak", weak, 0)):
+        if images < least or not images.is_integer():
+            raise BudgetError(f"{place}, column {column}: {images:g} is no whole number of images from {least} on.")
+    if not 0 <= score <= 100:
+        raise BudgetError(f"{place}, column score: {score:g} is no AP; it lies between 0 and 100.")
+    return {"full": int(full), "weak": int(weak), "ap": score}
+
+
+def _number(row: dict[str, str | None], column: str, place: str) -> float:
+    cell = (row[column] or "").strip()
+    if not cell:
+        raise BudgetError(f"{place}, column {column}: the cell is empty. Write a number, 0 for none.")
+    try:
+        number = float(cell)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise BudgetError(f"{place}, column {column}: {cell!r} is no number.")
+    return number

@@ -1,0 +1,176 @@
+"""From a budget in hours, or a score to reach, to the split to label, with the score to expect."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+
+from splitlab.budget.annotation_cost import Prices
+from splitlab.budget.fitted_surface import FittedSurface
+from splitlab.budget.image_pool import ImagePool
+from splitlab.errors import BudgetError
+
+FLAT_LOSS = 0.5
+"""AP that splits of the flat region may lose against the best one."""
+
+
+@dataclass(frozen=True)
+class SplitForecast:
+    """A split, what is still to pay for it, and the score to expect.
+
+    Attributes:
+        full: |F|, images with masks, those already labelled among them.
+        weak: |W|, images with boxes only, likewise.
+        hours: Hours of labelling still to pay.
+        ap: Expected mask AP, 0..100.
+        low: Lower end of the 90% interval a new training falls into.
+        high: Its upper end.
+        extrapolates: Whether F or W lies outside the results the forecast rests on.
+    """
+
+    full: int
+    weak: int
+    hours: float
+    ap: float
+    low: float
+    high: float
+    extrapolates: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The best split for a budget, and what else the same money would buy.
+
+    Attributes:
+        best: The split with the highest expected score.
+        fewest_flat: The split with the fewest masks that loses at most `FLAT_LOSS` AP against the best.
+        most_flat: The split with the most masks that does; all between them do, too.
+        fewest_masks: The box extreme: as few masks as were ever tried, the rest in boxes.
+        most_masks: The mask extreme: as many masks as the budget pays for.
+    """
+
+    best: SplitForecast
+    fewest_flat: SplitForecast
+    most_flat: SplitForecast
+    fewest_masks: SplitForecast
+    most_masks: SplitForecast
+
+
+def plan_for_hours(fitted: FittedSurface, prices: Prices, hours: float, pool: ImagePool) -> Plan:
+    """The split that `hours` of labelling turn into the highest expected score.
+
+    Every whole number of masks the budget can pay for is looked at, with the most boxes the rest of it buys.
+
+    Args:
+        fitted: The surface to go by.
+        prices: Seconds per image.
+        hours: Hours to spend on new labels.
+        pool: Images there are and labels already paid for.
+
+    Raises:
+        BudgetError: If the hours are not a number of 0 or more, or do not pay for a single mask image.
+    """
+    full, weak = pool.affordable(hours, prices)
+    if full[-1] == 0:
+        raise BudgetError(
+            f"{hours:g} hours do not pay for one mask image of {prices.mask_seconds:g} s, and no mask means no score."
+        )
+    ap = fitted.surface.ap(full, weak)
+    best = int(np.argmax(ap))
+    worse = np.flatnonzero(ap < ap[best] - FLAT_LOSS)
+    first = int(worse[worse < best].max(initial=-1)) + 1
+    last = int(worse[worse > best].min(initial=full.size)) - 1
+    fewest = int(np.clip(fitted.full.min() - pool.full, 0, full.size - 1))
+
+    def forecast(index: int) -> SplitForecast:
+        return forecast_split(fitted, prices, int(full[index]), int(weak[index]), pool)
+
+    return Plan(*(forecast(index) for index in (best, first, last, fewest, full.size - 1)))
+
+
+def plan_for_score(fitted: FittedSurface, prices: Prices, ap: float, pool: ImagePool) -> Plan:
+    """The cheapest split whose expected score is `ap` or more, and what else its hours would buy.
+
+    Raises:
+        BudgetError: If the score is out of reach of the images there are, or not between 0 and 100.
+    """
+    return plan_for_hours(fitted, prices, hours_for_score(fitted, prices, ap, pool), pool)
+
+
+def hours_for_score(fitted: FittedSurface, prices: Prices, ap: float, pool: ImagePool) -> float:
+    """The least hours of new labels whose best split is expected to score `ap` or more.
+
+    Raises:
+        BudgetError: If the score is out of reach of the images there are, or not between 0 and 100.
+    """
+    full = np.arange(pool.full, pool.images + 1)
+    needed = np.ceil(fitted.surface.weak_for(ap, full))
+    within = needed <= pool.images - full
+    if not within.any():
+        most = fitted.forecast(pool.images, 0)
+        raise BudgetError(
+            f"a score of {ap:g} is out of reach: masks on all {pool.images:,} images are expected to give "
+            f"{float(most.ap):.1f} ({float(most.low):.1f} to {float(most.high):.1f}). Ask for less."
+        )
+    return float(pool.new_hours(full[within], needed[within], prices).min())
+
+
+def budget_line(
+    fitted: FittedSurface, prices: Prices, hours: float, pool: ImagePool, points: int = 200
+) -> pd.DataFrame:
+    """What each way to spend the same hours would give, from few masks to many, for the chart beside a plan.
+
+    Returns:
+        At most `points` rows with the columns of `SplitForecast`.
+
+    Raises:
+        BudgetError: If the hours are not a number of 0 or more.
+    """
+    full, weak = pool.affordable(hours, prices)
+    shown = np.unique(np.linspace(0, full.size - 1, points).round().astype(int))
+    full, weak = full[shown], weak[shown]
+    spent = pool.new_hours(full, weak, prices)
+    return pd.DataFrame({"full": full, "weak": weak, "hours": spent, **asdict(fitted.forecast(full, weak))})
+
+
+def best_splits(fitted: FittedSurface, prices: Prices, budgets: Iterable[float], pool: ImagePool) -> pd.DataFrame:
+    """The best split of each budget: the curve of expected score against hours.
+
+    Args:
+        fitted: The surface to go by.
+        prices: Seconds per image.
+        budgets: Hours to spend, one for each row.
+        pool: Images there are and labels already paid for.
+
+    Returns:
+        One row for each budget: budget (hours) and the columns of `SplitForecast`.
+
+    Raises:
+        BudgetError: As `plan_for_hours` for one of the budgets.
+    """
+    return pd.DataFrame(
+        {"budget": hours, **asdict(plan_for_hours(fitted, prices, hours, pool).best)} for hours in budgets
+    )
+
+
+def forecast_split(fitted: FittedSurface, prices: Prices, full: int, weak: int, pool: ImagePool) -> SplitForecast:
+    """A split of one's own choice, with what is still to pay for it and the score to expect.
+
+    Raises:
+        BudgetError: If it holds more images than there are, or fewer masks than are already paid for.
+    """
+    if full + weak > pool.images or full < pool.full:
+        raise BudgetError(
+            f"{full}/{weak} cannot be labelled: there are {pool.images} images, {pool.full} of them with masks already."
+        )
+    forecast = fitted.forecast(full, weak)
+    return SplitForecast(
+        full=full,
+        weak=weak,
+        hours=float(pool.new_hours(full, weak, prices)),
+        ap=float(forecast.ap),
+        low=float(forecast.low),
+        high=float(forecast.high),
+        extrapolates=bool(forecast.extrapolates),
+    )

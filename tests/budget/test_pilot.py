@@ -1,0 +1,98 @@
+import pytest
+
+from splitlab.budget.annotation_cost import VOC2012
+from splitlab.budget.caveats import caveats
+from splitlab.budget.image_pool import ImagePool
+from splitlab.budget.next_run import next_run
+from splitlab.budget.pilot import read_pilot
+from splitlab.budget.planner import forecast_split, plan_for_hours
+from splitlab.budget.published_surface import published_surface
+from splitlab.budget.surface_fit import fit_surface
+from splitlab.errors import BudgetError
+
+PILOT = "full,weak,score\n30,0,41.5\n30,450,79\n"
+POOL = ImagePool(5000, full=30, weak=450)
+
+
+def fitted(text):
+    runs = read_pilot(text)
+    return fit_surface(runs["full"], runs["weak"], runs["ap"])
+
+
+def test_a_pilot_is_read_whatever_else_the_file_holds():
+    runs = read_pilot("﻿run, score, full, weak\r\na, 41.5, 30, 0\r\n\r\nb, 79, 30.0, 450\r\n")
+    assert runs.to_dict("list") == {"full": [30, 30], "weak": [0, 450], "ap": [41.5, 79.0]}
+    assert runs["full"].dtype.kind == "i"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "line 1: column full is missing"),
+        ("full,weak\n1,2\n", "line 1: column score is missing"),
+        ("full;weak;score\n1;2;3\n", "separated by commas; it reads 'full;weak;score'"),
+        ("full,weak,score\n", "no run"),
+        ("full,weak,score\n30,0,41\n30,many,79\n", "line 3, column weak: 'many' is no number"),
+        ("full,weak,score\n30,0,41\n\n30,4.5,79\n", r"line 4, column weak: 4\.5 is no whole number"),
+        ("full,weak,score\n0,100,41\n", "line 2, column full: 0 is no whole number of images from 1"),
+        ("full,weak,score\n30,-1,41\n", "line 2, column weak: -1"),
+        ("full,weak,score\n30,,41\n", "line 2, column weak: the cell is empty"),
+        ("full,weak,score\n30,1\n", "line 2, column score: the cell is empty"),
+        ("full,weak,score\n30,1,101\n", "line 2, column score: 101 is no AP"),
+        ("full,weak,score\n30,1,nan\n", "line 2, column score: 'nan' is no number"),
+        ('full,weak,score\n30,1,"4\n', "line 2: not a CSV"),
+        ("full,weak,score\n30,0,0.41\n30,450,0.79\n", "column score: all scores are 1 or less"),
+    ],
+)
+def test_a_pilot_with_a_wrong_cell_names_file_line_and_column(text, message):
+    with pytest.raises(BudgetError, match=message) as caught:
+        read_pilot(text, "runs.csv")
+    assert "runs.csv" in str(caught.value)
+
+
+def test_a_pilot_of_two_runs_is_planned_with_and_says_that_its_shape_is_borrowed():
+    pilot = fitted(PILOT)
+    plan = plan_for_hours(pilot, VOC2012, 20, POOL)
+    assert plan.best.full > 30
+    assert plan.best.weak > 450
+    borrowed, masks, boxes, wide = caveats(pilot, plan.best)
+    assert "2 different splits" in borrowed
+    assert "4 splits or more" in borrowed
+    assert f"{plan.best.full:,} mask images lie outside the results, which hold 30:" in masks
+    assert "which hold 0 to 450" in boxes
+    assert "A run with at least" in boxes
+    assert "before you pay" in wide
+
+
+def test_a_plan_within_the_published_data_needs_no_caveat():
+    voc = published_surface("VOC2012", "YOLOv5", "ap70")
+    assert caveats(voc, plan_for_hours(voc, VOC2012, 80, ImagePool(10731)).best) == ()
+
+
+def test_below_the_published_data_the_caveat_asks_for_a_run_with_at_most_as_many_masks():
+    voc = published_surface("VOC2012", "YOLOv5", "ap70")
+    (sentence,) = caveats(voc, forecast_split(voc, VOC2012, 100, 1000, ImagePool(10731)))
+    assert "100 mask images lie outside" in sentence
+    assert "A run with at most 100" in sentence
+
+
+def test_the_advised_run_uses_only_labels_there_are_is_new_and_narrows_the_plan():
+    pilot = fitted(PILOT)
+    advice = next_run(pilot, planned=(80, 2000), labels=(30, 450))
+    assert 0 < advice.full <= 30
+    assert advice.full + advice.weak <= 480
+    assert (advice.full, advice.weak) not in {(30, 0), (30, 450)}
+    assert advice.width_then < advice.width_now
+
+
+def test_the_width_an_advised_run_promises_is_the_width_it_brings_if_the_score_is_as_expected():
+    pilot = fitted(PILOT)
+    advice = next_run(pilot, planned=(80, 2000), labels=(30, 450))
+    expected = float(pilot.surface.ap(advice.full, advice.weak))
+    after = fitted(PILOT + f"{advice.full},{advice.weak},{expected}\n").forecast(80, 2000)
+    assert float(after.high - after.low) == pytest.approx(advice.width_then, rel=0.05)
+
+
+def test_no_run_is_advised_without_a_mask_to_train_on():
+    with pytest.raises(BudgetError, match="0 mask and 450 box images"):
+        next_run(fitted(PILOT), planned=(80, 2000), labels=(0, 450))
