@@ -1,0 +1,117 @@
+import pytest
+
+from splitlab.budget.claims import paper_claims
+from splitlab.budget.claims.against_others import claims_against_others
+from splitlab.budget.claims.equiscore_and_few_shot import claims_of_the_law
+from splitlab.budget.claims.lookup import pick, unbeaten
+from splitlab.budget.claims.search_for_split import claims_of_the_search
+from splitlab.budget.published import published_results
+from splitlab.errors import BudgetError
+
+NOT_WHOLLY = {
+    "optimal-ratio": "1:10.1 for YOLOv5 on Cityscapes",
+    "yolo-3.5-times-cheaper": "704.6 h / 195.6 h = 3.6",
+    "yolo-half-the-cost": "54%",
+    "observation-1": "200/2775, 1475/1500 of Cityscapes are not",
+    "masks-alone-on-cityscapes": "2975/0 scores 33.8",
+    "all-masks-at-twice-the-cost": "1.84 times the cost, and 0.5 AP50:95 more",
+    "almost-the-same-at-half-the-cost": "0.6 AP50:95 less at 61%",
+    "observation-2": "DETR 400/10331 on VOC2012 33.7 against 49.3",
+    "observation-3": "61 of 62",
+    "same-score-b": "0.4 without 200/2775",
+    "hyperbola-c": "1.29, 0.75",
+}
+
+
+@pytest.fixture(scope="module")
+def claims():
+    return {claim.key: claim for claim in paper_claims()}
+
+
+def recheck(check, key, **change):
+    """The claim `key` on a table in which one printed score is another."""
+    table = published_results()
+    where = (table["dataset"] == change["dataset"]) & (table["method"] == change["method"])
+    where &= (table["full"] == change["full"]) & (table["weak"] == change["weak"])
+    assert where.sum() == 1
+    table.loc[where, change["metric"]] = change["ap"]
+    return {claim.key: claim for claim in check(table)}[key]
+
+
+def test_every_claim_has_a_key_of_its_own_and_figures_in_its_finding(claims):
+    assert len(claims) == len(paper_claims()) == 32
+    assert all(any(character.isdigit() for character in claim.finding) for claim in claims.values())
+
+
+def test_the_claims_that_hold_with_an_exception_are_these_and_each_names_it(claims):
+    assert {key for key, claim in claims.items() if claim.verdict == "holds but for"} == set(NOT_WHOLLY)
+    for key, exception in NOT_WHOLLY.items():
+        assert exception in claims[key].finding
+
+
+def test_only_the_number_of_cityscapes_categories_does_not_hold(claims):
+    assert [key for key, claim in claims.items() if claim.verdict == "does not hold"] == ["seven-categories"]
+
+
+def test_8_1_ap70_over_mask_r_cnn_rests_on_the_two_rows_it_compares(claims):
+    claim = claims["yolo-over-full-supervision"]
+    assert "58.8 - 50.7 = 8.1 (Mask R-CNN)" in claim.finding
+    assert claim.rows["ap70"].tolist() == [58.8, 50.7, 53.1, 56.2]
+    assert claim.rows["cost_hours"].iloc[1] / claim.rows["cost_hours"].iloc[0] == pytest.approx(3.6, abs=0.05)
+
+
+def test_the_rows_of_every_claim_are_rows_of_the_published_table(claims):
+    table = published_results()
+    for claim in claims.values():
+        assert table.loc[claim.rows.index].equals(claim.rows)
+
+
+@pytest.mark.parametrize(
+    ("check", "key", "change"),
+    [
+        (claims_against_others, "yolo-over-full-supervision", ("VOC2012", "YOLOv5", 1464, 9267, "ap70", 58.7)),
+        (claims_against_others, "yolo-over-weak-supervision", ("VOC2012", "BBAM", 0, 10582, "ap70", 40.0)),
+        (claims_against_others, "yolo-over-hybrids", ("VOC2012", "CenterMask", 5291, 5291, "ap70", 53.6)),
+        (claims_against_others, "yolo-on-cityscapes", ("Cityscapes", "WSSPS", 0, 2975, "ap50_95", 17.5)),
+        (claims_against_others, "detr-below-yolo", ("VOC2012", "DETR", 800, 3000, "ap70", 50.3)),
+        (claims_of_the_search, "masks-alone-suboptimal", ("VOC2012", "YOLOv5", 400, 0, "ap70", 40.7)),
+        (claims_of_the_search, "all-boxes-suboptimal", ("VOC2012", "YOLOv5", 400, 10331, "ap70", 54.1)),
+        (claims_of_the_search, "yolo-best-splits", ("VOC2012", "YOLOv5", 400, 3000, "ap70", 49.9)),
+        (
+            claims_of_the_search,
+            "almost-the-same-at-half-the-cost",
+            ("Cityscapes", "YOLOv5", 800, 2000, "ap50_95", 32.2),
+        ),
+        (claims_of_the_law, "same-score-a", ("VOC2012", "YOLOv5", 200, 10531, "ap70", 51.0)),
+        (claims_of_the_law, "off-the-curve", ("Cityscapes", "YOLOv5", 200, 2775, "ap50_95", 31.5)),
+    ],
+)
+def test_another_figure_in_the_table_would_overturn_the_claim(check, key, change):
+    names = ("dataset", "method", "full", "weak", "metric", "ap")
+    assert recheck(check, key, **dict(zip(names, change, strict=True))).verdict == "does not hold"
+
+
+def test_without_the_one_row_that_falls_observation_3_holds():
+    claim = recheck(
+        claims_of_the_search,
+        "observation-3",
+        dataset="Cityscapes",
+        method="YOLOv5",
+        full=400,
+        weak=2575,
+        metric="ap50_95",
+        ap=31.9,
+    )
+    assert claim.verdict == "holds"
+    assert "62 of 62" in claim.finding
+
+
+def test_a_row_is_unbeaten_if_nothing_scores_as_much_at_its_cost():
+    voc = published_results().query("dataset == 'VOC2012' and method == 'YOLOv5'")
+    left = unbeaten(pick(voc, "VOC2012", ("YOLOv5", 1464, 0), ("YOLOv5", 400, 5000)), voc, "ap70")
+    assert left["full"].tolist() == [400]
+
+
+def test_a_model_that_is_in_no_table_cannot_be_picked():
+    with pytest.raises(BudgetError, match="no YOLOv5 7/7 on VOC2012"):
+        pick(published_results(), "VOC2012", ("YOLOv5", 7, 7))
