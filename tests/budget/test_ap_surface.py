@@ -28,7 +28,7 @@ def plain_ap(surface, full, weak):
 
     m, n, knee = (math.exp(v) for v in (surface.log_mask_gain, surface.log_image_gain, surface.log_knee))
     logit = surface.level + m * returns(full / 400) + n * returns(1 + (full + weak) / knee)
-    return 100 / (1 + math.exp(-logit))
+    return 50 * (1 + math.tanh(logit / 2))  # the sigmoid, safe from overflow
 
 
 @given(surfaces, st.integers(1, 50_000), images)

@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 
 from splitlab.budget.annotation_cost import Prices
+from splitlab.budget.ap_surface import Floats
 from splitlab.budget.fitted_surface import FittedSurface
-from splitlab.budget.image_pool import ImagePool
+from splitlab.budget.image_pool import Counts, ImagePool
 from splitlab.errors import BudgetError
 
 FLAT_LOSS = 0.5
@@ -71,12 +72,7 @@ def plan_for_hours(fitted: FittedSurface, prices: Prices, hours: float, pool: Im
     Raises:
         BudgetError: If the hours are not a number of 0 or more, or do not pay for a single mask image.
     """
-    full, weak = pool.affordable(hours, prices)
-    if full[-1] == 0:
-        raise BudgetError(
-            f"{hours:g} hours do not pay for one mask image of {prices.mask_seconds:g} s, and no mask means no score."
-        )
-    ap = fitted.surface.ap(full, weak)
+    full, weak, ap = _scored(fitted, prices, hours, pool)
     best = int(np.argmax(ap))
     worse = np.flatnonzero(ap < ap[best] - FLAT_LOSS)
     first = int(worse[worse < best].max(initial=-1)) + 1
@@ -149,9 +145,15 @@ def best_splits(fitted: FittedSurface, prices: Prices, budgets: Iterable[float],
     Raises:
         BudgetError: As `plan_for_hours` for one of the budgets.
     """
-    return pd.DataFrame(
-        {"budget": hours, **asdict(plan_for_hours(fitted, prices, hours, pool).best)} for hours in budgets
-    )
+    budgets = list(budgets)
+    best = []
+    for hours in budgets:
+        full, weak, ap = _scored(fitted, prices, hours, pool)
+        best.append((full[np.argmax(ap)], weak[np.argmax(ap)]))
+    masks, boxes = np.array(best, dtype=np.int64).reshape(-1, 2).T
+    spent = pool.new_hours(masks, boxes, prices)
+    forecast = asdict(fitted.forecast(masks, boxes))
+    return pd.DataFrame({"budget": budgets, "full": masks, "weak": boxes, "hours": spent, **forecast})
 
 
 def forecast_split(fitted: FittedSurface, prices: Prices, full: int, weak: int, pool: ImagePool) -> SplitForecast:
@@ -174,3 +176,12 @@ def forecast_split(fitted: FittedSurface, prices: Prices, full: int, weak: int, 
         high=float(forecast.high),
         extrapolates=bool(forecast.extrapolates),
     )
+
+
+def _scored(fitted: FittedSurface, prices: Prices, hours: float, pool: ImagePool) -> tuple[Counts, Counts, Floats]:
+    full, weak = pool.affordable(hours, prices)
+    if full[-1] == 0:
+        raise BudgetError(
+            f"{hours:g} hours do not pay for one mask image of {prices.mask_seconds:g} s, and no mask means no score."
+        )
+    return full, weak, fitted.surface.ap(full, weak)

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from splitlab.errors import ImageError
 
 MAX_PIXELS = 50_000_000
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "MPO")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 
 ImageArray = NDArray[np.uint8]
 

@@ -11,7 +11,7 @@ import splitlab
 from splitlab.data.dataset import Dataset
 from splitlab.data.open_dataset import open_dataset
 from splitlab.data.split import Split, draw_split, read_split
-from splitlab.errors import RunError, SplitLabError
+from splitlab.errors import CheckpointError, RunError, SplitLabError
 from splitlab.evaluation.coco_eval import Scores, coco_results
 from splitlab.evaluation.evaluate import evaluate_model
 from splitlab.models.contract import SegmentationModel
@@ -101,14 +101,28 @@ def evaluate_run(run: RunFolder, data_dir: Path, progress: Progress = no_progres
     Raises:
         SplitLabError: the run has no checkpoint yet, or its data is gone.
     """
-    spec = run.spec()
-    val = open_dataset(spec.data, data_dir).val
+    val = open_dataset(run.spec().data, data_dir).val
     model, card = load_model(run.weights)
-    scores, detections = evaluate_model(model, val, spec.image_size, _counting("evaluate", val, progress))
+    scores, detections = evaluate_model(model, val, card.image_size, _counting("evaluate", val, progress))
     write_json(run.detections_path, coco_results(val, detections))
     write_json(run.scores_path, scores)
     save_checkpoint(run.weights, weights_of(model), Card(**{**vars(card), "scores": scores}))
     return scores
+
+
+def evaluate_checkpoint(folder: Path, dataset: Dataset, progress: Progress = no_progress) -> Scores:
+    """Score a checkpoint on a dataset of its own classes and write nothing.
+
+    Raises:
+        SplitLabError: the checkpoint is not whole, or knows other classes.
+    """
+    model, card = load_model(folder)
+    if tuple(card.class_names) != dataset.class_names:
+        raise CheckpointError(
+            f"{folder} knows the classes {card.class_names}, '{dataset.name}' has {list(dataset.class_names)}. "
+            "Score it on a data set with its classes."
+        )
+    return evaluate_model(model, dataset, card.image_size, _counting("evaluate", dataset, progress))[0]
 
 
 def _split_of(run: RunFolder, train_set: Dataset) -> Split:

@@ -1,0 +1,155 @@
+"""Cost against AP: every published model and every measured one, and what beats a pick."""
+
+import pandas as pd
+import streamlit as st
+
+from splitlab.budget.annotation_cost import PRESETS, VOC2012
+from splitlab.budget.results import MEASURED, METRICS, cheaper_and_better, reported_metrics
+from splitlab.figures.cost_against_ap import GROUP_LABELS, SPLIT_GROUP, cost_against_ap, row_key
+from splitlab.ui.page import page_head
+from splitlab.ui.split_chip import split_chip
+from splitlab.ui.tables import measured, published
+from splitlab.workspace import Workspace
+
+CHART = "cost_chart"
+SHORT = {"ap50": "AP50", "ap70": "AP70", "ap75": "AP75", "ap50_95": "AP50:95"}
+FIRST_PICK = {"VOC2012": (400, 5000), "Cityscapes": (400, 2000)}
+
+
+def take_clicked_point() -> None:
+    """Carry a click on a split's point over to the three pickers."""
+    points = st.session_state[CHART]["selection"]["points"]
+    if points and points[0].get("customdata"):
+        key = points[0]["customdata"][0]
+        if key in by_key.index and by_key.loc[key, "group"] == SPLIT_GROUP:
+            row = by_key.loc[key]
+            st.session_state["model"] = f"{row['method']} ({row['source']}{_of(row)})"
+            st.session_state["full"], st.session_state["weak"] = int(row["full"]), int(row["weak"])
+
+
+def _of(row: pd.Series) -> str:
+    return f", {row['dataset']}" if row["source"] == MEASURED else ""
+
+
+page_head(
+    "Cost against AP",
+    "Each mark is one model: hours of labelling to the right, mask AP upwards. Lines join models with the same "
+    "number of mask images |F|; along a line only boxes are added.",
+)
+
+here = measured(Workspace.here())
+controls = st.container(horizontal=True, gap="medium")
+dataset = controls.segmented_control(
+    "Data set", list(PRESETS), default="VOC2012", required=True, key="dataset", bind="query-params"
+)
+metrics = reported_metrics(published(), dataset)
+preferred = "ap70" if "ap70" in metrics else "ap50_95"
+metric = controls.segmented_control(
+    "Metric", metrics, default=preferred, required=True, format_func=SHORT.get, key=f"metric_{dataset}", bind="query-params"
+)
+groups = controls.pills(
+    "Published models",
+    list(GROUP_LABELS),
+    default=list(GROUP_LABELS),
+    selection_mode="multi",
+    format_func=GROUP_LABELS.get,
+    key="groups",
+    bind="query-params",
+)
+measured_sets = sorted(here["dataset"].unique())
+overlaid = (
+    controls.pills(
+        "Measured here, on", measured_sets, default=measured_sets, selection_mode="multi", key="measured", bind="query-params"
+    )
+    if measured_sets
+    else []
+)
+
+rows = pd.concat(
+    [
+        published()[(published()["dataset"] == dataset) & published()["group"].isin(groups or [])],
+        here[here["dataset"].isin(overlaid or [])],
+    ],
+    ignore_index=True,
+)
+splits = rows[(rows["group"] == SPLIT_GROUP) & rows[metric].notna()]
+by_key = rows.set_index(rows.apply(row_key, axis=1)) if len(rows) else rows
+
+chart_side, pick_side = st.columns([3, 1], gap="large")
+
+with pick_side:
+    st.subheader("Pick a split", anchor=False)
+    if splits.empty:
+        st.info("Nothing to pick from: turn on 'the paper's own' or a measured data set above.")
+        picked = None
+    else:
+        names = (splits["method"] + " (" + splits["source"] + splits.apply(_of, axis=1) + ")").rename("name")
+        model = st.selectbox("Model", names.unique(), key="model", bind="query-params")
+        own = splits[names == model]
+        sizes = sorted(own["full"].unique().tolist())
+        start = FIRST_PICK.get(dataset, (sizes[0], 0))
+        full = st.selectbox(
+            "|F|, images with masks",
+            sizes,
+            index=sizes.index(start[0]) if start[0] in sizes else 0,
+            key="full",
+            bind="query-params",
+            format_func="{:,}".format,
+        )
+        weak_sizes = sorted(own.loc[own["full"] == full, "weak"].unique().tolist())
+        weak = st.selectbox(
+            "|W|, images with boxes only",
+            weak_sizes,
+            index=weak_sizes.index(start[1]) if start[1] in weak_sizes else 0,
+            key="weak",
+            bind="query-params",
+            format_func="{:,}".format,
+        )
+        picked = own[(own["full"] == full) & (own["weak"] == weak)].iloc[0]
+        prices = PRESETS.get(str(picked["dataset"]), VOC2012)
+        st.metric(METRICS[metric], f"{picked[metric]:.1f}", border=True)
+        split_chip(int(picked["full"]), int(picked["weak"]), prices, scale_hours=float(own["cost_hours"].max()))
+        if picked["note"]:
+            st.caption(f":material/info: {picked['note']}")
+
+with chart_side:
+    if rows.empty:
+        st.info("No models are shown: turn on a group of published models above.")
+    else:
+        st.plotly_chart(
+            cost_against_ap(rows, metric, picked=None if picked is None else row_key(picked)),
+            key=CHART,
+            on_select=take_clicked_point,
+            selection_mode="points",
+            config={"displaylogo": False},
+        )
+        st.caption(
+            "Outlined: published. Filled stars: measured here, on another data set: compare them with one another only. "
+            "Click a point of a split to pick it."
+        )
+
+if picked is not None:
+    rivals = rows[rows["dataset"] == picked["dataset"]]
+    better = cheaper_and_better(rivals, float(picked["cost_hours"]), float(picked[metric]), metric)
+    st.subheader(
+        f"{'Nothing beats' if better.empty else 'What beats'} {picked['full']:,}/{picked['weak']:,}", anchor=False
+    )
+    if better.empty:
+        st.markdown(f"No model shown on {picked['dataset']} costs no more and scores no less.")
+    else:
+        st.markdown(f"Models on {picked['dataset']} that cost no more and score no less:")
+        st.dataframe(
+            better[["method", "full", "weak", "cost_hours", metric, "source"]],
+            hide_index=True,
+            column_config={
+                "method": "model",
+                "full": st.column_config.NumberColumn("|F|", format="localized"),
+                "weak": st.column_config.NumberColumn("|W|", format="localized"),
+                "cost_hours": st.column_config.NumberColumn("hours", format="%.1f"),
+                metric: st.column_config.NumberColumn(SHORT[metric], format="%.1f"),
+            },
+        )
+
+with st.expander("All figures as a table"):
+    st.dataframe(rows, hide_index=True)
+    st.download_button("Download CSV", rows.to_csv(index=False), "splitlab-results.csv", "text/csv", icon=":material/download:")

@@ -1,0 +1,111 @@
+"""Train: choose a split, see what it costs, start it, watch it learn."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from splitlab.budget.annotation_cost import PRESETS
+from splitlab.data.dataset import TrainVal
+from splitlab.data.open_dataset import EMBEDDED, dataset_names, open_dataset
+from splitlab.errors import SplitLabError
+from splitlab.runs.launch import launch
+from splitlab.runs.run_folder import RunFolder
+from splitlab.runs.spec import RunSpec
+from splitlab.runs.store import free_run_path, list_runs
+from splitlab.ui.live_run import duration, watch_run
+from splitlab.ui.page import answered, page_head
+from splitlab.ui.split_chip import split_chip
+from splitlab.ui.training_choices import device_names, expected_seconds, model_names
+from splitlab.workspace import Workspace
+
+QUICK = RunSpec(EMBEDDED, full=30, weak=150, image_size=160, steps=240, evaluate_every=60)
+WHOLE = RunSpec(EMBEDDED, full=30, weak=0)
+
+
+@st.cache_data(show_spinner="Reading the data set", max_entries=4, ttl=60)
+def read(name: str, workspace: Workspace) -> TrainVal:
+    """Read a data set once for all users."""
+    return open_dataset(name, workspace.data)
+
+
+def choose(workspace: Workspace) -> tuple[RunSpec, TrainVal]:
+    """Show the settings of a run; return them."""
+    name = st.selectbox("Data set", dataset_names(workspace.data), key="data", bind="query-params")
+    data = read(name, workspace)
+    start = QUICK if name == EMBEDDED else WHOLE
+    images = len(data.train.images)
+    with_masks = sum(image.can_be_full for image in data.train.images)
+    left, right = st.columns(2)
+    full = left.number_input("|F|, masks", 0, with_masks, min(start.full, with_masks), key=f"full_{name}")
+    weak = right.number_input("|W|, boxes", 0, images - full, min(start.weak, images - full), key=f"weak_{name}")
+    left, right = st.columns(2)
+    model = left.selectbox("Model", model_names(), key="model", bind="query-params")
+    size = right.selectbox(
+        "Image size, pixels", [96, 128, 160, 192, 224, 256, 320, 416, 512, 640], key=f"size_{name}", index=[96, 128, 160, 192, 224].index(start.image_size)
+    )
+    left, middle, right = st.columns(3)
+    steps = left.number_input("Steps", 1, 1_000_000, start.steps, key=f"steps_{name}")
+    device = middle.selectbox("Device", device_names(), key="device")
+    seed = right.number_input("Seed", 0, 10_000, 0, key="seed")
+    spec = RunSpec(
+        data=name,
+        full=int(full),
+        weak=int(weak),
+        seed=int(seed),
+        model=model,
+        image_size=size,
+        steps=int(steps),
+        evaluate_every=max(int(steps) // 6, 1),
+        device=device,
+    )
+    return spec, data
+
+
+def explain(spec: RunSpec, data: TrainVal, workspace: Workspace) -> None:
+    """Say what a start will do, and what its labels would have cost."""
+    seconds = expected_seconds(spec, workspace.runs)
+    time = f"about {duration(seconds)}, judged by an earlier run here" if seconds else "the time shows after the first steps"
+    st.markdown(
+        f"**{spec.full:,}** mask images and **{spec.weak:,}** box images of {len(data.train.images):,}, "
+        f"{spec.steps:,} steps of {spec.batch_size} images on {spec.device}: {time}."
+    )
+    prices = PRESETS[st.selectbox("Labelling prices", list(PRESETS), key="prices", bind="query-params")]
+    split_chip(spec.full, spec.weak, prices, scale_hours=len(data.train.images) * prices.mask_seconds / 3600)
+    st.caption(f"Expected labelling cost; the whole width is masks on all {len(data.train.images):,} images.")
+
+
+def start_run(spec: RunSpec, workspace: Workspace) -> None:
+    """Make a run folder, start its process and select it."""
+    from splitlab.experiments.experiment import prepare_run  # noqa: PLC0415 (imports torch)
+
+    run = prepare_run(free_run_path(workspace.runs, spec), spec, workspace.data)
+    launch(run)
+    st.session_state["run"] = run.name
+
+
+page_head(
+    "Train",
+    "One model on one split: batches mix mask images and box images, and the mask loss skips the box images. "
+    "It trains in its own process: you may close this page.",
+)
+
+workspace = Workspace.here()
+settings, live = st.columns([1, 1.9], gap="large")
+with settings, answered():
+    spec, data = choose(workspace)
+    explain(spec, data, workspace)
+    if st.button("Start training", type="primary", icon=":material/play_arrow:", width="stretch"):
+        with st.spinner("Starting"):
+            start_run(spec, workspace)
+    st.caption(f"Your own photos: put a COCO-format folder into {workspace.data}.")
+
+with live:
+    runs = list_runs(workspace.runs)
+    if not runs:
+        st.info("No runs yet. Choose a split on the left and start: its curves appear here.")
+    else:
+        names = [summary.name for summary in runs]
+        if st.session_state.get("run") not in names:
+            st.session_state.pop("run", None)
+        chosen = st.selectbox("Run", names, key="run", bind="query-params")
+        watch_run(RunFolder(workspace.runs / chosen).path)

@@ -1,0 +1,5 @@
+"""`python -m splitlab` is the `splitlab` command."""
+
+from splitlab.cli import main
+
+main()

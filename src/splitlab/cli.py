@@ -1,0 +1,269 @@
+"""The command line: the same functions as the pages, one command for each step."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from splitlab.data.images import load_image
+from splitlab.data.open_dataset import dataset_names, open_dataset
+from splitlab.data.split import draw_split
+from splitlab.errors import RunError, SplitLabError
+from splitlab.runs.atomic_files import write_json
+from splitlab.runs.run_folder import RunFolder, State
+from splitlab.runs.spec import RunSpec
+from splitlab.runs.store import free_run_path, list_runs
+from splitlab.workspace import Workspace
+
+# torch takes seconds to import, so commands that need it import it themselves.
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="markdown")
+out, err = Console(), Console(stderr=True)
+
+CANCELLED_EXIT = 130
+DEFAULTS = RunSpec("", 1, 0)
+
+DataArgument = Annotated[
+    str, typer.Argument(metavar="DATA", help="A COCO-format folder, a name in the work space, or `embedded`.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on standard output.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Equal seeds draw equal splits.")]
+
+
+@app.callback()
+def about() -> None:
+    """How many images get masks, how many only boxes? Split, train, evaluate, compare."""
+
+
+@app.command(epilog="Example: `splitlab split embedded --full 30 --weak 150 --seed 0 --json`")
+def split(
+    data: DataArgument,
+    full: Annotated[int, typer.Option(help="|F|: images with masks.")],
+    weak: Annotated[int, typer.Option(help="|W|: images with boxes only.")],
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+    save: Annotated[Path | None, typer.Option("--out", help="Also write the split to this file.")] = None,
+) -> None:
+    """Draw a full set F and a weak set W by seed.
+
+    With one seed a smaller F lies in a larger one, and a smaller W in a larger one.
+    """
+    drawn = draw_split(open_dataset(data, Workspace.here().data).train, full, weak, seed)
+    if save is not None:
+        write_json(save, drawn.to_json())
+    if as_json:
+        _print_json(drawn.to_json())
+    else:
+        out.print(f"{drawn.name} of {data}, seed {seed}, hash {drawn.hash[:12]}")
+
+
+@app.command(
+    epilog="Examples: `splitlab train embedded --full 30 --weak 150 --steps 300 --out runs/first` · "
+    "to go on after a break: `splitlab train runs/first`"
+)
+def train(
+    path: Annotated[str, typer.Argument(metavar="DATA|RUN", help="A data set to start on, or a run folder to go on.")],
+    full: Annotated[int | None, typer.Option(help="|F|: images with masks.")] = None,
+    weak: Annotated[int, typer.Option(help="|W|: images with boxes only.")] = 0,
+    seed: SeedOption = 0,
+    model: Annotated[str, typer.Option(help="A model's name, such as yolov5n-seg.")] = DEFAULTS.model,
+    steps: Annotated[int, typer.Option(help="Optimiser steps.")] = DEFAULTS.steps,
+    image_size: Annotated[int, typer.Option(help="Side of the training images, pixels.")] = DEFAULTS.image_size,
+    batch_size: Annotated[int, typer.Option(help="Images in a batch.")] = DEFAULTS.batch_size,
+    f_size: Annotated[int, typer.Option(help="Mask images in a mixed batch.")] = DEFAULTS.f_size,
+    learning_rate: Annotated[float, typer.Option(help="Peak of AdamW's.")] = DEFAULTS.learning_rate,
+    evaluate_every: Annotated[int, typer.Option(help="Steps between evaluations.")] = DEFAULTS.evaluate_every,
+    device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = DEFAULTS.device,
+    folder: Annotated[Path | None, typer.Option("--out", help="The run folder; made for you where left out.")] = None,
+) -> None:
+    """Train a model on batches that mix mask images and box images.
+
+    Ctrl-C stops after the step at hand; the same command on the run folder goes on from there.
+    """
+    from splitlab.experiments.experiment import carry_out, prepare_run  # noqa: PLC0415
+
+    workspace = Workspace.here()
+    if (Path(path) / "spec.json").is_file():
+        run = RunFolder.open(Path(path))
+    else:
+        if full is None:
+            raise RunError(f"{path}: say how many images get masks, such as --full 30, to start a run on it.")
+        spec = RunSpec(
+            data=_lasting_name(path, workspace),
+            full=full,
+            weak=weak,
+            seed=seed,
+            model=model,
+            image_size=image_size,
+            steps=steps,
+            batch_size=batch_size,
+            f_size=f_size,
+            learning_rate=learning_rate,
+            evaluate_every=evaluate_every,
+            device=device,
+        )
+        run = prepare_run(folder or free_run_path(workspace.runs, spec), spec, workspace.data)
+    with _progress_bar() as progress:
+        state = carry_out(run, workspace.data, progress)
+    if state == State.CANCELLED:
+        err.print(f"Stopped at step {run.status().step}. Go on with: splitlab train {run.path}")
+        raise typer.Exit(CANCELLED_EXIT)
+    out.print(f"Done: {run.path}")
+    _print_scores(json.loads(run.scores_path.read_text()))
+
+
+@app.command(
+    epilog="Examples: `splitlab evaluate runs/first --json` · "
+    "`splitlab evaluate checkpoints/pets-30-450 --data path/to/pets`"
+)
+def evaluate(
+    path: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder; with --data also a checkpoint.")],
+    data: Annotated[str | None, typer.Option(help="Score on this data set's val images instead.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score a trained model: AP50, AP70, AP75, AP50:95 of masks and boxes, 0 to 100."""
+    from splitlab.experiments.experiment import evaluate_checkpoint, evaluate_run  # noqa: PLC0415
+
+    workspace = Workspace.here()
+    with _progress_bar() as progress:
+        if data is None:
+            scores = evaluate_run(RunFolder.open(path), workspace.data, progress)
+        else:
+            scores = evaluate_checkpoint(_weights_folder(path), open_dataset(data, workspace.data).val, progress)
+    if as_json:
+        _print_json(scores)
+    else:
+        _print_scores(scores)
+
+
+@app.command(epilog="Example: `splitlab predict checkpoints/pets-30-450 cat.jpg dog.jpg --json`")
+def predict(
+    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A checkpoint or run folder.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Photos to look at.")],
+    min_score: Annotated[float, typer.Option(help="Leave out detections below this score, 0 to 1.")] = 0.25,
+    as_json: JsonOption = False,
+) -> None:
+    """Find objects in photos: class, score, box (xyxy, pixels) and RLE mask, in image size."""
+    from splitlab.evaluation.predict import predict as find  # noqa: PLC0415
+    from splitlab.models.contract import DetectSettings  # noqa: PLC0415
+    from splitlab.models.load import load_model  # noqa: PLC0415
+
+    settings = DetectSettings(min_score=min_score)
+    model, card = load_model(_weights_folder(checkpoint))
+    found = []
+    with _progress_bar() as progress:
+        for done, path in enumerate(images, start=1):
+            detections = find(model, [load_image(path)], card.image_size, settings)[0]
+            found.append(
+                {
+                    "image": str(path),
+                    "width": detections.width,
+                    "height": detections.height,
+                    "detections": detections.to_json(card.class_names),
+                }
+            )
+            progress("predict", done, len(images))
+    if as_json:
+        _print_json(found)
+    else:
+        _print_detections(found)
+
+
+@app.command(epilog="Example: `splitlab runs --json`")
+def runs(
+    folder: Annotated[Path | None, typer.Argument(metavar="[FOLDER]", help="Where the run folders are.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the runs: split, model, how far, and mask AP."""
+    summaries = list_runs(folder or Workspace.here().runs)
+    if as_json:
+        _print_json([summary.to_json() for summary in summaries])
+        return
+    table = Table("run", "data", "F/W", "model", "state", "step", "AP50", "AP70")
+    for summary in summaries:
+        mask = summary.scores.get("mask", {})
+        table.add_row(
+            summary.name,
+            Path(summary.spec.data).name,
+            summary.spec.split_name,
+            summary.spec.model,
+            summary.status.state,
+            f"{summary.status.step}/{summary.status.steps}",
+            _shown(mask.get("ap50")),
+            _shown(mask.get("ap70")),
+        )
+    out.print(table if summaries else "No runs yet. Start one with: splitlab train embedded --full 30 --weak 150")
+
+
+def main() -> None:
+    """Run the command line; a mistake that a user can mend is one sentence, not a traceback."""
+    try:
+        app()
+    except SplitLabError as error:
+        err.print(f"[bold red]Error:[/] {error}", markup=True, highlight=False, soft_wrap=True)
+        sys.exit(1)
+
+
+def _lasting_name(data: str, workspace: Workspace) -> str:
+    """Keep names of the work space; make paths absolute, so that a run goes on from any folder."""
+    return data if data in dataset_names(workspace.data) else str(Path(data).absolute())
+
+
+def _weights_folder(path: Path) -> Path:
+    return path / "weights" if (path / "spec.json").is_file() else path
+
+
+def _print_json(content: Any) -> None:
+    sys.stdout.write(json.dumps(content, allow_nan=False) + "\n")
+
+
+def _shown(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"
+
+
+def _print_scores(scores: dict[str, Any]) -> None:
+    table = Table("", "AP50", "AP70", "AP75", "AP50:95")
+    for kind in ("mask", "box"):
+        table.add_row(kind, *(_shown(scores[kind][name]) for name in ("ap50", "ap70", "ap75", "ap50_95")))
+    out.print(table)
+
+
+def _print_detections(found: list[dict[str, Any]]) -> None:
+    for image in found:
+        out.print(f"{image['image']}: {len(image['detections'])} found", highlight=False)
+        for detection in image["detections"]:
+            left, top, right, bottom = (round(side) for side in detection["box"])
+            out.print(f"  {detection['class']} {detection['score']:.2f} at {left},{top} to {right},{bottom}")
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Any]:
+    """Yield a callback (what, done, total) that draws one bar for each thing being done, on standard error."""
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=err
+    )
+    tasks: dict[str, TaskID] = {}
+    started = time.monotonic()
+
+    def report(what: str, done: int, total: int) -> None:
+        # Nothing that ends within a second shows a bar.
+        if time.monotonic() - started < 1 and done < total and what not in tasks:
+            return
+        if what not in tasks:
+            tasks[what] = bar.add_task(what, total=total)
+        if done < (bar.tasks[tasks[what]].completed or 0):
+            bar.reset(tasks[what], total=total)
+        bar.update(tasks[what], completed=done, total=total)
+
+    with bar:
+        yield report

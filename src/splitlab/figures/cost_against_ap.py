@@ -1,0 +1,152 @@
+"""Labelling cost against AP: the paper's Fig. 1 a and b, and what was measured here beside it."""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from splitlab.budget.results import MEASURED, METRICS
+from splitlab.figures.palette import PICK_HUE, compared_grey, full_ramp
+
+SPLIT_GROUP = "split"
+GROUP_LABELS = {SPLIT_GROUP: "the paper's splits", "weak/semi": "weak or semi", "full": "masks only", "hybrid": "hybrid"}
+_METHOD_MARKS = ("circle", "square", "diamond")
+_COMPARED_MARKS = ("x", "triangle-up", "triangle-down", "cross", "star", "pentagon", "hexagram", "bowtie")
+_MEASURED_MARK = "star"
+_COST_TICKS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
+
+
+def row_key(row: pd.Series) -> str:
+    """Name one row of a results table; charts carry it, and clicks bring it back."""
+    return "|".join(str(row[name]) for name in ("source", "dataset", "method", "full", "weak", "run"))
+
+
+def cost_against_ap(table: pd.DataFrame, metric: str, picked: str | None = None) -> go.Figure:
+    """Draw rows of a results table as a scatter of cost (hours, log) against a metric (AP, 0..100).
+
+    The paper's models with one |F| are joined by a line and outlined; methods compared against are grey marks;
+    measured rows are filled. Rows without the metric are left out.
+
+    Args:
+        table: rows to draw.
+        metric: a key of `METRICS`.
+        picked: the `row_key` of the row to ring.
+    """
+    figure = go.Figure()
+    shown = table[table[metric].notna()]
+    measured = shown["source"] == MEASURED
+    ramp = full_ramp(shown.loc[shown["group"] == SPLIT_GROUP, "full"].tolist())
+    _add_own(figure, shown[~measured & (shown["group"] == SPLIT_GROUP)], metric, ramp)
+    _add_compared(figure, shown[~measured & (shown["group"] != SPLIT_GROUP)], metric)
+    _add_measured(figure, shown[measured], metric, ramp)
+    _ring(figure, shown, metric, picked)
+    figure.update_layout(
+        xaxis={"title": "labelling cost (hours, log scale)", "type": "log", "tickvals": _COST_TICKS},
+        yaxis={"title": METRICS[metric]},
+        legend={"tracegroupgap": 4, "font": {"size": 11}, "itemwidth": 30},
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        height=560,
+        hoverlabel={"align": "left"},
+        clickmode="event+select",
+        uirevision="keep",
+    )
+    return figure
+
+
+def _add_own(figure: go.Figure, rows: pd.DataFrame, metric: str, ramp: dict[int, str]) -> None:
+    for mark, (method, models) in zip(_METHOD_MARKS, rows.groupby("method", sort=False), strict=False):
+        for full, line in models.sort_values("weak").groupby("full"):
+            colour = ramp[int(str(full))]
+            figure.add_trace(
+                _points(
+                    line,
+                    metric,
+                    name=f"|F| = {full}",
+                    mode="lines+markers",
+                    line={"color": colour, "width": 1.5, "dash": "solid" if mark == "circle" else "dot"},
+                    marker={"symbol": f"{mark}-open", "size": 9, "color": colour, "line": {"width": 2.2}},
+                    legendgroup=method,
+                    legendgrouptitle={"text": f"{method}, published"},
+                )
+            )
+
+
+def _add_compared(figure: go.Figure, rows: pd.DataFrame, metric: str) -> None:
+    for rank, ((group, method), marks) in enumerate(rows.groupby(["group", "method"], sort=False)):
+        figure.add_trace(
+            _points(
+                marks,
+                metric,
+                name=str(method),
+                mode="markers",
+                marker={
+                    "symbol": f"{_COMPARED_MARKS[rank % len(_COMPARED_MARKS)]}-open",
+                    "size": 8,
+                    "color": compared_grey(rank),
+                },
+                legendgroup=str(group),
+                legendgrouptitle={"text": f"{GROUP_LABELS[str(group)]}, published"},
+            )
+        )
+
+
+def _add_measured(figure: go.Figure, rows: pd.DataFrame, metric: str, ramp: dict[int, str]) -> None:
+    for dataset, models in rows.groupby("dataset"):
+        figure.add_trace(
+            _points(
+                models,
+                metric,
+                name=str(dataset),
+                mode="markers",
+                marker={
+                    "symbol": _MEASURED_MARK,
+                    "size": 14,
+                    "color": [ramp[full] for full in models["full"]],
+                    "line": {"width": 1, "color": "#7C828C"},
+                },
+                legendgroup="measured",
+                legendgrouptitle={"text": "measured here, filled"},
+            )
+        )
+
+
+def _ring(figure: go.Figure, rows: pd.DataFrame, metric: str, picked: str | None) -> None:
+    chosen = rows[rows.apply(row_key, axis=1) == picked] if len(rows) else rows
+    if len(chosen):
+        figure.add_trace(
+            go.Scatter(
+                x=chosen["cost_hours"],
+                y=chosen[metric],
+                mode="markers",
+                marker={"symbol": "circle-open", "size": 22, "color": PICK_HUE, "line": {"width": 3}},
+                name="your pick",
+                hoverinfo="skip",
+            )
+        )
+
+
+def _points(rows: pd.DataFrame, metric: str, **style: object) -> go.Scatter:
+    return go.Scatter(
+        x=rows["cost_hours"],
+        y=rows[metric],
+        customdata=[[row_key(row)] for _, row in rows.iterrows()],
+        text=[_hover(row) for _, row in rows.iterrows()],
+        hovertemplate="%{text}<extra></extra>",
+        # A selection rings its point; the others keep their strength.
+        unselected={"marker": {"opacity": 1}},
+        **style,
+    )
+
+
+def _hover(row: pd.Series) -> str:
+    scores = [f"{METRICS[metric]}: {row[metric]:.1f}" for metric in METRICS if pd.notna(row[metric])]
+    notes = [str(row["note"])] if row["note"] else []
+    lines = [
+        f"<b>{row['method']} {row['full']}/{row['weak']}</b>",
+        f"{row['dataset']}, {row['source']}",
+        f"{row['full']:,} images with masks, {row['weak']:,} with boxes",
+        f"{row['cost_hours']:.1f} hours of labelling",
+        *scores,
+        *notes,
+    ]
+    return "<br>".join(lines)

@@ -1,0 +1,66 @@
+"""All runs of a folder, as the command line and the pages list them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from splitlab.errors import RunError
+from splitlab.runs.run_folder import RunFolder, Status
+from splitlab.runs.spec import RunSpec
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One run at a glance; `scores` is empty until it has been evaluated."""
+
+    path: Path
+    spec: RunSpec
+    status: Status
+    scores: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The run folder's name."""
+        return self.path.name
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the summary as the command line prints it."""
+        return {
+            "name": self.name,
+            "path": str(self.path),
+            "split": self.spec.split_name,
+            "spec": self.spec.to_json(),
+            "status": asdict(self.status),
+            "scores": self.scores,
+        }
+
+
+def list_runs(folder: Path) -> list[RunSummary]:
+    """List the runs directly in a folder, the newest first; folders that are no whole run are passed over."""
+    found = []
+    for spec_path in folder.glob("*/spec.json"):
+        try:
+            found.append(_summarise(RunFolder.open(spec_path.parent)))
+        except RunError:
+            continue
+    return sorted(found, key=lambda summary: (summary.status.heartbeat, summary.name), reverse=True)
+
+
+def free_run_path(folder: Path, spec: RunSpec) -> Path:
+    """Propose a folder for a new run: data, split and model in its name, and a number where that is taken."""
+    base = f"{Path(spec.data).name}-{spec.full}-{spec.weak}-{spec.model}-seed{spec.seed}"
+    number = 1
+    while (folder / f"{base}-{number}").exists():
+        number += 1
+    return folder / f"{base}-{number}"
+
+
+def _summarise(run: RunFolder) -> RunSummary:
+    try:
+        scores = json.loads(run.scores_path.read_text())
+    except (OSError, ValueError):
+        scores = {}
+    return RunSummary(run.path, run.spec(), run.status(), scores)

@@ -1,0 +1,87 @@
+"""One run on the page, watched while its process trains; the page only reads files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import streamlit as st
+
+from splitlab.figures.training_curves import Event, training_curves
+from splitlab.runs.launch import launch
+from splitlab.runs.run_folder import RunFolder, State, Status
+from splitlab.ui.page import answered
+
+_WORDS = {
+    State.WAITING: ":material/hourglass_empty: waiting to start",
+    State.RUNNING: ":material/play_arrow: training",
+    State.DONE: ":material/check_circle: done",
+    State.CANCELLED: ":material/pause_circle: stopped on request",
+    State.FAILED: ":material/error: failed",
+    State.INTERRUPTED: ":material/power_off: its process is gone",
+}
+_CAN_GO_ON = (State.WAITING, State.CANCELLED, State.FAILED, State.INTERRUPTED)
+REFRESH_SECONDS = 2
+
+
+@st.fragment(run_every=REFRESH_SECONDS)
+def watch_run(path: Path) -> None:
+    """Show how far a run is, its curves, and what can be done with it; refreshes itself."""
+    with answered():
+        run = RunFolder.open(path)
+        status, events = run.status(), run.events()
+        st.markdown(f"**{run.name}** · {run.spec().split_name} · {_WORDS[status.state]}")
+        st.progress(min(status.step / max(status.steps, 1), 1.0), text=_progress_text(status, events))
+        if status.state == State.FAILED:
+            st.error(status.message)
+        _buttons(run, status)
+        if events:
+            st.plotly_chart(training_curves(events, status.steps), key=f"curves_{run.name}", config={"displaylogo": False})
+        elif status.state in (State.RUNNING, State.WAITING):
+            st.caption("The first steps take a few seconds: weights and photos are being read.")
+        if status.state == State.DONE:
+            _scores(run)
+
+
+def seconds_left(status: Status, events: list[Event]) -> float | None:
+    """Estimate the training time left in seconds from the last windows; None before the first."""
+    windows = [event for event in events if event["kind"] == "train"][-5:]
+    steps = sum(window["step"] - window["from_step"] + 1 for window in windows)
+    return sum(window["seconds"] for window in windows) / steps * (status.steps - status.step) if steps else None
+
+
+def _progress_text(status: Status, events: list[Event]) -> str:
+    text = f"step {status.step:,} of {status.steps:,}"
+    left = seconds_left(status, events)
+    if status.state == State.RUNNING and left is not None:
+        speed = next(event["images_per_second"] for event in reversed(events) if event["kind"] == "train")
+        text += f" · {speed:.0f} images a second · " + (f"about {duration(left)} left" if left else "evaluating")
+    return text
+
+
+def duration(seconds: float) -> str:
+    """Say a time in words as exact as it is known."""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _buttons(run: RunFolder, status: Status) -> None:
+    with st.container(horizontal=True):
+        if status.state == State.RUNNING:
+            asked = run.cancel_is_asked()
+            if st.button("Stop", icon=":material/stop:", key=f"stop_{run.name}", disabled=asked):
+                run.ask_to_cancel()
+                st.toast("It writes its state down and stops after the step at hand.")
+        if status.state in _CAN_GO_ON and st.button("Go on", icon=":material/play_arrow:", key=f"go_on_{run.name}"):
+            launch(run)
+            st.toast("Starting again from the last saved state.")
+
+
+def _scores(run: RunFolder) -> None:
+    scores = json.loads(run.scores_path.read_text())
+    labels = {"ap50": "AP50", "ap70": "AP70", "ap75": "AP75", "ap50_95": "AP50:95"}
+    columns = st.columns(len(labels))
+    for column, (name, label) in zip(columns, labels.items(), strict=True):
+        mask, box = scores["mask"][name], scores["box"][name]
+        column.metric(f"mask {label}", "–" if mask is None else f"{mask:.1f}", border=True)
+        column.caption(f"box {label}: {'–' if box is None else f'{box:.1f}'}")
+    st.page_link("pages/compare_masks.py", label="See its masks beside others", icon=":material/compare:")

@@ -1,0 +1,91 @@
+"""Checkpoints as the pages use them: listed by their cards, loaded once, shared between users."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from splitlab.errors import CheckpointError
+from splitlab.figures.mask_panels import DrawnObject
+from splitlab.runs.checkpoint import WEIGHTS_NAME, Card, list_checkpoints, read_card
+from splitlab.runs.store import list_runs
+from splitlab.ui.photos import Photo
+from splitlab.workspace import Workspace
+
+if TYPE_CHECKING:
+    from splitlab.models.contract import SegmentationModel
+
+LEAST_SCORE = 0.05
+MODELS_IN_MEMORY = 6
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A checkpoint that can be picked."""
+
+    folder: Path
+    card: Card
+
+    @property
+    def label(self) -> str:
+        """Data set, split and run, such as "pets 30/450 (pets-30-450)"."""
+        return f"{self.card.dataset} {self.card.split_name} ({self.card.name})"
+
+
+def checkpoint_choices(workspace: Workspace) -> dict[str, Choice]:
+    """List the checkpoints that ship and those of finished runs, by name; broken ones are passed over."""
+    folders = [*list_checkpoints(workspace.checkpoints), *(run.path / "weights" for run in list_runs(workspace.runs))]
+    found: dict[str, Choice] = {}
+    for folder in folders:
+        try:
+            card = read_card(folder)
+        except CheckpointError:
+            continue
+        found.setdefault(card.name, Choice(folder, card))
+    return dict(sorted(found.items(), key=lambda item: (item[1].card.dataset, item[1].card.full, item[1].card.weak)))
+
+
+def detect_objects(choice: Choice, photo: Photo) -> list[DrawnObject]:
+    """Find what a checkpoint sees in a photo, from LEAST_SCORE upwards, best first.
+
+    Raises:
+        CheckpointError: its files are broken.
+    """
+    weights = choice.folder / WEIGHTS_NAME
+    version = weights.stat().st_mtime_ns if weights.exists() else 0
+    return _detect(str(choice.folder), version, photo.key, photo)
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    model: SegmentationModel
+    card: Card
+    lock: Lock
+
+
+@st.cache_resource(show_spinner=False, max_entries=MODELS_IN_MEMORY)
+def _load(folder: str, version: int) -> _Loaded:  # noqa: ARG001 (a new version is a new entry)
+    from splitlab.models.load import load_model  # noqa: PLC0415 (imports torch)
+
+    model, card = load_model(Path(folder))
+    return _Loaded(model, card, Lock())
+
+
+@st.cache_data(show_spinner=False, max_entries=512)
+def _detect(folder: str, version: int, photo_key: str, _photo: Photo) -> list[DrawnObject]:  # noqa: ARG001
+    from splitlab.evaluation.predict import predict  # noqa: PLC0415
+    from splitlab.models.contract import DetectSettings  # noqa: PLC0415
+
+    loaded = _load(folder, version)
+    with loaded.lock:
+        found = predict(
+            loaded.model, [_photo.pixels], loaded.card.image_size, DetectSettings(min_score=LEAST_SCORE)
+        )[0]
+    return [
+        DrawnObject(int(index), loaded.card.class_names[index], float(score), tuple(map(float, box)), mask)
+        for index, score, box, mask in zip(found.classes, found.scores, found.boxes, found.masks, strict=True)
+    ]

@@ -1,0 +1,37 @@
+"""The pages and their places in the side bar."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+_ENTERED = "entered by app.py"
+
+
+def run_app() -> None:
+    """Show the page that the link asks for."""
+    st.session_state[_ENTERED] = True
+    st.set_page_config(page_title="SplitLab", page_icon=":material/balance:", layout="wide")
+    pages().run()
+
+
+def pages() -> st.Page:
+    """Register the pages with Streamlit; return the one that the link asks for."""
+    return st.navigation(
+        {
+            "": [st.Page("pages/home.py", title="Home", icon=":material/home:", default=True)],
+            "Plan": [st.Page("pages/cost_against_ap.py", title="Cost against AP", icon=":material/scatter_plot:")],
+            "Look": [st.Page("pages/compare_masks.py", title="Compare masks", icon=":material/compare:")],
+            "Make": [st.Page("pages/train.py", title="Train", icon=":material/model_training:")],
+        }
+    )
+
+
+def enter_by_app() -> None:
+    """Begin again through app.py where Streamlit ran a page by itself.
+
+    A server whose very first visitor follows a link to a page takes `pages/` for the pages of its old multipage
+    mode, and only learns of `st.navigation` when that has been called once.
+    """
+    if _ENTERED not in st.session_state:
+        pages()
+        st.rerun()

@@ -1,0 +1,39 @@
+"""What a training can be started with on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from splitlab.runs.run_folder import RunFolder
+from splitlab.runs.spec import RunSpec
+from splitlab.runs.store import list_runs
+
+
+@st.cache_resource(show_spinner="Looking for devices")
+def device_names() -> list[str]:
+    """List this machine's devices, the fastest first."""
+    from splitlab.training.precision import available_devices  # noqa: PLC0415 (imports torch)
+
+    return available_devices()
+
+
+@st.cache_resource(show_spinner=False)
+def model_names() -> list[str]:
+    """List the models, the one that learns photos quickly first."""
+    from splitlab.models.registry import LITE0, MODELS  # noqa: PLC0415 (imports torch)
+
+    return [LITE0, *(name for name in MODELS if name != LITE0)]
+
+
+def expected_seconds(spec: RunSpec, runs: Path) -> float | None:
+    """Judge the training time in seconds by the last run with this model, size and device; None where there is none."""
+    for summary in list_runs(runs):
+        same = (summary.spec.model, summary.spec.image_size, summary.spec.device)
+        if same == (spec.model, spec.image_size, spec.device):
+            windows = [event for event in RunFolder.open(summary.path).events() if event["kind"] == "train"]
+            if windows:
+                speed = sorted(event["images_per_second"] for event in windows)[len(windows) // 2]
+                return spec.steps * spec.batch_size / speed
+    return None

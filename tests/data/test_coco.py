@@ -1,0 +1,99 @@
+import json
+
+import numpy as np
+import pytest
+
+from splitlab.data.coco import read_coco
+from splitlab.errors import DataError
+from splitlab.geometry import mask_to_rle, rle_to_mask
+
+SQUARE = np.zeros((10, 12), bool)
+SQUARE[2:5, 3:7] = True
+
+
+def labels(**changes):
+    content = {
+        "images": [{"id": 5, "file_name": "b.png", "width": 12, "height": 10}],
+        "annotations": [annotation()],
+        "categories": [{"id": 9, "name": "dog"}, {"id": 4, "name": "cat"}],
+    }
+    return {**content, **changes}
+
+
+def annotation(**changes):
+    return {
+        "id": 1,
+        "image_id": 5,
+        "category_id": 9,
+        "bbox": [3, 2, 4, 3],
+        "segmentation": mask_to_rle(SQUARE),
+        "iscrowd": 0,
+        **changes,
+    }
+
+
+def read(tmp_path, content):
+    path = tmp_path / "instances_train.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content))
+    return read_coco(path, tmp_path / "images", "test")
+
+
+def test_classes_are_ordered_by_category_id_and_boxes_become_xyxy(tmp_path):
+    dataset = read(tmp_path, labels())
+    assert dataset.class_names == ("cat", "dog")
+    label = dataset.images[0].objects[0]
+    assert (label.class_index, label.box, label.area) == (1, (3, 2, 7, 5), 12)
+
+
+@pytest.mark.parametrize(
+    "segmentation",
+    [
+        mask_to_rle(SQUARE),
+        [[3, 2, 7, 2, 7, 5, 3, 5]],
+        {"size": [10, 12], "counts": [32, 3, 7, 3, 7, 3, 7, 3, 55]},
+    ],
+    ids=["compressed RLE", "polygon", "run lengths"],
+)
+def test_the_three_forms_of_a_mask_read_alike(tmp_path, segmentation):
+    dataset = read(tmp_path, labels(annotations=[annotation(segmentation=segmentation)]))
+    assert (rle_to_mask(dataset.images[0].objects[0].mask) == SQUARE).all()
+
+
+def test_crowds_are_kept_apart_from_targets(tmp_path):
+    dataset = read(tmp_path, labels(annotations=[annotation(), annotation(id=2, iscrowd=1)]))
+    image = dataset.images[0]
+    assert [label.is_crowd for label in image.objects] == [False, True]
+    assert len(image.targets) == 1
+
+
+def test_an_image_whose_object_lacks_a_mask_cannot_stand_in_f(tmp_path):
+    dataset = read(tmp_path, labels(annotations=[annotation(segmentation=[])]))
+    assert not dataset.images[0].can_be_full
+    assert dataset.images[0].objects[0].area == 12
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("{broken", "no valid JSON"),
+        ("[" * 100_000, "no valid JSON"),
+        ({"images": []}, "has no 'annotations'"),
+        (labels(annotations=[annotation(image_id=77)]), "annotation 1 is of image 77, which is not in 'images'"),
+        (labels(annotations=[annotation(category_id=2)]), "annotation 1 has category 2"),
+        (labels(annotations=[annotation(bbox=[1, 2])]), "an entry is not as COCO has it"),
+        (labels(annotations=[annotation(segmentation={"size": [10, 12], "counts": "54;4"})]), "does not fill"),
+        (labels(annotations=[annotation(segmentation={"size": [99, 99], "counts": [9801]})]), "does not fill"),
+        (labels(images=labels()["images"] * 2), "image id 5 stands there twice"),
+        (labels(images=[{"id": 5, "file_name": "../../x.png", "width": 12, "height": 10}]), "leads out of"),
+    ],
+)
+def test_broken_labels_get_one_sentence_that_names_the_file_and_the_entry(tmp_path, content, says):
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, content)
+    assert says in str(caught.value)
+    assert "instances_train.json" in str(caught.value)
+
+
+def test_a_missing_labels_file_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"nowhere\.json: cannot be read"):
+        read_coco(tmp_path / "nowhere.json", tmp_path, "test")

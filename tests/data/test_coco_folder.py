@@ -1,0 +1,33 @@
+import pytest
+
+from splitlab.data.coco_folder import is_coco_folder, read_coco_folder
+from splitlab.data.open_dataset import dataset_names, open_dataset
+from splitlab.errors import DataError
+
+
+def test_train_and_val_are_found_in_the_folder(tiny_folder):
+    data = read_coco_folder(tiny_folder)
+    assert (len(data.train.images), len(data.val.images)) == (12, 4)
+    assert all(image.path.is_file() for image in data.train.images)
+
+
+@pytest.mark.parametrize("missing", ["instances_val.json", "images"])
+def test_what_is_missing_is_named(tiny_folder, tmp_path, missing):
+    for path in tiny_folder.iterdir():
+        if path.name != missing:
+            (tmp_path / path.name).symlink_to(path)
+    with pytest.raises(DataError, match=missing):
+        read_coco_folder(tmp_path)
+
+
+def test_a_folder_in_the_work_space_is_known_by_its_name(tiny_folder, tmp_path):
+    (tmp_path / "shapes").symlink_to(tiny_folder)
+    (tmp_path / "empty").mkdir()
+    assert dataset_names(tmp_path) == ["embedded", "shapes"]
+    assert is_coco_folder(tmp_path / "shapes")
+    assert open_dataset("shapes", tmp_path).train.source_hash == read_coco_folder(tiny_folder).train.source_hash
+
+
+def test_a_name_that_is_nowhere_is_answered_with_what_to_give(tmp_path):
+    with pytest.raises(DataError, match="Give the folder that holds"):
+        open_dataset("nowhere", tmp_path)

@@ -1,0 +1,73 @@
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from splitlab.data.images import load_image
+from splitlab.errors import ImageError
+
+RED = np.zeros((4, 6, 3), np.uint8)
+RED[..., 0] = 200
+
+
+def as_file(image, **options):
+    buffer = io.BytesIO()
+    image.save(buffer, **options)
+    buffer.seek(0)
+    return buffer
+
+
+def test_a_photo_is_turned_as_its_exif_says():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = load_image(as_file(Image.fromarray(RED), format="PNG", exif=exif))
+    assert turned.shape == (6, 4, 3)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1", "LA"])
+def test_every_common_mode_becomes_rgb(mode):
+    format_name = "TIFF" if mode == "CMYK" else "PNG"
+    loaded = load_image(as_file(Image.fromarray(RED).convert(mode), format=format_name))
+    assert loaded.shape == (4, 6, 3)
+    assert loaded.dtype == np.uint8
+
+
+def test_sixteen_bits_are_scaled_not_cut():
+    deep = Image.fromarray(np.full((4, 6), 65535 // 2, np.uint16))
+    assert abs(int(load_image(as_file(deep, format="PNG"))[0, 0, 0]) - 127) <= 1
+
+
+def test_what_is_clear_in_an_image_becomes_white():
+    clear = Image.new("RGBA", (3, 3), (10, 20, 30, 0))
+    assert (load_image(as_file(clear, format="PNG")) == 255).all()
+
+
+@pytest.mark.parametrize("content", [b"", b"no image at all", b"\x89PNG\r\n\x1a\n" + b"\0" * 40])
+def test_what_is_no_image_gets_one_sentence_with_its_name(content):
+    with pytest.raises(ImageError, match=r"holiday\.jpg"):
+        load_image(io.BytesIO(content), "holiday.jpg")
+
+
+def test_a_photo_that_is_cut_short_is_refused():
+    noise = np.random.default_rng(0).integers(0, 255, (80, 80, 3)).astype(np.uint8)
+    whole = as_file(Image.fromarray(noise), format="JPEG").getvalue()
+    with pytest.raises(ImageError, match="broken or cut short"):
+        load_image(io.BytesIO(whole[: len(whole) // 2]), "half.jpg")
+
+
+def test_a_small_file_that_says_it_is_huge_is_refused_before_it_is_unpacked():
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)
+    bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
+    with pytest.raises(ImageError, match="over 50 megapixels"):
+        load_image(io.BytesIO(bomb), "bomb.png")
+
+
+def test_a_path_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ImageError, match="is not there"):
+        load_image(tmp_path / "nowhere.png")

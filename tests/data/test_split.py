@@ -1,0 +1,90 @@
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from splitlab.data.dataset import Dataset, ImageLabels, ObjectLabel
+from splitlab.data.split import draw_split, read_split
+from splitlab.errors import SplitError
+from splitlab.geometry import polygons_to_rle
+from splitlab.runs.atomic_files import write_json
+
+MASK = polygons_to_rle([[1, 1, 3, 1, 3, 3, 1, 3]], 5, 5)
+
+
+def dataset(images, boxes_only=0):
+    def image(number):
+        mask = None if number < boxes_only else MASK
+        return ImageLabels(number, None, 5, 5, (ObjectLabel(0, (1, 1, 3, 3), mask, 4.0),))
+
+    return Dataset("test", ("thing",), (1,), tuple(image(number) for number in range(images)), "hash of labels")
+
+
+sizes = st.tuples(st.integers(0, 20), st.integers(0, 20), st.integers(0, 20)).map(sorted)
+
+
+@given(st.integers(0, 20), st.integers(0, 20), st.integers(0, 2**31))
+def test_f_and_w_are_disjoint_and_of_the_sizes_asked_for(full, weak, seed):
+    if full + weak == 0:
+        return
+    split = draw_split(dataset(40), full, weak, seed)
+    assert len(set(split.full)) == full
+    assert len(set(split.weak)) == weak
+    assert not set(split.full) & set(split.weak)
+
+
+@given(sizes, sizes, st.integers(0, 1000), st.integers(0, 15))
+def test_smaller_sets_lie_in_larger_ones_whatever_the_other_size(fulls, weaks, seed, boxes_only):
+    data = dataset(40, boxes_only)
+    small = draw_split(data, fulls[0], weaks[1] + 1, seed)
+    large = draw_split(data, fulls[2], weaks[0] + 1, seed) if fulls[2] + weaks[0] + 1 <= 40 else small
+    assert set(small.full) <= set(large.full)
+    assert set(large.weak) <= set(small.weak)
+
+
+def test_equal_seeds_draw_equal_splits_and_others_do_not():
+    first, same, other = (draw_split(dataset(40), 10, 20, seed) for seed in (3, 3, 4))
+    assert first == same
+    assert first.hash == same.hash
+    assert first.hash != other.hash
+
+
+def test_images_without_masks_stand_in_w_only():
+    split = draw_split(dataset(10, boxes_only=6), 4, 6, seed=0)
+    assert set(split.full) == {6, 7, 8, 9}
+    assert set(split.weak) == {0, 1, 2, 3, 4, 5}
+
+
+@pytest.mark.parametrize(
+    ("full", "weak", "says"),
+    [
+        (30, 11, "30 + 11 = 41 is more than the 40 images"),
+        (36, 0, "more than the 35 images with masks"),
+        (-1, 3, "cannot be negative"),
+        (0, 0, "nothing to train on"),
+    ],
+)
+def test_sizes_that_cannot_be_get_one_sentence(full, weak, says):
+    with pytest.raises(SplitError, match=says.replace("+", r"\+")):
+        draw_split(dataset(40, boxes_only=5), full, weak, seed=0)
+
+
+def test_a_split_file_comes_back_equal(tmp_path):
+    split = draw_split(dataset(40), 10, 20, seed=5)
+    write_json(tmp_path / "split.json", split.to_json())
+    assert read_split(tmp_path / "split.json") == split
+
+
+def test_a_split_file_that_was_changed_by_hand_is_refused(tmp_path):
+    content = draw_split(dataset(40), 10, 20, seed=5).to_json()
+    content["full"][0], content["weak"][0] = content["weak"][0], content["full"][0]
+    (tmp_path / "split.json").write_text(json.dumps(content))
+    with pytest.raises(SplitError, match="changed after it was drawn"):
+        read_split(tmp_path / "split.json")
+
+
+def test_the_hash_holds_the_labels_the_split_was_drawn_from():
+    data = dataset(40)
+    assert draw_split(data, 5, 5, 0).hash != draw_split(replace(data, source_hash="other labels"), 5, 5, 0).hash
