@@ -1,6 +1,7 @@
 """Data sets and settings small enough that a training step takes milliseconds."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from splitlab.geometry import mask_to_rle
 from splitlab.runs.spec import RunSpec
 
 SIDE = 64
+# Steps of milliseconds gain nothing from threads, and lose seconds to them where other processes want the cores.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture(autouse=True)

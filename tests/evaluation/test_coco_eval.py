@@ -1,0 +1,116 @@
+import contextlib
+import io
+
+import numpy as np
+import pytest
+from pycocotools.cocoeval import COCOeval
+
+from splitlab.data.dataset import Dataset, ImageLabels, ObjectLabel
+from splitlab.evaluation.coco_eval import _truth, coco_results, evaluate_detections
+from splitlab.evaluation.predict import ImageDetections
+from splitlab.geometry import mask_to_rle
+
+SIDE = 100
+
+
+def rectangle(left, top, right, bottom):
+    mask = np.zeros((SIDE, SIDE), bool)
+    mask[top:bottom, left:right] = True
+    return mask_to_rle(mask)
+
+
+def label(box, class_index=0, crowd=False):
+    area = float((box[2] - box[0]) * (box[3] - box[1]))
+    return ObjectLabel(class_index, tuple(map(float, box)), rectangle(*box), area, crowd)
+
+
+def dataset(*objects_per_image, classes=("cat", "dog")):
+    images = tuple(
+        ImageLabels(number, None, SIDE, SIDE, tuple(objects)) for number, objects in enumerate(objects_per_image)
+    )
+    return Dataset("test", classes, tuple(range(1, len(classes) + 1)), images, "hash")
+
+
+def found(*rows):
+    boxes = np.array([row[0] for row in rows], np.float32).reshape(-1, 4)
+    return ImageDetections(
+        SIDE,
+        SIDE,
+        boxes,
+        np.array([row[1] for row in rows], np.float32),
+        np.array([row[2] if len(row) > 2 else 0 for row in rows], np.int64),
+        tuple(rectangle(*row[0]) for row in rows),
+    )
+
+
+def test_ap_of_a_case_worked_out_by_hand():
+    # Two cats. One is found with IoU 0.72, first; the other with IoU 1, second; a false one between them.
+    truth = dataset([label((0, 0, 50, 50)), label((60, 60, 80, 80))])
+    detections = [found(((0, 0, 36, 50), 0.9), ((85, 0, 95, 10), 0.8), ((60, 60, 80, 80), 0.7))]
+    scores = evaluate_detections(truth, detections)["mask"]
+    # To IoU 0.70: hit, miss, hit. Precision 1 up to recall 0.5 (51 of the 101 recalls), then 2/3.
+    both = 100 * (51 * 1 + 50 * 2 / 3) / 101
+    # From IoU 0.75: miss, miss, hit. Precision 1/3 up to recall 0.5, then none.
+    one = 100 * (51 / 3) / 101
+    assert scores["ap50"] == pytest.approx(both, abs=0.01)
+    assert scores["ap70"] == pytest.approx(both, abs=0.01)
+    assert scores["ap75"] == pytest.approx(one, abs=0.01)
+    assert scores["ap50_95"] == pytest.approx((5 * both + 5 * one) / 10, abs=0.01)
+    assert scores["per_class"]["cat"]["ap70"] == scores["ap70"]
+    assert scores["per_class"]["dog"] == {"ap50": None, "ap70": None, "ap75": None, "ap50_95": None}
+
+
+def test_boxes_are_scored_apart_from_masks():
+    truth = dataset([label((0, 0, 50, 50))])
+    detections = found(((0, 0, 50, 50), 0.9))
+    half_mask = ImageDetections(
+        SIDE, SIDE, detections.boxes, detections.scores, detections.classes, (rectangle(0, 0, 25, 50),)
+    )
+    scores = evaluate_detections(truth, [half_mask])
+    assert scores["box"]["ap75"] == 100
+    assert scores["mask"]["ap75"] == 0
+
+
+def test_what_lies_in_a_crowd_is_no_mistake():
+    plain = dataset([label((0, 0, 20, 20))])
+    crowded = dataset([label((0, 0, 20, 20)), label((40, 40, 100, 100), crowd=True)])
+    detections = [found(((50, 50, 70, 70), 0.9), ((0, 0, 20, 20), 0.8))]
+    assert evaluate_detections(crowded, detections)["mask"]["ap50"] == 100
+    assert evaluate_detections(plain, detections)["mask"]["ap50"] == pytest.approx(50, abs=0.01)
+
+
+def test_no_detection_at_all_scores_zero():
+    scores = evaluate_detections(dataset([label((0, 0, 20, 20))]), [found()])
+    assert scores["mask"]["ap50"] == scores["box"]["ap50_95"] == 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_scores_equal_the_summary_of_pycocotools_on_random_detections(seed):
+    rng = np.random.default_rng(seed)
+
+    def box():
+        left, top = rng.integers(0, 60, 2)
+        return (int(left), int(top), int(left + rng.integers(5, 40)), int(top + rng.integers(5, 40)))
+
+    def near(old):
+        return tuple(int(v) for v in np.clip(np.array(old) + rng.integers(-5, 6, 4), 0, SIDE)) if rng.random() < 0.7 else box()
+
+    objects = [[label(box(), int(rng.integers(2)), crowd=rng.random() < 0.1) for _ in range(4)] for _ in range(12)]
+    truth = dataset(*objects)
+    detections = [
+        found(*[(b, float(rng.random()), o.class_index) for o in labels for b in (near(o.box), near(o.box)) if b[2] > b[0] and b[3] > b[1]])
+        for labels in objects
+    ]
+    scores = evaluate_detections(truth, detections)
+    for kind, name in (("segm", "mask"), ("bbox", "box")):
+        with contextlib.redirect_stdout(io.StringIO()):
+            coco = _truth(truth)
+            evaluation = COCOeval(coco, coco.loadRes(coco_results(truth, detections)), kind)
+            evaluation.evaluate()
+            evaluation.accumulate()
+            evaluation.summarize()
+        ap50_95, ap50, ap75 = evaluation.stats[:3] * 100
+        assert scores[name]["ap50"] == pytest.approx(ap50, abs=0.006)
+        assert scores[name]["ap75"] == pytest.approx(ap75, abs=0.006)
+        assert scores[name]["ap50_95"] == pytest.approx(ap50_95, abs=0.006)
+        assert scores[name]["ap75"] <= scores[name]["ap70"] <= scores[name]["ap50"]

@@ -1,0 +1,175 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from splitlab.errors import CheckpointError, RunError, SettingsError, SplitError, SplitLabError
+from splitlab.experiments.experiment import carry_out, evaluate_checkpoint, evaluate_run, prepare_run
+from splitlab.experiments.measured_results import measured_results
+from splitlab.runs.checkpoint import read_card, read_weights
+from splitlab.runs.run_folder import RunFolder, State
+
+
+def steps_of(run):
+    """The steps that the events tell of, window by window."""
+    return [
+        step
+        for event in run.events()
+        if event["kind"] == "train"
+        for step in range(event["from_step"], event["step"] + 1)
+    ]
+
+
+@pytest.fixture(scope="module")
+def done(tiny_folder, tmp_path_factory):
+    from splitlab.runs.spec import RunSpec
+
+    spec = RunSpec(
+        data=str(tiny_folder), full=4, weak=6, model="yolov5n-seg", image_size=64, steps=6, batch_size=4, f_size=2,
+        evaluate_every=3,
+    )
+    root = tmp_path_factory.mktemp("done")
+    run = prepare_run(root / "run", spec, root)
+    assert carry_out(run, root) == State.DONE
+    return run
+
+
+def test_a_run_leaves_everything_behind_that_the_folder_promises(done):
+    files = {path.relative_to(done.path).as_posix() for path in done.path.rglob("*") if path.is_file()}
+    assert files == {
+        "spec.json", "status.json", "split.json", "events.jsonl", "detections.json", "scores.json", "run.lock",
+        "weights/state.pt", "weights/model.safetensors", "weights/card.json",
+    }
+    assert steps_of(done) == [1, 2, 3, 4, 5, 6]
+    assert [event["step"] for event in done.events() if event["kind"] == "evaluation"] == [3, 6]
+
+
+def test_its_scores_stand_in_the_file_and_on_the_card(done):
+    scores = json.loads(done.scores_path.read_text())
+    assert set(scores) == {"mask", "box"}
+    assert set(scores["mask"]) == {"ap50", "ap70", "ap75", "ap50_95", "per_class"}
+    assert read_card(done.weights).scores == scores
+    assert read_card(done.weights).split_name == "4/6"
+
+
+def test_a_run_that_is_done_stays_done(done, tmp_path):
+    before = done.state_path.stat().st_mtime_ns
+    assert carry_out(done, tmp_path) == State.DONE
+    assert done.state_path.stat().st_mtime_ns == before
+
+
+def test_scoring_again_gives_the_same_scores_and_weights(done, tmp_path):
+    before, weights = json.loads(done.scores_path.read_text()), read_weights(done.weights)
+    assert evaluate_run(done, tmp_path) == before
+    assert all(np.array_equal(tensor, weights[name]) for name, tensor in read_weights(done.weights).items())
+
+
+def test_a_checkpoint_is_scored_only_on_its_own_classes(done, tiny):
+    assert evaluate_checkpoint(done.weights, tiny.val) == json.loads(done.scores_path.read_text())
+    with pytest.raises(CheckpointError, match="knows the classes"):
+        evaluate_checkpoint(done.weights, replace(tiny.val, class_names=("cat", "dog")))
+
+
+def test_it_becomes_one_measured_row_with_its_cost(done):
+    (row,) = measured_results(done.path, done.path.parent).to_dict("records")
+    assert (row["source"], row["full"], row["weak"], row["method"]) == ("measured", 4, 6, "yolov5n-seg")
+    assert row["cost_hours"] == pytest.approx((4 * 239.7 + 6 * 38.1) / 3600)
+
+
+def test_a_run_without_a_checkpoint_cannot_be_scored(tiny_spec, tmp_path):
+    run = prepare_run(tmp_path / "run", tiny_spec, tmp_path)
+    with pytest.raises(CheckpointError, match=r"has no card\.json"):
+        evaluate_run(run, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"full": 10, "weak": 10}, SplitError),
+        ({"device": "mps"}, SettingsError),
+        ({"f_size": 4}, SettingsError),
+        ({"data": "nowhere"}, SplitLabError),
+    ],
+    ids=["split", "device", "f_size", "data"],
+)
+def test_a_run_that_cannot_be_leaves_no_folder(tiny_spec, tmp_path, change, error):
+    with pytest.raises(error):
+        prepare_run(tmp_path / "run", replace(tiny_spec, **change), tmp_path)
+    assert not (tmp_path / "run").exists()
+
+
+def test_box_images_alone_train(tiny_spec, tmp_path):
+    run = prepare_run(tmp_path / "run", replace(tiny_spec, full=0, steps=2), tmp_path)
+    assert carry_out(run, tmp_path) == State.DONE
+    (window,) = [event for event in run.events() if event["kind"] == "train"]
+    assert window["losses"]["mask"] == 0
+
+
+def test_labels_that_changed_since_the_split_are_refused(tiny_spec, tiny_folder, tmp_path):
+    data = tmp_path / "data"
+    data.mkdir()
+    for path in tiny_folder.iterdir():
+        (data / path.name).symlink_to(path)
+    run = prepare_run(tmp_path / "run", replace(tiny_spec, data=str(data)), tmp_path)
+    labels = (tiny_folder / "instances_train.json").read_text()
+    (data / "instances_train.json").unlink()
+    (data / "instances_train.json").write_text(labels + "\n")
+    with pytest.raises(RunError, match="labels of 'data' have changed"):
+        carry_out(run, tmp_path)
+    assert run.status().state == State.FAILED
+    assert "have changed" in run.status().message
+
+
+def start(run):
+    return subprocess.Popen(
+        [sys.executable, "-m", "splitlab", "train", str(run.path)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def wait_until(happened, process):
+    deadline = time.monotonic() + 120
+    while not happened():
+        assert process.poll() is None, "the training ended too early"
+        assert time.monotonic() < deadline, "nothing happened for two minutes"
+        time.sleep(0.02)
+
+
+def test_a_run_killed_in_the_middle_ends_as_if_it_had_not_been(tiny_spec, tmp_path):
+    spec = replace(tiny_spec, steps=40, evaluate_every=8)
+    whole = prepare_run(tmp_path / "whole", spec, tmp_path)
+    carry_out(whole, tmp_path)
+    killed = prepare_run(tmp_path / "killed", spec, tmp_path)
+    process = start(killed)
+    # Events of the second interval are there, the state that holds them is not.
+    wait_until(lambda: killed.state_path.exists() and killed.events()[-1]["step"] >= 8, process)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert killed.status().state == State.INTERRUPTED
+    assert start(killed).wait() == 0
+    assert killed.status().state == State.DONE
+    assert steps_of(killed) == steps_of(whole) == list(range(1, 41))
+    assert [e["step"] for e in killed.events() if e["kind"] == "evaluation"] == [8, 16, 24, 32, 40]
+    first, second = read_weights(whole.weights), read_weights(killed.weights)
+    for name, tensor in first.items():
+        assert np.allclose(second[name], tensor, rtol=1e-2, atol=1e-4), name
+
+
+def test_ctrl_c_saves_and_the_run_goes_on_from_that_step(tiny_spec, tmp_path):
+    run = prepare_run(tmp_path / "run", replace(tiny_spec, steps=60, evaluate_every=60), tmp_path)
+    process = start(run)
+    wait_until(lambda: run.status().step >= 10, process)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    assert run.status().state == State.CANCELLED
+    stopped_at = run.status().step
+    assert 10 <= stopped_at < 60
+    assert carry_out(RunFolder.open(run.path), tmp_path) == State.DONE
+    assert steps_of(run) == list(range(1, 61))
+    assert any(event["step"] == stopped_at for event in run.events())

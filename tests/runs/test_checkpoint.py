@@ -1,0 +1,121 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from splitlab.errors import CheckpointError, RunError
+from splitlab.models.load import load_model, weights_of
+from splitlab.models.registry import build_model
+from splitlab.runs.atomic_files import write_bytes
+from splitlab.runs.checkpoint import Card, list_checkpoints, read_card, read_weights, save_checkpoint
+
+
+def card(**changes):
+    return Card(
+        **{
+            "name": "test",
+            "model": "yolov5n-seg",
+            "image_size": 64,
+            "class_names": ["cat", "dog"],
+            "dataset": "tiny",
+            "data_hash": "a",
+            "data_licence": "CC0-1.0",
+            "full": 3,
+            "weak": 4,
+            "seed": 0,
+            "split_hash": "b",
+            "steps": 5,
+            "trained_by": {},
+            **changes,
+        }
+    )
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "checkpoints" / "test"
+    folder.mkdir(parents=True)
+    torch.manual_seed(0)
+    save_checkpoint(folder, weights_of(build_model("yolov5n-seg", 2, 64)), card())
+    return folder
+
+
+def test_a_checkpoint_is_two_files_that_come_back(folder):
+    assert sorted(path.name for path in folder.iterdir()) == ["card.json", "model.safetensors"]
+    model, read = load_model(folder)
+    assert read == card()
+    assert read.split_name == "3/4"
+    torch.manual_seed(0)
+    fresh = build_model("yolov5n-seg", 2, 64).state_dict()
+    for name, tensor in model.state_dict().items():
+        assert torch.allclose(tensor.float(), fresh[name].float(), rtol=1e-3, atol=1e-6), name
+
+
+def test_floats_are_stored_in_half_precision(folder):
+    assert (folder / "model.safetensors").stat().st_size < 2.1 * 2e6
+
+
+def test_checkpoints_are_listed_by_folder(folder):
+    assert list_checkpoints(folder.parent) == [folder]
+
+
+def test_a_folder_without_a_card_is_named(tmp_path):
+    with pytest.raises(CheckpointError, match=r"has no card\.json"):
+        read_card(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["{", "[]", "{}", json.dumps({**vars(card()), "class_names": []}), json.dumps({**vars(card()), "extra": 1})],
+)
+def test_a_broken_card_is_refused(folder, content):
+    (folder / "card.json").write_text(content)
+    with pytest.raises(CheckpointError):
+        read_card(folder)
+
+
+def test_a_card_of_a_gigabyte_is_not_read(folder):
+    with (folder / "card.json").open("r+") as file:
+        file.truncate(10**9)
+    with pytest.raises(CheckpointError, match="no card of ours"):
+        read_card(folder)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\x80\x04cos\nsystem\n", b"\xff" * 100, (2**62).to_bytes(8, "little") + b"{}", None],
+    ids=["empty", "pickle", "noise", "a header of 2^62 bytes", "missing"],
+)
+def test_weights_that_are_no_safetensors_are_refused_and_run_nothing(folder, content):
+    path = folder / "model.safetensors"
+    path.unlink() if content is None else path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"model\.safetensors cannot be read"):
+        read_weights(folder)
+
+
+def test_weights_of_another_model_than_the_cards_are_refused(folder):
+    content = json.loads((folder / "card.json").read_text())
+    for change in ({"model": "yolov5s-seg"}, {"class_names": ["a", "b", "c"]}, {"model": "unknown"}):
+        (folder / "card.json").write_text(json.dumps({**content, **change}))
+        with pytest.raises(CheckpointError):
+            load_model(folder)
+
+
+def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    write_bytes(path, b"old")
+    monkeypatch.setattr("pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(RunError, match="No space left"):
+        write_bytes(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_tensors_keep_their_values_to_half_precision(tmp_path):
+    weights = {"a": np.array([1.5, -2.25, 1e-3], np.float32), "count": np.array(7, np.int64)}
+    save_checkpoint(tmp_path, weights, card())
+    read = read_weights(tmp_path)
+    assert read["a"].dtype == np.float32
+    assert np.allclose(read["a"], weights["a"], rtol=1e-3)
+    assert read["count"] == 7

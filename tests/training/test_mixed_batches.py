@@ -1,0 +1,144 @@
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from splitlab.data.dataset import ImageLabels, ObjectLabel
+from splitlab.errors import DataError, SettingsError
+from splitlab.geometry import mask_to_rle
+from splitlab.training.mixed_batches import BatchSettings, MixedBatches, boxes_only
+
+SETTINGS = BatchSettings(image_size=64, batch_size=6, f_size=2, steps=10, plain_tail=0.0, seed=3)
+
+
+def equal(first, second):
+    return all(torch.equal(a, b) for a, b in zip(vars(first).values(), vars(second).values(), strict=True))
+
+
+def scrambled(images):
+    def other(label):
+        return replace(label, mask=mask_to_rle(np.random.default_rng(0).random((64, 64)) > 0.5), area=1.0)
+
+    return [replace(image, objects=tuple(other(label) for label in image.objects)) for image in images]
+
+
+@pytest.fixture
+def full(tiny):
+    return list(tiny.train.images[:4])
+
+
+@pytest.fixture
+def weak(tiny):
+    return list(tiny.train.images[4:])
+
+
+def test_a_batch_holds_f_size_mask_images_and_box_images_for_the_rest(full, weak):
+    batch = MixedBatches(full, weak, SETTINGS)[0]
+    assert batch.has_mask.tolist() == [True, True, False, False, False, False]
+    assert batch.images.shape == (6, 3, 64, 64)
+    assert batch.images.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize(("keep", "masked"), [("full", [True] * 6), ("weak", [False] * 6)])
+def test_one_set_alone_fills_the_whole_batch(full, weak, keep, masked):
+    batches = MixedBatches(full if keep == "full" else [], weak if keep == "weak" else [], SETTINGS)
+    assert batches[0].has_mask.tolist() == masked
+
+
+def test_masks_of_w_reach_no_batch_so_scrambling_them_changes_no_bit(full, weak):
+    before, after = MixedBatches(full, weak, SETTINGS), MixedBatches(full, scrambled(weak), SETTINGS)
+    assert all(equal(before[step], after[step]) for step in range(5))
+
+
+def test_masks_of_f_reach_the_batches(full, weak):
+    before, after = MixedBatches(full, weak, SETTINGS), MixedBatches(scrambled(full), weak, SETTINGS)
+    assert not equal(before[0], after[0])
+
+
+def test_box_images_lose_their_masks_before_anything_reads_them(full):
+    assert all(label.mask is None for label in boxes_only(full[0]).objects)
+
+
+def test_the_batch_of_a_step_depends_on_seed_and_step_alone(full, weak):
+    batches, again = MixedBatches(full, weak, SETTINGS), MixedBatches(full, weak, SETTINGS)
+    for step in range(4):
+        batches[step]
+    assert equal(batches[7], again[7])
+    assert not equal(batches[7], batches[8])
+    assert not equal(batches[7], MixedBatches(full, weak, replace(SETTINGS, seed=4))[7])
+
+
+def test_an_epoch_is_one_pass_over_f_while_w_cycles(full, weak, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "splitlab.training.mixed_batches.single_example", lambda labels, *_: seen.append(labels.image_id) or blank()
+    )
+    batches = MixedBatches(full, weak, replace(SETTINGS, plain_tail=1.0))
+    for step in range(4):
+        batches[step]
+    own = {image.image_id for image in full}
+    assert Counter(image_id for image_id in seen if image_id in own) == dict.fromkeys(own, 2)
+    assert Counter(image_id for image_id in seen if image_id not in own) == {i.image_id: 2 for i in weak}
+
+
+def blank():
+    from splitlab.training.augment import Example
+
+    return Example(np.zeros((64, 64, 3), np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, np.int64), np.zeros((0, 16, 16), np.uint8))
+
+
+def coloured(folder, colour, first_id):
+    images = []
+    for image_id in range(first_id, first_id + 5):
+        path = folder / f"{image_id}.png"
+        Image.new("RGB", (64, 48), colour).save(path)
+        images.append(ImageLabels(image_id, path, 64, 48, (ObjectLabel(0, (5, 5, 40, 40), None, 1.0),)))
+    return images
+
+
+def test_a_mosaic_never_mixes_mask_images_with_box_images(tmp_path):
+    red, blue = coloured(tmp_path, (255, 0, 0), 1), coloured(tmp_path, (0, 0, 255), 11)
+    batches = MixedBatches(red, blue, SETTINGS)
+    for step in range(10):
+        batch = batches[step]
+        for image, has_mask in zip(batch.images, batch.has_mask, strict=True):
+            reddish, blueish = image[0] > image[2] + 0.2, image[2] > image[0] + 0.2
+            assert (reddish if has_mask else blueish).any()
+            assert not (blueish if has_mask else reddish).any()
+
+
+@pytest.mark.parametrize("plain_tail", [0.0, 1.0], ids=["mosaic", "single"])
+def test_boxes_and_masks_move_with_the_pixels(tiny, plain_tail):
+    batches = MixedBatches(tiny.train.images, [], replace(SETTINGS, plain_tail=plain_tail, image_size=128))
+    checked = 0
+    for step in range(8):
+        batch = batches[step]
+        for box, mask, image_index in zip(batch.boxes, batch.masks.bool(), batch.image_index, strict=True):
+            if mask.sum() < 30:
+                continue
+            left, top, right, bottom = (box / 4).tolist()
+            rows, columns = np.flatnonzero(mask.any(dim=1)), np.flatnonzero(mask.any(dim=0))
+            assert abs(columns[0] - left) < 1.6
+            assert abs(columns[-1] + 1 - right) < 1.6
+            assert abs(rows[0] - top) < 1.6
+            assert abs(rows[-1] + 1 - bottom) < 1.6
+            bright = torch.nn.functional.avg_pool2d(batch.images[image_index].max(dim=0).values[None], 4)[0]
+            inside = mask & (torch.nn.functional.avg_pool2d(mask[None].float(), 3, 1, 1)[0] > 0.99)
+            assert bright[inside].mean() > bright[~mask].mean() + 0.15
+            checked += 1
+    assert checked > 20
+
+
+def test_a_photo_of_another_size_than_its_labels_say_is_named(tiny):
+    wrong = replace(tiny.train.images[0], width=999)
+    with pytest.raises(DataError, match=r"train_1\.png has 64 x 64 pixels, its labels say 999 x 64"):
+        MixedBatches([wrong], [], SETTINGS)[0]
+
+
+@pytest.mark.parametrize("f_size", [0, 6, 7])
+def test_f_size_must_leave_room_for_both_sets(f_size):
+    with pytest.raises(SettingsError, match=f"f_size {f_size}"):
+        replace(SETTINGS, f_size=f_size)
