@@ -72,10 +72,19 @@ with model_side:
         bind="query-params",
     )
     score = st.slider(
-        "Least confidence", LEAST_SCORE, 0.95, 0.4, 0.05, key="score", bind="query-params", help="Models are not run again."
+        "Least confidence",
+        LEAST_SCORE,
+        0.95,
+        0.4,
+        0.05,
+        key="score",
+        bind="query-params",
+        help="Models are not run again.",
     )
     class_names = list(dict.fromkeys(label for name in names for label in choices[name].card.class_names))
-    wanted = st.pills("Classes", class_names, default=class_names, selection_mode="multi", key="classes") if names else []
+    wanted = (
+        st.pills("Classes", class_names, default=class_names, selection_mode="multi", key="classes") if names else []
+    )
 
 if not names:
     st.info("Pick one or more checkpoints to see their masks.")
@@ -99,13 +108,19 @@ if panels:
         key="panels",
         config={"scrollZoom": True, "displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]},
     )
-    st.caption("Scroll to zoom, drag to move, double-click to go back: all panels move together. Hover for class and score.")
+    st.caption(
+        "Scroll to zoom, drag to move, double-click to go back: all panels move together. Hover for class and score."
+    )
 if photo.shrunk_from:
     width, height = photo.shrunk_from
-    st.caption(f"{photo.name} was scaled from {width} x {height} to {photo.pixels.shape[1]} x {photo.pixels.shape[0]} pixels.")
+    st.caption(
+        f"{photo.name} was scaled from {width} x {height} to {photo.pixels.shape[1]} x {photo.pixels.shape[0]} pixels."
+    )
 
 longest = max(
-    (c.card.full * VOC2012.mask_seconds + c.card.weak * VOC2012.box_seconds) / 3600 for c in map(choices.get, names) if c
+    (c.card.full * VOC2012.mask_seconds + c.card.weak * VOC2012.box_seconds) / 3600
+    for c in map(choices.get, names)
+    if c
 )
 for column, name in zip(st.columns(len(names)), names, strict=True):
     with column:

@@ -45,7 +45,13 @@ dataset = controls.segmented_control(
 metrics = reported_metrics(published(), dataset)
 preferred = "ap70" if "ap70" in metrics else "ap50_95"
 metric = controls.segmented_control(
-    "Metric", metrics, default=preferred, required=True, format_func=SHORT.get, key=f"metric_{dataset}", bind="query-params"
+    "Metric",
+    metrics,
+    default=preferred,
+    required=True,
+    format_func=SHORT.get,
+    key=f"metric_{dataset}",
+    bind="query-params",
 )
 groups = controls.pills(
     "Published models",
@@ -59,7 +65,12 @@ groups = controls.pills(
 measured_sets = sorted(here["dataset"].unique())
 overlaid = (
     controls.pills(
-        "Measured here, on", measured_sets, default=measured_sets, selection_mode="multi", key="measured", bind="query-params"
+        "Measured here, on",
+        measured_sets,
+        default=measured_sets,
+        selection_mode="multi",
+        key="measured",
+        bind="query-params",
     )
     if measured_sets
     else []
@@ -124,7 +135,8 @@ with chart_side:
             config={"displaylogo": False},
         )
         st.caption(
-            "Outlined: published. Filled stars: measured here, on another data set: compare them with one another only. "
+            "Outlined: published. Filled stars: measured here, on another data set: "
+            "compare them with one another only. "
             "Click a point of a split to pick it."
         )
 
@@ -152,4 +164,6 @@ if picked is not None:
 
 with st.expander("All figures as a table"):
     st.dataframe(rows, hide_index=True)
-    st.download_button("Download CSV", rows.to_csv(index=False), "splitlab-results.csv", "text/csv", icon=":material/download:")
+    st.download_button(
+        "Download CSV", rows.to_csv(index=False), "splitlab-results.csv", "text/csv", icon=":material/download:"
+    )

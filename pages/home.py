@@ -45,7 +45,11 @@ chart.update_layout(height=420)
 st.plotly_chart(chart, key="home_chart", config={"displayModeBar": False})
 
 doors = (
-    ("pages/cost_against_ap.py", "Cost against AP", "Every published model: what it cost, what it scores, what beats it."),
+    (
+        "pages/cost_against_ap.py",
+        "Cost against AP",
+        "Every published model: what it cost, what it scores, what beats it.",
+    ),
     ("pages/compare_masks.py", "Compare masks", "Same photo, different splits: see what masks and boxes each teach."),
     ("pages/train.py", "Train", "Train on your own split of your own photos, and watch it learn."),
 )

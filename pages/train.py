@@ -1,13 +1,10 @@
 """Train: choose a split, see what it costs, start it, watch it learn."""
 
-from dataclasses import replace
-
 import streamlit as st
 
 from splitlab.budget.annotation_cost import PRESETS
 from splitlab.data.dataset import TrainVal
 from splitlab.data.open_dataset import EMBEDDED, dataset_names, open_dataset
-from splitlab.errors import SplitLabError
 from splitlab.runs.launch import launch
 from splitlab.runs.run_folder import RunFolder
 from splitlab.runs.spec import RunSpec
@@ -41,7 +38,10 @@ def choose(workspace: Workspace) -> tuple[RunSpec, TrainVal]:
     left, right = st.columns(2)
     model = left.selectbox("Model", model_names(), key="model", bind="query-params")
     size = right.selectbox(
-        "Image size, pixels", [96, 128, 160, 192, 224, 256, 320, 416, 512, 640], key=f"size_{name}", index=[96, 128, 160, 192, 224].index(start.image_size)
+        "Image size, pixels",
+        [96, 128, 160, 192, 224, 256, 320, 416, 512, 640],
+        key=f"size_{name}",
+        index=[96, 128, 160, 192, 224].index(start.image_size),
     )
     left, middle, right = st.columns(3)
     steps = left.number_input("Steps", 1, 1_000_000, start.steps, key=f"steps_{name}")
@@ -64,7 +64,11 @@ def choose(workspace: Workspace) -> tuple[RunSpec, TrainVal]:
 def explain(spec: RunSpec, data: TrainVal, workspace: Workspace) -> None:
     """Say what a start will do, and what its labels would have cost."""
     seconds = expected_seconds(spec, workspace.runs)
-    time = f"about {duration(seconds)}, judged by an earlier run here" if seconds else "the time shows after the first steps"
+    time = (
+        f"about {duration(seconds)}, judged by an earlier run here"
+        if seconds
+        else "the time shows after the first steps"
+    )
     st.markdown(
         f"**{spec.full:,}** mask images and **{spec.weak:,}** box images of {len(data.train.images):,}, "
         f"{spec.steps:,} steps of {spec.batch_size} images on {spec.device}: {time}."
@@ -76,7 +80,7 @@ def explain(spec: RunSpec, data: TrainVal, workspace: Workspace) -> None:
 
 def start_run(spec: RunSpec, workspace: Workspace) -> None:
     """Make a run folder, start its process and select it."""
-    from splitlab.experiments.experiment import prepare_run  # noqa: PLC0415 (imports torch)
+    from splitlab.experiments.experiment import prepare_run
 
     run = prepare_run(free_run_path(workspace.runs, spec), spec, workspace.data)
     launch(run)

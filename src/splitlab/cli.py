@@ -90,7 +90,7 @@ def train(
 
     Ctrl-C stops after the step at hand; the same command on the run folder goes on from there.
     """
-    from splitlab.experiments.experiment import carry_out, prepare_run  # noqa: PLC0415
+    from splitlab.experiments.experiment import carry_out, prepare_run
 
     workspace = Workspace.here()
     if (Path(path) / "spec.json").is_file():
@@ -132,7 +132,7 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """Score a trained model: AP50, AP70, AP75, AP50:95 of masks and boxes, 0 to 100."""
-    from splitlab.experiments.experiment import evaluate_checkpoint, evaluate_run  # noqa: PLC0415
+    from splitlab.experiments.experiment import evaluate_checkpoint, evaluate_run
 
     workspace = Workspace.here()
     with _progress_bar() as progress:
@@ -154,9 +154,9 @@ def predict(
     as_json: JsonOption = False,
 ) -> None:
     """Find objects in photos: class, score, box (xyxy, pixels) and RLE mask, in image size."""
-    from splitlab.evaluation.predict import predict as find  # noqa: PLC0415
-    from splitlab.models.contract import DetectSettings  # noqa: PLC0415
-    from splitlab.models.load import load_model  # noqa: PLC0415
+    from splitlab.evaluation.predict import predict as find
+    from splitlab.models.contract import DetectSettings
+    from splitlab.models.load import load_model
 
     settings = DetectSettings(min_score=min_score)
     model, card = load_model(_weights_folder(checkpoint))

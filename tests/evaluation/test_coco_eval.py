@@ -93,12 +93,23 @@ def test_scores_equal_the_summary_of_pycocotools_on_random_detections(seed):
         return (int(left), int(top), int(left + rng.integers(5, 40)), int(top + rng.integers(5, 40)))
 
     def near(old):
-        return tuple(int(v) for v in np.clip(np.array(old) + rng.integers(-5, 6, 4), 0, SIDE)) if rng.random() < 0.7 else box()
+        return (
+            tuple(int(v) for v in np.clip(np.array(old) + rng.integers(-5, 6, 4), 0, SIDE))
+            if rng.random() < 0.7
+            else box()
+        )
 
     objects = [[label(box(), int(rng.integers(2)), crowd=rng.random() < 0.1) for _ in range(4)] for _ in range(12)]
     truth = dataset(*objects)
     detections = [
-        found(*[(b, float(rng.random()), o.class_index) for o in labels for b in (near(o.box), near(o.box)) if b[2] > b[0] and b[3] > b[1]])
+        found(
+            *[
+                (b, float(rng.random()), o.class_index)
+                for o in labels
+                for b in (near(o.box), near(o.box))
+                if b[2] > b[0] and b[3] > b[1]
+            ]
+        )
         for labels in objects
     ]
     scores = evaluate_detections(truth, detections)

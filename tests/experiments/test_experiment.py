@@ -30,7 +30,14 @@ def done(tiny_folder, tmp_path_factory):
     from splitlab.runs.spec import RunSpec
 
     spec = RunSpec(
-        data=str(tiny_folder), full=4, weak=6, model="yolov5n-seg", image_size=64, steps=6, batch_size=4, f_size=2,
+        data=str(tiny_folder),
+        full=4,
+        weak=6,
+        model="yolov5n-seg",
+        image_size=64,
+        steps=6,
+        batch_size=4,
+        f_size=2,
         evaluate_every=3,
     )
     root = tmp_path_factory.mktemp("done")
@@ -42,8 +49,16 @@ def done(tiny_folder, tmp_path_factory):
 def test_a_run_leaves_everything_behind_that_the_folder_promises(done):
     files = {path.relative_to(done.path).as_posix() for path in done.path.rglob("*") if path.is_file()}
     assert files == {
-        "spec.json", "status.json", "split.json", "events.jsonl", "detections.json", "scores.json", "run.lock",
-        "weights/state.pt", "weights/model.safetensors", "weights/card.json",
+        "spec.json",
+        "status.json",
+        "split.json",
+        "events.jsonl",
+        "detections.json",
+        "scores.json",
+        "run.lock",
+        "weights/state.pt",
+        "weights/model.safetensors",
+        "weights/card.json",
     }
     assert steps_of(done) == [1, 2, 3, 4, 5, 6]
     assert [event["step"] for event in done.events() if event["kind"] == "evaluation"] == [3, 6]

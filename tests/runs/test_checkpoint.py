@@ -105,7 +105,9 @@ def test_weights_of_another_model_than_the_cards_are_refused(folder):
 def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "file"
     write_bytes(path, b"old")
-    monkeypatch.setattr("pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(
+        "pathlib.Path.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
     with pytest.raises(RunError, match="No space left"):
         write_bytes(path, b"new")
     assert path.read_bytes() == b"old"

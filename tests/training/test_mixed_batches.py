@@ -87,7 +87,12 @@ def test_an_epoch_is_one_pass_over_f_while_w_cycles(full, weak, monkeypatch):
 def blank():
     from splitlab.training.augment import Example
 
-    return Example(np.zeros((64, 64, 3), np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, np.int64), np.zeros((0, 16, 16), np.uint8))
+    return Example(
+        np.zeros((64, 64, 3), np.uint8),
+        np.zeros((0, 4), np.float32),
+        np.zeros(0, np.int64),
+        np.zeros((0, 16, 16), np.uint8),
+    )
 
 
 def coloured(folder, colour, first_id):

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -22,7 +24,7 @@ def test_the_rate_climbs_then_falls_to_two_percent():
     assert factors[0] == pytest.approx(1 / 50)
     assert max(factors) == 1
     assert factors[-1] == pytest.approx(0.02, abs=1e-3)
-    assert all(later <= earlier for earlier, later in zip(factors[50:], factors[51:], strict=False))
+    assert all(later <= earlier for earlier, later in pairwise(factors[50:]))
 
 
 def test_a_run_of_one_step_learns_at_the_full_rate():

@@ -34,7 +34,8 @@ def _read_subset(folder: Path, subset: str) -> Dataset:
     labels = _labels_of(folder, subset)
     if not labels:
         raise DataError(
-            f"{folder} has no instances_{subset}.json (nor in annotations/). Put the COCO labels of the {subset} set there."
+            f"{folder} has no instances_{subset}.json (nor in annotations/). "
+            f"Put the COCO labels of the {subset} set there."
         )
     if len(labels) > 1:
         raise DataError(f"{folder} has {len(labels)} labels files for {subset}: {labels[0]}, {labels[1]}. Keep one.")

@@ -128,7 +128,8 @@ def _stripes(rng: np.random.Generator) -> NDArray[np.float64]:
     y, x = np.mgrid[:SIZE, :SIZE]
     turn = rng.uniform(0, np.pi)
     wave = np.sin((x * np.cos(turn) + y * np.sin(turn)) * 2 * np.pi / rng.uniform(7, 10))
-    return 0.8 + 0.2 * np.sign(wave)
+    texture: NDArray[np.float64] = 0.8 + 0.2 * np.sign(wave)
+    return texture
 
 
 def _dots(rng: np.random.Generator) -> NDArray[np.float64]:

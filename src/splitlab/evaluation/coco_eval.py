@@ -59,9 +59,7 @@ def _truth(dataset: Dataset) -> COCO:
     truth = COCO()
     truth.dataset = {
         "info": {},
-        "images": [
-            {"id": image.image_id, "width": image.width, "height": image.height} for image in dataset.images
-        ],
+        "images": [{"id": image.image_id, "width": image.width, "height": image.height} for image in dataset.images],
         "categories": [
             {"id": category_id, "name": name}
             for category_id, name in zip(dataset.category_ids, dataset.class_names, strict=True)

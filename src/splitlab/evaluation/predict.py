@@ -108,9 +108,9 @@ def _letterbox(image: ImageArray, size: int) -> tuple[ImageArray, _Letterbox]:
 
 
 def _back(found: Detections, place: _Letterbox, size: int) -> ImageDetections:
-    boxes = found.boxes.cpu().numpy().astype(np.float32)
-    boxes = (boxes - [place.left, place.top, place.left, place.top]) / place.ratio
-    boxes = boxes.clip(0, [place.width, place.height, place.width, place.height]).astype(np.float32)
+    inner = found.boxes.cpu().numpy() - [place.left, place.top, place.left, place.top]
+    sides = [place.width, place.height, place.width, place.height]
+    boxes = (inner / place.ratio).clip(0, sides).astype(np.float32)
     logits = found.mask_logits.float().cpu().numpy()
     masks = tuple(_full_size_mask(logit, box, place, size) for logit, box in zip(logits, boxes, strict=True))
     return ImageDetections(

@@ -136,9 +136,7 @@ def _split_of(run: RunFolder, train_set: Dataset) -> Split:
 
 
 def _batch_settings(spec: RunSpec) -> BatchSettings:
-    return BatchSettings(
-        spec.image_size, spec.batch_size, spec.f_size, spec.steps, spec.plain_tail, spec.seed
-    )
+    return BatchSettings(spec.image_size, spec.batch_size, spec.f_size, spec.steps, spec.plain_tail, spec.seed)
 
 
 def _card(run: RunFolder, spec: RunSpec, split: Split, train_set: Dataset) -> Card:

@@ -30,6 +30,10 @@ def measured_results(checkpoints: Path, runs: Path) -> pd.DataFrame:
     return results_table(rows.values())
 
 
+def _known(scores: dict[str, Any]) -> dict[str, Any]:
+    return {metric: math.nan if scores[metric] is None else scores[metric] for metric in METRICS}
+
+
 def _row(card: Card) -> ResultRow:
     prices = PRESETS.get(card.dataset, VOC2012)
     scores: dict[str, Any] = card.scores["mask"]
@@ -40,7 +44,7 @@ def _row(card: Card) -> ResultRow:
         full=card.full,
         weak=card.weak,
         cost_hours=cost_hours(card.full, card.weak, prices),
-        **{metric: math.nan if scores[metric] is None else scores[metric] for metric in METRICS},
+        **_known(scores),
         seed=card.seed,
         run=card.name,
         note=f"One run, seed {card.seed}. Cost by {prices.name} prices.",

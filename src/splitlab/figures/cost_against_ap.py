@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -9,7 +11,12 @@ from splitlab.budget.results import MEASURED, METRICS
 from splitlab.figures.palette import PICK_HUE, compared_grey, full_ramp
 
 SPLIT_GROUP = "split"
-GROUP_LABELS = {SPLIT_GROUP: "the paper's splits", "weak/semi": "weak or semi", "full": "masks only", "hybrid": "hybrid"}
+GROUP_LABELS = {
+    SPLIT_GROUP: "the paper's splits",
+    "weak/semi": "weak or semi",
+    "full": "masks only",
+    "hybrid": "hybrid",
+}
 _METHOD_MARKS = ("circle", "square", "diamond")
 _COMPARED_MARKS = ("x", "triangle-up", "triangle-down", "cross", "star", "pentagon", "hexagram", "bowtie")
 _MEASURED_MARK = "star"
@@ -125,7 +132,7 @@ def _ring(figure: go.Figure, rows: pd.DataFrame, metric: str, picked: str | None
         )
 
 
-def _points(rows: pd.DataFrame, metric: str, **style: object) -> go.Scatter:
+def _points(rows: pd.DataFrame, metric: str, **style: Any) -> go.Scatter:
     return go.Scatter(
         x=rows["cost_hours"],
         y=rows[metric],

@@ -14,7 +14,18 @@ PICK_HUE = "#D6336C"
 _FULL_RAMP = ("#B9C2FA", "#8794F5", "#5B6CF0", "#3F4CC4", "#2E3793")
 _COMPARED = ("#8A8F98", "#6B7280", "#A3A8B0", "#7C828C")
 # None is indigo or amber, which mean F and W.
-_CLASSES = ("#00A087", "#E64B35", "#56B4E9", "#CC79A7", "#8FB339", "#9467BD", "#17BECF", "#B5651D", "#F781BF", "#5D8AA8")
+_CLASSES = (
+    "#00A087",
+    "#E64B35",
+    "#56B4E9",
+    "#CC79A7",
+    "#8FB339",
+    "#9467BD",
+    "#17BECF",
+    "#B5651D",
+    "#F781BF",
+    "#5D8AA8",
+)
 
 
 def full_ramp(sizes: Sequence[int]) -> dict[int, str]:

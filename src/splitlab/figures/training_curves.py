@@ -24,7 +24,9 @@ def training_curves(events: Sequence[Event], steps: int) -> go.Figure:
     windows = [event for event in events if event["kind"] == "train"]
     evaluations = [event for event in events if event["kind"] == "evaluation"]
     for rank, part in enumerate(windows[0]["losses"] if windows else ()):
-        _line(figure, 1, windows, part, [e["losses"][part] for e in windows], _LOSS_COLOURS.get(part, compared_grey(rank)))
+        _line(
+            figure, 1, windows, part, [e["losses"][part] for e in windows], _LOSS_COLOURS.get(part, compared_grey(rank))
+        )
     for metric, label in METRICS.items():
         values = [event["scores"]["mask"][metric] for event in evaluations]
         _line(figure, 2, evaluations, label.removeprefix("mask AP").strip(" ,"), values, _AP_COLOURS[metric])
@@ -32,7 +34,10 @@ def training_curves(events: Sequence[Event], steps: int) -> go.Figure:
     figure.update_xaxes(title="step", range=[0, steps])
     figure.update_yaxes(rangemode="tozero")
     figure.update_layout(
-        height=320, margin={"l": 10, "r": 10, "t": 40, "b": 10}, legend={"orientation": "h", "y": -0.3}, uirevision="keep"
+        height=320,
+        margin={"l": 10, "r": 10, "t": 40, "b": 10},
+        legend={"orientation": "h", "y": -0.3},
+        uirevision="keep",
     )
     return figure
 

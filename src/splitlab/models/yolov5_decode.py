@@ -24,9 +24,7 @@ def decode(
         rest.append(raw[..., 4:].float().flatten(1, 3))
     all_boxes, all_rest = torch.cat(boxes, dim=1), torch.cat(rest, dim=1)
     classes = all_rest.shape[2] - 1 - prototypes.shape[1]
-    return [
-        _suppress(*parts, classes, settings) for parts in zip(all_boxes, all_rest, prototypes.float(), strict=True)
-    ]
+    return [_suppress(*parts, classes, settings) for parts in zip(all_boxes, all_rest, prototypes.float(), strict=True)]
 
 
 def _boxes(raw: Tensor, anchors: Tensor, stride: int) -> Tensor:

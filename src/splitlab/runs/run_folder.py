@@ -148,7 +148,9 @@ class RunFolder:
             content = json.loads(self._status_path.read_text())
             status = Status(**{**content, "state": State(content["state"])})
         except (OSError, ValueError, TypeError, KeyError) as error:
-            raise RunError(f"{self._status_path} is broken ({error}). Go on with: splitlab train {self.path}") from error
+            raise RunError(
+                f"{self._status_path} is broken ({error}). Go on with: splitlab train {self.path}"
+            ) from error
         if status.state == State.RUNNING and not status.is_alive():
             return Status(**{**asdict(status), "state": State.INTERRUPTED})
         return status

@@ -27,5 +27,5 @@ def mixed_precision(device: str) -> str:
     if device == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "no"
     # Without the instructions oneDNN still takes bf16, and is slower than float32.
-    has_bf16 = device == "cpu" and torch.backends.mkldnn.is_available() and torch.cpu._is_avx512_bf16_supported()
+    has_bf16 = device == "cpu" and torch.cpu._is_avx512_bf16_supported()
     return "bf16" if has_bf16 else "no"

@@ -7,7 +7,7 @@ import math
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -41,8 +41,7 @@ class TrainingState:
     @property
     def averaged_model(self) -> SegmentationModel:
         """The moving average as a model."""
-        module: SegmentationModel = self.average.module
-        return module
+        return cast(SegmentationModel, self.average.module)
 
     def save(self, path: Path) -> None:
         """Write everything needed to go on.

@@ -36,7 +36,9 @@ def watch_run(path: Path) -> None:
             st.error(status.message)
         _buttons(run, status)
         if events:
-            st.plotly_chart(training_curves(events, status.steps), key=f"curves_{run.name}", config={"displaylogo": False})
+            st.plotly_chart(
+                training_curves(events, status.steps), key=f"curves_{run.name}", config={"displaylogo": False}
+            )
         elif status.state in (State.RUNNING, State.WAITING):
             st.caption("The first steps take a few seconds: weights and photos are being read.")
         if status.state == State.DONE:
@@ -61,7 +63,13 @@ def _progress_text(status: Status, events: list[Event]) -> str:
 
 def duration(seconds: float) -> str:
     """Say a time in words as exact as it is known."""
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 90
+        else f"{seconds / 60:.0f} min"
+        if seconds < 5400
+        else f"{seconds / 3600:.1f} h"
+    )
 
 
 def _buttons(run: RunFolder, status: Status) -> None:

@@ -11,6 +11,7 @@ import streamlit as st
 
 from splitlab.errors import CheckpointError
 from splitlab.figures.mask_panels import DrawnObject
+from splitlab.geometry import FloatArray
 from splitlab.runs.checkpoint import WEIGHTS_NAME, Card, list_checkpoints, read_card
 from splitlab.runs.store import list_runs
 from splitlab.ui.photos import Photo
@@ -69,7 +70,7 @@ class _Loaded:
 
 @st.cache_resource(show_spinner=False, max_entries=MODELS_IN_MEMORY)
 def _load(folder: str, version: int) -> _Loaded:  # noqa: ARG001 (a new version is a new entry)
-    from splitlab.models.load import load_model  # noqa: PLC0415 (imports torch)
+    from splitlab.models.load import load_model
 
     model, card = load_model(Path(folder))
     return _Loaded(model, card, Lock())
@@ -77,15 +78,18 @@ def _load(folder: str, version: int) -> _Loaded:  # noqa: ARG001 (a new version 
 
 @st.cache_data(show_spinner=False, max_entries=512)
 def _detect(folder: str, version: int, photo_key: str, _photo: Photo) -> list[DrawnObject]:  # noqa: ARG001
-    from splitlab.evaluation.predict import predict  # noqa: PLC0415
-    from splitlab.models.contract import DetectSettings  # noqa: PLC0415
+    from splitlab.evaluation.predict import predict
+    from splitlab.models.contract import DetectSettings
 
     loaded = _load(folder, version)
     with loaded.lock:
-        found = predict(
-            loaded.model, [_photo.pixels], loaded.card.image_size, DetectSettings(min_score=LEAST_SCORE)
-        )[0]
+        found = predict(loaded.model, [_photo.pixels], loaded.card.image_size, DetectSettings(min_score=LEAST_SCORE))[0]
     return [
-        DrawnObject(int(index), loaded.card.class_names[index], float(score), tuple(map(float, box)), mask)
+        DrawnObject(int(index), loaded.card.class_names[index], float(score), _box(box), mask)
         for index, score, box, mask in zip(found.classes, found.scores, found.boxes, found.masks, strict=True)
     ]
+
+
+def _box(sides: FloatArray) -> tuple[float, float, float, float]:
+    left, top, right, bottom = (float(side) for side in sides)
+    return left, top, right, bottom

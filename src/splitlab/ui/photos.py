@@ -57,4 +57,6 @@ def _photo(name: str, key: str, pixels: ImageArray) -> Photo:
     if ratio >= 1:
         return Photo(name, key, pixels, None)
     size = max(round(width * ratio), 1), max(round(height * ratio), 1)
-    return Photo(name, key, np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8), (width, height))
+    return Photo(
+        name, key, np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8), (width, height)
+    )

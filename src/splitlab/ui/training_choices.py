@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from statistics import median
 
 import streamlit as st
 
@@ -14,7 +15,7 @@ from splitlab.runs.store import list_runs
 @st.cache_resource(show_spinner="Looking for devices")
 def device_names() -> list[str]:
     """List this machine's devices, the fastest first."""
-    from splitlab.training.precision import available_devices  # noqa: PLC0415 (imports torch)
+    from splitlab.training.precision import available_devices
 
     return available_devices()
 
@@ -22,7 +23,7 @@ def device_names() -> list[str]:
 @st.cache_resource(show_spinner=False)
 def model_names() -> list[str]:
     """List the models, the one that learns photos quickly first."""
-    from splitlab.models.registry import LITE0, MODELS  # noqa: PLC0415 (imports torch)
+    from splitlab.models.registry import LITE0, MODELS
 
     return [LITE0, *(name for name in MODELS if name != LITE0)]
 
@@ -34,6 +35,6 @@ def expected_seconds(spec: RunSpec, runs: Path) -> float | None:
         if same == (spec.model, spec.image_size, spec.device):
             windows = [event for event in RunFolder.open(summary.path).events() if event["kind"] == "train"]
             if windows:
-                speed = sorted(event["images_per_second"] for event in windows)[len(windows) // 2]
+                speed = median(float(event["images_per_second"]) for event in windows)
                 return spec.steps * spec.batch_size / speed
     return None
