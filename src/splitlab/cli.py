@@ -210,7 +210,7 @@ def main() -> None:
     try:
         app()
     except SplitLabError as error:
-        err.print(f"[bold red]Error:[/] {error}", markup=True, highlight=False, soft_wrap=True)
+        err.print(f"Error: {error}", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
 
 

@@ -16,7 +16,8 @@ from splitlab.figures.palette import class_colour, translucent
 from splitlab.geometry import Rle, rle_to_mask
 
 COLUMNS = 3
-PANEL_PIXELS = 360
+# What the panels of one row share on a usual screen.
+ROW_PIXELS = 930
 _OUTLINE_TOLERANCE_PIXELS = 0.7
 
 
@@ -64,7 +65,7 @@ def mask_panels(photo: NDArray[np.uint8], panels: Sequence[Panel]) -> go.Figure:
     figure.update_xaxes(visible=False, matches="x", range=[0, width], constrain="domain")
     figure.update_yaxes(visible=False, matches="y", range=[height, 0], scaleanchor="x", constrain="domain")
     figure.update_layout(
-        height=int(rows * PANEL_PIXELS * min(max(height / width, 0.6), 1.3)) + 70,
+        height=int(rows * min(ROW_PIXELS / columns * height / width, 560)) + 80,
         margin={"l": 0, "r": 0, "t": 30, "b": 0},
         legend={"orientation": "h", "y": -0.02, "title": {"text": "class"}},
         dragmode="pan",

@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+
+from splitlab.budget.published import published_results
+from splitlab.budget.results import MEASURED, ResultRow, results_table
+from splitlab.figures.cost_against_ap import cost_against_ap, row_key
+from splitlab.figures.mask_panels import DrawnObject, Panel, mask_outlines, mask_panels
+from splitlab.figures.palette import class_colour, full_ramp, translucent
+from splitlab.figures.training_curves import training_curves
+from splitlab.geometry import mask_to_rle
+
+
+@pytest.fixture(scope="module")
+def table():
+    return published_results()
+
+
+def drawn_keys(figure):
+    return [row[0] for trace in figure.data if trace.customdata is not None for row in trace.customdata]
+
+
+@pytest.mark.parametrize(("dataset", "metric"), [("VOC2012", "ap70"), ("VOC2012", "ap50"), ("Cityscapes", "ap50_95")])
+def test_every_row_that_has_the_metric_is_drawn_once(table, dataset, metric):
+    rows = table[table["dataset"] == dataset]
+    keys = drawn_keys(cost_against_ap(rows, metric))
+    expected = rows[rows[metric].notna()].apply(row_key, axis=1)
+    assert sorted(keys) == sorted(expected)
+
+
+def test_models_of_one_f_are_joined_from_few_boxes_to_many(table):
+    figure = cost_against_ap(table[table["dataset"] == "VOC2012"], "ap70")
+    line = next(trace for trace in figure.data if trace.name == "|F| = 400" and trace.legendgroup == "YOLOv5")
+    assert line.mode == "lines+markers"
+    assert list(line.y) == [38.6, 43.0, 47.6, 49.9, 52.8]
+
+
+def test_published_marks_are_open_and_measured_ones_filled(table):
+    measured = results_table([ResultRow(MEASURED, "pets", "yolov5n-seg", 30, 450, 6.8, ap70=80.0, run="r")])
+    for figure, is_open in ((cost_against_ap(table, "ap70"), True), (cost_against_ap(measured, "ap70"), False)):
+        assert {trace.marker.symbol.endswith("-open") for trace in figure.data} == {is_open}
+
+
+def test_a_pick_is_ringed_at_its_place(table):
+    row = table[(table["method"] == "YOLOv5") & (table["full"] == 800) & (table["weak"] == 3000)].iloc[0]
+    ring = cost_against_ap(table, "ap70", picked=row_key(row)).data[-1]
+    assert (ring.name, list(ring.y)) == ("your pick", [50.2])
+
+
+def test_a_known_misprint_is_told_on_hover(table):
+    figure = cost_against_ap(table, "ap70")
+    texts = [text for trace in figure.data if trace.text is not None for text in trace.text]
+    assert sum("prints 122.7 h" in text for text in texts) == 1
+
+
+def test_larger_f_is_darker_and_classes_keep_their_colour():
+    ramp = full_ramp([800, 200, 400, 200])
+    brightness = [sum(map(float, ramp[full][4:-1].split(","))) for full in (200, 400, 800)]
+    assert brightness == sorted(brightness, reverse=True)
+    assert class_colour(1) == class_colour(1) != class_colour(2)
+    assert translucent("#ff8000", 0.5) == "rgba(255,128,0,0.5)"
+
+
+def disc(hole=False):
+    y, x = np.mgrid[:50, :60]
+    distance = np.hypot(x - 30, y - 25)
+    return mask_to_rle((distance < 15) & (distance > (6 if hole else -1)))
+
+
+def test_outlines_follow_the_mask_and_a_hole_is_a_second_line():
+    x, y = mask_outlines(disc())
+    radii = [np.hypot(a - 30.5, b - 25.5) for a, b in zip(x, y, strict=True)]
+    assert max(radii) < 16
+    assert min(radii) > 13
+    assert x[0] == x[-1]
+    assert mask_outlines(disc(hole=True))[0].count(None) == 1
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_each_model_gets_a_panel_and_all_move_together(count):
+    photo = np.zeros((50, 60, 3), np.uint8)
+    found = DrawnObject(0, "cat", 0.87, (15, 10, 45, 40), disc())
+    figure = mask_panels(photo, [Panel(f"model {number}", [found]) for number in range(count)])
+    assert [note.text for note in figure.layout.annotations] == [f"model {number}" for number in range(count)]
+    assert sum(trace.type == "image" for trace in figure.data) == count
+    filled = [trace for trace in figure.data if trace.type == "scatter" and trace.fill == "toself"]
+    assert [trace.text for trace in filled] == ["cat, score 0.87"] * count
+    assert sum(bool(trace.showlegend) for trace in filled) == 1
+    axes = [axis for axis in figure.layout if axis.startswith("xaxis")]
+    assert all(figure.layout[axis].matches == "x" for axis in axes)
+
+
+def test_a_panel_without_objects_is_drawn():
+    assert len(mask_panels(np.zeros((5, 5, 3), np.uint8), [Panel("nothing", [])]).data) == 2
+
+
+def test_curves_show_losses_ap_and_speed():
+    scores = {"mask": {"ap50": 50.0, "ap70": 30.0, "ap75": None, "ap50_95": 20.0}}
+    events = [
+        {"kind": "train", "step": 10, "losses": {"box": 0.1, "mask": 0.2}, "images_per_second": 20.0},
+        {"kind": "evaluation", "step": 10, "scores": scores},
+    ]
+    figure = training_curves(events, steps=20)
+    assert [trace.name for trace in figure.data][:2] == ["box", "mask"]
+    assert figure.layout.xaxis.range == (0, 20)
+    assert training_curves([], steps=5) is not None

@@ -1,0 +1,104 @@
+import json
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from splitlab import cli
+from splitlab.geometry import rle_to_mask
+from splitlab.runs.run_folder import RunFolder
+
+runner = CliRunner()
+TRAINING = ("--model", "yolov5n-seg", "--image-size", "64", "--batch-size", "4", "--f-size", "2", "--device", "cpu")
+
+
+def run(*words):
+    result = runner.invoke(cli.app, [str(word) for word in words], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_folder, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    words = ("train", tiny_folder, "--full", "4", "--weak", "6", "--steps", "2", *TRAINING, "--out", folder)
+    assert "Done" in run(*words)
+    return folder
+
+
+def test_split_prints_the_form_that_others_rely_on(tiny_folder):
+    words = ("split", tiny_folder, "--full", "3", "--weak", "5", "--seed", "1", "--json")
+    split = json.loads(run(*words))
+    assert split["name"] == "3/5"
+    assert len(split["full"]) == 3
+    assert len(split["weak"]) == 5
+    assert re.fullmatch("[0-9a-f]{64}", split["hash"])
+    assert json.loads(run(*words)) == split
+
+
+def test_train_makes_the_run_and_the_same_command_on_its_folder_goes_on(trained):
+    assert RunFolder.open(trained).status().state == "done"
+    assert "Done" in run("train", trained)
+
+
+def test_evaluate_prints_ap_of_masks_and_boxes(trained):
+    scores = json.loads(run("evaluate", trained, "--json"))
+    for kind in ("mask", "box"):
+        assert set(scores[kind]) == {"ap50", "ap70", "ap75", "ap50_95", "per_class"}
+        assert set(scores[kind]["per_class"]) == {"square", "disc"}
+        assert 0 <= scores[kind]["ap50_95"] <= scores[kind]["ap50"] <= 100
+
+
+def test_evaluate_takes_a_checkpoint_with_a_data_set(trained, tiny_folder):
+    first = json.loads(run("evaluate", trained / "weights", "--data", tiny_folder, "--json"))
+    assert first == json.loads(run("evaluate", trained, "--json"))
+
+
+def test_predict_prints_masks_in_image_size(trained, tiny_folder):
+    photos = sorted((tiny_folder / "images").glob("val_*.png"))[:2]
+    found = json.loads(run("predict", trained, *photos, "--min-score", "0.001", "--json"))
+    assert [image["image"] for image in found] == [str(photo) for photo in photos]
+    for image in found:
+        for detection in image["detections"]:
+            assert set(detection) == {"class", "score", "box", "mask"}
+            assert rle_to_mask(detection["mask"]).shape == (image["height"], image["width"]) == (64, 64)
+
+
+def test_runs_lists_them_as_a_table_and_as_json(trained):
+    (listed,) = json.loads(run("runs", trained.parent, "--json"))
+    assert (listed["split"], listed["status"]["state"]) == ("4/6", "done")
+    assert "4/6" in run("runs", trained.parent)
+    assert "No runs yet" in run("runs", trained.parent / "nowhere")
+
+
+@pytest.mark.parametrize("command", ["split", "train", "evaluate", "predict", "runs"])
+def test_every_command_explains_itself_with_an_example(command):
+    text = run(command, "--help")
+    assert "Example" in text
+    assert f"splitlab {command}" in text
+
+
+def fails_with(capsys, monkeypatch, *words):
+    monkeypatch.setattr("sys.argv", ["splitlab", *map(str, words)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    shown = capsys.readouterr().err
+    assert "Traceback" not in shown
+    return shown
+
+
+def test_mistakes_get_one_sentence_and_no_traceback(capsys, monkeypatch, tiny_folder, tmp_path):
+    words = ("split", tiny_folder, "--full", "10", "--weak", "10")
+    assert "10 + 10 = 20 is more than the 12 images" in fails_with(capsys, monkeypatch, *words)
+    words = ("split", tmp_path / "[red]odd[/red]", "--full", "1", "--weak", "1")
+    assert "[red]odd[/red] is no folder" in fails_with(capsys, monkeypatch, *words)
+    assert "has no card.json" in fails_with(capsys, monkeypatch, "predict", tmp_path, "photo.jpg")
+    assert "--full 30" in fails_with(capsys, monkeypatch, "train", tiny_folder)
+
+
+def test_a_run_folder_that_cannot_be_written_is_named(capsys, monkeypatch, tiny_folder, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    words = ("train", tiny_folder, "--full", "4", "--steps", "2", *TRAINING, "--out", tmp_path / "file" / "run")
+    assert "cannot be made" in fails_with(capsys, monkeypatch, *words)
+    assert (tmp_path / "file").read_text() == "in the way"

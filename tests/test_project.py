@@ -1,0 +1,36 @@
+"""The project's own files agree with one another."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_requirements_state_the_ranges_of_pyproject():
+    lines = (ROOT / "requirements.txt").read_text().splitlines()
+    stated = [line for line in lines if line and not line.startswith(("#", "--"))]
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    assert stated == declared
+    assert "--editable ." in lines
+
+
+def test_pages_that_show_numbers_open_without_torch():
+    pages = ["figures.cost_against_ap", "ui.tables", "ui.split_chip", "experiments.measured_results", "ui.models", "cli"]
+    code = "import sys\n" + "".join(f"import splitlab.{page}\n" for page in pages) + "sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_every_shipped_checkpoint_is_whole_and_says_where_it_comes_from():
+    from splitlab.models.load import load_model
+    from splitlab.runs.checkpoint import list_checkpoints
+
+    folders = list_checkpoints(ROOT / "checkpoints")
+    assert [folder.name for folder in folders] == ["pets-30-0", "pets-30-450", "pets-480-0"]
+    for folder in folders:
+        _, card = load_model(folder)
+        assert card.data_licence
+        assert "lite0" in card.model
+        assert card.scores["mask"]["ap70"] > 60
+    assert sum(path.stat().st_size for path in (ROOT / "checkpoints").rglob("*")) < 60e6
