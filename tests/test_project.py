@@ -17,7 +17,14 @@ def test_requirements_state_the_ranges_of_pyproject():
 
 
 def test_pages_that_show_numbers_open_without_torch():
-    pages = ["figures.cost_against_ap", "ui.tables", "ui.split_chip", "experiments.measured_results", "ui.models", "cli"]
+    pages = [
+        "figures.cost_against_ap",
+        "ui.tables",
+        "ui.split_chip",
+        "experiments.measured_results",
+        "ui.models",
+        "cli",
+    ]
     code = "import sys\n" + "".join(f"import splitlab.{page}\n" for page in pages) + "sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

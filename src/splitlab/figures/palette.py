@@ -11,7 +11,7 @@ FULL_HUE = "#5B6CF0"
 WEAK_HUE = "#E0930A"
 PICK_HUE = "#D6336C"
 
-_FULL_RAMP = ("#B9C2FA", "#8794F5", "#5B6CF0", "#3F4CC4", "#2E3793")
+_FULL_RAMP = ("#B9C2FA", "#8794F5", "#5B6CF0", "#4350D0")
 _COMPARED = ("#8A8F98", "#6B7280", "#A3A8B0", "#7C828C")
 # None is indigo or amber, which mean F and W.
 _CLASSES = (

@@ -1,0 +1,33 @@
+# A virtual environment for everything; VENV=... puts it elsewhere.
+VENV ?= .venv
+PYTHON ?= python3
+BIN := $(VENV)/bin
+
+.PHONY: app test check screenshots clean
+
+app: $(VENV)/app-installed
+	$(BIN)/streamlit run app.py
+
+test: $(VENV)/dev-installed
+	$(BIN)/python -m pytest
+
+check: $(VENV)/dev-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+
+screenshots: $(VENV)/dev-installed
+	$(BIN)/python scripts/take_screenshots.py
+
+$(VENV)/app-installed: requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet -r requirements.txt
+	touch $@
+
+$(VENV)/dev-installed: $(VENV)/app-installed requirements-dev.txt
+	$(BIN)/pip install --quiet -r requirements-dev.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV)

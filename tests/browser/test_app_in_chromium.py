@@ -1,0 +1,126 @@
+"""The app as a person meets it: a real server, a real Chromium."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from importlib.resources import as_file, files
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+QUIET = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+REQUIRED = os.environ.get("SPLITLAB_REQUIRE_BROWSER") == "1"
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(not REQUIRED and CHROMIUM is None, reason="no Chromium on this machine"),
+    pytest.mark.skipif(not REQUIRED and find_spec("playwright") is None, reason="playwright is not installed"),
+]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """A server with a work space of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    folder = tmp_path_factory.mktemp("server")
+    options = ["--server.headless", "true", "--server.address", "127.0.0.1", "--server.port", str(port)]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", "app.py", *options],
+            cwd=ROOT,
+            env={**os.environ, "SPLITLAB_WORKSPACE": str(folder / "workspace")},
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            wait_for(f"http://127.0.0.1:{port}/_stcore/health", server)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            server.wait(timeout=20)
+
+
+def wait_for(url, server):
+    for _ in range(300):
+        assert server.poll() is None, "the server ended"
+        try:
+            with urllib.request.urlopen(url, timeout=1):  # noqa: S310 (our own server)
+                return
+        except OSError:
+            time.sleep(0.1)
+    pytest.fail("the server did not answer within 30 seconds")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    assert CHROMIUM, "SPLITLAB_REQUIRE_BROWSER=1, but there is no Chromium: install Debian's package chromium"
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser):
+    page = browser.new_page(viewport={"width": 1400, "height": 1000})
+    page.set_default_timeout(60_000)
+    yield page
+    page.close()
+
+
+def test_the_very_first_visitor_may_follow_a_link_into_the_app(page, address):
+    page.goto(f"{address}/cost_against_ap")
+    page.get_by_role("heading", name="Cost against AP").wait_for()
+    # The side bar of app.py, not the bare list of files.
+    page.get_by_role("link", name="Compare masks").wait_for()
+    page.locator(".js-plotly-plot").first.wait_for()
+
+
+def test_a_photo_is_uploaded_and_two_panels_show_masks_that_the_slider_filters(page, address):
+    page.goto(f"{address}/compare_masks")
+    page.locator(".js-plotly-plot").wait_for()
+    with as_file(files("skimage").joinpath("data", "chelsea.png")) as photo:
+        page.locator("input[type=file]").set_input_files(photo)
+    page.get_by_text("chelsea.png").first.wait_for()
+    page.get_by_text("1 found").nth(1).wait_for()
+    chart = page.locator(".js-plotly-plot")
+    assert chart.locator("image").count() >= 2
+    assert chart.locator("path.js-fill").count() >= 2
+    slider = page.get_by_role("slider")
+    slider.focus()
+    for _ in range(12):
+        slider.press("ArrowRight")
+    page.get_by_text("0 found").first.wait_for()
+    assert "score=0.9" in page.url
+
+
+def test_an_upload_that_is_no_image_gets_a_sentence(page, address, tmp_path):
+    (tmp_path / "holiday.jpg").write_text("no image")
+    page.goto(f"{address}/compare_masks")
+    page.locator("input[type=file]").set_input_files(tmp_path / "holiday.jpg")
+    page.get_by_text("holiday.jpg is no image that can be read").wait_for()
+    page.locator(".js-plotly-plot").wait_for()
+
+
+def test_a_training_of_two_steps_is_started_and_seen_to_finish(page, address):
+    page.goto(f"{address}/train")
+    page.get_by_role("button", name="Start training").wait_for()
+    steps = page.get_by_label("Steps")
+    steps.fill("2")
+    steps.press("Enter")
+    page.get_by_text("2 steps of 16 images on cpu").wait_for()
+    page.get_by_role("button", name="Start training").click()
+    page.get_by_text("step 2 of 2").wait_for(timeout=180_000)
+    page.get_by_text("mask AP50").first.wait_for(timeout=180_000)
+    page.get_by_text("done").first.wait_for()

@@ -1,0 +1,156 @@
+"""Every page, run by Streamlit's own AppTest: no browser, real library calls."""
+
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from splitlab.data.synthetic import make_embedded
+from splitlab.runs.run_folder import RunFolder, State
+from splitlab.runs.spec import RunSpec
+from splitlab.workspace import Workspace
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def at_the_root(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture(scope="module")
+def embedded(tmp_path_factory):
+    return make_embedded(tmp_path_factory.mktemp("data") / "embedded")
+
+
+def open_page(name, **parameters):
+    app = AppTest.from_file(ROOT / "app.py", default_timeout=60)
+    for key, value in parameters.items():
+        app.query_params[key] = value
+    app.run()
+    if name != "home":
+        app.switch_page(f"pages/{name}.py").run()
+    assert not app.exception
+    return app
+
+
+def texts(app):
+    return " ".join(element.value for kind in (app.markdown, app.caption, app.subheader, app.info) for element in kind)
+
+
+def test_home_answers_at_once_and_again_when_the_hours_move():
+    app = open_page("home")
+    assert "**400** images with masks and **5,000** with boxes" in texts(app)
+    assert len(app.get("plotly_chart")) == 1
+    app.slider(key="hours").set_value(30).run()
+    assert "**200** images with masks and **1,000** with boxes: mask AP70 **40.6**" in texts(app)
+
+
+def test_a_picked_split_shows_its_score_and_what_beats_it():
+    app = open_page("cost_against_ap")
+    assert app.metric[0].value == "49.9"
+    assert "Nothing beats 400/5,000" in texts(app)
+    app.selectbox(key="full").set_value(1464).run()
+    app.selectbox(key="weak").set_value(0).run()
+    assert app.metric[0].value == "49.9"
+    assert "What beats 1,464/0" in texts(app)
+    better = app.dataframe[0].value
+    assert (better["cost_hours"] <= 97.5).all()
+    assert (better["ap70"] >= 49.9).all()
+    assert {(400, 5000), (800, 3000)} <= set(zip(better["full"], better["weak"], strict=True))
+
+
+@pytest.mark.parametrize("metric", ["ap50", "ap50_95"])
+def test_cityscapes_has_its_own_metrics_and_first_pick(metric):
+    app = open_page("cost_against_ap")
+    app.button_group(key="dataset").set_value("Cityscapes").run()
+    app.button_group(key="metric_Cityscapes").set_value(metric).run()
+    assert not app.exception
+    assert app.metric[0].value == {"ap50": "55.2", "ap50_95": "31.8"}[metric]
+
+
+def test_with_no_group_shown_the_page_says_what_to_turn_on():
+    app = open_page("cost_against_ap")
+    app.button_group(key="groups").set_value([]).run()
+    app.button_group(key="measured").set_value([]).run()
+    assert "turn on" in texts(app)
+    assert not app.exception
+
+
+def test_measured_models_can_be_picked_beside_published_ones():
+    app = open_page("cost_against_ap")
+    model = next(name for name in app.selectbox(key="model").options if "measured, pets" in name)
+    app.selectbox(key="model").set_value(model).run()
+    app.selectbox(key="full").set_value(480).run()
+    assert float(app.metric[0].value) > 60
+    assert not app.exception
+
+
+def test_compare_opens_with_two_models_and_a_photo_already_compared():
+    app = open_page("compare_masks")
+    assert len(app.get("plotly_chart")) == 1
+    assert len(app.multiselect(key="models").value) == 2
+    app.slider(key="score").set_value(0.95).run()
+    app.multiselect(key="models").set_value([]).run()
+    assert "Pick one or more checkpoints" in texts(app)
+
+
+def test_compare_without_checkpoints_says_where_they_come_from(monkeypatch, tmp_path):
+    monkeypatch.setenv("SPLITLAB_CHECKPOINTS", str(tmp_path))
+    assert "Train a model on the Train page" in texts(open_page("compare_masks"))
+
+
+def test_train_explains_before_it_starts_and_starts_one_process(monkeypatch, tmp_path, embedded):
+    started = []
+    monkeypatch.setattr("splitlab.runs.launch.launch", started.append)
+    data = tmp_path / "workspace" / "data"
+    data.mkdir(parents=True)
+    (data / "embedded").symlink_to(embedded)
+    app = open_page("train")
+    assert "**30** mask images and **150** box images of 240" in texts(app)
+    assert "No runs yet" in texts(app)
+    app.number_input(key="full_embedded").set_value(10).run()
+    app.number_input(key="steps_embedded").set_value(2).run()
+    next(button for button in app.button if button.label == "Start training").click().run()
+    assert not app.exception
+    assert [run.spec().split_name for run in started] == ["10/150"]
+    assert started[0].spec().steps == 2
+    assert "waiting to start" in texts(app)
+
+
+@pytest.mark.parametrize(
+    ("state", "shown", "button"),
+    [
+        (State.RUNNING, "training", "Stop"),
+        (State.CANCELLED, "stopped on request", "Go on"),
+        (State.FAILED, "failed", "Go on"),
+    ],
+)
+def test_a_run_shows_how_it_stands_and_what_can_be_done(state, shown, button, tmp_path, embedded):
+    (tmp_path / "workspace" / "data").mkdir(parents=True)
+    (tmp_path / "workspace" / "data" / "embedded").symlink_to(embedded)
+    run = RunFolder.create(Workspace.here().runs / "one", RunSpec("embedded", 4, 6, steps=20))
+    losses = {"box": 0.1, "mask": 0.2, "objectness": 0.1, "class": 0.1}
+    run.append_event(
+        {"kind": "train", "from_step": 1, "step": 10, "losses": losses, "images_per_second": 8.0, "seconds": 20.0}
+    )
+    run.write_status(state, 10, 20, "the disk is full")
+    app = open_page("train")
+    assert shown in texts(app)
+    assert len(app.get("plotly_chart")) == 1
+    next(b for b in app.button if b.label == button)
+    if state == State.FAILED:
+        assert app.error[0].value == "the disk is full"
+    if state == State.RUNNING:
+        next(b for b in app.button if b.label == "Stop").click().run()
+        assert run.cancel_is_asked()
+
+
+def test_a_broken_data_set_gets_a_sentence_and_the_runs_stay_on_the_page(tmp_path):
+    data = tmp_path / "workspace" / "data" / "embedded"
+    (data / "images").mkdir(parents=True)
+    (data / "instances_train.json").write_text("{")
+    (data / "instances_val.json").write_text("{")
+    app = open_page("train")
+    assert "is no valid JSON" in app.error[0].value
+    assert "No runs yet" in texts(app)
