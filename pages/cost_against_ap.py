@@ -23,8 +23,8 @@ def take_clicked_point() -> None:
         key = points[0]["customdata"][0]
         if key in by_key.index and by_key.loc[key, "group"] == SPLIT_GROUP:
             row = by_key.loc[key]
-            st.session_state["model"] = f"{row['method']} ({row['source']}{_of(row)})"
-            st.session_state["full"], st.session_state["weak"] = int(row["full"]), int(row["weak"])
+            st.session_state["pick_model"] = f"{row['method']} ({row['source']}{_of(row)})"
+            st.session_state["pick_full"], st.session_state["pick_weak"] = int(row["full"]), int(row["weak"])
 
 
 def _of(row: pd.Series) -> str:
@@ -95,7 +95,7 @@ with pick_side:
         picked = None
     else:
         names = (splits["method"] + " (" + splits["source"] + splits.apply(_of, axis=1) + ")").rename("name")
-        model = st.selectbox("Model", names.unique(), key="model", bind="query-params")
+        model = st.selectbox("Model", names.unique(), key="pick_model", bind="query-params")
         own = splits[names == model]
         sizes = sorted(own["full"].unique().tolist())
         start = FIRST_PICK.get(dataset, (sizes[0], 0))
@@ -103,7 +103,7 @@ with pick_side:
             "|F|, images with masks",
             sizes,
             index=sizes.index(start[0]) if start[0] in sizes else 0,
-            key="full",
+            key="pick_full",
             bind="query-params",
             format_func="{:,}".format,
         )
@@ -112,7 +112,7 @@ with pick_side:
             "|W|, images with boxes only",
             weak_sizes,
             index=weak_sizes.index(start[1]) if start[1] in weak_sizes else 0,
-            key="weak",
+            key="pick_weak",
             bind="query-params",
             format_func="{:,}".format,
         )

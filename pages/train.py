@@ -16,7 +16,8 @@ from splitlab.ui.training_choices import device_names, expected_seconds, model_n
 from splitlab.workspace import Workspace
 
 QUICK = RunSpec(EMBEDDED, full=30, weak=150, image_size=160, steps=240, evaluate_every=60)
-WHOLE = RunSpec(EMBEDDED, full=30, weak=0)
+OWN = RunSpec("", full=30, weak=0)
+SIZES = (96, 128, 160, 192, 224, 256, 320, 416, 512, 640)
 
 
 @st.cache_data(show_spinner="Reading the data set", max_entries=4, ttl=60)
@@ -29,20 +30,18 @@ def choose(workspace: Workspace) -> tuple[RunSpec, TrainVal]:
     """Show the settings of a run; return them."""
     name = st.selectbox("Data set", dataset_names(workspace.data), key="data", bind="query-params")
     data = read(name, workspace)
-    start = QUICK if name == EMBEDDED else WHOLE
+    start = QUICK if name == EMBEDDED else OWN
     images = len(data.train.images)
     with_masks = sum(image.can_be_full for image in data.train.images)
     left, right = st.columns(2)
     full = left.number_input("|F|, masks", 0, with_masks, min(start.full, with_masks), key=f"full_{name}")
-    weak = right.number_input("|W|, boxes", 0, images - full, min(start.weak, images - full), key=f"weak_{name}")
+    left_over = images - int(full)
+    if st.session_state.get(f"weak_{name}", 0) > left_over:
+        st.session_state[f"weak_{name}"] = left_over
+    weak = right.number_input("|W|, boxes", 0, left_over, min(start.weak, left_over), key=f"weak_{name}")
     left, right = st.columns(2)
-    model = left.selectbox("Model", model_names(), key="model", bind="query-params")
-    size = right.selectbox(
-        "Image size, pixels",
-        [96, 128, 160, 192, 224, 256, 320, 416, 512, 640],
-        key=f"size_{name}",
-        index=[96, 128, 160, 192, 224].index(start.image_size),
-    )
+    model = left.selectbox("Model", model_names(), key="train_model", bind="query-params")
+    size = right.selectbox("Image size, pixels", SIZES, key=f"size_{name}", index=SIZES.index(start.image_size))
     left, middle, right = st.columns(3)
     steps = left.number_input("Steps", 1, 1_000_000, start.steps, key=f"steps_{name}")
     device = middle.selectbox("Device", device_names(), key="device")

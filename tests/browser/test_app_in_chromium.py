@@ -87,6 +87,24 @@ def test_the_very_first_visitor_may_follow_a_link_into_the_app(page, address):
     page.locator(".js-plotly-plot").first.wait_for()
 
 
+PLACE_OF = """(chart, [hours, ap]) => {
+    const {xaxis, yaxis} = chart._fullLayout, box = chart.getBoundingClientRect();
+    return [box.x + xaxis._offset + xaxis.l2p(Math.log10(hours)), box.y + yaxis._offset + yaxis.l2p(ap)];
+}"""
+
+
+def test_a_click_on_a_point_picks_its_split(page, address):
+    page.goto(f"{address}/cost_against_ap")
+    page.get_by_test_id("stMetricValue").get_by_text("49.9").wait_for()
+    chart = page.locator(".js-plotly-plot")
+    chart.locator(".scatterlayer .point").first.wait_for()
+    hours = (200 * 239.7 + 1000 * 38.1) / 3600
+    page.mouse.click(*chart.evaluate(PLACE_OF, [hours, 40.6]))
+    page.get_by_test_id("stMetricValue").get_by_text("40.6").wait_for()
+    assert "pick_full=200" in page.url
+    assert "pick_weak=1%2C000" in page.url
+
+
 def test_a_photo_is_uploaded_and_two_panels_show_masks_that_the_slider_filters(page, address):
     page.goto(f"{address}/compare_masks")
     page.locator(".js-plotly-plot").wait_for()

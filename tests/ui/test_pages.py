@@ -50,8 +50,8 @@ def test_a_picked_split_shows_its_score_and_what_beats_it():
     app = open_page("cost_against_ap")
     assert app.metric[0].value == "49.9"
     assert "Nothing beats 400/5,000" in texts(app)
-    app.selectbox(key="full").set_value(1464).run()
-    app.selectbox(key="weak").set_value(0).run()
+    app.selectbox(key="pick_full").set_value(1464).run()
+    app.selectbox(key="pick_weak").set_value(0).run()
     assert app.metric[0].value == "49.9"
     assert "What beats 1,464/0" in texts(app)
     better = app.dataframe[0].value
@@ -79,9 +79,9 @@ def test_with_no_group_shown_the_page_says_what_to_turn_on():
 
 def test_measured_models_can_be_picked_beside_published_ones():
     app = open_page("cost_against_ap")
-    model = next(name for name in app.selectbox(key="model").options if "measured, pets" in name)
-    app.selectbox(key="model").set_value(model).run()
-    app.selectbox(key="full").set_value(480).run()
+    model = next(name for name in app.selectbox(key="pick_model").options if "measured, pets" in name)
+    app.selectbox(key="pick_model").set_value(model).run()
+    app.selectbox(key="pick_full").set_value(480).run()
     assert float(app.metric[0].value) > 60
     assert not app.exception
 
@@ -144,6 +144,15 @@ def test_a_run_shows_how_it_stands_and_what_can_be_done(state, shown, button, tm
     if state == State.RUNNING:
         next(b for b in app.button if b.label == "Stop").click().run()
         assert run.cancel_is_asked()
+
+
+def test_growing_f_takes_its_images_from_w(tmp_path, embedded):
+    (tmp_path / "workspace" / "data").mkdir(parents=True)
+    (tmp_path / "workspace" / "data" / "embedded").symlink_to(embedded)
+    app = open_page("train")
+    app.number_input(key="full_embedded").set_value(200).run()
+    assert not app.exception
+    assert "**200** mask images and **40** box images of 240" in texts(app)
 
 
 def test_a_broken_data_set_gets_a_sentence_and_the_runs_stay_on_the_page(tmp_path):

@@ -7,16 +7,20 @@ import sys
 import threading
 
 from splitlab.errors import RunError
-from splitlab.runs.run_folder import RunFolder
+from splitlab.runs.run_folder import RunFolder, State
 
 
 def launch(run: RunFolder) -> None:
     """Start `splitlab train RUN` detached, with its output in the run's log.
 
     Raises:
-        RunError: the log cannot be written.
+        RunError: it is being trained already, or its folder cannot be written.
     """
+    status = run.status()
+    if status.state == State.RUNNING:
+        raise RunError(f"{run.path} is being trained already. Stop it first, or wait for its end.")
     run.take_back_cancel()
+    run.write_status(State.WAITING, status.step, status.steps)
     try:
         with run.log_path.open("ab") as log:
             process = subprocess.Popen(

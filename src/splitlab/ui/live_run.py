@@ -21,15 +21,23 @@ _WORDS = {
     State.INTERRUPTED: ":material/power_off: its process is gone",
 }
 _CAN_GO_ON = (State.WAITING, State.CANCELLED, State.FAILED, State.INTERRUPTED)
+_MAY_CHANGE = (State.WAITING, State.RUNNING)
 REFRESH_SECONDS = 2
 
 
-@st.fragment(run_every=REFRESH_SECONDS)
 def watch_run(path: Path) -> None:
-    """Show how far a run is, its curves, and what can be done with it; refreshes itself."""
+    """Show how far a run is, its curves, and what can be done with it; refreshes itself while it may change."""
+    with answered():
+        state = RunFolder.open(path).status().state
+        st.fragment(_show, run_every=REFRESH_SECONDS if state in _MAY_CHANGE else None)(path, state)
+
+
+def _show(path: Path, state_before: State) -> None:
     with answered():
         run = RunFolder.open(path)
         status, events = run.status(), run.events()
+        if status.state != state_before:
+            st.rerun()
         st.markdown(f"**{run.name}** · {run.spec().split_name} · {_WORDS[status.state]}")
         st.progress(min(status.step / max(status.steps, 1), 1.0), text=_progress_text(status, events))
         if status.state == State.FAILED:
@@ -63,13 +71,9 @@ def _progress_text(status: Status, events: list[Event]) -> str:
 
 def duration(seconds: float) -> str:
     """Say a time in words as exact as it is known."""
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 90
-        else f"{seconds / 60:.0f} min"
-        if seconds < 5400
-        else f"{seconds / 3600:.1f} h"
-    )
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _buttons(run: RunFolder, status: Status) -> None:
@@ -82,6 +86,7 @@ def _buttons(run: RunFolder, status: Status) -> None:
         if status.state in _CAN_GO_ON and st.button("Go on", icon=":material/play_arrow:", key=f"go_on_{run.name}"):
             launch(run)
             st.toast("Starting again from the last saved state.")
+            st.rerun()
 
 
 def _scores(run: RunFolder) -> None:
