@@ -67,7 +67,25 @@ def test_a_folder_without_a_card_is_named(tmp_path):
 
 @pytest.mark.parametrize(
     "content",
-    ["{", "[]", "{}", json.dumps({**vars(card()), "class_names": []}), json.dumps({**vars(card()), "extra": 1})],
+    [
+        "{",
+        "[]",
+        "{}",
+        *(
+            json.dumps({**vars(card()), **change})
+            for change in (
+                {"class_names": []},
+                {"class_names": [1, 2]},
+                {"class_names": 7},
+                {"extra": 1},
+                {"image_size": "large"},
+                {"image_size": 10**9},
+                {"full": -1},
+                {"scores": {"mask": {"ap50": 1e9}, "box": {}}},
+                {"scores": {"mask": "good", "box": {}}},
+            )
+        ),
+    ],
 )
 def test_a_broken_card_is_refused(folder, content):
     (folder / "card.json").write_text(content)

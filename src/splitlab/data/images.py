@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from splitlab.errors import ImageError
+from splitlab.data.dataset import ImageLabels
+from splitlab.errors import DataError, ImageError
 
 MAX_PIXELS = 50_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
@@ -43,6 +44,22 @@ def load_image(source: Path | BinaryIO, name: str | None = None) -> ImageArray:
         raise ImageError(f"{name} is not there. Check the path.") from error
     except (OSError, SyntaxError, ValueError) as error:
         raise ImageError(f"{name} is broken or cut short ({error}). Save or upload it again.") from error
+
+
+def load_labelled(labels: ImageLabels) -> ImageArray:
+    """Read a dataset's photo, in the size that its labels are drawn in.
+
+    Raises:
+        ImageError: it cannot be read.
+        DataError: it has another size than its labels say.
+    """
+    photo = load_image(labels.path)
+    if photo.shape[:2] != (labels.height, labels.width):
+        raise DataError(
+            f"{labels.path} has {photo.shape[1]} x {photo.shape[0]} pixels, its labels say "
+            f"{labels.width} x {labels.height}. Correct the labels or the photo."
+        )
+    return photo
 
 
 def _refuse_large(image: Image.Image, name: str) -> None:

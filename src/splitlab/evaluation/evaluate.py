@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from splitlab.data.dataset import Dataset
-from splitlab.data.images import ImageArray, load_image
+from splitlab.data.images import ImageArray, load_labelled
 from splitlab.evaluation.coco_eval import Scores, evaluate_detections
 from splitlab.evaluation.predict import ImageDetections, predict_in_batches
 from splitlab.models.contract import DetectSettings, SegmentationModel
@@ -36,4 +36,4 @@ def evaluate_model(
 
 def _photos(dataset: Dataset) -> Iterator[ImageArray]:
     for labels in dataset.images:
-        yield load_image(labels.path)
+        yield load_labelled(labels)

@@ -31,7 +31,7 @@ def measured_results(checkpoints: Path, runs: Path) -> pd.DataFrame:
 
 
 def _known(scores: dict[str, Any]) -> dict[str, Any]:
-    return {metric: math.nan if scores[metric] is None else scores[metric] for metric in METRICS}
+    return {metric: math.nan if scores.get(metric) is None else scores[metric] for metric in METRICS}
 
 
 def _row(card: Card) -> ResultRow:

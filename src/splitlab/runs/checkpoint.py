@@ -17,6 +17,7 @@ from splitlab.runs.atomic_files import write_bytes, write_json
 
 WEIGHTS_NAME, CARD_NAME = "model.safetensors", "card.json"
 MAX_CARD_BYTES = 1_000_000
+MAX_IMAGE_SIZE, MAX_CLASSES = 4096, 2000
 
 Weights = dict[str, NDArray[Any]]
 
@@ -60,8 +61,26 @@ class Card:
         return f"{self.full}/{self.weak}"
 
     def __post_init__(self) -> None:
-        if not self.class_names or not all(isinstance(name, str) for name in self.class_names):
-            raise CheckpointError(f"The card of '{self.name}' names no classes: it is not whole.")
+        texts = (self.name, self.model, self.dataset, self.data_licence, self.split_hash, *self.class_names)
+        numbers = (self.image_size, self.full, self.weak, self.seed, self.steps)
+        if not self.class_names or not all(isinstance(text, str) for text in texts):
+            raise CheckpointError("The card names no classes, or has a name that is no text: it is not whole.")
+        if not all(isinstance(number, int) and number >= 0 for number in numbers):
+            raise CheckpointError(f"The card of '{self.name}' has a size or count that is no number from 0 up.")
+        if not 1 <= self.image_size <= MAX_IMAGE_SIZE or len(self.class_names) > MAX_CLASSES:
+            raise CheckpointError(
+                f"The card of '{self.name}' asks for {self.image_size} px and {len(self.class_names)} classes; "
+                f"at most {MAX_IMAGE_SIZE} px and {MAX_CLASSES} classes are loaded."
+            )
+        if self.scores and not all(_is_score(self.scores.get(kind)) for kind in ("mask", "box")):
+            raise CheckpointError(f"The card of '{self.name}' has scores that are no AP in 0..100. Evaluate it again.")
+
+
+def _is_score(scores: object) -> bool:
+    if not isinstance(scores, dict):
+        return False
+    values = [scores.get(name) for name in ("ap50", "ap70", "ap75", "ap50_95")]
+    return all(value is None or (isinstance(value, int | float) and 0 <= value <= 100) for value in values)
 
 
 def save_checkpoint(folder: Path, weights: Weights, card: Card) -> None:

@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 
 from splitlab.data.dataset import ImageLabels
-from splitlab.data.images import ImageArray, load_image
-from splitlab.errors import DataError
+from splitlab.data.images import ImageArray, load_labelled
 
 MAX_BYTES = 1_000_000_000
 
@@ -38,12 +37,7 @@ class PhotoCache:
         return photo
 
     def _scaled(self, labels: ImageLabels) -> ImageArray:
-        photo = load_image(labels.path)
-        if photo.shape[:2] != (labels.height, labels.width):
-            raise DataError(
-                f"{labels.path} has {photo.shape[1]} x {photo.shape[0]} pixels, its labels say "
-                f"{labels.width} x {labels.height}. Correct the labels or the photo."
-            )
+        photo = load_labelled(labels)
         ratio = self._size / max(photo.shape[:2])
         width, height = (max(round(side * ratio), 1) for side in (photo.shape[1], photo.shape[0]))
         interpolation = cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR
