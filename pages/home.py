@@ -1,15 +1,19 @@
-"""Home: the question, a live answer from the published models, and the doors."""
+"""Home: the question, a live answer predicted from the published models, and the doors."""
 
 import streamlit as st
 
 from splitlab.budget.annotation_cost import PRESETS
-from splitlab.budget.published import method_rows
-from splitlab.figures.cost_against_ap import cost_against_ap, row_key
+from splitlab.budget.caveats import caveats
+from splitlab.budget.image_pool import ImagePool
+from splitlab.budget.planner import budget_line, plan_for_hours
+from splitlab.budget.published import MAIN_METRIC, TRAINING_IMAGES
+from splitlab.budget.results import METRICS
+from splitlab.figures.budget_plan import plan_chart
+from splitlab.ui.budget_choices import surface
 from splitlab.ui.page import page_head
 from splitlab.ui.split_chip import split_chip
-from splitlab.ui.tables import published
 
-DATASET, METHOD, METRIC = "VOC2012", "YOLOv5", "ap70"
+DATASET, METHOD = "VOC2012", "YOLOv5"
 
 page_head(
     "How many masks, how many boxes?",
@@ -17,34 +21,31 @@ page_head(
     "into images **with masks (F)** and images **with boxes only (W)** buys.",
 )
 
-models = method_rows(published(), DATASET, METHOD)
-least, most = int(models["cost_hours"].min()) + 1, int(models["cost_hours"].max()) + 1
-hours = st.slider("With so many hours of labelling", least, most, 80, key="hours", bind="query-params", format="%d h")
-affordable = models[models["cost_hours"] <= hours]
-best = affordable.loc[affordable[METRIC].idxmax()]
-masks_only = affordable[affordable["weak"] == 0]
-best_masks_only = masks_only.loc[masks_only[METRIC].idxmax()]
+fitted, prices, pool = surface(DATASET, METHOD), PRESETS[DATASET], ImagePool(TRAINING_IMAGES[DATASET])
+hours = st.slider("With so many hours of labelling", 15, 195, 80, key="hours", bind="query-params", format="%d h")
+plan = plan_for_hours(fitted, prices, hours, pool)
+best = plan.best
 
 answer, bar = st.columns([3, 2], vertical_alignment="center", gap="large")
 with answer:
     st.markdown(
-        f"### With {hours} hours, label **{best['full']:,}** images with masks and **{best['weak']:,}** with boxes: "
-        f"mask AP70 **{best[METRIC]:.1f}**"
+        f"### With {hours} hours, label **{best.full:,}** images with masks and **{best.weak:,}** with boxes: "
+        f"expect AP70 **{best.ap:.1f}** ({best.low:.1f} to {best.high:.1f})"
     )
     st.caption(
-        f"The best published {METHOD} model on {DATASET} within these hours. "
-        f"Masks alone reach {best_masks_only[METRIC]:.1f} ({best_masks_only['full']:,}/0, "
-        f"{best_masks_only['cost_hours']:.0f} hours)."
+        f"Predicted from the {len(fitted.ap)} published {METHOD} models on {DATASET}, 90% interval. Masks alone: "
+        f"{plan.most_masks.ap:.1f}. As few masks as were tried: {plan.fewest_masks.ap:.1f}."
     )
+    for sentence in caveats(fitted, best):
+        st.caption(f":material/info: {sentence}")
 with bar:
-    split_chip(int(best["full"]), int(best["weak"]), PRESETS[DATASET], scale_hours=float(hours))
+    split_chip(best.full, best.weak, prices, scale_hours=float(hours))
 
-chart = cost_against_ap(models, METRIC, picked=row_key(best))
-chart.add_vrect(x0=hours, x1=most * 1.1, fillcolor="gray", opacity=0.12, line_width=0)
-chart.update_layout(height=420)
+chart = plan_chart(budget_line(fitted, prices, hours, pool), plan, f"expected {METRICS[MAIN_METRIC[DATASET]]}")
 st.plotly_chart(chart, key="home_chart", config={"displayModeBar": False})
 
 doors = (
+    ("pages/plan.py", "Plan a budget", "Your hours, your prices, your pilot: the split to label, and what to expect."),
     (
         "pages/cost_against_ap.py",
         "Cost against AP",

@@ -4,7 +4,7 @@ import re
 import pytest
 from typer.testing import CliRunner
 
-from splitlab import cli
+from splitlab.cli import main as cli
 from splitlab.geometry import rle_to_mask
 from splitlab.runs.run_folder import RunFolder
 
@@ -71,7 +71,9 @@ def test_runs_lists_them_as_a_table_and_as_json(trained):
     assert "No runs yet" in run("runs", trained.parent / "nowhere")
 
 
-@pytest.mark.parametrize("command", ["split", "train", "evaluate", "predict", "runs"])
+@pytest.mark.parametrize(
+    "command", ["split", "train", "evaluate", "predict", "runs", "cost", "plan", "equiscore", "claims"]
+)
 def test_every_command_explains_itself_with_an_example(command):
     text = run(command, "--help")
     assert "Example" in text
@@ -102,3 +104,42 @@ def test_a_run_folder_that_cannot_be_written_is_named(capsys, monkeypatch, tiny_
     words = ("train", tiny_folder, "--full", "4", "--steps", "2", *TRAINING, "--out", tmp_path / "file" / "run")
     assert "cannot be made" in fails_with(capsys, monkeypatch, *words)
     assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_cost_and_plan_print_the_forms_that_others_rely_on():
+    cost = json.loads(run("cost", "--dataset", "voc2012", "--full", "400", "--weak", "5000", "--json"))
+    assert cost["hours"] == 79.5
+    plan = json.loads(run("plan", "--dataset", "voc2012", "--hours", "80", "--json"))
+    assert {"full", "weak", "hours", "ap", "low", "high"} <= set(plan)
+    assert plan["hours"] <= 80
+    assert plan["low"] < plan["ap"] < plan["high"]
+
+
+def test_a_plan_goes_by_the_users_own_prices_images_and_runs(tmp_path):
+    (tmp_path / "runs.csv").write_text("full,weak,score\n30,0,68.5\n30,450,83.1\n480,0,91.5\n")
+    words = ("plan", "--hours", "10", "--images", "480", "--pilot", tmp_path / "runs.csv", "--json")
+    plan = json.loads(run(*words))
+    assert plan["full"] + plan["weak"] <= 480
+    assert "borrowed" in " ".join(plan["caveats"])
+    assert "Mind:" in run(*words[:-1])
+
+
+@pytest.mark.parametrize(("dataset", "full"), [("voc2012", 584), ("cityscapes", 268)])
+def test_equiscore_takes_the_papers_curve_of_the_data_set(dataset, full):
+    found = json.loads(run("equiscore", "--dataset", dataset, "--json"))
+    assert found["full"] == full
+    assert str(full) in run("equiscore", "--dataset", dataset)
+
+
+def test_claims_are_listed_with_their_verdicts():
+    checked = json.loads(run("claims", "--json"))
+    assert len(checked) > 25
+    assert {claim["verdict"] for claim in checked} <= {"holds", "holds but for", "does not hold"}
+    assert "verdict" in run("claims")
+
+
+def test_a_plan_without_hours_or_with_a_bad_csv_gets_a_sentence(capsys, monkeypatch, tmp_path):
+    assert "--hours 80" in fails_with(capsys, monkeypatch, "plan")
+    (tmp_path / "runs.csv").write_text("full,weak,score\n30,many,68.5\n")
+    words = ("plan", "--hours", "10", "--pilot", tmp_path / "runs.csv")
+    assert "line 2, column weak" in fails_with(capsys, monkeypatch, *words)

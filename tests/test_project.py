@@ -23,7 +23,7 @@ def test_pages_that_show_numbers_open_without_torch():
         "ui.split_chip",
         "experiments.measured_results",
         "ui.models",
-        "cli",
+        "cli.main",
     ]
     code = "import sys\n" + "".join(f"import splitlab.{page}\n" for page in pages) + "sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,5 +1,5 @@
 """`python -m splitlab` is the `splitlab` command."""
 
-from splitlab.cli import main
+from splitlab.cli.main import main
 
 main()

@@ -40,10 +40,50 @@ def texts(app):
 
 def test_home_answers_at_once_and_again_when_the_hours_move():
     app = open_page("home")
-    assert "**400** images with masks and **5,000** with boxes" in texts(app)
+    assert "With 80 hours, label **659** images with masks and **3,413** with boxes" in texts(app)
     assert len(app.get("plotly_chart")) == 1
     app.slider(key="hours").set_value(30).run()
-    assert "**200** images with masks and **1,000** with boxes: mask AP70 **40.6**" in texts(app)
+    assert "With 30 hours" in texts(app)
+    assert "659" not in texts(app)
+
+
+def test_a_plan_answers_with_a_split_its_interval_and_what_to_label_next():
+    app = open_page("plan")
+    assert "Label **659** images with masks and **3,413** with boxes: expect AP **50.4** (49.3 to 51.4)" in texts(app)
+    assert "from **426** to **899**" in texts(app)
+    app.button_group(key="mode").set_value("score I need").run()
+    assert "expect AP **50.0**" in texts(app)
+    app.number_input(key="score_VOC2012_YOLOv5").set_value(99.0).run()
+    assert "out of reach" in app.error[0].value
+
+
+def test_a_dearer_mask_moves_the_plan_towards_boxes():
+    app = open_page("plan")
+    app.number_input(key="mask_VOC2012").set_value(1200.0).run()
+    assert not app.exception
+    best = app.dataframe[0].value.iloc[0]
+    assert int(best["from"].split("/")[0].replace(",", "")) < 300
+
+
+def test_labels_beyond_the_images_there_are_get_a_sentence():
+    app = open_page("plan")
+    app.number_input(key="have_full").set_value(20_000).run()
+    assert not app.exception
+    assert "more than the 10731" in app.error[0].value
+
+
+def test_the_equiscore_page_touches_the_papers_curve_at_equal_halves():
+    app = open_page("equiscore")
+    assert "Cheapest on this curve: **584** masks and **3,671** boxes, 77.7 hours" in texts(app)
+    assert "50% of it on masks" in texts(app)
+    app.button_group(key="law").set_value("fitted").run()
+    assert not app.exception
+    app.button_group(key="law").set_value("mine").run()
+    app.slider(key="k_a").set_value(5.0).run()
+    assert not app.exception
+    app.selectbox(key="curve").set_value(app.selectbox(key="curve").options[1]).run()
+    assert "The images there are decide" in texts(app)
+    assert not app.exception
 
 
 def test_a_picked_split_shows_its_score_and_what_beats_it():

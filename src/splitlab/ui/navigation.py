@@ -19,7 +19,11 @@ def pages() -> st.Page:
     return st.navigation(
         {
             "": [st.Page("pages/home.py", title="Home", icon=":material/home:", default=True)],
-            "Plan": [st.Page("pages/cost_against_ap.py", title="Cost against AP", icon=":material/scatter_plot:")],
+            "Plan": [
+                st.Page("pages/plan.py", title="Plan a budget", icon=":material/savings:"),
+                st.Page("pages/cost_against_ap.py", title="Cost against AP", icon=":material/scatter_plot:"),
+                st.Page("pages/equiscore.py", title="Equiscore", icon=":material/ssid_chart:"),
+            ],
             "Look": [st.Page("pages/compare_masks.py", title="Compare masks", icon=":material/compare:")],
             "Make": [st.Page("pages/train.py", title="Train", icon=":material/model_training:")],
         }

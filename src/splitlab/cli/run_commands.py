@@ -1,24 +1,19 @@
-"""The command line: the same functions as the pages, one command for each step."""
+"""Commands that work on images: split, train, evaluate, predict, runs."""
 
 from __future__ import annotations
 
 import json
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from splitlab.cli.output import app, err, out, print_json, progress_bar, shown
 from splitlab.data.images import load_image
 from splitlab.data.open_dataset import dataset_names, open_dataset
 from splitlab.data.split import draw_split
-from splitlab.errors import RunError, SplitLabError
+from splitlab.errors import RunError
 from splitlab.runs.atomic_files import write_json
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
@@ -26,9 +21,6 @@ from splitlab.runs.store import free_run_path, list_runs
 from splitlab.workspace import Workspace
 
 # torch takes seconds to import, so commands that need it import it themselves.
-
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="markdown")
-out, err = Console(), Console(stderr=True)
 
 CANCELLED_EXIT = 130
 DEFAULTS = RunSpec("", 1, 0)
@@ -38,11 +30,6 @@ DataArgument = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on standard output.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="Equal seeds draw equal splits.")]
-
-
-@app.callback()
-def about() -> None:
-    """How many images get masks, how many only boxes? Split, train, evaluate, compare."""
 
 
 @app.command(epilog="Example: `splitlab split embedded --full 30 --weak 150 --seed 0 --json`")
@@ -62,7 +49,7 @@ def split(
     if save is not None:
         write_json(save, drawn.to_json())
     if as_json:
-        _print_json(drawn.to_json())
+        print_json(drawn.to_json())
     else:
         out.print(f"{drawn.name} of {data}, seed {seed}, hash {drawn.hash[:12]}")
 
@@ -113,7 +100,7 @@ def train(
             device=device,
         )
         run = prepare_run(folder or free_run_path(workspace.runs, spec), spec, workspace.data)
-    with _progress_bar() as progress:
+    with progress_bar() as progress:
         state = carry_out(run, workspace.data, progress)
     if state == State.CANCELLED:
         err.print(f"Stopped at step {run.status().step}. Go on with: splitlab train {run.path}")
@@ -135,13 +122,13 @@ def evaluate(
     from splitlab.experiments.experiment import evaluate_checkpoint, evaluate_run
 
     workspace = Workspace.here()
-    with _progress_bar() as progress:
+    with progress_bar() as progress:
         if data is None:
             scores = evaluate_run(RunFolder.open(path), workspace.data, progress)
         else:
             scores = evaluate_checkpoint(_weights_folder(path), open_dataset(data, workspace.data).val, progress)
     if as_json:
-        _print_json(scores)
+        print_json(scores)
     else:
         _print_scores(scores)
 
@@ -161,7 +148,7 @@ def predict(
     settings = DetectSettings(min_score=min_score)
     model, card = load_model(_weights_folder(checkpoint))
     found = []
-    with _progress_bar() as progress:
+    with progress_bar() as progress:
         for done, path in enumerate(images, start=1):
             detections = find(model, [load_image(path)], card.image_size, settings)[0]
             found.append(
@@ -174,7 +161,7 @@ def predict(
             )
             progress("predict", done, len(images))
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         _print_detections(found)
 
@@ -187,7 +174,7 @@ def runs(
     """List the runs: split, model, how far, and mask AP."""
     summaries = list_runs(folder or Workspace.here().runs)
     if as_json:
-        _print_json([summary.to_json() for summary in summaries])
+        print_json([summary.to_json() for summary in summaries])
         return
     table = Table("run", "data", "F/W", "model", "state", "step", "AP50", "AP70")
     for summary in summaries:
@@ -199,19 +186,10 @@ def runs(
             summary.spec.model,
             summary.status.state,
             f"{summary.status.step}/{summary.status.steps}",
-            _shown(mask.get("ap50")),
-            _shown(mask.get("ap70")),
+            shown(mask.get("ap50")),
+            shown(mask.get("ap70")),
         )
     out.print(table if summaries else "No runs yet. Start one with: splitlab train embedded --full 30 --weak 150")
-
-
-def main() -> None:
-    """Run the command line; a mistake that a user can mend is one sentence, not a traceback."""
-    try:
-        app()
-    except SplitLabError as error:
-        err.print(f"Error: {error}", markup=False, highlight=False, soft_wrap=True)
-        sys.exit(1)
 
 
 def _lasting_name(data: str, workspace: Workspace) -> str:
@@ -223,18 +201,10 @@ def _weights_folder(path: Path) -> Path:
     return path / "weights" if (path / "spec.json").is_file() else path
 
 
-def _print_json(content: Any) -> None:
-    sys.stdout.write(json.dumps(content, allow_nan=False) + "\n")
-
-
-def _shown(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1f}"
-
-
 def _print_scores(scores: dict[str, Any]) -> None:
     table = Table("", "AP50", "AP70", "AP75", "AP50:95")
     for kind in ("mask", "box"):
-        table.add_row(kind, *(_shown(scores[kind][name]) for name in ("ap50", "ap70", "ap75", "ap50_95")))
+        table.add_row(kind, *(shown(scores[kind][name]) for name in ("ap50", "ap70", "ap75", "ap50_95")))
     out.print(table)
 
 
@@ -244,26 +214,3 @@ def _print_detections(found: list[dict[str, Any]]) -> None:
         for detection in image["detections"]:
             left, top, right, bottom = (round(side) for side in detection["box"])
             out.print(f"  {detection['class']} {detection['score']:.2f} at {left},{top} to {right},{bottom}")
-
-
-@contextmanager
-def _progress_bar() -> Iterator[Any]:
-    """Yield a callback (what, done, total) that draws one bar for each thing being done, on standard error."""
-    bar = Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=err
-    )
-    tasks: dict[str, TaskID] = {}
-    started = time.monotonic()
-
-    def report(what: str, done: int, total: int) -> None:
-        # Nothing that ends within a second shows a bar.
-        if time.monotonic() - started < 1 and done < total and what not in tasks:
-            return
-        if what not in tasks:
-            tasks[what] = bar.add_task(what, total=total)
-        if done < (bar.tasks[tasks[what]].completed or 0):
-            bar.reset(tasks[what], total=total)
-        bar.update(tasks[what], completed=done, total=total)
-
-    with bar:
-        yield report

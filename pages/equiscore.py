@@ -1,0 +1,104 @@
+"""Equiscore: splits of equal score on a hyperbola, and where a line of equal cost touches it."""
+
+import streamlit as st
+
+from splitlab.budget.annotation_cost import mask_share
+from splitlab.budget.cheapest_point import cheapest_point
+from splitlab.budget.equiscore import PAPER_CURVES, EquiscoreLaw, fit_law
+from splitlab.budget.published import TRAINING_IMAGES, method_rows
+from splitlab.budget.results import METRICS
+from splitlab.errors import BudgetError
+from splitlab.figures.equiscore_curve import equiscore_curve
+from splitlab.ui.budget_choices import choose_prices
+from splitlab.ui.page import answered, page_head
+from splitlab.ui.split_chip import split_chip
+from splitlab.ui.tables import published
+
+CHART = "equiscore_chart"
+CURVES = {f"{c.dataset} {c.method}, AP about {c.score:g}": c for c in PAPER_CURVES}
+
+
+def take_clicked_point() -> None:
+    """Take a clicked split into the fit, or out of it."""
+    for point in st.session_state[CHART]["selection"]["points"]:
+        if point.get("customdata"):
+            split = (int(point["customdata"][0]), int(point["customdata"][1]))
+            st.session_state[PICKED] = sorted(set(st.session_state[PICKED]) ^ {split})
+
+
+page_head(
+    "Equiscore",
+    "Models on one curve score about the same, by the paper's law |W| = k φ₀² / |F|; the line of equal cost slides up "
+    "until it touches: there half of the money goes into masks, half into boxes.",
+)
+
+settings, picture = st.columns([1, 2.2], gap="large")
+with settings:
+    name = st.selectbox("Curve of the paper", list(CURVES), key="curve", bind="query-params")
+    paper = CURVES[name]
+    PICKED = f"picked_{paper.panel}"
+    st.session_state.setdefault(PICKED, sorted(set(paper.splits)))
+    rows = method_rows(published(), paper.dataset, paper.method)
+    way = st.segmented_control(
+        "k and φ₀",
+        ["the paper's", "fitted", "mine"],
+        default="the paper's",
+        required=True,
+        key="law",
+        bind="query-params",
+    )
+    if way == "mine":
+        k = st.slider("k", 0.05, 5.0, float(round(paper.law.k, 2)), 0.05, key=f"k_{paper.panel}", bind="query-params")
+        phi0 = st.slider(
+            "φ₀, the largest |F| used", 50, 20_000, int(paper.law.phi0), key=f"phi0_{paper.panel}", bind="query-params"
+        )
+    prices = choose_prices(paper.dataset)
+    images = st.number_input(
+        "Training images", 1, 10_000_000, TRAINING_IMAGES[paper.dataset], key=f"pool_{paper.dataset}"
+    )
+
+with picture, answered():
+    chosen = st.session_state[PICKED]
+    fit = fit_law([f for f, _ in chosen], [w for _, w in chosen], phi0=paper.law.phi0)
+    law = {"the paper's": paper.law, "fitted": fit.law}.get(way) or EquiscoreLaw(k, phi0)
+    try:
+        cheapest = cheapest_point(law, prices, int(images))
+    except BudgetError as error:
+        cheapest = None
+        st.warning(str(error))
+    points = rows[["full", "weak", paper.metric]].rename(columns={paper.metric: "ap"})
+    carries = {(int(row.full), int(row.weak)) for row in fit.points[fit.points["used"]].itertuples()}
+    points = points.assign(used=[split in carries for split in zip(points["full"], points["weak"], strict=True)])
+    if cheapest is not None:
+        st.markdown(
+            f"### Cheapest on this curve: **{cheapest.full:,}** masks and **{cheapest.weak:,}** boxes, "
+            f"{cheapest.hours:,.1f} hours"
+        )
+        split_chip(cheapest.full, cheapest.weak, prices, cheapest.hours)
+        st.caption(
+            f"{mask_share(cheapest.full, cheapest.weak, prices):.0%} of it on masks. "
+            + {
+                "prices": "The prices decide: equal halves, whatever k is.",
+                "law": "The end of the law's range decides: the curve is not known further.",
+                "images": "The images there are decide: |F| + |W| cannot exceed them.",
+            }[cheapest.decided_by]
+        )
+    st.plotly_chart(
+        equiscore_curve(law, points, cheapest, prices, int(images)),
+        key=CHART,
+        on_select=take_clicked_point,
+        selection_mode="points",
+        config={"displaylogo": False},
+    )
+    st.caption(
+        f"Points: published {METRICS[paper.metric]}; filled ones are in the fit. Click a point to take it in or out "
+        "(splits without boxes or with |F| = φ₀ carry no fit: c(τ) falls to 0 there). "
+        f"Fitted k = {fit.law.k:.2f} (the paper's {paper.law.k:.2f}) at φ₀ = {paper.law.phi0:,.0f}. "
+        "Dotted: τ near 0 or 1, where the law does not hold (Remark 2)."
+    )
+    with st.expander("Points and residuals"):
+        table = fit.points.merge(points[["full", "weak", "ap"]], on=["full", "weak"], how="left")
+        st.dataframe(table.round(3), hide_index=True)
+        st.download_button(
+            "Download CSV", table.to_csv(index=False), "splitlab-equiscore.csv", icon=":material/download:"
+        )

@@ -1,0 +1,140 @@
+"""Plan a budget: hours or a score in, the split to label out, with the score to expect."""
+
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from splitlab.budget.annotation_cost import Prices, cost_hours
+from splitlab.budget.caveats import caveats
+from splitlab.budget.fitted_surface import FittedSurface
+from splitlab.budget.image_pool import ImagePool
+from splitlab.budget.next_labels import next_labels
+from splitlab.budget.next_run import next_run
+from splitlab.budget.pilot import read_pilot
+from splitlab.budget.planner import Plan, best_splits, budget_line, plan_for_hours, plan_for_score
+from splitlab.budget.published import MAIN_METRIC, TRAINING_IMAGES
+from splitlab.budget.results import METRICS
+from splitlab.budget.surface_fit import fit_surface
+from splitlab.errors import BudgetError
+from splitlab.figures.budget_plan import hours_curve, plan_chart
+from splitlab.ui.budget_choices import choose_prices, choose_source, left_out, surface
+from splitlab.ui.page import answered, page_head
+from splitlab.ui.split_chip import split_chip
+
+BY_HOURS, BY_SCORE = "hours I have", "score I need"
+CURVE_POINTS = 50
+
+
+def own_runs() -> pd.DataFrame | None:
+    """Show the uploader of a pilot; return its runs, or None."""
+    with st.expander("Your pilot: plan by your own runs"):
+        st.caption("A CSV with the columns full, weak, score: one line for each model you trained, AP from 0 to 100.")
+        file = st.file_uploader("Pilot CSV", type="csv", key="pilot")
+        if file is None:
+            return None
+        try:
+            text = file.getvalue().decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            raise BudgetError(f"{file.name} is no UTF-8 text. Save it as CSV (UTF-8).") from error
+        return read_pilot(text, file.name)
+
+
+def choose_pool(images: int) -> ImagePool:
+    """Show what images and labels there are."""
+    with st.expander("Images there are, labels already paid for"):
+        there_are = st.number_input("Training images", 1, 10_000_000, images, key=f"images_{images}")
+        left, right = st.columns(2)
+        full = left.number_input("With masks already", 0, 10_000_000, 0, key="have_full", bind="query-params")
+        weak = right.number_input("With boxes already", 0, 10_000_000, 0, key="have_weak", bind="query-params")
+    return ImagePool(int(there_are), int(full), int(weak))
+
+
+def answer(plan: Plan, prices: Prices, fitted: FittedSurface) -> None:
+    """Say the plan in one sentence, with what keeps it from being a promise."""
+    best = plan.best
+    st.markdown(
+        f"### Label **{best.full:,}** images with masks and **{best.weak:,}** with boxes: "
+        f"expect AP **{best.ap:.1f}** ({best.low:.1f} to {best.high:.1f})"
+    )
+    split_chip(best.full, best.weak, prices, cost_hours(float(best.full), float(best.weak), prices))
+    st.markdown(
+        f"{best.hours:,.1f} hours to pay. Any |F| from **{plan.fewest_flat.full:,}** to **{plan.most_flat.full:,}** "
+        f"loses at most 0.5 AP. The extremes: {plan.fewest_masks.full:,}/{plan.fewest_masks.weak:,} gives "
+        f"{plan.fewest_masks.ap:.1f}, {plan.most_masks.full:,}/{plan.most_masks.weak:,} gives {plan.most_masks.ap:.1f}."
+    )
+    for sentence in caveats(fitted, best):
+        st.warning(sentence)
+
+
+def advise(fitted: FittedSurface, prices: Prices, pool: ImagePool, plan: Plan) -> None:
+    """Say what the next hours would add to the labels there are, or to those planned."""
+    st.subheader("What to label next", anchor=False)
+    start = pool if pool.full else ImagePool(pool.images, plan.best.full, plan.best.weak)
+    hours = st.number_input("With the next hours", 1.0, 1000.0, 8.0, key="next_hours", bind="query-params")
+    gains = next_labels(fitted, prices, start, hours)
+    rows = [
+        {"label": label, "from": f"{start.full:,}/{start.weak:,}", **asdict(gain), "AP per hour": gain.ap_per_hour}
+        for label, gain in (("masks", gains.masks), ("boxes", gains.boxes))
+    ]
+    st.dataframe(pd.DataFrame(rows).round(3), hide_index=True)
+
+
+page_head(
+    "Plan a budget",
+    "Along one budget, more masks mean fewer boxes: the chart shows the AP to expect for each way to spend "
+    "the same hours.",
+)
+
+settings, picture = st.columns([1, 2.2], gap="large")
+with picture, answered():
+    with settings:
+        dataset, method = choose_source()
+        mode = st.segmented_control(
+            "Start from", [BY_HOURS, BY_SCORE], default=BY_HOURS, required=True, key="mode", bind="query-params"
+        )
+        hours = score = 0.0
+        if mode == BY_HOURS:
+            hours = st.number_input(
+                "Hours of labelling", 0.5, 100_000.0, 80.0, key="hours_planned", bind="query-params"
+            )
+        else:
+            start = 50.0 if dataset == "VOC2012" and method == "YOLOv5" else 30.0
+            score = st.number_input("AP to reach", 0.1, 99.9, start, key=f"score_{dataset}_{method}")
+        prices = choose_prices(dataset)
+        pool = choose_pool(TRAINING_IMAGES[dataset])
+        runs = own_runs()
+
+    fitted = surface(dataset, method) if runs is None else fit_surface(runs["full"], runs["weak"], runs["ap"])
+    plan = plan_for_hours(fitted, prices, hours, pool) if score == 0 else plan_for_score(fitted, prices, score, pool)
+    spent = hours if score == 0 else plan.best.hours
+    axis = "expected " + (METRICS[MAIN_METRIC[dataset]] if runs is None else "score of your runs")
+    answer(plan, prices, fitted)
+    line = budget_line(fitted, prices, spent, pool)
+    st.plotly_chart(plan_chart(line, plan, axis), key="plan_chart", config={"displaylogo": False})
+    st.caption(
+        "The band is the 90% interval of one new training (delta method); it widens outside the results. Predicted, "
+        f"from {len(fitted.ap)} {'published' if runs is None else 'own'} results."
+    )
+    st.download_button("Download CSV", line.to_csv(index=False), "splitlab-plan.csv", icon=":material/download:")
+    advise(fitted, prices, pool, plan)
+    with st.expander("More hours, more AP: the best split of each budget"):
+        budgets = np.geomspace(max(spent / 4, prices.mask_seconds / 3600 * 20), spent * 3, CURVE_POINTS)
+        curve = best_splits(fitted, prices, budgets, pool)
+        st.plotly_chart(hours_curve(curve, spent, axis), key="hours_curve", config={"displaylogo": False})
+    with st.expander("How far to trust it"):
+        if runs is None:
+            checked = left_out(dataset, method)
+            st.markdown(
+                f"Each published split left out in turn and predicted from the others: mean error "
+                f"**{checked.mean_error:.2f} AP**, worst {checked.worst_error:.2f}; {checked.coverage:.0%} fall inside "
+                f"their 90% interval."
+            )
+            st.dataframe(checked.rows.round(1), hide_index=True)
+        else:
+            advice = next_run(fitted, (plan.best.full, plan.best.weak), (pool.full, pool.weak))
+            st.markdown(
+                f"The run that would tell most: **{advice.full:,}/{advice.weak:,}**. It would narrow the interval "
+                f"of this plan from {advice.width_now:.1f} to about {advice.width_then:.1f} AP."
+            )

@@ -1,0 +1,168 @@
+"""Commands that work on numbers: cost, plan, equiscore, claims."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from splitlab.budget.annotation_cost import Prices, cost_hours, mask_share, preset
+from splitlab.budget.caveats import caveats
+from splitlab.budget.cheapest_point import cheapest_point, tangent_full
+from splitlab.budget.claims import paper_claims
+from splitlab.budget.equiscore import PAPER_CURVES, EquiscoreLaw
+from splitlab.budget.fitted_surface import FittedSurface
+from splitlab.budget.image_pool import ImagePool
+from splitlab.budget.pilot import read_pilot
+from splitlab.budget.planner import SplitForecast, plan_for_hours, plan_for_score
+from splitlab.budget.published import MAIN_METRIC, TRAINING_IMAGES
+from splitlab.budget.published_surface import published_surface
+from splitlab.budget.surface_fit import fit_surface
+from splitlab.cli.output import app, out, print_json
+from splitlab.errors import BudgetError
+
+DatasetOption = Annotated[str, typer.Option(help="Whose prices and results: voc2012 or cityscapes.")]
+BoxOption = Annotated[float | None, typer.Option(help="Your own seconds for the boxes of one image.")]
+MaskOption = Annotated[float | None, typer.Option(help="Your own seconds for the masks of one image.")]
+ImagesOption = Annotated[int | None, typer.Option(help="Training images there are.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on standard output.")]
+
+
+@app.command(epilog="Example: `splitlab cost --dataset voc2012 --full 400 --weak 5000 --json`")
+def cost(
+    full: Annotated[int, typer.Option(help="|F|: images with masks.")],
+    weak: Annotated[int, typer.Option(help="|W|: images with boxes only.")] = 0,
+    dataset: DatasetOption = "voc2012",
+    box_seconds: BoxOption = None,
+    mask_seconds: MaskOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what the labels of a split cost, in hours, and which share of it masks take."""
+    prices = _prices(dataset, box_seconds, mask_seconds)
+    hours, share = cost_hours(float(full), float(weak), prices), mask_share(full, weak, prices)
+    if as_json:
+        print_json(
+            {"hours": round(hours, 1), "mask_share": round(share, 4), "full": full, "weak": weak, **asdict(prices)}
+        )
+    else:
+        out.print(f"{full}/{weak}: {hours:,.1f} hours, {share:.0%} of them on masks ({prices.name}).", highlight=False)
+
+
+@app.command(
+    epilog="Examples: `splitlab plan --dataset voc2012 --hours 80 --json` · `splitlab plan --score 50` · "
+    "`splitlab plan --hours 20 --images 2000 --pilot runs.csv`"
+)
+def plan(
+    hours: Annotated[float | None, typer.Option(help="Hours there are for labelling.")] = None,
+    score: Annotated[float | None, typer.Option(help="Or the AP to reach, 0 to 100.")] = None,
+    dataset: DatasetOption = "voc2012",
+    method: Annotated[str, typer.Option(help="Whose results: YOLOv5 or DETR.")] = "YOLOv5",
+    metric: Annotated[str | None, typer.Option(help="ap50, ap70, ap75 or ap50_95.")] = None,
+    images: ImagesOption = None,
+    have_full: Annotated[int, typer.Option(help="Images that have masks already.")] = 0,
+    have_weak: Annotated[int, typer.Option(help="Images that have boxes already.")] = 0,
+    pilot: Annotated[Path | None, typer.Option(help="A CSV of your own runs: full, weak, score.")] = None,
+    box_seconds: BoxOption = None,
+    mask_seconds: MaskOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find the split for a budget, or the cheapest one for a score, with the score to expect (90% interval)."""
+    prices = _prices(dataset, box_seconds, mask_seconds)
+    name = preset(dataset).name
+    pool = ImagePool(TRAINING_IMAGES[name] if images is None else images, have_full, have_weak)
+    fitted = _pilot_surface(pilot) if pilot else published_surface(name, method, metric or MAIN_METRIC[name])
+    if (hours is None) == (score is None):
+        raise BudgetError("Give either --hours, such as --hours 80, or --score, such as --score 50.")
+    found = (
+        plan_for_hours(fitted, prices, hours, pool)
+        if hours is not None
+        else plan_for_score(fitted, prices, float(score or 0), pool)
+    )
+    warnings = caveats(fitted, found.best)
+    if as_json:
+        print_json(
+            {
+                **_rounded(found.best),
+                "plan": {k: _rounded(v) for k, v in vars(found).items() if k != "best"},
+                "caveats": list(warnings),
+            }
+        )
+        return
+    best = found.best
+    out.print(
+        f"Label {best.full:,} images with masks and {best.weak:,} with boxes ({best.hours:.1f} hours): "
+        f"expect AP {best.ap:.1f} ({best.low:.1f} to {best.high:.1f}).\n"
+        f"Any |F| from {found.fewest_flat.full:,} to {found.most_flat.full:,} costs at most 0.5 AP.",
+        highlight=False,
+    )
+    for warning in warnings:
+        out.print(f"Mind: {warning}", highlight=False)
+
+
+@app.command(epilog="Example: `splitlab equiscore --dataset voc2012 --k 1 --phi0 1464 --json`")
+def equiscore(
+    k: Annotated[float | None, typer.Option(help="The law's constant; the paper's where left out.")] = None,
+    phi0: Annotated[float | None, typer.Option(help="The largest |F| used; the paper's where left out.")] = None,
+    dataset: DatasetOption = "voc2012",
+    images: ImagesOption = None,
+    box_seconds: BoxOption = None,
+    mask_seconds: MaskOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find the cheapest split of the equiscore curve |W| = k phi0^2 / |F|."""
+    prices = _prices(dataset, box_seconds, mask_seconds)
+    paper = next(curve.law for curve in PAPER_CURVES if curve.dataset == preset(dataset).name)
+    law = EquiscoreLaw(paper.k if k is None else k, paper.phi0 if phi0 is None else phi0)
+    cheapest = cheapest_point(law, prices, images or TRAINING_IMAGES[preset(dataset).name])
+    if as_json:
+        low, high = law.valid_full
+        print_json({**asdict(cheapest), "tangent_full": tangent_full(law, prices), "valid_full": [low, high]})
+    else:
+        out.print(
+            f"{cheapest.full}/{cheapest.weak}: {cheapest.hours:.1f} hours, {cheapest.mask_share:.0%} on masks; "
+            f"decided by the {cheapest.decided_by}.",
+            highlight=False,
+        )
+
+
+@app.command(epilog="Example: `splitlab claims --json`")
+def claims(as_json: JsonOption = False) -> None:
+    """Recompute what the paper says of its own tables, sentence by sentence."""
+    checked = paper_claims()
+    if as_json:
+        print_json(
+            [{**{k: v for k, v in vars(claim).items() if k != "rows"}, "rows": len(claim.rows)} for claim in checked]
+        )
+        return
+    table = Table("Sec.", "what the paper says", "verdict", "recomputed", show_lines=True)
+    for claim in checked:
+        table.add_row(claim.section, claim.statement, claim.verdict, claim.finding)
+    out.print(table)
+
+
+def _prices(dataset: str, box_seconds: float | None, mask_seconds: float | None) -> Prices:
+    known = preset(dataset)
+    if box_seconds is None and mask_seconds is None:
+        return known
+    return replace(
+        known,
+        box_seconds=known.box_seconds if box_seconds is None else box_seconds,
+        mask_seconds=known.mask_seconds if mask_seconds is None else mask_seconds,
+        name="own prices",
+    )
+
+
+def _pilot_surface(path: Path) -> FittedSurface:
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BudgetError(f"{path} cannot be read as text ({error}). Give a CSV with full, weak, score.") from error
+    runs = read_pilot(text, str(path))
+    return fit_surface(runs["full"], runs["weak"], runs["ap"])
+
+
+def _rounded(split: SplitForecast) -> dict[str, Any]:
+    return {name: round(value, 2) if isinstance(value, float) else value for name, value in asdict(split).items()}

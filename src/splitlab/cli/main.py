@@ -1,0 +1,26 @@
+"""The command line: the same functions as the pages, one command for each step."""
+
+from __future__ import annotations
+
+import sys
+
+from splitlab.cli import budget_commands, run_commands
+from splitlab.cli.output import app, err
+from splitlab.errors import SplitLabError
+
+# Importing a module of commands is what adds them to the app.
+COMMANDS = (run_commands, budget_commands)
+
+
+@app.callback()
+def about() -> None:
+    """How many images get masks, how many only boxes? Split, train, evaluate, compare."""
+
+
+def main() -> None:
+    """Run the command line; a mistake that a user can mend is one sentence, not a traceback."""
+    try:
+        app()
+    except SplitLabError as error:
+        err.print(f"Error: {error}", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(1)

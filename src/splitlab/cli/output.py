@@ -1,0 +1,50 @@
+"""What all commands share: the app they belong to, JSON or words on standard output, bars on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="markdown")
+out, err = Console(), Console(stderr=True)
+
+
+def print_json(content: Any) -> None:
+    """Print one line of JSON and nothing else."""
+    sys.stdout.write(json.dumps(content, allow_nan=False) + "\n")
+
+
+def shown(value: float | None) -> str:
+    """Show an AP to one digit, a dash where there is none."""
+    return "–" if value is None else f"{value:.1f}"
+
+
+@contextmanager
+def progress_bar() -> Iterator[Any]:
+    """Yield a callback (what, done, total) that draws one bar for each thing being done, on standard error."""
+    bar = Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=err
+    )
+    tasks: dict[str, TaskID] = {}
+    started = time.monotonic()
+
+    def report(what: str, done: int, total: int) -> None:
+        # Nothing that ends within a second shows a bar.
+        if time.monotonic() - started < 1 and done < total and what not in tasks:
+            return
+        if what not in tasks:
+            tasks[what] = bar.add_task(what, total=total)
+        if done < (bar.tasks[tasks[what]].completed or 0):
+            bar.reset(tasks[what], total=total)
+        bar.update(tasks[what], completed=done, total=total)
+
+    with bar:
+        yield report
