@@ -9,7 +9,7 @@ from splitlab.budget.published import TRAINING_IMAGES, method_rows
 from splitlab.budget.results import METRICS
 from splitlab.errors import BudgetError
 from splitlab.figures.equiscore_curve import equiscore_curve
-from splitlab.ui.budget_choices import choose_prices
+from splitlab.ui.budget_choices import choose_prices, read_splits, write_splits
 from splitlab.ui.page import answered, page_head
 from splitlab.ui.split_chip import split_chip
 from splitlab.ui.tables import published
@@ -23,7 +23,7 @@ def take_clicked_point() -> None:
     for point in st.session_state[CHART]["selection"]["points"]:
         if point.get("customdata"):
             split = (int(point["customdata"][0]), int(point["customdata"][1]))
-            st.session_state[PICKED] = sorted(set(st.session_state[PICKED]) ^ {split})
+            st.query_params[POINTS] = write_splits(sorted(set(chosen) ^ {split}))
 
 
 page_head(
@@ -36,9 +36,10 @@ settings, picture = st.columns([1, 2.2], gap="large")
 with settings:
     name = st.selectbox("Curve of the paper", list(CURVES), key="curve", bind="query-params")
     paper = CURVES[name]
-    PICKED = f"picked_{paper.panel}"
-    st.session_state.setdefault(PICKED, sorted(set(paper.splits)))
+    POINTS = f"points_{paper.panel}"
     rows = method_rows(published(), paper.dataset, paper.method)
+    every_split = list(zip(rows["full"].tolist(), rows["weak"].tolist(), strict=True))
+    chosen = read_splits(st.query_params.get(POINTS, ""), every_split) or sorted(paper.splits)
     way = st.segmented_control(
         "k and φ₀",
         ["the paper's", "fitted", "mine"],
@@ -58,7 +59,6 @@ with settings:
     )
 
 with picture, answered():
-    chosen = st.session_state[PICKED]
     fit = fit_law([f for f, _ in chosen], [w for _, w in chosen], phi0=paper.law.phi0)
     law = {"the paper's": paper.law, "fitted": fit.law}.get(way) or EquiscoreLaw(k, phi0)
     try:

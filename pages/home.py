@@ -7,9 +7,9 @@ from splitlab.budget.caveats import caveats
 from splitlab.budget.image_pool import ImagePool
 from splitlab.budget.planner import budget_line, plan_for_hours
 from splitlab.budget.published import MAIN_METRIC, TRAINING_IMAGES
+from splitlab.budget.published_surface import published_surface
 from splitlab.budget.results import METRICS
 from splitlab.figures.budget_plan import plan_chart
-from splitlab.ui.budget_choices import surface
 from splitlab.ui.page import page_head
 from splitlab.ui.split_chip import split_chip
 
@@ -21,7 +21,8 @@ page_head(
     "into images **with masks (F)** and images **with boxes only (W)** buys.",
 )
 
-fitted, prices, pool = surface(DATASET, METHOD), PRESETS[DATASET], ImagePool(TRAINING_IMAGES[DATASET])
+fitted = published_surface(DATASET, METHOD, MAIN_METRIC[DATASET])
+prices, pool = PRESETS[DATASET], ImagePool(TRAINING_IMAGES[DATASET])
 hours = st.slider("With so many hours of labelling", 15, 195, 80, key="hours", bind="query-params", format="%d h")
 plan = plan_for_hours(fitted, prices, hours, pool)
 best = plan.best

@@ -10,21 +10,29 @@ from splitlab.budget.annotation_cost import Prices, cost_hours
 from splitlab.budget.caveats import caveats
 from splitlab.budget.fitted_surface import FittedSurface
 from splitlab.budget.image_pool import ImagePool
+from splitlab.budget.leave_one_out import LeaveOneOut, leave_one_out
 from splitlab.budget.next_labels import next_labels
 from splitlab.budget.next_run import next_run
 from splitlab.budget.pilot import read_pilot
 from splitlab.budget.planner import Plan, best_splits, budget_line, plan_for_hours, plan_for_score
-from splitlab.budget.published import MAIN_METRIC, TRAINING_IMAGES
+from splitlab.budget.published import TRAINING_IMAGES
 from splitlab.budget.results import METRICS
 from splitlab.budget.surface_fit import fit_surface
 from splitlab.errors import BudgetError
 from splitlab.figures.budget_plan import hours_curve, plan_chart
-from splitlab.ui.budget_choices import choose_prices, choose_source, left_out, surface
+from splitlab.ui.budget_choices import Source, choose_prices, choose_source
 from splitlab.ui.page import answered, page_head
 from splitlab.ui.split_chip import split_chip
 
 BY_HOURS, BY_SCORE = "hours I have", "score I need"
 CURVE_POINTS = 50
+OWN_IMAGES = 1000
+
+
+@st.cache_data(show_spinner=False, ttl=600)
+def left_out(source: Source) -> LeaveOneOut:
+    """Say how well the surface predicts a row it has not seen; computed once."""
+    return leave_one_out(source.surface)
 
 
 def own_runs() -> pd.DataFrame | None:
@@ -44,7 +52,9 @@ def own_runs() -> pd.DataFrame | None:
 def choose_pool(images: int) -> ImagePool:
     """Show what images and labels there are."""
     with st.expander("Images there are, labels already paid for"):
-        there_are = st.number_input("Training images", 1, 10_000_000, images, key=f"images_{images}")
+        there_are = st.number_input(
+            "Training images", 1, 10_000_000, images, key=f"images_{images}", bind="query-params"
+        )
         left, right = st.columns(2)
         full = left.number_input("With masks already", 0, 10_000_000, 0, key="have_full", bind="query-params")
         weak = right.number_input("With boxes already", 0, 10_000_000, 0, key="have_weak", bind="query-params")
@@ -90,7 +100,7 @@ page_head(
 settings, picture = st.columns([1, 2.2], gap="large")
 with picture, answered():
     with settings:
-        dataset, method = choose_source()
+        source = choose_source()
         mode = st.segmented_control(
             "Start from", [BY_HOURS, BY_SCORE], default=BY_HOURS, required=True, key="mode", bind="query-params"
         )
@@ -100,22 +110,24 @@ with picture, answered():
                 "Hours of labelling", 0.5, 100_000.0, 80.0, key="hours_planned", bind="query-params"
             )
         else:
-            start = 50.0 if dataset == "VOC2012" and method == "YOLOv5" else 30.0
-            score = st.number_input("AP to reach", 0.1, 99.9, start, key=f"score_{dataset}_{method}")
-        prices = choose_prices(dataset)
-        pool = choose_pool(TRAINING_IMAGES[dataset])
+            start = float(round(source.surface.ap.mean()))
+            score = st.number_input(
+                "AP to reach", 0.1, 99.9, start, key=f"score_{source.dataset}_{source.method}", bind="query-params"
+            )
+        prices = choose_prices(source.dataset)
+        pool = choose_pool(TRAINING_IMAGES.get(source.dataset, OWN_IMAGES))
         runs = own_runs()
 
-    fitted = surface(dataset, method) if runs is None else fit_surface(runs["full"], runs["weak"], runs["ap"])
+    fitted = source.surface if runs is None else fit_surface(runs["full"], runs["weak"], runs["ap"])
     plan = plan_for_hours(fitted, prices, hours, pool) if score == 0 else plan_for_score(fitted, prices, score, pool)
     spent = hours if score == 0 else plan.best.hours
-    axis = "expected " + (METRICS[MAIN_METRIC[dataset]] if runs is None else "score of your runs")
+    axis = "expected " + (METRICS[source.metric] if runs is None else "score of your runs")
     answer(plan, prices, fitted)
     line = budget_line(fitted, prices, spent, pool)
     st.plotly_chart(plan_chart(line, plan, axis), key="plan_chart", config={"displaylogo": False})
     st.caption(
         "The band is the 90% interval of one new training (delta method); it widens outside the results. Predicted, "
-        f"from {len(fitted.ap)} {'published' if runs is None else 'own'} results."
+        f"from {len(fitted.ap)} {source.source if runs is None else 'own'} results."
     )
     st.download_button("Download CSV", line.to_csv(index=False), "splitlab-plan.csv", icon=":material/download:")
     advise(fitted, prices, pool, plan)
@@ -125,9 +137,9 @@ with picture, answered():
         st.plotly_chart(hours_curve(curve, spent, axis), key="hours_curve", config={"displaylogo": False})
     with st.expander("How far to trust it"):
         if runs is None:
-            checked = left_out(dataset, method)
+            checked = left_out(source)
             st.markdown(
-                f"Each published split left out in turn and predicted from the others: mean error "
+                f"Each split left out in turn and predicted from the others: mean error "
                 f"**{checked.mean_error:.2f} AP**, worst {checked.worst_error:.2f}; {checked.coverage:.0%} fall inside "
                 f"their 90% interval."
             )

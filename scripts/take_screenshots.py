@@ -16,7 +16,13 @@ from playwright.sync_api import Browser, sync_playwright
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"
 PORT = 8765
-PAGES = {"home": "", "cost-against-ap": "cost_against_ap", "compare-masks": "compare_masks"}
+PAGES = {
+    "home": "",
+    "plan": "plan",
+    "equiscore": "equiscore",
+    "cost-against-ap": "cost_against_ap",
+    "compare-masks": "compare_masks",
+}
 WIDTH = 1400
 SERVER = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
 

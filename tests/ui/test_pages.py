@@ -52,6 +52,7 @@ def test_a_plan_answers_with_a_split_its_interval_and_what_to_label_next():
     assert "Label **659** images with masks and **3,413** with boxes: expect AP **50.4** (49.3 to 51.4)" in texts(app)
     assert "from **426** to **899**" in texts(app)
     app.button_group(key="mode").set_value("score I need").run()
+    app.number_input(key="score_VOC2012_YOLOv5").set_value(50.0).run()
     assert "expect AP **50.0**" in texts(app)
     app.number_input(key="score_VOC2012_YOLOv5").set_value(99.0).run()
     assert "out of reach" in app.error[0].value
@@ -59,10 +60,32 @@ def test_a_plan_answers_with_a_split_its_interval_and_what_to_label_next():
 
 def test_a_dearer_mask_moves_the_plan_towards_boxes():
     app = open_page("plan")
-    app.number_input(key="mask_VOC2012").set_value(1200.0).run()
+    app.slider(key="mask_VOC2012").set_value(1200.0).run()
     assert not app.exception
     best = app.dataframe[0].value.iloc[0]
     assert int(best["from"].split("/")[0].replace(",", "")) < 300
+
+
+def test_prices_may_be_given_for_an_object():
+    app = open_page("plan")
+    app.button_group(key="unit").set_value("an object").run()
+    app.slider(key="objects").set_value(10.0).run()
+    assert not app.exception
+    assert "Label **" in texts(app)
+
+
+def test_a_plan_by_measured_runs_says_what_it_borrows():
+    app = open_page("plan")
+    measured = next(name for name in app.selectbox(key="source").options if "measured" in name)
+    app.selectbox(key="source").set_value(measured).run()
+    app.number_input(key="hours_planned").set_value(10.0).run()
+    assert not app.exception
+    assert any("borrowed" in warning.value or "rests on" in warning.value for warning in app.warning)
+
+
+def test_the_points_of_an_equiscore_fit_travel_in_the_link():
+    app = open_page("equiscore", points_a="400-5000,999-1")
+    assert "Fitted k = 0.93" in texts(app)
 
 
 def test_labels_beyond_the_images_there_are_get_a_sentence():

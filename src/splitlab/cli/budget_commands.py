@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +27,9 @@ from splitlab.errors import BudgetError
 DatasetOption = Annotated[str, typer.Option(help="Whose prices and results: voc2012 or cityscapes.")]
 BoxOption = Annotated[float | None, typer.Option(help="Your own seconds for the boxes of one image.")]
 MaskOption = Annotated[float | None, typer.Option(help="Your own seconds for the masks of one image.")]
+ObjectsOption = Annotated[
+    float | None, typer.Option("--instances-per-image", help="Say so where your seconds are for one object.")
+]
 ImagesOption = Annotated[int | None, typer.Option(help="Training images there are.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on standard output.")]
 
@@ -38,10 +41,11 @@ def cost(
     dataset: DatasetOption = "voc2012",
     box_seconds: BoxOption = None,
     mask_seconds: MaskOption = None,
+    instances: ObjectsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say what the labels of a split cost, in hours, and which share of it masks take."""
-    prices = _prices(dataset, box_seconds, mask_seconds)
+    prices = _prices(dataset, box_seconds, mask_seconds, instances)
     hours, share = cost_hours(float(full), float(weak), prices), mask_share(full, weak, prices)
     if as_json:
         print_json(
@@ -67,10 +71,11 @@ def plan(
     pilot: Annotated[Path | None, typer.Option(help="A CSV of your own runs: full, weak, score.")] = None,
     box_seconds: BoxOption = None,
     mask_seconds: MaskOption = None,
+    instances: ObjectsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find the split for a budget, or the cheapest one for a score, with the score to expect (90% interval)."""
-    prices = _prices(dataset, box_seconds, mask_seconds)
+    prices = _prices(dataset, box_seconds, mask_seconds, instances)
     name = preset(dataset).name
     pool = ImagePool(TRAINING_IMAGES[name] if images is None else images, have_full, have_weak)
     fitted = _pilot_surface(pilot) if pilot else published_surface(name, method, metric or MAIN_METRIC[name])
@@ -110,10 +115,11 @@ def equiscore(
     images: ImagesOption = None,
     box_seconds: BoxOption = None,
     mask_seconds: MaskOption = None,
+    instances: ObjectsOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find the cheapest split of the equiscore curve |W| = k phi0^2 / |F|."""
-    prices = _prices(dataset, box_seconds, mask_seconds)
+    prices = _prices(dataset, box_seconds, mask_seconds, instances)
     paper = next(curve.law for curve in PAPER_CURVES if curve.dataset == preset(dataset).name)
     law = EquiscoreLaw(paper.k if k is None else k, paper.phi0 if phi0 is None else phi0)
     cheapest = cheapest_point(law, prices, images or TRAINING_IMAGES[preset(dataset).name])
@@ -143,15 +149,17 @@ def claims(as_json: JsonOption = False) -> None:
     out.print(table)
 
 
-def _prices(dataset: str, box_seconds: float | None, mask_seconds: float | None) -> Prices:
+def _prices(dataset: str, box_seconds: float | None, mask_seconds: float | None, instances: float | None) -> Prices:
     known = preset(dataset)
+    if instances is not None:
+        if box_seconds is None or mask_seconds is None:
+            raise BudgetError("With --instances-per-image give --box-seconds and --mask-seconds for one object.")
+        return Prices.per_instance(box_seconds, mask_seconds, instances)
     if box_seconds is None and mask_seconds is None:
         return known
-    return replace(
-        known,
-        box_seconds=known.box_seconds if box_seconds is None else box_seconds,
-        mask_seconds=known.mask_seconds if mask_seconds is None else mask_seconds,
-        name="own prices",
+    return Prices(
+        known.box_seconds if box_seconds is None else box_seconds,
+        known.mask_seconds if mask_seconds is None else mask_seconds,
     )
 
 

@@ -3,45 +3,90 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+import pandas as pd
 import streamlit as st
 
-from splitlab.budget.annotation_cost import PRESETS, Prices
+from splitlab.budget.annotation_cost import PRESETS, VOC2012, Prices
 from splitlab.budget.fitted_surface import FittedSurface
-from splitlab.budget.leave_one_out import LeaveOneOut, leave_one_out
-from splitlab.budget.published import MAIN_METRIC
+from splitlab.budget.published import MAIN_METRIC, method_rows
 from splitlab.budget.published_surface import published_surface
+from splitlab.budget.results import METRICS, PUBLISHED
+from splitlab.budget.surface_fit import fit_surface
+from splitlab.ui.tables import measured, published
+from splitlab.workspace import Workspace
 
-SOURCES: Sequence[tuple[str, str]] = (("VOC2012", "YOLOv5"), ("Cityscapes", "YOLOv5"), ("VOC2012", "DETR"))
+PER_IMAGE, PER_OBJECT = "an image", "an object"
 
 
-def choose_source() -> tuple[str, str]:
-    """Choose the published models whose results a page goes by: data set and method."""
-    labels = [f"{dataset} {method}" for dataset, method in SOURCES]
-    chosen = st.selectbox("Going by the paper's", labels, key="source", bind="query-params")
-    return SOURCES[labels.index(chosen)]
+@dataclass(frozen=True)
+class Source:
+    """Results a plan goes by: the models of one kind on one data set, in one metric."""
+
+    dataset: str
+    method: str
+    source: str
+    metric: str
+
+    @property
+    def surface(self) -> FittedSurface:
+        """The AP surface fitted to them."""
+        if self.source == PUBLISHED:
+            return published_surface(self.dataset, self.method, self.metric)
+        rows = method_rows(measured(Workspace.here()), self.dataset, self.method)
+        rows = rows[rows[self.metric].notna()]
+        return fit_surface(rows["full"], rows["weak"], rows[self.metric])
+
+
+def choose_source() -> Source:
+    """Choose the models and the metric that a page goes by: the paper's, and those measured here."""
+    table = pd.concat([published(), measured(Workspace.here())], ignore_index=True)
+    splits = table[table["group"] == "split"]
+    known = list(splits[["dataset", "method", "source"]].drop_duplicates().itertuples(index=False, name=None))
+    labels = [f"{dataset} {method}, {source}" for dataset, method, source in known]
+    dataset, method, source = known[
+        labels.index(st.selectbox("Going by", labels, key="source", bind="query-params") or labels[0])
+    ]
+    rows = splits[(splits["dataset"] == dataset) & (splits["method"] == method)]
+    metrics = [metric for metric in METRICS if rows[metric].notna().any()]
+    start = metrics.index(MAIN_METRIC.get(dataset, "ap70"))
+    metric = st.selectbox(
+        "Score",
+        metrics,
+        index=start,
+        format_func=METRICS.__getitem__,
+        key=f"plan_metric_{dataset}",
+        bind="query-params",
+    )
+    return Source(dataset, method, source, metric)
 
 
 def choose_prices(dataset: str) -> Prices:
-    """Choose what labels cost, seconds per image; the data set's own prices to begin with."""
-    known = PRESETS[dataset]
-    left, right = st.columns(2)
-    box = left.number_input(
-        "Seconds per box image", 1.0, 3600.0, known.box_seconds, key=f"box_{dataset}", bind="query-params"
+    """Choose what labels cost, in seconds; the data set's own prices to begin with."""
+    known = PRESETS.get(dataset, VOC2012)
+    unit = st.segmented_control(
+        "Seconds for", [PER_IMAGE, PER_OBJECT], default=PER_IMAGE, required=True, key="unit", bind="query-params"
     )
-    mask = right.number_input(
-        "Seconds per mask image", 1.0, 36000.0, known.mask_seconds, key=f"mask_{dataset}", bind="query-params"
+    if unit == PER_OBJECT:
+        objects = st.slider("Objects in an image", 1.0, 50.0, 3.0, 0.5, key="objects", bind="query-params")
+        box = st.slider("Seconds for a box", 1.0, 60.0, 10.0, 0.5, key="object_box", bind="query-params")
+        mask = st.slider("Seconds for a mask", 1.0, 600.0, 80.0, 1.0, key="object_mask", bind="query-params")
+        return Prices.per_instance(box, mask, objects, "your prices")
+    box = st.slider("Boxes of an image", 1.0, 400.0, known.box_seconds, 0.1, key=f"box_{dataset}", bind="query-params")
+    mask = st.slider(
+        "Masks of an image", 1.0, 3000.0, known.mask_seconds, 0.1, key=f"mask_{dataset}", bind="query-params"
     )
     own = (box, mask) != (known.box_seconds, known.mask_seconds)
     return Prices(box, mask, "your prices" if own else known.name)
 
 
-@st.cache_data(show_spinner=False)
-def left_out(dataset: str, method: str) -> LeaveOneOut:
-    """Say how well the published surface predicts a left-out row; computed once."""
-    return leave_one_out(surface(dataset, method))
+def read_splits(text: str, known: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Read splits from a link, such as "400-5000,800-3000"; what is not among the known ones is passed over."""
+    by_text = {write_splits([split]): split for split in known}
+    return [by_text[part] for part in text.split(",") if part in by_text]
 
 
-def surface(dataset: str, method: str) -> FittedSurface:
-    """Return the published surface of the data set's main metric."""
-    return published_surface(dataset, method, MAIN_METRIC[dataset])
+def write_splits(splits: Sequence[tuple[int, int]]) -> str:
+    """Write splits for a link; see `read_splits`."""
+    return ",".join(f"{full}-{weak}" for full, weak in splits)
