@@ -10,24 +10,14 @@ import pandas as pd
 
 from splitlab.budget.annotation_cost import PRESETS, VOC2012, cost_hours
 from splitlab.budget.results import MEASURED, METRICS, ResultRow, results_table
-from splitlab.errors import CheckpointError
-from splitlab.runs.checkpoint import Card, list_checkpoints, read_card
-from splitlab.runs.store import list_runs
+from splitlab.runs.checkpoint import Card
+from splitlab.runs.store import trained_models
 
 
 def measured_results(checkpoints: Path, runs: Path) -> pd.DataFrame:
-    """Return one row for each scored checkpoint of the two folders; those that cannot be read are passed over."""
-    folders = [*list_checkpoints(checkpoints), *(summary.path / "weights" for summary in list_runs(runs))]
-    rows: dict[str, ResultRow] = {}
-    for folder in folders:
-        try:
-            card = read_card(folder)
-        except CheckpointError:
-            continue
-        if card.scores:
-            # A run that was published as a checkpoint is one model.
-            rows.setdefault(f"{card.name} {card.split_hash}", _row(card))
-    return results_table(rows.values())
+    """Return one row for each scored checkpoint of the two folders; see `trained_models`."""
+    cards = (card for _, card in trained_models(checkpoints, runs).values())
+    return results_table(_row(card) for card in cards if card.scores)
 
 
 def _known(scores: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from splitlab.errors import RunError
+from splitlab.errors import CheckpointError, RunError
+from splitlab.runs.checkpoint import Card, list_checkpoints, read_card
 from splitlab.runs.run_folder import RunFolder, Status
 from splitlab.runs.spec import RunSpec
 
@@ -47,6 +48,22 @@ def list_runs(folder: Path) -> list[RunSummary]:
         except RunError:
             continue
     return sorted(found, key=lambda summary: (summary.status.heartbeat, summary.name), reverse=True)
+
+
+def trained_models(checkpoints: Path, runs: Path) -> dict[str, tuple[Path, Card]]:
+    """Find the checkpoints that ship and those of finished runs: folder and card by name.
+
+    A run that was published as a checkpoint is one model: the published one. Broken ones are passed over.
+    """
+    folders = [*list_checkpoints(checkpoints), *(summary.path / "weights" for summary in list_runs(runs))]
+    found: dict[str, tuple[Path, Card]] = {}
+    for folder in folders:
+        try:
+            card = read_card(folder)
+        except CheckpointError:
+            continue
+        found.setdefault(card.name, (folder, card))
+    return found
 
 
 def free_run_path(folder: Path, spec: RunSpec) -> Path:

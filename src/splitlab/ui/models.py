@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from splitlab.errors import CheckpointError
 from splitlab.figures.mask_panels import DrawnObject
 from splitlab.geometry import FloatArray
-from splitlab.runs.checkpoint import WEIGHTS_NAME, Card, list_checkpoints, read_card
-from splitlab.runs.store import list_runs
+from splitlab.runs.checkpoint import WEIGHTS_NAME, Card
+from splitlab.runs.store import trained_models
 from splitlab.ui.photos import Photo
 from splitlab.workspace import Workspace
 
@@ -39,14 +38,7 @@ class Choice:
 
 def checkpoint_choices(workspace: Workspace) -> dict[str, Choice]:
     """List the checkpoints that ship and those of finished runs, by name; broken ones are passed over."""
-    folders = [*list_checkpoints(workspace.checkpoints), *(run.path / "weights" for run in list_runs(workspace.runs))]
-    found: dict[str, Choice] = {}
-    for folder in folders:
-        try:
-            card = read_card(folder)
-        except CheckpointError:
-            continue
-        found.setdefault(card.name, Choice(folder, card))
+    found = {name: Choice(*model) for name, model in trained_models(workspace.checkpoints, workspace.runs).items()}
     return dict(sorted(found.items(), key=lambda item: (item[1].card.dataset, item[1].card.full, item[1].card.weak)))
 
 
