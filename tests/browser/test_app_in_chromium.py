@@ -87,9 +87,10 @@ def test_the_very_first_visitor_may_follow_a_link_into_the_app(page, address):
     page.locator(".js-plotly-plot").first.wait_for()
 
 
-PLACE_OF = """(chart, [hours, ap]) => {
+PLACE_OF = """(chart, [x, y]) => {
     const {xaxis, yaxis} = chart._fullLayout, box = chart.getBoundingClientRect();
-    return [box.x + xaxis._offset + xaxis.l2p(Math.log10(hours)), box.y + yaxis._offset + yaxis.l2p(ap)];
+    const place = xaxis.type === "log" ? Math.log10(x) : x;
+    return [box.x + xaxis._offset + xaxis.l2p(place), box.y + yaxis._offset + yaxis.l2p(y)];
 }"""
 
 
@@ -103,6 +104,19 @@ def test_a_click_on_a_point_picks_its_split(page, address):
     page.get_by_test_id("stMetricValue").get_by_text("40.6").wait_for()
     assert "pick_full=200" in page.url
     assert "pick_weak=1%2C000" in page.url
+
+
+def test_a_click_takes_a_point_into_the_equiscore_fit_and_the_link_keeps_it(page, address):
+    page.goto(f"{address}/equiscore")
+    page.get_by_text("Fitted k = 1.01").wait_for()
+    chart = page.locator(".js-plotly-plot")
+    chart.locator(".scatterlayer .point").first.wait_for()
+    chart.scroll_into_view_if_needed()
+    page.mouse.click(*chart.evaluate(PLACE_OF, [800, 5000]))
+    page.get_by_text("Fitted k = 1.18").wait_for()
+    assert "800-5000" in page.url
+    page.reload()
+    page.get_by_text("Fitted k = 1.18").wait_for()
 
 
 def test_a_photo_is_uploaded_and_two_panels_show_masks_that_the_slider_filters(page, address):

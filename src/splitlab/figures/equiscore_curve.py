@@ -90,7 +90,8 @@ def _add_points(figure: go.Figure, rows: pd.DataFrame, name: str, symbol: str) -
             y=rows["weak"],
             mode="markers",
             marker={"size": 11, "color": FULL_HUE, "symbol": symbol, "line": {"width": 2}},
-            customdata=rows[["full", "weak", "ap"]].to_numpy(),
+            # A list: numpy arrays come back from a click as objects with numbered keys.
+            customdata=rows[["full", "weak", "ap"]].to_numpy().tolist(),
             hovertemplate="<b>%{x:,} / %{y:,}</b><br>AP %{customdata[2]:.1f}<extra></extra>",
             unselected={"marker": {"opacity": 1}},
             name=name,
