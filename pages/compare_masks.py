@@ -22,7 +22,8 @@ def choose_photo() -> Photo | None:
     uploads: dict[str, Photo] = {}
     for file in files:
         with answered():
-            uploads[file.name] = uploaded_photo(file.file_id, file.name, file)
+            name = file.name if file.name not in uploads else f"{file.name} ({len(uploads) + 1})"
+            uploads[name] = uploaded_photo(file.file_id, name, file)
     names = [*uploads, *SAMPLES]
     name = st.selectbox("Photo", names, key="photo") if names else None
     if name is None:
@@ -83,7 +84,9 @@ with model_side:
     )
     class_names = list(dict.fromkeys(label for name in names for label in choices[name].card.class_names))
     wanted = (
-        st.pills("Classes", class_names, default=class_names, selection_mode="multi", key="classes") if names else []
+        st.pills("Classes", class_names, default=class_names, selection_mode="multi", key=f"classes {class_names}")
+        if names
+        else []
     )
 
 if not names:

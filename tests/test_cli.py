@@ -41,6 +41,13 @@ def test_train_makes_the_run_and_the_same_command_on_its_folder_goes_on(trained)
     assert "Done" in run("train", trained)
 
 
+def test_the_very_same_command_goes_on_too_but_other_settings_are_refused(trained, tiny_folder, capsys, monkeypatch):
+    words = ("train", tiny_folder, "--full", "4", "--weak", "6", "--steps", "2", *TRAINING, "--out", trained)
+    assert "Done" in run(*words)
+    other = [("3" if word == "2" and words[place - 1] == "--steps" else word) for place, word in enumerate(words)]
+    assert "already holds a run" in fails_with(capsys, monkeypatch, *other)
+
+
 def test_evaluate_prints_ap_of_masks_and_boxes(trained):
     scores = json.loads(run("evaluate", trained, "--json"))
     for kind in ("mask", "box"):

@@ -4,6 +4,7 @@ import pytest
 
 from splitlab.data.coco_folder import read_coco_folder
 from splitlab.data.synthetic import CLASS_NAMES, TRAIN_IMAGES, VAL_IMAGES, make_embedded
+from splitlab.errors import DataError
 from splitlab.geometry import rle_area
 
 
@@ -41,6 +42,6 @@ def test_nothing_is_left_behind_where_the_folder_cannot_be_renamed(tmp_path, mon
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pathlib.Path.rename", full_disk)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(DataError, match="No space left"):
         make_embedded(tmp_path / "data" / "embedded")
     assert list((tmp_path / "data").iterdir()) == []

@@ -109,8 +109,10 @@ def test_a_run_without_a_checkpoint_cannot_be_scored(tiny_spec, tmp_path):
         ({"device": "mps"}, SettingsError),
         ({"f_size": 4}, SettingsError),
         ({"data": "nowhere"}, SplitLabError),
+        ({"model": "nope"}, SettingsError),
+        ({"image_size": 100}, SettingsError),
     ],
-    ids=["split", "device", "f_size", "data"],
+    ids=["split", "device", "f_size", "data", "model", "image size"],
 )
 def test_a_run_that_cannot_be_leaves_no_folder(tiny_spec, tmp_path, change, error):
     with pytest.raises(error):
@@ -188,3 +190,12 @@ def test_ctrl_c_saves_and_the_run_goes_on_from_that_step(tiny_spec, tmp_path):
     assert carry_out(RunFolder.open(run.path), tmp_path) == State.DONE
     assert steps_of(run) == list(range(1, 61))
     assert any(event["step"] == stopped_at for event in run.events())
+
+
+def test_a_run_with_a_broken_status_or_a_lost_split_goes_on(tiny_spec, tmp_path):
+    run = prepare_run(tmp_path / "run", replace(tiny_spec, steps=2), tmp_path)
+    before = run.split_path.read_text()
+    run.split_path.unlink()
+    (run.path / "status.json").write_text("[]")
+    assert carry_out(run, tmp_path) == State.DONE
+    assert run.split_path.read_text() == before

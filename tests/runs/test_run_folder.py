@@ -139,7 +139,15 @@ def test_a_new_run_gets_a_name_that_is_free(tmp_path):
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"steps": 0}, {"full": -1}, {"learning_rate": 0.0}, {"plain_tail": 1.5}, {"device": "gpu"}, {"image_size": 0}],
+    [
+        {"steps": 0},
+        {"full": -1},
+        {"learning_rate": 0.0},
+        {"plain_tail": 1.5},
+        {"device": "gpu"},
+        {"image_size": 0},
+        {"f_size": 0},
+    ],
     ids=lambda wrong: next(iter(wrong)),
 )
 def test_settings_that_cannot_be_are_named_with_their_value(wrong):
@@ -173,3 +181,32 @@ def test_a_launched_run_trains_in_a_process_of_its_own_and_is_not_launched_twice
     run.write_status(State.RUNNING, 8, 20)
     with pytest.raises(RunError, match="being trained already"):
         launch(run)
+
+
+@pytest.mark.parametrize(("full", "weak", "fits"), [(4, 6, False), (4, 0, True), (0, 6, True)])
+def test_a_mixed_batch_must_leave_room_for_both_sets(full, weak, fits):
+    if fits:
+        assert RunSpec("embedded", full, weak, batch_size=4, f_size=4).f_size == 4
+    else:
+        with pytest.raises(SettingsError, match="f_size 4 must be below the batch size 4"):
+            RunSpec("embedded", full, weak, batch_size=4, f_size=4)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("status.json", '{"state": "done", "step": 1, "steps": 2, "heartbeat": "x"}'),
+        ("spec.json", "[" * 200_000),
+        ("scores.json", "[]"),
+    ],
+)
+def test_a_folder_that_was_tampered_with_does_not_hide_the_others(run, name, content):
+    whole = RunFolder.create(run.path.parent / "whole", SPEC)
+    (run.path / name).write_text(content)
+    assert whole.name in [summary.name for summary in list_runs(run.path.parent)]
+
+
+def test_a_broken_event_is_named(run):
+    (run.path / "events.jsonl").write_text("garbage\n")
+    with pytest.raises(RunError, match=r"events\.jsonl is broken"):
+        run.events()

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from splitlab.data.dataset import ImageLabels, ObjectLabel
-from splitlab.errors import DataError, SettingsError
+from splitlab.errors import DataError
 from splitlab.geometry import mask_to_rle
 from splitlab.training.mixed_batches import BatchSettings, MixedBatches, boxes_only
 
@@ -141,9 +141,3 @@ def test_a_photo_of_another_size_than_its_labels_say_is_named(tiny):
     wrong = replace(tiny.train.images[0], width=999)
     with pytest.raises(DataError, match=r"train_1\.png has 64 x 64 pixels, its labels say 999 x 64"):
         MixedBatches([wrong], [], SETTINGS)[0]
-
-
-@pytest.mark.parametrize("f_size", [0, 6, 7])
-def test_f_size_must_leave_room_for_both_sets(f_size):
-    with pytest.raises(SettingsError, match=f"f_size {f_size}"):
-        replace(SETTINGS, f_size=f_size)

@@ -14,7 +14,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="markdown")
-out, err = Console(), Console(stderr=True)
+# Names of classes, photos and runs may hold what rich takes for markup.
+out, err = Console(markup=False), Console(markup=False, stderr=True)
 
 
 def print_json(content: Any) -> None:

@@ -77,7 +77,7 @@ def train(
 
     Ctrl-C stops after the step at hand; the same command on the run folder goes on from there.
     """
-    from splitlab.experiments.experiment import carry_out, prepare_run
+    from splitlab.experiments.experiment import carry_out
 
     workspace = Workspace.here()
     if (Path(path) / "spec.json").is_file():
@@ -99,7 +99,7 @@ def train(
             evaluate_every=evaluate_every,
             device=device,
         )
-        run = prepare_run(folder or free_run_path(workspace.runs, spec), spec, workspace.data)
+        run = _run_with(spec, folder or free_run_path(workspace.runs, spec), workspace)
     with progress_bar() as progress:
         state = carry_out(run, workspace.data, progress)
     if state == State.CANCELLED:
@@ -190,6 +190,15 @@ def runs(
             shown(mask.get("ap70")),
         )
     out.print(table if summaries else "No runs yet. Start one with: splitlab train embedded --full 30 --weak 150")
+
+
+def _run_with(spec: RunSpec, folder: Path, workspace: Workspace) -> RunFolder:
+    """Make the run, or open the one that the same command made before."""
+    from splitlab.experiments.experiment import prepare_run
+
+    if (folder / "spec.json").is_file() and RunFolder.open(folder).spec() == spec:
+        return RunFolder.open(folder)
+    return prepare_run(folder, spec, workspace.data)
 
 
 def _lasting_name(data: str, workspace: Workspace) -> str:

@@ -8,7 +8,10 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from splitlab.data.dataset import Dataset, ImageLabels, ObjectLabel
+from splitlab.data.images import MAX_PIXELS
 from splitlab.errors import DataError
 from splitlab.geometry import Rle, polygons_to_rle, rle_area, rle_fits, run_lengths_to_rle
 
@@ -23,7 +26,7 @@ def read_coco(labels_path: Path, images_dir: Path, name: str) -> Dataset:
     content = _parse(raw, labels_path)
     try:
         return _to_dataset(content, labels_path, images_dir, name, hashlib.sha256(raw).hexdigest())
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DataError(
             f"{labels_path}: an entry is not as COCO has it ({type(error).__name__}: {error}). "
             "See cocodataset.org/#format-data for the fields that images, annotations and categories need."
@@ -42,16 +45,21 @@ def _parse(raw: bytes, path: Path) -> dict[str, Any]:
         content = json.loads(raw)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: is no valid JSON ({error}). Export the labels again.") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: holds no COCO labels. It must be a COCO instances file.")
     missing = [key for key in ("images", "annotations", "categories") if key not in content]
     if missing:
         raise DataError(f"{path}: has no '{missing[0]}'. It must be a COCO instances file.")
-    return dict(content)
+    return content
 
 
 def _to_dataset(content: dict[str, Any], path: Path, images_dir: Path, name: str, source_hash: str) -> Dataset:
     categories = sorted(content["categories"], key=lambda category: int(category["id"]))
     index_of = {int(category["id"]): index for index, category in enumerate(categories)}
+    if not categories or len(index_of) < len(categories):
+        raise DataError(f"{path}: 'categories' is empty or names an id twice. Give each class an id of its own.")
     sizes = {int(image["id"]): (int(image["height"]), int(image["width"])) for image in content["images"]}
+    _refuse_sizes(sizes, path)
     _refuse_repeats([int(image["id"]) for image in content["images"]], path)
     objects: dict[int, list[ObjectLabel]] = defaultdict(list)
     for annotation in content["annotations"]:
@@ -80,6 +88,15 @@ def _to_dataset(content: dict[str, Any], path: Path, images_dir: Path, name: str
         source_hash=source_hash,
         licence=str((content.get("info") or {}).get("license", "")),
     )
+
+
+def _refuse_sizes(sizes: dict[int, tuple[int, int]], path: Path) -> None:
+    for image_id, (height, width) in sizes.items():
+        if min(height, width) < 1 or height * width > MAX_PIXELS:
+            raise DataError(
+                f"{path}: image {image_id} is {width} x {height} pixels; each side must be 1 or more, "
+                f"and all at most {MAX_PIXELS // 1_000_000} megapixels."
+            )
 
 
 def _refuse_repeats(ids: list[int], path: Path) -> None:
@@ -119,6 +136,11 @@ def _to_mask(annotation: dict[str, Any], height: int, width: int, path: Path) ->
     if not segmentation:
         return None
     if isinstance(segmentation, list):
+        if not all(_is_polygon(polygon, height, width) for polygon in segmentation):
+            raise DataError(
+                f"{path}: a polygon of annotation {annotation.get('id')} is no list x0, y0, x1, y1, ... of three or "
+                "more points near its image. Export the mask again."
+            )
         return polygons_to_rle(segmentation, height, width)
     size, counts = list(segmentation["size"]), segmentation["counts"]
     if isinstance(counts, list):
@@ -133,3 +155,10 @@ def _to_mask(annotation: dict[str, Any], height: int, width: int, path: Path) ->
     if isinstance(counts, list):
         return run_lengths_to_rle(counts, height, width)
     return {"size": [height, width], "counts": counts}
+
+
+def _is_polygon(polygon: list[float], height: int, width: int) -> bool:
+    """Say whether pycocotools can draw it: its memory grows with every pixel along the edges, inside or not."""
+    points = np.asarray(polygon, dtype=np.float64)
+    near = points.ndim == 1 and np.abs(points).max(initial=0) <= 2 * max(height, width) + 2
+    return points.size >= 6 and points.size % 2 == 0 and bool(near)

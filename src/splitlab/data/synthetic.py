@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from splitlab.errors import DataError
 from splitlab.geometry import mask_to_rle, rle_area, rle_to_xyxy, xyxy_to_xywh
 
 CLASS_NAMES = ("striped leaf", "dotted leaf", "striped star", "dotted star")
@@ -34,8 +35,11 @@ def make_embedded(folder: Path, seed: int = 0) -> Path:
     """
     if folder.is_dir():
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=".embedded-", dir=folder.parent))
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=".embedded-", dir=folder.parent))
+    except OSError as error:
+        raise DataError(_cannot_write(folder, error)) from error
     try:
         (draft / "images").mkdir()
         for subset, count, stream in (("train", TRAIN_IMAGES, 0), ("val", VAL_IMAGES, 1)):
@@ -43,9 +47,15 @@ def make_embedded(folder: Path, seed: int = 0) -> Path:
             (draft / f"instances_{subset}.json").write_text(json.dumps(labels))
         draft.chmod(0o755)
         _rename_unless_there(draft, folder)
+    except OSError as error:
+        raise DataError(_cannot_write(folder, error)) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return folder
+
+
+def _cannot_write(folder: Path, error: OSError) -> str:
+    return f"{folder}: the embedded data set cannot be written ({error}). Free some space or choose a work space."
 
 
 def _rename_unless_there(draft: Path, folder: Path) -> None:
@@ -63,7 +73,8 @@ def _draw_subset(images_dir: Path, subset: str, count: int, rng: np.random.Gener
     for image_id in range(1, count + 1):
         scene, objects = draw_scene(rng)
         file_name = f"{subset}_{image_id:04d}.png"
-        cv2.imwrite(str(images_dir / file_name), scene[..., ::-1])
+        if not cv2.imwrite(str(images_dir / file_name), scene[..., ::-1]):
+            raise OSError(f"{file_name} could not be written")
         images.append({"id": image_id, "file_name": file_name, "width": SIZE, "height": SIZE})
         for class_index, mask in objects:
             annotations.append(_annotation(len(annotations) + 1, image_id, class_index, mask))

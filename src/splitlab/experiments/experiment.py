@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import torch
+
 import splitlab
 from splitlab.data.dataset import Dataset
 from splitlab.data.open_dataset import open_dataset
@@ -16,7 +18,7 @@ from splitlab.evaluation.coco_eval import Scores, coco_results
 from splitlab.evaluation.evaluate import evaluate_model
 from splitlab.models.contract import SegmentationModel
 from splitlab.models.load import load_model, weights_of
-from splitlab.models.registry import build_for_training
+from splitlab.models.registry import build_for_training, build_model
 from splitlab.runs.atomic_files import write_json
 from splitlab.runs.checkpoint import Card, save_checkpoint
 from splitlab.runs.run_folder import RunFolder, State
@@ -41,8 +43,9 @@ def prepare_run(path: Path, spec: RunSpec, data_dir: Path) -> RunFolder:
             cannot be made. Nothing is left behind.
     """
     check_device(spec.device)
-    _batch_settings(spec)
     data = open_dataset(spec.data, data_dir)
+    with torch.device("meta"):
+        build_model(spec.model, len(data.train.class_names), spec.image_size)
     split = draw_split(data.train, spec.full, spec.weak, spec.seed)
     run = RunFolder.create(path, spec)
     write_json(run.split_path, split.to_json())
@@ -58,13 +61,16 @@ def carry_out(run: RunFolder, data_dir: Path, progress: Progress = no_progress) 
         SplitLabError: it cannot go on; the run is marked failed with the reason.
     """
     with run.lock():
-        spec, before = run.spec(), run.status()
-        if before.state == State.DONE:
+        spec = run.spec()
+        if _is_done(run):
             return State.DONE
         run.take_back_cancel()
-        run.write_status(State.RUNNING, before.step, spec.steps, "starting")
+        run.write_status(State.RUNNING, _last_step(run), spec.steps, "starting")
         try:
             state = _train_and_evaluate(run, spec, data_dir, progress)
+        except KeyboardInterrupt:
+            run.write_status(State.CANCELLED, _last_step(run), spec.steps, "stopped on request")
+            return State.CANCELLED
         except BaseException as error:
             # A second fault, such as a full disk, must not hide the first.
             with suppress(RunError):
@@ -72,6 +78,13 @@ def carry_out(run: RunFolder, data_dir: Path, progress: Progress = no_progress) 
                 run.write_status(State.FAILED, _last_step(run), spec.steps, reason)
             raise
         return state
+
+
+def _is_done(run: RunFolder) -> bool:
+    try:
+        return run.status().state == State.DONE
+    except RunError:
+        return False  # the saved state tells where to go on, the status only shows it
 
 
 def _train_and_evaluate(run: RunFolder, spec: RunSpec, data_dir: Path, progress: Progress) -> State:
@@ -102,7 +115,7 @@ def evaluate_run(run: RunFolder, data_dir: Path, progress: Progress = no_progres
         SplitLabError: the run has no checkpoint yet, or its data is gone.
     """
     val = open_dataset(run.spec().data, data_dir).val
-    model, card = load_model(run.weights)
+    model, card = _load_for(run.weights, val)
     scores, detections = evaluate_model(model, val, card.image_size, _counting("evaluate", val, progress))
     write_json(run.detections_path, coco_results(val, detections))
     write_json(run.scores_path, scores)
@@ -116,16 +129,25 @@ def evaluate_checkpoint(folder: Path, dataset: Dataset, progress: Progress = no_
     Raises:
         SplitLabError: the checkpoint is not whole, or knows other classes.
     """
+    model, card = _load_for(folder, dataset)
+    return evaluate_model(model, dataset, card.image_size, _counting("evaluate", dataset, progress))[0]
+
+
+def _load_for(folder: Path, dataset: Dataset) -> tuple[SegmentationModel, Card]:
     model, card = load_model(folder)
     if tuple(card.class_names) != dataset.class_names:
         raise CheckpointError(
             f"{folder} knows the classes {card.class_names}, '{dataset.name}' has {list(dataset.class_names)}. "
             "Score it on a data set with its classes."
         )
-    return evaluate_model(model, dataset, card.image_size, _counting("evaluate", dataset, progress))[0]
+    return model, card
 
 
 def _split_of(run: RunFolder, train_set: Dataset) -> Split:
+    if not run.split_path.exists():
+        # A kill between the run folder's first two files: the settings draw the same split again.
+        spec = run.spec()
+        write_json(run.split_path, draw_split(train_set, spec.full, spec.weak, spec.seed).to_json())
     split = read_split(run.split_path)
     if split.source != train_set.source_hash:
         raise RunError(

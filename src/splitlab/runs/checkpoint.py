@@ -17,7 +17,7 @@ from splitlab.runs.atomic_files import write_bytes, write_json
 
 WEIGHTS_NAME, CARD_NAME = "model.safetensors", "card.json"
 MAX_CARD_BYTES = 1_000_000
-MAX_IMAGE_SIZE, MAX_CLASSES = 4096, 2000
+MAX_IMAGE_SIZE, MAX_CLASSES, MAX_COUNT = 4096, 2000, 10**10
 
 Weights = dict[str, NDArray[Any]]
 
@@ -65,8 +65,10 @@ class Card:
         numbers = (self.image_size, self.full, self.weak, self.seed, self.steps)
         if not self.class_names or not all(isinstance(text, str) for text in texts):
             raise CheckpointError("The card names no classes, or has a name that is no text: it is not whole.")
-        if not all(isinstance(number, int) and number >= 0 for number in numbers):
-            raise CheckpointError(f"The card of '{self.name}' has a size or count that is no number from 0 up.")
+        if not all(isinstance(number, int) and 0 <= number <= MAX_COUNT for number in numbers):
+            raise CheckpointError(
+                f"The card of '{self.name}' has a size or count that is no number from 0 to {MAX_COUNT:,}."
+            )
         if not 1 <= self.image_size <= MAX_IMAGE_SIZE or len(self.class_names) > MAX_CLASSES:
             raise CheckpointError(
                 f"The card of '{self.name}' asks for {self.image_size} px and {len(self.class_names)} classes; "
@@ -107,7 +109,7 @@ def read_card(folder: Path) -> Card:
         return Card(**json.loads(path.read_text()))
     except FileNotFoundError as error:
         raise CheckpointError(f"{folder} holds no checkpoint (it has no {CARD_NAME}). Check the path.") from error
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise CheckpointError(f"{path} is broken ({error}). Copy the checkpoint again.") from error
 
 
@@ -120,7 +122,7 @@ def read_weights(folder: Path) -> Weights:
     path = folder / WEIGHTS_NAME
     try:
         return {name: _widen(tensor) for name, tensor in load_file(path).items()}
-    except (OSError, SafetensorError, ValueError) as error:
+    except (OSError, SafetensorError, ValueError, TypeError, KeyError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}). Copy the checkpoint again.") from error
 
 

@@ -51,6 +51,11 @@ class Status:
     process_started: float = field(default_factory=lambda: psutil.Process().create_time())
     heartbeat: float = field(default_factory=time.time)
 
+    def __post_init__(self) -> None:
+        numbers = (self.step, self.steps, self.pid, self.process_started, self.heartbeat)
+        if not all(isinstance(number, int | float) and number >= 0 for number in numbers):
+            raise TypeError(f"{numbers} are not all numbers from 0 up")
+
     def is_alive(self) -> bool:
         """Say whether the process that wrote this still runs."""
         try:
@@ -120,7 +125,7 @@ class RunFolder:
         """
         try:
             return RunSpec.from_json(json.loads(self.spec_path.read_text()))
-        except (OSError, ValueError, TypeError, SettingsError) as error:
+        except (OSError, ValueError, TypeError, RecursionError, SettingsError) as error:
             raise RunError(f"{self.spec_path} is broken ({error}). Start the run again in a new folder.") from error
 
     def lock(self) -> FileLock:
@@ -147,7 +152,7 @@ class RunFolder:
         try:
             content = json.loads(self._status_path.read_text())
             status = Status(**{**content, "state": State(content["state"])})
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise RunError(
                 f"{self._status_path} is broken ({error}). Go on with: splitlab train {self.path}"
             ) from error
@@ -168,11 +173,18 @@ class RunFolder:
             raise RunError(f"{self._events_path}: cannot be written ({error.strerror}). Free some space.") from error
 
     def events(self) -> list[dict[str, Any]]:
-        """Read the whole lines of events.jsonl; a line cut short by a kill is left out."""
+        """Read the whole lines of events.jsonl; a line cut short by a kill is left out.
+
+        Raises:
+            RunError: a whole line is no event.
+        """
         if not self._events_path.exists():
             return []
         whole, _, _ = self._events_path.read_text().rpartition("\n")
-        return [json.loads(line) for line in whole.splitlines()]
+        try:
+            return [_event(line) for line in whole.splitlines()]
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise RunError(f"{self._events_path} is broken ({error}). Take the broken line out.") from error
 
     def forget_events_after(self, step: int) -> None:
         """Drop events of steps that a run which goes on will do again."""
@@ -193,3 +205,10 @@ class RunFolder:
     def take_back_cancel(self) -> None:
         """Forget the wish to stop, before the run goes on."""
         self._cancel_path.unlink(missing_ok=True)
+
+
+def _event(line: str) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads(line)
+    if not isinstance(event["step"], int):
+        raise TypeError("an event without a step")
+    return event

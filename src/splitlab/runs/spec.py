@@ -7,6 +7,7 @@ from typing import Any
 
 from splitlab.errors import SettingsError
 
+MAX_IMAGE_SIZE, MAX_SEED = 4096, 2**32 - 1
 DEVICES = ("cpu", "cuda", "mps")
 
 
@@ -52,6 +53,15 @@ class RunSpec:
         for name in ("steps", "batch_size", "f_size", "evaluate_every", "image_size"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+        if self.full and self.weak and not self.f_size < self.batch_size:
+            raise SettingsError(
+                f"f_size {self.f_size} must be below the batch size {self.batch_size}: "
+                "a mixed batch holds images of F and of W."
+            )
+        if self.image_size > MAX_IMAGE_SIZE or self.seed > MAX_SEED:
+            raise SettingsError(
+                f"image_size is {self.image_size} and seed {self.seed}; at most {MAX_IMAGE_SIZE} and {MAX_SEED}."
+            )
         for name in ("full", "weak", "seed"):
             if getattr(self, name) < 0:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it cannot be negative.")

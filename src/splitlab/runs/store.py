@@ -53,7 +53,8 @@ def list_runs(folder: Path) -> list[RunSummary]:
 def trained_models(checkpoints: Path, runs: Path) -> dict[str, tuple[Path, Card]]:
     """Find the checkpoints that ship and those of finished runs: folder and card by name.
 
-    A run that was published as a checkpoint is one model: the published one. Broken ones are passed over.
+    A run that was published as a checkpoint (its name, its split) is one model: the published one.
+    Broken ones are passed over.
     """
     folders = [*list_checkpoints(checkpoints), *(summary.path / "weights" for summary in list_runs(runs))]
     found: dict[str, tuple[Path, Card]] = {}
@@ -62,7 +63,10 @@ def trained_models(checkpoints: Path, runs: Path) -> dict[str, tuple[Path, Card]
             card = read_card(folder)
         except CheckpointError:
             continue
-        found.setdefault(card.name, (folder, card))
+        name, number = card.name, 2
+        while name in found and found[name][1].split_hash != card.split_hash:
+            name, number = f"{card.name} ({number})", number + 1
+        found.setdefault(name, (folder, card))
     return found
 
 
@@ -78,6 +82,7 @@ def free_run_path(folder: Path, spec: RunSpec) -> Path:
 def _summarise(run: RunFolder) -> RunSummary:
     try:
         scores = json.loads(run.scores_path.read_text())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         scores = {}
+    scores = scores if isinstance(scores, dict) else {}
     return RunSummary(run.path, run.spec(), run.status(), scores)

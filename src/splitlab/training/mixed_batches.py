@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset as TorchDataset
 
 from splitlab.data.dataset import ImageLabels
-from splitlab.errors import SettingsError
 from splitlab.models.contract import Batch
 from splitlab.training.augment import Example, mosaic_example, single_example
 from splitlab.training.photo_cache import PhotoCache
@@ -39,13 +38,6 @@ class BatchSettings:
     steps: int
     plain_tail: float
     seed: int
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.f_size < self.batch_size:
-            raise SettingsError(
-                f"f_size {self.f_size} must be at least 1 and below the batch size {self.batch_size}: "
-                "a mixed batch holds images of F and of W."
-            )
 
 
 class Stream:

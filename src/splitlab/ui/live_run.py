@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import streamlit as st
@@ -23,6 +24,8 @@ _WORDS = {
 _CAN_GO_ON = (State.WAITING, State.CANCELLED, State.FAILED, State.INTERRUPTED)
 _MAY_CHANGE = (State.WAITING, State.RUNNING)
 REFRESH_SECONDS = 2
+# A process that was just launched imports torch before it can say that it runs.
+STARTING_SECONDS = 30
 
 
 def watch_run(path: Path) -> None:
@@ -83,10 +86,15 @@ def _buttons(run: RunFolder, status: Status) -> None:
             if st.button("Stop", icon=":material/stop:", key=f"stop_{run.name}", disabled=asked):
                 run.ask_to_cancel()
                 st.toast("It writes its state down and stops after the step at hand.")
-        if status.state in _CAN_GO_ON and st.button("Go on", icon=":material/play_arrow:", key=f"go_on_{run.name}"):
+        if _can_go_on(status) and st.button("Go on", icon=":material/play_arrow:", key=f"go_on_{run.name}"):
             launch(run)
             st.toast("Starting again from the last saved state.")
             st.rerun()
+
+
+def _can_go_on(status: Status) -> bool:
+    starting = status.state == State.WAITING and time.time() - status.heartbeat < STARTING_SECONDS
+    return status.state in _CAN_GO_ON and not starting
 
 
 def _scores(run: RunFolder) -> None:

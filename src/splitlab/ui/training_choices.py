@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import streamlit as st
 
+from splitlab.errors import RunError
 from splitlab.runs.run_folder import RunFolder
 from splitlab.runs.spec import RunSpec
 from splitlab.runs.store import list_runs
@@ -33,8 +35,15 @@ def expected_seconds(spec: RunSpec, runs: Path) -> float | None:
     for summary in list_runs(runs):
         same = (summary.spec.model, summary.spec.image_size, summary.spec.device)
         if same == (spec.model, spec.image_size, spec.device):
-            windows = [event for event in RunFolder.open(summary.path).events() if event["kind"] == "train"]
+            windows = _windows(RunFolder.open(summary.path))
             if windows:
                 speed = median(float(event["images_per_second"]) for event in windows)
                 return spec.steps * spec.batch_size / speed
     return None
+
+
+def _windows(run: RunFolder) -> list[dict[str, Any]]:
+    try:
+        return [event for event in run.events() if event["kind"] == "train"]
+    except RunError:
+        return []  # a broken run is no ground to judge by, and no reason to show no page
