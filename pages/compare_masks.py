@@ -2,8 +2,9 @@
 
 import streamlit as st
 
-from splitlab.budget.annotation_cost import PRESETS, VOC2012
+from splitlab.budget.annotation_cost import cost_hours, prices_for
 from splitlab.figures.mask_panels import Panel, mask_panels
+from splitlab.runs.checkpoint import Card
 from splitlab.ui.models import LEAST_SCORE, Choice, checkpoint_choices, detect_objects
 from splitlab.ui.page import answered, page_head
 from splitlab.ui.photos import SAMPLES, Photo, sample_photo, uploaded_photo
@@ -31,10 +32,15 @@ def choose_photo() -> Photo | None:
     return uploads[name] if name in uploads else sample_photo(name)
 
 
+def labelling_hours(card: Card) -> float:
+    """What the labels of a checkpoint's split cost, in hours."""
+    return cost_hours(float(card.full), float(card.weak), prices_for(card.dataset))
+
+
 def describe(choice: Choice, longest_hours: float) -> None:
     """Show a checkpoint's split, cost and scores."""
     card = choice.card
-    prices = PRESETS.get(card.dataset, VOC2012)
+    prices = prices_for(card.dataset)
     split_chip(card.full, card.weak, prices, longest_hours)
     mask, box = card.scores.get("mask", {}), card.scores.get("box", {})
     scores = [
@@ -120,11 +126,7 @@ if photo.shrunk_from:
         f"{photo.name} was scaled from {width} x {height} to {photo.pixels.shape[1]} x {photo.pixels.shape[0]} pixels."
     )
 
-longest = max(
-    (c.card.full * VOC2012.mask_seconds + c.card.weak * VOC2012.box_seconds) / 3600
-    for c in map(choices.get, names)
-    if c
-)
+longest = max(labelling_hours(choices[name].card) for name in names)
 for column, name in zip(st.columns(len(names)), names, strict=True):
     with column:
         describe(choices[name], longest)

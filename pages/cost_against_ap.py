@@ -3,8 +3,8 @@
 import pandas as pd
 import streamlit as st
 
-from splitlab.budget.annotation_cost import PRESETS, VOC2012
-from splitlab.budget.results import MEASURED, METRICS, cheaper_and_better, reported_metrics
+from splitlab.budget.annotation_cost import PRESETS, prices_for
+from splitlab.budget.results import MEASURED, METRICS, SHORT_METRICS, cheaper_and_better, reported_metrics
 from splitlab.figures.cost_against_ap import GROUP_LABELS, SPLIT_GROUP, cost_against_ap, row_key
 from splitlab.ui.page import page_head
 from splitlab.ui.split_chip import split_chip
@@ -12,7 +12,6 @@ from splitlab.ui.tables import measured, published
 from splitlab.workspace import Workspace
 
 CHART = "cost_chart"
-SHORT = {"ap50": "AP50", "ap70": "AP70", "ap75": "AP75", "ap50_95": "AP50:95"}
 FIRST_PICK = {"VOC2012": (400, 5000), "Cityscapes": (400, 2000)}
 
 
@@ -29,6 +28,12 @@ def take_clicked_point() -> None:
 
 def _of(row: pd.Series) -> str:
     return f", {row['dataset']}" if row["source"] == MEASURED else ""
+
+
+def pick_size(label: str, sizes: list[int], start: int, key: str) -> int:
+    """Show the sizes there are; begin with `start` where it is one of them."""
+    index = sizes.index(start) if start in sizes else 0
+    return st.selectbox(label, sizes, index=index, key=key, bind="query-params", format_func="{:,}".format)
 
 
 page_head(
@@ -49,7 +54,7 @@ metric = controls.segmented_control(
     metrics,
     default=preferred,
     required=True,
-    format_func=SHORT.get,
+    format_func=SHORT_METRICS.get,
     key=f"metric_{dataset}",
     bind="query-params",
 )
@@ -91,7 +96,7 @@ chart_side, pick_side = st.columns([3, 1], gap="large")
 with pick_side:
     st.subheader("Pick a split", anchor=False)
     if splits.empty:
-        st.info("Nothing to pick from: turn on 'the paper's own' or a measured data set above.")
+        st.info(f"Nothing to pick from: turn on '{GROUP_LABELS[SPLIT_GROUP]}' or a measured data set above.")
         picked = None
     else:
         names = (splits["method"] + " (" + splits["source"] + splits.apply(_of, axis=1) + ")").rename("name")
@@ -99,25 +104,11 @@ with pick_side:
         own = splits[names == model]
         sizes = sorted(own["full"].unique().tolist())
         start = FIRST_PICK.get(dataset, (sizes[0], 0))
-        full = st.selectbox(
-            "|F|, images with masks",
-            sizes,
-            index=sizes.index(start[0]) if start[0] in sizes else 0,
-            key="pick_full",
-            bind="query-params",
-            format_func="{:,}".format,
-        )
+        full = pick_size("|F|, images with masks", sizes, start[0], "pick_full")
         weak_sizes = sorted(own.loc[own["full"] == full, "weak"].unique().tolist())
-        weak = st.selectbox(
-            "|W|, images with boxes only",
-            weak_sizes,
-            index=weak_sizes.index(start[1]) if start[1] in weak_sizes else 0,
-            key="pick_weak",
-            bind="query-params",
-            format_func="{:,}".format,
-        )
+        weak = pick_size("|W|, images with boxes only", weak_sizes, start[1], "pick_weak")
         picked = own[(own["full"] == full) & (own["weak"] == weak)].iloc[0]
-        prices = PRESETS.get(str(picked["dataset"]), VOC2012)
+        prices = prices_for(str(picked["dataset"]))
         st.metric(METRICS[metric], f"{picked[metric]:.1f}", border=True)
         split_chip(int(picked["full"]), int(picked["weak"]), prices, scale_hours=float(own["cost_hours"].max()))
         if picked["note"]:
@@ -158,7 +149,7 @@ if picked is not None:
                 "full": st.column_config.NumberColumn("|F|", format="localized"),
                 "weak": st.column_config.NumberColumn("|W|", format="localized"),
                 "cost_hours": st.column_config.NumberColumn("hours", format="%.1f"),
-                metric: st.column_config.NumberColumn(SHORT[metric], format="%.1f"),
+                metric: st.column_config.NumberColumn(SHORT_METRICS[metric], format="%.1f"),
             },
         )
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from splitlab.budget.annotation_cost import PRESETS
+from splitlab.budget.annotation_cost import PRESETS, mask_hours
 from splitlab.data.dataset import TrainVal
 from splitlab.data.open_dataset import EMBEDDED, dataset_names, open_dataset
 from splitlab.runs.launch import launch
@@ -73,7 +73,7 @@ def explain(spec: RunSpec, data: TrainVal, workspace: Workspace) -> None:
         f"{spec.steps:,} steps of {spec.batch_size} images on {spec.device}: {time}."
     )
     prices = PRESETS[st.selectbox("Labelling prices", list(PRESETS), key="prices", bind="query-params")]
-    split_chip(spec.full, spec.weak, prices, scale_hours=len(data.train.images) * prices.mask_seconds / 3600)
+    split_chip(spec.full, spec.weak, prices, scale_hours=mask_hours(float(len(data.train.images)), prices))
     st.caption(f"Expected labelling cost; the whole width is masks on all {len(data.train.images):,} images.")
 
 

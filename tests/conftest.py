@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +37,7 @@ def tiny(tiny_folder: Path) -> TrainVal:
     return read_coco_folder(tiny_folder)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_spec(tiny_folder: Path) -> RunSpec:
     return RunSpec(
         data=str(tiny_folder),
@@ -92,13 +91,3 @@ def annotation(annotation_id: int, image_id: int, category_id: int, mask: np.nda
         "segmentation": mask_to_rle(mask),
         "iscrowd": 0,
     }
-
-
-@pytest.fixture
-def accelerate_starts_fresh() -> Iterator[None]:
-    """accelerate keeps one state for a process; runs with another precision need a new one."""
-    from accelerate.state import AcceleratorState
-
-    AcceleratorState._reset_state(reset_partial_state=True)
-    yield
-    AcceleratorState._reset_state(reset_partial_state=True)

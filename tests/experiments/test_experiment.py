@@ -26,22 +26,9 @@ def steps_of(run):
 
 
 @pytest.fixture(scope="module")
-def done(tiny_folder, tmp_path_factory):
-    from splitlab.runs.spec import RunSpec
-
-    spec = RunSpec(
-        data=str(tiny_folder),
-        full=4,
-        weak=6,
-        model="yolov5n-seg",
-        image_size=64,
-        steps=6,
-        batch_size=4,
-        f_size=2,
-        evaluate_every=3,
-    )
+def done(tiny_spec, tmp_path_factory):
     root = tmp_path_factory.mktemp("done")
-    run = prepare_run(root / "run", spec, root)
+    run = prepare_run(root / "run", tiny_spec, root)
     assert carry_out(run, root) == State.DONE
     return run
 

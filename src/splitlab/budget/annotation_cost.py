@@ -78,6 +78,11 @@ PRESETS: Mapping[str, Prices] = MappingProxyType({prices.name: prices for prices
 """Table 1, by the data set's name as it stands in a results table."""
 
 
+def prices_for(dataset: str) -> Prices:
+    """A data set's own prices, or VOC2012's where the paper has none for it."""
+    return PRESETS.get(dataset, VOC2012)
+
+
 def preset(dataset: str) -> Prices:
     """The prices of Table 1 for a data set, whatever the case of its name; `.name` is as results tables have it.
 

@@ -22,6 +22,11 @@ METRICS: Mapping[str, str] = MappingProxyType(
 )
 """Columns that hold a score, with the words to put on an axis. All are 0..100."""
 
+SHORT_METRICS: Mapping[str, str] = MappingProxyType(
+    {"ap50": "AP50", "ap70": "AP70", "ap75": "AP75", "ap50_95": "AP50:95"}
+)
+"""The same columns, with names short enough for a table's head."""
+
 COLUMN_TYPES: Mapping[str, str] = MappingProxyType(
     {
         "source": "str",

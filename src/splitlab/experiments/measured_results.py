@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from splitlab.budget.annotation_cost import PRESETS, VOC2012, cost_hours
+from splitlab.budget.annotation_cost import cost_hours, prices_for
 from splitlab.budget.results import MEASURED, METRICS, ResultRow, results_table
 from splitlab.runs.checkpoint import Card
 from splitlab.runs.store import trained_models
@@ -25,7 +25,7 @@ def _known(scores: dict[str, Any]) -> dict[str, Any]:
 
 
 def _row(card: Card) -> ResultRow:
-    prices = PRESETS.get(card.dataset, VOC2012)
+    prices = prices_for(card.dataset)
     scores: dict[str, Any] = card.scores["mask"]
     return ResultRow(
         source=MEASURED,

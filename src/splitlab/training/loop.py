@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import signal
 import time
 from collections import defaultdict
@@ -72,11 +71,12 @@ def train(
             ends_interval = state.step % spec.evaluate_every == 0 or state.step == spec.steps
             cancelled = run.cancel_is_asked() and state.step < spec.steps
             if window.steps == WINDOW_STEPS or ends_interval or cancelled:
-                run.append_event(window.close(state.step, state.optimizer.param_groups[0]["lr"]))
+                run.append_event(window.event(state.step, state.optimizer.param_groups[0]["lr"]))
                 run.write_status(State.RUNNING, state.step, spec.steps)
+                window = _Window(state.step)
             if ends_interval:
                 run.append_event({"kind": "evaluation", "step": state.step, "scores": evaluate(state.averaged_model)})
-                window.restart_clock()
+                window = _Window(state.step)  # its clock leaves the evaluation out
             if ends_interval or cancelled:
                 state.save(run.state_path)
             if cancelled:
@@ -121,28 +121,18 @@ class _Window:
         self._images += images
         self.steps += 1
 
-    def close(self, step: int, rate: float) -> dict[str, Any]:
-        """Return the event of this window, losses per image, and begin the next."""
+    def event(self, step: int, rate: float) -> dict[str, Any]:
+        """Return the event of the steps counted, losses per image."""
         seconds = max(time.monotonic() - self._start, 1e-9)
-        event = {
+        return {
             "kind": "train",
             "from_step": self._first,
             "step": step,
-            "losses": {name: _finite(total / self.steps) for name, total in self._sums.items()},
+            "losses": {name: total / self.steps for name, total in self._sums.items()},
             "learning_rate": rate,
             "images_per_second": self._images / seconds,
             "seconds": seconds,
         }
-        self.__init__(step)  # type: ignore[misc]
-        return event
-
-    def restart_clock(self) -> None:
-        """Leave the time of an evaluation out of the next window."""
-        self._start = time.monotonic()
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 @contextmanager

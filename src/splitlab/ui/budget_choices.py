@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from splitlab.budget.annotation_cost import PRESETS, VOC2012, Prices
+from splitlab.budget.annotation_cost import Prices, prices_for
 from splitlab.budget.fitted_surface import FittedSurface
 from splitlab.budget.published import MAIN_METRIC, method_rows
 from splitlab.budget.published_surface import published_surface
@@ -64,7 +64,7 @@ def choose_source() -> Source:
 
 def choose_prices(dataset: str) -> Prices:
     """Choose what labels cost, in seconds; the data set's own prices to begin with."""
-    known = PRESETS.get(dataset, VOC2012)
+    known = prices_for(dataset)
     unit = st.segmented_control(
         "Seconds for", [PER_IMAGE, PER_OBJECT], default=PER_IMAGE, required=True, key="unit", bind="query-params"
     )

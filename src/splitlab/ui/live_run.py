@@ -8,6 +8,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from splitlab.budget.results import SHORT_METRICS
 from splitlab.figures.training_curves import Event, training_curves
 from splitlab.runs.launch import launch
 from splitlab.runs.run_folder import RunFolder, State, Status
@@ -99,9 +100,8 @@ def _can_go_on(status: Status) -> bool:
 
 def _scores(run: RunFolder) -> None:
     scores = json.loads(run.scores_path.read_text())
-    labels = {"ap50": "AP50", "ap70": "AP70", "ap75": "AP75", "ap50_95": "AP50:95"}
-    columns = st.columns(len(labels))
-    for column, (name, label) in zip(columns, labels.items(), strict=True):
+    columns = st.columns(len(SHORT_METRICS))
+    for column, (name, label) in zip(columns, SHORT_METRICS.items(), strict=True):
         mask, box = scores["mask"][name], scores["box"][name]
         column.metric(f"mask {label}", "–" if mask is None else f"{mask:.1f}", border=True)
         column.caption(f"box {label}: {'–' if box is None else f'{box:.1f}'}")
