@@ -17,7 +17,7 @@ MASK = polygons_to_rle([[1, 1, 3, 1, 3, 3, 1, 3]], 5, 5)
 def dataset(images, boxes_only=0):
     def image(number):
         mask = None if number < boxes_only else MASK
-        return ImageLabels(number, None, 5, 5, (ObjectLabel(0, (1, 1, 3, 3), mask, 4.0),))
+        return ImageLabels(number, None, 5, 5, (ObjectLabel(0, (1, 1, 3, 3), mask),))
 
     return Dataset("test", ("thing",), (1,), tuple(image(number) for number in range(images)), "hash of labels")
 

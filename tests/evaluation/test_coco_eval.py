@@ -20,8 +20,7 @@ def rectangle(left, top, right, bottom):
 
 
 def label(box, class_index=0, crowd=False):
-    area = float((box[2] - box[0]) * (box[3] - box[1]))
-    return ObjectLabel(class_index, tuple(map(float, box)), rectangle(*box), area, crowd)
+    return ObjectLabel(class_index, tuple(map(float, box)), rectangle(*box), crowd)
 
 
 def dataset(*objects_per_image, classes=("cat", "dog")):

@@ -17,18 +17,18 @@ SPEC = RunSpec("embedded", 4, 6, steps=20)
 
 @pytest.fixture
 def run(tmp_path):
-    return RunFolder.create(tmp_path / "run", SPEC)
+    return RunFolder.create(tmp_path / "run", SPEC, {})
 
 
 def test_a_new_run_waits_and_remembers_its_settings(run):
     assert RunFolder.open(run.path).spec() == SPEC
     assert run.status().state == State.WAITING
-    assert sorted(path.name for path in run.path.iterdir()) == ["spec.json", "status.json", "weights"]
+    assert sorted(path.name for path in run.path.iterdir()) == ["spec.json", "split.json", "status.json", "weights"]
 
 
 def test_a_folder_holds_one_run(run):
     with pytest.raises(RunError, match="already holds a run"):
-        RunFolder.create(run.path, SPEC)
+        RunFolder.create(run.path, SPEC, {})
 
 
 def test_a_folder_without_a_run_is_named(tmp_path):
@@ -39,7 +39,7 @@ def test_a_folder_without_a_run_is_named(tmp_path):
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(RunError, match="cannot be made"):
-        RunFolder.create(tmp_path / "file" / "run", SPEC)
+        RunFolder.create(tmp_path / "file" / "run", SPEC, {})
 
 
 def test_broken_settings_and_status_are_named(run):
@@ -121,8 +121,8 @@ def test_a_wish_to_stop_is_seen_and_can_be_taken_back(run):
 
 
 def test_runs_are_listed_newest_first_and_broken_folders_passed_over(tmp_path):
-    first = RunFolder.create(tmp_path / "a", SPEC)
-    RunFolder.create(tmp_path / "b", SPEC)
+    first = RunFolder.create(tmp_path / "a", SPEC, {})
+    RunFolder.create(tmp_path / "b", SPEC, {})
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "spec.json").write_text("{")
     first.write_status(State.DONE, 20, 20)
@@ -131,9 +131,9 @@ def test_runs_are_listed_newest_first_and_broken_folders_passed_over(tmp_path):
 
 
 def test_a_new_run_gets_a_name_that_is_free(tmp_path):
-    first = free_run_path(tmp_path, SPEC)
+    first = free_run_path(tmp_path, SPEC, {})
     first.mkdir()
-    assert free_run_path(tmp_path, SPEC) != first
+    assert free_run_path(tmp_path, SPEC, {}) != first
     assert "embedded-4-6" in first.name
 
 
@@ -201,7 +201,7 @@ def test_a_mixed_batch_must_leave_room_for_both_sets(full, weak, fits):
     ],
 )
 def test_a_folder_that_was_tampered_with_does_not_hide_the_others(run, name, content):
-    whole = RunFolder.create(run.path.parent / "whole", SPEC)
+    whole = RunFolder.create(run.path.parent / "whole", SPEC, {})
     (run.path / name).write_text(content)
     assert whole.name in [summary.name for summary in list_runs(run.path.parent)]
 

@@ -20,7 +20,7 @@ def equal(first, second):
 
 def scrambled(images):
     def other(label):
-        return replace(label, mask=mask_to_rle(np.random.default_rng(0).random((64, 64)) > 0.5), area=1.0)
+        return replace(label, mask=mask_to_rle(np.random.default_rng(0).random((64, 64)) > 0.5))
 
     return [replace(image, objects=tuple(other(label) for label in image.objects)) for image in images]
 
@@ -100,7 +100,7 @@ def coloured(folder, colour, first_id):
     for image_id in range(first_id, first_id + 5):
         path = folder / f"{image_id}.png"
         Image.new("RGB", (64, 48), colour).save(path)
-        images.append(ImageLabels(image_id, path, 64, 48, (ObjectLabel(0, (5, 5, 40, 40), None, 1.0),)))
+        images.append(ImageLabels(image_id, path, 64, 48, (ObjectLabel(0, (5, 5, 40, 40), None),)))
     return images
 
 

@@ -192,7 +192,7 @@ def test_train_explains_before_it_starts_and_starts_one_process(monkeypatch, tmp
 def test_a_run_shows_how_it_stands_and_what_can_be_done(state, shown, button, tmp_path, embedded):
     (tmp_path / "workspace" / "data").mkdir(parents=True)
     (tmp_path / "workspace" / "data" / "embedded").symlink_to(embedded)
-    run = RunFolder.create(Workspace.here().runs / "one", RunSpec("embedded", 4, 6, steps=20))
+    run = RunFolder.create(Workspace.here().runs / "one", RunSpec("embedded", 4, 6, steps=20), {})
     losses = {"box": 0.1, "mask": 0.2, "objectness": 0.1, "class": 0.1}
     run.append_event(
         {"kind": "train", "from_step": 1, "step": 10, "losses": losses, "images_per_second": 8.0, "seconds": 20.0}

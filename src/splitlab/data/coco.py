@@ -13,7 +13,7 @@ import numpy as np
 from splitlab.data.dataset import Dataset, ImageLabels, ObjectLabel
 from splitlab.data.images import MAX_PIXELS
 from splitlab.errors import DataError
-from splitlab.geometry import Rle, polygons_to_rle, rle_area, rle_fits, run_lengths_to_rle
+from splitlab.geometry import Rle, polygons_to_rle, rle_fits, run_lengths_to_rle
 
 
 def read_coco(labels_path: Path, images_dir: Path, name: str) -> Dataset:
@@ -126,7 +126,6 @@ def _to_object(
         class_index=index_of[category_id],
         box=(left, top, left + box_width, top + box_height),
         mask=mask,
-        area=rle_area(mask) if mask else box_width * box_height,
         is_crowd=bool(annotation.get("iscrowd", 0)),
     )
 

@@ -11,6 +11,16 @@ from splitlab.errors import DataError
 from splitlab.geometry import Rle
 
 Box = tuple[float, float, float, float]
+# COCO numbers its images; VOC, Cityscapes and YOLO name them.
+ImageId = int | str
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedMask:
+    """A mask that stays on disk until it is wanted: the pixels of `value` in an indexed image of all objects."""
+
+    path: Path
+    value: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,23 +30,23 @@ class ObjectLabel:
     Attributes:
         class_index: 0-based place in `Dataset.class_names`.
         box: xyxy, pixels.
-        mask: the object's mask in image size, or None where only the box is known.
-        area: square pixels, of the mask where there is one, else of the box.
+        mask: the object's mask in image size, read or still on disk; None where only the box is known.
         is_crowd: a region of many objects: never a target, and ignored by the evaluation.
+        is_difficult: left out where the image stands in W, as the paper's authors do (PROTOCOL.md, Splits).
     """
 
     class_index: int
     box: Box
-    mask: Rle | None
-    area: float
+    mask: Rle | IndexedMask | None
     is_crowd: bool = False
+    is_difficult: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ImageLabels:
     """One image on disk with its labelled objects; `width` and `height` in pixels."""
 
-    image_id: int
+    image_id: ImageId
     path: Path
     width: int
     height: int
@@ -61,9 +71,11 @@ class Dataset:
         name: what people call it, such as "pets".
         class_names: in the order of `ObjectLabel.class_index`.
         category_ids: the COCO category id of each class.
-        images: sorted by image id.
+        images: in an order that its files alone decide.
         source_hash: sha256 of the labels it was read from; a split remembers it.
         licence: what its source says of its licence; empty where it says nothing.
+        paper_pools: what the paper's protocol shuffles, in that order, where it knows the data set. Two pools: F comes
+            from the first, W from the second and then from what F left (VOC2012). One: F, then W (Cityscapes).
     """
 
     name: str
@@ -72,13 +84,14 @@ class Dataset:
     images: tuple[ImageLabels, ...]
     source_hash: str
     licence: str = ""
+    paper_pools: tuple[tuple[ImageId, ...], ...] = ()
 
     @cached_property
-    def by_id(self) -> dict[int, ImageLabels]:
+    def by_id(self) -> dict[ImageId, ImageLabels]:
         """The images by their id."""
         return {image.image_id: image for image in self.images}
 
-    def select(self, image_ids: Iterable[int]) -> tuple[ImageLabels, ...]:
+    def select(self, image_ids: Iterable[ImageId]) -> tuple[ImageLabels, ...]:
         """Return the images of these ids, in their order.
 
         Raises:
@@ -96,10 +109,11 @@ class Dataset:
 
 @dataclass(frozen=True)
 class TrainVal:
-    """A dataset's two subsets: one to draw F and W from, one to score on."""
+    """A dataset's two subsets: one to draw F and W from, one to score on; `format` is how its files are laid out."""
 
     train: Dataset
     val: Dataset
+    format: str = "COCO"
 
     def __post_init__(self) -> None:
         if self.train.class_names != self.val.class_names:

@@ -4,32 +4,43 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from splitlab.data.dataset import Dataset
+from splitlab.data.dataset import Dataset, ImageId
 from splitlab.errors import SplitError
 
 
 @dataclass(frozen=True)
 class Split:
-    """Image ids of F and W, disjoint; `source` is the hash of the labels they were drawn from."""
+    """Image ids of F and W, disjoint.
 
-    full: tuple[int, ...]
-    weak: tuple[int, ...]
+    Attributes:
+        full: image ids of F.
+        weak: image ids of W.
+        seed: it was drawn with; 0 where nothing was drawn.
+        source: the hash of the labels it was drawn from.
+        drawn: how, such as "random".
+    """
+
+    full: tuple[ImageId, ...]
+    weak: tuple[ImageId, ...]
     seed: int
     source: str
+    drawn: str = "random"
 
     def __post_init__(self) -> None:
         if not self.full and not self.weak:
             raise SplitError("A split of 0/0 has nothing to train on: give |F| or |W| at least one image.")
         both = set(self.full) & set(self.weak)
         if both:
-            raise SplitError(f"Image {min(both)} stands in F and in W ({len(both)} do): each belongs to one of them.")
+            raise SplitError(
+                f"Image {min(both, key=str)} stands in F and in W ({len(both)} do): each belongs to one of them."
+            )
 
     @property
     def name(self) -> str:
@@ -38,8 +49,9 @@ class Split:
 
     @cached_property
     def hash(self) -> str:
-        """sha256 over everything in the split: equal splits, equal hashes."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        """sha256 over the ids, the seed and the source: equal splits, equal hashes."""
+        content = {"full": self.full, "weak": self.weak, "seed": self.seed, "source": self.source}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         """Return the split as its file and the command line show it."""
@@ -49,6 +61,7 @@ class Split:
             "weak": list(self.weak),
             "seed": self.seed,
             "source": self.source,
+            "drawn": self.drawn,
             "hash": self.hash,
         }
 
@@ -94,10 +107,11 @@ def read_split(path: Path) -> Split:
     try:
         content = json.loads(path.read_text())
         split = Split(
-            tuple(int(image_id) for image_id in content["full"]),
-            tuple(int(image_id) for image_id in content["weak"]),
+            tuple(_image_id(image_id) for image_id in content["full"]),
+            tuple(_image_id(image_id) for image_id in content["weak"]),
             int(content["seed"]),
             str(content["source"]),
+            str(content.get("drawn", "random")),
         )
         stated = content["hash"]
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -105,3 +119,9 @@ def read_split(path: Path) -> Split:
     if stated != split.hash:
         raise SplitError(f"{path}: its ids were changed after it was drawn (the hash differs). Draw the split again.")
     return split
+
+
+def _image_id(value: object) -> ImageId:
+    if isinstance(value, int | str):
+        return value
+    raise TypeError(f"{value!r} is no image id")

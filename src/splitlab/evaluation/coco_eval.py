@@ -13,8 +13,9 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from splitlab.data.dataset import Dataset
+from splitlab.data.masks import read_mask
 from splitlab.evaluation.predict import ImageDetections
-from splitlab.geometry import mask_to_rle, xyxy_to_xywh
+from splitlab.geometry import mask_to_rle, rle_area, xyxy_to_xywh
 
 MAX_DETECTIONS = 100
 # Places among COCO's ten IoU thresholds 0.50, 0.55, ..., 0.95.
@@ -75,6 +76,7 @@ def _truth_annotations(dataset: Dataset) -> list[dict[str, Any]]:
     for image in dataset.images:
         nothing = mask_to_rle(np.zeros((image.height, image.width), bool))
         for label in image.objects:
+            mask = read_mask(label.mask) if label.mask else nothing
             annotations.append(
                 {
                     # COCOeval takes id 0 for "no match".
@@ -82,8 +84,8 @@ def _truth_annotations(dataset: Dataset) -> list[dict[str, Any]]:
                     "image_id": image.image_id,
                     "category_id": dataset.category_ids[label.class_index],
                     "bbox": [float(side) for side in xyxy_to_xywh(np.array(label.box))],
-                    "area": label.area,
-                    "segmentation": label.mask or nothing,
+                    "area": rle_area(mask),
+                    "segmentation": mask,
                     "iscrowd": int(label.is_crowd),
                 }
             )

@@ -11,6 +11,7 @@ import torch
 
 import splitlab
 from splitlab.data.dataset import Dataset
+from splitlab.data.masks import with_masks
 from splitlab.data.open_dataset import open_dataset
 from splitlab.data.split import Split, draw_split, read_split
 from splitlab.errors import CheckpointError, RunError, SplitLabError
@@ -47,9 +48,7 @@ def prepare_run(path: Path, spec: RunSpec, data_dir: Path) -> RunFolder:
     with torch.device("meta"):
         build_model(spec.model, len(data.train.class_names), spec.image_size)
     split = draw_split(data.train, spec.full, spec.weak, spec.seed)
-    run = RunFolder.create(path, spec)
-    write_json(run.split_path, split.to_json())
-    return run
+    return RunFolder.create(path, spec, split.to_json())
 
 
 def carry_out(run: RunFolder, data_dir: Path, progress: Progress = no_progress) -> State:
@@ -90,7 +89,8 @@ def _is_done(run: RunFolder) -> bool:
 def _train_and_evaluate(run: RunFolder, spec: RunSpec, data_dir: Path, progress: Progress) -> State:
     data = open_dataset(spec.data, data_dir)
     split = _split_of(run, data.train)
-    batches = MixedBatches(data.train.select(split.full), data.train.select(split.weak), _batch_settings(spec))
+    full = list(with_masks(data.train.select(split.full)))
+    batches = MixedBatches(full, data.train.select(split.weak), _batch_settings(spec))
     model = build_for_training(spec.model, len(data.train.class_names), spec.image_size, spec.seed)
 
     def evaluate(current: SegmentationModel) -> Scores:
@@ -144,10 +144,6 @@ def _load_for(folder: Path, dataset: Dataset) -> tuple[SegmentationModel, Card]:
 
 
 def _split_of(run: RunFolder, train_set: Dataset) -> Split:
-    if not run.split_path.exists():
-        # A kill between the run folder's first two files: the settings draw the same split again.
-        spec = run.spec()
-        write_json(run.split_path, draw_split(train_set, spec.full, spec.weak, spec.seed).to_json())
     split = read_split(run.split_path)
     if split.source != train_set.source_hash:
         raise RunError(

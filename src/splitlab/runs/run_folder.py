@@ -83,8 +83,8 @@ class RunFolder:
         self._cancel_path = path / "cancel"
 
     @classmethod
-    def create(cls, path: Path, spec: RunSpec) -> RunFolder:
-        """Make the folder of a new run, waiting.
+    def create(cls, path: Path, spec: RunSpec, split: dict[str, Any]) -> RunFolder:
+        """Make the folder of a new run, waiting; `spec.json` comes last, so a folder that has it has its split.
 
         Raises:
             RunError: there is a run already, or the folder cannot be written.
@@ -97,6 +97,7 @@ class RunFolder:
         except OSError as error:
             raise RunError(f"{path}: cannot be made ({error.strerror}). Choose a folder you may write to.") from error
         write_json(run._status_path, asdict(Status(State.WAITING, 0, spec.steps)))
+        write_json(run.split_path, split)
         write_json(run.spec_path, spec.to_json())
         return run
 

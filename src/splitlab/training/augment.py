@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splitlab.data.dataset import ImageLabels
+from splitlab.data.masks import read_mask
 from splitlab.geometry import FloatArray, rle_to_mask
 from splitlab.training.photo_cache import PhotoCache
 
@@ -86,7 +87,9 @@ def _render(tiles: Sequence[tuple[ImageLabels, Image, Matrix]], size: int, rng: 
             if box is not None:
                 boxes.append(box)
                 classes.append(label.class_index)
-                masks.append(_draw_mask(rle_to_mask(label.mask), from_original, size) if label.mask else _blank(size))
+                masks.append(
+                    _draw_mask(rle_to_mask(read_mask(label.mask)), from_original, size) if label.mask else _blank(size)
+                )
     return Example(
         image=_jitter_colour(canvas, rng),
         boxes=np.array(boxes, np.float32).reshape(-1, 4),

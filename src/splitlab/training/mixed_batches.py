@@ -88,8 +88,9 @@ class MixedBatches(TorchDataset[Batch]):
 
 
 def boxes_only(labels: ImageLabels) -> ImageLabels:
-    """Take the masks out of an image's labels, so that nothing behind can read them."""
-    return replace(labels, objects=tuple(replace(label, mask=None, area=0.0) for label in labels.objects))
+    """Return an image's labels as they are in W: no masks, so that nothing behind can read them; no difficult objects."""
+    kept = (label for label in labels.objects if not label.is_difficult)
+    return replace(labels, objects=tuple(replace(label, mask=None) for label in kept))
 
 
 def fuse(full: Sequence[Example], weak: Sequence[Example]) -> Batch:
