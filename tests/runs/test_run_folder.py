@@ -131,9 +131,9 @@ def test_runs_are_listed_newest_first_and_broken_folders_passed_over(tmp_path):
 
 
 def test_a_new_run_gets_a_name_that_is_free(tmp_path):
-    first = free_run_path(tmp_path, SPEC, {})
+    first = free_run_path(tmp_path, SPEC)
     first.mkdir()
-    assert free_run_path(tmp_path, SPEC, {}) != first
+    assert free_run_path(tmp_path, SPEC) != first
     assert "embedded-4-6" in first.name
 
 

@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from splitlab.data.dataset import ImageLabels
+from splitlab.data.dataset import ImageLabels, IndexedMask
 from splitlab.data.masks import read_mask
-from splitlab.geometry import FloatArray, rle_to_mask
+from splitlab.geometry import FloatArray, Rle, rle_to_mask
 from splitlab.training.photo_cache import PhotoCache
 
 GREY = 114
@@ -87,9 +87,7 @@ def _render(tiles: Sequence[tuple[ImageLabels, Image, Matrix]], size: int, rng: 
             if box is not None:
                 boxes.append(box)
                 classes.append(label.class_index)
-                masks.append(
-                    _draw_mask(rle_to_mask(read_mask(label.mask)), from_original, size) if label.mask else _blank(size)
-                )
+                masks.append(_draw_mask(label.mask, from_original, size) if label.mask else _blank(size))
     return Example(
         image=_jitter_colour(canvas, rng),
         boxes=np.array(boxes, np.float32).reshape(-1, 4),
@@ -121,8 +119,9 @@ def _visible_box(box: NDArray[np.float64], matrix: Matrix, size: int) -> FloatAr
     return cut.astype(np.float32)
 
 
-def _draw_mask(mask: NDArray[np.bool_], from_original: Matrix, size: int) -> Image:
-    drawn = cv2.warpAffine(mask.astype(np.uint8) * 255, _on_pixels(from_original), (size, size))
+def _draw_mask(mask: Rle | IndexedMask, from_original: Matrix, size: int) -> Image:
+    bitmap = rle_to_mask(read_mask(mask)).astype(np.uint8) * 255
+    drawn = cv2.warpAffine(bitmap, _on_pixels(from_original), (size, size))
     small = cv2.resize(drawn, (size // MASK_STRIDE, size // MASK_STRIDE), interpolation=cv2.INTER_AREA)
     return (small > 127).astype(np.uint8)
 

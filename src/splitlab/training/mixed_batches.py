@@ -88,7 +88,7 @@ class MixedBatches(TorchDataset[Batch]):
 
 
 def boxes_only(labels: ImageLabels) -> ImageLabels:
-    """Return an image's labels as they are in W: no masks, so that nothing behind can read them; no difficult objects."""
+    """Return labels as they are in W: without masks, so that nothing behind can read them, nor difficult objects."""
     kept = (label for label in labels.objects if not label.is_difficult)
     return replace(labels, objects=tuple(replace(label, mask=None) for label in kept))
 
