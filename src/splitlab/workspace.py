@@ -33,6 +33,11 @@ class Workspace:
         return self.root / "data"
 
     @property
+    def splits(self) -> Path:
+        """Splits that were built and named, one folder for each data set."""
+        return self.root / "splits"
+
+    @property
     def runs(self) -> Path:
         """One folder for each run."""
         return self.root / "runs"

@@ -10,9 +10,9 @@ import typer
 from rich.table import Table
 
 from splitlab.cli.output import app, err, out, print_json, progress_bar, shown
+from splitlab.data.draw_split import draw_split
 from splitlab.data.images import load_image
 from splitlab.data.open_dataset import dataset_names, open_dataset
-from splitlab.data.split import draw_split
 from splitlab.errors import RunError
 from splitlab.runs.atomic_files import write_json
 from splitlab.runs.run_folder import RunFolder, State

@@ -1,4 +1,4 @@
-"""The split of a dataset into a full set F (masks) and a weak set W (boxes only)."""
+"""The split of a dataset into a full set F (masks) and a weak set W (boxes only), and its file."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from splitlab.data.dataset import Dataset, ImageId
+from splitlab.data.dataset import ImageId
 from splitlab.errors import SplitError
 
 
@@ -24,7 +22,7 @@ class Split:
         weak: image ids of W.
         seed: it was drawn with; 0 where nothing was drawn.
         source: the hash of the labels it was drawn from.
-        drawn: how, such as "random".
+        drawn: how, in a word such as "random" or "paper".
     """
 
     full: tuple[ImageId, ...]
@@ -66,38 +64,6 @@ class Split:
         }
 
 
-def draw_split(dataset: Dataset, full: int, weak: int, seed: int) -> Split:
-    """Draw |F| = `full` and |W| = `weak` images by seed.
-
-    All images are shuffled once. F is taken from the front and W from the back, so with one seed a smaller F
-    lies in a larger one and a smaller W in a larger one, whatever the other's size. Images that lack a mask
-    are put behind the others: they can stand in W only.
-
-    Raises:
-        SplitError: the dataset does not have so many images, or not so many with masks.
-    """
-    order = np.random.default_rng(seed).permutation(len(dataset.images))
-    shuffled = [dataset.images[index] for index in order]
-    shuffled.sort(key=lambda image: not image.can_be_full)
-    _check_sizes(dataset, full, weak, sum(image.can_be_full for image in shuffled))
-    ids = [image.image_id for image in shuffled]
-    return Split(tuple(ids[:full]), tuple(ids[::-1][:weak]), seed, dataset.source_hash)
-
-
-def _check_sizes(dataset: Dataset, full: int, weak: int, with_masks: int) -> None:
-    if full < 0 or weak < 0:
-        raise SplitError(f"|F| = {full}, |W| = {weak}: sizes cannot be negative.")
-    if full > with_masks:
-        raise SplitError(
-            f"|F| = {full} is more than the {with_masks} images with masks in '{dataset.name}'. Choose a smaller |F|."
-        )
-    if full + weak > len(dataset.images):
-        raise SplitError(
-            f"|F| + |W| = {full} + {weak} = {full + weak} is more than the {len(dataset.images)} images "
-            f"in '{dataset.name}'. Choose |F| + |W| up to {len(dataset.images)}."
-        )
-
-
 def read_split(path: Path) -> Split:
     """Read a split file and check that it is whole.
 
@@ -114,7 +80,7 @@ def read_split(path: Path) -> Split:
             str(content.get("drawn", "random")),
         )
         stated = content["hash"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise SplitError(f"{path}: is no split file ({error!r}). Draw the split again.") from error
     if stated != split.hash:
         raise SplitError(f"{path}: its ids were changed after it was drawn (the hash differs). Draw the split again.")

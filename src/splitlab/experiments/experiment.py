@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import torch
 
 import splitlab
 from splitlab.data.dataset import Dataset
+from splitlab.data.draw_split import draw_split
 from splitlab.data.masks import with_masks
 from splitlab.data.open_dataset import open_dataset
-from splitlab.data.split import Split, draw_split, read_split
-from splitlab.errors import CheckpointError, RunError, SplitLabError
+from splitlab.data.split import Split, read_split
+from splitlab.errors import CheckpointError, RunError, SplitError, SplitLabError
 from splitlab.evaluation.coco_eval import Scores, coco_results
 from splitlab.evaluation.evaluate import evaluate_model
 from splitlab.models.contract import SegmentationModel
@@ -36,8 +38,14 @@ def no_progress(_what: str, _done: int, _total: int) -> None:
     """Take a progress report and show nothing."""
 
 
-def prepare_run(path: Path, spec: RunSpec, data_dir: Path) -> RunFolder:
+def prepare_run(path: Path, spec: RunSpec, data_dir: Path, split: Split | None = None) -> RunFolder:
     """Check a spec against its data and this machine, and make its run folder, waiting.
+
+    Args:
+        path: the run folder.
+        spec: the run's settings.
+        data_dir: the work space's folder of data sets.
+        split: which images are F and W; drawn at random by the spec where left out. The spec takes its sizes from it.
 
     Raises:
         SplitLabError: the data cannot be read, cannot give the split, the device is not there, or the folder
@@ -47,8 +55,19 @@ def prepare_run(path: Path, spec: RunSpec, data_dir: Path) -> RunFolder:
     data = open_dataset(spec.data, data_dir)
     with torch.device("meta"):
         build_model(spec.model, len(data.train.class_names), spec.image_size)
-    split = draw_split(data.train, spec.full, spec.weak, spec.seed)
-    return RunFolder.create(path, spec, split.to_json())
+    split = split or draw_split(data.train, spec.full, spec.weak, spec.seed)
+    _check_split(split, data.train)
+    sized = replace(spec, full=len(split.full), weak=len(split.weak), drawn=split.drawn)
+    return RunFolder.create(path, sized, split.to_json())
+
+
+def _check_split(split: Split, train_set: Dataset) -> None:
+    if split.source != train_set.source_hash:
+        raise SplitError(f"The split was drawn from other labels than those of '{train_set.name}'. Draw it again.")
+    train_set.select(split.weak)
+    without = [image.image_id for image in train_set.select(split.full) if not image.can_be_full]
+    if without:
+        raise SplitError(f"Image {without[0]} of F has no masks in '{train_set.name}'. Put it into W.")
 
 
 def carry_out(run: RunFolder, data_dir: Path, progress: Progress = no_progress) -> State:

@@ -31,6 +31,7 @@ class RunSpec:
         plain_tail: share of the steps at the end that see single images instead of mosaics.
         evaluate_every: steps between two evaluations, and so the most that a kill can lose.
         device: cpu, cuda or mps.
+        drawn: how the split was drawn, in a word; its images stand in the run's `split.json`.
     """
 
     data: str
@@ -48,6 +49,7 @@ class RunSpec:
     plain_tail: float = 0.15
     evaluate_every: int = 120
     device: str = "cpu"
+    drawn: str = "random"
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "f_size", "evaluate_every", "image_size"):

@@ -1,0 +1,100 @@
+"""Draw F and W by seed: at random, or with the classes in proportion."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splitlab.data.dataset import Dataset, ImageLabels
+from splitlab.data.split import Split
+from splitlab.errors import SplitError
+
+FloatArray = NDArray[np.float64]
+
+
+def draw_split(dataset: Dataset, full: int, weak: int, seed: int) -> Split:
+    """Draw |F| = `full` and |W| = `weak` images by seed.
+
+    All images are shuffled once. F is taken from the front and W from the back, so with one seed a smaller F
+    lies in a larger one and a smaller W in a larger one, whatever the other's size. Images that lack a mask
+    are put behind the others: they can stand in W only.
+
+    Raises:
+        SplitError: the dataset does not have so many images, or not so many with masks.
+    """
+    return _from_both_ends(dataset, _shuffled(dataset.images, seed), full, weak, seed, "random")
+
+
+def draw_stratified(dataset: Dataset, full: int, weak: int, seed: int) -> Split:
+    """Draw F and W so that each class stands in as large a share of their images as of all images.
+
+    Every beginning of the order, and so every end, has the classes in proportion; sets nest as `draw_split`'s do.
+
+    Raises:
+        SplitError: the dataset does not have so many images, or not so many with masks.
+    """
+    shuffled = _shuffled(dataset.images, seed)
+    return _from_both_ends(dataset, _in_proportion(shuffled), full, weak, seed, "stratified")
+
+
+def _shuffled(images: Sequence[ImageLabels], seed: int) -> list[ImageLabels]:
+    return [images[index] for index in np.random.default_rng(seed).permutation(len(images))]
+
+
+def _from_both_ends(dataset: Dataset, ordered: list[ImageLabels], full: int, weak: int, seed: int, drawn: str) -> Split:
+    ordered = sorted(ordered, key=lambda image: not image.can_be_full)
+    check_sizes(dataset, full, weak)
+    ids = [image.image_id for image in ordered]
+    return Split(tuple(ids[:full]), tuple(ids[::-1][:weak]), seed, dataset.source_hash, drawn)
+
+
+def check_sizes(dataset: Dataset, full: int, weak: int) -> None:
+    """Raise SplitError where the dataset cannot give |F| = `full` and |W| = `weak`."""
+    with_masks = sum(image.can_be_full for image in dataset.images)
+    if full < 0 or weak < 0:
+        raise SplitError(f"|F| = {full}, |W| = {weak}: sizes cannot be negative.")
+    if full > with_masks:
+        raise SplitError(
+            f"|F| = {full} is more than the {with_masks} images with masks in '{dataset.name}'. Choose a smaller |F|."
+        )
+    if full + weak > len(dataset.images):
+        raise SplitError(
+            f"|F| + |W| = {full} + {weak} = {full + weak} is more than the {len(dataset.images)} images "
+            f"in '{dataset.name}'. Choose |F| + |W| up to {len(dataset.images)}."
+        )
+
+
+def _in_proportion(images: Sequence[ImageLabels]) -> list[ImageLabels]:
+    """Order images so that every beginning has the classes in the proportions of the whole.
+
+    Herding (Welling 2009): each next image is the one whose classes are owed most; `owed` grows by the mean image
+    and shrinks by the image taken. Images with the same classes wait in one queue.
+    """
+    waiting: dict[frozenset[int], deque[ImageLabels]] = defaultdict(deque)
+    for image in images:
+        waiting[frozenset(label.class_index for label in image.targets)].append(image)
+    kinds = list(waiting)
+    shown = np.array([[index in kind for index in range(_class_count(kinds))] for kind in kinds], float)
+    left = np.array([len(waiting[kind]) for kind in kinds])
+    mean = left @ shown / len(images)
+    weight = 1 / np.maximum(mean, 1 / len(images))  # a rare class counts as much as a common one
+    owed = mean.copy()
+    ordered = []
+    for _ in images:
+        best = int(np.where(left > 0, shown @ (owed * weight) - _half_squared(shown, weight), -np.inf).argmax())
+        ordered.append(waiting[kinds[best]].popleft())
+        left[best] -= 1
+        owed += mean - shown[best]
+    return ordered
+
+
+def _half_squared(shown: FloatArray, weight: FloatArray) -> FloatArray:
+    # Without it, images that show many classes would always come first.
+    return np.asarray((shown**2 @ weight) / 2)
+
+
+def _class_count(kinds: Sequence[frozenset[int]]) -> int:
+    return max((max(kind, default=-1) for kind in kinds), default=-1) + 1

@@ -1,0 +1,113 @@
+"""A few masks a class as F, all other images of these classes as W (Sec. 4.6)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from splitlab.data.dataset import Dataset, ImageId, ImageLabels
+from splitlab.data.split import Split
+from splitlab.errors import SplitError
+
+PAPER_SEED = 42
+FEW_SHOT_CLASSES = ("aeroplane", "cow", "bird", "boat", "sheep", "dog", "horse", "cat")
+FEW_SHOT_IMAGES = (
+    "2007_000645", "2007_000876", "2007_001225", "2007_002088", "2009_002820", "2011_002447", "2010_001595",
+    "2008_005375", "2007_009605", "2008_005512", "2008_005367", "2008_006349", "2010_000043", "2008_007012",
+    "2007_006212", "2007_006232", "2011_000882",
+)  # fmt: skip
+
+
+def paper_few_shot(dataset: Dataset) -> Split:
+    """Return the few-shot split of Sec. 4.6: F is 17 images of VOC2012, W all others that show one of its 8 classes.
+
+    Raises:
+        SplitError: the dataset lacks one of the 17 images or one of the classes.
+    """
+    missing = [image_id for image_id in FEW_SHOT_IMAGES if image_id not in dataset.by_id]
+    missing += [name for name in FEW_SHOT_CLASSES if name not in dataset.class_names]
+    if missing:
+        raise SplitError(
+            f"'{dataset.name}' has no {missing[0]}: the paper's few-shot images are VOC2012's. "
+            "Draw your own with a number of masks a class."
+        )
+    weak = _showing(dataset, FEW_SHOT_CLASSES, set(FEW_SHOT_IMAGES))
+    np.random.default_rng(PAPER_SEED).shuffle(weak)
+    return Split(FEW_SHOT_IMAGES, tuple(weak), PAPER_SEED, dataset.source_hash, "paper few-shot")
+
+
+def draw_few_shot(dataset: Dataset, masks_per_class: int, seed: int, class_names: Sequence[str] = ()) -> Split:
+    """Draw images until each class has `masks_per_class` masks; W is every other image with one of the classes.
+
+    An image counts with all its objects. Images that fit are taken first; a class that is still short then gets the
+    images that overshoot least.
+
+    Args:
+        dataset: to draw from.
+        masks_per_class: N, at least 1.
+        seed: equal seeds draw equal splits.
+        class_names: the classes that count; all where empty.
+
+    Raises:
+        SplitError: there is no such class, or a class has fewer masks.
+    """
+    if masks_per_class < 1:
+        raise SplitError(f"{masks_per_class} masks a class: it must be at least 1.")
+    names = tuple(class_names) or dataset.class_names
+    unknown = [name for name in names if name not in dataset.class_names]
+    if unknown:
+        raise SplitError(
+            f"'{dataset.name}' has no class '{unknown[0]}'. Choose among {', '.join(dataset.class_names)}."
+        )
+    wanted = {dataset.class_names.index(name) for name in names}
+    order = np.random.default_rng(seed).permutation(len(dataset.images))
+    shuffled = [dataset.images[index] for index in order if dataset.images[index].can_be_full]
+    full = _choose(shuffled, wanted, masks_per_class, dataset)
+    weak = _showing(dataset, names, set(full))
+    return Split(tuple(full), tuple(weak), seed, dataset.source_hash, f"few-shot {masks_per_class}")
+
+
+def _choose(images: list[ImageLabels], wanted: set[int], masks: int, dataset: Dataset) -> list[ImageId]:
+    chosen: dict[ImageId, None] = {}
+    have: Counter[int] = Counter()
+
+    def take(image: ImageLabels) -> None:
+        chosen[image.image_id] = None
+        have.update(_objects(image, wanted))
+
+    for image in images:
+        found = _objects(image, wanted)
+        if found and all(have[index] + count <= masks for index, count in found.items()):
+            take(image)
+    for image in sorted(images, key=lambda image: _objects(image, wanted).total()):
+        short = {index for index in wanted if have[index] < masks}
+        if image.image_id not in chosen and short & set(_objects(image, wanted)):
+            take(image)
+    _refuse_short(have, wanted, masks, dataset)
+    return list(chosen)
+
+
+def _objects(image: ImageLabels, wanted: set[int]) -> Counter[int]:
+    return Counter(label.class_index for label in image.targets if label.class_index in wanted)
+
+
+def _refuse_short(have: Counter[int], wanted: set[int], masks: int, dataset: Dataset) -> None:
+    for index in sorted(wanted):
+        if have[index] < masks:
+            raise SplitError(
+                f"'{dataset.name}' has {have[index]} masks of '{dataset.class_names[index]}' in images that can stand "
+                f"in F, {masks} are asked for. Ask for fewer."
+            )
+
+
+def _showing(dataset: Dataset, class_names: Iterable[str], without: set[ImageId]) -> list[ImageId]:
+    # As W has its labels: difficult objects do not count.
+    wanted = {dataset.class_names.index(name) for name in class_names}
+    return [
+        image.image_id
+        for image in dataset.images
+        if image.image_id not in without
+        and any(label.class_index in wanted and not label.is_difficult for label in image.targets)
+    ]

@@ -1,0 +1,105 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from splitlab.data.dataset import Dataset, ImageLabels, ObjectLabel
+from splitlab.data.draw_split import draw_split, draw_stratified
+from splitlab.data.given_split import split_by_labels, split_by_lists
+from splitlab.data.saved_splits import save_split, saved_splits
+from splitlab.errors import SplitError
+from splitlab.geometry import polygons_to_rle
+
+MASK = polygons_to_rle([[1, 1, 3, 1, 3, 3, 1, 3]], 5, 5)
+
+
+def image(number, classes=(0,), masks=True):
+    objects = tuple(ObjectLabel(index, (1, 1, 3, 3), MASK if masks else None) for index in classes)
+    return ImageLabels(number, Path(f"photo_{number}.jpg"), 5, 5, objects)
+
+
+def dataset(*images):
+    return Dataset("mine", ("a", "b", "c"), (1, 2, 3), images, "hash")
+
+
+def test_labels_that_are_there_decide():
+    half = ImageLabels(4, Path("x"), 5, 5, (*image(4).objects, *image(4, masks=False).objects))
+    split = split_by_labels(dataset(image(1), image(2, masks=False), half, image(5)))
+    assert (split.full, split.weak) == ((1, 5), (2, 4))
+
+
+def test_lists_name_images_by_id_file_name_or_stem(tmp_path):
+    (tmp_path / "f.txt").write_text("photo_1.jpg\n\n3\n")
+    (tmp_path / "w.txt").write_text("./images/photo_2.jpg\nphoto_4")
+    split = split_by_lists(dataset(*map(image, range(1, 6))), tmp_path / "f.txt", tmp_path / "w.txt")
+    assert (split.full, split.weak) == ((1, 3), (2, 4))
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [("9", "'9' is no image"), ("1\n1", "image 1 stands there twice"), ("2", "image 2 has no masks")],
+)
+def test_lists_that_cannot_be_followed_are_refused(tmp_path, line, message):
+    (tmp_path / "f.txt").write_text(line)
+    with pytest.raises(SplitError, match=message):
+        split_by_lists(dataset(image(1), image(2, masks=False)), tmp_path / "f.txt", None)
+
+
+def test_a_missing_list_is_named(tmp_path):
+    with pytest.raises(SplitError, match=r"f\.txt: cannot be read"):
+        split_by_lists(dataset(image(1)), tmp_path / "f.txt", None)
+
+
+def uneven(count=300):
+    """Class a in most images, b in some, c in one of thirty."""
+    rng = np.random.default_rng(3)
+    kinds = [(0,), (0, 1), (1,), (0, 2)]
+    return dataset(*(image(i, kinds[k]) for i, k in enumerate(rng.choice(4, count, p=[0.6, 0.27, 0.1, 0.03]))))
+
+
+@given(st.integers(20, 280), st.integers(0, 1000))
+def test_stratified_sets_have_every_class_in_proportion(full, seed):
+    data = uneven()
+    split = draw_stratified(data, full, 300 - full, seed)
+    for ids in (split.full, split.weak):
+        for index in range(3):
+            expected = sum(any(o.class_index == index for o in i.objects) for i in data.images) * len(ids) / 300
+            found = sum(any(o.class_index == index for o in data.by_id[i].objects) for i in ids)
+            assert abs(found - expected) <= 2
+
+
+def test_stratified_is_closer_to_the_proportions_than_chance():
+    data, rare = uneven(), []
+    for draw in (draw_stratified, draw_split):
+        shares = [sum(len(data.by_id[i].objects) > 1 for i in draw(data, 60, 0, seed).full) for seed in range(20)]
+        rare.append(np.std(shares))
+    assert rare[0] < rare[1] / 3
+
+
+@given(st.integers(0, 100), st.integers(0, 100), st.integers(0, 100))
+def test_stratified_sets_nest(small, more, seed):
+    data = uneven()
+    first, second = draw_stratified(data, small, 50, seed), draw_stratified(data, small + more, 20, seed)
+    assert set(first.full) <= set(second.full)
+    assert set(second.weak) <= set(first.weak)
+
+
+def test_images_without_masks_stand_in_the_stratified_w_only():
+    data = dataset(*(image(i, masks=i % 2 == 0) for i in range(20)))
+    assert all(i % 2 == 0 for i in draw_stratified(data, 10, 10, 0).full)
+
+
+def test_a_named_split_comes_back_for_its_labels_only(tmp_path):
+    split = draw_split(dataset(*map(image, range(10))), 3, 4, 0)
+    save_split(tmp_path / "mine", "first try", split)
+    (tmp_path / "mine" / "broken.json").write_text("{")
+    assert saved_splits(tmp_path / "mine", "hash") == {"first try": split}
+    assert saved_splits(tmp_path / "mine", "other labels") == {}
+
+
+@pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "x" * 61])
+def test_names_that_are_no_file_names_are_refused(tmp_path, name):
+    with pytest.raises(SplitError, match="is no name for a split"):
+        save_split(tmp_path, name, draw_split(dataset(image(1)), 1, 0, 0))
