@@ -1,0 +1,114 @@
+"""Cityscapes in its folder: street photos, masks of eight classes, boxes as the masks' bounding rectangles."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from splitlab.data.dataset import Dataset, ImageLabels, IndexedMask, ObjectLabel, TrainVal
+from splitlab.data.label_files import refuse_repeats
+from splitlab.data.mask_boxes import MaskBoxes, Progress, read_mask_boxes, silent
+from splitlab.errors import DataError
+
+NAME = "Cityscapes"
+LICENCE = "Cityscapes terms: non-commercial use only"
+CLASSES = {
+    24: "person",
+    25: "rider",
+    26: "car",
+    27: "truck",
+    28: "bus",
+    31: "train",
+    32: "motorcycle",
+    33: "bicycle",
+}
+CLASS_INDEX = {class_id: index for index, class_id in enumerate(CLASSES)}
+# instanceIds: 26004 is the fifth car; 26 alone is a group of cars that nobody told apart.
+FIRST_INSTANCE = 1000
+PARTS = ("leftImg8bit", "gtFine")
+PHOTO_END = "_leftImg8bit.png"
+MASKS_END = "_gtFine_instanceIds.png"
+
+
+def is_cityscapes_folder(folder: Path) -> bool:
+    """Say whether photos or labels of Cityscapes lie here; `read_cityscapes_folder` says what is missing."""
+    try:
+        return any((folder / part).is_dir() for part in PARTS)
+    except OSError:
+        return False
+
+
+def read_cityscapes_folder(folder: Path, index_dir: Path, progress: Progress = silent) -> TrainVal:
+    """Read leftImg8bit/ and gtFine/ of train and val, city by city.
+
+    Groups (pixels with a bare class id) become crowds. The first reading opens every *_gtFine_instanceIds.png for the
+    boxes, which takes minutes; later ones take them from an index file. Masks stay on disk.
+
+    Args:
+        folder: holds leftImg8bit/ and gtFine/.
+        index_dir: where the index file is kept.
+        progress: told of every labels file that is opened.
+
+    Raises:
+        DataError: a part of the data set or the labels of a photo are missing, or labels are broken.
+    """
+    for part in PARTS:
+        if not (folder / part).is_dir():
+            raise DataError(_missing(folder, f"{part}/"))
+    train, val = _photos(folder, "train"), _photos(folder, "val")
+    found = read_mask_boxes([_masks_of(photo) for photo in (*train, *val)], folder, index_dir, progress)
+    train_set, val_set = _to_dataset(train, found[: len(train)]), _to_dataset(val, found[len(train) :])
+    train_ids = tuple(image.image_id for image in train_set.images)
+    return TrainVal(replace(train_set, paper_pools=(train_ids,)), val_set, NAME)
+
+
+def _missing(folder: Path, what: str) -> str:
+    return (
+        f"{folder} has no {what}. Cityscapes needs an account at cityscapes-dataset.com: "
+        f"load leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip there, and unpack both in {folder}."
+    )
+
+
+def _photos(folder: Path, subset: str) -> list[Path]:
+    found = (folder / "leftImg8bit" / subset).glob(f"*/*{PHOTO_END}")
+    photos = sorted(path for path in found if not path.name.startswith("."))
+    if not photos:
+        raise DataError(_missing(folder, f"photos in leftImg8bit/{subset}/"))
+    refuse_repeats([_id_of(photo) for photo in photos], folder / "leftImg8bit" / subset)
+    return photos
+
+
+def _id_of(photo: Path) -> str:
+    return photo.name.removesuffix(PHOTO_END)
+
+
+def _masks_of(photo: Path) -> Path:
+    city, subset, folder = photo.parent, photo.parent.parent, photo.parents[3]
+    return folder / "gtFine" / subset.name / city.name / f"{_id_of(photo)}{MASKS_END}"
+
+
+def _to_dataset(photos: Sequence[Path], found: Sequence[MaskBoxes]) -> Dataset:
+    images = [_to_image(photo, shown) for photo, shown in zip(photos, found, strict=True)]
+    content = json.dumps([(image.image_id, shown.sha256) for image, shown in zip(images, found, strict=True)])
+    return Dataset(
+        name=NAME,
+        class_names=tuple(CLASSES.values()),
+        category_ids=tuple(CLASSES),
+        images=tuple(images),
+        source_hash=hashlib.sha256(content.encode()).hexdigest(),
+        licence=LICENCE,
+    )
+
+
+def _to_image(photo: Path, shown: MaskBoxes) -> ImageLabels:
+    masks = _masks_of(photo)
+    objects = []
+    for value, box in shown.boxes.items():
+        class_id = value if value < FIRST_INSTANCE else value // FIRST_INSTANCE
+        if class_id in CLASS_INDEX:
+            mask = IndexedMask(masks, value)
+            objects.append(ObjectLabel(CLASS_INDEX[class_id], box, mask, is_crowd=value < FIRST_INSTANCE))
+    return ImageLabels(_id_of(photo), photo, shown.width, shown.height, tuple(objects))

@@ -1,0 +1,138 @@
+"""Boxes of the objects in indexed images, kept in an index file so that each image is opened once."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scipy import ndimage
+
+from splitlab.data.dataset import Box
+from splitlab.data.masks import read_indices
+from splitlab.errors import DataError
+
+# Called with how many images were opened and how many are to be.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class MaskBoxes:
+    """What an indexed image shows.
+
+    Attributes:
+        width: of the image, pixels.
+        height: of the image, pixels.
+        boxes: the bounding rectangle (xyxy, pixels, far edge outside) of each value in it but 0, by rising value.
+        sha256: of its file.
+    """
+
+    width: int
+    height: int
+    boxes: dict[int, Box]
+    sha256: str
+
+
+def silent(_done: int, _total: int) -> None:
+    """Show no progress."""
+
+
+def read_mask_boxes(paths: Sequence[Path], root: Path, index_dir: Path, progress: Progress = silent) -> list[MaskBoxes]:
+    """Return what each indexed image of a data set shows.
+
+    An image is opened where the index has no entry of its path, size and time of change. The index is one JSON file
+    for each `root`; where it is broken it is made anew, where it cannot be written the images are read again next time.
+
+    Args:
+        paths: all indexed images of the data set, below `root`.
+        root: the data set's folder.
+        index_dir: where the index file is kept; made where it is missing.
+        progress: told of every image that is opened.
+
+    Raises:
+        DataError: an image is missing, broken or no indexed image.
+    """
+    index_path = _index_path(root, index_dir)
+    index = _load(index_path)
+    keys = [_key(path, root) for path in paths]
+    found = {key: index[key] for key in keys if key in index}
+    unread = [(key, path) for key, path in zip(keys, paths, strict=True) if key not in found]
+    try:
+        for done, (key, path) in enumerate(unread, start=1):
+            found[key] = _read(path)
+            progress(done, len(unread))
+    finally:
+        # What was read is kept where the reading is broken off, too.
+        if unread:
+            _save(index_path, found)
+    return [found[key] for key in keys]
+
+
+def _key(path: Path, root: Path) -> str:
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise DataError(f"{path} is not there ({error.strerror}). Unpack the data set again.") from error
+    return f"{path.relative_to(root).as_posix()} {stat.st_size} {stat.st_mtime_ns}"
+
+
+def _read(path: Path) -> MaskBoxes:
+    # A PNG holds at most 16 bits a pixel, so there are at most 65535 places.
+    indices = read_indices(path)
+    places = ndimage.find_objects(indices)
+    boxes = {
+        value: (float(place[1].start), float(place[0].start), float(place[1].stop), float(place[0].stop))
+        for value, place in enumerate(places, start=1)
+        if place is not None
+    }
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return MaskBoxes(indices.shape[1], indices.shape[0], boxes, sha256)
+
+
+def _index_path(root: Path, index_dir: Path) -> Path:
+    return index_dir / f"mask_boxes_{hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:16]}.json"
+
+
+def _load(index_path: Path) -> dict[str, MaskBoxes]:
+    try:
+        content = json.loads(index_path.read_bytes())
+        return {key: _from_json(entry) for key, entry in content.items()}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+        return {}
+
+
+def _from_json(entry: dict[str, Any]) -> MaskBoxes:
+    boxes: dict[int, Box] = {}
+    for value, (left, top, right, bottom) in entry["boxes"].items():
+        boxes[int(value)] = (float(left), float(top), float(right), float(bottom))
+    return MaskBoxes(int(entry["width"]), int(entry["height"]), boxes, str(entry["sha256"]))
+
+
+def _to_json(entry: MaskBoxes) -> dict[str, Any]:
+    boxes = {str(value): [int(side) for side in box] for value, box in entry.boxes.items()}
+    return {"width": entry.width, "height": entry.height, "boxes": boxes, "sha256": entry.sha256}
+
+
+def _save(index_path: Path, found: dict[str, MaskBoxes]) -> None:
+    content = json.dumps({key: _to_json(entry) for key, entry in found.items()})
+    with contextlib.suppress(OSError):
+        index_path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(index_path, content)
+
+
+def _replace(path: Path, content: str) -> None:
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    draft = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(content)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

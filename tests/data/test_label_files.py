@@ -1,0 +1,45 @@
+import pytest
+
+from splitlab.data.label_files import read_bounded, read_name_list
+from splitlab.errors import DataError
+
+
+def test_the_words_of_each_line_come_in_order_without_comments_and_empty_lines(tmp_path):
+    (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbf# names\r\nb_2 1 x\r\n\r\n  a.1-z\r\n")
+    assert read_name_list(tmp_path / "list.txt") == [["b_2", "1", "x"], ["a.1-z"]]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "names no image"),
+        (b"# only a comment\n", "names no image"),
+        (b"../../secret\n", r"'\.\./\.\./secret' is no image name"),
+        (b"/secret\n", "'/secret' is no image name"),
+        (b"..\n", r"'\.\.' is no image name"),
+        (b"a\\b\n", "is no image name"),
+        (b"a\0b\n", "is no image name"),
+        (b"a" * 5000, "is no image name"),
+        (b"one\ntwo\none\n", "image one stands there twice"),
+        (b"\xff\xfe\x00", "no text in UTF-8"),
+    ],
+)
+def test_a_broken_list_gets_one_sentence_that_names_it(tmp_path, content, says):
+    (tmp_path / "list.txt").write_bytes(content)
+    with pytest.raises(DataError, match=says) as caught:
+        read_name_list(tmp_path / "list.txt")
+    assert "list.txt" in str(caught.value)
+
+
+def test_a_file_is_read_up_to_its_limit_and_no_further(tmp_path):
+    (tmp_path / "label").write_bytes(b"12345")
+    assert read_bounded(tmp_path / "label", 5) == b"12345"
+    with pytest.raises(DataError, match="larger than 4 bytes"):
+        read_bounded(tmp_path / "label", 4)
+
+
+def test_what_is_missing_or_no_file_is_named(tmp_path):
+    with pytest.raises(DataError, match="nowhere is not there"):
+        read_bounded(tmp_path / "nowhere", 5)
+    with pytest.raises(DataError, match="cannot be read"):
+        read_bounded(tmp_path, 5)

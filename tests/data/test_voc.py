@@ -1,0 +1,158 @@
+import shutil
+
+import numpy as np
+import pytest
+
+from splitlab.data.masks import read_mask, with_masks
+from splitlab.data.voc import CLASS_NAMES, is_voc_folder, read_voc_folder
+from splitlab.errors import DataError
+from splitlab.geometry import rle_to_mask
+from tests.data.trees import DOG, HEIGHT, WIDTH, voc_indices, voc_object, voc_tree, voc_xml, write, write_indices
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return voc_tree(tmp_path / "VOC2012")
+
+
+def ids(dataset):
+    return [image.image_id for image in dataset.images]
+
+
+def test_train_is_the_f_pool_in_file_order_and_then_the_w_pool_sorted(folder):
+    data = read_voc_folder(folder)
+    assert data.format == data.train.name == "VOC2012"
+    assert data.train.paper_pools == (("2007_000003", "2007_000001"), ("2008_000004", "2008_000009"))
+    assert ids(data.train) == ["2007_000003", "2007_000001", "2008_000004", "2008_000009"]
+    assert ids(data.val) == ["2007_000002"]
+
+
+def test_images_of_the_f_pool_can_be_full_and_those_of_the_w_pool_cannot(folder):
+    train = read_voc_folder(folder).train
+    assert [image.can_be_full for image in train.images] == [True, True, False, False]
+
+
+def test_boxes_are_counted_from_zero_with_the_far_edge_outside_as_the_masks_have_it(folder):
+    dog, person = read_voc_folder(folder).train.images[0].objects
+    assert dog.box == (1, 1, 4, 4)
+    assert person.box == (5, 2, 9.5, 8)
+    rows, columns = np.nonzero(voc_indices() == 1)
+    assert dog.box == (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+
+
+def test_boxes_are_clipped_to_the_image(folder):
+    write(folder / "Annotations" / "2007_000002.xml", voc_xml(voc_object("cat", 0, -3, 11, 9)))
+    assert read_voc_folder(folder).val.images[0].objects[0].box == (0, 0, WIDTH, HEIGHT)
+
+
+def test_mask_i_is_that_of_the_ith_object_and_border_pixels_belong_to_nobody(folder):
+    image = read_voc_folder(folder).train.images[0]
+    masks = [rle_to_mask(read_mask(label.mask)) for label in image.objects]
+    assert [CLASS_NAMES[label.class_index] for label in image.objects] == ["dog", "person"]
+    assert (masks[0] == (voc_indices() == 1)).all()
+    assert (masks[1] == (voc_indices() == 2)).all()
+    assert not (masks[0] | masks[1])[voc_indices() == 255].any()
+
+
+def test_difficult_objects_are_flagged_with_and_without_masks(folder):
+    train = read_voc_folder(folder).train
+    assert [label.is_difficult for label in train.by_id["2007_000003"].objects] == [False, True]
+    assert [label.is_difficult for label in train.by_id["2008_000009"].objects] == [True, False]
+
+
+@pytest.mark.parametrize("fate", ["gone", "garbage"])
+def test_reading_opens_no_mask(folder, fate):
+    whole = read_voc_folder(folder)
+    shutil.rmtree(folder / "SegmentationObject")
+    if fate == "garbage":
+        write(folder / "SegmentationObject" / "2007_000003.png", "no image")
+    assert read_voc_folder(folder) == whole
+    with pytest.raises(DataError, match=r"2007_000003\.png"):
+        list(with_masks(whole.train.images))
+
+
+def test_masks_of_another_size_than_the_photo_are_found_when_they_are_read(folder):
+    write_indices(folder / "SegmentationObject" / "2007_000003.png", voc_indices()[:, :-1])
+    with pytest.raises(DataError, match="9 x 8 pixels, its labels say 10 x 8"):
+        list(with_masks(read_voc_folder(folder).train.images))
+
+
+@pytest.mark.parametrize("place", ["VOC2012", "VOCdevkit/VOC2012"])
+def test_the_folder_may_be_given_by_one_that_holds_it(tmp_path, place):
+    voc_tree(tmp_path / "data" / place)
+    assert is_voc_folder(tmp_path / "data")
+    assert len(read_voc_folder(tmp_path / "data").train.images) == 4
+
+
+def test_another_folder_is_not_taken_for_voc(tmp_path):
+    for folder in (tmp_path, tmp_path / "nowhere", tmp_path / ("long" * 200), tmp_path / "a\0b"):
+        assert not is_voc_folder(folder)
+    with pytest.raises(DataError, match=r"VOCtrainval_11-May-2012\.tar"):
+        read_voc_folder(tmp_path)
+
+
+@pytest.mark.parametrize("changed", ["ImageSets/Main/trainval.txt", "Annotations/2008_000004.xml"])
+def test_the_hash_follows_lists_and_annotations(folder, changed):
+    before = read_voc_folder(folder)
+    contents = {
+        "ImageSets/Main/trainval.txt": "2008_000009\n",
+        "Annotations/2008_000004.xml": voc_xml(voc_object("dog", 2, 2, 4, 5)),
+    }
+    write(folder / changed, contents[changed])
+    after = read_voc_folder(folder)
+    assert after.train.source_hash != before.train.source_hash
+    assert after.val.source_hash == before.val.source_hash
+
+
+ENTITIES = "".join(f'<!ENTITY l{level + 1} "{f"&l{level};" * 10}">' for level in range(9))
+BOMB = f'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY l0 "{"a" * 20}">{ENTITIES}]><annotation>&l9;</annotation>'
+
+
+@pytest.mark.parametrize(
+    ("xml", "says"),
+    [
+        (BOMB, "has a DOCTYPE"),
+        (BOMB.encode("utf-16"), "has a DOCTYPE"),
+        ('<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>', "has a DOCTYPE"),
+        ("<annotation>&undeclared;</annotation>", "no XML that can be read"),
+        ("<a>" * 300_000, "no XML that can be read"),
+        ("<a>" * 100_000 + "</a>" * 100_000, "<size/width> is 'missing'"),
+        ('<?xml version="1.0" encoding="made-up"?><a/>', "no XML that can be read"),
+        (b"\xff\xfe\x00\x00", "no XML that can be read"),
+        ("", "no XML that can be read"),
+        (" " * 1_000_001, "larger than 1,000,000 bytes"),
+        (voc_xml(voc_object("wolf", 2, 2, 4, 4)), "'wolf' is none of VOC's 20 classes"),
+        (voc_xml("<object/>"), "<bndbox/xmin> is 'missing'"),
+        (voc_xml(voc_object("dog", 2, 2, "wide", 4)), "<bndbox/xmax> is 'wide', not a number"),
+        (voc_xml(voc_object("dog", "nan", 2, 4, 4)), "<bndbox/xmin> is 'nan'"),
+        (voc_xml(voc_object("dog", 2, 2, 1, 4)), "holds no pixel of its 10 x 8 image"),
+        (voc_xml(voc_object("dog", 20, 2, 30, 4)), "holds no pixel"),
+        (voc_xml(DOG, width=0), "0 x 8 pixels"),
+        (voc_xml(DOG, width=1_000_000, height=1_000_000), "at most 50 megapixels"),
+        (voc_xml(DOG, width="inf"), "<size/width> is 'inf'"),
+        (voc_xml(*[DOG] * 255), "has 255 objects"),
+    ],
+)
+def test_a_hostile_annotation_gets_one_sentence_that_names_it(folder, xml, says):
+    path = folder / "Annotations" / "2008_000004.xml"
+    path.write_bytes(xml if isinstance(xml, bytes) else xml.encode())
+    with pytest.raises(DataError) as caught:
+        read_voc_folder(folder)
+    assert says in str(caught.value)
+    assert "2008_000004.xml" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["Segmentation/train", "Segmentation/val", "Main/trainval"])
+@pytest.mark.parametrize(("content", "says"), [("", "names no image"), ("../../x", "is no image name")])
+def test_a_broken_list_is_named(folder, name, content, says):
+    write(folder / "ImageSets" / f"{name}.txt", content)
+    with pytest.raises(DataError, match=says) as caught:
+        read_voc_folder(folder)
+    assert f"{name}.txt" in str(caught.value)
+
+
+@pytest.mark.parametrize("missing", ["ImageSets/Main/trainval.txt", "Annotations/2007_000002.xml"])
+def test_a_missing_file_is_named(folder, missing):
+    (folder / missing).unlink()
+    with pytest.raises(DataError, match=f"{missing} is not there"):
+        read_voc_folder(folder)
