@@ -1,0 +1,100 @@
+"""One label file of a YOLO data set: a line for each object, an outline or a box, in parts of the image's sides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splitlab.data.dataset import ObjectLabel
+from splitlab.errors import DataError
+from splitlab.geometry import polygons_to_rle
+
+# How far outside the image, in parts of its side, rounding may put a point.
+TOLERANCE = 0.01
+# pycocotools takes memory for every pixel along an outline.
+MAX_OUTLINE_PIXELS = 4_000_000
+BOX_NUMBERS, LEAST_OUTLINE_NUMBERS = 4, 6
+
+
+def parse_labels(raw: bytes, path: Path, class_count: int, width: int, height: int) -> tuple[ObjectLabel, ...]:
+    """Parse lines "class x1 y1 x2 y2 ..." (an outline) or "class cx cy w h" (a box only).
+
+    Args:
+        raw: the file's content.
+        path: the file, for messages.
+        class_count: class numbers are below it.
+        width: of the photo, pixels.
+        height: of the photo, pixels.
+
+    Returns:
+        The objects in the order of the lines; the box of an outline is its bounding rectangle.
+
+    Raises:
+        DataError: a line is not of that form, or leads outside the image; the message names the file and the line.
+    """
+    try:
+        lines = raw.decode("utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is no text in UTF-8. Export the labels again.") from error
+    return tuple(
+        _to_object(line.split(), f"{path}, line {number}", class_count, width, height)
+        for number, line in enumerate(lines, start=1)
+        if line.strip()
+    )
+
+
+def _to_object(words: list[str], where: str, class_count: int, width: int, height: int) -> ObjectLabel:
+    class_index = _class_index(words[0], where, class_count)
+    numbers = _fractions(words[1:], where)
+    sides = np.array([width, height], dtype=np.float64)
+    if numbers.size == BOX_NUMBERS:
+        corners = np.stack([numbers[:2] - numbers[2:] / 2, numbers[:2] + numbers[2:] / 2]).clip(0, 1) * sides
+        return ObjectLabel(class_index, _around(corners), None)
+    if numbers.size < LEAST_OUTLINE_NUMBERS or numbers.size % 2:
+        raise DataError(
+            f"{where}: has {numbers.size} numbers after the class; a box has 4, an outline an even number from 6. "
+            "Export the labels again."
+        )
+    points = numbers.reshape(-1, 2) * sides
+    if _length(points) > MAX_OUTLINE_PIXELS:
+        raise DataError(f"{where}: the outline is over {MAX_OUTLINE_PIXELS:,} pixels long. Simplify it.")
+    return ObjectLabel(class_index, _around(points), polygons_to_rle([points.ravel().tolist()], height, width))
+
+
+def _class_index(word: str, where: str, class_count: int) -> int:
+    try:
+        number = float(word)
+    except ValueError:
+        number = -1.0
+    if not number.is_integer() or not 0 <= number < class_count:
+        raise DataError(
+            f"{where}: '{word[:40]}' is no class; they are numbered 0 to {class_count - 1}. "
+            "Correct the line, or 'names' in the YAML file."
+        )
+    return int(number)
+
+
+def _fractions(words: list[str], where: str) -> NDArray[np.float64]:
+    try:
+        numbers = np.array(words, dtype=np.float64)
+    except ValueError as error:
+        raise DataError(f"{where}: has a word that is no number. Export the labels again.") from error
+    outside = ~((numbers >= -TOLERANCE) & (numbers <= 1 + TOLERANCE))
+    if outside.any():
+        raise DataError(
+            f"{where}: {numbers[outside][0]} lies outside the image; each number is a part of its width or height, "
+            "from 0 to 1. Export the labels again."
+        )
+    return numbers.clip(0, 1)
+
+
+def _around(points: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    return left, top, right, bottom
+
+
+def _length(points: NDArray[np.float64]) -> float:
+    steps = np.abs(points - np.roll(points, 1, axis=0))
+    return float(steps.max(axis=1).sum())

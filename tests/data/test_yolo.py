@@ -1,0 +1,245 @@
+import io
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from splitlab.data.images import load_image
+from splitlab.data.photo_size import read_photo_size
+from splitlab.data.yolo import is_yolo_folder, read_yolo_folder
+from splitlab.data.yolo_labels import parse_labels
+from splitlab.errors import DataError, ImageError
+from splitlab.geometry import rle_to_mask
+
+HEAD = "train: images/train\nval: images/val\nnames: [cat, dog]\n"
+SQUARE = "1 0.25 0.2 0.5 0.2 0.5 0.6 0.25 0.6\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    root = tmp_path / "pond"
+    for subset, names in (("train", ("a", "deep/b")), ("val", ("c",))):
+        for name in names:
+            photo(root / "images" / subset / f"{name}.png")
+    label(root, "train/a", SQUARE + "0 0.5 0.5 0.5 0.25\n")
+    (root / "data.yaml").write_text(HEAD)
+    return root
+
+
+def photo(path, width=40, height=20):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (width, height)).save(path)
+
+
+def label(root, name, text):
+    path = root / "labels" / f"{name}.txt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def test_an_outline_is_a_mask_and_four_numbers_are_a_box_only(folder):
+    data = read_yolo_folder(folder)
+    assert (data.format, data.train.name, data.train.class_names) == ("YOLO", "pond", ("cat", "dog"))
+    image = data.train.by_id["a"]
+    assert (image.width, image.height) == (40, 20)
+    outlined, boxed = image.objects
+    assert (outlined.class_index, outlined.box) == (1, (10, 4, 20, 12))
+    expected = np.zeros((20, 40), bool)
+    expected[4:12, 10:20] = True
+    assert (rle_to_mask(outlined.mask) == expected).all()
+    assert (boxed.class_index, boxed.box, boxed.mask) == (0, (10, 7.5, 30, 12.5), None)
+
+
+def test_a_photo_in_a_sub_folder_keeps_it_in_its_id_and_one_without_labels_shows_nothing(folder):
+    train = read_yolo_folder(folder).train
+    assert [image.image_id for image in train.images] == ["a", "deep/b"]
+    assert train.by_id["deep/b"].objects == ()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "path: /somewhere/else\n" + HEAD,
+        "path: ../pond-of-another\n" + HEAD,
+        "path: .\n" + HEAD,
+        HEAD.replace("images/", "../images/"),
+        HEAD.replace("[cat, dog]", "{0: cat, 1: dog}"),
+        HEAD.replace("images/train", "[images/train]"),
+    ],
+)
+def test_the_yaml_of_common_exports_is_understood(folder, head):
+    (folder / "data.yaml").write_text(head)
+    data = read_yolo_folder(folder)
+    assert (len(data.train.images), len(data.val.images)) == (2, 1)
+    assert data.train.class_names == ("cat", "dog")
+
+
+def test_a_list_of_photos_may_stand_for_a_folder(folder):
+    (folder / "train.txt").write_text(f"./images/train/a.png\n{folder}/images/train/deep/b.png\n")
+    (folder / "data.yaml").write_text(HEAD.replace("images/train", "train.txt"))
+    train = read_yolo_folder(folder).train
+    assert [image.image_id for image in train.images] == ["images/train/a", "images/train/deep/b"]
+    assert len(train.images[0].objects) == 2
+
+
+def test_the_hash_follows_the_labels_and_names_but_not_the_place(folder, tmp_path):
+    before = read_yolo_folder(folder).train.source_hash
+    shutil.copytree(folder, tmp_path / "elsewhere" / "pond")
+    assert read_yolo_folder(tmp_path / "elsewhere" / "pond").train.source_hash == before
+    label(folder, "train/deep/b", SQUARE)
+    changed = read_yolo_folder(folder).train.source_hash
+    (folder / "data.yaml").write_text(HEAD.replace("dog", "fox"))
+    assert len({before, changed, read_yolo_folder(folder).train.source_hash}) == 3
+
+
+def test_one_yaml_of_another_name_is_found_and_two_are_not(folder):
+    (folder / "data.yaml").rename(folder / "pond.yaml")
+    (folder / "notes.yaml").write_text("a: 1\n")
+    assert is_yolo_folder(folder)
+    assert len(read_yolo_folder(folder).train.images) == 2
+    shutil.copy(folder / "pond.yaml", folder / "second.yml")
+    assert not is_yolo_folder(folder)
+    with pytest.raises(DataError, match=r"has no data\.yaml"):
+        read_yolo_folder(folder)
+
+
+def test_whatever_stands_there_the_question_is_answered(tmp_path, tiny_folder):
+    (tmp_path / "broken.yaml").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "large.yaml").write_bytes(b"names:\ntrain:\n" + b" " * 1_000_001)
+    assert not any(map(is_yolo_folder, (tmp_path, tiny_folder, tmp_path / "nowhere", tmp_path / "broken.yaml")))
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "webp", "tiff", "bmp", "gif"])
+@pytest.mark.parametrize("turn", range(9))
+def test_the_header_gives_the_size_that_the_turned_photo_has(tmp_path, ending, turn):
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    path = tmp_path / f"photo.{ending}"
+    Image.new("RGB", (30, 20)).save(path, **({} if ending in ("bmp", "gif") else {"exif": exif}))
+    assert read_photo_size(path) == load_image(path).shape[1::-1]
+
+
+def test_a_size_is_read_where_the_pixels_are_cut_off_and_too_many_are_refused(tmp_path):
+    path = tmp_path / "photo.png"
+    buffer = io.BytesIO()
+    Image.effect_noise((300, 200), 50).save(buffer, "png")
+    path.write_bytes(buffer.getvalue()[:2000])
+    assert read_photo_size(path) == (300, 200)
+    Image.new("1", (10_000, 5_001)).save(path)
+    with pytest.raises(ImageError, match="megapixels"):
+        read_photo_size(path)
+
+
+def test_numbers_a_little_outside_are_clipped():
+    (found,) = parse_labels(b"0 -0.005 0 1.009 0 1 1 0 1", "x.txt", 1, 40, 20)
+    assert found.box == (0, 0, 40, 20)
+    assert rle_to_mask(found.mask).all()
+    (found,) = parse_labels(b"0 0.95 0.5 0.2 1.0", "x.txt", 1, 40, 20)
+    assert found.box == (34, 0, 40, 20)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("0 0.1 0.1 1.2 0.1 0.5 0.5", "1.2 lies outside"),
+        ("0 nan 0.1 0.2 0.1 0.5 0.5", "nan lies outside"),
+        ("0 -inf 0.1 0.2 0.1", "-inf lies outside"),
+        ("0 0.1 0.1 0.2", "has 3 numbers"),
+        ("0 0.1 0.1 0.2 0.2 0.3 0.3 0.4", "has 7 numbers"),
+        ("0", "has 0 numbers"),
+        ("0 0.1 0.1 wide 0.1", "is no number"),
+        ("2 0.1 0.1 0.2 0.2", "'2' is no class"),
+        ("-1 0.1 0.1 0.2 0.2", "'-1' is no class"),
+        ("0.5 0.1 0.1 0.2 0.2", "is no class"),
+        ("nan 0.1 0.1 0.2 0.2", "is no class"),
+        ("cat 0.1 0.1 0.2 0.2", "'cat' is no class"),
+    ],
+)
+def test_a_wrong_line_is_named_with_its_file(folder, line, says):
+    label(folder, "train/a", SQUARE + "\n" + line + "\n")
+    with pytest.raises(DataError, match=rf"a\.txt, line 3: .*{says}"):
+        read_yolo_folder(folder)
+
+
+def test_an_endless_outline_is_refused_before_it_takes_memory():
+    there_and_back = "0 0 1 1 " * 1000
+    with pytest.raises(DataError, match="Simplify it"):
+        parse_labels(f"0 {there_and_back}".encode(), "x.txt", 1, 5000, 5000)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("names: [a\n", "is no YAML"),
+        ("[" * 100_000, "is no YAML"),
+        ("x: &x [a, a]\n" + HEAD.replace("[cat, dog]", "*x"), "alias"),
+        ("!!python/object/apply:os.system [touch hacked]", "is no YAML"),
+        ("a: 1234-99-99\n", "is no YAML"),
+        (HEAD + "# " + "x" * 1_000_000, "larger than"),
+        ("just text", "has no 'names'"),
+        ("train: a\nval: b\n", "'names' must list"),
+        (HEAD.replace("[cat, dog]", "{0: cat, 2: dog}"), "'names' must list"),
+        (HEAD.replace("[cat, dog]", "{0: cat, [1]: dog}"), "is no YAML"),
+        (HEAD.replace("[cat, dog]", "[cat, no]"), "name of class 1 is no text"),
+        ("train: images/train\nnames: [cat, dog]\n", "'val' must name"),
+        (HEAD.replace("images/val", "[[images/val]]"), "'val' must name"),
+        (HEAD + "kpt_shape: [17, 3]\n", "pose"),
+        (HEAD.replace("images/val", "../../etc"), "is nothing in"),
+        (HEAD.replace("images/val", "/etc"), "is nothing in"),
+        (HEAD.replace("images/val", "labels"), "there are no photos"),
+        (HEAD.replace("images/val", '"im\\0ages"'), "is nothing in"),
+    ],
+)
+def test_a_yaml_that_cannot_be_is_answered_in_a_sentence(folder, text, says):
+    (folder / "data.yaml").write_text(text)
+    with pytest.raises(DataError, match=says):
+        read_yolo_folder(folder)
+
+
+def test_nothing_is_read_through_a_link_out_of_the_folder(folder, tmp_path):
+    photo(tmp_path / "private.png")
+    link = folder / "images" / "val" / "link.png"
+    link.symlink_to(tmp_path / "private.png")
+    with pytest.raises(DataError, match="leads out of"):
+        read_yolo_folder(folder)
+    link.unlink()
+    (tmp_path / "secret").write_text("secret")
+    (folder / "labels" / "val").mkdir()
+    (folder / "labels" / "val" / "c.txt").symlink_to(tmp_path / "secret")
+    with pytest.raises(DataError, match="leads out of"):
+        read_yolo_folder(folder)
+
+
+def test_a_list_cannot_name_a_photo_outside(folder, tmp_path):
+    photo(tmp_path / "private.png")
+    (folder / "val.txt").write_text("../private.png\n")
+    (folder / "data.yaml").write_text(HEAD.replace("images/val", "val.txt"))
+    with pytest.raises(DataError, match="leads out of"):
+        read_yolo_folder(folder)
+
+
+def test_a_link_to_itself_is_answered_in_a_sentence(folder):
+    loop = folder / "images" / "val" / "loop.png"
+    loop.symlink_to(loop)
+    with pytest.raises(DataError, match="cannot be followed"):
+        read_yolo_folder(folder)
+
+
+def test_two_photos_that_share_a_label_file_are_refused(folder):
+    photo(folder / "images" / "train" / "a.jpg")
+    with pytest.raises(DataError, match="share one label file"):
+        read_yolo_folder(folder)
+
+
+def test_a_yolo_set_without_images_in_its_path_has_labels_beside_the_photos(folder):
+    photo(folder / "shots" / "d.png")
+    (folder / "shots" / "d.txt").write_text(SQUARE)
+    (folder / "data.yaml").write_text(HEAD.replace("images/val", "shots"))
+    assert len(read_yolo_folder(folder).val.by_id["d"].objects) == 1
+
+
+def test_ids_go_through_json(folder):
+    ids = [image.image_id for image in read_yolo_folder(folder).train.images]
+    assert json.loads(json.dumps(ids)) == ids
