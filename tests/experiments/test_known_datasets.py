@@ -1,0 +1,225 @@
+import hashlib
+import io
+import sys
+import tarfile
+import types
+from dataclasses import replace
+
+import pytest
+from filelock import FileLock
+from torchvision.datasets import OxfordIIITPet
+from torchvision.datasets.voc import DATASET_YEAR_DICT
+
+from splitlab.data import download
+from splitlab.data.open_dataset import dataset_names
+from splitlab.data.pets import read_pets_folder
+from splitlab.data.voc import read_voc_folder
+from splitlab.errors import DataError
+from splitlab.experiments.known_datasets import KNOWN, get_dataset
+from tests.data.trees import pets_tree, voc_tree
+from tests.file_server import broken_off, serving
+
+
+def packed(root, *names, mode="w:gz"):
+    """An archive of folders below `root`."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=mode) as archive:
+        for name in names:
+            archive.add(root / name, name)
+    return buffer.getvalue()
+
+
+def packed_member(**attributes):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        info = tarfile.TarInfo("member")
+        for name, value in attributes.items():
+            setattr(info, name, value)
+        archive.addfile(info)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def files(tmp_path):
+    voc_tree(tmp_path / "made" / "VOCdevkit" / "VOC2012")
+    pets_tree(tmp_path / "made" / "pets")
+    (tmp_path / "made" / "pets" / "images").mkdir()
+    return {
+        "/voc.tar": packed(tmp_path / "made", "VOCdevkit", mode="w"),
+        "/images.tar.gz": packed(tmp_path / "made" / "pets", "images"),
+        "/annotations.tar.gz": packed(tmp_path / "made" / "pets", "annotations"),
+    }
+
+
+@pytest.fixture
+def server(files, monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setattr(download, "WAIT_SECONDS", (0.0,))
+    with serving(files) as server:
+        point_torchvision_at(server, monkeypatch)
+        yield server
+
+
+def point_torchvision_at(server, monkeypatch):
+    resources = [
+        (server.address(path), hashlib.md5(content, usedforsecurity=False).hexdigest())
+        for path, content in server.files.items()
+    ]
+    monkeypatch.setitem(DATASET_YEAR_DICT["2012"], "url", resources[0][0])
+    monkeypatch.setitem(DATASET_YEAR_DICT["2012"], "md5", resources[0][1])
+    monkeypatch.setattr(OxfordIIITPet, "_RESOURCES", tuple(resources[1:]))
+
+
+def serve_instead(server, content, monkeypatch):
+    server.files["/voc.tar"] = content
+    point_torchvision_at(server, monkeypatch)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_voc_comes_as_its_reader_takes_it(server, tmp_path):
+    told = []
+    folder = get_dataset("voc2012", tmp_path / "data", lambda *step: told.append(step))
+    assert folder == tmp_path / "data" / "voc2012"
+    assert len(read_voc_folder(folder).train.images) == 4
+    size = len(server.files["/voc.tar"])
+    assert told[-1] == ("voc.tar", size, size)
+
+
+def test_the_two_archives_of_pets_come_into_one_folder(server, tmp_path):
+    folder = get_dataset("pets", tmp_path / "data")
+    assert folder == tmp_path / "data" / "oxford-iiit-pet"
+    assert names(folder) == ["annotations", "images"]
+    assert len(read_pets_folder(folder, tmp_path).train.images) == 2
+
+
+def test_the_archives_are_removed_and_a_second_call_does_nothing(server, tmp_path):
+    folder = get_dataset("pets", tmp_path / "data")
+    assert names(tmp_path / "data") == [".downloads", "oxford-iiit-pet"]
+    assert [path for path in (tmp_path / "data" / ".downloads").rglob("*") if path.suffix != ".lock"] == []
+    assert get_dataset("pets", tmp_path / "data") == folder
+    assert len(server.asked) == 2
+
+
+def test_downloads_are_no_data_set(server, tmp_path):
+    get_dataset("voc2012", tmp_path / "data")
+    assert not any(name.startswith(".") for name in dataset_names(tmp_path / "data"))
+
+
+def test_the_second_archive_goes_on_where_ctrl_c_stopped_it(server, tmp_path):
+    def ctrl_c(what, _done, _total):
+        if what == "annotations.tar.gz":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        get_dataset("pets", tmp_path / "data", ctrl_c)
+    assert names(tmp_path / "data") == [".downloads"]
+    server.faults = [broken_off]
+    assert len(read_pets_folder(get_dataset("pets", tmp_path / "data"), tmp_path).val.images) == 2
+    assert sum(server.sent) <= sum(len(content) for path, content in server.files.items() if path != "/voc.tar")
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        {"name": "../outside"},
+        {"name": "/outside"},
+        {"name": "link", "type": tarfile.SYMTYPE, "linkname": "/etc"},
+        {"name": "link", "type": tarfile.LNKTYPE, "linkname": "../outside"},
+        {"name": "device", "type": tarfile.CHRTYPE},
+    ],
+)
+def test_a_hostile_archive_leaves_no_folder_and_nothing_outside(server, tmp_path, monkeypatch, member):
+    serve_instead(server, packed_member(**member), monkeypatch)
+    with pytest.raises(DataError, match=r"voc\.tar: its member"):
+        get_dataset("voc2012", tmp_path / "data")
+    assert names(tmp_path / "data") == [".downloads"]
+    assert names(tmp_path) == ["data", "made"]
+
+
+def test_an_archive_of_something_else_leaves_no_folder(server, files, tmp_path, monkeypatch):
+    serve_instead(server, files["/images.tar.gz"], monkeypatch)
+    with pytest.raises(DataError, match="does not hold VOC2012"):
+        get_dataset("voc2012", tmp_path / "data")
+    assert names(tmp_path / "data") == [".downloads"]
+
+
+def test_an_archive_far_larger_than_known_is_refused(server, tmp_path, monkeypatch):
+    monkeypatch.setitem(KNOWN, "voc2012", replace(KNOWN["voc2012"], size_bytes=1000))
+    with pytest.raises(DataError, match="over the 2000 expected"):
+        get_dataset("voc2012", tmp_path / "data")
+
+
+def test_a_folder_that_is_something_else_is_left_alone(server, tmp_path):
+    mine = tmp_path / "data" / "voc2012" / "mine.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("kept")
+    with pytest.raises(DataError, match="Move it away"):
+        get_dataset("voc2012", tmp_path / "data")
+    assert mine.read_text() == "kept"
+    assert server.asked == []
+
+
+def test_two_processes_do_not_write_the_same_download(server, tmp_path):
+    (tmp_path / "data" / ".downloads").mkdir(parents=True)
+    with (
+        FileLock(tmp_path / "data" / ".downloads" / "voc2012.lock"),
+        pytest.raises(DataError, match="another process"),
+    ):
+        get_dataset("voc2012", tmp_path / "data")
+    assert get_dataset("voc2012", tmp_path / "data").is_dir()
+
+
+def test_a_connection_that_breaks_too_often_is_said_and_a_later_call_works(server, tmp_path):
+    server.faults = [broken_off, broken_off, broken_off]
+    with pytest.raises(DataError, match=r"voc\.tar cannot be fetched now.*what has come is kept"):
+        get_dataset("voc2012", tmp_path / "data")
+    assert get_dataset("voc2012", tmp_path / "data").is_dir()
+
+
+def test_a_machine_without_network_is_answered_in_one_line(server, tmp_path):
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(DataError, match=r"cannot be reached.*Check the network connection") as caught:
+        get_dataset("voc2012", tmp_path / "data")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_work_space_that_cannot_be_written_is_said(server, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(DataError, match="cannot be written"):
+        get_dataset("voc2012", tmp_path / "file")
+
+
+def test_cityscapes_is_answered_with_where_to_get_it_and_where_to_put_it(tmp_path):
+    with pytest.raises(DataError, match=r"cityscapes-dataset\.com") as caught:
+        get_dataset("cityscapes", tmp_path)
+    said = str(caught.value)
+    for word in ("account", "leftImg8bit_trainvaltest.zip", "gtFine_trainvaltest.zip", str(tmp_path / "cityscapes")):
+        assert word in said
+
+
+def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path):
+    with pytest.raises(DataError, match=r"'coco'.*voc2012, pets or cityscapes"):
+        get_dataset("coco", tmp_path)
+
+
+def test_a_torchvision_that_no_longer_knows_is_said(tmp_path, monkeypatch):
+    monkeypatch.delattr(OxfordIIITPet, "_RESOURCES")
+    monkeypatch.delitem(DATASET_YEAR_DICT, "2012")
+    for name in KNOWN:
+        with pytest.raises(DataError, match="does not say where"):
+            get_dataset(name, tmp_path)
+    monkeypatch.setitem(sys.modules, "torchvision.datasets.voc", types.ModuleType("voc"))
+    with pytest.raises(DataError, match="does not say where"):
+        get_dataset("voc2012", tmp_path)
+
+
+def test_the_installed_torchvision_knows_them():
+    for known in KNOWN.values():
+        resources = known.find_resources()
+        assert all(resource.url.startswith("https://") and len(resource.md5) == 32 for resource in resources)
+    of_pets = [resource.file_name for resource in KNOWN["pets"].find_resources()]
+    assert of_pets == ["images.tar.gz", "annotations.tar.gz"]
