@@ -1,0 +1,125 @@
+"""One scene under water: creatures in look-alike pairs, partly behind weed and each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splitlab.data.scene_body import Creature, Points, turn
+from splitlab.data.scene_fish import banded_fish, spotted_fish
+from splitlab.data.scene_jelly import compass_jelly, moon_jelly
+from splitlab.data.scene_paint import coverage, paint_creature, random_coat
+from splitlab.data.scene_star import barred_star, beaded_star
+from splitlab.data.scene_water import Canvas, cloud, draw_water
+from splitlab.data.scene_weed import grow_weed, paint_weed
+from splitlab.errors import SettingsError
+
+# Neighbours are look-alikes: one outline and one set of colours, told apart by their marks alone.
+CREATURES: dict[str, Callable[[np.random.Generator], Creature]] = {
+    "banded fish": banded_fish,
+    "spotted fish": spotted_fish,
+    "barred star": barred_star,
+    "beaded star": beaded_star,
+    "compass jelly": compass_jelly,
+    "moon jelly": moon_jelly,
+}
+CLASS_NAMES = tuple(CREATURES)
+MIN_VISIBLE_PIXELS = 60
+TRIES = 8
+SMALLEST_SCENE = 96
+
+Image = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class SceneSettings:
+    """The knobs of a scene (docs/embedded-data.md says what each does).
+
+    Attributes:
+        size: side of the square scene, pixels.
+        most_objects: a scene holds 1 to this many.
+        smallest, largest: length of a creature as a share of `size`.
+        weed_before, weed_behind: most clumps of weed in front of all creatures, and behind them.
+        least_visible: share of a creature's pixels that must show.
+        mark_contrast: strength of the marks that tell look-alikes apart, 0..1.
+        fade: how far the smallest creatures fade into the water, 0..1.
+        noise: standard deviation of the camera's noise, of 255.
+    """
+
+    size: int = 192
+    most_objects: int = 6
+    smallest: float = 0.2
+    largest: float = 0.62
+    weed_before: int = 2
+    weed_behind: int = 2
+    least_visible: float = 0.45
+    mark_contrast: float = 0.8
+    fade: float = 0.35
+    noise: float = 3.0
+
+    def __post_init__(self) -> None:
+        if self.size < SMALLEST_SCENE:
+            raise SettingsError(f"A scene of {self.size} pixels is too small to draw in; use {SMALLEST_SCENE} or more.")
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A creature in canvas pixels, what shows of it in the image, and its length as a share of the scene."""
+
+    class_index: int
+    creature: Creature
+    visible: Mask
+    length: float
+
+
+def draw_scene(rng: np.random.Generator, settings: SceneSettings) -> tuple[Image, list[tuple[int, Mask]]]:
+    """Draw one (size, size, 3) RGB scene; return it with (class index, visible mask) for each object."""
+    side = settings.size
+    canvas, haze = draw_water(rng, side)
+    grain = cloud(rng, side, side // 16)
+    paint_weed(canvas, grow_weed(rng, side, settings.weed_behind), haze, grain, rng)
+    weed = grow_weed(rng, side, settings.weed_before)
+    placed = _place_creatures(rng, settings, _covered_pixels([*chain(*weed)], side))
+    for item in reversed(placed):
+        fade = settings.fade * (settings.largest - item.length) / (settings.largest - settings.smallest)
+        paint_creature(canvas, item.creature, random_coat(rng, settings.mark_contrast, haze, fade), grain)
+    paint_weed(canvas, weed, haze, grain, rng)
+    return _photo(rng, canvas, settings.noise), [(item.class_index, item.visible) for item in placed]
+
+
+def _place_creatures(rng: np.random.Generator, settings: SceneSettings, covered: Mask) -> list[_Placed]:
+    """Place creatures from the front to the back, so that what shows of one is known when it is placed."""
+    wanted = int(rng.integers(1, settings.most_objects + 1))
+    lengths = np.exp(rng.uniform(np.log(settings.smallest), np.log(settings.largest), wanted))
+    placed: list[_Placed] = []
+    for length in sorted(lengths, reverse=True):
+        class_index = int(rng.integers(len(CLASS_NAMES)))
+        for _ in range(TRIES):
+            creature = _somewhere(rng, CREATURES[CLASS_NAMES[class_index]](rng), length, settings.size)
+            outline = _covered_pixels(creature.outline, settings.size)
+            visible = outline & ~covered
+            if visible.sum() >= max(settings.least_visible * outline.sum(), MIN_VISIBLE_PIXELS):
+                placed.append(_Placed(class_index, creature, visible, length))
+                covered = covered | outline
+                break
+    return placed or _place_creatures(rng, settings, covered)
+
+
+def _somewhere(rng: np.random.Generator, creature: Creature, length: float, size: int) -> Creature:
+    """Scale the creature to a share of the scene and put it where its middle is well inside."""
+    margin = 0.3 * length * size
+    return creature.moved(turn(0.0, length * size, length * size), rng.uniform(margin, size - margin, 2))
+
+
+def _covered_pixels(polygons: Sequence[Points], size: int) -> Mask:
+    return coverage(polygons, (size, size)) > 0.5
+
+
+def _photo(rng: np.random.Generator, canvas: Canvas, noise: float) -> Image:
+    photo = 255 * canvas + noise * rng.standard_normal(canvas.shape, np.float32)
+    return np.asarray(np.rint(photo).clip(0, 255), np.uint8)
