@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from splitlab.data.dataset import ImageLabels, IndexedMask
+from splitlab.data.dataset import ImageLabels, IndexedMask, ObjectLabel
 from splitlab.data.masks import read_mask
 from splitlab.geometry import FloatArray, Rle, rle_to_mask
 from splitlab.training.photo_cache import PhotoCache
@@ -19,7 +19,9 @@ MASK_STRIDE = 4
 HUE, SATURATION, VALUE = 0.015, 0.7, 0.4
 TRANSLATE, SCALE, FLIP = 0.1, 0.5, 0.5
 MIN_SIDE_PIXELS = 2.0
-MIN_VISIBLE_SHARE = 0.1
+HALF_COVERED = 127
+# YOLOv5 asks less of a box that was refitted to the visible mask than of one that was merely cut.
+MIN_VISIBLE_SHARE, MIN_VISIBLE_SHARE_OF_MASK = 0.1, 0.01
 
 Matrix = NDArray[np.float64]
 Image = NDArray[np.uint8]
@@ -83,11 +85,11 @@ def _render(tiles: Sequence[tuple[ImageLabels, Image, Matrix]], size: int, rng: 
         _paint(photo, placed, canvas)
         from_original = placed @ np.diag([photo.shape[1] / labels.width, photo.shape[0] / labels.height, 1.0])
         for label in labels.targets:
-            box = _visible_box(np.array(label.box, np.float64), from_original, size)
-            if box is not None:
-                boxes.append(box)
+            target = place_object(label, from_original, size)
+            if target is not None:
+                boxes.append(target[0])
                 classes.append(label.class_index)
-                masks.append(_draw_mask(label.mask, from_original, size) if label.mask else _blank(size))
+                masks.append(target[1])
     return Example(
         image=_jitter_colour(canvas, rng),
         boxes=np.array(boxes, np.float32).reshape(-1, 4),
@@ -108,22 +110,44 @@ def _on_pixels(matrix: Matrix) -> Matrix:
     return (_shift(-0.5, -0.5) @ matrix @ _shift(0.5, 0.5))[:2]
 
 
-def _visible_box(box: NDArray[np.float64], matrix: Matrix, size: int) -> FloatArray | None:
-    """Move a (4,) xyxy box and cut it to the image; None where too little of it is left to be a target."""
-    corners = box.reshape(2, 2) @ matrix[:2, :2].T + matrix[:2, 2]
-    moved = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
-    cut = moved.clip(0, size)
-    sides, whole = cut[2:] - cut[:2], moved[2:] - moved[:2]
-    if sides.min() <= MIN_SIDE_PIXELS or sides.prod() < MIN_VISIBLE_SHARE * whole.prod():
+def place_object(label: ObjectLabel, from_original: Matrix, size: int) -> tuple[FloatArray, Image] | None:
+    """Return an object's box and mask (blank where it has none) in the image; None where too little of it is left.
+
+    A box that the image cuts is refitted to what is seen of the mask, as Ultralytics' `segment2box` does.
+    """
+    corners = np.array(label.box, np.float64).reshape(2, 2) @ from_original[:2, :2].T + from_original[:2, 2]
+    whole = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
+    box = whole.clip(0, size)
+    if not _is_seen(box, whole, MIN_VISIBLE_SHARE_OF_MASK if label.mask else MIN_VISIBLE_SHARE):
         return None
-    return cut.astype(np.float32)
+    if label.mask is None:
+        return box.astype(np.float32), _blank(size)
+    drawn = _draw_mask(label.mask, from_original, size)
+    if not np.array_equal(box, whole):
+        box = _box_of(drawn)
+        if not _is_seen(box, whole, MIN_VISIBLE_SHARE_OF_MASK):
+            return None
+    return box.astype(np.float32), _shrink(drawn)
+
+
+def _is_seen(box: Matrix, whole: Matrix, least_share: float) -> bool:
+    sides, all_sides = box[2:] - box[:2], whole[2:] - whole[:2]
+    return bool(sides.min() > MIN_SIDE_PIXELS and sides.prod() >= least_share * all_sides.prod())
+
+
+def _box_of(mask: Image) -> Matrix:
+    left, top, width, height = cv2.boundingRect((mask > HALF_COVERED).astype(np.uint8))
+    return np.array([left, top, left + width, top + height], np.float64)
 
 
 def _draw_mask(mask: Rle | IndexedMask, from_original: Matrix, size: int) -> Image:
     bitmap = rle_to_mask(read_mask(mask)).astype(np.uint8) * 255
-    drawn = cv2.warpAffine(bitmap, _on_pixels(from_original), (size, size))
-    small = cv2.resize(drawn, (size // MASK_STRIDE, size // MASK_STRIDE), interpolation=cv2.INTER_AREA)
-    return (small > 127).astype(np.uint8)
+    return np.asarray(cv2.warpAffine(bitmap, _on_pixels(from_original), (size, size)), np.uint8)
+
+
+def _shrink(drawn: Image) -> Image:
+    side = drawn.shape[0] // MASK_STRIDE
+    return (cv2.resize(drawn, (side, side), interpolation=cv2.INTER_AREA) > HALF_COVERED).astype(np.uint8)
 
 
 def _blank(size: int) -> Image:
