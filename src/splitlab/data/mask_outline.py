@@ -43,6 +43,8 @@ def _extent(part: Points) -> float:
 def _join(parts: list[Points]) -> Points:
     """Hang every part on the point of the first one that is nearest to it."""
     main, others = parts[0], parts[1:]
+    if not others:
+        return main
     tree = cKDTree(main)
     detours: dict[int, list[Points]] = defaultdict(list)
     for part in others:
