@@ -24,7 +24,25 @@ def _lite0(class_count: int, image_size: int) -> SegmentationModel:
     return YOLOv5Seg(SCALES["n"], class_count, image_size, lite0=True)
 
 
-MODELS: dict[str, Builder] = {**{f"yolov5{letter}-seg": _official(letter) for letter in SCALES}, LITE0: _lite0}
+def _ultralytics(family: str, letter: str) -> Builder:
+    def build(class_count: int, image_size: int) -> SegmentationModel:
+        # Here, because ultralytics takes seconds to import and most models do without.
+        from splitlab.models.ultralytics_seg import UltralyticsSeg
+
+        return UltralyticsSeg(family, letter, class_count, image_size)
+
+    return build
+
+
+MODELS: dict[str, Builder] = {
+    **{f"yolov5{letter}-seg": _official(letter) for letter in SCALES},
+    LITE0: _lite0,
+    **{
+        f"{family}{letter}-seg": _ultralytics(family, letter)
+        for family in ("yolov8", "yolo11", "yolo26")
+        for letter in "nsmlx"
+    },
+}
 
 
 def build_model(name: str, class_count: int, image_size: int) -> SegmentationModel:

@@ -1,0 +1,69 @@
+"""YOLOv8-seg, YOLO11-seg and YOLO26-seg as models of the one loop: Ultralytics' networks, our gates and decoding."""
+# mypy: disable-error-code="no-untyped-call"
+# Ultralytics leaves many of its functions untyped.
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from splitlab.errors import SettingsError
+from splitlab.models.contract import Batch, Detections, DetectSettings, SegmentationModel
+from splitlab.models.ultralytics_decode import decode
+from splitlab.models.ultralytics_import import ROOT, YAML, Detect, UltralyticsNetwork
+from splitlab.models.ultralytics_loss import CRITERION_SETTINGS, gated_loss
+
+LAYOUTS = {"yolov8": "v8/yolov8-seg.yaml", "yolo11": "11/yolo11-seg.yaml", "yolo26": "26/yolo26-seg.yaml"}
+
+
+class UltralyticsSeg(SegmentationModel):
+    """A segmentation network of Ultralytics, built from the layout in its package, with random weights.
+
+    Args:
+        family: a key of `LAYOUTS`.
+        size: n, s, m, l or x.
+        class_count: classes to tell apart.
+        image_size: side of the images, pixels.
+
+    Raises:
+        SettingsError: the network cannot take the image size.
+    """
+
+    def __init__(self, family: str, size: str, class_count: int, image_size: int) -> None:
+        super().__init__()
+        if image_size % self.stride:
+            raise SettingsError(f"image_size {image_size} must be a multiple of {self.stride}, such as 224 or 640.")
+        # A dict, not a name: for a name, Ultralytics would take a file of the current folder first.
+        layout = YAML.load(ROOT / "cfg" / "models" / LAYOUTS[family]) | {"scale": size, "nc": class_count}
+        with torch.device("cpu"):  # it measures its strides by a forward pass, which the meta device cannot do
+            self.network = UltralyticsNetwork(layout, ch=3, nc=class_count, verbose=False)
+        self.network.args = CRITERION_SETTINGS  # type: ignore[assignment]
+        self.train()
+
+    @property
+    def head(self) -> Detect:
+        """The last layer."""
+        head = self.network.model[-1]  # type: ignore[index]
+        assert isinstance(head, Detect)  # noqa: S101 (for the type checker)
+        return head
+
+    def train(self, mode: bool = True) -> UltralyticsSeg:
+        """Set the mode; the head always answers with raw predictions, which `loss` and `detect` take."""
+        super().train(mode)
+        self.head.training = True
+        return self
+
+    def forward(self, images: Tensor) -> dict[str, Any]:
+        """(B, 3, S, S), 0..1, to Ultralytics' raw predictions; YOLO26's are two such dicts, one2many and one2one."""
+        raw: dict[str, Any] = self.network(images)
+        return raw
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Return Ultralytics' parts of the loss; those that read masks see mask images only."""
+        return gated_loss(self.network, self(batch.images), batch)
+
+    def detect(self, images: Tensor, settings: DetectSettings) -> list[Detections]:
+        """Find objects in (B, 3, S, S) images, 0..1; YOLO26 needs no suppression and answers by its one2one head."""
+        return decode(self.head, self(images), settings)
