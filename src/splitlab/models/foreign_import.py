@@ -1,0 +1,57 @@
+"""From a foreign file to a checkpoint folder of ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from splitlab import __version__
+from splitlab.errors import CheckpointError, RunError
+from splitlab.models.foreign_reader import ForeignFile, read_foreign
+from splitlab.models.foreign_yolov5 import ForeignYOLOv5, find_yolov5
+from splitlab.runs.checkpoint import CARD_NAME, Card, save_checkpoint
+
+
+def import_checkpoint(file: Path, into: Path) -> Path:
+    """Read a YOLOv5-seg or -cls file (.pt) once and write it as a checkpoint folder.
+
+    Args:
+        file: of any origin; nothing in it is run.
+        into: the folder to make; its name becomes the checkpoint's.
+
+    Raises:
+        CheckpointError: the file cannot be used, or the folder holds a checkpoint already.
+        RunError: the folder cannot be written.
+    """
+    if (into / CARD_NAME).exists():
+        raise CheckpointError(f"{into} holds a checkpoint already. Choose another name, or delete it.")
+    foreign = read_foreign(file)
+    try:
+        found = find_yolov5(foreign.tree)
+        card = _card(foreign, found, into.name)
+    except CheckpointError as error:
+        raise CheckpointError(f"{file}: {error}") from error
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{into}: the folder cannot be made ({error.strerror}). Choose another.") from error
+    save_checkpoint(into, found.weights, card)
+    return into
+
+
+def _card(foreign: ForeignFile, found: ForeignYOLOv5, name: str) -> Card:
+    """Say what is known; a split of 0/0 is an unknown one."""
+    return Card(
+        name=name,
+        model=found.model,
+        image_size=found.image_size,
+        class_names=found.class_names,
+        dataset=found.dataset,
+        data_hash="",
+        data_licence="unknown",
+        full=0,
+        weak=0,
+        seed=0,
+        split_hash="",
+        steps=0,
+        trained_by={"imported_from": foreign.path.name, "sha256": foreign.sha256, "splitlab": __version__},
+    )

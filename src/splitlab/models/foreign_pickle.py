@@ -1,0 +1,174 @@
+"""Read the pickles of PyTorch files without importing or calling anything that they name.
+
+A pickle is a program: it names things of Python and has them called. Here a name stands for one of our own inert
+things or is refused, so there is nothing in reach of the program that does anything. That takes care in three places:
+nothing handed out may have a `__dict__` (a pickle can write into it), a `__setstate__` that changes more than itself,
+or attributes that can be set.
+"""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any, NamedTuple
+
+# What a storage class of torch means in numpy; numpy has no bfloat16.
+BFLOAT16 = "bfloat16"
+STORAGE_DTYPES = {
+    "DoubleStorage": "<f8",
+    "FloatStorage": "<f4",
+    "HalfStorage": "<f2",
+    "BFloat16Storage": BFLOAT16,
+    "LongStorage": "<i8",
+    "IntStorage": "<i4",
+    "ShortStorage": "<i2",
+    "CharStorage": "|i1",
+    "ByteStorage": "|u1",
+    "BoolStorage": "|b1",
+}
+INERT_PACKAGES = ("models", "ultralytics", "utils", "yolov5", "torch.nn")
+INERT_NAMES = frozenset(
+    {
+        "argparse.Namespace",
+        "builtins.getattr",  # how a pickle says "the method of that object"; the authors' heads keep one
+        "builtins.slice",
+        "_codecs.encode",
+        "collections.Counter",
+        "datetime.date",
+        "datetime.datetime",
+        "datetime.timedelta",
+        *(
+            f"{module}.{name}"
+            for module in ("numpy.core.multiarray", "numpy._core.multiarray")
+            for name in ("scalar", "_reconstruct")
+        ),
+        "numpy.dtype",
+        "numpy.ndarray",
+        *(f"pathlib.{flavour}{system}Path" for flavour in ("", "Pure") for system in ("", "Posix", "Windows")),
+        "torch.device",
+        *(f"torch.{name}" for name in ("float16", "float32", "float64", "bfloat16", "int64", "int32", "uint8", "bool")),
+    }
+)
+PYTHON_2_MODULES = {"__builtin__": "builtins", "copy_reg": "copyreg"}
+
+
+class RefusedError(Exception):
+    """A file that is not what it should be; the text goes on from the file's name and a colon."""
+
+
+class StorageType(NamedTuple):
+    """A storage class of torch, as the numpy dtype it holds."""
+
+    dtype: str
+
+
+class Storage(NamedTuple):
+    """A run of numbers elsewhere in the file."""
+
+    dtype: str
+    key: str
+    length: int
+
+
+class TensorRecord(NamedTuple):
+    """Where a tensor's numbers are; nothing of it has been checked or read."""
+
+    storage: Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+class Inert:
+    """Stands for an object of a foreign class: its attributes, and none of its behaviour."""
+
+    __slots__ = ("attributes",)
+    class_name = "object"
+
+    def __new__(cls, *_: object, **__: object) -> Inert:
+        """Take any arguments and keep none."""
+        inert = super().__new__(cls)
+        inert.attributes = {}
+        return inert
+
+    attributes: dict[Any, Any]
+
+    def __setstate__(self, state: object) -> None:
+        """Keep the attributes of a state; a pair is a `__dict__` and the slots."""
+        for part in state if isinstance(state, tuple) else (state,):
+            if isinstance(part, dict):
+                dict.update(self.attributes, part)
+
+
+class PlainDict(dict[Any, Any]):
+    """Stands for OrderedDict: takes its items, and drops attributes such as a state dict's `_metadata`."""
+
+    __slots__ = ()
+
+    def __setstate__(self, state: object) -> None:
+        """Drop the attributes."""
+
+
+class _RebuildTensor:
+    __slots__ = ()
+
+    def __call__(self, storage: object, offset: object, shape: object, strides: object, *_: object) -> TensorRecord:
+        """Note where the tensor's numbers are."""
+        if not isinstance(storage, Storage) or not isinstance(offset, int):
+            raise RefusedError("it has a tensor without a storage, so it is broken")
+        return TensorRecord(storage, offset, _whole_numbers(shape), _whole_numbers(strides))
+
+
+class _RebuildParameter:
+    __slots__ = ()
+
+    def __call__(self, tensor: object, *_: object) -> object:
+        """Return the parameter's tensor."""
+        return tensor
+
+
+ACTIVE: dict[str, Any] = {
+    "torch._utils._rebuild_tensor_v2": _RebuildTensor(),
+    "torch._utils._rebuild_parameter": _RebuildParameter(),
+    "torch._utils._rebuild_parameter_with_state": _RebuildParameter(),
+    "torch.Size": tuple,
+    "builtins.set": list,
+    "builtins.frozenset": list,
+    "collections.OrderedDict": PlainDict,
+    **{f"torch.{name}": StorageType(dtype) for name, dtype in STORAGE_DTYPES.items()},
+}
+
+
+class RestrictedUnpickler(pickle.Unpickler):
+    """An unpickler for which every name is one of ours."""
+
+    def find_class(self, module: str, name: str, /) -> Any:
+        """Return what a name stands for.
+
+        Raises:
+            RefusedError: the name is not on the list.
+        """
+        full_name = f"{PYTHON_2_MODULES.get(module, module)}.{name}"
+        if full_name in ACTIVE:
+            return ACTIVE[full_name]
+        if full_name in INERT_NAMES or f"{module}.".startswith(tuple(f"{package}." for package in INERT_PACKAGES)):
+            return type("Inert", (Inert,), {"__slots__": (), "class_name": full_name})
+        raise RefusedError(f"it wants to use {full_name[:80]!r}, which has no place among weights")
+
+    def persistent_load(self, pid: Any, /) -> Any:
+        """Note a storage, or take a module's class out of the old format's record of it.
+
+        Raises:
+            RefusedError: it is neither.
+        """
+        match pid:
+            case ("storage", StorageType(dtype), str(key), str(), int(length), *rest) if rest in ([], [None]):
+                return Storage(dtype, key, length)
+            case ("module", type() as inert, *_) if issubclass(inert, Inert):
+                return inert
+        raise RefusedError("it points to something that is no storage of numbers")
+
+
+def _whole_numbers(values: object) -> tuple[int, ...]:
+    if not isinstance(values, tuple) or not all(type(value) is int and value >= 0 for value in values):
+        raise RefusedError(f"it has a tensor of shape or strides {str(values)[:80]}")
+    return values
