@@ -4,11 +4,14 @@ import streamlit as st
 
 from splitlab.budget.annotation_cost import PRESETS, mask_hours
 from splitlab.data.dataset import TrainVal
-from splitlab.data.open_dataset import EMBEDDED, dataset_names, open_dataset
+from splitlab.data.open_dataset import EMBEDDED, dataset_names
+from splitlab.data.saved_splits import saved_splits
+from splitlab.data.split import Split
 from splitlab.runs.launch import launch
 from splitlab.runs.run_folder import RunFolder
 from splitlab.runs.spec import RunSpec
 from splitlab.runs.store import free_run_path, list_runs
+from splitlab.ui.datasets import read_dataset
 from splitlab.ui.live_run import duration, watch_run
 from splitlab.ui.page import answered, page_head
 from splitlab.ui.split_chip import split_chip
@@ -17,19 +20,16 @@ from splitlab.workspace import Workspace
 
 QUICK = RunSpec(EMBEDDED, full=30, weak=150, image_size=160, steps=240, evaluate_every=60)
 OWN = RunSpec("", full=30, weak=0)
+DRAWN = "drawn at random"
 SIZES = (96, 128, 160, 192, 224, 256, 320, 416, 512, 640)
 
 
-@st.cache_data(show_spinner="Reading the data set", max_entries=4, ttl=60)
-def read(name: str, workspace: Workspace) -> TrainVal:
-    """Read a data set once for all users."""
-    return open_dataset(name, workspace.data)
-
-
-def choose(workspace: Workspace) -> tuple[RunSpec, TrainVal]:
-    """Show the settings of a run; return them."""
-    name = st.selectbox("Data set", dataset_names(workspace.data), key="data", bind="query-params")
-    data = read(name, workspace)
+def choose_sizes(name: str, data: TrainVal, workspace: Workspace) -> Split | tuple[int, int]:
+    """Show the splits that were built for a data set, or let sizes be given; return one or the other."""
+    kept = saved_splits(workspace.splits / name, data.train.source_hash)
+    label = st.selectbox("Split", [DRAWN, *kept], key=f"split_{name}") if kept else DRAWN
+    if label != DRAWN:
+        return kept[label]
     start = QUICK if name == EMBEDDED else OWN
     images = len(data.train.images)
     with_masks = sum(image.can_be_full for image in data.train.images)
@@ -39,6 +39,17 @@ def choose(workspace: Workspace) -> tuple[RunSpec, TrainVal]:
     if st.session_state.get(f"weak_{name}", 0) > left_over:
         st.session_state[f"weak_{name}"] = left_over
     weak = right.number_input("|W|, boxes", 0, left_over, min(start.weak, left_over), key=f"weak_{name}")
+    return int(full), int(weak)
+
+
+def choose(workspace: Workspace) -> tuple[RunSpec, TrainVal, Split | None]:
+    """Show the settings of a run; return them, its data and its split where that was built before."""
+    name = st.selectbox("Data set", dataset_names(workspace.data), key="data", bind="query-params")
+    data = read_dataset(name, workspace)
+    sizes = choose_sizes(name, data, workspace)
+    split = sizes if isinstance(sizes, Split) else None
+    full, weak = (len(sizes.full), len(sizes.weak)) if isinstance(sizes, Split) else sizes
+    start = QUICK if name == EMBEDDED else OWN
     left, right = st.columns(2)
     model = left.selectbox("Model", model_names(), key="train_model", bind="query-params")
     size = right.selectbox("Image size, pixels", SIZES, key=f"size_{name}", index=SIZES.index(start.image_size))
@@ -48,8 +59,8 @@ def choose(workspace: Workspace) -> tuple[RunSpec, TrainVal]:
     seed = right.number_input("Seed", 0, 10_000, 0, key="seed")
     spec = RunSpec(
         data=name,
-        full=int(full),
-        weak=int(weak),
+        full=full,
+        weak=weak,
         seed=int(seed),
         model=model,
         image_size=size,
@@ -57,7 +68,7 @@ def choose(workspace: Workspace) -> tuple[RunSpec, TrainVal]:
         evaluate_every=max(int(steps) // 6, 1),
         device=device,
     )
-    return spec, data
+    return spec, data, split
 
 
 def explain(spec: RunSpec, data: TrainVal, workspace: Workspace) -> None:
@@ -77,11 +88,11 @@ def explain(spec: RunSpec, data: TrainVal, workspace: Workspace) -> None:
     st.caption(f"Expected labelling cost; the whole width is masks on all {len(data.train.images):,} images.")
 
 
-def start_run(spec: RunSpec, workspace: Workspace) -> None:
+def start_run(spec: RunSpec, split: Split | None, workspace: Workspace) -> None:
     """Make a run folder, start its process and select it."""
     from splitlab.experiments.experiment import prepare_run
 
-    run = prepare_run(free_run_path(workspace.runs, spec), spec, workspace.data)
+    run = prepare_run(free_run_path(workspace.runs, spec), spec, workspace.data, split)
     launch(run)
     st.session_state["run"] = run.name
 
@@ -95,12 +106,12 @@ page_head(
 workspace = Workspace.here()
 settings, live = st.columns([1, 1.9], gap="large")
 with settings, answered():
-    spec, data = choose(workspace)
+    spec, data, split = choose(workspace)
     explain(spec, data, workspace)
     if st.button("Start training", type="primary", icon=":material/play_arrow:", width="stretch"):
         with st.spinner("Starting"):
-            start_run(spec, workspace)
-    st.caption(f"Your own photos: put a COCO-format folder into {workspace.data}.")
+            start_run(spec, split, workspace)
+    st.page_link("pages/data.py", label="Your own photos, or a split you build", icon=":material/photo_library:")
 
 with live:
     runs = list_runs(workspace.runs)

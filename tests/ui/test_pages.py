@@ -1,11 +1,12 @@
 """Every page, run by Streamlit's own AppTest: no browser, real library calls."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from splitlab.data.synthetic import make_embedded
+from splitlab.data.synthetic import EmbeddedSettings, make_embedded
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
 from splitlab.workspace import Workspace
@@ -19,8 +20,16 @@ def at_the_root(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def embedded(tmp_path_factory):
-    return make_embedded(tmp_path_factory.mktemp("data") / "embedded")
+def made(tmp_path_factory):
+    return make_embedded(tmp_path_factory.mktemp("data") / "embedded", settings=EmbeddedSettings(200, 10))
+
+
+@pytest.fixture
+def embedded(made, tmp_path):
+    """The embedded data set in this test's work space, with fewer images than people get."""
+    data = tmp_path / "workspace" / "data"
+    data.mkdir(parents=True)
+    (data / "embedded").symlink_to(made)
 
 
 def open_page(name, **parameters):
@@ -163,14 +172,11 @@ def test_compare_without_checkpoints_says_where_they_come_from(monkeypatch, tmp_
     assert "Train a model on the Train page" in texts(open_page("compare_masks"))
 
 
-def test_train_explains_before_it_starts_and_starts_one_process(monkeypatch, tmp_path, embedded):
+def test_train_explains_before_it_starts_and_starts_one_process(monkeypatch, embedded):
     started = []
     monkeypatch.setattr("splitlab.runs.launch.launch", started.append)
-    data = tmp_path / "workspace" / "data"
-    data.mkdir(parents=True)
-    (data / "embedded").symlink_to(embedded)
     app = open_page("train")
-    assert "**30** mask images and **150** box images of 240" in texts(app)
+    assert "**30** mask images and **150** box images of 200" in texts(app)
     assert "No runs yet" in texts(app)
     app.number_input(key="full_embedded").set_value(10).run()
     app.number_input(key="steps_embedded").set_value(2).run()
@@ -189,9 +195,7 @@ def test_train_explains_before_it_starts_and_starts_one_process(monkeypatch, tmp
         (State.FAILED, "failed", "Go on"),
     ],
 )
-def test_a_run_shows_how_it_stands_and_what_can_be_done(state, shown, button, tmp_path, embedded):
-    (tmp_path / "workspace" / "data").mkdir(parents=True)
-    (tmp_path / "workspace" / "data" / "embedded").symlink_to(embedded)
+def test_a_run_shows_how_it_stands_and_what_can_be_done(state, shown, button, embedded):
     run = RunFolder.create(Workspace.here().runs / "one", RunSpec("embedded", 4, 6, steps=20), {})
     losses = {"box": 0.1, "mask": 0.2, "objectness": 0.1, "class": 0.1}
     run.append_event(
@@ -209,13 +213,11 @@ def test_a_run_shows_how_it_stands_and_what_can_be_done(state, shown, button, tm
         assert run.cancel_is_asked()
 
 
-def test_growing_f_takes_its_images_from_w(tmp_path, embedded):
-    (tmp_path / "workspace" / "data").mkdir(parents=True)
-    (tmp_path / "workspace" / "data" / "embedded").symlink_to(embedded)
+def test_growing_f_takes_its_images_from_w(embedded):
     app = open_page("train")
-    app.number_input(key="full_embedded").set_value(200).run()
+    app.number_input(key="full_embedded").set_value(160).run()
     assert not app.exception
-    assert "**200** mask images and **40** box images of 240" in texts(app)
+    assert "**160** mask images and **40** box images of 200" in texts(app)
 
 
 def test_a_broken_data_set_gets_a_sentence_and_the_runs_stay_on_the_page(tmp_path):
@@ -226,3 +228,61 @@ def test_a_broken_data_set_gets_a_sentence_and_the_runs_stay_on_the_page(tmp_pat
     app = open_page("train")
     assert "is no valid JSON" in app.error[0].value
     assert "No runs yet" in texts(app)
+
+
+def test_data_shows_what_is_there_and_both_ways_to_see_it(embedded):
+    app = open_page("data")
+    metrics = {metric.label: metric.value for metric in app.metric}
+    assert metrics["Training images"] == "200"
+    assert metrics["Classes"] == "6"
+    assert len(app.get("image")) == 8  # four photos, as F and as W see them
+    assert len(app.get("plotly_chart")) == 3
+
+
+def test_a_split_built_on_data_is_trained_on(embedded, monkeypatch):
+    started = []
+    monkeypatch.setattr("splitlab.runs.launch.launch", started.append)
+    app = open_page("data")
+    app.selectbox(key="way").set_value("classes in proportion").run()
+    app.number_input(key="full_embedded_classes in proportion").set_value(12).run()
+    next(box for box in app.text_input if box.label == "Name it").set_value("even dozen").run()
+    next(button for button in app.button if button.label == "Keep").click().run()
+    assert not app.exception
+    assert "even dozen" in texts(app)
+    app.switch_page("pages/train.py").run()
+    app.selectbox(key="split_embedded").set_value("even dozen").run()
+    next(button for button in app.button if button.label == "Start training").click().run()
+    assert not app.exception
+    spec = started[0].spec()
+    assert (spec.split_name, spec.drawn) == ("12/150", "stratified")
+
+
+def test_a_split_with_no_image_gets_a_sentence(embedded):
+    app = open_page("data")
+    app.number_input(key="full_embedded_at random").set_value(0).run()
+    app.number_input(key="weak_embedded_at random").set_value(0).run()
+    assert "0/0 has nothing to train on" in app.error[0].value
+
+
+def test_checking_a_data_set_names_what_is_wrong(made, tmp_path):
+    data = tmp_path / "workspace" / "data"
+    shutil.copytree(made, data / "embedded")
+    photo = next((data / "embedded" / "images").iterdir())
+    photo.write_bytes(b"no photo")
+    app = open_page("data")
+    next(button for button in app.button if button.label == "Check the files").click().run()
+    assert not app.exception
+    assert app.warning[0].value == "1 found."
+    assert app.dataframe[-1].value["file"].item().endswith(photo.name)
+
+
+def test_an_upload_becomes_a_data_set(embedded, tiny_folder, tmp_path):
+    archive = Path(shutil.make_archive(str(tmp_path / "mine"), "zip", tiny_folder))
+    app = open_page("data")
+    app.get("file_uploader")[0].set_value(("mine.zip", archive.read_bytes(), "application/zip")).run()
+    next(button for button in app.button if button.label == "Add it").click().run()
+    assert not app.exception
+    assert "12 training images" in app.success[0].value
+    app.run()
+    app.selectbox(key="data").set_value("mine").run()
+    assert {metric.label: metric.value for metric in app.metric}["Training images"] == "12"

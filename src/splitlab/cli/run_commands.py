@@ -1,4 +1,4 @@
-"""Commands that work on images: split, train, evaluate, predict, runs."""
+"""Commands that work on models: train, evaluate, predict, runs."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from splitlab.cli.output import app, err, out, print_json, progress_bar, shown
-from splitlab.data.draw_split import draw_split
+from splitlab.cli.output import JsonOption, SeedOption, app, err, out, print_json, progress_bar, shown
 from splitlab.data.images import load_image
 from splitlab.data.open_dataset import dataset_names, open_dataset
+from splitlab.data.split import Split, read_split
 from splitlab.errors import RunError
-from splitlab.runs.atomic_files import write_json
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
 from splitlab.runs.store import free_run_path, list_runs
@@ -24,34 +23,6 @@ from splitlab.workspace import Workspace
 
 CANCELLED_EXIT = 130
 DEFAULTS = RunSpec("", 1, 0)
-
-DataArgument = Annotated[
-    str, typer.Argument(metavar="DATA", help="A COCO-format folder, a name in the work space, or `embedded`.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on standard output.")]
-SeedOption = Annotated[int, typer.Option(min=0, help="Equal seeds draw equal splits.")]
-
-
-@app.command(epilog="Example: `splitlab split embedded --full 30 --weak 150 --seed 0 --json`")
-def split(
-    data: DataArgument,
-    full: Annotated[int, typer.Option(help="|F|: images with masks.")],
-    weak: Annotated[int, typer.Option(help="|W|: images with boxes only.")],
-    seed: SeedOption = 0,
-    as_json: JsonOption = False,
-    save: Annotated[Path | None, typer.Option("--out", help="Also write the split to this file.")] = None,
-) -> None:
-    """Draw a full set F and a weak set W by seed.
-
-    With one seed a smaller F lies in a larger one, and a smaller W in a larger one.
-    """
-    drawn = draw_split(open_dataset(data, Workspace.here().data).train, full, weak, seed)
-    if save is not None:
-        write_json(save, drawn.to_json())
-    if as_json:
-        print_json(drawn.to_json())
-    else:
-        out.print(f"{drawn.name} of {data}, seed {seed}, hash {drawn.hash[:12]}")
 
 
 @app.command(
@@ -71,6 +42,7 @@ def train(
     learning_rate: Annotated[float, typer.Option(help="Peak of AdamW's.")] = DEFAULTS.learning_rate,
     evaluate_every: Annotated[int, typer.Option(help="Steps between evaluations.")] = DEFAULTS.evaluate_every,
     device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = DEFAULTS.device,
+    split: Annotated[Path | None, typer.Option(help="A split file of `splitlab split`, instead of sizes.")] = None,
     folder: Annotated[Path | None, typer.Option("--out", help="The run folder; made for you where left out.")] = None,
 ) -> None:
     """Train a model on batches that mix mask images and box images.
@@ -83,12 +55,13 @@ def train(
     if (Path(path) / "spec.json").is_file():
         run = RunFolder.open(Path(path))
     else:
-        if full is None:
-            raise RunError(f"{path}: say how many images get masks, such as --full 30, to start a run on it.")
+        drawn = read_split(split) if split else None
+        if full is None and drawn is None:
+            raise RunError(f"{path}: say how many images get masks, such as --full 30, or give a --split file.")
         spec = RunSpec(
             data=_lasting_name(path, workspace),
-            full=full,
-            weak=weak,
+            full=len(drawn.full) if drawn else full or 0,
+            weak=len(drawn.weak) if drawn else weak,
             seed=seed,
             model=model,
             image_size=image_size,
@@ -98,8 +71,9 @@ def train(
             learning_rate=learning_rate,
             evaluate_every=evaluate_every,
             device=device,
+            drawn=drawn.drawn if drawn else "random",
         )
-        run = _run_with(spec, folder or free_run_path(workspace.runs, spec), workspace)
+        run = _run_with(spec, drawn, folder or free_run_path(workspace.runs, spec), workspace)
     with progress_bar() as progress:
         state = carry_out(run, workspace.data, progress)
     if state == State.CANCELLED:
@@ -192,13 +166,15 @@ def runs(
     out.print(table if summaries else "No runs yet. Start one with: splitlab train embedded --full 30 --weak 150")
 
 
-def _run_with(spec: RunSpec, folder: Path, workspace: Workspace) -> RunFolder:
+def _run_with(spec: RunSpec, split: Split | None, folder: Path, workspace: Workspace) -> RunFolder:
     """Make the run, or open the one that the same command made before."""
     from splitlab.experiments.experiment import prepare_run
 
-    if (folder / "spec.json").is_file() and RunFolder.open(folder).spec() == spec:
-        return RunFolder.open(folder)
-    return prepare_run(folder, spec, workspace.data)
+    if (folder / "spec.json").is_file():
+        run = RunFolder.open(folder)
+        if run.spec() == spec and (split is None or read_split(run.split_path) == split):
+            return run
+    return prepare_run(folder, spec, workspace.data, split)
 
 
 def _lasting_name(data: str, workspace: Workspace) -> str:

@@ -1,18 +1,33 @@
-"""From the name people type to the data set: a folder, or the word `embedded`."""
+"""From the name people type to the data set: a folder in any format we read, or the word `embedded`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+from splitlab.data.cityscapes import is_cityscapes_folder, read_cityscapes_folder
 from splitlab.data.coco_folder import is_coco_folder, read_coco_folder
 from splitlab.data.dataset import TrainVal
+from splitlab.data.pets import is_pets_folder, read_pets_folder
 from splitlab.data.synthetic import make_embedded
+from splitlab.data.voc import is_voc_folder, read_voc_folder
+from splitlab.data.yolo import is_yolo_folder, read_yolo_folder
+from splitlab.errors import DataError
 
 EMBEDDED = "embedded"
 
+# How a format is recognised, and how it is read; `index_dir` is for those whose boxes are read from masks.
+FORMATS: dict[str, tuple[Callable[[Path], bool], Callable[[Path, Path], TrainVal]]] = {
+    "COCO": (is_coco_folder, lambda folder, _: read_coco_folder(folder)),
+    "VOC2012": (is_voc_folder, lambda folder, _: read_voc_folder(folder)),
+    "Cityscapes": (is_cityscapes_folder, read_cityscapes_folder),
+    "Oxford-IIIT Pet": (is_pets_folder, read_pets_folder),
+    "YOLO": (is_yolo_folder, lambda folder, _: read_yolo_folder(folder)),
+}
+
 
 def open_dataset(where: str, data_dir: Path) -> TrainVal:
-    """Read a data set; the embedded one is made in `data_dir` on first use.
+    """Read a data set of any format; the embedded one is made in `data_dir` on first use.
 
     Args:
         where: `embedded`, the name of a folder in `data_dir`, or the path of a folder.
@@ -24,10 +39,28 @@ def open_dataset(where: str, data_dir: Path) -> TrainVal:
     if where == EMBEDDED:
         return read_coco_folder(make_embedded(data_dir / EMBEDDED))
     named = data_dir / where
-    return read_coco_folder(named if is_coco_folder(named) else Path(where))
+    folder = named if format_of(named) else Path(where)
+    found = format_of(folder)
+    if found is None:
+        raise DataError(_unknown(folder))
+    return FORMATS[found][1](folder, data_dir / ".index")
+
+
+def format_of(folder: Path) -> str | None:
+    """Recognise the format of a data set by the files it is made of; None where it is none of ours."""
+    return next((name for name, (recognised, _) in FORMATS.items() if recognised(folder)), None)
 
 
 def dataset_names(data_dir: Path) -> list[str]:
     """List what `open_dataset` knows by name, the embedded data set first."""
-    own = sorted(folder.name for folder in data_dir.glob("*") if folder.is_dir() and is_coco_folder(folder))
+    own = sorted(folder.name for folder in data_dir.glob("[!.]*") if folder.is_dir() and format_of(folder))
     return [EMBEDDED, *(name for name in own if name != EMBEDDED)]
+
+
+def _unknown(folder: Path) -> str:
+    if not folder.is_dir():
+        return f"{folder} is no folder. Give a data set's folder, a name in the work space, or the word embedded."
+    return (
+        f"{folder} is no data set that is known: {', '.join(FORMATS)}. A COCO one holds images/, "
+        "instances_train.json and instances_val.json; a YOLO one a data.yaml."
+    )

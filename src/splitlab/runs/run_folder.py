@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -129,8 +131,9 @@ class RunFolder:
         except (OSError, ValueError, TypeError, RecursionError, SettingsError) as error:
             raise RunError(f"{self.spec_path} is broken ({error}). Start the run again in a new folder.") from error
 
-    def lock(self) -> FileLock:
-        """Take the run for this process; the system gives it back when the process ends, however it ends.
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run for this process; the system gives it back when the process ends, however it ends.
 
         Raises:
             RunError: another process has it.
@@ -142,7 +145,10 @@ class RunFolder:
             raise RunError(f"{self.path} is being trained by another process. Wait for it or cancel it.") from error
         except OSError as error:
             raise RunError(f"{self.path}: cannot be written ({error.strerror}). Choose another folder.") from error
-        return lock
+        try:
+            yield
+        finally:
+            lock.release()
 
     def status(self) -> Status:
         """Read how far the run is; a run whose process is gone reads as INTERRUPTED.

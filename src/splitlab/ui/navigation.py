@@ -25,7 +25,10 @@ def pages() -> st.Page:
                 st.Page("pages/equiscore.py", title="Equiscore", icon=":material/ssid_chart:"),
             ],
             "Look": [st.Page("pages/compare_masks.py", title="Compare masks", icon=":material/compare:")],
-            "Make": [st.Page("pages/train.py", title="Train", icon=":material/model_training:")],
+            "Make": [
+                st.Page("pages/data.py", title="Data", icon=":material/photo_library:"),
+                st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
+            ],
         }
     )
 

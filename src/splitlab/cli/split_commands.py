@@ -1,0 +1,105 @@
+"""The command that draws a split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from splitlab.cli.output import JsonOption, SeedOption, app, out, print_json
+from splitlab.data.dataset import Dataset
+from splitlab.data.draw_split import draw_split, draw_stratified
+from splitlab.data.few_shot import draw_few_shot, paper_few_shot
+from splitlab.data.given_split import split_by_labels, split_by_lists
+from splitlab.data.open_dataset import open_dataset
+from splitlab.data.paper_split import draw_paper_split
+from splitlab.data.split import Split
+from splitlab.errors import SplitError
+from splitlab.runs.atomic_files import write_json
+from splitlab.workspace import Workspace
+
+ALL = "all"
+
+
+class Protocol(StrEnum):
+    """How a split is drawn."""
+
+    RANDOM = "random"
+    STRATIFIED = "stratified"
+    PAPER = "paper"
+    LABELS = "labels"
+    FEW_SHOT = "few-shot"
+    LISTS = "lists"
+
+
+@app.command(
+    epilog="Examples: `splitlab split embedded --full 30 --weak 150 --seed 0 --json` · "
+    "`splitlab split VOC2012 --protocol paper --full 400 --weak all --out paper-400.json`"
+)
+def split(
+    data: Annotated[str, typer.Argument(metavar="DATA", help="A data set's folder, its name, or `embedded`.")],
+    full: Annotated[int | None, typer.Option(help="|F|: images with masks.")] = None,
+    weak: Annotated[str, typer.Option(help="|W|: images with boxes only, or `all` that are left.")] = "0",
+    seed: SeedOption = 0,
+    protocol: Annotated[Protocol, typer.Option(help="How to draw; see below.")] = Protocol.RANDOM,
+    full_list: Annotated[Path | None, typer.Option(help="lists: a file that names the images of F.")] = None,
+    weak_list: Annotated[Path | None, typer.Option(help="lists: a file that names the images of W.")] = None,
+    masks_per_class: Annotated[int | None, typer.Option(help="few-shot: masks of each class.")] = None,
+    classes: Annotated[str, typer.Option(help="few-shot: the classes that count, comma-separated.")] = "",
+    as_json: JsonOption = False,
+    save: Annotated[Path | None, typer.Option("--out", help="Also write the split to this file.")] = None,
+) -> None:
+    """Draw a full set F and a weak set W.
+
+    **random** and **stratified** (classes in proportion) by seed: with one seed a smaller F lies in a larger one, and
+    a smaller W in a larger one. **paper**: the authors' own images of VOC2012 and Cityscapes. **labels**: images with
+    masks are F, those with boxes only W. **few-shot**: so many masks a class by seed, or the paper's 17 images where
+    no number is given. **lists**: two text files.
+    """
+    train = open_dataset(data, Workspace.here().data).train
+
+    def sized(draw: Callable[[Dataset, int, int, int], Split]) -> Split:
+        size = _needed(full)
+        return draw(train, size, len(train.images) - size if weak == ALL else _count(weak), seed)
+
+    drawn = {
+        Protocol.RANDOM: lambda: sized(draw_split),
+        Protocol.STRATIFIED: lambda: sized(draw_stratified),
+        Protocol.PAPER: lambda: draw_paper_split(train, _needed(full), None if weak == ALL else _count(weak)),
+        Protocol.LABELS: lambda: split_by_labels(train),
+        Protocol.FEW_SHOT: lambda: _few_shot(train, masks_per_class, seed, classes),
+        Protocol.LISTS: lambda: _by_lists(train, full_list, weak_list),
+    }[protocol]()
+    if save is not None:
+        write_json(save, drawn.to_json())
+    if as_json:
+        print_json(drawn.to_json())
+    else:
+        out.print(f"{drawn.name} of {data}, {drawn.drawn}, seed {drawn.seed}, hash {drawn.hash[:12]}")
+
+
+def _needed(full: int | None) -> int:
+    if full is None:
+        raise SplitError("Say how many images get masks, such as --full 400.")
+    return full
+
+
+def _count(weak: str) -> int:
+    if not weak.lstrip("-").isdigit():
+        raise SplitError(f"--weak {weak}: give a number of images, or the word all.")
+    return int(weak)
+
+
+def _few_shot(train: Dataset, masks_per_class: int | None, seed: int, classes: str) -> Split:
+    if masks_per_class is None:
+        return paper_few_shot(train)
+    return draw_few_shot(train, masks_per_class, seed, [name.strip() for name in classes.split(",") if name.strip()])
+
+
+def _by_lists(train: Dataset, full_list: Path | None, weak_list: Path | None) -> Split:
+    if full_list is None:
+        raise SplitError("--protocol lists needs --full-list, a text file with one image a line.")
+    return split_by_lists(train, full_list, weak_list)

@@ -1,0 +1,31 @@
+"""Add a data set to the work space: an upload, or the way to the ones that can be downloaded."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+import streamlit as st
+
+from splitlab.data.import_archive import import_archive
+from splitlab.workspace import Workspace
+
+MAX_UPLOAD_MEGABYTES = 500
+
+
+def upload_dataset(workspace: Workspace) -> None:
+    """Show the uploader; unpack and keep what can be read."""
+    file = st.file_uploader(
+        "A zip in COCO or YOLO format", type=["zip", "tar", "gz"], max_upload_size=MAX_UPLOAD_MEGABYTES, key="archive"
+    )
+    st.caption(
+        "COCO: images/, instances_train.json, instances_val.json. YOLO: data.yaml, images/, labels/. "
+        f"Larger ones: put the folder into {workspace.data}."
+    )
+    st.caption("On the command line: `splitlab data get pets`, `splitlab data get voc2012`.")
+    if file is None:
+        return
+    name = st.text_input("Name", PurePath(file.name).stem.replace(" ", "-"), key="archive_name", max_chars=60)
+    if st.button("Add it", type="primary", icon=":material/add:", width="stretch"):
+        with st.spinner("Unpacking and reading"):
+            data = import_archive(file, name.strip(), workspace.data)
+        st.success(f"'{name}' is here: {len(data.train.images):,} training images. Choose it by its name.")

@@ -1,0 +1,91 @@
+"""Build a split of a data set, see what it costs and what is in it, and keep it by a name."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+import streamlit as st
+
+from splitlab.budget.annotation_cost import PRESETS, mask_hours
+from splitlab.data.dataset import Dataset, ImageId
+from splitlab.data.draw_split import draw_split, draw_stratified
+from splitlab.data.given_split import split_by_labels
+from splitlab.data.paper_split import draw_paper_split
+from splitlab.data.saved_splits import save_split, saved_splits
+from splitlab.data.split import Split
+from splitlab.figures.class_counts import class_counts_chart
+from splitlab.ui.split_chip import split_chip
+from splitlab.workspace import Workspace
+
+RANDOM, STRATIFIED, PAPER, LABELS = "at random", "classes in proportion", "as the paper drew it", "by its labels"
+EXPLAINED = {
+    RANDOM: "By seed; with one seed a smaller set lies in a larger one.",
+    STRATIFIED: "By seed; each class has as large a share of F and of W as of all images.",
+    PAPER: "The very images that the paper's authors drew.",
+    LABELS: "Images that have masks are F, images that have boxes only are W.",
+}
+
+
+def build_split(name: str, dataset: Dataset, workspace: Workspace) -> None:
+    """Show the controls of a split, the split, and where to go with it."""
+    controls, picture = st.columns([1, 1.4], gap="large")
+    with controls:
+        split = _choose(name, dataset)
+        prices = PRESETS[st.selectbox("Labelling prices", list(PRESETS), key="prices", bind="query-params")]
+        images = len(dataset.images)
+        split_chip(len(split.full), len(split.weak), prices, scale_hours=mask_hours(float(images), prices))
+        st.caption(f"Expected labelling cost; the whole width is masks on all {images:,} images.")
+        _keep(name, split, workspace)
+    full, weak = _objects(dataset, split.full), _objects(dataset, split.weak)
+    chart = class_counts_chart(full, weak, f"Objects in the split {split.name}", ("in F", "in W"))
+    picture.plotly_chart(chart, key="split_chart", config={"displayModeBar": False})
+
+
+def _choose(name: str, dataset: Dataset) -> Split:
+    ways = [RANDOM, STRATIFIED, *([PAPER] if dataset.paper_pools else []), LABELS]
+    way = st.selectbox("Draw", ways, key="way", bind="query-params")
+    st.caption(EXPLAINED[way])
+    if way == LABELS:
+        return split_by_labels(dataset)
+    images = len(dataset.images)
+    most = len(dataset.paper_pools[0]) if way == PAPER else sum(image.can_be_full for image in dataset.images)
+    left, middle, right = st.columns(3)
+    full = int(left.number_input("|F|, masks", 0, most, min(30, most), key=f"full_{name}_{way}"))
+    key = f"weak_{name}_{way}"
+    st.session_state[key] = min(st.session_state.get(key, 150), images - full)
+    weak = int(middle.number_input("|W|, boxes", 0, images - full, key=key))
+    if way == PAPER:
+        return draw_paper_split(dataset, full, weak)
+    seed = int(right.number_input("Seed", 0, 10_000, 0, key="seed"))
+    return (draw_split if way == RANDOM else draw_stratified)(dataset, full, weak, seed)
+
+
+def _keep(name: str, split: Split, workspace: Workspace) -> None:
+    folder = workspace.splits / name
+    left, right = st.columns([2, 1], vertical_alignment="bottom")
+    label = left.text_input("Name it", split.name.replace("/", "-"), key=f"name_{split.hash[:8]}", max_chars=60)
+    if right.button("Keep", icon=":material/bookmark_add:", width="stretch", help="Train offers it by this name."):
+        save_split(folder, label.strip(), split)
+        st.toast(f"Kept as '{label.strip()}'.")
+    kept = saved_splits(folder, split.source)
+    if kept:
+        shown = ", ".join(f"**{known}** ({its.name})" for known, its in kept.items())
+        st.caption(f"Kept so far: {shown}")
+    left, right = st.columns(2)
+    left.download_button(
+        "Split as JSON",
+        json.dumps(split.to_json()),
+        f"{name}-{split.name.replace('/', '-')}.json",
+        "application/json",
+        icon=":material/download:",
+        width="stretch",
+    )
+    right.page_link("pages/train.py", label="Train on it", icon=":material/arrow_forward:", query_params={"data": name})
+
+
+def _objects(dataset: Dataset, image_ids: tuple[ImageId, ...]) -> Counter[str]:
+    counts = Counter(dict.fromkeys(dataset.class_names, 0))
+    for image in dataset.select(image_ids):
+        counts.update(dataset.class_names[label.class_index] for label in image.targets)
+    return counts

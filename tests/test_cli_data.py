@@ -1,0 +1,106 @@
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from splitlab.cli import main as cli
+from tests.data.trees import cityscapes_tree, pets_tree, voc_tree
+
+runner = CliRunner()
+
+
+def run(*words, code=0):
+    result = runner.invoke(cli.app, [str(word) for word in words])
+    assert result.exit_code == code, result.output
+    return result.stdout
+
+
+@pytest.mark.parametrize("command", ["check", "get", "add", "export"])
+def test_every_data_command_explains_itself_with_an_example(command):
+    text = run("data", command, "--help")
+    assert "Example" in text
+    assert f"splitlab data {command}" in text
+
+
+def test_every_command_that_there_is_has_an_example():
+    commands = [
+        *cli.app.registered_commands,
+        *(c for g in cli.app.registered_groups for c in g.typer_instance.registered_commands),
+    ]
+    assert all("Example" in (command.epilog or "") for command in commands)
+
+
+@pytest.mark.parametrize("tree", [voc_tree, cityscapes_tree, pets_tree])
+def test_a_folder_is_recognised_by_itself_and_checked(tree, tmp_path):
+    content = json.loads(run("data", "check", tree(tmp_path / "set"), "--json", code=1))
+    assert content["train"]["images"] > 0
+    assert all({"file", "what", "way_out"} == set(problem) for problem in content["problems"])
+
+
+def test_a_clean_data_set_is_said_to_be_clean(tiny_folder):
+    assert "every label fits its photo" in run("data", "check", tiny_folder)
+
+
+def test_the_paper_protocol_draws_voc_by_name(tmp_path):
+    root = voc_tree(tmp_path / "voc")
+    everything = json.loads(run("split", root, "--protocol", "paper", "--full", 1, "--weak", "all", "--json"))
+    some = json.loads(run("split", root, "--protocol", "paper", "--full", 1, "--weak", 1, "--json"))
+    assert some["full"] == everything["full"]
+    assert some["weak"] == everything["weak"][:1]
+    assert some["seed"] == 42
+    assert all(isinstance(image_id, str) for image_id in everything["weak"])
+
+
+def test_weak_all_is_all_that_f_leaves(tiny_folder):
+    split = json.loads(run("split", tiny_folder, "--full", 3, "--weak", "all", "--protocol", "stratified", "--json"))
+    assert split["name"] == "3/9"
+
+
+def test_lists_labels_and_few_shot_give_splits_too(tiny_folder, tmp_path):
+    (tmp_path / "f.txt").write_text("train_1.png\ntrain_2.png\n")
+    words = ("--protocol", "lists", "--full-list", tmp_path / "f.txt", "--json")
+    assert json.loads(run("split", tiny_folder, *words))["full"] == [1, 2]
+    assert json.loads(run("split", tiny_folder, "--protocol", "labels", "--json"))["name"] == "12/0"
+    words = ("--protocol", "few-shot", "--masks-per-class", 2, "--json")
+    assert json.loads(run("split", tiny_folder, *words))["name"] == "4/8"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--protocol", "paper", "--full", 1), "no protocol"),
+        (("--protocol", "few-shot"), "2007_000645"),
+        (("--protocol", "lists"), "--full-list"),
+        (("--full", 1, "--weak", "many"), "the word all"),
+        ((), "--full 400"),
+    ],
+)
+def test_splits_that_cannot_be_drawn_get_a_sentence(tiny_folder, words, message):
+    result = runner.invoke(cli.app, ["split", str(tiny_folder), *map(str, words)])
+    assert message in str(result.exception)
+
+
+@pytest.mark.parametrize("name", ["coco", "yolo"])
+def test_an_exported_split_has_masks_in_f_only(name, tiny_folder, tmp_path):
+    run("split", tiny_folder, "--full", 4, "--weak", 5, "--out", tmp_path / "split.json")
+    run("data", "export", tiny_folder, tmp_path / "out", "--format", name, "--split", tmp_path / "split.json")
+    content = json.loads(run("data", "check", tmp_path / "out", "--json"))
+    assert content["train"]["images_with_masks"] == 4
+    assert content["train"]["images_with_boxes_only"] == 5
+    assert content["val"]["images"] == 4
+    assert np.sum(list(content["train"]["objects_by_class"].values())) == 9
+
+
+def test_a_split_file_is_trained_on(tiny_folder, tmp_path):
+    run("split", tiny_folder, "--full", 3, "--weak", 4, "--protocol", "stratified", "--out", tmp_path / "split.json")
+    words = ("--model", "yolov5n-seg", "--image-size", 64, "--batch-size", 4, "--f-size", 2, "--steps", 1)
+    run("train", tiny_folder, "--split", tmp_path / "split.json", *words, "--out", tmp_path / "run")
+    drawn = json.loads((tmp_path / "split.json").read_text())
+    assert json.loads((tmp_path / "run" / "split.json").read_text()) == drawn
+    assert json.loads((tmp_path / "run" / "spec.json").read_text())["drawn"] == "stratified"
+
+
+def test_getting_cityscapes_says_where_to_put_it():
+    result = runner.invoke(cli.app, ["data", "get", "cityscapes"])
+    assert "gtFine_trainvaltest.zip" in str(result.exception)
