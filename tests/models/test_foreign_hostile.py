@@ -252,3 +252,17 @@ def test_the_reading_process_ends_before_it_acts(canary, action):
 def test_the_reading_process_gets_no_more_memory_than_its_limit():
     ended = after_lock_down("try: bytearray(6 << 30)\nexcept MemoryError: print('refused')")
     assert ended.stdout == "refused\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has network namespaces")
+def test_the_reading_process_has_no_network_where_the_system_lets_it_go():
+    code = (
+        f"import sys; sys.path.append({str(SOURCE_FOLDER)!r})\n"
+        "from splitlab.models.foreign_child import leave_network\n"
+        "print(leave_network() and [line.split(':')[0].strip() for line in list(open('/proc/net/dev'))[2:]])"
+    )
+    command, env = [sys.executable, "-I", "-c", code], {"OPENBLAS_NUM_THREADS": "1"}
+    seen = subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout.strip()
+    if seen == "False":
+        pytest.skip("this system gives no network namespaces to processes")
+    assert seen == "['lo']"

@@ -77,13 +77,18 @@ def prepare_lazy_imports() -> None:
 
 
 def lock_down() -> None:
-    """Give up network, memory, time, files and processes; there is no way back."""
-    if sys.platform == "linux":
-        # Refused on some machines; then the audit hook below stands alone.
-        ctypes.CDLL(None).unshare(CLONE_NEWUSER | CLONE_NEWNET)
+    """Give up network (where the system lets us), memory, time, files and processes; there is no way back."""
+    leave_network()
     if sys.platform != "win32":
         _limit_resources()
     sys.addaudithook(_end_at_any_action)
+
+
+def leave_network() -> bool:
+    """Move into a network of our own, which is empty; False where the system does not let us."""
+    if sys.platform != "linux":
+        return False
+    return bool(ctypes.CDLL(None).unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0)
 
 
 def _limit_resources() -> None:
