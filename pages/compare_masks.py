@@ -5,6 +5,7 @@ import streamlit as st
 from splitlab.budget.annotation_cost import cost_hours, prices_for
 from splitlab.figures.mask_panels import Panel, mask_panels
 from splitlab.runs.checkpoint import Card
+from splitlab.ui.checkpoint_upload import upload_checkpoint
 from splitlab.ui.models import LEAST_SCORE, Choice, checkpoint_choices, detect_objects
 from splitlab.ui.page import answered, page_head
 from splitlab.ui.photos import SAMPLES, Photo, sample_photo, uploaded_photo
@@ -40,8 +41,10 @@ def labelling_hours(card: Card) -> float:
 def describe(choice: Choice, longest_hours: float) -> None:
     """Show a checkpoint's split, cost and scores."""
     card = choice.card
-    prices = prices_for(card.dataset)
-    split_chip(card.full, card.weak, prices, longest_hours)
+    if card.full or card.weak:
+        split_chip(card.full, card.weak, prices_for(card.dataset), longest_hours)
+    else:
+        st.markdown(f"**{card.name}**, imported")
     mask, box = card.scores.get("mask", {}), card.scores.get("box", {})
     scores = [
         f"{label} **{value:.1f}**"
@@ -53,7 +56,8 @@ def describe(choice: Choice, longest_hours: float) -> None:
         )
         if value is not None
     ]
-    st.caption(f"{' · '.join(scores) or 'not scored'}  \n{card.model}, {card.steps:,} steps, seed {card.seed}")
+    origin = f"{card.model}, {card.steps:,} steps, seed {card.seed}" if card.steps else card.model
+    st.caption(f"{' · '.join(scores) or 'not scored'}  \n{origin}")
 
 
 page_head(
@@ -88,6 +92,8 @@ with model_side:
         bind="query-params",
         help="Models are not run again.",
     )
+    with st.popover("Import a checkpoint", icon=":material/upload:"), answered():
+        upload_checkpoint(Workspace.here())
     class_names = list(dict.fromkeys(label for name in names for label in choices[name].card.class_names))
     wanted = (
         st.pills("Classes", class_names, default=class_names, selection_mode="multi", key=f"classes {class_names}")

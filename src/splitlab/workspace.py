@@ -33,6 +33,16 @@ class Workspace:
         return self.root / "data"
 
     @property
+    def imported(self) -> Path:
+        """Checkpoints that were imported here."""
+        return self.root / "checkpoints"
+
+    @property
+    def checkpoint_folders(self) -> tuple[Path, Path]:
+        """Where checkpoints are looked for."""
+        return self.checkpoints, self.imported
+
+    @property
     def splits(self) -> Path:
         """Splits that were built and named, one folder for each data set."""
         return self.root / "splits"

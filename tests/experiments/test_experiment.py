@@ -78,7 +78,7 @@ def test_a_checkpoint_is_scored_only_on_its_own_classes(done, tiny):
 
 
 def test_it_becomes_one_measured_row_with_its_cost(done):
-    (row,) = measured_results(done.path, done.path.parent).to_dict("records")
+    (row,) = measured_results([done.path], done.path.parent).to_dict("records")
     assert (row["source"], row["full"], row["weak"], row["method"]) == ("measured", 4, 6, "yolov5n-seg")
     assert row["cost_hours"] == pytest.approx((4 * 239.7 + 6 * 38.1) / 3600)
 

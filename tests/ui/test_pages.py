@@ -7,9 +7,11 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from splitlab.data.synthetic import EmbeddedSettings, make_embedded
+from splitlab.models.registry import build_model
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
 from splitlab.workspace import Workspace
+from tests.models.foreign_files import save_as_the_authors_do
 
 ROOT = Path(__file__).parents[2]
 
@@ -286,3 +288,16 @@ def test_an_upload_becomes_a_data_set(embedded, tiny_folder, tmp_path):
     app.run()
     app.selectbox(key="data").set_value("mine").run()
     assert {metric.label: metric.value for metric in app.metric}["Training images"] == "12"
+
+
+def test_an_uploaded_pt_file_becomes_a_checkpoint_to_compare(tmp_path):
+    file = save_as_the_authors_do(tmp_path / "mine.pt", build_model("yolov5n-seg", 1, 320), names={0: "cat"})
+    app = open_page("compare_masks")
+    app.get("file_uploader")[-1].set_value(("mine.pt", file.read_bytes(), "application/octet-stream")).run()
+    next(button for button in app.button if button.label == "Import it").click().run()
+    assert not app.exception
+    assert "'mine' is here" in app.success[0].value
+    app.run()
+    app.multiselect(key="models").set_value(["mine"]).run()
+    assert not app.exception
+    assert "imported" in texts(app)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from splitlab.runs.checkpoint import Card
 from splitlab.runs.store import trained_models
 
 
-def measured_results(checkpoints: Path, runs: Path) -> pd.DataFrame:
-    """Return one row for each scored checkpoint of the two folders; see `trained_models`."""
+def measured_results(checkpoints: Sequence[Path], runs: Path) -> pd.DataFrame:
+    """Return one row for each scored checkpoint of these folders and runs; see `trained_models`."""
     cards = (card for _, card in trained_models(checkpoints, runs).values())
     return results_table(_row(card) for card in cards if card.scores)
 

@@ -57,8 +57,13 @@ class Card:
 
     @property
     def split_name(self) -> str:
-        """The split as the paper writes it, such as "400/5000"."""
-        return f"{self.full}/{self.weak}"
+        """The split as the paper writes it, such as "400/5000"; of an imported checkpoint nobody knows it."""
+        return f"{self.full}/{self.weak}" if self.full or self.weak else "split unknown"
+
+    @property
+    def finds_objects(self) -> bool:
+        """False for an imported classifier: its backbone is there to start from, not to look with."""
+        return not self.model.endswith("-cls")
 
     def __post_init__(self) -> None:
         texts = (self.name, self.model, self.dataset, self.data_licence, self.split_hash, *self.class_names)

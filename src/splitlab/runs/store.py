@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -50,13 +51,14 @@ def list_runs(folder: Path) -> list[RunSummary]:
     return sorted(found, key=lambda summary: (summary.status.heartbeat, summary.name), reverse=True)
 
 
-def trained_models(checkpoints: Path, runs: Path) -> dict[str, tuple[Path, Card]]:
-    """Find the checkpoints that ship and those of finished runs: folder and card by name.
+def trained_models(checkpoints: Sequence[Path], runs: Path) -> dict[str, tuple[Path, Card]]:
+    """Find the checkpoints in some folders and those of finished runs: folder and card by name.
 
     A run that was published as a checkpoint (its name, its split) is one model: the published one.
     Broken ones are passed over.
     """
-    folders = [*list_checkpoints(checkpoints), *(summary.path / "weights" for summary in list_runs(runs))]
+    folders = [found for folder in checkpoints for found in list_checkpoints(folder)]
+    folders += [summary.path / "weights" for summary in list_runs(runs)]
     found: dict[str, tuple[Path, Card]] = {}
     for folder in folders:
         try:

@@ -37,8 +37,9 @@ class Choice:
 
 
 def checkpoint_choices(workspace: Workspace) -> dict[str, Choice]:
-    """List the checkpoints that ship and those of finished runs, by name; broken ones are passed over."""
-    found = {name: Choice(*model) for name, model in trained_models(workspace.checkpoints, workspace.runs).items()}
+    """List the checkpoints that ship, were imported or come from runs, by name; broken ones are passed over."""
+    models = trained_models(workspace.checkpoint_folders, workspace.runs)
+    found = {name: Choice(*model) for name, model in models.items() if model[1].finds_objects}
     return dict(sorted(found.items(), key=lambda item: (item[1].card.dataset, item[1].card.full, item[1].card.weak)))
 
 

@@ -19,4 +19,4 @@ def published() -> pd.DataFrame:
 @st.cache_data(show_spinner=False, ttl=5)
 def measured(workspace: Workspace) -> pd.DataFrame:
     """Return what was measured here, read again after a few seconds."""
-    return measured_results(workspace.checkpoints, workspace.runs)
+    return measured_results(workspace.checkpoint_folders, workspace.runs)

@@ -1,0 +1,47 @@
+"""Commands that work on checkpoints: import, show."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from splitlab.cli.output import JsonOption, app, out, print_json
+from splitlab.runs.checkpoint import read_card
+from splitlab.workspace import Workspace
+
+checkpoint_app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+app.add_typer(checkpoint_app, name="checkpoint", help="Import checkpoints, and show what they are.")
+
+
+@checkpoint_app.command(
+    "import", epilog="Example: `splitlab checkpoint import yolov5s-seg.pt --name coco-yolov5s`, then `splitlab predict`"
+)
+def import_file(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .pt file of YOLOv5-seg, YOLOv5-cls or the authors.")],
+    name: Annotated[str | None, typer.Option(help="What to call it; the file's name where left out.")] = None,
+) -> None:
+    """Turn a foreign file into a checkpoint of ours. Nothing in the file is run.
+
+    It is read by a process of its own, without network, within limits of memory and time.
+    """
+    from splitlab.models.foreign_import import import_checkpoint
+
+    folder = import_checkpoint(file, Workspace.here().imported / (name or file.stem))
+    card = read_card(folder)
+    out.print(f"{card.model}, {len(card.class_names)} classes, {card.image_size} px: {folder}", highlight=False)
+
+
+@checkpoint_app.command(epilog="Example: `splitlab checkpoint show checkpoints/pets-30-450 --json`")
+def show(
+    folder: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A checkpoint folder.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Show a checkpoint's card: model, classes, split, scores, where it comes from."""
+    card = read_card(folder)
+    if as_json:
+        print_json(asdict(card))
+    else:
+        out.print_json(data=asdict(card))
