@@ -39,14 +39,17 @@ def _process_unchanged() -> Iterator[None]:
     variables = dict(os.environ)
     threads, cv2_threads = torch.get_num_threads(), cv2.getNumThreads()
     save, image_open = torch.save, PIL.Image.open
-    with warnings.catch_warnings(), np.printoptions(), tempfile.TemporaryDirectory() as folder:
+    # Their classes hold tensors, which would stay on the meta device if it were the default at this moment.
+    on_cpu = torch.device("cpu")
+    with on_cpu, warnings.catch_warnings(), np.printoptions(), tempfile.TemporaryDirectory() as folder:
         quiet = {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false", "YOLO_VERBOSE": "false"}
         os.environ.update(quiet, YOLO_CONFIG_DIR=folder)
         try:
             yield
         finally:
-            os.environ.clear()
             os.environ.update(variables)
+            for name in os.environ.keys() - variables.keys():
+                del os.environ[name]
             torch.set_num_threads(threads)
             torch.set_printoptions(profile="default")  # type: ignore[no-untyped-call]
             torch.save, PIL.Image.open = save, image_open
