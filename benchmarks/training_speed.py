@@ -1,0 +1,141 @@
+"""Images a second of mixed training here, against Ultralytics' SegmentationTrainer with the same layers.
+
+Both train YOLOv5n's layers on the same photos at 256 px, batch 16, data loading and augmentation included, on the CPU
+with the same number of threads. Each round runs one after the other in processes of their own; the first steps, which
+fill caches, do not count. Also printed: each side's peak memory.
+
+Run: python benchmarks/training_speed.py FOLDER, a COCO-format data set with masks, such as the embedded one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+ROUNDS, STEPS, WARMUP_STEPS = 5, 24, 4
+SIZE, BATCH, F_SIZE = 256, 16, 4
+THREADS = os.cpu_count() or 1
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--side", choices=["ours", "theirs"], help="run one side once; used by the rounds")
+    options = parser.parse_args()
+    if options.side:
+        images_per_second = ours(options.folder) if options.side == "ours" else theirs(options.folder)
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(json.dumps({"images_per_second": images_per_second, "megabytes": memory}))
+        return
+    compare(options.folder)
+
+
+def compare(folder: Path) -> None:
+    rounds = [{side: run_side(side, folder) for side in ("ours", "theirs")} for _ in range(ROUNDS)]
+    ratios = [sides["ours"]["images_per_second"] / sides["theirs"]["images_per_second"] for sides in rounds]
+    for side in ("ours", "theirs"):
+        speeds = [sides[side]["images_per_second"] for sides in rounds]
+        memory = max(sides[side]["megabytes"] for sides in rounds)
+        print(f"{side}: {median(speeds):.1f} images/s ({min(speeds):.1f} to {max(speeds):.1f}), peak {memory:.0f} MB")
+    print(f"ours / theirs = {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f} over {ROUNDS} rounds)")
+
+
+def run_side(side: str, folder: Path) -> dict[str, float]:
+    command = [sys.executable, __file__, str(folder), "--side", side]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    measured: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    return measured
+
+
+def speed(times: list[float]) -> float:
+    return (len(times) - 1 - WARMUP_STEPS) * BATCH / (times[-1] - times[WARMUP_STEPS])
+
+
+def ours(folder: Path) -> float:
+    from splitlab.experiments.experiment import carry_out, prepare_run
+    from splitlab.runs.spec import RunSpec
+
+    times: list[float] = []
+
+    def note(what: str, _done: int, _total: int) -> None:
+        if what == "train":
+            times.append(perf_counter())
+        else:
+            # The steps are done; the evaluation is not what is measured.
+            raise KeyboardInterrupt
+
+    with tempfile.TemporaryDirectory() as place:
+        images = len(json.loads(next(folder.glob("instances_train*.json")).read_text())["images"])
+        spec = RunSpec(
+            str(folder),
+            full=images // 4,
+            weak=images - images // 4,
+            model="yolov5n-seg",
+            image_size=SIZE,
+            steps=STEPS,
+            batch_size=BATCH,
+            f_size=F_SIZE,
+            plain_tail=0.0,
+            evaluate_every=STEPS,
+        )
+        carry_out(prepare_run(Path(place) / "run", spec, Path(place)), Path(place), note)
+    return speed(times)
+
+
+def theirs(folder: Path) -> float:
+    from splitlab.data.coco_folder import read_coco_folder
+    from splitlab.data.yolo_export import export_yolo
+    from splitlab.models.ultralytics_import import ROOT, YAML  # the one door to the package
+
+    # isort: split
+    import torch
+    from ultralytics.models.yolo.segment import SegmentationTrainer
+
+    with tempfile.TemporaryDirectory() as place:
+        data = export_yolo(read_coco_folder(folder), Path(place) / "data")
+        layout = YAML.load(ROOT / "cfg" / "models" / "v5" / "yolov5.yaml")
+        layout["head"][-1] = [[17, 20, 23], 1, "Segment", ["nc", 32, 256]]
+        YAML.save(Path(place) / "yolov5n-seg.yaml", layout)
+        trainer = SegmentationTrainer(
+            overrides={
+                "model": str(Path(place) / "yolov5n-seg.yaml"),
+                "data": str(data / "data.yaml"),
+                "project": place,
+                "epochs": 1 + STEPS * BATCH * 2 // 100,
+                "imgsz": SIZE,
+                "batch": BATCH,
+                "device": "cpu",
+                "workers": 0,
+                "val": False,
+                "plots": False,
+                "save": False,
+                "verbose": False,
+            }
+        )
+        times: list[float] = []
+
+        def note(_: object) -> None:
+            times.append(perf_counter())
+            if len(times) == STEPS:
+                raise KeyboardInterrupt
+
+        # By itself it takes one thread of two.
+        trainer.add_callback("on_train_start", lambda _: torch.set_num_threads(THREADS))
+        trainer.add_callback("on_train_batch_end", note)
+        try:
+            trainer.train()
+        except KeyboardInterrupt:
+            pass
+    return speed(times)
+
+
+if __name__ == "__main__":
+    main()
