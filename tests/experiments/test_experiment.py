@@ -1,4 +1,5 @@
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -7,10 +8,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from splitlab.errors import CheckpointError, RunError, SettingsError, SplitError, SplitLabError
 from splitlab.experiments.experiment import carry_out, evaluate_checkpoint, evaluate_run, prepare_run
 from splitlab.experiments.measured_results import measured_results
+from splitlab.models.load import load_model
 from splitlab.runs.checkpoint import read_card, read_weights
 from splitlab.runs.run_folder import RunFolder, State
 
@@ -163,6 +166,63 @@ def test_a_run_killed_in_the_middle_ends_as_if_it_had_not_been(tiny_spec, tmp_pa
     first, second = read_weights(whole.weights), read_weights(killed.weights)
     for name, tensor in first.items():
         assert np.allclose(second[name], tensor, rtol=1e-2, atol=1e-4), name
+
+
+def state_of(run):
+    return torch.load(run.state_path, weights_only=True)
+
+
+@pytest.mark.parametrize(("stop_after", "gathered"), [(5, 1), (6, 2), (7, 0)])
+def test_a_run_stopped_while_gradients_gather_ends_bit_for_bit_as_if_it_had_not_been(
+    tiny_spec, tmp_path, stop_after, gathered
+):
+    course = {"optimizer": "sgd", "schedule": "linear", "learning_rate": 0.01, "nominal_batch": 12}
+    spec = replace(tiny_spec, steps=11, evaluate_every=11, average_decay=0.9999, average_tau=2000.0, **course)
+    whole, stopped = (prepare_run(tmp_path / name, spec, tmp_path) for name in ("whole", "stopped"))
+    carry_out(whole, tmp_path)
+    stop = carry_out(stopped, tmp_path, lambda what, done, _: stopped.ask_to_cancel() if done == stop_after else None)
+    assert stop == State.CANCELLED
+    assert state_of(stopped)["gathered"] == gathered
+    assert carry_out(stopped, tmp_path) == State.DONE
+    first, second = state_of(whole), state_of(stopped)
+    for part in ("model", "average", "gradients"):
+        assert first[part].keys() == second[part].keys()
+        assert all(torch.equal(second[part][name], tensor) for name, tensor in first[part].items()), part
+    assert steps_of(stopped) == list(range(1, 12))
+
+
+def test_fitted_anchors_are_in_the_checkpoint_and_on_its_card(tiny_spec, tmp_path, monkeypatch):
+    flat = np.stack([np.linspace(120, 450, 60), np.linspace(4, 15, 60)], axis=1)
+    monkeypatch.setattr("splitlab.experiments.start.box_sizes", lambda *_: flat)
+    run = prepare_run(tmp_path / "run", replace(tiny_spec, anchors="auto", f_size="auto", steps=2), tmp_path)
+    said = []
+    carry_out(run, tmp_path, tell=said.append)
+    (start,) = [event for event in run.events() if event["kind"] == "start"]
+    assert start["anchors"]["best_possible_recall"] == 1
+    model, card = load_model(run.weights)
+    assert model.anchor_sizes.flatten().tolist() == pytest.approx(np.ravel(start["anchors"]["anchors"]), rel=1e-3)
+    assert card.trained_by["anchors"] == start["anchors"]
+    assert card.trained_by["f_size"] == start["f_size"] == 2
+    assert said == ["YOLOv5's own anchors reach 0.0% of 60 boxes, fitted ones 100.0%."]
+
+
+def test_a_run_starts_from_another_runs_weights_and_says_how_many(done, tiny_spec, tmp_path):
+    spec = replace(tiny_spec, start_from=str(done.weights), steps=1, learning_rate=1e-9)
+    run = prepare_run(tmp_path / "run", spec, tmp_path)
+    said = []
+    carry_out(run, tmp_path, tell=said.append)
+    given, taken = read_weights(done.weights), read_weights(run.weights)
+    kernels = [name for name in given if given[name].ndim == 4]
+    assert kernels
+    assert all(np.allclose(given[name], taken[name], atol=1e-4) for name in kernels)
+    assert re.search(r"Starts with (\d+) of \1 tensors, from run", said[0])
+    assert read_card(run.weights).trained_by["start_from"] in said[0]
+
+
+def test_a_start_that_is_no_checkpoint_is_refused_before_there_is_a_run(tiny_spec, tmp_path):
+    with pytest.raises(CheckpointError, match="holds no checkpoint"):
+        prepare_run(tmp_path / "run", replace(tiny_spec, start_from=str(tmp_path)), tmp_path)
+    assert not (tmp_path / "run").exists()
 
 
 def test_ctrl_c_saves_and_the_run_goes_on_from_that_step(tiny_spec, tmp_path):

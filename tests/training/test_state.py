@@ -1,12 +1,11 @@
-from itertools import pairwise
-
 import pytest
 import torch
 
 from splitlab.errors import RunError
 from splitlab.models.registry import LITE0, build_model
 from splitlab.runs.spec import RunSpec
-from splitlab.training.state import TrainingState, rate_factor, set_learning_rate
+from splitlab.training.schedule import set_step
+from splitlab.training.state import TrainingState
 
 SPEC = RunSpec("data", 4, 4, learning_rate=1e-3, backbone_factor=0.3)
 
@@ -19,21 +18,9 @@ def one_step(state):
     state.step += 1
 
 
-def test_the_rate_climbs_then_falls_to_two_percent():
-    factors = [rate_factor(step, 500) for step in range(500)]
-    assert factors[0] == pytest.approx(1 / 50)
-    assert max(factors) == 1
-    assert factors[-1] == pytest.approx(0.02, abs=1e-3)
-    assert all(later <= earlier for earlier, later in pairwise(factors[50:]))
-
-
-def test_a_run_of_one_step_learns_at_the_full_rate():
-    assert rate_factor(0, 1) == 1
-
-
 def test_a_pretrained_backbone_learns_more_slowly_and_norms_do_not_decay():
     state = TrainingState.start(build_model(LITE0, 3, 64), SPEC)
-    set_learning_rate(state.optimizer, 0.5)
+    set_step(state.optimizer, SPEC, SPEC.warmup // 2 - 1)
     name_of = {id(parameter): name for name, parameter in state.model.named_parameters()}
     for group in state.optimizer.param_groups:
         for parameter in group["params"]:

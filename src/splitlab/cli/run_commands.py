@@ -10,19 +10,21 @@ import typer
 from rich.table import Table
 
 from splitlab.cli.output import JsonOption, SeedOption, app, err, out, print_json, progress_bar, shown
+from splitlab.cli.train_settings import chosen_settings, run_of_main_process, value_of
 from splitlab.data.images import load_image
 from splitlab.data.open_dataset import dataset_names, open_dataset
 from splitlab.data.split import Split, read_split
 from splitlab.errors import RunError
+from splitlab.runs.recipes import RECIPES
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
 from splitlab.runs.store import free_run_path, list_runs
+from splitlab.training.processes import is_main_process
 from splitlab.workspace import Workspace
 
 # torch takes seconds to import, so commands that need it import it themselves.
 
 CANCELLED_EXIT = 130
-DEFAULTS = RunSpec("", 1, 0)
 
 
 @app.command(
@@ -34,14 +36,22 @@ def train(
     full: Annotated[int | None, typer.Option(help="|F|: images with masks.")] = None,
     weak: Annotated[int, typer.Option(help="|W|: images with boxes only.")] = 0,
     seed: SeedOption = 0,
-    model: Annotated[str, typer.Option(help="A model's name, such as yolov5n-seg.")] = DEFAULTS.model,
-    steps: Annotated[int, typer.Option(help="Optimiser steps.")] = DEFAULTS.steps,
-    image_size: Annotated[int, typer.Option(help="Side of the training images, pixels.")] = DEFAULTS.image_size,
-    batch_size: Annotated[int, typer.Option(help="Images in a batch.")] = DEFAULTS.batch_size,
-    f_size: Annotated[int, typer.Option(help="Mask images in a mixed batch.")] = DEFAULTS.f_size,
-    learning_rate: Annotated[float, typer.Option(help="Peak of AdamW's.")] = DEFAULTS.learning_rate,
-    evaluate_every: Annotated[int, typer.Option(help="Steps between evaluations.")] = DEFAULTS.evaluate_every,
-    device: Annotated[str, typer.Option(help="cpu, cuda or mps.")] = DEFAULTS.device,
+    recipe: Annotated[str, typer.Option(help=f"How to train: {', '.join(RECIPES)}.")] = "quick",
+    model: Annotated[str | None, typer.Option(help="A model's name, such as yolov5n-seg.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Iterations, a batch each.")] = None,
+    image_size: Annotated[int | None, typer.Option(help="Side of the training images, pixels.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images in a batch.")] = None,
+    f_size: Annotated[str | None, typer.Option(help="Mask images in a mixed batch, or `auto`.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Of the optimiser, at its peak.")] = None,
+    anchors: Annotated[str | None, typer.Option(help="`paper`, or `auto` to fit them to the boxes.")] = None,
+    start_from: Annotated[Path | None, typer.Option(help="A checkpoint or run whose weights to start with.")] = None,
+    evaluate_every: Annotated[int | None, typer.Option(help="Steps between evaluations.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps.")] = None,
+    tracker: Annotated[str | None, typer.Option(help="Also log to tensorboard, wandb or mlflow.")] = None,
+    others: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Any other setting of spec.json, such as momentum=0.9."),
+    ] = None,
     split: Annotated[Path | None, typer.Option(help="A split file of `splitlab split`, instead of sizes.")] = None,
     folder: Annotated[Path | None, typer.Option("--out", help="The run folder; made for you where left out.")] = None,
 ) -> None:
@@ -58,24 +68,34 @@ def train(
         drawn = read_split(split) if split else None
         if full is None and drawn is None:
             raise RunError(f"{path}: say how many images get masks, such as --full 30, or give a --split file.")
-        spec = RunSpec(
-            data=_lasting_name(path, workspace),
-            full=len(drawn.full) if drawn else full or 0,
-            weak=len(drawn.weak) if drawn else weak,
-            seed=seed,
-            model=model,
-            image_size=image_size,
-            steps=steps,
-            batch_size=batch_size,
-            f_size=f_size,
-            learning_rate=learning_rate,
-            evaluate_every=evaluate_every,
-            device=device,
-            drawn=drawn.drawn if drawn else "random",
+        options = {
+            "model": model,
+            "steps": steps,
+            "image_size": image_size,
+            "batch_size": batch_size,
+            "f_size": None if f_size is None else value_of(f_size),
+            "learning_rate": learning_rate,
+            "anchors": anchors,
+            "start_from": start_from and str(_weights_folder(start_from).absolute()),
+            "evaluate_every": evaluate_every,
+            "device": device,
+            "tracker": tracker,
+        }
+        spec = RunSpec.from_json(
+            {
+                "data": _lasting_name(path, workspace),
+                "full": len(drawn.full) if drawn else full,
+                "weak": len(drawn.weak) if drawn else weak,
+                "seed": seed,
+                "drawn": drawn.drawn if drawn else "random",
+                **chosen_settings(recipe, options, others or ()),
+            }
         )
-        run = _run_with(spec, drawn, folder or free_run_path(workspace.runs, spec), workspace)
+        run = _run_with(spec, drawn, folder, workspace) if is_main_process() else run_of_main_process(folder)
     with progress_bar() as progress:
-        state = carry_out(run, workspace.data, progress)
+        state = carry_out(run, workspace.data, progress, err.print)
+    if not is_main_process():
+        return
     if state == State.CANCELLED:
         err.print(f"Stopped at step {run.status().step}. Go on with: splitlab train {run.path}")
         raise typer.Exit(CANCELLED_EXIT)
@@ -166,10 +186,11 @@ def runs(
     out.print(table if summaries else "No runs yet. Start one with: splitlab train embedded --full 30 --weak 150")
 
 
-def _run_with(spec: RunSpec, split: Split | None, folder: Path, workspace: Workspace) -> RunFolder:
+def _run_with(spec: RunSpec, split: Split | None, out_folder: Path | None, workspace: Workspace) -> RunFolder:
     """Make the run, or open the one that the same command made before."""
     from splitlab.experiments.experiment import prepare_run
 
+    folder = out_folder or free_run_path(workspace.runs, spec)
     if (folder / "spec.json").is_file():
         run = RunFolder.open(folder)
         if run.spec() == spec and (split is None or read_split(run.split_path) == split):

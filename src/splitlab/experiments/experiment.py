@@ -19,16 +19,20 @@ from splitlab.data.split import Split, read_split
 from splitlab.errors import CheckpointError, RunError, SplitError, SplitLabError
 from splitlab.evaluation.coco_eval import Scores, coco_results
 from splitlab.evaluation.evaluate import evaluate_model
+from splitlab.experiments.start import lines_of, starting_model
 from splitlab.models.contract import SegmentationModel
 from splitlab.models.load import load_model, weights_of
-from splitlab.models.registry import build_for_training, build_model
+from splitlab.models.registry import build_model
 from splitlab.runs.atomic_files import write_json
-from splitlab.runs.checkpoint import Card, save_checkpoint
+from splitlab.runs.checkpoint import Card, read_card, save_checkpoint
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
+from splitlab.training.augment import Changes
 from splitlab.training.loop import train
-from splitlab.training.mixed_batches import BatchSettings, MixedBatches
+from splitlab.training.mixed_batches import BatchSettings, MixedBatches, check_divisible
 from splitlab.training.precision import check_device, mixed_precision
+from splitlab.training.processes import is_main_process, process_count
+from splitlab.training.trackers import check_tracker
 
 # What is being done, how much of it, out of how much.
 Progress = Callable[[str, int, int], None]
@@ -36,6 +40,14 @@ Progress = Callable[[str, int, int], None]
 
 def no_progress(_what: str, _done: int, _total: int) -> None:
     """Take a progress report and show nothing."""
+
+
+# One line for people.
+Tell = Callable[[str], object]
+
+
+def tell_nobody(_line: str) -> None:
+    """Take a line and show nothing."""
 
 
 def prepare_run(path: Path, spec: RunSpec, data_dir: Path, split: Split | None = None) -> RunFolder:
@@ -52,12 +64,16 @@ def prepare_run(path: Path, spec: RunSpec, data_dir: Path, split: Split | None =
             cannot be made. Nothing is left behind.
     """
     check_device(spec.device)
+    check_tracker(spec.tracker)
+    if spec.start_from:
+        read_card(Path(spec.start_from))
     data = open_dataset(spec.data, data_dir)
     with torch.device("meta"):
         build_model(spec.model, len(data.train.class_names), spec.image_size)
     split = split or draw_split(data.train, spec.full, spec.weak, spec.seed)
     _check_split(split, data.train)
     sized = replace(spec, full=len(split.full), weak=len(split.weak), drawn=split.drawn)
+    check_divisible(sized.mask_images, sized.batch_size, process_count())
     return RunFolder.create(path, sized, split.to_json())
 
 
@@ -70,14 +86,17 @@ def _check_split(split: Split, train_set: Dataset) -> None:
         raise SplitError(f"Image {without[0]} of F has no masks in '{train_set.name}'. Put it into W.")
 
 
-def carry_out(run: RunFolder, data_dir: Path, progress: Progress = no_progress) -> State:
+def carry_out(run: RunFolder, data_dir: Path, progress: Progress = no_progress, tell: Tell = tell_nobody) -> State:
     """Train a run to its end, from wherever it stands, and evaluate it; return how it stands afterwards.
 
     Safe to call at any time: a run that is done stays done, one that another process trains is refused.
+    Of several processes that were launched together, the main one holds the run and the others train along.
 
     Raises:
         SplitLabError: it cannot go on; the run is marked failed with the reason.
     """
+    if not is_main_process():
+        return State.DONE if _is_done(run) else _train_along(run, data_dir)
     with run.lock():
         spec = run.spec()
         if _is_done(run):
@@ -85,7 +104,7 @@ def carry_out(run: RunFolder, data_dir: Path, progress: Progress = no_progress) 
         run.take_back_cancel()
         run.write_status(State.RUNNING, _last_step(run), spec.steps, "starting")
         try:
-            state = _train_and_evaluate(run, spec, data_dir, progress)
+            state = _train_and_evaluate(run, spec, data_dir, progress, tell)
         except KeyboardInterrupt:
             run.write_status(State.CANCELLED, _last_step(run), spec.steps, "stopped on request")
             return State.CANCELLED
@@ -105,12 +124,15 @@ def _is_done(run: RunFolder) -> bool:
         return False  # the saved state tells where to go on, the status only shows it
 
 
-def _train_and_evaluate(run: RunFolder, spec: RunSpec, data_dir: Path, progress: Progress) -> State:
+def _train_and_evaluate(run: RunFolder, spec: RunSpec, data_dir: Path, progress: Progress, tell: Tell) -> State:
     data = open_dataset(spec.data, data_dir)
     split = _split_of(run, data.train)
-    full = list(with_masks(data.train.select(split.full)))
-    batches = MixedBatches(full, data.train.select(split.weak), _batch_settings(spec))
-    model = build_for_training(spec.model, len(data.train.class_names), spec.image_size, spec.seed)
+    model, batches, note = _start(spec, split, data.train)
+    if not run.state_path.exists():
+        run.forget_events_after(-1)
+        run.append_event({"kind": "start", "step": 0, **note})
+        for line in lines_of(note):
+            tell(line)
 
     def evaluate(current: SegmentationModel) -> Scores:
         return evaluate_model(current, data.val, spec.image_size, _counting("evaluate", data.val, progress))[0]
@@ -123,6 +145,21 @@ def _train_and_evaluate(run: RunFolder, spec: RunSpec, data_dir: Path, progress:
     evaluate_run(run, data_dir, progress)
     run.write_status(State.DONE, spec.steps, spec.steps)
     return State.DONE
+
+
+def _train_along(run: RunFolder, data_dir: Path) -> State:
+    """Train as one of several processes that is not the main one: it writes and evaluates nothing."""
+    spec = run.spec()
+    train_set = open_dataset(spec.data, data_dir).train
+    model, batches, _ = _start(spec, _split_of(run, train_set), train_set)
+    trained = train(model, batches, run, lambda _: {}, lambda _: None)
+    return State.CANCELLED if trained is None else State.DONE
+
+
+def _start(spec: RunSpec, split: Split, train_set: Dataset) -> tuple[SegmentationModel, MixedBatches, dict[str, Any]]:
+    full, weak = list(with_masks(train_set.select(split.full))), train_set.select(split.weak)
+    model, note = starting_model(spec, len(train_set.class_names), [*full, *weak])
+    return model, MixedBatches(full, weak, _batch_settings(spec)), note
 
 
 def evaluate_run(run: RunFolder, data_dir: Path, progress: Progress = no_progress) -> Scores:
@@ -173,13 +210,24 @@ def _split_of(run: RunFolder, train_set: Dataset) -> Split:
 
 
 def _batch_settings(spec: RunSpec) -> BatchSettings:
-    return BatchSettings(spec.image_size, spec.batch_size, spec.f_size, spec.steps, spec.plain_tail, spec.seed)
+    return BatchSettings(
+        image_size=spec.image_size,
+        batch_size=spec.batch_size,
+        f_size=spec.mask_images,
+        steps=spec.steps,
+        plain_tail=spec.plain_tail,
+        seed=spec.seed,
+        mosaic=spec.mosaic,
+        changes=Changes(spec.hue, spec.saturation, spec.value, spec.translate, spec.scale, spec.flip),
+    )
 
 
 def _card(run: RunFolder, spec: RunSpec, split: Split, train_set: Dataset) -> Card:
     recipe: dict[str, Any] = {
         name: value for name, value in spec.to_json().items() if name not in ("data", "full", "weak", "seed", "model")
     }
+    note = next((event for event in run.events() if event["kind"] == "start"), {})
+    recipe |= {name: value for name, value in note.items() if name not in ("kind", "step")}
     return Card(
         name=run.name,
         model=spec.model,

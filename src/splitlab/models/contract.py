@@ -35,6 +35,10 @@ class Batch:
         """Copy the batch to a device."""
         return Batch(**{name: tensor.to(device, non_blocking=True) for name, tensor in vars(self).items()})
 
+    def pin_memory(self) -> Batch:
+        """Copy the batch to memory that a GPU reads by itself; torch's data loader calls it."""
+        return Batch(**{name: tensor.pin_memory() for name, tensor in vars(self).items()})
+
 
 @dataclass(frozen=True)
 class Detections:

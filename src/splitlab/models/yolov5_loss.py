@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.distributed as dist
 import torch.nn.functional as nnf
 from torch import Tensor
 from torchvision.ops import complete_box_iou_loss
@@ -83,9 +84,8 @@ def mixed_loss(
         wanted[matches.image, matches.anchor, matches.row, matches.column] = (1 - iou_loss).detach().clamp(min=0)
         objectness_loss = objectness_loss + balance * nnf.binary_cross_entropy_with_logits(level[..., 4], wanted)
         scores = predicted[:, 5 : 5 + settings.class_count]
-        if len(scores):
-            box_loss = box_loss + iou_loss.mean()
-            class_loss = class_loss + _class_loss(scores, batch.classes[matches.target])
+        box_loss = box_loss + joint_mean(iou_loss)
+        class_loss = class_loss + _class_loss(scores, batch.classes[matches.target])
         all_matches.append(matches)
         all_coefficients.append(predicted[:, 5 + settings.class_count :])
     mask = mask_loss(all_coefficients, prototypes.float(), all_matches, batch)
@@ -138,7 +138,21 @@ def _box_iou_loss(raw: Tensor, matches: Matches) -> Tensor:
 def _class_loss(scores: Tensor, classes: Tensor) -> Tensor:
     if scores.shape[1] == 1:
         return scores.sum() * 0  # one class: there is nothing to tell apart
-    return nnf.binary_cross_entropy_with_logits(scores, nnf.one_hot(classes, scores.shape[1]).float())
+    wanted = nnf.one_hot(classes, scores.shape[1]).float()
+    return joint_mean(nnf.binary_cross_entropy_with_logits(scores, wanted, reduction="none"))
+
+
+def joint_mean(values: Tensor) -> Tensor:
+    """Return the sum of this process's values over the mean number of them in a process; 0 where nobody has any.
+
+    Averaged over the processes this is the mean of the joint batch, and so are its gradients; a mean in each process
+    would weigh an object by how few others its process happens to see. In one process it is the mean.
+    """
+    count = values.new_tensor(float(values.numel()))
+    if dist.is_available() and dist.is_initialized():
+        dist.all_reduce(count)
+        count = count / dist.get_world_size()
+    return values.sum() / torch.where(count > 0, count, 1.0)
 
 
 def mask_loss(coefficients: list[Tensor], prototypes: Tensor, matches: list[Matches], batch: Batch) -> Tensor:

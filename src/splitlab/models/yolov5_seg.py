@@ -67,6 +67,16 @@ class YOLOv5Seg(SegmentationModel):
         assert isinstance(head, Segment)  # noqa: S101 (for the type checker)
         return head
 
+    @property
+    def anchor_sizes(self) -> Tensor:
+        """The anchors as (9, 2) width and height, pixels, three for each level."""
+        return (self.head.anchors * self.head.anchors.new_tensor(STRIDES).view(3, 1, 1)).flatten(0, 1)
+
+    def set_anchor_sizes(self, sizes: Tensor) -> None:
+        """Take other anchors: (9, 2) width and height, pixels, the smallest first; checkpoints carry them."""
+        anchors = self.head.anchors
+        anchors.copy_(sizes.to(anchors).view(3, 3, 2) / anchors.new_tensor(STRIDES).view(3, 1, 1))
+
     def forward(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
         """(B, 3, S, S), 0..1, to the raw predictions of three levels and the prototypes (see `Segment`)."""
         layer = self.model

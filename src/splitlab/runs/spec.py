@@ -2,18 +2,52 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from splitlab.errors import SettingsError
 
-MAX_IMAGE_SIZE, MAX_SEED = 4096, 2**32 - 1
+AUTO = "auto"
+# The paper's long runs pass this often over F (PROTOCOL.md: 75 epochs of 800 mask images).
+PASSES_OVER_F = 75
+MAX_IMAGE_SIZE, MAX_SEED, MAX_BATCH = 4096, 2**32 - 1, 65536
 DEVICES = ("cpu", "cuda", "mps")
+
+_CHOICES = {
+    "device": DEVICES,
+    "optimizer": ("adamw", "sgd"),
+    "schedule": ("cosine", "linear"),
+    "anchors": ("paper", AUTO),
+    "tracker": ("", "tensorboard", "wandb", "mlflow"),
+}
+_COUNTS = ("steps", "batch_size", "evaluate_every", "image_size")
+_NOT_NEGATIVE: tuple[str, ...] = (
+    "full",
+    "weak",
+    "seed",
+    "weight_decay",
+    "warmup_steps",
+    "warmup_epochs",
+    "nominal_batch",
+    "average_tau",
+)
+_ABOVE_ZERO = ("learning_rate", "backbone_factor")
+_SHARES: tuple[str, ...] = (
+    "final_rate",
+    "momentum",
+    "warmup_momentum",
+    "warmup_bias_rate",
+    "average_decay",
+    "plain_tail",
+    "mosaic",
+)
+_SHARES += ("hue", "saturation", "value", "translate", "scale", "flip")
 
 
 @dataclass(frozen=True)
 class RunSpec:
-    """The settings of one run: data, split, model and training.
+    """The settings of one run: data, split, model and training. What is left out is the recipe `quick`.
 
     Attributes:
         data: what `open_dataset` takes: a folder, a name in the work space, or `embedded`.
@@ -22,16 +56,39 @@ class RunSpec:
         seed: of the split, the weights, the order and the augmentation.
         model: a name of the model registry.
         image_size: side of the square training images, pixels.
-        steps: optimiser steps; each takes one fused batch.
+        steps: iterations; each takes one fused batch.
         batch_size: images in a batch.
-        f_size: images of F in a mixed batch.
-        learning_rate: of AdamW at its peak.
+        f_size: images of F in a mixed batch, or `auto` (see `mask_images`).
+        learning_rate: of the optimiser at its peak.
         backbone_factor: pretrained parameters learn at this share of it.
-        weight_decay: of AdamW, on matrices and kernels only.
+        weight_decay: on matrices and kernels only.
         plain_tail: share of the steps at the end that see single images instead of mosaics.
         evaluate_every: steps between two evaluations, and so the most that a kill can lose.
         device: cpu, cuda or mps.
         drawn: how the split was drawn, in a word; its images stand in the run's `split.json`.
+        recipe: the name of the recipe that the settings started from.
+        optimizer: adamw, or sgd with Nesterov's momentum.
+        momentum: of SGD; AdamW's first beta.
+        schedule: how the rate falls after the warm-up: `cosine` by the step, `linear` by the pass over F (YOLOv5).
+        final_rate: the rate at the end, as a share of the peak.
+        warmup_epochs, warmup_steps: see `warmup`.
+        warmup_bias_rate: the rate that biases start the warm-up with; all others start it with 0.
+        warmup_momentum: the momentum that SGD starts the warm-up with.
+        nominal_batch: gradients are gathered over about so many images before each step of the optimiser; 0 for one
+            batch each. The weight decay is scaled by the images gathered over this number (YOLOv5).
+        clip: the largest norm of a step's gradients.
+        average_decay: of the moving average of the weights.
+        average_tau: its decay grows with the optimiser's steps n as 1 - exp(-n / tau) (YOLOv5); 0 for
+            (1 + n) / (10 + n).
+        mosaic: share of the examples that are mosaics, before the plain tail.
+        hue, saturation, value: the most that colours change by, as shares.
+        translate, scale, flip: the most that images are shifted by (share of the side) and scaled by, and the share
+            that is mirrored.
+        anchors: `paper` for YOLOv5's own, `auto` to fit them to the boxes where those serve badly. Models without
+            anchors pass over it.
+        start_from: a checkpoint folder whose fitting weights the model starts with; empty for none.
+        compiled: whether torch.compile builds the model's forward pass.
+        tracker: tensorboard, wandb or mlflow, to follow the run there too; empty for none.
     """
 
     data: str
@@ -42,7 +99,7 @@ class RunSpec:
     image_size: int = 224
     steps: int = 720
     batch_size: int = 16
-    f_size: int = 4
+    f_size: int | str = 4
     learning_rate: float = 1.5e-3
     backbone_factor: float = 0.3
     weight_decay: float = 0.01
@@ -50,30 +107,96 @@ class RunSpec:
     evaluate_every: int = 120
     device: str = "cpu"
     drawn: str = "random"
+    recipe: str = "quick"
+    optimizer: str = "adamw"
+    momentum: float = 0.9
+    schedule: str = "cosine"
+    final_rate: float = 0.02
+    warmup_epochs: float = 0.0
+    warmup_steps: int = 100
+    warmup_bias_rate: float = 0.0
+    warmup_momentum: float = 0.9
+    nominal_batch: int = 0
+    clip: float = 10.0
+    average_decay: float = 0.995
+    average_tau: float = 0.0
+    mosaic: float = 1.0
+    hue: float = 0.015
+    saturation: float = 0.7
+    value: float = 0.4
+    translate: float = 0.1
+    scale: float = 0.5
+    flip: float = 0.5
+    anchors: str = "paper"
+    start_from: str = ""
+    compiled: bool = False
+    tracker: str = ""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "batch_size", "f_size", "evaluate_every", "image_size"):
+        self._check_numbers()
+        self._check_batch()
+        for name, choices in _CHOICES.items():
+            if getattr(self, name) not in choices:
+                shown = ", ".join(choice or "''" for choice in choices)
+                raise SettingsError(f"{name} is '{getattr(self, name)}'; choose one of {shown}.")
+
+    def _check_numbers(self) -> None:
+        for name in _COUNTS:
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 1.")
-        if self.full and self.weak and not self.f_size < self.batch_size:
-            raise SettingsError(
-                f"f_size {self.f_size} must be below the batch size {self.batch_size}: "
-                "a mixed batch holds images of F and of W."
-            )
+        for name in _NOT_NEGATIVE:
+            if not 0 <= getattr(self, name) < math.inf:
+                raise SettingsError(f"{name} is {getattr(self, name)}; it cannot be negative.")
+        for name in _ABOVE_ZERO:
+            if not 0 < getattr(self, name) <= 1:
+                raise SettingsError(f"{name} is {getattr(self, name)}; it must be above 0 and at most 1.")
+        for name in _SHARES:
+            if not 0 <= getattr(self, name) <= 1:
+                raise SettingsError(f"{name} is {getattr(self, name)}; it is a share, 0 to 1.")
+        if not self.clip > 0 or not self.scale < 1:
+            raise SettingsError(f"clip is {self.clip} and scale {self.scale}; they must be above 0 and below 1.")
+
+    def _check_batch(self) -> None:
         if self.image_size > MAX_IMAGE_SIZE or self.seed > MAX_SEED:
             raise SettingsError(
                 f"image_size is {self.image_size} and seed {self.seed}; at most {MAX_IMAGE_SIZE} and {MAX_SEED}."
             )
-        for name in ("full", "weak", "seed"):
-            if getattr(self, name) < 0:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it cannot be negative.")
-        for name in ("learning_rate", "backbone_factor"):
-            if not 0 < getattr(self, name) <= 1:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it must be above 0 and at most 1.")
-        if not 0 <= self.plain_tail <= 1:
-            raise SettingsError(f"plain_tail is {self.plain_tail}; it is a share of the steps, 0 to 1.")
-        if self.device not in DEVICES:
-            raise SettingsError(f"device is '{self.device}'; choose one of {', '.join(DEVICES)}.")
+        if max(self.batch_size, self.nominal_batch) > MAX_BATCH:
+            raise SettingsError(
+                f"batch_size is {self.batch_size} and nominal_batch {self.nominal_batch}; at most {MAX_BATCH}."
+            )
+        if self.f_size != AUTO and (isinstance(self.f_size, str) or self.f_size < 1):
+            raise SettingsError(f"f_size is {self.f_size}; it must be at least 1, or '{AUTO}'.")
+        if self.full and self.weak and not self.mask_images < self.batch_size:
+            raise SettingsError(
+                f"f_size {self.mask_images} must be below the batch size {self.batch_size}: "
+                "a mixed batch holds images of F and of W."
+            )
+
+    @property
+    def mask_images(self) -> int:
+        """Images of F in a mixed batch; where f_size is `auto`, a rule that gives the paper's numbers.
+
+        The smallest power of two with which the run passes over F at least 75 times, and at most half of the batch.
+        """
+        if isinstance(self.f_size, int):
+            return self.f_size
+        chosen = 1
+        while chosen * self.steps < PASSES_OVER_F * self.full and chosen * 4 <= self.batch_size:
+            chosen *= 2
+        return chosen
+
+    @property
+    def epoch_steps(self) -> int:
+        """Steps in one pass over F; over W where F is empty."""
+        taken = self.mask_images if self.full and self.weak else self.batch_size
+        return max(math.ceil((self.full or self.weak) / taken), 1)
+
+    @property
+    def warmup(self) -> int:
+        """Steps of the warm-up: `warmup_epochs` passes over F, at least `warmup_steps`, at most a tenth of the run."""
+        wanted = max(round(self.warmup_epochs * self.epoch_steps), self.warmup_steps)
+        return max(min(wanted, self.steps // 10), 1)
 
     @property
     def split_name(self) -> str:
@@ -86,7 +209,7 @@ class RunSpec:
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> RunSpec:
-        """Build a spec from `to_json`.
+        """Build a spec from `to_json`; settings that an older version did not know have today's defaults.
 
         Raises:
             SettingsError: a name is unknown, missing, or has a value it may not have.

@@ -16,8 +16,6 @@ from splitlab.training.photo_cache import PhotoCache
 
 GREY = 114
 MASK_STRIDE = 4
-HUE, SATURATION, VALUE = 0.015, 0.7, 0.4
-TRANSLATE, SCALE, FLIP = 0.1, 0.5, 0.5
 MIN_SIDE_PIXELS = 2.0
 HALF_COVERED = 127
 # YOLOv5 asks less of a box that was refitted to the visible mask than of one that was merely cut.
@@ -25,6 +23,25 @@ MIN_VISIBLE_SHARE, MIN_VISIBLE_SHARE_OF_MASK = 0.1, 0.01
 
 Matrix = NDArray[np.float64]
 Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Changes:
+    """How much examples may differ from their images; the defaults are YOLOv5's.
+
+    Attributes:
+        hue, saturation, value: the most that colours change by, as shares.
+        translate: the most that the view moves, as a share of its side.
+        scale: the most that it is scaled by, up and down.
+        flip: share that is mirrored.
+    """
+
+    hue: float = 0.015
+    saturation: float = 0.7
+    value: float = 0.4
+    translate: float = 0.1
+    scale: float = 0.5
+    flip: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -44,30 +61,35 @@ class Example:
     masks: Image
 
 
-def mosaic_example(four: Sequence[ImageLabels], photos: PhotoCache, size: int, rng: np.random.Generator) -> Example:
+def mosaic_example(
+    four: Sequence[ImageLabels], photos: PhotoCache, size: int, rng: np.random.Generator, changes: Changes
+) -> Example:
     """Lay four images around a random centre, then look at a random window of the whole."""
     centre = rng.uniform(0.5 * size, 1.5 * size, 2)
-    window = _random_window(2 * size, size, rng)
+    window = _random_window(2 * size, size, rng, changes)
     tiles = []
     for corner, labels in zip(((1, 1), (0, 1), (1, 0), (0, 0)), four, strict=True):
         photo = photos.get(labels)
         extent = np.array([photo.shape[1], photo.shape[0]])
         tiles.append((labels, photo, window @ _shift(*(centre - extent * corner))))
-    return _render(tiles, size, rng)
+    return _render(tiles, size, rng, changes)
 
 
-def single_example(labels: ImageLabels, photos: PhotoCache, size: int, rng: np.random.Generator) -> Example:
+def single_example(
+    labels: ImageLabels, photos: PhotoCache, size: int, rng: np.random.Generator, changes: Changes
+) -> Example:
     """Show one whole image in the middle, scaled, shifted and flipped at random."""
     photo = photos.get(labels)
     middle = _shift((size - photo.shape[1]) / 2, (size - photo.shape[0]) / 2)
-    return _render([(labels, photo, _random_window(size, size, rng) @ middle)], size, rng)
+    window = _random_window(size, size, rng, changes)
+    return _render([(labels, photo, window @ middle)], size, rng, changes)
 
 
-def _random_window(canvas: int, size: int, rng: np.random.Generator) -> Matrix:
-    zoom = rng.uniform(1 - SCALE, 1 + SCALE)
-    target = rng.uniform(0.5 - TRANSLATE, 0.5 + TRANSLATE, 2) * size
+def _random_window(canvas: int, size: int, rng: np.random.Generator, changes: Changes) -> Matrix:
+    zoom = rng.uniform(1 - changes.scale, 1 + changes.scale)
+    target = rng.uniform(0.5 - changes.translate, 0.5 + changes.translate, 2) * size
     window = _shift(*target) @ np.diag([zoom, zoom, 1.0]) @ _shift(-canvas / 2, -canvas / 2)
-    if rng.random() < FLIP:
+    if rng.random() < changes.flip:
         window = _shift(size, 0) @ np.diag([-1.0, 1.0, 1.0]) @ window
     return window
 
@@ -76,7 +98,9 @@ def _shift(x: float, y: float) -> Matrix:
     return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
 
 
-def _render(tiles: Sequence[tuple[ImageLabels, Image, Matrix]], size: int, rng: np.random.Generator) -> Example:
+def _render(
+    tiles: Sequence[tuple[ImageLabels, Image, Matrix]], size: int, rng: np.random.Generator, changes: Changes
+) -> Example:
     canvas = np.full((size, size, 3), GREY, np.uint8)
     boxes: list[FloatArray] = []
     classes: list[int] = []
@@ -91,7 +115,7 @@ def _render(tiles: Sequence[tuple[ImageLabels, Image, Matrix]], size: int, rng: 
                 classes.append(label.class_index)
                 masks.append(target[1])
     return Example(
-        image=_jitter_colour(canvas, rng),
+        image=_jitter_colour(canvas, rng, changes),
         boxes=np.array(boxes, np.float32).reshape(-1, 4),
         classes=np.array(classes, np.int64),
         masks=np.array(masks, np.uint8).reshape(-1, size // MASK_STRIDE, size // MASK_STRIDE),
@@ -154,8 +178,9 @@ def _blank(size: int) -> Image:
     return np.zeros((size // MASK_STRIDE, size // MASK_STRIDE), np.uint8)
 
 
-def _jitter_colour(image: Image, rng: np.random.Generator) -> Image:
-    hue, saturation, value = rng.uniform(-1, 1, 3) * (HUE, SATURATION, VALUE) + 1
+def _jitter_colour(image: Image, rng: np.random.Generator, changes: Changes) -> Image:
+    most = changes.hue, changes.saturation, changes.value
+    hue, saturation, value = rng.uniform(-1, 1, 3) * most + 1
     levels = np.arange(256)
     tables = (levels * hue % 180, (levels * saturation).clip(0, 255), (levels * value).clip(0, 255))
     channels = cv2.split(cv2.cvtColor(image, cv2.COLOR_RGB2HSV))

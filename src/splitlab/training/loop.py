@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,13 +15,15 @@ from torch.utils.data import DataLoader
 
 from splitlab.errors import RunError
 from splitlab.models.contract import Batch, SegmentationModel
-from splitlab.runs.run_folder import RunFolder, State
+from splitlab.runs.run_folder import RunFolder
+from splitlab.runs.spec import RunSpec
 from splitlab.training.mixed_batches import MixedBatches
 from splitlab.training.precision import mixed_precision
-from splitlab.training.state import TrainingState, rate_factor, set_learning_rate
+from splitlab.training.run_log import RunLog
+from splitlab.training.schedule import batches_to_gather, set_step
+from splitlab.training.state import TrainingState
+from splitlab.training.trackers import start_tracker
 
-WINDOW_STEPS = 10
-GRADIENT_CLIP = 10.0
 GPU_WORKERS = 8
 
 Evaluate = Callable[[SegmentationModel], dict[str, Any]]
@@ -47,92 +48,98 @@ def train(
 
     Every `evaluate_every` steps the averaged model is evaluated and the state saved, in this order: a kill at any
     moment loses what came after the last saved state, and its events are dropped before the run goes on.
+    Several processes, started by `accelerate launch`, share each batch; the main one writes and evaluates.
 
     Raises:
         RunError: the loss is no longer finite, or the folder cannot be written.
+        SettingsError: the processes cannot share a batch equally.
     """
     spec = run.spec()
-    accelerator = Accelerator(mixed_precision=mixed_precision(spec.device), cpu=spec.device == "cpu")
-    model.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    accelerator = _accelerator(spec, run)
+    model = _placed(model, spec, accelerator)
     state = TrainingState.start(model, spec)
     if run.state_path.exists():
         state.load(run.state_path)
-    run.forget_events_after(state.step)
     loss, optimizer = accelerator.prepare(_Loss(model), state.optimizer)
-    window = _Window(state.step)
+    if accelerator.is_main_process:
+        run.forget_events_after(state.step)
+        start_tracker(accelerator, spec, run.path)
+    log = RunLog(run, accelerator, state.step)
+    own = batches.of_process(accelerator.process_index, accelerator.num_processes)
     with _stop_on_signals(run):
-        for batch in _batches_from(batches, state.step, spec.device):
-            set_learning_rate(state.optimizer, rate_factor(state.step, spec.steps))
-            parts = _one_step(loss, batch.to(accelerator.device), optimizer, accelerator)
-            state.average.update_parameters(model)
-            state.step += 1
-            window.add(parts, spec.batch_size)
+        for batch in _batches_from(own, state.step, accelerator):
+            set_step(state.optimizer, spec, state.step)
+            log.add(_learn(loss, batch.to(accelerator.device), accelerator), spec.batch_size)
+            _step_when_gathered(state, spec, optimizer, accelerator)
             progress(state.step)
             ends_interval = state.step % spec.evaluate_every == 0 or state.step == spec.steps
-            cancelled = run.cancel_is_asked() and state.step < spec.steps
-            if window.steps == WINDOW_STEPS or ends_interval or cancelled:
-                run.append_event(window.event(state.step, state.optimizer.param_groups[0]["lr"]))
-                run.write_status(State.RUNNING, state.step, spec.steps)
-                window = _Window(state.step)
-            if ends_interval:
-                run.append_event({"kind": "evaluation", "step": state.step, "scores": evaluate(state.averaged_model)})
-                window = _Window(state.step)  # its clock leaves the evaluation out
-            if ends_interval or cancelled:
-                state.save(run.state_path)
+            cancelled = state.step < spec.steps and _any_process(run.cancel_is_asked(), accelerator)
+            if accelerator.is_main_process:
+                if log.is_full() or ends_interval or cancelled:
+                    log.write_steps(state.step, state.optimizer.param_groups[0]["lr"])
+                if ends_interval:
+                    log.write_evaluation(state.step, evaluate(state.averaged_model))
+                if ends_interval or cancelled:
+                    state.save(run.state_path)
             if cancelled:
-                return None
-    return state.averaged_model
+                break
+    accelerator.end_training()
+    return state.averaged_model if state.step == spec.steps else None
 
 
-def _one_step(loss: nn.Module, batch: Batch, optimizer: Any, accelerator: Accelerator) -> dict[str, float]:
+def _accelerator(spec: RunSpec, run: RunFolder) -> Accelerator:
+    return Accelerator(
+        mixed_precision=mixed_precision(spec.device),
+        cpu=spec.device == "cpu",
+        log_with=spec.tracker or None,
+        project_dir=run.path / "tracker",
+    )
+
+
+def _placed(model: SegmentationModel, spec: RunSpec, accelerator: Accelerator) -> SegmentationModel:
+    if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+    model.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if spec.compiled:
+        model.compile()
+    return model
+
+
+def _learn(loss: nn.Module, batch: Batch, accelerator: Accelerator) -> dict[str, float]:
+    """Add a batch's gradients to those of the model; return its losses per image, over all processes."""
     loss.train()
     parts = loss(batch)
-    total = sum(parts.values(), start=torch.zeros((), device=batch.images.device))
-    if not torch.isfinite(total):
-        shown = {name: float(part) for name, part in parts.items()}
+    values = accelerator.reduce(torch.stack([part.detach() for part in parts.values()]), "mean") / len(batch.images)
+    shown = dict(zip(parts, values.tolist(), strict=True))
+    if not values.isfinite().all():
         raise RunError(f"The loss is no longer finite ({shown}). Start a new run with a lower learning rate.")
-    optimizer.zero_grad()
-    accelerator.backward(total)
-    accelerator.clip_grad_norm_(loss.parameters(), GRADIENT_CLIP)
-    optimizer.step()
-    return {name: float(part.detach()) for name, part in parts.items()}
+    # The processes' gradients are averaged, where the loss is a sum over the images of all of them.
+    accelerator.backward(sum(parts.values()) * accelerator.num_processes)
+    return shown
 
 
-def _batches_from(batches: MixedBatches, step: int, device: str) -> Iterator[Batch]:
-    workers = GPU_WORKERS if device == "cuda" else 0
+def _step_when_gathered(state: TrainingState, spec: RunSpec, optimizer: Any, accelerator: Accelerator) -> None:
+    state.gathered += 1
+    if state.gathered >= batches_to_gather(spec, state.step):
+        accelerator.clip_grad_norm_(state.model.parameters(), spec.clip)
+        optimizer.step()
+        optimizer.zero_grad()
+        state.average.update_parameters(state.model)
+        state.gathered = 0
+    state.step += 1
+
+
+def _any_process(asked: bool, accelerator: Accelerator) -> bool:
+    votes = accelerator.reduce(torch.tensor(float(asked), device=accelerator.device), "sum")
+    return bool(votes > 0)
+
+
+def _batches_from(batches: MixedBatches, step: int, accelerator: Accelerator) -> Iterator[Batch]:
+    on_gpu = accelerator.device.type == "cuda"
+    workers = min(GPU_WORKERS, (os.cpu_count() or 1) // accelerator.num_processes) if on_gpu else 0
     order = range(step, len(batches))
-    return iter(DataLoader(batches, batch_size=None, sampler=order, num_workers=workers, pin_memory=False))
-
-
-class _Window:
-    """Sums up the steps between two events."""
-
-    def __init__(self, step: int) -> None:
-        self._first = step + 1
-        self._sums: dict[str, float] = defaultdict(float)
-        self._images = 0
-        self._start = time.monotonic()
-        self.steps = 0
-
-    def add(self, parts: dict[str, float], images: int) -> None:
-        """Count one step."""
-        for name, part in parts.items():
-            self._sums[name] += part / images
-        self._images += images
-        self.steps += 1
-
-    def event(self, step: int, rate: float) -> dict[str, Any]:
-        """Return the event of the steps counted, losses per image."""
-        seconds = max(time.monotonic() - self._start, 1e-9)
-        return {
-            "kind": "train",
-            "from_step": self._first,
-            "step": step,
-            "losses": {name: total / self.steps for name, total in self._sums.items()},
-            "learning_rate": rate,
-            "images_per_second": self._images / seconds,
-            "seconds": seconds,
-        }
+    # One pass over the loader is the whole run, so its workers live as long.
+    return iter(DataLoader(batches, batch_size=None, sampler=order, num_workers=workers, pin_memory=on_gpu))
 
 
 @contextmanager

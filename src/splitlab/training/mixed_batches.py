@@ -6,7 +6,8 @@ The batch of a step is a function of the seed and the step alone, so a run that 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from copy import copy
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -14,8 +15,9 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset as TorchDataset
 
 from splitlab.data.dataset import ImageLabels
+from splitlab.errors import SettingsError
 from splitlab.models.contract import Batch
-from splitlab.training.augment import Example, mosaic_example, single_example
+from splitlab.training.augment import Changes, Example, mosaic_example, single_example
 from splitlab.training.photo_cache import PhotoCache
 
 
@@ -30,6 +32,8 @@ class BatchSettings:
         steps: batches in the run.
         plain_tail: share of the steps, at the end, that see single images instead of mosaics.
         seed: of order and augmentation.
+        mosaic: share of mosaics before the plain tail.
+        changes: how much examples may differ from their images.
     """
 
     image_size: int
@@ -38,6 +42,8 @@ class BatchSettings:
     steps: int
     plain_tail: float
     seed: int
+    mosaic: float = 1.0
+    changes: Changes = field(default_factory=Changes)
 
 
 class Stream:
@@ -52,17 +58,21 @@ class Stream:
     def __len__(self) -> int:
         return len(self._images)
 
-    def example(self, place: int, *, mosaic: bool) -> Example:
-        """Make the example at this place of the endless pass."""
+    def example(self, place: int, mosaic: float) -> Example:
+        """Make the example at this place of the endless pass; `mosaic` is the chance that it is one, 0..1."""
+        settings = self._settings
         labels = self._images[self._order(place // len(self))[place % len(self)]]
-        rng = np.random.default_rng([self._settings.seed, self._number, 1, place])
-        if not mosaic:
-            return single_example(labels, self._photos, self._settings.image_size, rng)
+        rng = self._rng(1, place)
+        if self._rng(2, place).random() >= mosaic:
+            return single_example(labels, self._photos, settings.image_size, rng, settings.changes)
         others = [self._images[index] for index in rng.integers(len(self), size=3)]
-        return mosaic_example([labels, *others], self._photos, self._settings.image_size, rng)
+        return mosaic_example([labels, *others], self._photos, settings.image_size, rng, settings.changes)
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
-        return np.random.default_rng([self._settings.seed, self._number, 0, epoch]).permutation(len(self))
+        return self._rng(0, epoch).permutation(len(self))
+
+    def _rng(self, use: int, number: int) -> np.random.Generator:
+        return np.random.default_rng([self._settings.seed, self._number, use, number])
 
 
 class MixedBatches(TorchDataset[Batch]):
@@ -74,17 +84,43 @@ class MixedBatches(TorchDataset[Batch]):
         self._weak = Stream([boxes_only(labels) for labels in weak], 1, settings)
         f_size = settings.f_size if weak else settings.batch_size
         self._f_size = f_size if full else 0
+        self._process, self._processes = 0, 1
 
     def __len__(self) -> int:
         return self._settings.steps
 
     def __getitem__(self, step: int) -> Batch:
         """Make the batch of a step, 0-based."""
-        mosaic = step < self._settings.steps * (1 - self._settings.plain_tail)
+        is_plain = step >= self._settings.steps * (1 - self._settings.plain_tail)
+        mosaic = 0.0 if is_plain else self._settings.mosaic
         w_size = self._settings.batch_size - self._f_size
-        full = [self._full.example(step * self._f_size + slot, mosaic=mosaic) for slot in range(self._f_size)]
-        weak = [self._weak.example(step * w_size + slot, mosaic=mosaic) for slot in range(w_size)]
+        full = [self._full.example(step * self._f_size + slot, mosaic) for slot in self._own(self._f_size)]
+        weak = [self._weak.example(step * w_size + slot, mosaic) for slot in self._own(w_size)]
         return fuse(full, weak)
+
+    def of_process(self, index: int, count: int) -> MixedBatches:
+        """Return the batches as one of `count` processes sees them: each has an equal part of F's and of W's slots.
+
+        Raises:
+            SettingsError: the slots cannot be divided equally.
+        """
+        check_divisible(self._f_size, self._settings.batch_size, count)
+        part = copy(self)
+        part._process, part._processes = index, count
+        return part
+
+    def _own(self, slots: int) -> range:
+        each = slots // self._processes
+        return range(self._process * each, (self._process + 1) * each)
+
+
+def check_divisible(f_size: int, batch_size: int, processes: int) -> None:
+    """Raise SettingsError where a batch cannot be shared out equally, F and W each."""
+    if f_size % processes or batch_size % processes:
+        raise SettingsError(
+            f"{processes} processes cannot share f_size {f_size} and batch_size {batch_size} equally. "
+            f"Make both multiples of {processes}, or start fewer processes."
+        )
 
 
 def boxes_only(labels: ImageLabels) -> ImageLabels:

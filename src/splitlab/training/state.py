@@ -5,37 +5,48 @@ from __future__ import annotations
 import io
 import math
 import pickle
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
-from torch.optim import AdamW
+from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.swa_utils import AveragedModel
 
 from splitlab.errors import RunError
 from splitlab.models.contract import SegmentationModel
 from splitlab.runs.atomic_files import write_bytes
 from splitlab.runs.spec import RunSpec
-
-FINAL_RATE = 0.02
-MOST_DECAY = 0.995
+from splitlab.training.schedule import scaled_weight_decay
 
 
 @dataclass
 class TrainingState:
-    """Model, its moving average (which is evaluated and kept), optimiser, and steps done."""
+    """All that a run needs to go on.
+
+    Attributes:
+        model: as it trains.
+        average: its moving average, which is evaluated and kept.
+        optimizer: of the model.
+        step: batches done.
+        gathered: batches whose gradients wait in the model for the optimiser's next step.
+    """
 
     model: SegmentationModel
     average: AveragedModel
-    optimizer: AdamW
+    optimizer: Optimizer
     step: int = 0
+    gathered: int = 0
 
     @classmethod
     def start(cls, model: SegmentationModel, spec: RunSpec) -> TrainingState:
         """Begin at step 0."""
-        average = AveragedModel(model, avg_fn=_moving_average, use_buffers=True)
+        average = AveragedModel(model, multi_avg_fn=_moving_average(spec), use_buffers=True)
+        if spec.average_tau:
+            # YOLOv5 averages from the first step on, which torch would copy.
+            average.n_averaged += 1
         return cls(model, average, _optimizer(model, spec))
 
     @property
@@ -56,6 +67,8 @@ class TrainingState:
                 "model": self.model.state_dict(),
                 "average": self.average.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
+                "gathered": self.gathered,
+                "gradients": self._gradients() if self.gathered else {},
             },
             buffer,
         )
@@ -72,47 +85,53 @@ class TrainingState:
             self.model.load_state_dict(saved["model"])
             self.average.load_state_dict(saved["average"])
             self.optimizer.load_state_dict(saved["optimizer"])
+            for name, gradient in saved["gradients"].items():
+                parameter = self.model.get_parameter(name)
+                parameter.grad = gradient.to(parameter.device)
+            self.gathered = int(saved["gathered"])
             self.step = int(saved["step"])
-        except (OSError, RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
+        except (OSError, RuntimeError, ValueError, KeyError, AttributeError, EOFError, pickle.UnpicklingError) as error:
             raise RunError(f"{path} is broken ({error}). Delete it to train this run from its start.") from error
 
-
-def rate_factor(step: int, steps: int) -> float:
-    """Learning rate of a step as a share of its peak: a linear warm-up, then half a cosine down to 2 %."""
-    warmup = max(min(100, steps // 10), 1)
-    if step < warmup:
-        return (step + 1) / warmup
-    progress = (step - warmup) / max(steps - warmup, 1)
-    return FINAL_RATE + (1 - FINAL_RATE) * (1 + math.cos(math.pi * progress)) / 2
+    def _gradients(self) -> dict[str, Tensor]:
+        return {name: own.grad for name, own in self.model.named_parameters() if own.grad is not None}
 
 
-def set_learning_rate(optimizer: AdamW, factor: float) -> None:
-    """Set every group's rate to this share of its peak."""
-    for group in optimizer.param_groups:
-        group["lr"] = group["peak_lr"] * factor
+def _moving_average(spec: RunSpec) -> Callable[..., None]:
+    def average_tensors(averages: Sequence[Tensor], currents: Sequence[Tensor], count: Tensor | int) -> None:
+        share = 1 - average_decay(spec, int(count))
+        for average, current in zip(averages, currents, strict=True):
+            if average.is_floating_point():
+                average.lerp_(current, share)
+            else:
+                average.copy_(current)
+
+    return average_tensors
 
 
-def _moving_average(average: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
-    if not average.is_floating_point():
-        return current
-    decay = min(MOST_DECAY, (1 + int(count)) / (10 + int(count)))
-    return average.lerp(current, 1 - decay)
+def average_decay(spec: RunSpec, count: int) -> float:
+    """Return what the moving average keeps of itself at the optimiser's step `count`, 1-based."""
+    if spec.average_tau:
+        return spec.average_decay * (1 - math.exp(-count / spec.average_tau))
+    return min(spec.average_decay, (1 + count) / (10 + count))
 
 
-def _optimizer(model: SegmentationModel, spec: RunSpec) -> AdamW:
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+def _optimizer(model: SegmentationModel, spec: RunSpec) -> Optimizer:
+    """Build the optimiser over groups of parameters: only matrices and kernels decay, and biases warm up apart."""
+    gathered: dict[tuple[bool, bool, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         pretrained = bool(model.pretrained_prefix) and name.startswith(model.pretrained_prefix)
-        groups.setdefault((pretrained, parameter.ndim > 1), []).append(parameter)
-    return AdamW(
-        [
-            {
-                "params": parameters,
-                "peak_lr": spec.learning_rate * (spec.backbone_factor if pretrained else 1),
-                "weight_decay": spec.weight_decay if decays else 0.0,
-            }
-            for (pretrained, decays), parameters in groups.items()
-        ],
-        lr=spec.learning_rate,
-        fused=True,
-    )
+        kind = (pretrained, parameter.ndim > 1, name.endswith(".bias"))
+        gathered.setdefault(kind, []).append(parameter)
+    groups = [
+        {
+            "params": parameters,
+            "peak_lr": spec.learning_rate * (spec.backbone_factor if pretrained else 1),
+            "weight_decay": scaled_weight_decay(spec) if decays else 0.0,
+            "is_bias": is_bias,
+        }
+        for (pretrained, decays, is_bias), parameters in gathered.items()
+    ]
+    if spec.optimizer == "sgd":
+        return SGD(groups, lr=spec.learning_rate, momentum=spec.momentum, nesterov=spec.momentum > 0, fused=True)
+    return AdamW(groups, lr=spec.learning_rate, betas=(spec.momentum, 0.999), fused=True)

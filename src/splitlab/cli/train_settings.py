@@ -1,0 +1,55 @@
+"""What `splitlab train` was told: a recipe, and what differs from it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from splitlab.errors import SettingsError
+from splitlab.runs.recipes import recipe_settings
+from splitlab.runs.run_folder import RunFolder
+
+RUN_SECONDS = 600
+
+
+def chosen_settings(recipe: str, options: dict[str, Any], others: Sequence[str]) -> dict[str, Any]:
+    """Return a recipe's settings, with the options that were given (not None), and others as NAME=VALUE, over them.
+
+    Raises:
+        SettingsError: there is no such recipe, or one of the others has no value.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    return {**recipe_settings(recipe), **given, **dict(_named_value(other) for other in others)}
+
+
+def value_of(text: str) -> Any:
+    """Read a number or true and false; what is neither stays text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _named_value(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise SettingsError(f"--set {text} has no value. Write it as NAME=VALUE, such as --set momentum=0.9.")
+    return name, value_of(value)
+
+
+def run_of_main_process(folder: Path | None) -> RunFolder:
+    """Wait for the run that the main of several processes makes, and open it.
+
+    Raises:
+        SettingsError: nobody said where it will be.
+        RunError: it does not come.
+    """
+    if folder is None:
+        raise SettingsError("Several processes need one run folder. Say where it is to be with --out.")
+    deadline = time.monotonic() + RUN_SECONDS
+    while not (folder / "spec.json").is_file() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return RunFolder.open(folder)

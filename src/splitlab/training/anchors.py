@@ -1,0 +1,125 @@
+"""Anchors that fit the boxes of a data set, and how well they do: YOLOv5's rule, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.cluster.vq import kmeans
+
+from splitlab.data.dataset import ImageLabels
+
+# An anchor can answer for a box whose width and height are within this factor of its own.
+LARGEST_RATIO = 4.0
+# Anchors that reach this share of the boxes serve, as YOLOv5 has it.
+GOOD_RECALL = 0.98
+ANCHORS = 9
+SMALLEST_SIDE = 2.0
+MUTATIONS = 1000
+
+Sizes = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class AnchorFit:
+    """Anchors for boxes, and how many of the boxes they reach.
+
+    Attributes:
+        anchors: nine (width, height), pixels of the training image, the smallest first; three for each level.
+        best_possible_recall: share of the boxes that one of them can answer for, 0..1.
+        of_standard: the same of YOLOv5's own anchors, which are kept where they reach 0.98.
+        boxes: how many boxes they were judged by.
+    """
+
+    anchors: tuple[tuple[float, float], ...]
+    best_possible_recall: float
+    of_standard: float
+    boxes: int
+
+    @property
+    def are_standard(self) -> bool:
+        """Whether YOLOv5's own anchors were kept."""
+        return self.best_possible_recall == self.of_standard
+
+    def __str__(self) -> str:
+        own = f"YOLOv5's own anchors reach {self.of_standard:.1%} of {self.boxes} boxes"
+        return own if self.are_standard else f"{own}, fitted ones {self.best_possible_recall:.1%}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the fit by name."""
+        return asdict(self)
+
+
+def box_sizes(images: Iterable[ImageLabels], image_size: int) -> Sizes:
+    """Return (N, 2) width and height of all targets, in pixels of images whose long side is `image_size`."""
+    sizes = [
+        ((right - left) * ratio, (bottom - top) * ratio)
+        for image in images
+        for ratio in [image_size / max(image.width, image.height)]
+        for left, top, right, bottom in (label.box for label in image.targets)
+    ]
+    return np.array(sizes, np.float64).reshape(-1, 2)
+
+
+def best_possible_recall(sizes: Sizes, anchors: Sizes) -> float:
+    """Return the share of boxes (N, 2) that at least one anchor (A, 2) can answer for, 0..1; 1 without boxes."""
+    return float((_fits(sizes, anchors) > 1 / LARGEST_RATIO).mean()) if len(sizes) else 1.0
+
+
+def fit_anchors(sizes: Sizes, standard: Sizes) -> AnchorFit:
+    """Keep the standard anchors where they serve, else fit others by k-means and mutation; take the better ones.
+
+    Args:
+        sizes: (N, 2) width and height of the boxes, pixels of the training image.
+        standard: (9, 2) anchors to start from, in the same pixels.
+    """
+    # Like YOLOv5: what is smaller than two pixels is no target.
+    sizes = sizes[(sizes > SMALLEST_SIDE).all(axis=1)]
+    of_standard = best_possible_recall(sizes, standard)
+    chosen, recall = standard, of_standard
+    if of_standard < GOOD_RECALL and len(sizes) >= ANCHORS:
+        fitted = _mutate(_cluster(sizes), sizes)
+        of_fitted = best_possible_recall(sizes, fitted)
+        if of_fitted > of_standard:
+            chosen, recall = fitted, of_fitted
+    ordered = chosen[chosen.prod(axis=1).argsort()]
+    return AnchorFit(tuple((float(w), float(h)) for w, h in ordered.round(2)), recall, of_standard, len(sizes))
+
+
+def _fits(sizes: Sizes, anchors: Sizes) -> NDArray[np.float64]:
+    """(N,) for each box the worse of its two side ratios to the anchor it fits best, 0..1."""
+    ratio = sizes[:, None] / anchors[None]
+    best: NDArray[np.float64] = np.minimum(ratio, 1 / ratio).min(axis=2).max(axis=1)
+    return best
+
+
+def _cluster(sizes: Sizes) -> Sizes:
+    # Ratios are differences of logarithms; spread by area, the first centres need no luck.
+    logs = np.log(sizes)
+    by_area = logs[logs.sum(axis=1).argsort()]
+    first = by_area[((np.arange(ANCHORS) + 0.5) * len(logs) / ANCHORS).astype(int)]
+    centres, _ = kmeans(logs, first)
+    # Where many boxes are equal, some centres are left without any, and fall away.
+    filled = np.resize(np.exp(centres), (ANCHORS, 2))
+    return np.asarray(filled, np.float64)
+
+
+def _mutate(anchors: Sizes, sizes: Sizes) -> Sizes:
+    """Change the anchors at random, and keep each change that makes the boxes fit better."""
+    rng = np.random.default_rng(0)
+    best = _fitness(sizes, anchors)
+    for _ in range(MUTATIONS):
+        strength = rng.random() * 0.1
+        changed = anchors * np.exp(strength * rng.standard_normal(anchors.shape) * (rng.random(anchors.shape) < 0.9))
+        fitness = _fitness(sizes, changed)
+        if fitness > best:
+            anchors, best = changed, fitness
+    return anchors
+
+
+def _fitness(sizes: Sizes, anchors: Sizes) -> float:
+    fits = _fits(sizes, anchors)
+    return float((fits * (fits > 1 / LARGEST_RATIO)).mean())

@@ -1,0 +1,104 @@
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from splitlab.cli import main as cli
+from splitlab.errors import SettingsError
+from splitlab.runs.recipes import RECIPES, recipe_settings
+from splitlab.runs.run_folder import RunFolder
+from splitlab.runs.spec import RunSpec
+
+SHIPPED = Path(__file__).parents[2] / "checkpoints"
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_makes_a_run_that_remembers_it(name):
+    spec = RunSpec("data", 800, 3000, **recipe_settings(name))
+    assert spec.recipe == name
+    assert RunSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
+
+
+def test_an_unknown_recipe_is_answered_with_the_known_ones():
+    with pytest.raises(SettingsError, match=r"no recipe 'paper'\. Choose one of quick, paper-voc"):
+        recipe_settings("paper")
+
+
+def test_the_settings_of_an_older_run_still_load_and_mean_the_same():
+    # spec.json as it was written before there were recipes.
+    old = {"data": "embedded", "full": 30, "weak": 150, "seed": 0, "model": "yolov5n-lite0-seg", "image_size": 224}
+    old |= {"steps": 720, "batch_size": 16, "f_size": 4, "learning_rate": 0.0015, "backbone_factor": 0.3}
+    old |= {"weight_decay": 0.01, "plain_tail": 0.15, "evaluate_every": 120, "device": "cpu"}
+    assert RunSpec.from_json(old) == RunSpec("embedded", 30, 150)
+
+
+@pytest.mark.parametrize(
+    ("full", "weak", "steps", "batch_size", "f_size"),
+    [(800, 3000, 30_000, 16, 2), (1475, 1000, 30_000, 8, 4), (1475, 1000, 20_000, 8, 4), (17, 4000, 20_000, 16, 1)],
+)
+def test_f_size_auto_gives_the_papers_numbers(full, weak, steps, batch_size, f_size):
+    assert RunSpec("data", full, weak, steps=steps, batch_size=batch_size, f_size="auto").mask_images == f_size
+
+
+@pytest.mark.parametrize("name", [folder.name for folder in sorted(SHIPPED.glob("*-*-*")) if folder.name[-2:] != "-0"])
+def test_f_size_auto_gives_that_of_the_shipped_mixed_checkpoints(name):
+    card = json.loads((SHIPPED / name / "card.json").read_text())
+    trained = card["trained_by"]
+    spec = RunSpec(
+        "data", card["full"], card["weak"], steps=card["steps"], batch_size=trained["batch_size"], f_size="auto"
+    )
+    assert spec.mask_images == trained["f_size"]
+
+
+def test_f_size_auto_leaves_w_half_of_the_batch():
+    assert RunSpec("data", 5000, 10, steps=10, f_size="auto").mask_images == 8
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"f_size": "some"}, "f_size is some"),
+        ({"optimizer": "adam"}, "optimizer is 'adam'; choose one of adamw, sgd"),
+        ({"momentum": float("nan")}, "momentum is nan"),
+        ({"warmup_epochs": float("inf")}, "warmup_epochs is inf"),
+        ({"scale": 1.0}, "scale 1.0"),
+        ({"nominal_batch": 10**9}, "nominal_batch 1000000000"),
+        ({"tracker": "aim"}, "tracker is 'aim'"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_settings_that_cannot_be_are_named(wrong, message):
+    with pytest.raises(SettingsError, match=message):
+        RunSpec("data", 4, 6, **wrong)
+
+
+def train(folder, *words):
+    command = ["train", str(folder), "--full", "4", "--weak", "6", "--image-size", "64", "--batch-size", "4"]
+    return CliRunner().invoke(cli.app, [*command, *map(str, words)], catch_exceptions=False)
+
+
+def test_options_go_over_the_recipe_and_set_reaches_all_others(tiny_folder, tmp_path):
+    small = ("--model", "yolov5n-seg", "--steps", "2", "--f-size", "auto", "--set", "nominal_batch=8")
+    result = train(tiny_folder, "--recipe", "paper-voc", *small, "--out", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    spec = RunFolder.open(tmp_path / "run").spec()
+    assert (spec.recipe, spec.optimizer, spec.momentum) == ("paper-voc", "sgd", 0.937)
+    assert (spec.model, spec.steps, spec.f_size, spec.nominal_batch) == ("yolov5n-seg", 2, "auto", 8)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--recipe", "best"), "no recipe 'best'"),
+        (("--set", "momentum"), "momentum has no value"),
+        (("--set", "colour=red"), "colour"),
+        (("--set", "steps=many"), "settings of a run"),
+        (("--f-size", "many"), "f_size is many"),
+    ],
+    ids=["recipe", "no value", "unknown", "no number", "f_size"],
+)
+def test_a_wrong_option_is_answered_in_a_sentence(tiny_folder, tmp_path, words, message):
+    with pytest.raises(SettingsError, match=message):
+        train(tiny_folder, *words, "--out", tmp_path / "run")
+    assert not (tmp_path / "run").exists()
