@@ -1,0 +1,1 @@
+"""DETR with its mask head, parameter names equal to facebookresearch/detr's."""

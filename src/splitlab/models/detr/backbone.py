@@ -1,0 +1,140 @@
+"""The backbones under DETR: torchvision's ResNets, and timm's EfficientNet-Lite0. Each gives four feature maps."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torchvision
+from timm.layers.norm_act import freeze_batch_norm_2d
+from torch import Tensor, nn, tensor
+from torchvision.ops import FrozenBatchNorm2d
+
+from splitlab.errors import SettingsError
+from splitlab.models.detr.sizes import DetrSize, Norm
+from splitlab.models.yolov5_backbones import Lite0
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+RESNET_CHANNELS = {"resnet18": (64, 128, 256, 512), "resnet50": (256, 512, 1024, 2048)}
+FIRST_STRIDES = (4, 8, 16)
+
+
+class Backbone(nn.Module, ABC):
+    """From images to four feature maps, the finest first.
+
+    Attributes:
+        channels: of the four maps.
+        strides: of the four maps, pixels; a map has ceil(side / stride) cells.
+        body: the network; it takes normalised images.
+    """
+
+    body: Any
+
+    def __init__(self, body: nn.Module, channels: tuple[int, ...], strides: tuple[int, ...]) -> None:
+        super().__init__()
+        self.body = body
+        self.channels = channels
+        self.strides = strides
+
+    def forward(self, images: Tensor, padding: Tensor | None = None) -> list[Tensor]:
+        """(B, 3, H, W), 0..1, to the maps; the normalised image is 0 where `padding` (B, H, W) is True."""
+        normalised = self.normalise(images)
+        if padding is not None:
+            normalised = normalised.masked_fill(padding[:, None], 0)
+        return self.levels(normalised)
+
+    @abstractmethod
+    def normalise(self, images: Tensor) -> Tensor:
+        """Shift and scale (B, 3, H, W) images, 0..1, to what the body was trained on."""
+
+    @abstractmethod
+    def levels(self, images: Tensor) -> list[Tensor]:
+        """Run the body on normalised images."""
+
+    @abstractmethod
+    def freeze_stem(self) -> None:
+        """Stop the gradients of the first layers, as published for pretrained weights; does nothing to others."""
+
+
+class ResNetBackbone(Backbone):
+    """torchvision's ResNet, layers 1 to 4."""
+
+    def __init__(self, size: DetrSize, norm: Norm) -> None:
+        body = getattr(torchvision.models, size.backbone)(
+            norm_layer=FrozenBatchNorm2d if norm is Norm.FROZEN else nn.BatchNorm2d,
+            replace_stride_with_dilation=[False, False, size.last_stride == 16],
+        )
+        del body.avgpool, body.fc
+        super().__init__(body, RESNET_CHANNELS[size.backbone], (*FIRST_STRIDES, size.last_stride))
+        self._norm = norm
+        self.register_buffer("mean", tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Take off ImageNet's mean and divide by its deviation."""
+        return (images - self.get_buffer("mean")) / self.get_buffer("std")
+
+    def levels(self, images: Tensor) -> list[Tensor]:
+        """Return layers 1 to 4."""
+        body = self.body
+        features = body.maxpool(body.relu(body.bn1(body.conv1(images))))
+        maps = []
+        for layer in (body.layer1, body.layer2, body.layer3, body.layer4):
+            features = layer(features)
+            maps.append(features)
+        return maps
+
+    def freeze_stem(self) -> None:
+        """Freeze the stem and layer 1."""
+        if self._norm is Norm.FROZEN:
+            self.body.conv1.requires_grad_(False)
+            self.body.layer1.requires_grad_(False)
+
+
+class Lite0Backbone(Backbone):
+    """EfficientNet-Lite0; `body.load_imagenet_weights()` fills in the weights that a package carries."""
+
+    channels_of_levels = (24, 40, 112, 320)
+    # The blocks of the network after which a map is taken.
+    last_blocks = (1, 2, 4, 6)
+
+    def __init__(self, norm: Norm) -> None:
+        body = Lite0()
+        if norm is Norm.FROZEN:
+            body.features = freeze_batch_norm_2d(body.features)  # type: ignore[no-untyped-call]
+        super().__init__(body, self.channels_of_levels, (*FIRST_STRIDES, 32))
+        self._norm = norm
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Bring 0..1 to -1..1."""
+        return images * 2 - 1
+
+    def levels(self, images: Tensor) -> list[Tensor]:
+        """Return the maps at strides 4 to 32; `Lite0` itself leaves the first out."""
+        network = self.body.features
+        features = network.bn1(network.conv_stem(images))
+        maps = []
+        for number, block in enumerate(network.blocks):
+            features = block(features)
+            if number in self.last_blocks:
+                maps.append(features)
+        return maps
+
+    def freeze_stem(self) -> None:
+        """Freeze what lies before the map at stride 4."""
+        if self._norm is Norm.FROZEN:
+            self.body.features.conv_stem.requires_grad_(False)
+            self.body.features.blocks[: self.last_blocks[0] + 1].requires_grad_(False)
+
+
+def build_backbone(size: DetrSize, norm: Norm) -> Backbone:
+    """Build a backbone with random weights.
+
+    Raises:
+        SettingsError: there is no backbone of this name.
+    """
+    if size.backbone == "lite0":
+        return Lite0Backbone(norm)
+    if size.backbone not in RESNET_CHANNELS:
+        raise SettingsError(f"There is no backbone '{size.backbone}'. Choose lite0, {', '.join(RESNET_CHANNELS)}.")
+    return ResNetBackbone(size, norm)

@@ -1,0 +1,202 @@
+"""DETR with masks, trained in two stages: boxes of F and W, then masks of F with everything else frozen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import StrEnum
+
+import torch
+from torch import Tensor, nn
+
+from splitlab.errors import SettingsError
+from splitlab.models.contract import Batch, Detections, DetectSettings, SegmentationModel
+from splitlab.models.detr.decode import Found, decode
+from splitlab.models.detr.detr import DETR, Outputs
+from splitlab.models.detr.losses import LossWeights, box_losses, mask_losses, object_count
+from splitlab.models.detr.mask_head import AttentionMaps, MaskHead
+from splitlab.models.detr.matcher import Targets, match_queries
+from splitlab.models.detr.sizes import SIZES, DetrSize, Norm
+
+
+class Stage(StrEnum):
+    """What is learnt: `BOXES` everything but the mask head, from F and W; `MASKS` the mask head alone, from F."""
+
+    BOXES = "boxes"
+    MASKS = "masks"
+
+
+class DETRSeg(SegmentationModel):
+    """DETR and its mask head, parameter names equal to the published DETRsegm's.
+
+    Attributes:
+        stage: what `loss` is about; see `set_stage`.
+        loss_weights: of the parts of the loss.
+    """
+
+    def __init__(self, size: DetrSize, class_count: int, norm: Norm | None = None) -> None:
+        super().__init__()
+        norm = norm or size.norm
+        self.detr = DETR(size, class_count, norm)
+        self.bbox_attention = AttentionMaps(size.width, size.heads)
+        self.mask_head = MaskHead(size.width, size.heads, self.detr.features.channels[2::-1])
+        self.pretrained_prefix = "detr.backbone." if norm is Norm.FROZEN else ""
+        self.loss_weights = LossWeights()
+        self.stage = Stage.BOXES
+        self.set_stage(Stage.BOXES)
+
+    def set_stage(self, stage: Stage) -> None:
+        """Say what is learnt from now on; parameters that are not learn nothing (`requires_grad` is False)."""
+        self.stage = stage
+        self.detr.requires_grad_(stage is Stage.BOXES)
+        if stage is Stage.BOXES:
+            self.detr.features.freeze_stem()
+        for part in self._mask_parts:
+            part.requires_grad_(stage is Stage.MASKS)
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> DETRSeg:
+        """As nn.Module, but what stage 2 froze stays in evaluation mode.
+
+        The published code leaves dropout on there. Without it the mask head learns from what it will see, and the
+        running statistics of a batch norm cannot drift away from the frozen weights.
+        """
+        super().train(mode)
+        if self.stage is Stage.MASKS:
+            self.detr.eval()
+        return self
+
+    def forward(self, images: Tensor, padding: Tensor | None = None) -> tuple[Outputs, Tensor]:
+        """Return DETR's outputs and (B, Q, h, w) mask logits of all queries, as the published model does.
+
+        Args:
+            images: (B, 3, H, W), 0..1.
+            padding: (B, H, W) bool, True where there is no image.
+        """
+        outputs = self.detr(images, padding)
+        image_count, query_count = outputs.queries.shape[:2]
+        image = torch.arange(image_count, device=images.device).repeat_interleave(query_count)
+        query = torch.arange(query_count, device=images.device).repeat(image_count)
+        logits = self.mask_logits(outputs, image, query)
+        return outputs, logits.view(image_count, query_count, *logits.shape[1:])
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the parts of the stage's loss: as published, times the images of the batch.
+
+        The factor makes it a sum over images, as the loop takes it: what it logs per image is the published loss, and
+        the published bound of 0.1 on the gradient's norm is 0.1 times the batch size here.
+        """
+        parts = self._mask_loss(mask_images(batch)) if self.stage is Stage.MASKS else self._box_loss(batch)
+        return {name: part * len(batch.images) for name, part in parts.items()}
+
+    def detect(self, images: Tensor, settings: DetectSettings, padding: Tensor | None = None) -> list[Detections]:
+        """Find objects in (B, 3, H, W) images, 0..1.
+
+        With `padding` (B, H, W), True to the right of and below each image, an image gives what it gives alone: boxes
+        in pixels and masks at a quarter of its side (rounded up), both of the image without its padding.
+        """
+        cut = list(images) if padding is None else [_cut(*pair) for pair in zip(images, padding, strict=True)]
+        sizes = [(image.shape[1], image.shape[2]) for image in cut]
+        outputs = self.detr(images) if padding is None else self.detr.forward_apart(cut)
+        found = decode(outputs.logits[-1], outputs.boxes[-1], sizes, settings)
+        # One image at a time: a hundred rows of the mask head already fill a gigabyte at 800 px.
+        return [self._with_masks(outputs, number, *pair) for number, pair in enumerate(zip(found, sizes, strict=True))]
+
+    def attention(self, images: Tensor, settings: DetectSettings) -> list[Tensor]:
+        """Return (N, rows, columns) per image, in the order of `detect`: where the decoder looked for each object.
+
+        The last decoder layer's cross-attention, mean over heads; a map sums to 1.
+        """
+        outputs = self.detr(images)
+        size = (images.shape[2], images.shape[3])
+        found = decode(outputs.logits[-1], outputs.boxes[-1], [size] * len(images), settings)
+        maps = self.detr.attention(outputs)
+        return [attention[one.query] for attention, one in zip(maps, found, strict=True)]
+
+    def mask_logits(self, outputs: Outputs, image: Tensor, query: Tensor) -> Tensor:
+        """Return (M, h, w) mask logits of the queries in (M,) `query` of the images in (M,) `image`."""
+        maps = self.bbox_attention(outputs.queries[image, query], outputs.memory, outputs.padding, image)
+        out: Tensor = self.mask_head(outputs.source, maps, outputs.levels[2::-1], image)
+        return out
+
+    @property
+    def _mask_parts(self) -> tuple[nn.Module, nn.Module]:
+        return self.bbox_attention, self.mask_head
+
+    def _box_loss(self, batch: Batch) -> dict[str, Tensor]:
+        outputs = self.detr(batch.images)
+        return box_losses(outputs.logits, outputs.boxes, Targets.of(batch), self.loss_weights)
+
+    def _mask_loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Run the mask head on the matched queries alone: the loss reads no others."""
+        targets = Targets.of(batch)
+        count = object_count(targets)
+        if not len(batch.classes):
+            return self._no_mask_loss()
+        with torch.no_grad():
+            outputs = self.detr(batch.images)
+        matches = match_queries(outputs.logits[-1], outputs.boxes[-1], targets)
+        logits = self.mask_logits(outputs, matches.image, matches.query)
+        return mask_losses(logits, batch.masks[matches.target], count, self.loss_weights)
+
+    def _no_mask_loss(self) -> dict[str, Tensor]:
+        """Return zeros that a backward pass can start from."""
+        zero = torch.stack([p.sum() for part in self._mask_parts for p in part.parameters()]).sum() * 0
+        return {"mask_focal": zero, "mask_dice": zero}
+
+    def _with_masks(self, outputs: Outputs, number: int, found: Found, size: tuple[int, int]) -> Detections:
+        alone = self._only(outputs, number, size)
+        logits = self.mask_logits(alone, torch.zeros_like(found.query), found.query)
+        return Detections(found.boxes, found.scores, found.classes, logits.float())
+
+    def _only(self, outputs: Outputs, number: int, size: tuple[int, int]) -> Outputs:
+        """Cut one image out of a batch, without its padding; `size` is its height and width in pixels."""
+        place = slice(number, number + 1)
+        cells = [tuple(-(-side // stride) for side in size) for stride in self.detr.features.strides]
+        rows, columns = cells[-1]
+        return Outputs(
+            logits=outputs.logits[:, place],
+            boxes=outputs.boxes[:, place],
+            queries=outputs.queries[place],
+            source=outputs.source[place, :, :rows, :columns],
+            memory=outputs.memory[place, :, :rows, :columns],
+            levels=[level[place, :, :h, :w] for level, (h, w) in zip(outputs.levels, cells, strict=True)],
+            padding=outputs.padding[place, :rows, :columns],
+        )
+
+
+def mask_images(batch: Batch) -> Batch:
+    """Return the batch without its box images."""
+    kept = batch.has_mask[batch.image_index]
+    place = batch.has_mask.cumsum(0) - 1
+    return replace(
+        batch,
+        images=batch.images[batch.has_mask],
+        boxes=batch.boxes[kept],
+        classes=batch.classes[kept],
+        image_index=place[batch.image_index[kept]],
+        has_mask=batch.has_mask[batch.has_mask],
+        masks=batch.masks[kept],
+    )
+
+
+def _cut(image: Tensor, padding: Tensor) -> Tensor:
+    """Take (3, H, W) without the (H, W) padding to its right and below it."""
+    height, width = (int((~padding).any(dim=side).sum()) for side in (1, 0))
+    return image[:, :height, :width]
+
+
+def build_detr(name: str, class_count: int, norm: Norm | None = None) -> DETRSeg:
+    """Build a DETR with random weights.
+
+    Args:
+        name: one of `SIZES`.
+        class_count: classes without "nothing". The published models count to the highest id: 91 for COCO.
+        norm: of the backbone; where left out, the size's own. `FROZEN` for a backbone that is then filled with
+            pretrained weights, `LEARNT` for one that starts at random.
+
+    Raises:
+        SettingsError: there is no size of this name.
+    """
+    if name not in SIZES:
+        raise SettingsError(f"There is no DETR '{name}'. Choose one of {', '.join(SIZES)}.")
+    return DETRSeg(SIZES[name], class_count, norm)

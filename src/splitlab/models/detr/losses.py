@@ -1,0 +1,115 @@
+"""DETR's losses on matched queries (Carion et al. 2020, Sec. 3.1 and Appendix A.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+import torch.nn.functional as nnf
+from torch import Tensor
+from torchvision.ops import box_convert, generalized_box_iou_loss, sigmoid_focal_loss
+
+from splitlab.models.detr.matcher import Matches, Targets, match_queries
+
+# Boxes are shares of the image, so a small one's area is about 1e-5: the library's 1e-7 would be felt.
+EPSILON = 1e-12
+FOCAL_ALPHA, FOCAL_GAMMA = 0.25, 2.0
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """How much each part counts; `no_object` is the weight of the class "nothing" (eos_coef; 0.1 in the original)."""
+
+    classes: float = 1.0
+    l1: float = 5.0
+    giou: float = 2.0
+    mask_focal: float = 1.0
+    mask_dice: float = 1.0
+    no_object: float = 0.03
+
+
+def box_losses(logits: Tensor, boxes: Tensor, targets: Targets, weights: LossWeights) -> dict[str, Tensor]:
+    """Return the parts of the last decoder layer by name, and the sum over all earlier layers as "auxiliary".
+
+    Sums over boxes are divided by the number of objects in the batch, as published.
+
+    Args:
+        logits: (layers, B, Q, classes + 1).
+        boxes: (layers, B, Q, 4) centre x, centre y, width, height, shares of the image.
+        targets: the objects.
+        weights: of the parts.
+    """
+    count = object_count(targets)
+    *earlier, last = [
+        _layer_losses(*layer, targets, count, weights) for layer in zip(logits.float(), boxes.float(), strict=True)
+    ]
+    auxiliary = sum((part for parts in earlier for part in parts.values()), start=logits.new_zeros(()).float())
+    return {**last, "auxiliary": auxiliary}
+
+
+def _layer_losses(
+    logits: Tensor, boxes: Tensor, targets: Targets, count: Tensor, weights: LossWeights
+) -> dict[str, Tensor]:
+    matches = match_queries(logits, boxes, targets)
+    matched, wanted = boxes[matches.image, matches.query], targets.boxes[matches.target]
+    return {
+        "class": weights.classes * class_loss(logits, targets, matches, weights.no_object),
+        "l1": weights.l1 * nnf.l1_loss(matched, wanted, reduction="sum") / count,
+        "giou": weights.giou * giou_losses(matched, wanted).sum() / count,
+    }
+
+
+def object_count(targets: Targets) -> Tensor:
+    """Return what sums over boxes are divided by: the objects of the batch, at least 1.
+
+    Of several processes, whose gradients are averaged, it is the mean number in a process; each of them must ask.
+    """
+    count = targets.boxes.new_tensor(float(len(targets.classes)))
+    if dist.is_available() and dist.is_initialized():
+        dist.all_reduce(count)
+        count = count / dist.get_world_size()
+    return count.clamp(min=1)
+
+
+def class_loss(logits: Tensor, targets: Targets, matches: Matches, no_object: float) -> Tensor:
+    """Return the cross-entropy over all queries; those without an object want the last class, at a low weight."""
+    nothing = logits.shape[-1] - 1
+    wanted = torch.full(logits.shape[:2], nothing, device=logits.device)
+    wanted[matches.image, matches.query] = targets.classes[matches.target]
+    weight = logits.new_ones(nothing + 1)
+    weight[nothing] = no_object
+    return nnf.cross_entropy(logits.transpose(1, 2), wanted, weight)
+
+
+def giou_losses(boxes: Tensor, wanted: Tensor) -> Tensor:
+    """Return (M,) 1 - GIoU of (M, 4) pairs, centre x, centre y, width, height."""
+    pair = (box_convert(one, "cxcywh", "xyxy") for one in (boxes, wanted))
+    losses: Tensor = generalized_box_iou_loss(*pair, reduction="none", eps=EPSILON)
+    return losses
+
+
+def mask_losses(logits: Tensor, masks: Tensor, count: Tensor, weights: LossWeights) -> dict[str, Tensor]:
+    """Return focal and dice loss of matched queries, divided by `count`, the objects of the batch.
+
+    Args:
+        logits: (M, h, w); scaled to the masks' size where it is another.
+        masks: (M, H, W) 0 or 1. Published: the image's size. Ours: a quarter of it, which is what the head gives.
+        count: see `object_count`.
+        weights: of the parts.
+    """
+    wanted = masks.float().flatten(1)
+    scaled = nnf.interpolate(logits.float()[:, None], size=masks.shape[-2:], mode="bilinear", align_corners=False)
+    flat = scaled.flatten(1)
+    focal = sigmoid_focal_loss(flat, wanted, alpha=FOCAL_ALPHA, gamma=FOCAL_GAMMA).mean(dim=1)
+    return {
+        "mask_focal": weights.mask_focal * focal.sum() / count,
+        "mask_dice": weights.mask_dice * dice_losses(flat, wanted).sum() / count,
+    }
+
+
+def dice_losses(logits: Tensor, wanted: Tensor) -> Tensor:
+    """Return (M,) 1 - dice of (M, pixels) logits and masks; the 1 keeps empty masks defined."""
+    chance = logits.sigmoid()
+    shared = (chance * wanted).sum(dim=1)
+    return 1 - (2 * shared + 1) / (chance.sum(dim=1) + wanted.sum(dim=1) + 1)

@@ -1,0 +1,53 @@
+"""The sizes of DETR, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Norm(StrEnum):
+    """What normalises a backbone's features.
+
+    `FROZEN` keeps the statistics and scales of the weights it was started from: as published, for pretrained ones.
+    `LEARNT` is plain batch normalisation, for a backbone that starts at random. Their tensors have the same names.
+    """
+
+    FROZEN = "frozen"
+    LEARNT = "learnt"
+
+
+@dataclass(frozen=True)
+class DetrSize:
+    """Everything that tells one DETR from another, but the classes.
+
+    Attributes:
+        backbone: "resnet18", "resnet50" or "lite0".
+        queries: most objects it can find in an image.
+        encoder_layers, decoder_layers: of the transformer.
+        width: channels of the transformer; a multiple of 128, which the mask head's group norms ask for.
+        heads: of each attention.
+        feedforward: hidden channels between attentions.
+        dropout: in the transformer.
+        norm: of the backbone, where the caller does not say.
+        last_stride: of the coarsest feature map, pixels; 16 is the "DC5" of the published models.
+    """
+
+    backbone: str = "resnet50"
+    queries: int = 100
+    encoder_layers: int = 6
+    decoder_layers: int = 6
+    width: int = 256
+    heads: int = 8
+    feedforward: int = 2048
+    dropout: float = 0.1
+    norm: Norm = Norm.FROZEN
+    last_stride: int = 32
+
+
+SIZES = {
+    "detr-r50": DetrSize(),
+    "detr-r50-dc5": DetrSize(last_stride=16),
+    "detr-r18-small": DetrSize("resnet18", 50, 3, 3, 128, 8, 512, norm=Norm.LEARNT),
+    "detr-lite0-small": DetrSize("lite0", 50, 3, 3, 128, 8, 512),
+}

@@ -1,0 +1,150 @@
+"""DETR's transformer: norms after each step, positions added to queries and keys in every attention."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as nnf
+from torch import Tensor, nn
+
+from splitlab.models.detr.sizes import DetrSize
+
+
+def _attention(size: DetrSize) -> nn.MultiheadAttention:
+    return nn.MultiheadAttention(size.width, size.heads, dropout=size.dropout, batch_first=True)
+
+
+class EncoderLayer(nn.Module):
+    """Each cell looks at all cells."""
+
+    def __init__(self, size: DetrSize) -> None:
+        super().__init__()
+        self.self_attn = _attention(size)
+        self.linear1 = nn.Linear(size.width, size.feedforward)
+        self.linear2 = nn.Linear(size.feedforward, size.width)
+        self.norm1 = nn.LayerNorm(size.width)
+        self.norm2 = nn.LayerNorm(size.width)
+        self.dropout = nn.Dropout(size.dropout)
+
+    def forward(self, cells: Tensor, position: Tensor, padding: Tensor) -> Tensor:
+        """(B, cells, width) and positions of the same shape to (B, cells, width); padding (B, cells) is not seen."""
+        placed = cells + position
+        seen, _ = self.self_attn(placed, placed, cells, key_padding_mask=padding, need_weights=False)
+        cells = self.norm1(cells + self.dropout(seen))
+        thought = self.linear2(self.dropout(nnf.relu(self.linear1(cells))))
+        out: Tensor = self.norm2(cells + self.dropout(thought))
+        return out
+
+
+class DecoderLayer(nn.Module):
+    """Each query looks at the other queries, then at the image."""
+
+    def __init__(self, size: DetrSize) -> None:
+        super().__init__()
+        self.self_attn = _attention(size)
+        self.multihead_attn = _attention(size)
+        self.linear1 = nn.Linear(size.width, size.feedforward)
+        self.linear2 = nn.Linear(size.feedforward, size.width)
+        self.norm1 = nn.LayerNorm(size.width)
+        self.norm2 = nn.LayerNorm(size.width)
+        self.norm3 = nn.LayerNorm(size.width)
+        self.dropout = nn.Dropout(size.dropout)
+
+    def forward(self, state: Tensor, query: Tensor, memory: Tensor, position: Tensor, padding: Tensor) -> Tensor:
+        """(B, queries, width) state and learnt queries, and the encoder's cells, to the next state."""
+        state = self._look_at_queries(state, query)
+        keys = memory + position
+        seen, _ = self.multihead_attn(state + query, keys, memory, key_padding_mask=padding, need_weights=False)
+        state = self.norm2(state + self.dropout(seen))
+        thought = self.linear2(self.dropout(nnf.relu(self.linear1(state))))
+        out: Tensor = self.norm3(state + self.dropout(thought))
+        return out
+
+    def attention(self, state: Tensor, query: Tensor, memory: Tensor, position: Tensor, padding: Tensor) -> Tensor:
+        """Return (B, queries, cells): how much each query looks at each cell, mean over heads; a row sums to 1."""
+        state = self._look_at_queries(state, query)
+        weights: Tensor = self.multihead_attn(state + query, memory + position, memory, key_padding_mask=padding)[1]
+        return weights
+
+    def _look_at_queries(self, state: Tensor, query: Tensor) -> Tensor:
+        placed = state + query
+        seen, _ = self.self_attn(placed, placed, state, need_weights=False)
+        out: Tensor = self.norm1(state + self.dropout(seen))
+        return out
+
+
+class Encoder(nn.Module):
+    """A chain of encoder layers."""
+
+    def __init__(self, size: DetrSize) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(EncoderLayer(size) for _ in range(size.encoder_layers))
+
+    def forward(self, cells: Tensor, position: Tensor, padding: Tensor) -> Tensor:
+        """See `EncoderLayer`."""
+        for layer in self.layers:
+            cells = layer(cells, position, padding)
+        return cells
+
+
+class Decoder(nn.Module):
+    """A chain of decoder layers, whose every state is read."""
+
+    def __init__(self, size: DetrSize) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(DecoderLayer(size) for _ in range(size.decoder_layers))
+        self.norm = nn.LayerNorm(size.width)
+
+    def forward(self, query: Tensor, memory: Tensor, position: Tensor, padding: Tensor) -> Tensor:
+        """Return (layers, B, queries, width): the normed state after each layer; the chain goes on un-normed."""
+        state = torch.zeros_like(query)
+        states = []
+        for layer in self.layers:
+            state = layer(state, query, memory, position, padding)
+            states.append(self.norm(state))
+        return torch.stack(states)
+
+    def last_attention(self, query: Tensor, memory: Tensor, position: Tensor, padding: Tensor) -> Tensor:
+        """Return what the last layer's queries look at; see `DecoderLayer.attention`."""
+        *before, last = self.layers
+        assert isinstance(last, DecoderLayer)  # noqa: S101 (for the type checker)
+        state = torch.zeros_like(query)
+        for layer in before:
+            state = layer(state, query, memory, position, padding)
+        return last.attention(state, query, memory, position, padding)
+
+
+class Transformer(nn.Module):
+    """Encoder and decoder on maps: (B, width, rows, columns) in and out."""
+
+    def __init__(self, size: DetrSize) -> None:
+        super().__init__()
+        self.encoder = Encoder(size)
+        self.decoder = Decoder(size)
+        for parameter in self.parameters():
+            if parameter.ndim > 1:
+                nn.init.xavier_uniform_(parameter)
+
+    def forward(self, source: Tensor, position: Tensor, padding: Tensor, queries: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the decoder's states (layers, B, queries, width) and the encoder's map (B, width, rows, columns).
+
+        Args:
+            source: (B, width, rows, columns).
+            position: of the same shape.
+            padding: (B, rows, columns) bool.
+            queries: (queries, width), the learnt ones.
+        """
+        memory = self.encoder(_cells(source), _cells(position), padding.flatten(1))
+        query = queries.expand(len(source), -1, -1)
+        states = self.decoder(query, memory, _cells(position), padding.flatten(1))
+        return states, memory.transpose(1, 2).reshape(source.shape)
+
+    def last_attention(self, memory: Tensor, position: Tensor, padding: Tensor, queries: Tensor) -> Tensor:
+        """Return (B, queries, rows, columns): what each query of the last layer looks at; a map sums to 1."""
+        query = queries.expand(len(memory), -1, -1)
+        weights = self.decoder.last_attention(query, _cells(memory), _cells(position), padding.flatten(1))
+        return weights.reshape(*weights.shape[:2], *memory.shape[2:])
+
+
+def _cells(maps: Tensor) -> Tensor:
+    """(B, C, rows, columns) to (B, rows * columns, C)."""
+    return maps.flatten(2).transpose(1, 2)
