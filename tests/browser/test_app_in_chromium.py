@@ -1,6 +1,7 @@
 """The app as a person meets it: a real server, a real Chromium."""
 
 import os
+import pickle
 import shutil
 import socket
 import subprocess
@@ -12,6 +13,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from tests.models.foreign_files import write_archive
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -156,3 +159,49 @@ def test_a_training_of_two_steps_is_started_and_seen_to_finish(page, address):
     page.get_by_text("step 2 of 2").wait_for(timeout=180_000)
     page.get_by_text("mask AP50").first.wait_for(timeout=180_000)
     page.get_by_text("done").first.wait_for()
+
+
+def test_a_split_is_built_from_data_that_was_uploaded(page, address, tiny_folder, tmp_path):
+    archive = shutil.make_archive(str(tmp_path / "squares"), "zip", tiny_folder)
+    page.goto(f"{address}/data?data=embedded")
+    page.get_by_text("sees the same images as boxes").wait_for(timeout=120_000)
+    page.get_by_role("button", name="Add a data set").click()
+    page.locator("input[type=file]").set_input_files(archive)
+    page.get_by_role("button", name="Add it").click()
+    page.get_by_text("'squares' is here: 12 training images").wait_for()
+    page.goto(f"{address}/data?data=squares")
+    page.get_by_test_id("stMetricValue").get_by_text("12").first.wait_for()
+    assert page.locator("img").count() >= 8
+    masks = page.get_by_label("|F|, masks")
+    masks.fill("4")
+    masks.press("Enter")
+    page.get_by_text("Objects in the split 4/8").wait_for()
+    page.get_by_role("button", name="Keep").click()
+    page.get_by_text("Kept so far").wait_for()
+    page.get_by_role("link", name="Train on it").click()
+    page.get_by_role("heading", name="Train", exact=True).wait_for()
+    page.get_by_label("Split").first.wait_for()
+    assert "data=squares" in page.url
+
+
+def test_a_checkpoint_that_wants_to_run_code_is_refused_and_runs_nothing(page, address, tmp_path):
+    canary = tmp_path / "canary"
+    evil = tmp_path / "evil.pt"
+    write_archive(evil, pickle.dumps(Touch(canary)))
+    page.goto(f"{address}/compare_masks")
+    page.get_by_role("button", name="Import a checkpoint").click()
+    page.locator("input[type=file]").last.set_input_files(evil)
+    page.get_by_role("button", name="Import it").click()
+    page.get_by_text("evil.pt").last.wait_for()
+    page.get_by_role("alert").first.wait_for()
+    assert not canary.exists()
+
+
+class Touch:
+    """Unpickling it with Python's own unpickler would make a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.path}",)

@@ -51,7 +51,7 @@ def _choose(name: str, dataset: Dataset) -> Split:
     images = len(dataset.images)
     most = len(dataset.paper_pools[0]) if way == PAPER else sum(image.can_be_full for image in dataset.images)
     left, middle, right = st.columns(3)
-    full = int(left.number_input("|F|, masks", 0, most, min(30, most), key=f"full_{name}_{way}"))
+    full = int(left.number_input("|F|, masks", 0, most, min(30, most, max(images // 4, 1)), key=f"full_{name}_{way}"))
     key = f"weak_{name}_{way}"
     st.session_state[key] = min(st.session_state.get(key, 150), images - full)
     weak = int(middle.number_input("|W|, boxes", 0, images - full, key=key))
