@@ -1,4 +1,4 @@
-"""Commands that work on checkpoints: import, show."""
+"""Commands that work on checkpoints: import, export, show."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from splitlab.runs.checkpoint import read_card
 from splitlab.workspace import Workspace
 
 checkpoint_app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
-app.add_typer(checkpoint_app, name="checkpoint", help="Import checkpoints, and show what they are.")
+app.add_typer(checkpoint_app, name="checkpoint", help="Import and export checkpoints, and show what they are.")
 
 
 @checkpoint_app.command(
@@ -32,6 +32,22 @@ def import_file(
     folder = import_checkpoint(file, Workspace.here().imported / (name or file.stem))
     card = read_card(folder)
     out.print(f"{card.model}, {len(card.class_names)} classes, {card.image_size} px: {folder}", highlight=False)
+
+
+@checkpoint_app.command(epilog="Example: `splitlab checkpoint export checkpoints/pets-30-450 pets.onnx`")
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A checkpoint folder.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The .onnx file to write.")],
+) -> None:
+    """Write a model as ONNX, and check with onnxruntime that it answers as the model does."""
+    from splitlab.models.load import load_model
+    from splitlab.models.onnx_export import export_onnx
+
+    model, card = load_model(folder)
+    outputs = export_onnx(model, card.image_size, file)
+    out.print(f"{file}: takes images (1, 3, {card.image_size}, {card.image_size}), RGB, 0 to 1; answers")
+    for name, shape in outputs.items():
+        out.print(f"  {name} {shape}", highlight=False)
 
 
 @checkpoint_app.command(epilog="Example: `splitlab checkpoint show checkpoints/pets-30-450 --json`")

@@ -91,3 +91,7 @@ class SegmentationModel(nn.Module, ABC):
     @abstractmethod
     def detect(self, images: Tensor, settings: DetectSettings) -> list[Detections]:
         """Find objects in (B, 3, S, S) images with values 0..1."""
+
+    @abstractmethod
+    def outputs(self, images: Tensor) -> dict[str, Tensor]:
+        """Return what the model answers before anything is chosen, by name: what an exported file answers."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from splitlab.errors import SettingsError
+from splitlab.models.candidates import best_detections
 from splitlab.models.contract import Batch, Detections, DetectSettings, SegmentationModel
 from splitlab.models.ultralytics_decode import decode
 from splitlab.models.ultralytics_import import ROOT, YAML, Detect, UltralyticsNetwork
@@ -66,4 +67,8 @@ class UltralyticsSeg(SegmentationModel):
 
     def detect(self, images: Tensor, settings: DetectSettings) -> list[Detections]:
         """Find objects in (B, 3, S, S) images, 0..1; YOLO26 needs no suppression and answers by its one2one head."""
-        return decode(self.head, self(images), settings)
+        return best_detections(decode(self.head, self(images)), settings)
+
+    def outputs(self, images: Tensor) -> dict[str, Tensor]:
+        """Return the tensors of `Candidates` by name."""
+        return decode(self.head, self(images)).by_name()

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from splitlab.errors import SettingsError
+from splitlab.models.candidates import Candidates, best_detections
 from splitlab.models.contract import Batch, Detections, DetectSettings, SegmentationModel
 from splitlab.models.yolov5_backbones import Lite0, official_backbone, scaled_channels, scaled_depth
 from splitlab.models.yolov5_decode import decode
@@ -96,8 +97,15 @@ class YOLOv5Seg(SegmentationModel):
 
     def detect(self, images: Tensor, settings: DetectSettings) -> list[Detections]:
         """Find objects in (B, 3, S, S) images, 0..1."""
+        return best_detections(self._candidates(images), settings)
+
+    def outputs(self, images: Tensor) -> dict[str, Tensor]:
+        """Return the tensors of `Candidates` by name."""
+        return self._candidates(images).by_name()
+
+    def _candidates(self, images: Tensor) -> Candidates:
         levels, prototypes = self(images)
-        return decode(levels, prototypes, self.head.anchors, STRIDES, settings)
+        return decode(levels, prototypes, self.head.anchors, STRIDES)
 
     def _features(self, images: Tensor) -> list[Tensor]:
         if self.backbone is not None:

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 import torch
 from torch import Tensor, nn
+from torchvision.ops import box_convert
 
 from splitlab.errors import SettingsError
 from splitlab.models.contract import Batch, Detections, DetectSettings, SegmentationModel
@@ -100,6 +101,13 @@ class DETRSeg(SegmentationModel):
         found = decode(outputs.logits[-1], outputs.boxes[-1], sizes, settings)
         # One image at a time: a hundred rows of the mask head already fill a gigabyte at 800 px.
         return [self._with_masks(outputs, number, *pair) for number, pair in enumerate(zip(found, sizes, strict=True))]
+
+    def outputs(self, images: Tensor) -> dict[str, Tensor]:
+        """Return "boxes" (B, Q, 4) xyxy in pixels, "scores" (B, Q, classes) 0..1, "mask_logits" (B, Q, h, w)."""
+        found, mask_logits = self(images)
+        sides = found.boxes.new_tensor([images.shape[3], images.shape[2]] * 2)
+        boxes = box_convert(found.boxes[-1], "cxcywh", "xyxy") * sides
+        return {"boxes": boxes, "scores": found.logits[-1].softmax(-1)[..., :-1], "mask_logits": mask_logits}
 
     def attention(self, images: Tensor, settings: DetectSettings) -> list[Tensor]:
         """Return (N, rows, columns) per image, in the order of `detect`: where the decoder looked for each object.
