@@ -65,6 +65,7 @@ def test_f_size_auto_leaves_w_half_of_the_batch():
         ({"scale": 1.0}, "scale 1.0"),
         ({"nominal_batch": 10**9}, "nominal_batch 1000000000"),
         ({"tracker": "aim"}, "tracker is 'aim'"),
+        ({"compiled": True}, "compiled is for device cuda, not cpu"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

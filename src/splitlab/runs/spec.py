@@ -87,7 +87,7 @@ class RunSpec:
         anchors: `paper` for YOLOv5's own, `auto` to fit them to the boxes where those serve badly. Models without
             anchors pass over it.
         start_from: a checkpoint folder whose fitting weights the model starts with; empty for none.
-        compiled: whether torch.compile builds the model's forward pass.
+        compiled: whether torch.compile builds the model's forward pass; on CUDA alone.
         tracker: tensorboard, wandb or mlflow, to follow the run there too; empty for none.
     """
 
@@ -135,6 +135,8 @@ class RunSpec:
     def __post_init__(self) -> None:
         self._check_numbers()
         self._check_batch()
+        if self.compiled and self.device != "cuda":
+            raise SettingsError(f"compiled is for device cuda, not {self.device}: elsewhere compiling takes minutes.")
         for name, choices in _CHOICES.items():
             if getattr(self, name) not in choices:
                 shown = ", ".join(choice or "''" for choice in choices)
