@@ -181,6 +181,46 @@ def test_mask_images_renumbers_the_objects():
     assert torch.equal(kept.masks, batch.masks[[2, 3, 6, 7]])
 
 
+def images_looked_at(model):
+    counts = []
+    model.detr.register_forward_hook(lambda _module, inputs, _output: counts.append(len(inputs[0])))
+    return counts
+
+
+def test_kept_outputs_give_the_same_loss_and_gradients_without_looking_again():
+    model, batch = model_in(Stage.MASKS), make_batch((True, True, True, False))
+    expected, expected_gradients = loss_and_gradients(model, batch)
+    model.keep_outputs(10**8)
+    looked = images_looked_at(model)
+    loss_and_gradients(model, mask_images(make_batch((True, False, False, False))))
+    parts, gradients = loss_and_gradients(model, batch)
+    again, _ = loss_and_gradients(model, batch)
+    assert looked == [1, 2]  # the first image was known, the box image is not wanted
+    assert parts == again == pytest.approx(expected, rel=1e-5)
+    largest = max(float(gradient.abs().max()) for gradient in expected_gradients.values())
+    for name, gradient in gradients.items():
+        assert torch.allclose(gradient, expected_gradients[name], rtol=1e-4, atol=largest * 1e-5)
+
+
+def test_what_does_not_fit_is_looked_at_again():
+    model, batch = model_in(Stage.MASKS), make_batch((True, True))
+    expected, _ = loss_and_gradients(model, batch)
+    looked = images_looked_at(model)
+    model.keep_outputs(1000)
+    assert [loss_and_gradients(model, batch)[0] for _ in range(2)] == [pytest.approx(expected, rel=1e-5)] * 2
+    assert looked == [2, 2]
+
+
+def test_learning_boxes_forgets_what_was_kept():
+    model, batch = model_in(Stage.MASKS), make_batch((True, True))
+    model.keep_outputs(10**8)
+    looked = images_looked_at(model)
+    for stage in (Stage.MASKS, Stage.BOXES, Stage.MASKS):
+        model.set_stage(stage)
+        model.loss(batch)
+    assert looked == [2, 2, 2]
+
+
 def test_two_stages_learn_two_images_by_heart():
     model = make_model(CALM)
     batch = make_batch((True, True), 1)

@@ -13,6 +13,7 @@ from splitlab.errors import SettingsError
 from splitlab.models.contract import Batch, Detections, DetectSettings, SegmentationModel
 from splitlab.models.detr.decode import Found, decode
 from splitlab.models.detr.detr import DETR, Outputs
+from splitlab.models.detr.kept import KeptOutputs
 from splitlab.models.detr.losses import LossWeights, box_losses, mask_losses, object_count
 from splitlab.models.detr.mask_head import AttentionMaps, MaskHead
 from splitlab.models.detr.matcher import Targets, match_queries
@@ -43,17 +44,27 @@ class DETRSeg(SegmentationModel):
         self.pretrained_prefix = "detr.backbone." if norm is Norm.FROZEN else ""
         self.loss_weights = LossWeights()
         self.stage = Stage.BOXES
+        self._kept: KeptOutputs | None = None
         self.set_stage(Stage.BOXES)
 
     def set_stage(self, stage: Stage) -> None:
         """Say what is learnt from now on; parameters that are not learn nothing (`requires_grad` is False)."""
         self.stage = stage
+        self._kept = None
         self.detr.requires_grad_(stage is Stage.BOXES)
         if stage is Stage.BOXES:
             self.detr.features.freeze_stem()
         for part in self._mask_parts:
             part.requires_grad_(stage is Stage.MASKS)
         self.train(self.training)
+
+    def keep_outputs(self, max_bytes: int) -> None:
+        """Let stage 2 run its frozen part once for each image, as far as `max_bytes` reach.
+
+        Worth it where images come again as they were, which random augmentation does not let happen. Call it when the
+        weights are loaded; `set_stage` forgets everything.
+        """
+        self._kept = KeptOutputs(max_bytes)
 
     def train(self, mode: bool = True) -> DETRSeg:
         """As nn.Module, but what stage 2 froze stays in evaluation mode.
@@ -141,7 +152,7 @@ class DETRSeg(SegmentationModel):
         if not len(batch.classes):
             return self._no_mask_loss()
         with torch.no_grad():
-            outputs = self.detr(batch.images)
+            outputs = self.detr(batch.images) if self._kept is None else self._kept.outputs(batch.images, self.detr)
         matches = match_queries(outputs.logits[-1], outputs.boxes[-1], targets)
         logits = self.mask_logits(outputs, matches.image, matches.query)
         return mask_losses(logits, batch.masks[matches.target], count, self.loss_weights)

@@ -1,4 +1,7 @@
-"""DETR's transformer: norms after each step, positions added to queries and keys in every attention."""
+"""DETR's transformer: norms after each step, positions added to queries and keys in every attention.
+
+Inside, cells and queries come first and the batch second: torch's attention turns the other order into a slow one.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from splitlab.models.detr.sizes import DetrSize
 
 
 def _attention(size: DetrSize) -> nn.MultiheadAttention:
-    return nn.MultiheadAttention(size.width, size.heads, dropout=size.dropout, batch_first=True)
+    return nn.MultiheadAttention(size.width, size.heads, dropout=size.dropout)
 
 
 class EncoderLayer(nn.Module):
@@ -26,7 +29,7 @@ class EncoderLayer(nn.Module):
         self.dropout = nn.Dropout(size.dropout)
 
     def forward(self, cells: Tensor, position: Tensor, padding: Tensor) -> Tensor:
-        """(B, cells, width) and positions of the same shape to (B, cells, width); padding (B, cells) is not seen."""
+        """(cells, B, width) and their positions to (cells, B, width); what is padding (B, cells) is not seen."""
         placed = cells + position
         seen, _ = self.self_attn(placed, placed, cells, key_padding_mask=padding, need_weights=False)
         cells = self.norm1(cells + self.dropout(seen))
@@ -50,7 +53,7 @@ class DecoderLayer(nn.Module):
         self.dropout = nn.Dropout(size.dropout)
 
     def forward(self, state: Tensor, query: Tensor, memory: Tensor, position: Tensor, padding: Tensor) -> Tensor:
-        """(B, queries, width) state and learnt queries, and the encoder's cells, to the next state."""
+        """(queries, B, width) state and learnt queries, and the encoder's cells, to the next state."""
         state = self._look_at_queries(state, query)
         keys = memory + position
         seen, _ = self.multihead_attn(state + query, keys, memory, key_padding_mask=padding, need_weights=False)
@@ -95,7 +98,7 @@ class Decoder(nn.Module):
         self.norm = nn.LayerNorm(size.width)
 
     def forward(self, query: Tensor, memory: Tensor, position: Tensor, padding: Tensor) -> Tensor:
-        """Return (layers, B, queries, width): the normed state after each layer; the chain goes on un-normed."""
+        """Return (layers, queries, B, width): the normed state after each layer; the chain goes on un-normed."""
         state = torch.zeros_like(query)
         states = []
         for layer in self.layers:
@@ -134,17 +137,17 @@ class Transformer(nn.Module):
             queries: (queries, width), the learnt ones.
         """
         memory = self.encoder(_cells(source), _cells(position), padding.flatten(1))
-        query = queries.expand(len(source), -1, -1)
+        query = queries[:, None].repeat(1, len(source), 1)
         states = self.decoder(query, memory, _cells(position), padding.flatten(1))
-        return states, memory.transpose(1, 2).reshape(source.shape)
+        return states.transpose(1, 2), memory.permute(1, 2, 0).reshape(source.shape)
 
     def last_attention(self, memory: Tensor, position: Tensor, padding: Tensor, queries: Tensor) -> Tensor:
         """Return (B, queries, rows, columns): what each query of the last layer looks at; a map sums to 1."""
-        query = queries.expand(len(memory), -1, -1)
+        query = queries[:, None].repeat(1, len(memory), 1)
         weights = self.decoder.last_attention(query, _cells(memory), _cells(position), padding.flatten(1))
         return weights.reshape(*weights.shape[:2], *memory.shape[2:])
 
 
 def _cells(maps: Tensor) -> Tensor:
-    """(B, C, rows, columns) to (B, rows * columns, C)."""
-    return maps.flatten(2).transpose(1, 2)
+    """(B, C, rows, columns) to (rows * columns, B, C)."""
+    return maps.flatten(2).permute(2, 0, 1).contiguous()
