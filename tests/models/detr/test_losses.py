@@ -38,6 +38,10 @@ def test_queries_without_an_object_want_nothing_at_three_per_cent():
     assert class_loss(logits, targets, matches, 0.03).item() == pytest.approx(expected, rel=1e-5)
 
 
+def test_the_parts_weigh_as_published_and_nothing_as_the_authors_have_it():
+    assert LossWeights() == LossWeights(1, 5, 2, 1, 1, no_object=0.03)
+
+
 def test_focal_and_dice_are_those_of_a_plain_loop_over_pixels():
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(3, 4, 5, generator=generator) * 2
