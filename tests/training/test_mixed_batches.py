@@ -9,6 +9,7 @@ from PIL import Image
 from splitlab.data.dataset import ImageLabels, ObjectLabel
 from splitlab.errors import DataError
 from splitlab.geometry import mask_to_rle
+from splitlab.training.augment import Changes
 from splitlab.training.mixed_batches import BatchSettings, MixedBatches, boxes_only
 
 SETTINGS = BatchSettings(image_size=64, batch_size=6, f_size=2, steps=10, plain_tail=0.0, seed=3)
@@ -135,6 +136,27 @@ def test_boxes_and_masks_move_with_the_pixels(tiny, plain_tail):
             assert bright[inside].mean() > bright[~mask].mean() + 0.15
             checked += 1
     assert checked > 20
+
+
+def test_without_changes_an_example_is_its_image(tiny):
+    still = Changes(hue=0, saturation=0, value=0, translate=0, scale=0, flip=0)
+    settings = replace(SETTINGS, batch_size=1, f_size=1, mosaic=0.0, changes=still)
+    image = tiny.train.images[0]
+    batch = MixedBatches([image], [], settings)[3]
+    photo = np.asarray(Image.open(image.path).convert("RGB")).transpose(2, 0, 1) / 255
+    assert np.abs(batch.images[0].numpy() - photo).max() < 5 / 255  # what a trip to HSV and back rounds away
+    assert batch.boxes.tolist() == [list(image.objects[0].box)]
+
+
+@pytest.mark.parametrize(("share", "least", "most"), [(0.0, 0, 0), (0.5, 30, 70), (1.0, 100, 100)])
+def test_the_share_of_mosaics_is_as_set(full, monkeypatch, share, least, most):
+    mosaics = []
+    monkeypatch.setattr("splitlab.training.mixed_batches.single_example", lambda *_: blank())
+    monkeypatch.setattr("splitlab.training.mixed_batches.mosaic_example", lambda *_: mosaics.append(1) or blank())
+    batches = MixedBatches(full, [], replace(SETTINGS, batch_size=10, mosaic=share))
+    for step in range(10):
+        batches[step]
+    assert least <= len(mosaics) <= most
 
 
 def test_a_photo_of_another_size_than_its_labels_say_is_named(tiny):

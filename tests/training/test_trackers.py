@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from splitlab.errors import SettingsError
+from splitlab.errors import RunError, SettingsError
 from splitlab.experiments.experiment import carry_out, prepare_run
 from splitlab.training import trackers
 
@@ -33,3 +33,13 @@ def test_no_tracker_leaves_no_file(tiny_spec, tmp_path):
     run = prepare_run(tmp_path / "run", replace(tiny_spec, steps=1), tmp_path)
     carry_out(run, tmp_path)
     assert not (run.path / "tracker").exists()
+
+
+def test_a_tracker_that_refuses_ends_the_run_in_a_sentence(tiny_spec, tmp_path, monkeypatch):
+    def refuse(*_args, **_options):
+        raise OSError("no login")
+
+    monkeypatch.setattr("accelerate.Accelerator.init_trackers", refuse)
+    run = prepare_run(tmp_path / "run", replace(tiny_spec, tracker="tensorboard"), tmp_path)
+    with pytest.raises(RunError, match=r"tensorboard cannot be started \(no login\)"):
+        carry_out(run, tmp_path)

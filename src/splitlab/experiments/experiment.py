@@ -29,7 +29,7 @@ from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
 from splitlab.training.augment import Changes
 from splitlab.training.loop import train
-from splitlab.training.mixed_batches import BatchSettings, MixedBatches, check_divisible
+from splitlab.training.mixed_batches import BatchSettings, MixedBatches, boxes_only, check_divisible
 from splitlab.training.precision import check_device, mixed_precision
 from splitlab.training.processes import is_main_process, process_count
 from splitlab.training.trackers import check_tracker
@@ -158,7 +158,7 @@ def _train_along(run: RunFolder, data_dir: Path) -> State:
 
 def _start(spec: RunSpec, split: Split, train_set: Dataset) -> tuple[SegmentationModel, MixedBatches, dict[str, Any]]:
     full, weak = list(with_masks(train_set.select(split.full))), train_set.select(split.weak)
-    model, note = starting_model(spec, len(train_set.class_names), [*full, *weak])
+    model, note = starting_model(spec, len(train_set.class_names), [*full, *map(boxes_only, weak)])
     return model, MixedBatches(full, weak, _batch_settings(spec)), note
 
 

@@ -28,6 +28,12 @@ _PAPER: dict[str, Any] = {
     "average_tau": 2000.0,
     "mosaic": 1.0,
     "plain_tail": 0.0,
+    "hue": 0.015,
+    "saturation": 0.7,
+    "value": 0.4,
+    "translate": 0.1,
+    "scale": 0.5,
+    "flip": 0.5,
     "anchors": "auto",
 }
 

@@ -80,6 +80,7 @@ class RunFolder:
         self.weights = path / "weights"
         self.state_path = self.weights / "state.pt"
         self.log_path = path / "log.txt"
+        self.tracker_path = path / "tracker"
         self._status_path = path / "status.json"
         self._events_path = path / "events.jsonl"
         self._cancel_path = path / "cancel"

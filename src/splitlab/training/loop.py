@@ -63,7 +63,7 @@ def train(
     loss, optimizer = accelerator.prepare(_Loss(model), state.optimizer)
     if accelerator.is_main_process:
         run.forget_events_after(state.step)
-        start_tracker(accelerator, spec, run.path)
+        start_tracker(accelerator, spec, run)
     log = RunLog(run, accelerator, state.step)
     own = batches.of_process(accelerator.process_index, accelerator.num_processes)
     with _stop_on_signals(run):
@@ -92,7 +92,7 @@ def _accelerator(spec: RunSpec, run: RunFolder) -> Accelerator:
         mixed_precision=mixed_precision(spec.device),
         cpu=spec.device == "cpu",
         log_with=spec.tracker or None,
-        project_dir=run.path / "tracker",
+        project_dir=run.tracker_path,
     )
 
 

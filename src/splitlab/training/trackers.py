@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
 
-from splitlab.errors import SettingsError
+from splitlab.errors import RunError, SettingsError
+from splitlab.runs.run_folder import RunFolder
 from splitlab.runs.spec import RunSpec
 
 Event = dict[str, Any]
@@ -20,12 +21,28 @@ def check_tracker(tracker: str) -> None:
         raise SettingsError(f"tracker '{tracker}' is not installed. Install it with: pip install {tracker}")
 
 
-def start_tracker(accelerator: Accelerator, spec: RunSpec, run_path: Path) -> None:
-    """Open the run's tracker, where it has one, with the run's settings; its files lie in the run folder."""
-    if spec.tracker:
-        own = {"wandb": {"name": run_path.name, "dir": str(run_path)}, "mlflow": {"run_name": run_path.name}}
-        options = {name: value for name, value in own.items() if name == spec.tracker}
+def start_tracker(accelerator: Accelerator, spec: RunSpec, run: RunFolder) -> None:
+    """Open the run's tracker, where it has one, with the run's settings; its files lie in the run folder.
+
+    Raises:
+        RunError: the tracker refuses, such as for want of a login.
+    """
+    if not spec.tracker:
+        return
+    if spec.tracker == "mlflow":
+        run.tracker_path.mkdir(exist_ok=True)
+        os.environ.setdefault("MLFLOW_TRACKING_URI", f"sqlite:///{run.tracker_path.absolute()}/mlflow.db")
+    own = {
+        "wandb": {"name": run.name, "dir": str(run.path)},
+        "mlflow": {"run_name": run.name, "logging_dir": str(run.tracker_path.absolute())},
+    }
+    options = {name: value for name, value in own.items() if name == spec.tracker}
+    try:
         accelerator.init_trackers("splitlab", config=spec.to_json(), init_kwargs=options)
+    except Exception as error:  # each tracker has errors of its own
+        raise RunError(
+            f"{spec.tracker} cannot be started ({error}). Set it up, or start a new run without --tracker."
+        ) from error
 
 
 def tracked_values(event: Event) -> dict[str, float]:
