@@ -16,6 +16,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -91,8 +92,8 @@ def ours(folder: Path) -> float:
 
 
 def theirs(folder: Path) -> float:
-    from splitlab.data.coco_folder import read_coco_folder
-    from splitlab.data.yolo_export import export_yolo
+    from splitlab.data.exports.yolo_export import export_yolo
+    from splitlab.data.formats.coco_folder import read_coco_folder
     from splitlab.models.ultralytics_import import ROOT, YAML  # the one door to the package
 
     # isort: split
@@ -130,10 +131,8 @@ def theirs(folder: Path) -> float:
         # By itself it takes one thread of two.
         trainer.add_callback("on_train_start", lambda _: torch.set_num_threads(THREADS))
         trainer.add_callback("on_train_batch_end", note)
-        try:
+        with suppress(KeyboardInterrupt):
             trainer.train()
-        except KeyboardInterrupt:
-            pass
     return speed(times)
 
 

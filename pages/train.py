@@ -5,8 +5,8 @@ import streamlit as st
 from splitlab.budget.annotation_cost import PRESETS, mask_hours
 from splitlab.data.dataset import TrainVal
 from splitlab.data.open_dataset import EMBEDDED, dataset_names
-from splitlab.data.saved_splits import saved_splits
-from splitlab.data.split import Split
+from splitlab.data.splits.saved_splits import saved_splits
+from splitlab.data.splits.split import Split
 from splitlab.runs.launch import launch
 from splitlab.runs.run_folder import RunFolder
 from splitlab.runs.spec import RunSpec

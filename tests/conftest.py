@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from splitlab.data.coco_folder import read_coco_folder
 from splitlab.data.dataset import TrainVal
+from splitlab.data.formats.coco_folder import read_coco_folder
 from splitlab.geometry import mask_to_rle
 from splitlab.runs.spec import RunSpec
 

@@ -3,7 +3,7 @@ import shutil
 import numpy as np
 import pytest
 
-from splitlab.data.cityscapes import is_cityscapes_folder, read_cityscapes_folder
+from splitlab.data.formats.cityscapes import is_cityscapes_folder, read_cityscapes_folder
 from splitlab.data.masks import with_masks
 from splitlab.errors import DataError
 from splitlab.geometry import rle_to_mask

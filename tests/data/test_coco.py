@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from splitlab.data.coco import read_coco
+from splitlab.data.formats.coco import read_coco
 from splitlab.errors import DataError
 from splitlab.geometry import mask_to_rle, rle_to_mask
 

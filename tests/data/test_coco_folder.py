@@ -1,6 +1,6 @@
 import pytest
 
-from splitlab.data.coco_folder import is_coco_folder, read_coco_folder
+from splitlab.data.formats.coco_folder import is_coco_folder, read_coco_folder
 from splitlab.data.open_dataset import dataset_names, open_dataset
 from splitlab.errors import DataError
 

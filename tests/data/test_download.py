@@ -7,8 +7,8 @@ from collections import namedtuple
 
 import pytest
 
-from splitlab.data import download as module
-from splitlab.data.download import download
+from splitlab.data.incoming import download as module
+from splitlab.data.incoming.download import download
 from splitlab.errors import DataError
 from tests.file_server import broken_off, serving
 

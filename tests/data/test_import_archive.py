@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from splitlab.data.archives import Limits
-from splitlab.data.import_archive import import_archive
+from splitlab.data.incoming.archives import Limits
+from splitlab.data.incoming.import_archive import import_archive
 from splitlab.data.open_dataset import dataset_names
 from splitlab.errors import DataError
 

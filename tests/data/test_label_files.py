@@ -1,6 +1,6 @@
 import pytest
 
-from splitlab.data.label_files import read_bounded, read_name_list
+from splitlab.data.formats.label_files import read_bounded, read_name_list
 from splitlab.errors import DataError
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from splitlab.data import mask_boxes
-from splitlab.data.mask_boxes import read_mask_boxes
+from splitlab.data.formats import mask_boxes
+from splitlab.data.formats.mask_boxes import read_mask_boxes
 from splitlab.errors import DataError
 from tests.data.trees import write, write_indices
 

@@ -3,8 +3,8 @@ import pytest
 
 from splitlab.budget.published import method_rows, published_results
 from splitlab.data.dataset import Dataset, ImageLabels, ObjectLabel
-from splitlab.data.few_shot import FEW_SHOT_CLASSES, FEW_SHOT_IMAGES, draw_few_shot, paper_few_shot
-from splitlab.data.paper_split import draw_paper_split
+from splitlab.data.splits.few_shot import FEW_SHOT_CLASSES, FEW_SHOT_IMAGES, draw_few_shot, paper_few_shot
+from splitlab.data.splits.paper_split import draw_paper_split
 from splitlab.errors import SplitError
 from splitlab.geometry import polygons_to_rle
 

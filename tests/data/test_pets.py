@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from splitlab.data.formats.pets import is_pets_folder, read_pets_folder
 from splitlab.data.masks import with_masks
-from splitlab.data.pets import is_pets_folder, read_pets_folder
 from splitlab.errors import DataError
 from splitlab.geometry import rle_to_mask
 from tests.data.trees import pets_tree, trimap, write, write_indices

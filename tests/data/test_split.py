@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splitlab.data.dataset import Dataset, ImageLabels, ObjectLabel
-from splitlab.data.draw_split import draw_split
-from splitlab.data.split import read_split
+from splitlab.data.splits.draw_split import draw_split
+from splitlab.data.splits.split import read_split
 from splitlab.errors import SplitError
 from splitlab.geometry import polygons_to_rle
 from splitlab.runs.atomic_files import write_json

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from splitlab.data import scene as scenes
-from splitlab.data.coco_folder import read_coco_folder
+from splitlab.data.formats.coco_folder import read_coco_folder
 from splitlab.data.scene import CLASS_NAMES, MIN_VISIBLE_PIXELS, SceneSettings, draw_scene
 from splitlab.data.scene_body import Creature, disc
 from splitlab.data.synthetic import EmbeddedSettings, make_embedded

@@ -3,8 +3,8 @@ import shutil
 import numpy as np
 import pytest
 
+from splitlab.data.formats.voc import CLASS_NAMES, is_voc_folder, read_voc_folder
 from splitlab.data.masks import read_mask, with_masks
-from splitlab.data.voc import CLASS_NAMES, is_voc_folder, read_voc_folder
 from splitlab.errors import DataError
 from splitlab.geometry import rle_to_mask
 from tests.data.trees import DOG, HEIGHT, WIDTH, voc_indices, voc_object, voc_tree, voc_xml, write, write_indices

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from splitlab.data.formats.photo_size import read_photo_size
+from splitlab.data.formats.yolo import is_yolo_folder, read_yolo_folder
+from splitlab.data.formats.yolo_labels import parse_labels
 from splitlab.data.images import load_image
-from splitlab.data.photo_size import read_photo_size
-from splitlab.data.yolo import is_yolo_folder, read_yolo_folder
-from splitlab.data.yolo_labels import parse_labels
 from splitlab.errors import DataError, ImageError
 from splitlab.geometry import rle_to_mask
 

@@ -10,10 +10,10 @@ from filelock import FileLock
 from torchvision.datasets import OxfordIIITPet
 from torchvision.datasets.voc import DATASET_YEAR_DICT
 
-from splitlab.data import download
+from splitlab.data.formats.pets import read_pets_folder
+from splitlab.data.formats.voc import read_voc_folder
+from splitlab.data.incoming import download
 from splitlab.data.open_dataset import dataset_names
-from splitlab.data.pets import read_pets_folder
-from splitlab.data.voc import read_voc_folder
 from splitlab.errors import DataError
 from splitlab.experiments.known_datasets import KNOWN, get_dataset
 from tests.data.trees import pets_tree, voc_tree

@@ -7,10 +7,11 @@ import torch
 from PIL import Image
 
 from splitlab.data.dataset import ImageLabels, ObjectLabel
+from splitlab.data.splits.split_dataset import boxes_only
 from splitlab.errors import DataError
 from splitlab.geometry import mask_to_rle
 from splitlab.training.augment import Changes
-from splitlab.training.mixed_batches import BatchSettings, MixedBatches, boxes_only
+from splitlab.training.mixed_batches import BatchSettings, MixedBatches
 
 SETTINGS = BatchSettings(image_size=64, batch_size=6, f_size=2, steps=10, plain_tail=0.0, seed=3)
 

@@ -10,14 +10,14 @@ import typer
 from rich.table import Table
 
 from splitlab.cli.output import JsonOption, app, out, print_json, progress_bar
-from splitlab.data.archives import Limits
 from splitlab.data.check import Check, check_dataset
-from splitlab.data.coco_export import export_coco
-from splitlab.data.import_archive import import_archive
+from splitlab.data.exports.coco_export import export_coco
+from splitlab.data.exports.yolo_export import export_yolo
+from splitlab.data.incoming.archives import Limits
+from splitlab.data.incoming.import_archive import import_archive
 from splitlab.data.open_dataset import open_dataset
-from splitlab.data.split import read_split
-from splitlab.data.split_dataset import as_split
-from splitlab.data.yolo_export import export_yolo
+from splitlab.data.splits.split import read_split
+from splitlab.data.splits.split_dataset import as_split
 from splitlab.errors import DataError
 from splitlab.workspace import Workspace
 

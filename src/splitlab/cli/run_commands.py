@@ -13,7 +13,7 @@ from splitlab.cli.output import JsonOption, SeedOption, app, err, out, print_jso
 from splitlab.cli.train_settings import chosen_settings, run_of_main_process, value_of
 from splitlab.data.images import load_image
 from splitlab.data.open_dataset import dataset_names, open_dataset
-from splitlab.data.split import Split, read_split
+from splitlab.data.splits.split import Split, read_split
 from splitlab.errors import RunError
 from splitlab.runs.recipes import RECIPES
 from splitlab.runs.run_folder import RunFolder, State

@@ -11,12 +11,12 @@ import typer
 
 from splitlab.cli.output import JsonOption, SeedOption, app, out, print_json
 from splitlab.data.dataset import Dataset
-from splitlab.data.draw_split import draw_split, draw_stratified
-from splitlab.data.few_shot import draw_few_shot, paper_few_shot
-from splitlab.data.given_split import split_by_labels, split_by_lists
 from splitlab.data.open_dataset import open_dataset
-from splitlab.data.paper_split import draw_paper_split
-from splitlab.data.split import Split
+from splitlab.data.splits.draw_split import draw_split, draw_stratified
+from splitlab.data.splits.few_shot import draw_few_shot, paper_few_shot
+from splitlab.data.splits.given_split import split_by_labels, split_by_lists
+from splitlab.data.splits.paper_split import draw_paper_split
+from splitlab.data.splits.split import Split
 from splitlab.errors import SplitError
 from splitlab.runs.atomic_files import write_json
 from splitlab.workspace import Workspace

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from splitlab.data.cityscapes import is_cityscapes_folder, read_cityscapes_folder
-from splitlab.data.coco_folder import is_coco_folder, read_coco_folder
 from splitlab.data.dataset import TrainVal
-from splitlab.data.pets import is_pets_folder, read_pets_folder
+from splitlab.data.formats.cityscapes import is_cityscapes_folder, read_cityscapes_folder
+from splitlab.data.formats.coco_folder import is_coco_folder, read_coco_folder
+from splitlab.data.formats.pets import is_pets_folder, read_pets_folder
+from splitlab.data.formats.voc import is_voc_folder, read_voc_folder
+from splitlab.data.formats.yolo import is_yolo_folder, read_yolo_folder
 from splitlab.data.synthetic import make_embedded
-from splitlab.data.voc import is_voc_folder, read_voc_folder
-from splitlab.data.yolo import is_yolo_folder, read_yolo_folder
 from splitlab.errors import DataError
 
 EMBEDDED = "embedded"

@@ -12,10 +12,11 @@ import torch
 
 import splitlab
 from splitlab.data.dataset import Dataset
-from splitlab.data.draw_split import draw_split
 from splitlab.data.masks import with_masks
 from splitlab.data.open_dataset import open_dataset
-from splitlab.data.split import Split, read_split
+from splitlab.data.splits.draw_split import draw_split
+from splitlab.data.splits.split import Split, read_split
+from splitlab.data.splits.split_dataset import boxes_only
 from splitlab.errors import CheckpointError, RunError, SplitError, SplitLabError
 from splitlab.evaluation.coco_eval import Scores, coco_results
 from splitlab.evaluation.evaluate import evaluate_model
@@ -29,7 +30,7 @@ from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
 from splitlab.training.augment import Changes
 from splitlab.training.loop import train
-from splitlab.training.mixed_batches import BatchSettings, MixedBatches, boxes_only, check_divisible
+from splitlab.training.mixed_batches import BatchSettings, MixedBatches, check_divisible
 from splitlab.training.precision import check_device, mixed_precision
 from splitlab.training.processes import is_main_process, process_count
 from splitlab.training.trackers import check_tracker

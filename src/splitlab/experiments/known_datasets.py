@@ -10,9 +10,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from splitlab.data import pets, voc
-from splitlab.data.archives import Limits, unpack
-from splitlab.data.download import download
+from splitlab.data.formats import pets, voc
+from splitlab.data.incoming.archives import Limits, unpack
+from splitlab.data.incoming.download import download
 from splitlab.data.new_folder import written_whole
 from splitlab.data.progress import Progress, no_progress
 from splitlab.errors import DataError

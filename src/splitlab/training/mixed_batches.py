@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset as TorchDataset
 
 from splitlab.data.dataset import ImageLabels
+from splitlab.data.splits.split_dataset import boxes_only
 from splitlab.errors import SettingsError
 from splitlab.models.contract import Batch
 from splitlab.training.augment import Changes, Example, mosaic_example, single_example
@@ -121,12 +122,6 @@ def check_divisible(f_size: int, batch_size: int, processes: int) -> None:
             f"{processes} processes cannot share f_size {f_size} and batch_size {batch_size} equally. "
             f"Make both multiples of {processes}, or start fewer processes."
         )
-
-
-def boxes_only(labels: ImageLabels) -> ImageLabels:
-    """Return labels as they are in W: without masks, so that nothing behind can read them, nor difficult objects."""
-    kept = (label for label in labels.objects if not label.is_difficult)
-    return replace(labels, objects=tuple(replace(label, mask=None) for label in kept))
 
 
 def fuse(full: Sequence[Example], weak: Sequence[Example]) -> Batch:

@@ -6,7 +6,7 @@ from pathlib import PurePath
 
 import streamlit as st
 
-from splitlab.data.import_archive import import_archive
+from splitlab.data.incoming.import_archive import import_archive
 from splitlab.workspace import Workspace
 
 MAX_UPLOAD_MEGABYTES = 500

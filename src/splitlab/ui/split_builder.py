@@ -9,11 +9,11 @@ import streamlit as st
 
 from splitlab.budget.annotation_cost import PRESETS, mask_hours
 from splitlab.data.dataset import Dataset, ImageId
-from splitlab.data.draw_split import draw_split, draw_stratified
-from splitlab.data.given_split import split_by_labels
-from splitlab.data.paper_split import draw_paper_split
-from splitlab.data.saved_splits import save_split, saved_splits
-from splitlab.data.split import Split
+from splitlab.data.splits.draw_split import draw_split, draw_stratified
+from splitlab.data.splits.given_split import split_by_labels
+from splitlab.data.splits.paper_split import draw_paper_split
+from splitlab.data.splits.saved_splits import save_split, saved_splits
+from splitlab.data.splits.split import Split
 from splitlab.figures.class_counts import class_counts_chart
 from splitlab.ui.split_chip import split_chip
 from splitlab.workspace import Workspace

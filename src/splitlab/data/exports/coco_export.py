@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from splitlab.data.dataset import Dataset, ImageId, ImageLabels, ObjectLabel, TrainVal
+from splitlab.data.exports.photo_files import name_photos, place_photo
 from splitlab.data.masks import read_mask, with_masks
 from splitlab.data.new_folder import written_whole
-from splitlab.data.photo_files import name_photos, place_photo
 from splitlab.data.progress import Progress, no_progress
 from splitlab.errors import DataError
 from splitlab.geometry import rle_area, xyxy_to_xywh

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from splitlab.data.dataset import Dataset, ImageLabels, TrainVal
-from splitlab.data.label_files import read_bounded
-from splitlab.data.photo_size import read_photo_size
-from splitlab.data.yolo_labels import parse_labels
-from splitlab.data.yolo_settings import YoloSettings, find_yaml, read_settings
+from splitlab.data.formats.label_files import read_bounded
+from splitlab.data.formats.photo_size import read_photo_size
+from splitlab.data.formats.yolo_labels import parse_labels
+from splitlab.data.formats.yolo_settings import YoloSettings, find_yaml, read_settings
 from splitlab.errors import DataError
 
 FORMAT = "YOLO"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from splitlab.data.coco import read_coco
 from splitlab.data.dataset import Dataset, TrainVal
+from splitlab.data.formats.coco import read_coco
 from splitlab.errors import DataError
 
 SUBSETS = ("train", "val")

@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from splitlab.data.dataset import Dataset, ImageLabels, IndexedMask, ObjectLabel, TrainVal
-from splitlab.data.label_files import refuse_repeats
-from splitlab.data.mask_boxes import MaskBoxes, Progress, read_mask_boxes, silent
+from splitlab.data.formats.label_files import refuse_repeats
+from splitlab.data.formats.mask_boxes import MaskBoxes, Progress, read_mask_boxes, silent
 from splitlab.errors import DataError
 
 NAME = "Cityscapes"

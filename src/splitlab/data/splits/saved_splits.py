@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from splitlab.data.split import Split, read_split
+from splitlab.data.splits.split import Split, read_split
 from splitlab.errors import SplitError
 
 NAME = re.compile(r"[\w][\w .+-]{0,59}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from splitlab.data.dataset import Dataset
-from splitlab.data.split import Split
+from splitlab.data.splits.split import Split
 from splitlab.errors import SplitError
 
 PAPER_SEED = 42

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from splitlab.data.label_files import read_bounded
+from splitlab.data.formats.label_files import read_bounded
 from splitlab.errors import DataError
 
 MAX_YAML_BYTES = 1_000_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from splitlab.data.dataset import ImageLabels, TrainVal
-from splitlab.data.split import Split
+from splitlab.data.splits.split import Split
 from splitlab.errors import SplitError
 
 
@@ -20,9 +20,11 @@ def as_split(data: TrainVal, split: Split) -> TrainVal:
     """
     if split.source != data.train.source_hash:
         raise SplitError(f"The split {split.name} was drawn from other labels than those of '{data.train.name}'.")
-    images = (*data.train.select(split.full), *map(_with_boxes_only, data.train.select(split.weak)))
+    images = (*data.train.select(split.full), *map(boxes_only, data.train.select(split.weak)))
     return replace(data, train=replace(data.train, images=images, source_hash=split.hash, paper_pools=()))
 
 
-def _with_boxes_only(image: ImageLabels) -> ImageLabels:
-    return replace(image, objects=tuple(replace(label, mask=None) for label in image.objects if not label.is_difficult))
+def boxes_only(labels: ImageLabels) -> ImageLabels:
+    """Return labels as they are in W: without masks, so that nothing behind can read them, nor difficult objects."""
+    kept = (label for label in labels.objects if not label.is_difficult)
+    return replace(labels, objects=tuple(replace(label, mask=None) for label in kept))

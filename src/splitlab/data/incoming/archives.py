@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO
 
-from splitlab.data.bounded_reader import BoundedReader
+from splitlab.data.incoming.bounded_reader import BoundedReader
 from splitlab.data.new_folder import written_whole
 from splitlab.errors import DataError
 

@@ -11,8 +11,8 @@ from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from splitlab.data.dataset import Box
+from splitlab.data.formats.label_files import read_bounded
 from splitlab.data.images import MAX_PIXELS
-from splitlab.data.label_files import read_bounded
 from splitlab.errors import DataError
 
 MAX_XML_BYTES = 1_000_000

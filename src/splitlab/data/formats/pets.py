@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from splitlab.data.dataset import Dataset, ImageLabels, IndexedMask, ObjectLabel, TrainVal
-from splitlab.data.label_files import read_name_list
-from splitlab.data.mask_boxes import MaskBoxes, Progress, read_mask_boxes, silent
+from splitlab.data.formats.label_files import read_name_list
+from splitlab.data.formats.mask_boxes import MaskBoxes, Progress, read_mask_boxes, silent
 from splitlab.errors import DataError
 
 NAME = "Oxford-IIIT Pet"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from splitlab.data.dataset import Dataset, ImageId, ImageLabels
-from splitlab.data.split import Split
+from splitlab.data.splits.split import Split
 from splitlab.errors import SplitError
 
 PAPER_SEED = 42

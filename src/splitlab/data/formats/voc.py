@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from splitlab.data.dataset import Dataset, ImageId, ImageLabels, IndexedMask, ObjectLabel, TrainVal
-from splitlab.data.label_files import read_name_list
-from splitlab.data.voc_xml import VocObject, read_voc_annotation
+from splitlab.data.formats.label_files import read_name_list
+from splitlab.data.formats.voc_xml import VocObject, read_voc_annotation
 from splitlab.errors import DataError
 
 NAME = "VOC2012"

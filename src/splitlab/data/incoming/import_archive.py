@@ -8,8 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
-from splitlab.data.archives import Limits, find_dataset_root, unpack
 from splitlab.data.dataset import TrainVal
+from splitlab.data.incoming.archives import Limits, find_dataset_root, unpack
 from splitlab.data.open_dataset import EMBEDDED, open_dataset
 from splitlab.errors import DataError
 

@@ -9,10 +9,10 @@ import yaml
 from numpy.typing import NDArray
 
 from splitlab.data.dataset import Dataset, ImageLabels, ObjectLabel, TrainVal
-from splitlab.data.mask_outline import trace_outline
+from splitlab.data.exports.mask_outline import trace_outline
+from splitlab.data.exports.photo_files import name_photos, place_photo
 from splitlab.data.masks import read_mask, with_masks
 from splitlab.data.new_folder import written_whole
-from splitlab.data.photo_files import name_photos, place_photo
 from splitlab.data.progress import Progress, no_progress
 from splitlab.errors import DataError
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splitlab.data.dataset import Dataset, ImageLabels
-from splitlab.data.split import Split
+from splitlab.data.splits.split import Split
 from splitlab.errors import SplitError
 
 FloatArray = NDArray[np.float64]

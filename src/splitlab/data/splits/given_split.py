@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from splitlab.data.dataset import Dataset, ImageId
-from splitlab.data.split import Split
+from splitlab.data.splits.split import Split
 from splitlab.errors import SplitError
 
 

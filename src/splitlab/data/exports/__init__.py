@@ -1,0 +1,1 @@
+"""A data set as COCO or YOLO files, for other tools."""

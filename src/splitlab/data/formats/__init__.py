@@ -1,0 +1,1 @@
+"""One reader for each format, all into the one Dataset."""

@@ -1,0 +1,1 @@
+"""Data sets from elsewhere: downloads and archives, hostile until read."""

@@ -1,0 +1,1 @@
+"""Which images are F and W: drawn, given or kept, and their file."""
