@@ -11,7 +11,7 @@ import pytest
 from splitlab.data import scene as scenes
 from splitlab.data.formats.coco_folder import read_coco_folder
 from splitlab.data.scene import CLASS_NAMES, MIN_VISIBLE_PIXELS, SceneSettings, draw_scene
-from splitlab.data.scene_body import Creature, disc
+from splitlab.data.scene_body import INK, Creature, disc
 from splitlab.data.synthetic import EmbeddedSettings, make_embedded
 from splitlab.errors import DataError, SettingsError
 from splitlab.geometry import rle_area, rle_to_xyxy
@@ -108,9 +108,9 @@ def iou_with_ellipse(mask):
 
 def test_what_weed_or_a_nearer_creature_hides_is_in_no_mask(monkeypatch):
     """Hand case: one disc of radius 30 at (96, 96); weed over its left half leaves its right half."""
-    round_one = {"banded fish": lambda rng: Creature(body=(disc((0, 0), 0.5, 90),), fins=(), marks=())}
+    round_one = {"banded fish": lambda rng: Creature(body=(disc((0, 0), 0.5, 90),), fins=(), marks=(), tone=INK)}
     weed = [(np.array([[0.0, 0.0], [95.0, 0.0], [95.0, 191.0], [0.0, 191.0]]),)]
-    settings = SceneSettings(most_objects=1, smallest=60 / 192, largest=60.01 / 192, weed_behind=0)
+    settings = SceneSettings(most_objects=1, smallest=60 / 192, largest=60.01 / 192, weed_behind=0, least_visible=0.4)
     monkeypatch.setattr(scenes, "CREATURES", round_one)
     monkeypatch.setattr(scenes, "CLASS_NAMES", tuple(round_one))
     monkeypatch.setattr(scenes, "_somewhere", lambda _rng, disc, *_: disc.moved(60 * np.eye(2), np.array([96.0, 96.0])))
@@ -119,6 +119,13 @@ def test_what_weed_or_a_nearer_creature_hides_is_in_no_mask(monkeypatch):
     assert not visible[:, :95].any()
     assert visible[96, 97:125].all()
     assert visible.sum() == pytest.approx(np.pi * 30**2 / 2 + 30, rel=0.06)  # columns 96 and on; 96 is the middle
+
+
+def test_settings_that_leave_no_creature_room_are_a_sentence(monkeypatch):
+    nearly_all = [(np.array([[0.0, 0.0], [187.0, 0.0], [187.0, 187.0], [0.0, 187.0]]),)]
+    monkeypatch.setattr(scenes, "grow_weed", lambda *_: nearly_all)
+    with pytest.raises(SettingsError, match="Lower least_visible"):
+        draw_scene(np.random.default_rng(0), SceneSettings())
 
 
 def test_the_picture_shows_the_creature_where_its_mask_is():

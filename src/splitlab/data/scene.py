@@ -53,13 +53,13 @@ class SceneSettings:
 
     size: int = 192
     most_objects: int = 6
-    smallest: float = 0.2
-    largest: float = 0.62
+    smallest: float = 0.3
+    largest: float = 0.65
     weed_before: int = 2
-    weed_behind: int = 2
-    least_visible: float = 0.45
-    mark_contrast: float = 0.8
-    fade: float = 0.35
+    weed_behind: int = 1
+    least_visible: float = 0.6
+    mark_contrast: float = 1.0
+    fade: float = 0.15
     noise: float = 3.0
 
     def __post_init__(self) -> None:
@@ -87,12 +87,24 @@ def draw_scene(rng: np.random.Generator, settings: SceneSettings) -> tuple[Image
     placed = _place_creatures(rng, settings, _covered_pixels([*chain(*weed)], side))
     for item in reversed(placed):
         fade = settings.fade * (settings.largest - item.length) / (settings.largest - settings.smallest)
-        paint_creature(canvas, item.creature, random_coat(rng, settings.mark_contrast, haze, fade), grain)
+        coat = random_coat(rng, item.creature.tone, settings.mark_contrast, haze, fade)
+        paint_creature(canvas, item.creature, coat, grain)
     paint_weed(canvas, weed, haze, grain, rng)
     return _photo(rng, canvas, settings.noise), [(item.class_index, item.visible) for item in placed]
 
 
 def _place_creatures(rng: np.random.Generator, settings: SceneSettings, covered: Mask) -> list[_Placed]:
+    """Place at least one creature where `covered` leaves room."""
+    for _ in range(TRIES):
+        placed = _place_some(rng, settings, covered)
+        if placed:
+            return placed
+    raise SettingsError(
+        f"No creature finds a place where {settings.least_visible:.0%} of it show. Lower least_visible or weed_before."
+    )
+
+
+def _place_some(rng: np.random.Generator, settings: SceneSettings, covered: Mask) -> list[_Placed]:
     """Place creatures from the front to the back, so that what shows of one is known when it is placed."""
     wanted = int(rng.integers(1, settings.most_objects + 1))
     lengths = np.exp(rng.uniform(np.log(settings.smallest), np.log(settings.largest), wanted))
@@ -107,7 +119,7 @@ def _place_creatures(rng: np.random.Generator, settings: SceneSettings, covered:
                 placed.append(_Placed(class_index, creature, visible, length))
                 covered = covered | outline
                 break
-    return placed or _place_creatures(rng, settings, covered)
+    return placed
 
 
 def _somewhere(rng: np.random.Generator, creature: Creature, length: float, size: int) -> Creature:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from splitlab.data.scene_body import Creature, Points, Spine, disc, turn
+from splitlab.data.scene_body import CREAM, INK, Creature, Points, Rgb, Spine, disc, turn
 
 Pattern = Callable[[np.random.Generator, Spine, float], tuple[Points, ...]]
 
@@ -19,15 +19,15 @@ PROFILE = PchipInterpolator(
 
 def banded_fish(rng: np.random.Generator) -> Creature:
     """Draw a fish with bands across its body, about 1 long."""
-    return _fish(rng, _bands)
+    return _fish(rng, _bands, INK)
 
 
 def spotted_fish(rng: np.random.Generator) -> Creature:
     """Draw a fish with spots on its body, about 1 long."""
-    return _fish(rng, _spots)
+    return _fish(rng, _spots, CREAM)
 
 
-def _fish(rng: np.random.Generator, pattern: Pattern) -> Creature:
+def _fish(rng: np.random.Generator, pattern: Pattern, tone: Rgb) -> Creature:
     height = rng.uniform(0.17, 0.29)
     ticks = np.linspace(0, 1, 40)
     bend, wave = rng.uniform(-0.9, 0.9), rng.uniform(-0.5, 0.5)
@@ -38,6 +38,7 @@ def _fish(rng: np.random.Generator, pattern: Pattern) -> Creature:
         body=(spine.ribbon(along, -half, 0.9 * half),),
         fins=_fins(rng, spine, height),
         marks=pattern(rng, spine, height),
+        tone=tone,
         eyes=tuple(disc(spine.at(0.12, -0.25 * height)[0], share * height) for share in (0.2, 0.11)),
     )
     facing = rng.choice([-1.0, 1.0])
@@ -71,9 +72,9 @@ def _tail(rng: np.random.Generator, spine: Spine, height: float) -> Points:
 
 
 def _bands(rng: np.random.Generator, spine: Spine, height: float) -> tuple[Points, ...]:
-    count = int(rng.integers(4, 6))
+    count = int(rng.integers(3, 5))
     edges = np.linspace(0.2, 0.8, count + 1)[:-1] + rng.uniform(-0.01, 0.01, count)
-    width = rng.uniform(0.42, 0.52) * 0.6 / count
+    width = rng.uniform(0.5, 0.6) * 0.6 / count
     side = np.linspace(-1.2, 1.2, 8)
     bulge = 0.02 * np.cos(2 * side)
     across = np.concatenate([side, side[::-1]]) * height
@@ -81,10 +82,10 @@ def _bands(rng: np.random.Generator, spine: Spine, height: float) -> tuple[Point
 
 
 def _spots(rng: np.random.Generator, spine: Spine, height: float) -> tuple[Points, ...]:
-    rows = [np.arange(0.22 + 0.06 * (row % 2), 0.8, 0.125) for row in range(3)]
+    rows = [np.arange(0.22 + 0.08 * (row % 2), 0.8, 0.16) for row in range(3)]
     along = np.concatenate(rows)
     half = height * PROFILE(along)
     across = np.repeat([-0.55, 0.0, 0.55], [len(row) for row in rows]) * half
     places = spine.at(along + rng.uniform(-0.012, 0.012, len(along)), across)
-    radii = rng.uniform(0.75, 1.05, len(along)) * (0.025 + 0.1 * half)
+    radii = rng.uniform(0.75, 1.05, len(along)) * (0.028 + 0.1 * half)
     return tuple(disc(place, radius) for place, radius in zip(places, radii, strict=True))

@@ -6,27 +6,28 @@ from collections.abc import Callable
 
 import numpy as np
 
-from splitlab.data.scene_body import Creature, Points, Spine, ellipse, turn
+from splitlab.data.scene_body import CREAM, INK, Creature, Points, Rgb, Spine, ellipse, turn
 
 Pattern = Callable[[float, float], tuple[Points, ...]]
 
 
 def compass_jelly(rng: np.random.Generator) -> Creature:
     """Draw a jellyfish with rays on its bell, about 1 long."""
-    return _jelly(rng, _rays)
+    return _jelly(rng, _rays, INK)
 
 
 def moon_jelly(rng: np.random.Generator) -> Creature:
     """Draw a jellyfish with rings on its bell, about 1 long."""
-    return _jelly(rng, _rings)
+    return _jelly(rng, _rings, CREAM)
 
 
-def _jelly(rng: np.random.Generator, pattern: Pattern) -> Creature:
+def _jelly(rng: np.random.Generator, pattern: Pattern, tone: Rgb) -> Creature:
     half_width, height = rng.uniform(0.26, 0.34), rng.uniform(0.3, 0.44)
     jelly = Creature(
         body=(_bell(rng, half_width, height),),
         fins=_arms(rng, half_width),
         marks=pattern(half_width, height),
+        tone=tone,
     )
     return jelly.moved(turn(rng.uniform(-0.7, 0.7)), np.zeros(2))
 
@@ -55,22 +56,22 @@ def _arms(rng: np.random.Generator, half_width: float) -> tuple[Points, ...]:
 
 def _rays(half_width: float, height: float) -> tuple[Points, ...]:
     rays = []
-    for side in np.linspace(-0.8, 0.8, 5):
+    for side in np.linspace(-0.78, 0.78, 4):
         foot = np.array([side * half_width, 0.02])
         top = np.array([0.22 * side * half_width, -0.86 * height])
         middle = (foot + top) / 2 + [0.25 * side * half_width, 0.0]
-        wide, thin = np.array([0.09 * half_width, 0.0]), np.array([0.03 * half_width, 0.0])
+        wide, thin = np.array([0.15 * half_width, 0.0]), np.array([0.05 * half_width, 0.0])
         rays.append(np.stack([top - thin, middle - wide, foot - wide, foot + wide, middle + wide, top + thin]))
     return tuple(rays)
 
 
 def _rings(half_width: float, height: float) -> tuple[Points, ...]:
-    middles = ((-0.52, -0.3), (0.52, -0.3), (-0.22, -0.62), (0.24, -0.62))
-    return tuple(_ring((x * half_width, y * height), 0.22 * half_width, 0.18 * height) for x, y in middles)
+    middles = ((-0.46, -0.32), (0.46, -0.32), (0.0, -0.6))
+    return tuple(_ring((x * half_width, y * height), 0.24 * half_width, 0.17 * height) for x, y in middles)
 
 
 def _ring(centre: tuple[float, float], half_width: float, half_height: float) -> Points:
     """Return a ring as one polygon with a slit, for polygons have no holes."""
     outer = ellipse(centre, half_width, half_height)
-    inner = ellipse(centre, 0.45 * half_width, 0.45 * half_height)
+    inner = ellipse(centre, 0.5 * half_width, 0.5 * half_height)
     return np.concatenate([outer, outer[:1], inner[:1], inner[::-1]])

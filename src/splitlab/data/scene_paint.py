@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from splitlab.data.scene_body import Creature, Points
+from splitlab.data.scene_body import Creature, Points, Rgb
 from splitlab.data.scene_water import Canvas
 
 SUBPIXEL_BITS = 4
 LIGHT = (-0.4, -0.7, 0.6)
 SHADOW, GLOSS = 0.35, 0.3
-LIGHT_MARKS_SHARE = 0.5
 EYE_SHADES = (0.96, 0.06)
 
 
@@ -37,18 +36,16 @@ COATS = (
     ((196, 120, 190), (236, 170, 200)),
     ((124, 128, 214), (176, 190, 240)),
     ((92, 186, 190), (190, 226, 190)),
-    ((236, 220, 190), (226, 170, 140)),
+    ((206, 156, 112), (236, 206, 160)),
     ((170, 200, 92), (230, 220, 120)),
 )
-CREAM, INK = np.array([252, 244, 222], np.float32) / 255, np.array([44, 30, 58], np.float32) / 255
 
 
-def random_coat(rng: np.random.Generator, contrast: float, haze: Canvas, fade: float) -> Coat:
-    """Choose colours; marks are cream or ink, mixed into the main colour where `contrast` is below 1."""
+def random_coat(rng: np.random.Generator, tone: Rgb, contrast: float, haze: Canvas, fade: float) -> Coat:
+    """Choose colours; the marks' tone is mixed into the main colour where `contrast` is below 1."""
     pair = np.array(COATS[rng.integers(len(COATS))], np.float32) / 255
     main, second = (pair * rng.uniform(0.85, 1.08, (2, 3)).astype(np.float32)).clip(0, 1)
-    light_marks = rng.random() < LIGHT_MARKS_SHARE and main.mean() < 0.62
-    mark = main + np.float32(contrast) * ((CREAM if light_marks else INK) - main)
+    mark = main + np.float32(contrast) * (np.array(tone, np.float32) - main)
     return Coat(main, second, mark, haze, fade)
 
 
