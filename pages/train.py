@@ -8,6 +8,7 @@ from splitlab.data.open_dataset import EMBEDDED, dataset_names
 from splitlab.data.splits.saved_splits import saved_splits
 from splitlab.data.splits.split import Split
 from splitlab.runs.launch import launch
+from splitlab.runs.recipes import RECIPES, recipe_settings
 from splitlab.runs.run_folder import RunFolder
 from splitlab.runs.spec import RunSpec
 from splitlab.runs.store import free_run_path, list_runs
@@ -15,13 +16,15 @@ from splitlab.ui.datasets import read_dataset
 from splitlab.ui.live_run import duration, watch_run
 from splitlab.ui.page import answered, page_head
 from splitlab.ui.split_chip import split_chip
-from splitlab.ui.training_choices import device_names, expected_seconds, model_names
+from splitlab.ui.training_choices import RECIPE_HELP, device_names, expected_seconds, model_names, more_settings
 from splitlab.workspace import Workspace
 
-QUICK = RunSpec(EMBEDDED, full=30, weak=150, image_size=160, steps=240, evaluate_every=60)
-OWN = RunSpec("", full=30, weak=0)
+FULL, WEAK = 30, 150
+# Small scenes need no large image; the recipes say the rest.
+EMBEDDED_SETTINGS = {"image_size": 160, "steps": 240}
 DRAWN = "drawn at random"
-SIZES = (96, 128, 160, 192, 224, 256, 320, 416, 512, 640)
+SIZES = (96, 128, 160, 192, 224, 256, 320, 416, 512, 640, 800, 1024)
+EVALUATIONS = 6
 
 
 def choose_sizes(name: str, data: TrainVal, workspace: Workspace) -> Split | tuple[int, int]:
@@ -30,15 +33,14 @@ def choose_sizes(name: str, data: TrainVal, workspace: Workspace) -> Split | tup
     label = st.selectbox("Split", [DRAWN, *kept], key=f"split_{name}") if kept else DRAWN
     if label != DRAWN:
         return kept[label]
-    start = QUICK if name == EMBEDDED else OWN
     images = len(data.train.images)
     with_masks = sum(image.can_be_full for image in data.train.images)
     left, right = st.columns(2)
-    full = left.number_input("|F|, masks", 0, with_masks, min(start.full, with_masks), key=f"full_{name}")
+    full = left.number_input("|F|, masks", 0, with_masks, min(FULL, with_masks), key=f"full_{name}")
     left_over = images - int(full)
     if st.session_state.get(f"weak_{name}", 0) > left_over:
         st.session_state[f"weak_{name}"] = left_over
-    weak = right.number_input("|W|, boxes", 0, left_over, min(start.weak, left_over), key=f"weak_{name}")
+    weak = right.number_input("|W|, boxes", 0, left_over, min(WEAK, left_over), key=f"weak_{name}")
     return int(full), int(weak)
 
 
@@ -49,26 +51,24 @@ def choose(workspace: Workspace) -> tuple[RunSpec, TrainVal, Split | None]:
     sizes = choose_sizes(name, data, workspace)
     split = sizes if isinstance(sizes, Split) else None
     full, weak = (len(sizes.full), len(sizes.weak)) if isinstance(sizes, Split) else sizes
-    start = QUICK if name == EMBEDDED else OWN
+    recipe = st.selectbox("Recipe", list(RECIPES), key="recipe", bind="query-params", help=RECIPE_HELP)
+    settings = recipe_settings(recipe)
+    if name == EMBEDDED and recipe == "quick":
+        settings |= EMBEDDED_SETTINGS
+    start = RunSpec(name, full, weak, **settings)
+    key = f"{name}_{recipe}"
     left, right = st.columns(2)
-    model = left.selectbox("Model", model_names(), key="train_model", bind="query-params")
-    size = right.selectbox("Image size, pixels", SIZES, key=f"size_{name}", index=SIZES.index(start.image_size))
+    known = model_names()
+    model = left.selectbox("Model", known, index=known.index(start.model), key=f"model_{key}")
+    size = right.selectbox("Image size, pixels", SIZES, key=f"size_{key}", index=SIZES.index(start.image_size))
     left, middle, right = st.columns(3)
-    steps = left.number_input("Steps", 1, 1_000_000, start.steps, key=f"steps_{name}")
+    steps = int(left.number_input("Steps", 1, 1_000_000, start.steps, key=f"steps_{key}"))
     device = middle.selectbox("Device", device_names(), key="device")
-    seed = right.number_input("Seed", 0, 10_000, 0, key="seed")
-    spec = RunSpec(
-        data=name,
-        full=full,
-        weak=weak,
-        seed=int(seed),
-        model=model,
-        image_size=size,
-        steps=int(steps),
-        evaluate_every=max(int(steps) // 6, 1),
-        device=device,
-    )
-    return spec, data, split
+    seed = int(right.number_input("Seed", 0, 10_000, 0, key="seed"))
+    chosen = {"model": model, "image_size": size, "steps": steps, "device": device, "seed": seed}
+    chosen |= more_settings(start, key, workspace)
+    chosen["evaluate_every"] = max(min(start.evaluate_every, steps // EVALUATIONS), 1)
+    return RunSpec(name, full, weak, **{**settings, **chosen}), data, split
 
 
 def explain(spec: RunSpec, data: TrainVal, workspace: Workspace) -> None:

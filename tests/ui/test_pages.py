@@ -181,7 +181,7 @@ def test_train_explains_before_it_starts_and_starts_one_process(monkeypatch, emb
     assert "**30** mask images and **150** box images of 200" in texts(app)
     assert "No runs yet" in texts(app)
     app.number_input(key="full_embedded").set_value(10).run()
-    app.number_input(key="steps_embedded").set_value(2).run()
+    app.number_input(key="steps_embedded_quick").set_value(2).run()
     next(button for button in app.button if button.label == "Start training").click().run()
     assert not app.exception
     assert [run.spec().split_name for run in started] == ["10/150"]

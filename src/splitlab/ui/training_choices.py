@@ -10,8 +10,17 @@ import streamlit as st
 
 from splitlab.errors import RunError
 from splitlab.runs.run_folder import RunFolder
-from splitlab.runs.spec import RunSpec
-from splitlab.runs.store import list_runs
+from splitlab.runs.spec import AUTO, RunSpec
+from splitlab.runs.store import list_runs, trained_models
+from splitlab.workspace import Workspace
+
+NOTHING = "nothing but its own pretrained backbone"
+RECIPE_HELP = (
+    "quick learns in minutes on a CPU; the paper's take a GPU some hours. A recipe sets all that stands below."
+)
+F_SIZE_HELP = "Mask images in a mixed batch; auto lets a run pass over F at least 75 times, as the paper's runs do."
+ANCHORS_HELP = "auto fits them to the boxes where the paper's own serve badly. For YOLOv5 alone."
+START_HELP = "Copies every tensor of the same name and shape from a checkpoint, such as an imported one."
 
 
 @st.cache_resource(show_spinner="Looking for devices")
@@ -28,6 +37,41 @@ def model_names() -> list[str]:
     from splitlab.models.registry import LITE0, MODELS
 
     return [LITE0, *(name for name in MODELS if name != LITE0)]
+
+
+def more_settings(start: RunSpec, key: str, workspace: Workspace) -> dict[str, Any]:
+    """Show the settings that few need, folded away; return those of them by name."""
+    with st.expander("More settings"):
+        left, right = st.columns(2)
+        batch_size = int(left.number_input("Batch size", 1, 256, start.batch_size, key=f"batch_{key}"))
+        sizes = [AUTO, *range(1, batch_size)] if batch_size > 1 else [1]
+        index = sizes.index(start.f_size) if start.f_size in sizes else 0
+        f_size = right.selectbox(
+            "f_size, of them masks", sizes, index=index, key=f"f_size_{key}_{batch_size}", help=F_SIZE_HELP
+        )
+        left, right = st.columns(2)
+        rate = left.number_input(
+            "Learning rate",
+            1e-6,
+            1.0,
+            start.learning_rate,
+            format="%g",
+            key=f"rate_{key}",
+            help=f"of {start.optimizer}",
+        )
+        anchors = right.selectbox(
+            "Anchors", ["paper", AUTO], index=int(start.anchors == AUTO), key=f"anchors_{key}", help=ANCHORS_HELP
+        )
+        models = trained_models(workspace.checkpoint_folders, workspace.runs)
+        begin = st.selectbox("Start from", [NOTHING, *models], key=f"start_{key}", help=START_HELP)
+    start_from = "" if begin == NOTHING else str(models[begin][0])
+    return {
+        "batch_size": batch_size,
+        "f_size": f_size,
+        "learning_rate": rate,
+        "anchors": anchors,
+        "start_from": start_from,
+    }
 
 
 def expected_seconds(spec: RunSpec, runs: Path) -> float | None:
