@@ -1,0 +1,204 @@
+"""Several models on the same images: which objects all of them find, as what, and where they differ most.
+
+Detections of all models are brought together into objects: first those that lie on a labelled object (mask IoU 0.5 or
+more, whatever the class), then, best score first, those that lie on one another. Of each model the best-scoring
+detection of an object is its vote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+import numpy as np
+from pycocotools import mask as coco_mask
+
+from splitlab.data.dataset import Dataset, ImageId, ImageLabels
+from splitlab.evaluation.image_detections import ImageDetections
+from splitlab.evaluation.object_matches import FOUND_IOU, NO_MATCH, BoolArray, IntArray, IouArray, overlaps_of_image
+from splitlab.geometry import Rle
+
+
+@dataclass(frozen=True)
+class Vote:
+    """What one model says of one object.
+
+    Attributes:
+        detection: its place among the model's detections of the image.
+        class_index: the class it names.
+        score: 0..1.
+        truth_iou: mask IoU with the labelled object; None where nothing is labelled.
+        mask: its mask.
+    """
+
+    detection: int
+    class_index: int
+    score: float
+    truth_iou: float | None
+    mask: Rle
+
+
+@dataclass(frozen=True)
+class ComparedObject:
+    """One object, labelled or only seen by models.
+
+    Attributes:
+        truth_index: its place among the image's labelled objects; None where nothing is labelled.
+        truth_class: its true class; None likewise.
+        votes: by model; a model that does not see the object has none.
+        mask_iou: of each two models that see it, by their names in the order compared.
+    """
+
+    truth_index: int | None
+    truth_class: int | None
+    votes: Mapping[str, Vote]
+    mask_iou: Mapping[tuple[str, str], float]
+
+    @property
+    def classes(self) -> set[int]:
+        """The classes the models name."""
+        return {vote.class_index for vote in self.votes.values()}
+
+
+@dataclass(frozen=True)
+class ComparedImage:
+    """What N models see in one image; `objects` holds the labelled ones first."""
+
+    image_id: ImageId
+    models: tuple[str, ...]
+    objects: tuple[ComparedObject, ...]
+
+    @property
+    def disagreement(self) -> float:
+        """How much the models differ, 0..2.
+
+        The share of objects that not all models see or to which they give more than one class, plus 1 minus the mean
+        mask IoU between two models, over all objects and all two models that see them.
+        """
+        if not self.objects:
+            return 0.0
+        differing = [self.differ_on(compared) for compared in self.objects]
+        overlaps = [iou for compared in self.objects for iou in compared.mask_iou.values()]
+        return float(np.mean(differing)) + (1 - float(np.mean(overlaps)) if overlaps else 0.0)
+
+    def differ_on(self, compared: ComparedObject) -> bool:
+        """Say whether some but not all models see the object, or see different classes."""
+        return 0 < len(compared.votes) < len(self.models) or len(compared.classes) > 1
+
+
+def compare_dataset(
+    dataset: Dataset, found: Mapping[str, Sequence[ImageDetections]], min_score: float
+) -> list[ComparedImage]:
+    """Compare models on every image; the detections of each are given in the order of `dataset.images`.
+
+    Raises:
+        DataError: detections are of images of other sizes.
+    """
+    return [
+        compare_image(labels, {model: of_model[place] for model, of_model in found.items()}, min_score)
+        for place, labels in enumerate(dataset.images)
+    ]
+
+
+def rank_by_disagreement(images: Sequence[ComparedImage]) -> list[ComparedImage]:
+    """Sort images so that the telling ones come first; those that tell as much stay in their order."""
+    return sorted(images, key=lambda image: -image.disagreement)
+
+
+def compare_image(labels: ImageLabels, found: Mapping[str, ImageDetections], min_score: float) -> ComparedImage:
+    """Bring the detections of N models that score `min_score` or more together into objects.
+
+    What lies in a crowd is left out.
+
+    Raises:
+        DataError: the detections are of an image of another size.
+    """
+    pooled = _pool(labels, found, min_score)
+    groups = _groups(pooled)
+    objects = [
+        _compared(pooled, groups == index, index, label.class_index)
+        for index, label in enumerate(labels.objects)
+        if not label.is_crowd
+    ]
+    unlabelled = range(len(labels.objects), int(groups.max(initial=NO_MATCH)) + 1)
+    objects += [_compared(pooled, groups == group, None, None) for group in unlabelled]
+    return ComparedImage(labels.image_id, tuple(found), tuple(objects))
+
+
+@dataclass(frozen=True)
+class _Pool:
+    """The P detections of all models.
+
+    Attributes:
+        models: P names.
+        votes: P detections.
+        iou: (P, G) with the labelled objects.
+        crowds: (G,) bool.
+    """
+
+    models: list[str]
+    votes: list[Vote]
+    iou: IouArray
+    crowds: BoolArray
+
+
+def _pool(labels: ImageLabels, found: Mapping[str, ImageDetections], min_score: float) -> _Pool:
+    models: list[str] = []
+    votes: list[Vote] = []
+    overlaps = {model: overlaps_of_image(labels, of_model).above(min_score) for model, of_model in found.items()}
+    for model, image in overlaps.items():
+        models += [model] * len(image.places)
+        votes += [
+            Vote(int(place), int(class_index), float(score), None, found[model].masks[place])
+            for place, class_index, score in zip(image.places, image.classes, image.scores, strict=True)
+        ]
+    iou = np.concatenate([np.zeros((0, len(labels.objects))), *(image.iou for image in overlaps.values())])
+    return _Pool(models, votes, iou, np.array([label.is_crowd for label in labels.objects], bool))
+
+
+def _groups(pooled: _Pool) -> IntArray:
+    """Give each detection its object: a labelled one, or a number from G up; NO_MATCH to those in a crowd."""
+    truth_iou = np.where(pooled.crowds, 0, pooled.iou)
+    on_truth = truth_iou.max(axis=1, initial=0) >= FOUND_IOU
+    in_crowd = np.where(pooled.crowds, pooled.iou, 0).max(axis=1, initial=0) >= FOUND_IOU
+    groups = np.full(len(pooled.votes), NO_MATCH, np.int64)
+    if on_truth.any():
+        groups[on_truth] = truth_iou[on_truth].argmax(axis=1)
+    rest = np.flatnonzero(~on_truth & ~in_crowd)
+    if rest.size:
+        groups[rest] = len(pooled.crowds) + _clusters([pooled.votes[row] for row in rest])
+    return groups
+
+
+def _clusters(votes: Sequence[Vote]) -> IntArray:
+    """Number votes from 0: the best-scoring one takes all free ones that lie on it, and so on."""
+    masks = [vote.mask for vote in votes]
+    together = coco_mask.iou(masks, masks, [0] * len(masks)) >= FOUND_IOU
+    clusters = np.full(len(votes), NO_MATCH, np.int64)
+    for seed in sorted(range(len(votes)), key=lambda row: -votes[row].score):
+        if clusters[seed] == NO_MATCH:
+            taken = together[seed] & (clusters == NO_MATCH)
+            taken[seed] = True
+            clusters[taken] = clusters.max() + 1
+    return clusters
+
+
+def _compared(pooled: _Pool, members: BoolArray, truth_index: int | None, truth_class: int | None) -> ComparedObject:
+    best: dict[str, Vote] = {}
+    for row in np.flatnonzero(members):
+        vote = pooled.votes[row]
+        if truth_index is not None:
+            vote = replace(vote, truth_iou=float(pooled.iou[row, truth_index]))
+        model = pooled.models[row]
+        if model not in best or vote.score > best[model].score:
+            best[model] = vote
+    return ComparedObject(truth_index, truth_class, best, _pair_iou(best))
+
+
+def _pair_iou(votes: Mapping[str, Vote]) -> dict[tuple[str, str], float]:
+    masks = [vote.mask for vote in votes.values()]
+    iou = coco_mask.iou(masks, masks, [0] * len(masks))
+    return {
+        (first, second): float(iou[row, column]) for (row, first), (column, second) in combinations(enumerate(votes), 2)
+    }

@@ -1,0 +1,90 @@
+"""Detections read back from a file in COCO's results format. The file is not trusted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from splitlab.data.dataset import Dataset, ImageId, ImageLabels
+from splitlab.errors import DataError
+from splitlab.evaluation.image_detections import ImageDetections
+from splitlab.geometry import rle_fits, xywh_to_xyxy
+
+MAX_BYTES = 200_000_000
+MAX_DETECTIONS = 100
+FAR_PIXELS = 1_000_000
+
+
+def read_detections(path: Path, dataset: Dataset) -> list[ImageDetections]:
+    """Read COCO results, such as a run's detections.json, as one entry for each image of `dataset`, in its order.
+
+    Of each image the 100 best-scoring detections are kept, best first, as COCO counts no more.
+
+    Raises:
+        DataError: the file is missing, too large, no JSON, or an entry is of another data set or no detection.
+    """
+    entries: dict[ImageId, list[dict[str, Any]]] = {image.image_id: [] for image in dataset.images}
+    for number, entry in enumerate(_parse(path)):
+        try:
+            entries[entry["image_id"]].append(_checked(entry, dataset))
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise DataError(
+                f"{path}: entry {number} is no detection on dataset '{dataset.name}' "
+                f"({type(error).__name__}: {str(error)[:100]}). Evaluate the run again on this data set."
+            ) from error
+    index_of = {category_id: index for index, category_id in enumerate(dataset.category_ids)}
+    return [_detections(image, entries[image.image_id], index_of) for image in dataset.images]
+
+
+def _parse(path: Path) -> list[Any]:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}). Evaluate the run first.") from error
+    if len(raw) > MAX_BYTES:
+        raise DataError(f"{path} is larger than {MAX_BYTES // 1_000_000} MB. Store fewer detections of each image.")
+    try:
+        content = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: is no valid JSON ({str(error)[:100]}). Evaluate the run again.") from error
+    if not isinstance(content, list):
+        raise DataError(f"{path}: holds no list of detections. It must be a COCO results file.")
+    return content
+
+
+def _checked(entry: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
+    """Return an entry with nothing but what is known to be sound.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is not sound.
+    """
+    image = dataset.by_id[entry["image_id"]]
+    if entry["category_id"] not in dataset.category_ids:
+        raise ValueError(f"category_id {entry['category_id']!r} is no class of the data set")
+    box = [float(side) for side in entry["bbox"]]
+    score = float(entry["score"])
+    if len(box) != 4 or not all(abs(side) < FAR_PIXELS for side in box) or min(box[2:]) < 0 or not 0 <= score <= 1:
+        raise ValueError("bbox must be four numbers within a million pixels, score in 0..1")
+    mask = entry["segmentation"]
+    size, counts = [image.height, image.width], mask["counts"]
+    if mask["size"] != size or not isinstance(counts, str) or not rle_fits(counts, *size):
+        raise ValueError(f"segmentation must be a compressed RLE of {image.height} x {image.width} pixels")
+    return {"class": entry["category_id"], "score": score, "box": box, "mask": {"size": size, "counts": counts}}
+
+
+def _detections(image: ImageLabels, entries: Sequence[dict[str, Any]], index_of: dict[int, int]) -> ImageDetections:
+    best = sorted(entries, key=lambda entry: -entry["score"])[:MAX_DETECTIONS]
+    boxes = np.array([entry["box"] for entry in best], np.float32).reshape(-1, 4)
+    return ImageDetections(
+        height=image.height,
+        width=image.width,
+        boxes=xywh_to_xyxy(boxes),
+        scores=np.array([entry["score"] for entry in best], np.float32),
+        classes=np.array([index_of[entry["class"]] for entry in best], np.int64),
+        masks=tuple(entry["mask"] for entry in best),
+    )

@@ -1,0 +1,76 @@
+"""Wrong classes and mask quality against |F| and |W|: what Observations 5 and 6 of the paper say, as measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from splitlab.evaluation.scores_of_objects import Estimate
+from splitlab.figures.palette import compared_grey, full_ramp
+
+_SIZES = (("full", "|F|, images with masks"), ("weak", "|W|, images with boxes"))
+_MEASURES = (
+    ("class_confusion", "objects given<br>the wrong class", ".0%"),
+    ("mask_iou", "mask IoU of<br>found objects", ".2f"),
+)
+
+
+@dataclass(frozen=True)
+class SplitMistakes:
+    """One model: its name, its |F| and |W|, and what `class_confusion_rate` and `mean_mask_iou` say of it."""
+
+    name: str
+    full: int
+    weak: int
+    class_confusion: Estimate
+    mask_iou: Estimate
+
+
+def mistakes_by_split(models: Sequence[SplitMistakes]) -> go.Figure:
+    """Draw the share of wrong classes (top) and the mean mask IoU (below) against |F| (left) and |W| (right).
+
+    Bars are 95 % intervals over images. A model without such objects is left out.
+    """
+    figure = make_subplots(2, 2, shared_xaxes="columns", shared_yaxes="rows", horizontal_spacing=0.04)
+    for row, (measure, title, number) in enumerate(_MEASURES, start=1):
+        for column, (size, size_title) in enumerate(_SIZES, start=1):
+            figure.add_trace(_marks(models, measure, size, number), row, column)
+            figure.update_xaxes(title=size_title if row == len(_MEASURES) else None, row=row, col=column)
+        figure.update_yaxes(title=title, tickformat=number, row=row, col=1)
+    figure.update_xaxes(rangemode="tozero")
+    figure.update_layout(
+        height=560,
+        margin={"l": 10, "r": 10, "t": 20, "b": 10},
+        showlegend=False,
+        clickmode="event+select",
+        uirevision="keep",
+        hoverlabel={"align": "left"},
+    )
+    return figure
+
+
+def _marks(models: Sequence[SplitMistakes], measure: str, size: str, number: str) -> go.Scatter:
+    shown = [(model, getattr(model, measure)) for model in models if getattr(model, measure).value is not None]
+    ramp = full_ramp([model.full for model in models])
+    return go.Scatter(
+        x=[getattr(model, size) for model, _ in shown],
+        y=[estimate.value for _, estimate in shown],
+        error_y={
+            "array": [estimate.high - estimate.value for _, estimate in shown],
+            "arrayminus": [estimate.value - estimate.low for _, estimate in shown],
+            "color": compared_grey(0),
+            "thickness": 1.2,
+        },
+        mode="markers+text",
+        text=[model.name for model, _ in shown],
+        textposition="middle right",
+        customdata=[[model.name, estimate.low, estimate.high, estimate.objects] for model, estimate in shown],
+        marker={"size": 11, "color": [ramp[model.full] for model, _ in shown]},
+        unselected={"marker": {"opacity": 1}},
+        cliponaxis=False,
+        hovertemplate=f"<b>%{{customdata[0]}}</b>: %{{y:{number}}}<br>95 % interval %{{customdata[1]:{number}}} to "
+        f"%{{customdata[2]:{number}}}, %{{customdata[3]:,}} objects<extra></extra>",
+    )
