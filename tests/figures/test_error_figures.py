@@ -7,7 +7,7 @@ import pytest
 from skimage.color import rgb2lab
 
 from splitlab.evaluation.calibration import calibration
-from splitlab.evaluation.confusion import confusion_of_pairs, confusion_pairs
+from splitlab.evaluation.confusion import Confusion, confusion_of_pairs, confusion_pairs
 from splitlab.evaluation.curves import precision_recall_curves
 from splitlab.evaluation.error_kinds import ERRORS, MEANINGS, ErrorKind
 from splitlab.evaluation.object_matches import overlaps_of_dataset
@@ -106,11 +106,11 @@ def test_a_click_on_a_cell_brings_back_the_key_of_its_images(overlaps):
         assert text == f"{confusion.counts[row, column]:,}"
 
 
-def test_shares_of_a_true_class_sum_to_one_and_nothing_has_none(overlaps):
-    confusion = confusion_of_pairs(confusion_pairs(overlaps), 3)
-    shares = np.array(confusion_heatmap(confusion, NAMES).data[0].z)
-    assert shares[:-1].sum(axis=1).tolist() == pytest.approx([1, 1, 1])
-    assert shares[-1].sum() == 0
+def test_right_cells_are_shaded_by_share_and_wrong_ones_the_other_way():
+    counts = np.array([[6, 3, 1], [0, 5, 5], [3, 1, 0]])
+    images = {(int(row), int(column)): (1,) for row, column in np.argwhere(counts)}
+    shades = np.array(confusion_heatmap(Confusion(counts, images), ("cat", "dog")).data[0].z)
+    np.testing.assert_allclose(shades, [[0.6, -1, -0.5], [0, 0.5, -1], [0, 0, 0]])
 
 
 def test_mistakes_are_drawn_against_f_and_w_with_their_intervals():

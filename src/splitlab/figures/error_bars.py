@@ -54,5 +54,5 @@ def _bars(values: Mapping[str, Mapping[ErrorKind, float]], title: str, amount: s
         clickmode="event+select",
         uirevision="keep",
     )
-    figure.update_yaxes(autorange="reversed", automargin=True, type="category")
+    figure.update_yaxes(autorange="reversed", automargin=True, type="category", ticksuffix=" ")
     return figure

@@ -34,13 +34,16 @@ def mistakes_by_split(models: Sequence[SplitMistakes]) -> go.Figure:
 
     Bars are 95 % intervals over images. A model without such objects is left out.
     """
-    figure = make_subplots(2, 2, shared_xaxes="columns", shared_yaxes="rows", horizontal_spacing=0.04)
+    # Axes that share a fixed range keep plotly.js 3 from finding the range of the others: each has its own here.
+    figure = make_subplots(2, 2, shared_yaxes="rows", horizontal_spacing=0.04, vertical_spacing=0.1)
     for row, (measure, title, number) in enumerate(_MEASURES, start=1):
         for column, (size, size_title) in enumerate(_SIZES, start=1):
             figure.add_trace(_marks(models, measure, size, number), row, column)
-            figure.update_xaxes(title=size_title if row == len(_MEASURES) else None, row=row, col=column)
+            last = size_title if row == len(_MEASURES) else None
+            figure.update_xaxes(
+                title=last, range=_span([getattr(model, size) for model in models]), row=row, col=column
+            )
         figure.update_yaxes(title=title, tickformat=number, row=row, col=1)
-    figure.update_xaxes(rangemode="tozero")
     figure.update_layout(
         height=560,
         margin={"l": 10, "r": 10, "t": 20, "b": 10},
@@ -50,6 +53,12 @@ def mistakes_by_split(models: Sequence[SplitMistakes]) -> go.Figure:
         hoverlabel={"align": "left"},
     )
     return figure
+
+
+def _span(sizes: Sequence[int]) -> list[float]:
+    """Leave room for marks at 0 and for names to the right of the last."""
+    largest = max(sizes, default=0) or 1
+    return [-0.06 * largest, 1.3 * largest]
 
 
 def _marks(models: Sequence[SplitMistakes], measure: str, size: str, number: str) -> go.Scatter:
