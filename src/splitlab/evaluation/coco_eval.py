@@ -14,7 +14,7 @@ from pycocotools.cocoeval import COCOeval
 
 from splitlab.data.dataset import Dataset
 from splitlab.data.masks import read_mask
-from splitlab.evaluation.predict import ImageDetections
+from splitlab.evaluation.image_detections import ImageDetections
 from splitlab.geometry import mask_to_rle, rle_area, xyxy_to_xywh
 
 MAX_DETECTIONS = 100

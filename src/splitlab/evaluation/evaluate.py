@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from splitlab.data.dataset import Dataset
 from splitlab.data.images import ImageArray, load_labelled
 from splitlab.evaluation.coco_eval import Scores, evaluate_detections
-from splitlab.evaluation.predict import ImageDetections, predict_in_batches
+from splitlab.evaluation.image_detections import ImageDetections
+from splitlab.evaluation.predict import predict_in_batches
 from splitlab.models.contract import DetectSettings, SegmentationModel
 
 Progress = Callable[[int], None]

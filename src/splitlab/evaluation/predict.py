@@ -4,50 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from splitlab.data.images import ImageArray
+from splitlab.evaluation.image_detections import ImageDetections
 from splitlab.geometry import FloatArray, Rle, mask_to_rle
 from splitlab.models.contract import Detections, DetectSettings, SegmentationModel
 
 GREY = 114
-
-
-@dataclass(frozen=True)
-class ImageDetections:
-    """What a model found in one image, best first.
-
-    Attributes:
-        height, width: of the image, pixels.
-        boxes: (N, 4) float32 xyxy, pixels of the image.
-        scores: (N,) float32, 0..1.
-        classes: (N,) int64.
-        masks: N masks in image size.
-    """
-
-    height: int
-    width: int
-    boxes: FloatArray
-    scores: FloatArray
-    classes: NDArray[np.int64]
-    masks: tuple[Rle, ...]
-
-    def to_json(self, class_names: Sequence[str]) -> list[dict[str, Any]]:
-        """Return class, score, box and RLE mask of each detection."""
-        return [
-            {
-                "class": class_names[index],
-                "score": round(float(score), 5),
-                "box": [round(float(side), 2) for side in box],
-                "mask": mask,
-            }
-            for index, score, box, mask in zip(self.classes, self.scores, self.boxes, self.masks, strict=True)
-        ]
 
 
 @dataclass(frozen=True)
