@@ -12,8 +12,8 @@ from splitlab.runs.run_folder import RunFolder
 from splitlab.training import loop
 
 
-def build_without_batch_norm(name, class_count, image_size, seed):
-    model = build_for_training(name, class_count, image_size, seed)
+def build_without_batch_norm(name, class_count, image_size, seed, tensors):
+    model = build_for_training(name, class_count, image_size, seed, tensors)
     for module in list(model.modules()):
         for child_name, child in module.named_children():
             if isinstance(child, nn.BatchNorm2d):

@@ -29,10 +29,11 @@ from splitlab.runs.checkpoint import Card, read_card, save_checkpoint
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
 from splitlab.training.augment import Changes
-from splitlab.training.loop import train
+from splitlab.training.loop import BatchesOf, train
 from splitlab.training.mixed_batches import BatchSettings, MixedBatches, check_divisible
 from splitlab.training.precision import check_device, mixed_precision
 from splitlab.training.processes import is_main_process, process_count
+from splitlab.training.stages import Stage, stages_of
 from splitlab.training.trackers import check_tracker
 
 # What is being done, how much of it, out of how much.
@@ -70,11 +71,12 @@ def prepare_run(path: Path, spec: RunSpec, data_dir: Path, split: Split | None =
         read_card(Path(spec.start_from))
     data = open_dataset(spec.data, data_dir)
     with torch.device("meta"):
-        build_model(spec.model, len(data.train.class_names), spec.image_size)
+        model = build_model(spec.model, len(data.train.class_names), spec.image_size)
     split = split or draw_split(data.train, spec.full, spec.weak, spec.seed)
     _check_split(split, data.train)
     sized = replace(spec, full=len(split.full), weak=len(split.weak), drawn=split.drawn)
-    check_divisible(sized.mask_images, sized.batch_size, process_count())
+    for stage in stages_of(sized, model.stages):
+        check_divisible(stage.spec.mask_images, stage.spec.batch_size, process_count())
     return RunFolder.create(path, sized, split.to_json())
 
 
@@ -128,17 +130,19 @@ def _is_done(run: RunFolder) -> bool:
 def _train_and_evaluate(run: RunFolder, spec: RunSpec, data_dir: Path, progress: Progress, tell: Tell) -> State:
     data = open_dataset(spec.data, data_dir)
     split = _split_of(run, data.train)
-    model, batches, note = _start(spec, split, data.train)
+    model, stages, batches_of, note = _start(spec, split, data.train)
     if not run.state_path.exists():
         run.forget_events_after(-1)
         run.append_event({"kind": "start", "step": 0, **note})
         for line in lines_of(note):
             tell(line)
 
-    def evaluate(current: SegmentationModel) -> Scores:
-        return evaluate_model(current, data.val, spec.image_size, _counting("evaluate", data.val, progress))[0]
+    def evaluate(current: SegmentationModel, stage: Stage) -> Scores:
+        scores, _ = evaluate_model(current, data.val, spec.image_size, _counting("evaluate", data.val, progress))
+        # Where no masks have been seen, their AP would say nothing.
+        return scores if stage.spec.full else {**scores, "mask": dict.fromkeys(scores["mask"])}
 
-    trained = train(model, batches, run, evaluate, lambda step: progress("train", step, spec.steps))
+    trained = train(model, stages, batches_of, run, evaluate, lambda step: progress("train", step, spec.steps))
     if trained is None:
         run.write_status(State.CANCELLED, _last_step(run), spec.steps, "stopped on request")
         return State.CANCELLED
@@ -152,15 +156,24 @@ def _train_along(run: RunFolder, data_dir: Path) -> State:
     """Train as one of several processes that is not the main one: it writes and evaluates nothing."""
     spec = run.spec()
     train_set = open_dataset(spec.data, data_dir).train
-    model, batches, _ = _start(spec, _split_of(run, train_set), train_set)
-    trained = train(model, batches, run, lambda _: {}, lambda _: None)
+    model, stages, batches_of, _ = _start(spec, _split_of(run, train_set), train_set)
+    trained = train(model, stages, batches_of, run, lambda *_: {}, lambda _: None)
     return State.CANCELLED if trained is None else State.DONE
 
 
-def _start(spec: RunSpec, split: Split, train_set: Dataset) -> tuple[SegmentationModel, MixedBatches, dict[str, Any]]:
+def _start(
+    spec: RunSpec, split: Split, train_set: Dataset
+) -> tuple[SegmentationModel, list[Stage], BatchesOf, dict[str, Any]]:
     full, weak = list(with_masks(train_set.select(split.full))), train_set.select(split.weak)
     model, note = starting_model(spec, len(train_set.class_names), [*full, *map(boxes_only, weak)])
-    return model, MixedBatches(full, weak, _batch_settings(spec)), note
+
+    def batches_of(stage: Stage) -> MixedBatches:
+        settings = _batch_settings(stage.spec)
+        if not stage.spec.full:  # F lends its boxes
+            return MixedBatches([], [*full, *weak], settings)
+        return MixedBatches(full, weak if stage.spec.weak else [], settings)
+
+    return model, stages_of(spec, model.stages), batches_of, note
 
 
 def evaluate_run(run: RunFolder, data_dir: Path, progress: Progress = no_progress) -> Scores:

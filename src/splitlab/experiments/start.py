@@ -35,11 +35,12 @@ def starting_model(spec: RunSpec, class_count: int, images: Sequence[ImageLabels
     Raises:
         CheckpointError: the checkpoint to start from is not whole, or nothing of it fits.
     """
-    model = build_for_training(spec.model, class_count, spec.image_size, spec.seed)
+    folder = Path(spec.start_from)
+    weights = read_weights(folder) if spec.start_from else {}
+    model = build_for_training(spec.model, class_count, spec.image_size, spec.seed, weights)
     note: Note = {"f_size": spec.mask_images}
     if spec.start_from:
-        folder = Path(spec.start_from)
-        note["start_from"] = f"{start_from(model, read_weights(folder))}, from {read_card(folder).name}"
+        note["start_from"] = f"{start_from(model, weights)}, from {read_card(folder).name}"
     if spec.anchors == AUTO and isinstance(model, YOLOv5Seg):
         fit = anchors_for(model, images, spec.image_size)
         if not fit.are_standard:

@@ -79,10 +79,15 @@ class SegmentationModel(nn.Module, ABC):
         stride: images must have sides that are multiples of it, pixels.
         pretrained_prefix: parameters whose names start with it come from a pretrained backbone and learn more
             slowly; empty where everything starts at random.
+        stages: what it learns one after the other, by name: boxes, then masks. One stage without a name is the rule.
     """
 
     stride: int = 32
     pretrained_prefix: str = ""
+    stages: tuple[str, ...] = ("",)
+
+    def set_stage(self, name: str) -> None:
+        """Say which of `stages` is learnt from now on; who has one stage has nothing to do."""
 
     @abstractmethod
     def loss(self, batch: Batch) -> dict[str, Tensor]:

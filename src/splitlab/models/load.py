@@ -8,7 +8,7 @@ import torch
 
 from splitlab.errors import CheckpointError, SplitLabError
 from splitlab.models.contract import SegmentationModel
-from splitlab.models.registry import build_model
+from splitlab.models.registry import build_to_fill
 from splitlab.runs.checkpoint import Card, Weights, read_card, read_weights
 
 
@@ -18,12 +18,12 @@ def load_model(folder: Path) -> tuple[SegmentationModel, Card]:
     Raises:
         CheckpointError: the checkpoint is not whole, or its weights are not of the model its card names.
     """
-    card = read_card(folder)
+    card, weights = read_card(folder), read_weights(folder)
     try:
-        model = build_model(card.model, len(card.class_names), card.image_size)
+        model = build_to_fill(card.model, len(card.class_names), card.image_size, weights)
     except SplitLabError as error:
         raise CheckpointError(f"{folder}: its card cannot be followed. {error}") from error
-    tensors = {name: torch.from_numpy(tensor) for name, tensor in read_weights(folder).items()}
+    tensors = {name: torch.from_numpy(tensor) for name, tensor in weights.items()}
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:

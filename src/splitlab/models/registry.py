@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 
 import torch
 
 from splitlab.errors import SettingsError
 from splitlab.models.contract import SegmentationModel
+from splitlab.models.detr.sizes import SIZES
+from splitlab.models.yolov5_backbones import Lite0
 from splitlab.models.yolov5_seg import SCALES, YOLOv5Seg
 
 LITE0 = "yolov5n-lite0-seg"
@@ -34,6 +36,22 @@ def _ultralytics(family: str, letter: str) -> Builder:
     return build
 
 
+def _detr(name: str) -> Builder:
+    def build(class_count: int, image_size: int) -> SegmentationModel:
+        return _detr_for(name, class_count, image_size, ())
+
+    return build
+
+
+def _detr_for(name: str, class_count: int, image_size: int, tensors: Collection[str]) -> SegmentationModel:
+    # Here, because torchvision takes a second to import and the other models do without.
+    from splitlab.models.detr.detr_seg import build_detr, norm_of
+
+    if image_size % SegmentationModel.stride:
+        raise SettingsError(f"image_size {image_size} must be a multiple of {SegmentationModel.stride}, such as 224.")
+    return build_detr(name, class_count, norm_of(name, tensors))
+
+
 MODELS: dict[str, Builder] = {
     **{f"yolov5{letter}-seg": _official(letter) for letter in SCALES},
     LITE0: _lite0,
@@ -42,6 +60,7 @@ MODELS: dict[str, Builder] = {
         for family in ("yolov8", "yolo11", "yolo26")
         for letter in "nsmlx"
     },
+    **{name: _detr(name) for name in SIZES},
 }
 
 
@@ -56,13 +75,34 @@ def build_model(name: str, class_count: int, image_size: int) -> SegmentationMod
     return MODELS[name](class_count, image_size)
 
 
-def build_for_training(name: str, class_count: int, image_size: int, seed: int) -> SegmentationModel:
-    """Build a model as a run starts it: random weights by seed, the backbone pretrained where weights ship."""
+def build_to_fill(name: str, class_count: int, image_size: int, tensors: Collection[str]) -> SegmentationModel:
+    """Build a model that is filled with tensors of these names next: they tell which norms DETR's backbone has.
+
+    Raises:
+        SettingsError: there is no model of this name, or it cannot take the image size.
+    """
+    if name in SIZES:
+        return _detr_for(name, class_count, image_size, tensors)
+    return build_model(name, class_count, image_size)
+
+
+def build_for_training(
+    name: str, class_count: int, image_size: int, seed: int, tensors: Collection[str] = ()
+) -> SegmentationModel:
+    """Build a model as a run starts it: random weights by seed, the backbone pretrained where weights ship.
+
+    `tensors` are the names of those that it is filled with next, where it is.
+    """
     with _seeded(seed):
-        model = build_model(name, class_count, image_size)
-    if isinstance(model, YOLOv5Seg) and model.backbone is not None:
-        model.backbone.load_imagenet_weights()
+        model = build_to_fill(name, class_count, image_size, tensors)
+    backbone = _lite0_of(model)
+    if backbone is not None:
+        backbone.load_imagenet_weights()
     return model
+
+
+def _lite0_of(model: SegmentationModel) -> Lite0 | None:
+    return next((module for module in model.modules() if isinstance(module, Lite0)), None)
 
 
 @contextmanager

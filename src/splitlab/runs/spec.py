@@ -17,7 +17,7 @@ DEVICES = ("cpu", "cuda", "mps")
 _CHOICES = {
     "device": DEVICES,
     "optimizer": ("adamw", "sgd"),
-    "schedule": ("cosine", "linear"),
+    "schedule": ("cosine", "linear", "step"),
     "anchors": ("paper", AUTO),
     "tracker": ("", "tensorboard", "wandb", "mlflow"),
 }
@@ -31,6 +31,9 @@ _NOT_NEGATIVE: tuple[str, ...] = (
     "warmup_epochs",
     "nominal_batch",
     "average_tau",
+    "mask_steps",
+    "mask_batch_size",
+    "mask_learning_rate",
 )
 _ABOVE_ZERO = ("learning_rate", "backbone_factor")
 _SHARES: tuple[str, ...] = (
@@ -41,6 +44,8 @@ _SHARES: tuple[str, ...] = (
     "average_decay",
     "plain_tail",
     "mosaic",
+    "drop_at",
+    "mask_drop_at",
 )
 _SHARES += ("hue", "saturation", "value", "translate", "scale", "flip")
 
@@ -69,8 +74,10 @@ class RunSpec:
         recipe: the name of the recipe that the settings started from.
         optimizer: adamw, or sgd with Nesterov's momentum.
         momentum: of SGD; AdamW's first beta.
-        schedule: how the rate falls after the warm-up: `cosine` by the step, `linear` by the pass over F (YOLOv5).
+        schedule: how the rate falls after the warm-up: `cosine` by the step, `linear` by the pass over F (YOLOv5),
+            `step` at once (DETR).
         final_rate: the rate at the end, as a share of the peak.
+        drop_at: share of the steps after which the rate falls to it, where `schedule` is `step`.
         warmup_epochs, warmup_steps: see `warmup`.
         warmup_bias_rate: the rate that biases start the warm-up with; all others start it with 0.
         warmup_momentum: the momentum that SGD starts the warm-up with.
@@ -89,6 +96,10 @@ class RunSpec:
         start_from: a checkpoint folder whose fitting weights the model starts with; empty for none.
         compiled: whether torch.compile builds the model's forward pass; on CUDA alone.
         tracker: tensorboard, wandb or mlflow, to follow the run there too; empty for none.
+        mask_steps: the last of the steps, which teach masks from F alone, of a model that learns boxes first (DETR);
+            0 for others.
+        mask_batch_size, mask_learning_rate: in those; 0 for the same as before.
+        mask_drop_at: `drop_at` in those, as a share of them.
     """
 
     data: str
@@ -112,6 +123,7 @@ class RunSpec:
     momentum: float = 0.9
     schedule: str = "cosine"
     final_rate: float = 0.02
+    drop_at: float = 0.8
     warmup_epochs: float = 0.0
     warmup_steps: int = 100
     warmup_bias_rate: float = 0.0
@@ -131,6 +143,10 @@ class RunSpec:
     start_from: str = ""
     compiled: bool = False
     tracker: str = ""
+    mask_steps: int = 0
+    mask_batch_size: int = 0
+    mask_learning_rate: float = 0.0
+    mask_drop_at: float = 0.8
 
     def __post_init__(self) -> None:
         self._check_numbers()
@@ -163,9 +179,15 @@ class RunSpec:
             raise SettingsError(
                 f"image_size is {self.image_size} and seed {self.seed}; at most {MAX_IMAGE_SIZE} and {MAX_SEED}."
             )
-        if max(self.batch_size, self.nominal_batch) > MAX_BATCH:
+        if self.mask_steps > self.steps or self.mask_learning_rate > 1:
             raise SettingsError(
-                f"batch_size is {self.batch_size} and nominal_batch {self.nominal_batch}; at most {MAX_BATCH}."
+                f"mask_steps is {self.mask_steps} of {self.steps} steps, and mask_learning_rate "
+                f"{self.mask_learning_rate}; at most all steps, and at most 1."
+            )
+        if max(self.batch_size, self.nominal_batch, self.mask_batch_size) > MAX_BATCH:
+            raise SettingsError(
+                f"batch_size is {self.batch_size}, nominal_batch {self.nominal_batch} and mask_batch_size "
+                f"{self.mask_batch_size}; at most {MAX_BATCH}."
             )
         if self.f_size != AUTO and (isinstance(self.f_size, str) or self.f_size < 1):
             raise SettingsError(f"f_size is {self.f_size}; it must be at least 1, or '{AUTO}'.")

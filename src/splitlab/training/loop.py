@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
@@ -21,12 +24,14 @@ from splitlab.training.mixed_batches import MixedBatches
 from splitlab.training.precision import mixed_precision
 from splitlab.training.run_log import RunLog
 from splitlab.training.schedule import batches_to_gather, set_step
+from splitlab.training.stages import Stage
 from splitlab.training.state import TrainingState
 from splitlab.training.trackers import start_tracker
 
 GPU_WORKERS = 8
 
-Evaluate = Callable[[SegmentationModel], dict[str, Any]]
+Evaluate = Callable[[SegmentationModel, Stage], dict[str, Any]]
+BatchesOf = Callable[[Stage], MixedBatches]
 Progress = Callable[[int], None]
 
 
@@ -42,12 +47,18 @@ class _Loss(nn.Module):
 
 
 def train(
-    model: SegmentationModel, batches: MixedBatches, run: RunFolder, evaluate: Evaluate, progress: Progress
+    model: SegmentationModel,
+    stages: Sequence[Stage],
+    batches_of: BatchesOf,
+    run: RunFolder,
+    evaluate: Evaluate,
+    progress: Progress,
 ) -> SegmentationModel | None:
-    """Train to the end, or on from the run's last saved state; return the averaged model, None where cancelled.
+    """Train through all stages, or on from the run's last saved state; return the averaged model, None where cancelled.
 
     Every `evaluate_every` steps the averaged model is evaluated and the state saved, in this order: a kill at any
     moment loses what came after the last saved state, and its events are dropped before the run goes on.
+    A stage begins with the averaged model of the one before, and has a state file of its own.
     Several processes, started by `accelerate launch`, share each batch; the main one writes and evaluates.
 
     Raises:
@@ -56,35 +67,81 @@ def train(
     """
     spec = run.spec()
     accelerator = _accelerator(spec, run)
-    model = _placed(model, spec, accelerator)
-    state = TrainingState.start(model, spec)
-    if run.state_path.exists():
-        state.load(run.state_path)
-    loss, optimizer = accelerator.prepare(_Loss(model), state.optimizer)
     if accelerator.is_main_process:
-        run.forget_events_after(state.step)
         start_tracker(accelerator, spec, run)
-    log = RunLog(run, accelerator, state.step)
-    own = batches.of_process(accelerator.process_index, accelerator.num_processes)
+    current: SegmentationModel | None = model
     with _stop_on_signals(run):
+        for stage in stages:
+            if current is not None:
+                job = _StageJob(stage, run, accelerator, evaluate, progress)
+                current = job.train(current, batches_of)
+    accelerator.end_training()
+    return current
+
+
+@dataclass(frozen=True)
+class _StageJob:
+    """One stage on its way: what stays the same from step to step."""
+
+    stage: Stage
+    run: RunFolder
+    accelerator: Accelerator
+    evaluate: Evaluate
+    progress: Progress
+
+    def train(self, model: SegmentationModel, batches_of: BatchesOf) -> SegmentationModel | None:
+        """Train to the stage's end; return the averaged model, None where cancelled."""
+        spec, accelerator = self.stage.spec, self.accelerator
+        model.set_stage(self.stage.name)
+        model = _placed(model, spec, accelerator)
+        state = TrainingState.start(model, spec)
+        if self._state_path.exists():
+            state.load(self._state_path)
+        if state.step == spec.steps:
+            return state.averaged_model
+        loss, optimizer = accelerator.prepare(_Loss(model), state.optimizer)
+        if accelerator.is_main_process:
+            self.run.forget_events_after(self._run_step(state))
+        log = RunLog(self.run, accelerator, self.stage, self._run_step(state))
+        own = batches_of(self.stage).of_process(accelerator.process_index, accelerator.num_processes)
         for batch in _batches_from(own, state.step, accelerator):
             set_step(state.optimizer, spec, state.step)
+            self._seed(state)
             log.add(_learn(loss, batch.to(accelerator.device), accelerator), spec.batch_size)
             _step_when_gathered(state, spec, optimizer, accelerator)
-            progress(state.step)
-            ends_interval = state.step % spec.evaluate_every == 0 or state.step == spec.steps
-            cancelled = state.step < spec.steps and _any_process(run.cancel_is_asked(), accelerator)
-            if accelerator.is_main_process:
-                if log.is_full() or ends_interval or cancelled:
-                    log.write_steps(state.step, state.optimizer.param_groups[0]["lr"])
-                if ends_interval:
-                    log.write_evaluation(state.step, evaluate(state.averaged_model))
-                if ends_interval or cancelled:
-                    state.save(run.state_path)
-            if cancelled:
-                break
-    accelerator.end_training()
-    return state.averaged_model if state.step == spec.steps else None
+            self.progress(self._run_step(state))
+            if self._note(state, log):
+                return None
+        return state.averaged_model
+
+    def _note(self, state: TrainingState, log: RunLog) -> bool:
+        """Write down and save what is due after a step; say whether the run is to stop here."""
+        spec = self.stage.spec
+        ends_interval = state.step % spec.evaluate_every == 0 or state.step == spec.steps
+        ends_run = self._run_step(state) == self.run.spec().steps
+        cancelled = not ends_run and _any_process(self.run.cancel_is_asked(), self.accelerator)
+        if self.accelerator.is_main_process:
+            step = self._run_step(state)
+            if log.is_full() or ends_interval or cancelled:
+                log.write_steps(step, state.optimizer.param_groups[0]["lr"])
+            if ends_interval:
+                log.write_evaluation(step, self.evaluate(state.averaged_model, self.stage))
+            if ends_interval or cancelled:
+                state.save(self._state_path)
+        return cancelled
+
+    def _seed(self, state: TrainingState) -> None:
+        """Let dropout be a function of seed and step, as batches are, so that a stop changes nothing."""
+        place = (self.stage.spec.seed, self._run_step(state), self.accelerator.process_index)
+        torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
+
+    def _run_step(self, state: TrainingState) -> int:
+        return self.stage.before + state.step
+
+    @property
+    def _state_path(self) -> Path:
+        path = self.run.state_path
+        return path.with_stem(f"{path.stem}-{self.stage.name}") if self.stage.before else path
 
 
 def _accelerator(spec: RunSpec, run: RunFolder) -> Accelerator:

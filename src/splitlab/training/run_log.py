@@ -9,18 +9,24 @@ from typing import Any
 from accelerate import Accelerator
 
 from splitlab.runs.run_folder import RunFolder, State
+from splitlab.training.stages import Stage
 from splitlab.training.trackers import tracked_values
 
 WINDOW_STEPS = 10
 
 
 class RunLog:
-    """Events, status and tracker of a run: an event for each ten steps, and one for each evaluation."""
+    """Events, status and tracker of a stage: an event for each ten steps, and one for each evaluation.
 
-    def __init__(self, run: RunFolder, accelerator: Accelerator, step: int) -> None:
+    Steps are those of the run: they count on through its stages.
+    """
+
+    def __init__(self, run: RunFolder, accelerator: Accelerator, stage: Stage, step: int) -> None:
         self._run = run
         self._accelerator = accelerator
         self._steps = run.spec().steps
+        # Runs of one stage keep the events that they always had.
+        self._stage = {"stage": stage.name} if stage.name else {}
         self._window = _Window(step)
 
     def add(self, losses: dict[str, float], images: int) -> None:
@@ -43,6 +49,7 @@ class RunLog:
         self._window = _Window(step)
 
     def _write(self, event: dict[str, Any]) -> None:
+        event |= self._stage
         self._run.append_event(event)
         self._accelerator.log(tracked_values(event), step=event["step"])
 

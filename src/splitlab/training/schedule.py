@@ -1,4 +1,4 @@
-"""Rate, momentum and accumulation of a step: YOLOv5's course, and the short cosine of the recipe `quick`."""
+"""Rate, momentum and accumulation of a step: YOLOv5's course, DETR's step, and the short cosine of `quick`."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ def rate_share(spec: RunSpec, step: int) -> float:
     if spec.schedule == "linear":
         epoch_begins = step // spec.epoch_steps * spec.epoch_steps
         fallen = epoch_begins / spec.steps
+    elif spec.schedule == "step":
+        fallen = float(step >= round(spec.drop_at * spec.steps))
     else:
         progress = max(step - spec.warmup, 0) / max(spec.steps - spec.warmup, 1)
         fallen = (1 - math.cos(math.pi * progress)) / 2

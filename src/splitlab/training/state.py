@@ -117,9 +117,14 @@ def average_decay(spec: RunSpec, count: int) -> float:
 
 
 def _optimizer(model: SegmentationModel, spec: RunSpec) -> Optimizer:
-    """Build the optimiser over groups of parameters: only matrices and kernels decay, and biases warm up apart."""
+    """Build the optimiser over groups of parameters: only matrices and kernels decay, and biases warm up apart.
+
+    What the model's stage has frozen is left out.
+    """
     gathered: dict[tuple[bool, bool, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
+        if not parameter.requires_grad:
+            continue
         pretrained = bool(model.pretrained_prefix) and name.startswith(model.pretrained_prefix)
         kind = (pretrained, parameter.ndim > 1, name.endswith(".bias"))
         gathered.setdefault(kind, []).append(parameter)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from enum import StrEnum
 
@@ -17,7 +18,7 @@ from splitlab.models.detr.kept import KeptOutputs
 from splitlab.models.detr.losses import LossWeights, box_losses, mask_losses, object_count
 from splitlab.models.detr.mask_head import AttentionMaps, MaskHead
 from splitlab.models.detr.matcher import Targets, match_queries
-from splitlab.models.detr.sizes import SIZES, DetrSize, Norm
+from splitlab.models.detr.sizes import COUNTER, SIZES, DetrSize, Norm
 
 
 class Stage(StrEnum):
@@ -35,6 +36,8 @@ class DETRSeg(SegmentationModel):
         loss_weights: of the parts of the loss.
     """
 
+    stages = tuple(Stage)
+
     def __init__(self, size: DetrSize, class_count: int, norm: Norm | None = None) -> None:
         super().__init__()
         norm = norm or size.norm
@@ -47,15 +50,15 @@ class DETRSeg(SegmentationModel):
         self._kept: KeptOutputs | None = None
         self.set_stage(Stage.BOXES)
 
-    def set_stage(self, stage: Stage) -> None:
+    def set_stage(self, name: str) -> None:
         """Say what is learnt from now on; parameters that are not learn nothing (`requires_grad` is False)."""
-        self.stage = stage
+        self.stage = Stage(name)
         self._kept = None
-        self.detr.requires_grad_(stage is Stage.BOXES)
-        if stage is Stage.BOXES:
+        self.detr.requires_grad_(self.stage is Stage.BOXES)
+        if self.stage is Stage.BOXES:
             self.detr.features.freeze_stem()
         for part in self._mask_parts:
-            part.requires_grad_(stage is Stage.MASKS)
+            part.requires_grad_(self.stage is Stage.MASKS)
         self.train(self.training)
 
     def keep_outputs(self, max_bytes: int) -> None:
@@ -202,6 +205,19 @@ def _cut(image: Tensor, padding: Tensor) -> Tensor:
     """Take (3, H, W) without the (H, W) padding to its right and below it."""
     height, width = (int((~padding).any(dim=side).sum()) for side in (1, 0))
     return image[:, :height, :width]
+
+
+def norm_of(name: str, tensors: Collection[str]) -> Norm:
+    """Tell which norm the backbone of a DETR is to have.
+
+    Args:
+        name: one of `SIZES`.
+        tensors: names of those that it is filled with next; none for a random start, which needs norms that learn.
+            Lite0 never starts at random: its weights come with a package.
+    """
+    if tensors:
+        return Norm.LEARNT if any(tensor.endswith(COUNTER) for tensor in tensors) else Norm.FROZEN
+    return Norm.FROZEN if name in SIZES and SIZES[name].backbone == "lite0" else Norm.LEARNT
 
 
 def build_detr(name: str, class_count: int, norm: Norm | None = None) -> DETRSeg:

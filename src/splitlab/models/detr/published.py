@@ -8,13 +8,12 @@ import torch
 
 from splitlab.errors import CheckpointError
 from splitlab.models.detr.detr_seg import build_detr
-from splitlab.models.detr.sizes import SIZES, Norm
+from splitlab.models.detr.sizes import COUNTER, SIZES, Norm
 from splitlab.runs.checkpoint import MAX_CLASSES, Weights
 
 PREFIX, BODY = "detr.", "detr.backbone.0.body."
 MASK_PARTS = ("bbox_attention.", "mask_head.")
 CLASS_BIAS = PREFIX + "class_embed.bias"
-COUNTER = ".num_batches_tracked"
 
 
 @dataclass(frozen=True)

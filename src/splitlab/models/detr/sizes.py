@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+# Batch norms that learn count their batches in a tensor of this name; frozen ones have none.
+COUNTER = ".num_batches_tracked"
+
 
 class Norm(StrEnum):
     """What normalises a backbone's features.
 
     `FROZEN` keeps the statistics and scales of the weights it was started from: as published, for pretrained ones.
-    `LEARNT` is plain batch normalisation, for a backbone that starts at random. Their tensors have the same names.
+    `LEARNT` is plain batch normalisation, for a backbone that starts at random. Their tensors have the same names, and
+    `LEARNT` a counter more.
     """
 
     FROZEN = "frozen"

@@ -1,0 +1,168 @@
+"""DETR's two stages in one run: what each reads and changes, and that a stop at any moment changes nothing."""
+
+import signal
+from dataclasses import replace
+
+import pytest
+import torch
+
+from splitlab.data.splits.split import read_split
+from splitlab.errors import SettingsError
+from splitlab.experiments.experiment import carry_out, prepare_run
+from splitlab.models.load import load_model
+from splitlab.runs.checkpoint import read_card
+from splitlab.runs.run_folder import State
+from splitlab.training import augment
+from tests.experiments.test_experiment import start, steps_of, wait_until
+
+BOXES, MASKS = 7, 5
+MASK_PARTS = ("bbox_attention.", "mask_head.")
+
+
+@pytest.fixture(scope="module")
+def spec(tiny_spec):
+    settings = {"model": "detr-lite0-small", "mosaic": 0.0, "learning_rate": 1e-3, "clip": 0.4}
+    stages = {"steps": BOXES + MASKS, "mask_steps": MASKS, "mask_batch_size": 2, "mask_learning_rate": 2e-3}
+    return replace(tiny_spec, evaluate_every=4, **settings, **stages)
+
+
+@pytest.fixture(scope="module")
+def done(spec, tmp_path_factory):
+    root = tmp_path_factory.mktemp("stages")
+    run = prepare_run(root / "run", spec, root)
+    assert carry_out(run, root) == State.DONE
+    return run
+
+
+def state_of(run, stage):
+    name = "state.pt" if stage == "boxes" else "state-masks.pt"
+    return torch.load(run.weights / name, weights_only=True)
+
+
+def assert_same_weights(one, other):
+    for stage in ("boxes", "masks"):
+        first, second = state_of(one, stage), state_of(other, stage)
+        for part in ("model", "average"):
+            assert first[part].keys() == second[part].keys()
+            different = [name for name, tensor in first[part].items() if not torch.equal(second[part][name], tensor)]
+            assert not different, (stage, part)
+
+
+def test_steps_count_through_both_stages_and_events_name_them(done):
+    assert steps_of(done) == list(range(1, BOXES + MASKS + 1))
+    evaluations = [(e["step"], e["stage"]) for e in done.events() if e["kind"] == "evaluation"]
+    assert evaluations == [(4, "boxes"), (7, "boxes"), (11, "masks"), (12, "masks")]
+    windows = [e for e in done.events() if e["kind"] == "train"]
+    assert {e["stage"]: set(e["losses"]) for e in windows} == {
+        "boxes": {"class", "l1", "giou", "auxiliary"},
+        "masks": {"mask_focal", "mask_dice"},
+    }
+    assert (done.status().step, done.status().steps) == (12, 12)
+
+
+def test_mask_ap_is_left_open_until_masks_were_seen(done):
+    scores = [e["scores"] for e in done.events() if e["kind"] == "evaluation"]
+    assert [one["mask"]["ap50"] is None for one in scores] == [True, True, False, False]
+    assert all(one["box"]["ap50"] is not None for one in scores)
+
+
+def test_the_second_stage_starts_with_the_average_of_the_first_and_changes_the_mask_head_alone(done):
+    boxes, masks = (state_of(done, stage)["average"] for stage in ("boxes", "masks"))
+    assert boxes.keys() == masks.keys()
+    for name, tensor in boxes.items():
+        if name.startswith("module."):
+            learns = name.removeprefix("module.").startswith(MASK_PARTS)
+            assert torch.equal(masks[name], tensor) != learns, name
+
+
+def test_its_checkpoint_loads_with_frozen_norms(done):
+    model, card = load_model(done.weights)
+    assert (card.model, card.steps) == ("detr-lite0-small", 12)
+    assert model.pretrained_prefix == "detr.backbone."
+    assert read_card(done.weights).scores["box"]["ap50"] is not None
+
+
+def test_a_random_start_gets_norms_that_learn_and_its_checkpoint_loads(spec, tmp_path):
+    run = prepare_run(tmp_path / "run", replace(spec, model="detr-r18-small", steps=2, mask_steps=1), tmp_path)
+    assert carry_out(run, tmp_path) == State.DONE
+    model, _ = load_model(run.weights)
+    assert model.pretrained_prefix == ""
+    assert any(name.endswith("num_batches_tracked") for name in model.state_dict())
+    again = prepare_run(tmp_path / "on", replace(run.spec(), start_from=str(run.weights)), tmp_path)
+    assert carry_out(again, tmp_path) == State.DONE
+
+
+@pytest.mark.parametrize("stop_after", [3, BOXES, BOXES + 2], ids=["boxes", "switch", "masks"])
+def test_a_run_stopped_in_either_stage_ends_bit_for_bit_as_if_it_had_not_been(done, spec, tmp_path, stop_after):
+    run = prepare_run(tmp_path / "run", spec, tmp_path)
+    stop = carry_out(
+        run, tmp_path, lambda what, step, _: run.ask_to_cancel() if (what, step) == ("train", stop_after) else None
+    )
+    assert stop == State.CANCELLED
+    assert run.status().step == stop_after
+    assert carry_out(run, tmp_path) == State.DONE
+    assert_same_weights(done, run)
+    assert steps_of(run) == list(range(1, BOXES + MASKS + 1))
+
+
+@pytest.mark.slow
+def test_a_run_killed_in_both_stages_ends_bit_for_bit_as_if_it_had_not_been(spec, tmp_path):
+    spec = replace(spec, steps=80, mask_steps=40, evaluate_every=16)
+    whole, killed = (prepare_run(tmp_path / name, spec, tmp_path) for name in ("whole", "killed"))
+    assert start(whole).wait() == 0
+    for step in (20, 40, 58):
+        process = start(killed)
+        wait_until(lambda step=step: killed.events() and killed.events()[-1]["step"] >= step, process)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert killed.status().state == State.INTERRUPTED
+    assert start(killed).wait() == 0
+    assert killed.status().state == State.DONE
+    assert_same_weights(whole, killed)
+    assert steps_of(killed) == list(range(1, 81))
+
+
+def test_masks_are_read_in_the_second_stage_alone_and_those_of_w_in_neither(spec, tiny, tmp_path, monkeypatch):
+    read, step_at = [], [0]
+    draw = augment._draw_mask
+    monkeypatch.setattr(augment, "_draw_mask", lambda *args: read.append((step_at[0], args[0])) or draw(*args))
+    run = prepare_run(tmp_path / "run", spec, tmp_path)
+
+    def note_step(what, done, _):
+        if what == "train":
+            step_at[0] = done
+
+    carry_out(run, tmp_path, note_step)
+    assert read
+    assert all(step >= BOXES for step, _ in read)
+    split = read_split(run.split_path)
+    of_f = [str(label.mask) for image in tiny.train.select(split.full) for label in image.objects]
+    assert {str(mask) for _, mask in read} <= set(of_f)
+
+
+def test_boxes_alone_train_one_stage(spec, tmp_path):
+    run = prepare_run(tmp_path / "run", replace(spec, full=0, steps=2, mask_steps=0), tmp_path)
+    assert carry_out(run, tmp_path) == State.DONE
+    assert not (run.weights / "state-masks.pt").exists()
+
+
+def test_masks_alone_train_on_a_start_that_knows_boxes(done, spec, tmp_path):
+    settings = {"steps": 2, "mask_steps": 2, "start_from": str(done.weights)}
+    run = prepare_run(tmp_path / "run", replace(spec, **settings), tmp_path)
+    assert carry_out(run, tmp_path) == State.DONE
+    assert {e["stage"] for e in run.events() if e["kind"] == "train"} == {"masks"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"mask_steps": 0}, "learns masks from F in the last mask_steps"),
+        ({"full": 0}, "Set 0"),
+        ({"model": "yolov5n-seg"}, "leave mask_steps 5 out"),
+    ],
+    ids=["none", "no F", "one stage"],
+)
+def test_mask_steps_that_do_not_fit_leave_no_run(spec, tmp_path, change, message):
+    with pytest.raises(SettingsError, match=message):
+        prepare_run(tmp_path / "run", replace(spec, **change), tmp_path)
+    assert not (tmp_path / "run").exists()
