@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -21,9 +20,10 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
+from ultralytics_trainer import make_trainer
+
 ROUNDS, STEPS, WARMUP_STEPS = 5, 24, 4
 SIZE, BATCH, F_SIZE = 256, 16, 4
-THREADS = os.cpu_count() or 1
 
 
 def main() -> None:
@@ -94,42 +94,18 @@ def ours(folder: Path) -> float:
 def theirs(folder: Path) -> float:
     from splitlab.data.exports.yolo_export import export_yolo
     from splitlab.data.formats.coco_folder import read_coco_folder
-    from splitlab.models.ultralytics_import import ROOT, YAML  # the one door to the package
 
-    # isort: split
-    import torch
-    from ultralytics.models.yolo.segment import SegmentationTrainer
+    times: list[float] = []
+
+    def note(_: object) -> None:
+        times.append(perf_counter())
+        if len(times) == STEPS:
+            raise KeyboardInterrupt
 
     with tempfile.TemporaryDirectory() as place:
         data = export_yolo(read_coco_folder(folder), Path(place) / "data")
-        layout = YAML.load(ROOT / "cfg" / "models" / "v5" / "yolov5.yaml")
-        layout["head"][-1] = [[17, 20, 23], 1, "Segment", ["nc", 32, 256]]
-        YAML.save(Path(place) / "yolov5n-seg.yaml", layout)
-        trainer = SegmentationTrainer(
-            overrides={
-                "model": str(Path(place) / "yolov5n-seg.yaml"),
-                "data": str(data / "data.yaml"),
-                "project": place,
-                "epochs": 1 + STEPS * BATCH * 2 // 100,
-                "imgsz": SIZE,
-                "batch": BATCH,
-                "device": "cpu",
-                "workers": 0,
-                "val": False,
-                "plots": False,
-                "save": False,
-                "verbose": False,
-            }
-        )
-        times: list[float] = []
-
-        def note(_: object) -> None:
-            times.append(perf_counter())
-            if len(times) == STEPS:
-                raise KeyboardInterrupt
-
-        # By itself it takes one thread of two.
-        trainer.add_callback("on_train_start", lambda _: torch.set_num_threads(THREADS))
+        settings = {"epochs": 1 + STEPS * BATCH * 2 // 100, "imgsz": SIZE, "batch": BATCH, "val": False}
+        trainer = make_trainer(data / "data.yaml", Path(place), settings)
         trainer.add_callback("on_train_batch_end", note)
         with suppress(KeyboardInterrupt):
             trainer.train()

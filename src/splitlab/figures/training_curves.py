@@ -19,17 +19,21 @@ _AP_COLOURS = {"ap50": "#00A087", "ap70": "#56B4E9", "ap75": "#9467BD", "ap50_95
 
 
 def training_curves(events: Sequence[Event], steps: int) -> go.Figure:
-    """Draw three charts over steps 0 to `steps`: loss parts per image, mask AP (0..100), images a second."""
-    figure = make_subplots(1, 3, subplot_titles=("loss per image, by part", "mask AP on val", "images a second"))
+    """Draw three charts over steps 0 to `steps`: loss parts per image, AP (0..100), images a second.
+
+    A run of two stages has other parts in each, and no mask AP before it has learnt masks.
+    """
+    figure = make_subplots(1, 3, subplot_titles=("loss per image, by part", "AP on val", "images a second"))
     windows = [event for event in events if event["kind"] == "train"]
     evaluations = [event for event in events if event["kind"] == "evaluation"]
-    for rank, part in enumerate(windows[0]["losses"] if windows else ()):
-        _line(
-            figure, 1, windows, part, [e["losses"][part] for e in windows], _LOSS_COLOURS.get(part, compared_grey(rank))
-        )
+    for rank, part in enumerate(dict.fromkeys(part for window in windows for part in window["losses"])):
+        values = [window["losses"].get(part) for window in windows]
+        _line(figure, 1, windows, part, values, _LOSS_COLOURS.get(part, compared_grey(rank)))
     for metric, label in METRICS.items():
         values = [event["scores"]["mask"][metric] for event in evaluations]
         _line(figure, 2, evaluations, label.removeprefix("mask AP").strip(" ,"), values, _AP_COLOURS[metric])
+    box = [event["scores"].get("box", {}).get("ap50") for event in evaluations]
+    _line(figure, 2, evaluations, "boxes at IoU 0.50", box, WEAK_HUE)
     _line(figure, 3, windows, "images a second", [e["images_per_second"] for e in windows], compared_grey(1))
     figure.update_xaxes(title="step", range=[0, steps])
     figure.update_yaxes(rangemode="tozero")

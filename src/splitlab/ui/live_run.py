@@ -12,6 +12,7 @@ from splitlab.budget.results import SHORT_METRICS
 from splitlab.figures.training_curves import Event, training_curves
 from splitlab.runs.launch import launch
 from splitlab.runs.run_folder import RunFolder, State, Status
+from splitlab.training.anchors import AnchorFit
 from splitlab.ui.page import answered
 
 _WORDS = {
@@ -47,7 +48,9 @@ def _show(path: Path, state_before: State) -> None:
         if status.state == State.FAILED:
             st.error(status.message)
         _buttons(run, status)
-        if events:
+        if start := next((event for event in events if event["kind"] == "start"), None):
+            st.caption(" · ".join(_start_in_words(start)))
+        if any(event["kind"] != "start" for event in events):
             st.plotly_chart(
                 training_curves(events, status.steps), key=f"curves_{run.name}", config={"displaylogo": False}
             )
@@ -55,6 +58,15 @@ def _show(path: Path, state_before: State) -> None:
             st.caption("The first steps take a few seconds: weights and photos are being read.")
         if status.state == State.DONE:
             _scores(run)
+
+
+def _start_in_words(start: Event) -> list[str]:
+    words = [f"f_size {start.get('f_size')}"]
+    if "start_from" in start:
+        words.append(f"starts with {start['start_from']}")
+    if "anchors" in start:
+        words.append(str(AnchorFit(**start["anchors"])))
+    return words
 
 
 def seconds_left(status: Status, events: list[Event]) -> float | None:
