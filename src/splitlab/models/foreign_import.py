@@ -6,13 +6,14 @@ from pathlib import Path
 
 from splitlab import __version__
 from splitlab.errors import CheckpointError, RunError
+from splitlab.models.detr.foreign_detr import ForeignDetr, find_foreign_detr
 from splitlab.models.foreign_reader import ForeignFile, read_foreign
 from splitlab.models.foreign_yolov5 import ForeignYOLOv5, find_yolov5
 from splitlab.runs.checkpoint import CARD_NAME, Card, save_checkpoint
 
 
 def import_checkpoint(file: Path, into: Path) -> Path:
-    """Read a YOLOv5-seg or -cls file (.pt) once and write it as a checkpoint folder.
+    """Read a file of YOLOv5-seg or -cls (.pt), of DETR or a ResNet (.pth) once; write it as a checkpoint folder.
 
     Args:
         file: of any origin; nothing in it is run.
@@ -26,7 +27,7 @@ def import_checkpoint(file: Path, into: Path) -> Path:
         raise CheckpointError(f"{into} holds a checkpoint already. Choose another name, or delete it.")
     foreign = read_foreign(file)
     try:
-        found = find_yolov5(foreign.tree)
+        found = find_foreign_detr(foreign.tree) or find_yolov5(foreign.tree)
         card = _card(foreign, found, into.name)
     except CheckpointError as error:
         raise CheckpointError(f"{file}: {error}") from error
@@ -38,8 +39,11 @@ def import_checkpoint(file: Path, into: Path) -> Path:
     return into
 
 
-def _card(foreign: ForeignFile, found: ForeignYOLOv5, name: str) -> Card:
+def _card(foreign: ForeignFile, found: ForeignYOLOv5 | ForeignDetr, name: str) -> Card:
     """Say what is known; a split of 0/0 is an unknown one."""
+    origin = {"imported_from": foreign.path.name, "sha256": foreign.sha256, "splitlab": __version__}
+    if isinstance(found, ForeignDetr) and not found.has_masks:
+        origin["mask_head"] = "the file has none: masks are random until a run with mask_steps teaches them"
     return Card(
         name=name,
         model=found.model,
@@ -53,5 +57,5 @@ def _card(foreign: ForeignFile, found: ForeignYOLOv5, name: str) -> Card:
         seed=0,
         split_hash="",
         steps=0,
-        trained_by={"imported_from": foreign.path.name, "sha256": foreign.sha256, "splitlab": __version__},
+        trained_by=origin,
     )
