@@ -48,6 +48,11 @@ class Workspace:
         return self.root / "splits"
 
     @property
+    def detections(self) -> Path:
+        """What checkpoints saw in data sets, so that no model looks twice."""
+        return self.root / "detections"
+
+    @property
     def runs(self) -> Path:
         """One folder for each run."""
         return self.root / "runs"

@@ -1,0 +1,141 @@
+"""What checkpoints see in a data set's images: looked at once, kept as COCO results files in the work space."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from splitlab.data.dataset import Dataset
+from splitlab.data.images import ImageArray, load_labelled
+from splitlab.errors import CheckpointError, DataError, RunError
+from splitlab.evaluation.coco_eval import coco_results, evaluate_detections
+from splitlab.evaluation.image_detections import ImageDetections
+from splitlab.evaluation.predict import predict_in_batches
+from splitlab.evaluation.stored_detections import read_detections
+from splitlab.experiments.comparison import Seen
+from splitlab.experiments.experiment import Progress, no_progress
+from splitlab.models.contract import DetectSettings
+from splitlab.models.load import load_model
+from splitlab.runs.atomic_files import write_json
+from splitlab.runs.checkpoint import WEIGHTS_NAME, Card, read_card
+from splitlab.runs.run_folder import RunFolder, State
+
+KEPT_FILES = 60
+# Stored detections are rounded, so their AP may differ from the run's own in the second digit.
+SAME_AP = 0.1
+
+
+def see(folder: Path, dataset: Dataset, cache_dir: Path, progress: Progress = no_progress) -> Seen:
+    """Return a checkpoint with what it sees in a data set's images; see `detections_of`.
+
+    Raises:
+        SplitLabError: it cannot be loaded, knows other classes, or a photo cannot be read.
+    """
+    card = read_card(folder)
+    return Seen(card, weights_hash(folder), detections_of(folder, card, dataset, cache_dir, progress))
+
+
+def detections_of(
+    folder: Path, card: Card, dataset: Dataset, cache_dir: Path, progress: Progress = no_progress
+) -> list[ImageDetections]:
+    """Return what a checkpoint sees in a data set's images, one entry an image.
+
+    The model is asked only where neither `cache_dir` nor the run that the checkpoint belongs to has the answer.
+
+    Args:
+        folder: the checkpoint.
+        card: its card.
+        dataset: whose images; its classes must be the model's.
+        cache_dir: where detections are kept, by weights and data.
+        progress: told of every image.
+
+    Raises:
+        SplitLabError: the checkpoint cannot be loaded, knows other classes, or a photo cannot be read.
+    """
+    _check_classes(folder, card, dataset)
+    kept = stored_detections(folder, dataset, cache_dir)
+    if kept is not None:
+        return kept
+    model, _ = load_model(folder)
+    found: list[ImageDetections] = []
+    for seen in predict_in_batches(model, _photos(dataset), card.image_size, DetectSettings()):
+        found.append(seen)
+        progress(card.name, len(found), len(dataset.images))
+    path = cache_path(folder, dataset, cache_dir)
+    _make_room(cache_dir)
+    write_json(path, coco_results(dataset, found))
+    # Read back, so that the first answer is the very one that comes later.
+    return read_detections(path, dataset)
+
+
+def stored_detections(folder: Path, dataset: Dataset, cache_dir: Path) -> list[ImageDetections] | None:
+    """Return detections that were computed before; None where there are none, or none that fit."""
+    path = cache_path(folder, dataset, cache_dir)
+    with suppress(DataError):
+        if path.is_file():
+            return read_detections(path, dataset)
+    return _of_the_run(folder, dataset)
+
+
+def cache_path(folder: Path, dataset: Dataset, cache_dir: Path) -> Path:
+    """Name the file that holds a checkpoint's detections on a data set."""
+    return cache_dir / f"{weights_hash(folder)[:24]}-{dataset.source_hash[:24]}.json"
+
+
+def weights_hash(folder: Path) -> str:
+    """Return the sha256 of a checkpoint's weights.
+
+    Raises:
+        CheckpointError: there are none.
+    """
+    path = folder / WEIGHTS_NAME
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error.strerror}). Copy the checkpoint again.") from error
+
+
+def _check_classes(folder: Path, card: Card, dataset: Dataset) -> None:
+    if tuple(card.class_names) != dataset.class_names:
+        raise CheckpointError(
+            f"{folder} knows the classes {card.class_names[:8]}, '{dataset.name}' has "
+            f"{list(dataset.class_names[:8])}. Compare models on a data set with their classes."
+        )
+
+
+def _of_the_run(folder: Path, dataset: Dataset) -> list[ImageDetections] | None:
+    """Return a finished run's own detections where they are of these very images and labels."""
+    if folder.name != "weights":
+        return None
+    try:
+        run = RunFolder.open(folder.parent)
+        if run.status().state != State.DONE:
+            return None
+        found = read_detections(run.detections_path, dataset)
+        stated = json.loads(run.scores_path.read_text())["mask"]["ap50_95"]
+    except (RunError, DataError, OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+    measured = evaluate_detections(dataset, found)["mask"]["ap50_95"]
+    if not isinstance(stated, int | float) or measured is None:
+        return None
+    return found if abs(measured - stated) <= SAME_AP else None
+
+
+def _photos(dataset: Dataset) -> Iterator[ImageArray]:
+    for labels in dataset.images:
+        yield load_labelled(labels)
+
+
+def _make_room(cache_dir: Path) -> None:
+    """Make the folder, and let the files go that were written longest ago, so that it does not grow for ever."""
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        oldest_first = sorted(cache_dir.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+        for path in oldest_first[: max(len(oldest_first) - KEPT_FILES + 1, 0)]:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise RunError(f"{cache_dir}: cannot be written ({error.strerror}). Choose another work space.") from error

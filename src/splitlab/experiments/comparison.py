@@ -1,0 +1,180 @@
+"""Several models on one data set: what each gets wrong and at what cost, and the images where they differ most.
+
+Opens without torch: detections are given, see `compare_models` for how they come to be.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from splitlab.data.dataset import Dataset
+from splitlab.errors import SettingsError
+from splitlab.evaluation.ap_cost import ApCost, ap_cost_of_errors
+from splitlab.evaluation.calibration import Calibration, calibration
+from splitlab.evaluation.coco_eval import Scores, evaluate_detections
+from splitlab.evaluation.confusion import Confusion, confusion_of_pairs, confusion_pairs
+from splitlab.evaluation.curves import precision_recall_curves
+from splitlab.evaluation.disagreement import ComparedImage, compare_dataset, rank_by_disagreement
+from splitlab.evaluation.error_kinds import ErrorKind
+from splitlab.evaluation.errors_by_kind import count_errors, error_table, errors_of_dataset
+from splitlab.evaluation.image_detections import ImageDetections
+from splitlab.evaluation.object_matches import ImageOverlaps, overlaps_of_dataset
+from splitlab.evaluation.scores_of_objects import (
+    Estimate,
+    class_confusion_rate,
+    mean_boundary_iou,
+    mean_mask_iou,
+    scores_of_objects,
+)
+from splitlab.runs.checkpoint import Card
+
+MIN_SCORE = 0.25
+
+
+@dataclass(frozen=True)
+class CompareSettings:
+    """The score from which a detection is looked at; AP and its curves always take all of them."""
+
+    min_score: float = MIN_SCORE
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_score <= 1:
+            raise SettingsError(f"min_score is {self.min_score}: give a score in 0..1, such as {MIN_SCORE}.")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A model and what it sees in a data set's images, in their order.
+
+    Attributes:
+        card: what the model is.
+        weights_hash: sha256 of its weights.
+        detections: one entry an image, doubtful ones too.
+    """
+
+    card: Card
+    weights_hash: str
+    detections: Sequence[ImageDetections]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What holds of a model whatever score one asks for.
+
+    Attributes:
+        overlaps: its masks over the labels.
+        scores: AP of masks and boxes, all in all and of each class.
+        ap_cost: what each kind of error costs at IoU 0.5.
+        curves: precision against recall of masks.
+    """
+
+    overlaps: tuple[ImageOverlaps, ...]
+    scores: Scores
+    ap_cost: ApCost
+    curves: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Mistakes:
+    """What a model gets right and wrong with the detections from a score upwards.
+
+    Attributes:
+        errors: a row for each detection that counts and each missed object, see `error_table`.
+        counts: of them by kind.
+        objects: a row for each labelled object, see `scores_of_objects`.
+        class_confusion, mask_iou, boundary_iou: the means of Observations 5 and 6 with intervals.
+        pairs: true against predicted class, see `confusion_pairs`; `confusion` counts them.
+        calibration: whether scores mean what they say.
+    """
+
+    errors: pd.DataFrame
+    counts: dict[ErrorKind, int]
+    objects: pd.DataFrame
+    class_confusion: Estimate
+    mask_iou: Estimate
+    boundary_iou: Estimate
+    pairs: pd.DataFrame
+    confusion: Confusion
+    calibration: Calibration
+
+
+@dataclass(frozen=True)
+class ComparedModel:
+    """One model of a comparison."""
+
+    name: str
+    seen: Seen
+    measured: Measured
+    mistakes: Mistakes
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Models on one data set; `ranking` holds its images, those where the models differ most first."""
+
+    dataset: Dataset
+    settings: CompareSettings
+    models: tuple[ComparedModel, ...]
+    ranking: tuple[ComparedImage, ...]
+
+
+def compare(models: Mapping[str, Seen], dataset: Dataset, settings: CompareSettings) -> Comparison:
+    """Compare models, given by the names they are to go by.
+
+    Raises:
+        DataError: detections are of another data set.
+    """
+    compared = []
+    for name, seen in models.items():
+        measured = measure(seen.detections, dataset)
+        compared.append(ComparedModel(name, seen, measured, find_mistakes(seen, measured, dataset, settings)))
+    return Comparison(dataset, settings, tuple(compared), rank(models, dataset, settings))
+
+
+def measure(detections: Sequence[ImageDetections], dataset: Dataset) -> Measured:
+    """Score a model's detections and what its errors cost."""
+    overlaps = overlaps_of_dataset(dataset, detections)
+    classes = len(dataset.class_names)
+    return Measured(
+        tuple(overlaps),
+        evaluate_detections(dataset, detections),
+        ap_cost_of_errors(overlaps, classes),
+        precision_recall_curves(overlaps, classes),
+    )
+
+
+def find_mistakes(seen: Seen, measured: Measured, dataset: Dataset, settings: CompareSettings) -> Mistakes:
+    """Say what becomes of each detection and object, with the detections from a score upwards."""
+    overlaps = [image.above(settings.min_score) for image in measured.overlaps]
+    errors = error_table(overlaps, errors_of_dataset(overlaps))
+    objects = scores_of_objects(dataset, seen.detections, overlaps)
+    pairs = confusion_pairs(overlaps)
+    return Mistakes(
+        errors,
+        count_errors(errors),
+        objects,
+        class_confusion_rate(objects),
+        mean_mask_iou(objects),
+        mean_boundary_iou(objects),
+        pairs,
+        confusion_of_pairs(pairs, len(dataset.class_names)),
+        calibration(overlaps),
+    )
+
+
+def rank(models: Mapping[str, Seen], dataset: Dataset, settings: CompareSettings) -> tuple[ComparedImage, ...]:
+    """Sort the images so that those where the models differ most come first."""
+    found = {name: seen.detections for name, seen in models.items()}
+    return tuple(rank_by_disagreement(compare_dataset(dataset, found, settings.min_score)))
+
+
+def short_names(cards: Sequence[Card]) -> list[str]:
+    """Name models by their splits, as the paper does; by split and name where the split says too little."""
+    splits = Counter(card.split_name for card in cards)
+    names = [card.split_name if splits[card.split_name] == 1 else f"{card.split_name} ({card.name})" for card in cards]
+    repeats = Counter(names)
+    return [name if repeats[name] == 1 else f"{name} [{place}]" for place, name in enumerate(names, start=1)]
