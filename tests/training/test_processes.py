@@ -110,3 +110,13 @@ def test_accelerate_launch_trains_one_run_that_one_process_writes(tiny_folder, t
     assert run.status().state == State.DONE
     assert [event["step"] for event in run.events()] == [0, 6, 6]
     assert output.count("Done") == 1
+
+
+@pytest.mark.slow
+def test_two_processes_train_both_stages(tiny_spec, tmp_path):
+    stages = {"model": "detr-lite0-few", "mosaic": 0.0, "steps": 8, "mask_steps": 4, "mask_batch_size": 2}
+    run = prepare_run(tmp_path / "run", replace(tiny_spec, **stages), tmp_path)
+    ends = end_of(start_processes(2, "-m", "splitlab", "train", run.path))
+    assert [code for _, code in ends] == [0, 0], ends
+    assert run.status().state == State.DONE
+    assert [event["step"] for event in run.events() if event["kind"] == "evaluation"] == [3, 4, 7, 8]

@@ -38,7 +38,7 @@ def train(
     seed: SeedOption = 0,
     recipe: Annotated[str, typer.Option(help=f"How to train: {', '.join(RECIPES)}.")] = "quick",
     model: Annotated[str | None, typer.Option(help="A model's name, such as yolov5n-seg.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Iterations, a batch each.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Iterations, a batch each, in all stages.")] = None,
     image_size: Annotated[int | None, typer.Option(help="Side of the training images, pixels.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images in a batch.")] = None,
     f_size: Annotated[str | None, typer.Option(help="Mask images in a mixed batch, or `auto`.")] = None,

@@ -20,7 +20,7 @@ from splitlab.data.splits.split_dataset import boxes_only
 from splitlab.errors import CheckpointError, RunError, SplitError, SplitLabError
 from splitlab.evaluation.coco_eval import Scores, coco_results
 from splitlab.evaluation.evaluate import evaluate_model
-from splitlab.experiments.start import lines_of, starting_model
+from splitlab.experiments.start import batches_of, lines_of, starting_model
 from splitlab.models.contract import SegmentationModel
 from splitlab.models.load import load_model, weights_of
 from splitlab.models.registry import build_model
@@ -28,9 +28,8 @@ from splitlab.runs.atomic_files import write_json
 from splitlab.runs.checkpoint import Card, read_card, save_checkpoint
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
-from splitlab.training.augment import Changes
 from splitlab.training.loop import BatchesOf, train
-from splitlab.training.mixed_batches import BatchSettings, MixedBatches, check_divisible
+from splitlab.training.mixed_batches import check_divisible
 from splitlab.training.precision import check_device, mixed_precision
 from splitlab.training.processes import is_main_process, process_count
 from splitlab.training.stages import Stage, stages_of
@@ -130,7 +129,7 @@ def _is_done(run: RunFolder) -> bool:
 def _train_and_evaluate(run: RunFolder, spec: RunSpec, data_dir: Path, progress: Progress, tell: Tell) -> State:
     data = open_dataset(spec.data, data_dir)
     split = _split_of(run, data.train)
-    model, stages, batches_of, note = _start(spec, split, data.train)
+    model, stages, batches, note = _start(spec, split, data.train)
     if not run.state_path.exists():
         run.forget_events_after(-1)
         run.append_event({"kind": "start", "step": 0, **note})
@@ -142,7 +141,7 @@ def _train_and_evaluate(run: RunFolder, spec: RunSpec, data_dir: Path, progress:
         # Where no masks have been seen, their AP would say nothing.
         return scores if stage.spec.full else {**scores, "mask": dict.fromkeys(scores["mask"])}
 
-    trained = train(model, stages, batches_of, run, evaluate, lambda step: progress("train", step, spec.steps))
+    trained = train(model, stages, batches, run, evaluate, lambda step: progress("train", step, spec.steps))
     if trained is None:
         run.write_status(State.CANCELLED, _last_step(run), spec.steps, "stopped on request")
         return State.CANCELLED
@@ -156,8 +155,8 @@ def _train_along(run: RunFolder, data_dir: Path) -> State:
     """Train as one of several processes that is not the main one: it writes and evaluates nothing."""
     spec = run.spec()
     train_set = open_dataset(spec.data, data_dir).train
-    model, stages, batches_of, _ = _start(spec, _split_of(run, train_set), train_set)
-    trained = train(model, stages, batches_of, run, lambda *_: {}, lambda _: None)
+    model, stages, batches, _ = _start(spec, _split_of(run, train_set), train_set)
+    trained = train(model, stages, batches, run, lambda *_: {}, lambda _: None)
     return State.CANCELLED if trained is None else State.DONE
 
 
@@ -166,14 +165,7 @@ def _start(
 ) -> tuple[SegmentationModel, list[Stage], BatchesOf, dict[str, Any]]:
     full, weak = list(with_masks(train_set.select(split.full))), train_set.select(split.weak)
     model, note = starting_model(spec, len(train_set.class_names), [*full, *map(boxes_only, weak)])
-
-    def batches_of(stage: Stage) -> MixedBatches:
-        settings = _batch_settings(stage.spec)
-        if not stage.spec.full:  # F lends its boxes
-            return MixedBatches([], [*full, *weak], settings)
-        return MixedBatches(full, weak if stage.spec.weak else [], settings)
-
-    return model, stages_of(spec, model.stages), batches_of, note
+    return model, stages_of(spec, model.stages), lambda stage: batches_of(stage, full, weak), note
 
 
 def evaluate_run(run: RunFolder, data_dir: Path, progress: Progress = no_progress) -> Scores:
@@ -221,19 +213,6 @@ def _split_of(run: RunFolder, train_set: Dataset) -> Split:
             "Put the old labels back or start a new run."
         )
     return split
-
-
-def _batch_settings(spec: RunSpec) -> BatchSettings:
-    return BatchSettings(
-        image_size=spec.image_size,
-        batch_size=spec.batch_size,
-        f_size=spec.mask_images,
-        steps=spec.steps,
-        plain_tail=spec.plain_tail,
-        seed=spec.seed,
-        mosaic=spec.mosaic,
-        changes=Changes(spec.hue, spec.saturation, spec.value, spec.translate, spec.scale, spec.flip),
-    )
 
 
 def _card(run: RunFolder, spec: RunSpec, split: Split, train_set: Dataset) -> Card:

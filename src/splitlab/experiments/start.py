@@ -1,4 +1,4 @@
-"""The model that a run starts with: random or copied weights, YOLOv5's own or fitted anchors."""
+"""What a run starts with: its model (random or copied weights, own or fitted anchors) and its batches."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from splitlab.models.yolov5_seg import YOLOv5Seg
 from splitlab.runs.checkpoint import read_card, read_weights
 from splitlab.runs.spec import AUTO, RunSpec
 from splitlab.training.anchors import AnchorFit, box_sizes, fit_anchors
+from splitlab.training.augment import Changes
+from splitlab.training.mixed_batches import BatchSettings, MixedBatches
+from splitlab.training.stages import Stage
 
 Note = dict[str, Any]
 
@@ -58,3 +61,30 @@ def lines_of(note: Note) -> list[str]:
 def anchors_for(model: YOLOv5Seg, images: Sequence[ImageLabels], image_size: int) -> AnchorFit:
     """Fit anchors to the boxes of images, where the model's own serve badly."""
     return fit_anchors(box_sizes(images, image_size), model.anchor_sizes.double().numpy())
+
+
+def batches_of(stage: Stage, full: Sequence[ImageLabels], weak: Sequence[ImageLabels]) -> MixedBatches:
+    """Make a stage's batches: mixed, or of mask images alone, or of box images, to which F lends its boxes.
+
+    Args:
+        stage: its spec says which sets it learns from.
+        full: the run's F, with masks.
+        weak: its W.
+    """
+    settings = _batch_settings(stage.spec)
+    if not stage.spec.full:
+        return MixedBatches([], [*full, *weak], settings)
+    return MixedBatches(full, weak if stage.spec.weak else [], settings)
+
+
+def _batch_settings(spec: RunSpec) -> BatchSettings:
+    return BatchSettings(
+        image_size=spec.image_size,
+        batch_size=spec.batch_size,
+        f_size=spec.mask_images,
+        steps=spec.steps,
+        plain_tail=spec.plain_tail,
+        seed=spec.seed,
+        mosaic=spec.mosaic,
+        changes=Changes(spec.hue, spec.saturation, spec.value, spec.translate, spec.scale, spec.flip),
+    )

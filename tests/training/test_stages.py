@@ -1,0 +1,66 @@
+from dataclasses import replace
+
+import pytest
+
+from splitlab.errors import SettingsError
+from splitlab.models.contract import SegmentationModel
+from splitlab.models.detr.detr_seg import DETRSeg
+from splitlab.runs.recipes import recipe_settings
+from splitlab.runs.spec import RunSpec
+from splitlab.training.schedule import batches_to_gather, rate_share, warm_share
+from splitlab.training.stages import stages_of
+
+PAPER = RunSpec("data", 800, 3000, **recipe_settings("paper-detr-voc"))
+
+
+def test_a_model_of_one_stage_has_its_whole_run():
+    spec = RunSpec("data", 4, 6)
+    ((name, before, same),) = ((s.name, s.before, s.spec) for s in stages_of(spec, SegmentationModel.stages))
+    assert (name, before) == ("", 0)
+    assert same is spec
+
+
+def test_the_stages_share_the_steps_and_learn_from_their_own_sets():
+    boxes, masks = stages_of(PAPER, DETRSeg.stages)
+    assert (boxes.name, masks.name) == ("boxes", "masks")
+    assert boxes.before == 0
+    assert masks.before == boxes.spec.steps
+    assert boxes.spec.steps + masks.spec.steps == PAPER.steps
+    assert (boxes.spec.full, boxes.spec.weak) == (0, 3800)
+    assert (masks.spec.full, masks.spec.weak) == (800, 0)
+
+
+def test_the_paper_s_recipe_runs_its_epochs_and_drops_where_it_does():
+    boxes, masks = (stage.spec for stage in stages_of(PAPER, DETRSeg.stages))
+    assert (boxes.batch_size, boxes.steps) == (10, 300 * boxes.epoch_steps)
+    assert (masks.batch_size, masks.steps) == (3, 150 * masks.epoch_steps)
+    for spec, drop in ((boxes, 250), (masks, 120)):
+        rates = [rate_share(spec, epoch * spec.epoch_steps) for epoch in range(spec.steps // spec.epoch_steps)]
+        assert rates == pytest.approx([1.0] * drop + [0.1] * (len(rates) - drop))
+        assert warm_share(spec, 0) == 1
+        assert batches_to_gather(spec, 0) == 1
+        assert spec.clip == pytest.approx(0.1 * spec.batch_size)
+        assert (spec.learning_rate, spec.weight_decay) == (1e-4, 1e-4)
+
+
+def test_what_is_set_for_masks_counts_in_their_stage_alone():
+    spec = replace(PAPER, mask_learning_rate=0.01, mask_batch_size=0)
+    boxes, masks = (stage.spec for stage in stages_of(spec, DETRSeg.stages))
+    assert (boxes.learning_rate, masks.learning_rate) == (1e-4, 0.01)
+    assert masks.batch_size == boxes.batch_size == 10
+    assert masks.clip == boxes.clip
+
+
+def test_a_stage_without_steps_is_left_out():
+    boxes_only = replace(PAPER, full=0, mask_steps=0)
+    masks_only = replace(PAPER, mask_steps=PAPER.steps)
+    assert [stage.name for stage in stages_of(boxes_only, DETRSeg.stages)] == ["boxes"]
+    assert [(stage.name, stage.before) for stage in stages_of(masks_only, DETRSeg.stages)] == [("masks", 0)]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"mask_steps": -1}, {"mask_steps": 721}, {"mask_batch_size": 10**9}, {"mask_drop_at": 2}, {"drop_at": -1}]
+)
+def test_settings_of_stages_that_cannot_be_are_named(wrong):
+    with pytest.raises(SettingsError, match=next(iter(wrong))):
+        RunSpec("data", 4, 6, steps=720, **wrong)
