@@ -31,7 +31,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def drawn():
     settings = SceneSettings()
-    return [draw_scene(np.random.default_rng([5, number]), settings) for number in range(40)]
+    return [draw_scene(np.random.default_rng([5, number]), settings) for number in range(60)]
 
 
 def digest(folder):
@@ -147,6 +147,22 @@ def grown(mask):
 def test_a_scene_too_small_to_draw_in_is_refused():
     with pytest.raises(SettingsError, match="96 or more"):
         SceneSettings(size=32)
+
+
+@pytest.mark.parametrize("company", [-0.1, 1.0])
+def test_a_company_that_is_no_chance_is_refused(company):
+    with pytest.raises(SettingsError, match="below 1"):
+        SceneSettings(company=company)
+
+
+def test_a_scene_holds_one_to_six_creatures_and_half_of_them_have_company(drawn):
+    counts = np.array([len(objects) for _, objects in drawn])
+    assert (counts.min(), counts.max() <= 6) == (1, True)
+    assert 0.3 < (counts > 1).mean() < 0.7
+    lonely = SceneSettings(company=0)
+    assert all(len(draw_scene(np.random.default_rng(number), lonely)[1]) == 1 for number in range(5))
+    crowded = SceneSettings(company=0.95)
+    assert max(len(draw_scene(np.random.default_rng(number), crowded)[1]) for number in range(8)) > 3
 
 
 def test_nothing_is_left_behind_where_the_folder_cannot_be_renamed(tmp_path, monkeypatch):

@@ -43,6 +43,7 @@ class SceneSettings:
     Attributes:
         size: side of the square scene, pixels.
         most_objects: a scene holds 1 to this many.
+        company: chance that one more creature is there, 0..1, below 1.
         smallest, largest: length of a creature as a share of `size`.
         weed_before, weed_behind: most clumps of weed in front of all creatures, and behind them.
         least_visible: share of a creature's pixels that must show.
@@ -53,6 +54,7 @@ class SceneSettings:
 
     size: int = 192
     most_objects: int = 6
+    company: float = 0.5
     smallest: float = 0.3
     largest: float = 0.65
     weed_before: int = 2
@@ -65,6 +67,8 @@ class SceneSettings:
     def __post_init__(self) -> None:
         if self.size < SMALLEST_SCENE:
             raise SettingsError(f"A scene of {self.size} pixels is too small to draw in; use {SMALLEST_SCENE} or more.")
+        if not 0 <= self.company < 1:
+            raise SettingsError(f"company is {self.company}; it is a chance of 0 or more and below 1.")
 
 
 @dataclass(frozen=True)
@@ -106,7 +110,7 @@ def _place_creatures(rng: np.random.Generator, settings: SceneSettings, covered:
 
 def _place_some(rng: np.random.Generator, settings: SceneSettings, covered: Mask) -> list[_Placed]:
     """Place creatures from the front to the back, so that what shows of one is known when it is placed."""
-    wanted = int(rng.integers(1, settings.most_objects + 1))
+    wanted = min(int(rng.geometric(1 - settings.company)), settings.most_objects)
     lengths = np.exp(rng.uniform(np.log(settings.smallest), np.log(settings.largest), wanted))
     placed: list[_Placed] = []
     for length in sorted(lengths, reverse=True):

@@ -44,7 +44,7 @@ COATS = (
 def random_coat(rng: np.random.Generator, tone: Rgb, contrast: float, haze: Canvas, fade: float) -> Coat:
     """Choose colours; the marks' tone is mixed into the main colour where `contrast` is below 1."""
     pair = np.array(COATS[rng.integers(len(COATS))], np.float32) / 255
-    main, second = (pair * rng.uniform(0.85, 1.08, (2, 3)).astype(np.float32)).clip(0, 1)
+    main, second = (pair * rng.uniform(0.7, 1.12, (2, 3)).astype(np.float32)).clip(0, 1)
     mark = main + np.float32(contrast) * (np.array(tone, np.float32) - main)
     return Coat(main, second, mark, haze, fade)
 
