@@ -10,13 +10,13 @@ from pathlib import Path
 
 from splitlab.data.dataset import Dataset
 from splitlab.data.images import ImageArray, load_labelled
+from splitlab.data.progress import Progress, no_progress
 from splitlab.errors import CheckpointError, DataError, RunError
 from splitlab.evaluation.coco_eval import coco_results, evaluate_detections
 from splitlab.evaluation.image_detections import ImageDetections
 from splitlab.evaluation.predict import predict_in_batches
 from splitlab.evaluation.stored_detections import read_detections
 from splitlab.experiments.comparison import Seen
-from splitlab.experiments.experiment import Progress, no_progress
 from splitlab.models.contract import DetectSettings
 from splitlab.models.load import load_model
 from splitlab.runs.atomic_files import write_json

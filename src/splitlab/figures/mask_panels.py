@@ -1,10 +1,13 @@
-"""One photo, N models: their masks side by side, zoomed and panned together."""
+"""One photo, N panels: the photo itself, the truth, models' masks, zoomed and panned together."""
 
 from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from html import escape
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,29 +15,56 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from splitlab.evaluation.error_kinds import ErrorKind
+from splitlab.figures.error_palette import ERROR_COLOURS
 from splitlab.figures.palette import class_colour, translucent
 from splitlab.geometry import Rle, rle_to_mask
 
-COLUMNS = 3
 # What the panels of one row share on a usual screen.
 ROW_PIXELS = 930
 _OUTLINE_TOLERANCE_PIXELS = 0.7
+Line = list[float | None]
 
 
 @dataclass(frozen=True)
 class DrawnObject:
-    """One detection as it is drawn; box xyxy and mask in the photo's pixels, score 0..1."""
+    """One object as it is drawn.
+
+    Attributes:
+        class_index, class_name: which class is named; the index decides the colour.
+        score: 0..1; None for the truth.
+        box: xyxy, pixels of the photo.
+        mask: in the photo's size.
+        kind: what became of it; given, it decides the colour. A missed object has only an outline.
+    """
 
     class_index: int
     class_name: str
-    score: float
+    score: float | None
     box: tuple[float, float, float, float]
     mask: Rle
+    kind: ErrorKind | None = None
+
+    @property
+    def colour(self) -> str:
+        """The colour of its kind of error where it has one, else of its class."""
+        return class_colour(self.class_index) if self.kind is None else ERROR_COLOURS[self.kind]
+
+    @property
+    def group(self) -> str:
+        """What the legend calls its colour."""
+        return self.class_name if self.kind is None else self.kind.value
+
+    @property
+    def label(self) -> str:
+        """The class, and the score where there is one."""
+        name = f"{ErrorKind.MISSED.value}: {self.class_name}" if self.kind is ErrorKind.MISSED else self.class_name
+        return name if self.score is None else f"{name} {self.score:.2f}"
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One model's panel."""
+    """One panel: a model's, the truth's, or the bare photo's."""
 
     title: str
     objects: Sequence[DrawnObject]
@@ -47,27 +77,19 @@ def mask_panels(photo: NDArray[np.uint8], panels: Sequence[Panel]) -> go.Figure:
         photo: (H, W, 3) uint8 RGB.
         panels: left to right, then down; at least one.
     """
-    columns = min(len(panels), COLUMNS)
+    columns = columns_of(len(panels))
     rows = -(-len(panels) // columns)
-    figure = make_subplots(
-        rows, columns, subplot_titles=[panel.title for panel in panels], horizontal_spacing=0.01, vertical_spacing=0.06
-    )
-    source = _as_jpeg(photo)
-    in_legend: set[int] = set()
-    for place, panel in enumerate(panels):
-        row, column = place // columns + 1, place % columns + 1
-        figure.add_trace(go.Image(source=source, hoverinfo="skip"), row, column)
-        for found in panel.objects:
-            figure.add_trace(_outline(found, first=found.class_index not in in_legend), row, column)
-            in_legend.add(found.class_index)
-        figure.add_trace(_labels(panel.objects), row, column)
+    titles = [escape(panel.title) for panel in panels]
+    figure = make_subplots(rows, columns, subplot_titles=titles, horizontal_spacing=0.01, vertical_spacing=0.06)
+    # Added all at once: plotly takes milliseconds for each call.
+    figure.add_traces(_traces(_as_jpeg(photo), panels))
     height, width = photo.shape[:2]
     figure.update_xaxes(visible=False, matches="x", range=[0, width], constrain="domain")
     figure.update_yaxes(visible=False, matches="y", range=[height, 0], scaleanchor="x", constrain="domain")
     figure.update_layout(
         height=int(rows * min(ROW_PIXELS / columns * height / width, 560)) + 80,
         margin={"l": 0, "r": 0, "t": 30, "b": 0},
-        legend={"orientation": "h", "y": -0.02, "title": {"text": "class"}},
+        legend={"orientation": "h", "y": -0.02},
         dragmode="pan",
         uirevision="keep",
         hoverlabel={"align": "left"},
@@ -75,52 +97,86 @@ def mask_panels(photo: NDArray[np.uint8], panels: Sequence[Panel]) -> go.Figure:
     return figure
 
 
+def columns_of(panels: int) -> int:
+    """Say how many of N panels share a row: up to three, and four as two by two."""
+    return 2 if panels == 4 else min(panels, 3)
+
+
+def _traces(source: str, panels: Sequence[Panel]) -> list[dict[str, Any]]:
+    traces: list[dict[str, Any]] = []
+    in_legend: set[str] = set()
+    for place, panel in enumerate(panels, start=1):
+        number = "" if place == 1 else str(place)
+        axes = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
+        traces.append({"type": "image", "source": source, "hoverinfo": "skip", **axes})
+        for found in panel.objects:
+            traces.append({**_outline(found, first=found.group not in in_legend), **axes})
+            in_legend.add(found.group)
+        traces.append({**_labels(panel.objects), **axes})
+    return traces
+
+
 def _as_jpeg(photo: NDArray[np.uint8]) -> str:
     _, encoded = cv2.imencode(".jpg", photo[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
     return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()
 
 
-def _outline(found: DrawnObject, *, first: bool) -> go.Scatter:
+def _outline(found: DrawnObject, *, first: bool) -> dict[str, Any]:
     x, y = mask_outlines(found.mask)
-    colour = class_colour(found.class_index)
-    return go.Scatter(
-        x=x,
-        y=y,
-        mode="lines",
-        fill="toself",
-        line={"color": colour, "width": 2},
-        fillcolor=translucent(colour, 0.4),
-        name=found.class_name,
-        legendgroup=found.class_name,
-        showlegend=first,
-        hoveron="fills",
-        hoverinfo="text",
-        text=f"{found.class_name}, score {found.score:.2f}",
-    )
+    missed = found.kind is ErrorKind.MISSED
+    return {
+        "type": "scatter",
+        "x": x,
+        "y": y,
+        "mode": "lines",
+        "fill": "toself",
+        "line": {"color": found.colour, "width": 2.5 if missed else 2, "dash": "dash" if missed else "solid"},
+        "fillcolor": translucent(found.colour, 0.05 if missed else 0.4),
+        "name": escape(found.group),
+        "legendgroup": found.group,
+        "showlegend": first,
+        "hoveron": "fills",
+        "hoverinfo": "text",
+        "text": escape(_told(found)),
+    }
 
 
-def _labels(objects: Sequence[DrawnObject]) -> go.Scatter:
-    return go.Scatter(
-        x=[(found.box[0] + found.box[2]) / 2 for found in objects],
-        y=[found.box[1] for found in objects],
-        mode="text",
-        text=[f"<b>{found.class_name} {found.score:.2f}</b>" for found in objects],
-        textposition="bottom center",
-        textfont={"color": "white", "size": 13, "shadow": "0 0 3px black, 0 0 3px black"},
-        hoverinfo="skip",
-        showlegend=False,
-        cliponaxis=True,
-    )
+def _told(found: DrawnObject) -> str:
+    text = found.class_name if found.score is None else f"{found.class_name}, score {found.score:.2f}"
+    return text if found.kind is None else f"{text}: {found.kind.value}"
 
 
-def mask_outlines(mask: Rle) -> tuple[list[float | None], list[float | None]]:
+def _labels(objects: Sequence[DrawnObject]) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "x": [(found.box[0] + found.box[2]) / 2 for found in objects],
+        "y": [found.box[1] for found in objects],
+        "mode": "text",
+        "text": [f"<b>{escape(found.label)}</b>" for found in objects],
+        "textposition": "bottom center",
+        "textfont": {"color": "white", "size": 13, "shadow": "0 0 3px black, 0 0 3px black"},
+        "hoverinfo": "skip",
+        "showlegend": False,
+        "cliponaxis": True,
+    }
+
+
+def mask_outlines(mask: Rle) -> tuple[Line, Line]:
     """Return a mask's outlines, holes among them, as x and y in pixels, with None between one and the next."""
-    contours, _ = cv2.findContours(rle_to_mask(mask).astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    x: list[float | None] = []
-    y: list[float | None] = []
+    x, y = _outlines(mask["counts"], *mask["size"])
+    return list(x), list(y)
+
+
+@lru_cache(maxsize=4096)
+def _outlines(counts: str, height: int, width: int) -> tuple[tuple[float | None, ...], tuple[float | None, ...]]:
+    # Kept, because a page draws the same masks again whenever a control moves.
+    mask = rle_to_mask({"size": [height, width], "counts": counts}).astype(np.uint8)
+    contours, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    x: Line = []
+    y: Line = []
     for contour in contours:
         points = cv2.approxPolyDP(contour, _OUTLINE_TOLERANCE_PIXELS, closed=True)[:, 0].astype(float) + 0.5
         closed = np.concatenate([points, points[:1]])
         x += [*closed[:, 0].tolist(), None]
         y += [*closed[:, 1].tolist(), None]
-    return x[:-1], y[:-1]
+    return tuple(x[:-1]), tuple(y[:-1])

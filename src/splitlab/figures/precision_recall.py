@@ -13,6 +13,8 @@ from splitlab.figures.palette import class_colour
 def precision_recall_lines(curves: pd.DataFrame, class_names: Sequence[str]) -> go.Figure:
     """Draw one line a class; pointing at it tells the score down to which one goes.
 
+    A click brings back `customdata`, [words, class index, score], the score None where the recall is never reached.
+
     Args:
         curves: rows of `precision_recall_curves` at one IoU threshold.
         class_names: of the data set.
@@ -23,8 +25,14 @@ def precision_recall_lines(curves: pd.DataFrame, class_names: Sequence[str]) -> 
         figure.add_scatter(
             x=curve["recall"].tolist(),
             y=curve["precision"].tolist(),
-            customdata=[[_score(score)] for score in curve["score"]],
-            mode="lines",
+            customdata=[
+                [_score(score), int(str(index)), None if pd.isna(score) else score] for score in curve["score"]
+            ],
+            # A line cannot be clicked on a page; marks can, even unseen ones.
+            mode="lines+markers",
+            marker={"size": 10, "opacity": 0},
+            unselected={"marker": {"opacity": 0}},
+            selected={"marker": {"opacity": 0.5}},
             name=name,
             line={"color": class_colour(int(str(index))), "width": 2},
             hovertemplate=f"<b>{name}</b><br>recall %{{x:.2f}}, precision %{{y:.2f}}<br>"

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from splitlab.figures.mask_panels import DrawnObject
-from splitlab.geometry import FloatArray
+from splitlab.evaluation.image_detections import ImageDetections
 from splitlab.runs.checkpoint import WEIGHTS_NAME, Card
 from splitlab.runs.store import trained_models
 from splitlab.ui.photos import Photo
@@ -31,6 +30,12 @@ class Choice:
     card: Card
 
     @property
+    def version(self) -> int:
+        """Another number once its weights have been written anew."""
+        weights = self.folder / WEIGHTS_NAME
+        return weights.stat().st_mtime_ns if weights.exists() else 0
+
+    @property
     def label(self) -> str:
         """Data set, split and run, such as "pets 30/450 (pets-30-450)"."""
         return f"{self.card.dataset} {self.card.split_name} ({self.card.name})"
@@ -43,15 +48,13 @@ def checkpoint_choices(workspace: Workspace) -> dict[str, Choice]:
     return dict(sorted(found.items(), key=lambda item: (item[1].card.dataset, item[1].card.full, item[1].card.weak)))
 
 
-def detect_objects(choice: Choice, photo: Photo) -> list[DrawnObject]:
+def detect_objects(choice: Choice, photo: Photo) -> ImageDetections:
     """Find what a checkpoint sees in a photo, from LEAST_SCORE upwards, best first.
 
     Raises:
         CheckpointError: its files are broken.
     """
-    weights = choice.folder / WEIGHTS_NAME
-    version = weights.stat().st_mtime_ns if weights.exists() else 0
-    return _detect(str(choice.folder), version, photo.key, photo)
+    return _detect(str(choice.folder), choice.version, photo.key, photo)
 
 
 @dataclass(frozen=True)
@@ -69,20 +72,11 @@ def _load(folder: str, version: int) -> _Loaded:  # noqa: ARG001 (a new version 
     return _Loaded(model, card, Lock())
 
 
-@st.cache_data(show_spinner=False, max_entries=512)
-def _detect(folder: str, version: int, photo_key: str, _photo: Photo) -> list[DrawnObject]:  # noqa: ARG001
+@st.cache_resource(show_spinner=False, max_entries=512)
+def _detect(folder: str, version: int, photo_key: str, _photo: Photo) -> ImageDetections:  # noqa: ARG001
     from splitlab.evaluation.predict import predict
     from splitlab.models.contract import DetectSettings
 
     loaded = _load(folder, version)
     with loaded.lock:
-        found = predict(loaded.model, [_photo.pixels], loaded.card.image_size, DetectSettings(min_score=LEAST_SCORE))[0]
-    return [
-        DrawnObject(int(index), loaded.card.class_names[index], float(score), _box(box), mask)
-        for index, score, box, mask in zip(found.classes, found.scores, found.boxes, found.masks, strict=True)
-    ]
-
-
-def _box(sides: FloatArray) -> tuple[float, float, float, float]:
-    left, top, right, bottom = (float(side) for side in sides)
-    return left, top, right, bottom
+        return predict(loaded.model, [_photo.pixels], loaded.card.image_size, DetectSettings(min_score=LEAST_SCORE))[0]

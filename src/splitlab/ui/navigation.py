@@ -24,7 +24,10 @@ def pages() -> st.Page:
                 st.Page("pages/cost_against_ap.py", title="Cost against AP", icon=":material/scatter_plot:"),
                 st.Page("pages/equiscore.py", title="Equiscore", icon=":material/ssid_chart:"),
             ],
-            "Look": [st.Page("pages/compare_masks.py", title="Compare masks", icon=":material/compare:")],
+            "Look": [
+                st.Page("pages/compare_masks.py", title="Compare masks", icon=":material/compare:"),
+                st.Page("pages/errors.py", title="Errors by split", icon=":material/bug_report:"),
+            ],
             "Make": [
                 st.Page("pages/data.py", title="Data", icon=":material/photo_library:"),
                 st.Page("pages/train.py", title="Train", icon=":material/model_training:"),

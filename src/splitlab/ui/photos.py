@@ -41,7 +41,7 @@ def sample_photo(name: str) -> Photo:
         return _photo(name, f"sample {name}", load_image(path))
 
 
-@st.cache_data(show_spinner=False, max_entries=32)
+@st.cache_data(show_spinner=False, max_entries=32, scope="session")
 def uploaded_photo(file_id: str, name: str, _file: BinaryIO) -> Photo:
     """Open an upload.
 

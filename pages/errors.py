@@ -1,0 +1,107 @@
+"""Errors by split: what models get wrong on a data set, what it costs, and the images behind every number."""
+
+import streamlit as st
+
+from splitlab.experiments.comparison import MIN_SCORE, CompareSettings, Comparison
+from splitlab.ui.compare_choices import (
+    BY_ERROR,
+    DATA,
+    DATA_IMAGES,
+    MODELS,
+    by_short_name,
+    choose_dataset,
+    choose_models,
+    models_for,
+    no_model_knows,
+)
+from splitlab.ui.comparisons import compare_known, known, offer_look
+from splitlab.ui.error_charts import (
+    show_calibration,
+    show_classes,
+    show_confusion,
+    show_curves,
+    show_error_kinds,
+    show_observations,
+)
+from splitlab.ui.images_behind import OF, images_behind
+from splitlab.ui.models import LEAST_SCORE, Choice, checkpoint_choices
+from splitlab.ui.page import answered, page_head
+from splitlab.ui.plain_text import as_plain
+from splitlab.ui.report_download import offer_report
+from splitlab.workspace import Workspace
+
+
+def compare_chosen(choices: dict[str, Choice], workspace: Workspace) -> Comparison | None:
+    """Show what can be chosen; return the comparison, None where there is nothing to compare yet."""
+    left, middle, right = st.columns([1, 2, 1], gap="medium")
+    with left:
+        name, dataset = choose_dataset(choices, workspace)
+    fitting = models_for(choices, dataset)
+    if not fitting:
+        no_model_knows(name, dataset)
+        return None
+    with middle:
+        chosen = by_short_name(fitting, choose_models(fitting))
+    with right:
+        score = st.slider(
+            "Least confidence", LEAST_SCORE, 0.95, MIN_SCORE, 0.05, key="score", bind="query-params",
+            help="What scores less is not looked at; AP and its curves always take all.",
+        )  # fmt: skip
+    if not chosen:
+        st.info("Pick one or more checkpoints.")
+        return None
+    offer_look(chosen, dataset, workspace)
+    seen = {label: known(choice, dataset, workspace) for label, choice in chosen.items()}
+    there = {label: found for label, found in seen.items() if found is not None}
+    if not there:
+        return None
+    with st.spinner("Counting mistakes", show_time=True):
+        return compare_known(chosen, there, dataset, CompareSettings(score))
+
+
+page_head(
+    "Errors by split",
+    "Two models with the same AP may fail in different ways: what each gets wrong, what that costs, and in which "
+    "images. Click a bar, a cell, a curve or a row for the images behind it.",
+)
+
+comparison = None
+choices = checkpoint_choices(Workspace.here())
+with answered():
+    comparison = compare_chosen(choices, Workspace.here())
+if comparison is None:
+    st.stop()
+
+left, right = st.columns([1, 1], gap="large")
+with left:
+    show_error_kinds(comparison)
+with right:
+    show_observations(comparison)
+
+by_name = {model.name: model for model in comparison.models}
+if st.session_state.get(OF) not in by_name:
+    st.session_state[OF] = next(iter(by_name))
+model = by_name[st.session_state[OF]]
+st.subheader("Class by class", anchor=False)
+show_classes(comparison)
+of_model = as_plain(model.name)
+confusion, curves, scores = st.tabs(
+    [f"Who is taken for whom, {of_model}", f"Precision and recall, {of_model}", f"Do scores mean it, {of_model}"]
+)
+with confusion:
+    show_confusion(comparison, model)
+with curves:
+    show_curves(comparison, model)
+with scores:
+    show_calibration(model)
+
+st.subheader("The images behind it", anchor=False)
+link = {
+    "look_at": DATA_IMAGES,
+    "data": st.session_state[DATA],
+    "models": [choices[name].label for name in st.session_state[MODELS]],
+    "score": f"{comparison.settings.min_score:g}",
+    "colour": BY_ERROR,
+}
+images_behind(comparison, link)
+offer_report(comparison)

@@ -1,0 +1,180 @@
+"""A comparison as one HTML file that needs nothing else: no script, no font, no picture from elsewhere.
+
+Names of classes, models and photos come from files and are escaped wherever they stand.
+"""
+
+from __future__ import annotations
+
+import base64
+from html import escape
+
+import cv2
+import numpy as np
+import pandas as pd
+
+import splitlab
+from splitlab.data.dataset import ImageId
+from splitlab.errors import SplitLabError
+from splitlab.evaluation.difference_in_words import difference_in_words
+from splitlab.evaluation.disagreement import ComparedImage
+from splitlab.evaluation.error_kinds import ERRORS, MEANINGS, ErrorKind
+from splitlab.experiments.comparison import Comparison
+from splitlab.figures.compared_pictures import model_picture, truth_picture
+from splitlab.figures.comparison_tables import MEANS, class_table, model_table, split_mistakes
+from splitlab.figures.error_palette import ERROR_COLOURS
+from splitlab.figures.object_pictures import Picture
+from splitlab.figures.observations_in_words import observations_in_words
+
+PICTURED_IMAGES = 12
+JPEG_QUALITY = 80
+_STYLE = """
+:root{color-scheme:light dark}
+body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem}
+table{border-collapse:collapse;margin:.5rem 0 1.5rem;font-variant-numeric:tabular-nums}
+th,td{padding:.25rem .7rem;text-align:right;border-bottom:1px solid #8885}
+th:first-child,td:first-child{text-align:left}
+.wide{overflow-x:auto}.bar{display:flex;height:1rem;margin:.2rem 0 .8rem;background:#8882}
+.row{display:flex;flex-wrap:wrap;gap:.6rem;margin-bottom:.4rem}figure{margin:0;flex:1 1 14rem;max-width:24rem}
+img{width:100%;display:block;border-radius:.3rem}figcaption,small{opacity:.8;font-size:.85rem}
+.key{display:inline-block;width:.8rem;height:.8rem;border-radius:.2rem;margin:0 .3rem 0 .9rem}
+code{overflow-wrap:anywhere}
+"""
+
+
+def report_html(comparison: Comparison) -> str:
+    """Return the report: models, Observations 5 and 6, errors, classes, a dozen telling images, settings.
+
+    A photo that cannot be read has its sentence in the place of its pictures.
+    """
+    title = f"Models compared on {comparison.dataset.name}"
+    body = [
+        f"<h1>{escape(title)}</h1>",
+        f"<p>{len(comparison.dataset.images):,} validation images. Mistakes are counted among detections that score "
+        f"{comparison.settings.min_score:.2f} or more; AP takes all.</p>",
+        "<h2>Models</h2>", _models(comparison),
+        "<h2>What F and W teach</h2>", _observations(comparison),
+        "<h2>What goes wrong</h2>", _errors(comparison),
+        "<h2>Classes</h2><p>AP at IoU 0.50.</p>", _table(class_table(comparison, "ap50")),
+        "<h2>Where the models differ most</h2>", _legend(), *_images(comparison),
+        "<h2>Settings</h2>", _settings(comparison),
+    ]  # fmt: skip
+    return (
+        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
+        f"style-src 'unsafe-inline'\"><title>{escape(title)}</title><style>{_STYLE}</style></head>"
+        f"<body>{''.join(body)}</body></html>"
+    )
+
+
+def _models(comparison: Comparison) -> str:
+    table = model_table(comparison)
+    shown = table[["model", "checkpoint", "network", "full", "weak", "mask_ap50", "mask_ap70", "mask_ap75", "box_ap50"]]
+    return _table(shown.rename(columns={"full": "|F|", "weak": "|W|"}))
+
+
+def _observations(comparison: Comparison) -> str:
+    said = "".join(
+        f"<p><b>{escape(claim)}</b> {escape(told)}</p>"
+        for claim, told in observations_in_words(split_mistakes(comparison))
+    )
+    rows = [
+        {"model": model.name, **{title: _interval(model.mistakes, name) for name, title in MEANS.items()}}
+        for model in comparison.models
+    ]
+    return said + _table(pd.DataFrame(rows))
+
+
+def _interval(mistakes: object, name: str) -> str:
+    estimate = getattr(mistakes, name)
+    if estimate.value is None:
+        return "–"
+    return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
+
+
+def _errors(comparison: Comparison) -> str:
+    widest = max(sum(max(model.measured.ap_cost.lost[kind], 0) for kind in ERRORS) for model in comparison.models)
+    bars = "".join(
+        f"<div>{escape(model.name)}</div>{_bar(model.measured.ap_cost.lost, max(widest, 1e-9))}"
+        for model in comparison.models
+    )
+    table = pd.DataFrame({"kind": [kind.value for kind in ERRORS]})
+    for model in comparison.models:
+        table[f"{model.name}: times"] = [model.mistakes.counts[kind] for kind in ERRORS]
+        table[f"{model.name}: AP lost"] = [model.measured.ap_cost.lost[kind] for kind in ERRORS]
+    return f"<p>{_legend()}</p><p>AP at IoU 0.50 that each kind costs:</p>{bars}{_table(table)}"
+
+
+def _bar(lost: dict[ErrorKind, float], widest: float) -> str:
+    pieces = "".join(
+        f'<div title="{kind.value}: {lost[kind]:.1f}" style="width:{100 * max(lost[kind], 0) / widest:.2f}%;'
+        f'background:{ERROR_COLOURS[kind]}"></div>'
+        for kind in ERRORS
+    )
+    return f'<div class="bar">{pieces}</div>'
+
+
+def _legend() -> str:
+    return "".join(
+        f'<span class="key" style="background:{ERROR_COLOURS[kind]}"></span><span title="{MEANINGS[kind]}">'
+        f"{kind.value}</span>"
+        for kind in ErrorKind
+    )
+
+
+def _images(comparison: Comparison) -> list[str]:
+    return [_image(comparison, image) for image in comparison.ranking[:PICTURED_IMAGES]]
+
+
+def _image(comparison: Comparison, image: ComparedImage) -> str:
+    told = difference_in_words(image, comparison.dataset.class_names)
+    head = f"<p><b>{escape(str(image.image_id))}</b>: {escape(told)}</p>"
+    try:
+        pictures = _pictures(comparison, image.image_id)
+    except SplitLabError as error:
+        return f"{head}<p>{escape(str(error))}</p>"
+    figures = "".join(
+        f'<figure><img alt="{escape(title)}" src="{_as_jpeg(picture)}">'
+        f"<figcaption>{escape(title)}</figcaption></figure>"
+        for title, picture in pictures
+    )
+    return f'{head}<div class="row">{figures}</div>'
+
+
+def _pictures(comparison: Comparison, image_id: ImageId) -> list[tuple[str, Picture]]:
+    pictures = [("truth", truth_picture(comparison, image_id))]
+    pictures += [(model.name, model_picture(comparison, model, image_id)) for model in comparison.models]
+    return pictures
+
+
+def _as_jpeg(picture: Picture) -> str:
+    _, encoded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()
+
+
+def _settings(comparison: Comparison) -> str:
+    rows = [
+        ("SplitLab", splitlab.__version__),
+        ("data set", comparison.dataset.name),
+        ("sha256 of its labels", comparison.dataset.source_hash),
+        ("licence of the photos", comparison.dataset.licence or "not stated"),
+        ("least score", f"{comparison.settings.min_score:.2f}"),
+        *((f"sha256 of the weights of {model.name}", model.seen.weights_hash) for model in comparison.models),
+    ]
+    cells = "".join(f"<tr><td>{escape(name)}</td><td><code>{escape(value)}</code></td></tr>" for name, value in rows)
+    return f'<div class="wide"><table>{cells}</table></div>'
+
+
+def _table(table: pd.DataFrame) -> str:
+    head = "".join(f"<th>{escape(str(column))}</th>" for column in table.columns)
+    rows = "".join(
+        f"<tr>{''.join(f'<td>{escape(_cell(value))}</td>' for value in row)}</tr>"
+        for row in table.itertuples(index=False, name=None)
+    )
+    return f'<div class="wide"><table><tr>{head}</tr>{rows}</table></div>'
+
+
+def _cell(value: object) -> str:
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return "–"
+    return f"{value:.1f}" if isinstance(value, float) else str(value)

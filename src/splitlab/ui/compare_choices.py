@@ -1,0 +1,91 @@
+"""Which data set's images, which models: the choices that Compare masks and Errors by split share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from splitlab.data.dataset import Dataset
+from splitlab.data.open_dataset import EMBEDDED, dataset_names
+from splitlab.experiments.comparison import short_names
+from splitlab.ui.datasets import read_dataset
+from splitlab.ui.models import Choice
+from splitlab.ui.plain_text import as_plain
+from splitlab.workspace import Workspace
+
+DATA, MODELS = "data", "models"
+FIRST_MODELS = 3
+MOST_PRESET = 6
+PHOTOS, DATA_IMAGES = "photos", "images of a data set"
+BY_CLASS, BY_ERROR = "class", "kind of error"
+
+
+def choose_dataset(choices: Mapping[str, Choice], workspace: Workspace) -> tuple[str, Dataset]:
+    """Choose whose validation images; begin with a data set that a checkpoint was trained on.
+
+    Raises:
+        DataError: its files are broken.
+    """
+    names = dataset_names(workspace.data)
+    trained_on = {choice.card.dataset for choice in choices.values()}
+    start = next((name for name in names if name in trained_on), EMBEDDED)
+    name = st.selectbox(
+        "Data set", names, index=names.index(start), key=DATA, bind="query-params", help="Its validation images."
+    )
+    return name, read_dataset(name, workspace).val
+
+
+def models_for(choices: Mapping[str, Choice], dataset: Dataset) -> dict[str, Choice]:
+    """Return the checkpoints that know a data set's classes."""
+    return {name: choice for name, choice in choices.items() if tuple(choice.card.class_names) == dataset.class_names}
+
+
+def choose_models(choices: Mapping[str, Choice], at_first: int = FIRST_MODELS) -> list[str]:
+    """Choose one or more of some checkpoints."""
+    names = list(choices)
+    if MODELS in st.session_state:
+        before = st.session_state[MODELS]
+        kept = [name for name in before if name in choices]
+        st.session_state[MODELS] = kept if kept or not before else names[:at_first]
+    return st.multiselect(
+        "Checkpoints",
+        names,
+        default=names[:at_first],
+        format_func=lambda name: choices[name].label,
+        key=MODELS,
+        bind="query-params",
+    )
+
+
+def offer_presets(choices: Mapping[str, Choice]) -> None:
+    """Offer, for each data set with several checkpoints, to pick them all at once."""
+    by_data: dict[str, list[str]] = {}
+    for name, choice in choices.items():
+        by_data.setdefault(choice.card.dataset, []).append(name)
+    presets = {data: names[:MOST_PRESET] for data, names in by_data.items() if len(names) > 1}
+    with st.container(horizontal=True):
+        for data, names in presets.items():
+            splits = ", ".join(choices[name].card.split_name for name in names)
+            st.button(
+                as_plain(f"{data}: {splits}"), key=f"preset {data}", type="tertiary", on_click=_pick, args=(names,)
+            )
+
+
+def _pick(names: list[str]) -> None:
+    st.session_state[MODELS] = names
+
+
+def by_short_name(choices: Mapping[str, Choice], names: list[str]) -> dict[str, Choice]:
+    """Return the chosen checkpoints by the names that charts call them, their splits."""
+    chosen = [choices[name] for name in names]
+    return dict(zip(short_names([choice.card for choice in chosen]), chosen, strict=True))
+
+
+def no_model_knows(name: str, dataset: Dataset) -> None:
+    """Say what to do where no checkpoint knows a data set's classes."""
+    shown = ", ".join(dataset.class_names[:6]) + (" …" if len(dataset.class_names) > 6 else "")
+    st.info(f"No checkpoint knows the classes of '{name}' ({shown}). Train one on it; it appears here when it is done.")
+    st.page_link(
+        "pages/train.py", label=f"Train on {name}", icon=":material/model_training:", query_params={"data": name}
+    )

@@ -1,0 +1,132 @@
+"""Comparisons as the pages use them: computed once, kept for all users, made anew where weights or labels change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import streamlit as st
+
+from splitlab.data.dataset import Dataset
+from splitlab.evaluation.disagreement import ComparedImage
+from splitlab.experiments.comparison import (
+    ComparedModel,
+    CompareSettings,
+    Comparison,
+    Measured,
+    Mistakes,
+    Seen,
+    find_mistakes,
+    measure,
+    rank,
+)
+from splitlab.ui.models import Choice
+from splitlab.ui.plain_text import as_plain
+from splitlab.workspace import Workspace
+
+Key = tuple[str, int, str]
+
+
+@dataclass
+class _Shelf:
+    """What a checkpoint sees in a data set, once that is known."""
+
+    seen: Seen | None
+
+
+def known(choice: Choice, dataset: Dataset, workspace: Workspace) -> Seen | None:
+    """Return what a checkpoint sees in a data set where it has looked at it before."""
+    return _shelf(_key(choice, dataset), choice, dataset, workspace).seen
+
+
+def offer_look(choices: Mapping[str, Choice], dataset: Dataset, workspace: Workspace) -> None:
+    """Offer to let checkpoints look at a data set that they have not seen; nothing where they all have.
+
+    Raises:
+        SplitLabError: a checkpoint or a photo cannot be read.
+    """
+    waiting = {name: choice for name, choice in choices.items() if known(choice, dataset, workspace) is None}
+    if not waiting:
+        return
+    images, models = len(dataset.images), len(waiting)
+    place = st.empty()
+    with place.container(border=True):
+        st.markdown(
+            f"**{', '.join(map(as_plain, waiting))}** {'has' if models == 1 else 'have'} not looked at these "
+            f"{images:,} images yet. It takes a moment for each image, once; the answers are kept."
+        )
+        asked = st.button(
+            f"Look at {images * models:,} images", type="primary", icon=":material/visibility:", key="look"
+        )
+    if asked:
+        with place.container(border=True):
+            _look(waiting, dataset, workspace)
+        st.rerun()
+
+
+def _look(choices: Mapping[str, Choice], dataset: Dataset, workspace: Workspace) -> None:
+    """Let checkpoints look, showing how far they are; touching any control, such as Stop, ends it."""
+    from splitlab.experiments.compare_models import see
+
+    bar = st.progress(0.0, "Loading")
+    st.button("Stop", icon=":material/stop:", key="stop_looking")
+    for name, choice in choices.items():
+
+        def show(_what: str, done: int, total: int, name: str = name) -> None:
+            # Here Streamlit ends a script that is to run again.
+            bar.progress(done / max(total, 1), f"{as_plain(name)}: image {done:,} of {total:,}")
+
+        shelf = _shelf(_key(choice, dataset), choice, dataset, workspace)
+        shelf.seen = see(choice.folder, dataset, workspace.detections, show)
+
+
+def compare_known(
+    choices: Mapping[str, Choice], models: Mapping[str, Seen], dataset: Dataset, settings: CompareSettings
+) -> Comparison:
+    """Compare models that have looked; whatever was computed before is taken as it is."""
+    compared = []
+    for name, seen in models.items():
+        key = _key(choices[name], dataset)
+        measured = _measured(key, seen, dataset)
+        compared.append(ComparedModel(name, seen, measured, _mistakes(key, settings, seen, measured, dataset)))
+    return Comparison(dataset, settings, tuple(compared), ranking(choices, models, dataset, settings))
+
+
+def ranking(
+    choices: Mapping[str, Choice], models: Mapping[str, Seen], dataset: Dataset, settings: CompareSettings
+) -> tuple[ComparedImage, ...]:
+    """Sort a data set's images so that those where models differ most come first."""
+    keys = tuple((name, _key(choices[name], dataset)) for name in models)
+    return _ranking(keys, settings, models, dataset)
+
+
+def _key(choice: Choice, dataset: Dataset) -> Key:
+    return str(choice.folder), choice.version, dataset.source_hash
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _shelf(key: Key, _choice: Choice, _dataset: Dataset, _workspace: Workspace) -> _Shelf:  # noqa: ARG001 (the key is what tells entries apart)
+    from splitlab.experiments.compare_models import stored_detections, weights_hash
+
+    found = stored_detections(_choice.folder, _dataset, _workspace.detections)
+    return _Shelf(None if found is None else Seen(_choice.card, weights_hash(_choice.folder), found))
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _measured(key: Key, _seen: Seen, _dataset: Dataset) -> Measured:  # noqa: ARG001
+    return measure(_seen.detections, _dataset)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _mistakes(key: Key, settings: CompareSettings, _seen: Seen, _measured: Measured, _dataset: Dataset) -> Mistakes:  # noqa: ARG001
+    return find_mistakes(_seen, _measured, _dataset, settings)
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _ranking(
+    keys: tuple[tuple[str, Key], ...],  # noqa: ARG001
+    settings: CompareSettings,
+    _models: Mapping[str, Seen],
+    _dataset: Dataset,
+) -> tuple[ComparedImage, ...]:
+    return rank(_models, _dataset, settings)

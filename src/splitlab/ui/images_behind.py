@@ -1,0 +1,113 @@
+"""The images behind a bar, a cell, a curve or a row: which mistakes are meant, and their pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from splitlab.data.dataset import ImageId
+from splitlab.evaluation.error_kinds import MEANINGS, ErrorKind
+from splitlab.evaluation.object_matches import NO_MATCH
+from splitlab.experiments.comparison import ComparedModel, Comparison
+from splitlab.figures.compared_pictures import model_picture, truth_picture
+from splitlab.ui.page import answered
+from splitlab.ui.plain_text import as_plain
+
+OF, KIND, TRUTH, SAID, PAGE = "of", "kind", "truth", "said", "page"
+MISTAKES, PAIRS = "every mistake", "as the confusion chart counts"
+ANY, NOTHING = "any", "nothing"
+KINDS = [MISTAKES, *(kind.value for kind in ErrorKind), PAIRS]
+IMAGES_A_PAGE = 6
+Link = dict[str, str | list[str]]
+COLUMNS = 3
+
+
+def ask_for(**wanted: str) -> None:
+    """Show these images when the page is drawn next; what is not named is set to any."""
+    start = {KIND: MISTAKES, TRUTH: ANY, SAID: ANY}
+    for key, value in {**start, **wanted}.items():
+        st.session_state[key] = value
+    st.session_state[PAGE] = 1
+
+
+def images_behind(comparison: Comparison, link: Link) -> None:
+    """Show the controls that say which mistakes are meant, and the images they are in.
+
+    Args:
+        comparison: of one or more models.
+        link: what a link to Compare masks has to say besides the image.
+    """
+    model, rows = _choose(comparison)
+    images = rows["image_id"].value_counts(sort=True).index.tolist() if len(rows) else []
+    if not images:
+        st.info("No image has such a mistake. Choose another kind, or 'any' class.")
+        return
+    st.caption(f"{len(rows):,} in {len(images):,} image{'s' if len(images) != 1 else ''}, those with most first.")
+    pages = -(-len(images) // IMAGES_A_PAGE)
+    page = 1
+    if pages > 1:
+        st.session_state[PAGE] = min(st.session_state.get(PAGE, 1), pages)
+        page = st.pagination(pages, key=PAGE)
+    shown = images[(page - 1) * IMAGES_A_PAGE : page * IMAGES_A_PAGE]
+    for start in range(0, len(shown), COLUMNS):
+        for column, image_id in zip(st.columns(COLUMNS), shown[start : start + COLUMNS], strict=False):
+            with column, answered():
+                _show(comparison, model, image_id, rows, link)
+
+
+def _choose(comparison: Comparison) -> tuple[ComparedModel, pd.DataFrame]:
+    names = list(comparison.dataset.class_names)
+    by_name = {model.name: model for model in comparison.models}
+    for key, options in ((OF, list(by_name)), (TRUTH, [ANY, *names, NOTHING]), (SAID, [ANY, *names, NOTHING])):
+        if st.session_state.get(key, options[0]) not in options:
+            st.session_state[key] = options[0]
+    columns = st.columns(4)
+    of = columns[0].selectbox("Model", list(by_name), key=OF, bind="query-params")
+    kind = columns[1].selectbox("Kind", KINDS, key=KIND, bind="query-params", help=_kinds_explained())
+    truth = columns[2].selectbox("What is there", [ANY, *names, NOTHING], key=TRUTH, bind="query-params")
+    said = columns[3].selectbox("What the model says", [ANY, *names, NOTHING], key=SAID, bind="query-params")
+    model = by_name[of]
+    rows = _of_kind(model, kind)
+    rows = _of_class(rows, "truth_class", truth, names)
+    return model, _of_class(rows, "predicted_class" if kind == PAIRS else "class", said, names)
+
+
+def _kinds_explained() -> str:
+    return "  \n".join(f"**{kind.value}**: {meaning}" for kind, meaning in MEANINGS.items())
+
+
+def _of_kind(model: ComparedModel, kind: str) -> pd.DataFrame:
+    errors = model.mistakes.errors
+    if kind == PAIRS:
+        return model.mistakes.pairs
+    return errors[errors["kind"] != ErrorKind.FOUND] if kind == MISTAKES else errors[errors["kind"] == kind]
+
+
+def _of_class(rows: pd.DataFrame, column: str, chosen: str, names: Sequence[str]) -> pd.DataFrame:
+    if chosen == ANY:
+        return rows
+    return rows[rows[column] == (NO_MATCH if chosen == NOTHING else names.index(chosen))]
+
+
+def _show(
+    comparison: Comparison,
+    model: ComparedModel,
+    image_id: ImageId,
+    rows: pd.DataFrame,
+    link: dict[str, str | list[str]],
+) -> None:
+    left, right = st.columns(2, gap="small")
+    left.image(truth_picture(comparison, image_id), width="stretch", alt=f"{image_id} with its labels")
+    right.image(model_picture(comparison, model, image_id), width="stretch", alt=f"{image_id} as {model.name} sees it")
+    own = rows[rows["image_id"] == image_id]
+    kinds = own["kind"].value_counts() if "kind" in own else {"pair": len(own)}
+    words = ", ".join(f"{count} {getattr(kind, 'value', kind)}" for kind, count in kinds.items())
+    st.caption(f"Truth and {as_plain(model.name)} · {as_plain(str(image_id))}: {words}")
+    st.page_link(
+        "pages/compare_masks.py",
+        label="Look closer",
+        icon=":material/zoom_in:",
+        query_params={**link, "image": str(image_id)},
+    )

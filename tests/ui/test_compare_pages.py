@@ -1,0 +1,146 @@
+"""Errors by split and Compare masks on images with labels, run by Streamlit's own AppTest."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from splitlab.experiments.experiment import carry_out, prepare_run
+from splitlab.runs.checkpoint import read_card, read_weights, save_checkpoint
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def at_the_root(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_spec, tiny_folder, tmp_path_factory):
+    """Two checkpoints that know the tiny data set's classes: 4/6 and, by its card, 12/0."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    run = prepare_run(folder, dataclasses.replace(tiny_spec, steps=2), tiny_folder.parent)
+    carry_out(run, tiny_folder.parent)
+    checkpoints = tmp_path_factory.mktemp("checkpoints")
+    card, weights = dataclasses.replace(read_card(run.weights), dataset="tiny"), read_weights(run.weights)
+    for name, full, weak in (("tiny-4-6", 4, 6), ("tiny-12-0", 12, 0)):
+        (checkpoints / name).mkdir()
+        save_checkpoint(
+            checkpoints / name,
+            weights,
+            dataclasses.replace(card, name=name, full=full, weak=weak, split_hash=name),
+        )
+    return checkpoints
+
+
+@pytest.fixture
+def workspace(trained, tiny_folder, tmp_path, monkeypatch):
+    """A work space with the tiny data set and, beside the shipped checkpoints, two that know it."""
+    monkeypatch.setenv("SPLITLAB_CHECKPOINTS", str(trained))
+    st.cache_resource.clear()
+    st.cache_data.clear()
+    data = tmp_path / "workspace" / "data"
+    data.mkdir(parents=True)
+    shutil.copytree(tiny_folder, data / "tiny")
+    return tmp_path / "workspace"
+
+
+def open_page(name, **parameters):
+    app = AppTest.from_file(ROOT / "app.py", default_timeout=60)
+    for key, value in parameters.items():
+        app.query_params[key] = value
+    app.run()
+    app.switch_page(f"pages/{name}.py").run()
+    assert not app.exception
+    return app
+
+
+def texts(app):
+    return " ".join(element.value for kind in (app.markdown, app.caption, app.subheader, app.info) for element in kind)
+
+
+def looked_at(name, **parameters):
+    app = open_page(name, **parameters)
+    app.button(key="look").click().run()
+    assert not app.exception
+    return app
+
+
+def test_errors_without_a_model_for_the_data_says_what_to_do(workspace, monkeypatch, tmp_path):
+    monkeypatch.setenv("SPLITLAB_CHECKPOINTS", str(tmp_path))
+    app = open_page("errors", data="tiny")
+    app.selectbox(key="data").set_value("tiny").run()
+    assert "No checkpoint knows the classes of 'tiny' (square, disc). Train one on it" in texts(app)
+    assert not app.exception
+
+
+def test_models_look_only_when_asked_and_only_once(workspace):
+    app = open_page("errors")
+    assert app.selectbox(key="data").value == "tiny"
+    assert "have not looked at these 4 images yet" in texts(app)
+    app.button(key="look").click().run()
+    assert not app.exception
+    assert "Observation 5" in texts(app)
+    again = open_page("errors")
+    assert "Observation 5" in texts(again)
+    assert len(list((workspace / "detections").glob("*.json"))) == 1  # both checkpoints have the same weights
+
+
+def test_every_kind_of_mistake_leads_to_images_or_says_there_are_none(workspace):
+    app = looked_at("errors")
+    for kind in app.selectbox(key="kind").options:
+        app.selectbox(key="kind").set_value(kind).run()
+        assert not app.exception
+        assert len(app.get("image")) > 0 or "No image has such a mistake" in texts(app)
+
+
+def test_missed_objects_are_shown_beside_the_truth(workspace):
+    app = looked_at("errors")
+    app.slider(key="score").set_value(0.95).run()
+    app.selectbox(key="kind").set_value("missed").run()
+    app.selectbox(key="truth").set_value("disc").run()
+    assert "2 in 2 images" in texts(app)  # image 1 and 3 of four show a disc
+    assert len(app.get("image")) == 4
+    app.selectbox(key="of").set_value("12/0").run()
+    assert not app.exception
+
+
+def test_the_link_holds_model_kind_and_class(workspace):
+    looked_at("errors")
+    app = open_page("errors", kind="missed", truth="disc", of="12/0", score="0.5")
+    assert app.selectbox(key="kind").value == "missed"
+    assert app.selectbox(key="truth").value == "disc"
+    assert app.selectbox(key="of").value == "12/0"
+    assert app.slider(key="score").value == 0.5
+
+
+def test_a_data_sets_images_are_shown_with_the_truth_and_what_differs(workspace):
+    app = open_page("compare_masks")
+    app.button_group(key="look_at").set_value("images of a data set").run()
+    assert not app.exception
+    assert len(app.get("plotly_chart")) == 1  # before any model has looked at all images
+    app.button(key="look").click().run()
+    first = app.selectbox(key="image").value
+    app.button(key="Next image").click().run()
+    assert not app.exception
+    assert app.selectbox(key="image").value != first
+    app.button(key="Previous image").click().run()
+    assert app.selectbox(key="image").value == first
+    app.button_group(key="colour").set_value("kind of error").run()
+    app.slider(key="score").set_value(0.05).run()
+    assert not app.exception
+    assert "object" in app.dataframe[0].value
+
+
+def test_a_link_to_an_image_opens_it(workspace):
+    app = open_page(
+        "compare_masks", look_at="images of a data set", data="tiny", image="3", score="0.1", colour="kind of error"
+    )
+    assert app.selectbox(key="image").value == "3"
+    assert app.slider(key="score").value == 0.1
+    app.button_group(key="classes").set_value(["disc"]).run()
+    assert not app.exception
