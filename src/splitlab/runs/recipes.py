@@ -67,7 +67,7 @@ _PAPER_DETR: dict[str, Any] = {
     "mask_drop_at": 120 / 150,
 }
 
-# Under half an hour on two cores, for photos with a few objects: of many queries most only repeat what others found.
+# Meant for half an hour on two cores, and for photos with a few objects.
 _QUICK_DETR: dict[str, Any] = {
     "model": "detr-lite0-few",
     "steps": 2400,

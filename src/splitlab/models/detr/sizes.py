@@ -54,6 +54,6 @@ SIZES = {
     "detr-r50-dc5": DetrSize(last_stride=16),
     "detr-r18-small": DetrSize("resnet18", 50, 3, 3, 128, 8, 512, norm=Norm.LEARNT),
     "detr-lite0-small": DetrSize("lite0", 50, 3, 3, 128, 8, 512),
-    # For photos with a few objects: spare queries only repeat them.
+    # For photos with a few objects.
     "detr-lite0-few": DetrSize("lite0", 12, 3, 3, 128, 8, 512),
 }
