@@ -66,6 +66,8 @@ def choose(workspace: Workspace) -> tuple[RunSpec, TrainVal, Split | None]:
     device = middle.selectbox("Device", device_names(), key="device")
     seed = int(right.number_input("Seed", 0, 10_000, 0, key="seed"))
     chosen = {"model": model, "image_size": size, "steps": steps, "device": device, "seed": seed}
+    # A model of two stages keeps the recipe's share of steps for its masks.
+    chosen["mask_steps"] = steps * start.mask_steps // start.steps
     chosen |= more_settings(start, key, workspace)
     chosen["evaluate_every"] = max(min(start.evaluate_every, steps // EVALUATIONS), 1)
     return RunSpec(name, full, weak, **{**settings, **chosen}), data, split

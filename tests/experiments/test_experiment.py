@@ -243,3 +243,18 @@ def test_a_run_with_a_broken_status_goes_on(tiny_spec, tmp_path):
     run = prepare_run(tmp_path / "run", replace(tiny_spec, steps=2), tmp_path)
     (run.path / "status.json").write_text("[]")
     assert carry_out(run, tmp_path) == State.DONE
+
+
+def test_a_model_of_ultralytics_says_which_weights_it_started_from(tiny_spec, tmp_path, monkeypatch):
+    monkeypatch.setenv("YOLO_OFFLINE", "true")
+    spec = replace(tiny_spec, model="yolo11n-seg", start_from="pretrained", steps=1)
+    run = prepare_run(tmp_path / "run", spec, tmp_path)
+    said = []
+    carry_out(run, tmp_path, tell=said.append)
+    assert "Started from random weights: yolo11n-seg.pt is not in" in said[0]
+    assert read_card(run.weights).trained_by["start_from"] == said[0]
+
+
+def test_weights_that_nobody_offers_are_refused(tiny_spec, tmp_path):
+    with pytest.raises(SettingsError, match="no weights to download for yolov5n-seg"):
+        prepare_run(tmp_path / "run", replace(tiny_spec, start_from="pretrained"), tmp_path)

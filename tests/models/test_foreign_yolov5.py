@@ -49,7 +49,7 @@ def test_the_card_says_what_the_file_says_and_where_it_came_from(tmp_path):
     file = save_as_the_authors_do(tmp_path / "best.pt", tiny(), names={0: "cat", 1: "dog", 2: "cow"}, opt=options)
     card = read_card(import_checkpoint(file, tmp_path / "mine"))
     assert (card.name, card.model, card.class_names) == ("mine", "yolov5n-seg", ["cat", "dog", "cow"])
-    assert (card.image_size, card.dataset, card.split_name) == (512, "VOC-seg", "0/0")
+    assert (card.image_size, card.dataset, card.split_name) == (512, "VOC-seg", "split unknown")
     assert card.trained_by["imported_from"] == "best.pt"
     assert card.trained_by["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
 

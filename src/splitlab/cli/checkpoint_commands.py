@@ -20,7 +20,7 @@ app.add_typer(checkpoint_app, name="checkpoint", help="Import and export checkpo
     "import", epilog="Example: `splitlab checkpoint import yolov5s-seg.pt --name coco-yolov5s`, then `splitlab predict`"
 )
 def import_file(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .pt file of YOLOv5-seg, YOLOv5-cls or the authors.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .pt or .pth file of YOLOv5, DETR or the authors.")],
     name: Annotated[str | None, typer.Option(help="What to call it; the file's name where left out.")] = None,
 ) -> None:
     """Turn a foreign file into a checkpoint of ours. Nothing in the file is run.

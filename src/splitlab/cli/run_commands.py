@@ -17,7 +17,7 @@ from splitlab.data.splits.split import Split, read_split
 from splitlab.errors import RunError
 from splitlab.runs.recipes import RECIPES
 from splitlab.runs.run_folder import RunFolder, State
-from splitlab.runs.spec import RunSpec
+from splitlab.runs.spec import PRETRAINED, RunSpec
 from splitlab.runs.store import free_run_path, list_runs
 from splitlab.training.processes import is_main_process
 from splitlab.workspace import Workspace
@@ -44,7 +44,9 @@ def train(
     f_size: Annotated[str | None, typer.Option(help="Mask images in a mixed batch, or `auto`.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Of the optimiser, at its peak.")] = None,
     anchors: Annotated[str | None, typer.Option(help="`paper`, or `auto` to fit them to the boxes.")] = None,
-    start_from: Annotated[Path | None, typer.Option(help="A checkpoint or run whose weights to start with.")] = None,
+    start_from: Annotated[
+        str | None, typer.Option(help="A checkpoint or run whose weights to start with, or `pretrained`.")
+    ] = None,
     evaluate_every: Annotated[int | None, typer.Option(help="Steps between evaluations.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda or mps.")] = None,
     tracker: Annotated[str | None, typer.Option(help="Also log to tensorboard, wandb or mlflow.")] = None,
@@ -76,7 +78,7 @@ def train(
             "f_size": None if f_size is None else value_of(f_size),
             "learning_rate": learning_rate,
             "anchors": anchors,
-            "start_from": start_from and str(_weights_folder(start_from).absolute()),
+            "start_from": start_from and _lasting_start(start_from),
             "evaluate_every": evaluate_every,
             "device": device,
             "tracker": tracker,
@@ -201,6 +203,10 @@ def _run_with(spec: RunSpec, split: Split | None, out_folder: Path | None, works
 def _lasting_name(data: str, workspace: Workspace) -> str:
     """Keep names of the work space; make paths absolute, so that a run goes on from any folder."""
     return data if data in dataset_names(workspace.data) else str(Path(data).absolute())
+
+
+def _lasting_start(start_from: str) -> str:
+    return start_from if start_from == PRETRAINED else str(_weights_folder(Path(start_from)).absolute())
 
 
 def _weights_folder(path: Path) -> Path:

@@ -20,12 +20,12 @@ from splitlab.data.splits.split_dataset import boxes_only
 from splitlab.errors import CheckpointError, RunError, SplitError, SplitLabError
 from splitlab.evaluation.coco_eval import Scores, coco_results
 from splitlab.evaluation.evaluate import evaluate_model
-from splitlab.experiments.start import batches_of, lines_of, starting_model
+from splitlab.experiments.start import batches_of, check_start, lines_of, starting_model
 from splitlab.models.contract import SegmentationModel
 from splitlab.models.load import load_model, weights_of
 from splitlab.models.registry import build_model
 from splitlab.runs.atomic_files import write_json
-from splitlab.runs.checkpoint import Card, read_card, save_checkpoint
+from splitlab.runs.checkpoint import Card, save_checkpoint
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
 from splitlab.training.loop import BatchesOf, train
@@ -66,8 +66,7 @@ def prepare_run(path: Path, spec: RunSpec, data_dir: Path, split: Split | None =
     """
     check_device(spec.device)
     check_tracker(spec.tracker)
-    if spec.start_from:
-        read_card(Path(spec.start_from))
+    check_start(spec)
     data = open_dataset(spec.data, data_dir)
     with torch.device("meta"):
         model = build_model(spec.model, len(data.train.class_names), spec.image_size)

@@ -9,16 +9,18 @@ from typing import Any
 import torch
 
 from splitlab.data.dataset import ImageLabels
+from splitlab.errors import SettingsError
 from splitlab.models.contract import SegmentationModel
 from splitlab.models.foreign_start_weights import start_from
-from splitlab.models.registry import build_for_training
+from splitlab.models.registry import ULTRALYTICS, build_for_training
 from splitlab.models.yolov5_seg import YOLOv5Seg
 from splitlab.runs.checkpoint import read_card, read_weights
-from splitlab.runs.spec import AUTO, RunSpec
+from splitlab.runs.spec import AUTO, PRETRAINED, RunSpec
 from splitlab.training.anchors import AnchorFit, box_sizes, fit_anchors
 from splitlab.training.augment import Changes
 from splitlab.training.mixed_batches import BatchSettings, MixedBatches
 from splitlab.training.stages import Stage
+from splitlab.workspace import Workspace
 
 Note = dict[str, Any]
 
@@ -39,11 +41,13 @@ def starting_model(spec: RunSpec, class_count: int, images: Sequence[ImageLabels
         CheckpointError: the checkpoint to start from is not whole, or nothing of it fits.
     """
     folder = Path(spec.start_from)
-    weights = read_weights(folder) if spec.start_from else {}
+    weights = read_weights(folder) if spec.start_from not in ("", PRETRAINED) else {}
     model = build_for_training(spec.model, class_count, spec.image_size, spec.seed, weights)
     note: Note = {"f_size": spec.mask_images}
-    if spec.start_from:
-        note["start_from"] = f"{start_from(model, weights)}, from {read_card(folder).name}"
+    if spec.start_from == PRETRAINED:
+        note["start_from"] = _start_pretrained(model, spec.model)
+    elif spec.start_from:
+        note["start_from"] = f"Starts with {start_from(model, weights)}, from {read_card(folder).name}."
     if spec.anchors == AUTO and isinstance(model, YOLOv5Seg):
         fit = anchors_for(model, images, spec.image_size)
         if not fit.are_standard:
@@ -52,9 +56,33 @@ def starting_model(spec: RunSpec, class_count: int, images: Sequence[ImageLabels
     return model, note
 
 
+def check_start(spec: RunSpec) -> None:
+    """Raise where a run cannot start from what its spec names.
+
+    Raises:
+        SettingsError: there are no weights to download for its model.
+        CheckpointError: the folder holds no checkpoint.
+    """
+    if spec.start_from == PRETRAINED and spec.model not in ULTRALYTICS:
+        raise SettingsError(
+            f"There are no weights to download for {spec.model}. Import a file (splitlab checkpoint import) and start "
+            "from it."
+        )
+    if spec.start_from not in ("", PRETRAINED):
+        read_card(Path(spec.start_from))
+
+
+def _start_pretrained(model: SegmentationModel, name: str) -> str:
+    from splitlab.models.ultralytics_seg import UltralyticsSeg
+    from splitlab.models.ultralytics_weights import start_pretrained
+
+    assert isinstance(model, UltralyticsSeg)  # noqa: S101 (for the type checker)
+    return start_pretrained(model, name, Workspace.here().root / "pretrained")
+
+
 def lines_of(note: Note) -> list[str]:
     """Say a note in words, a line for each thing."""
-    lines = [f"Starts with {note['start_from']}."] if "start_from" in note else []
+    lines = [note["start_from"]] if "start_from" in note else []
     return [*lines, f"{AnchorFit(**note['anchors'])}."] if "anchors" in note else lines
 
 

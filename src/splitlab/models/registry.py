@@ -52,14 +52,15 @@ def _detr_for(name: str, class_count: int, image_size: int, tensors: Collection[
     return build_detr(name, class_count, norm_of(name, tensors))
 
 
+ULTRALYTICS: dict[str, Builder] = {
+    f"{family}{letter}-seg": _ultralytics(family, letter)
+    for family in ("yolov8", "yolo11", "yolo26")
+    for letter in "nsmlx"
+}
 MODELS: dict[str, Builder] = {
     **{f"yolov5{letter}-seg": _official(letter) for letter in SCALES},
     LITE0: _lite0,
-    **{
-        f"{family}{letter}-seg": _ultralytics(family, letter)
-        for family in ("yolov8", "yolo11", "yolo26")
-        for letter in "nsmlx"
-    },
+    **ULTRALYTICS,
     **{name: _detr(name) for name in SIZES},
 }
 

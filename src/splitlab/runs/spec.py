@@ -9,6 +9,7 @@ from typing import Any
 from splitlab.errors import SettingsError
 
 AUTO = "auto"
+PRETRAINED = "pretrained"
 # The paper's long runs pass this often over F (PROTOCOL.md: 75 epochs of 800 mask images).
 PASSES_OVER_F = 75
 MAX_IMAGE_SIZE, MAX_SEED, MAX_BATCH = 4096, 2**32 - 1, 65536
@@ -93,7 +94,8 @@ class RunSpec:
             that is mirrored.
         anchors: `paper` for YOLOv5's own, `auto` to fit them to the boxes where those serve badly. Models without
             anchors pass over it.
-        start_from: a checkpoint folder whose fitting weights the model starts with; empty for none.
+        start_from: a checkpoint folder whose fitting weights the model starts with; `pretrained` for those that
+            Ultralytics trained on COCO, downloaded for its own families; empty for none.
         compiled: whether torch.compile builds the model's forward pass; on CUDA alone.
         tracker: tensorboard, wandb or mlflow, to follow the run there too; empty for none.
         mask_steps: the last of the steps, which teach masks from F alone, of a model that learns boxes first (DETR);

@@ -22,11 +22,14 @@ def upload_checkpoint(workspace: Workspace) -> None:
         CheckpointError: the file cannot be used.
     """
     file = st.file_uploader(
-        "A .pt file of YOLOv5-seg", type=["pt", "pth"], max_upload_size=MAX_UPLOAD_MEGABYTES, key="weights"
+        "A .pt or .pth file of YOLOv5-seg or DETR",
+        type=["pt", "pth"],
+        max_upload_size=MAX_UPLOAD_MEGABYTES,
+        key="weights",
     )
     st.caption(
-        "Official YOLOv5 files and the paper's own are read by a process that can do nothing else: nothing in them "
-        "runs."
+        "Official YOLOv5 and DETR files and the paper's own are read by a process that can do nothing else: nothing "
+        "in them runs."
     )
     if file is None:
         return

@@ -63,7 +63,7 @@ def _show(path: Path, state_before: State) -> None:
 def _start_in_words(start: Event) -> list[str]:
     words = [f"f_size {start.get('f_size')}"]
     if "start_from" in start:
-        words.append(f"starts with {start['start_from']}")
+        words.append(start["start_from"])
     if "anchors" in start:
         words.append(str(AnchorFit(**start["anchors"])))
     return words
