@@ -16,12 +16,13 @@ from splitlab.ui.compare_choices import (
 )
 from splitlab.ui.comparisons import compare_known, known, offer_look
 from splitlab.ui.error_charts import (
+    show_by_split,
     show_calibration,
     show_classes,
     show_confusion,
     show_curves,
     show_error_kinds,
-    show_observations,
+    tell_observations,
 )
 from splitlab.ui.images_behind import OF, images_behind
 from splitlab.ui.models import LEAST_SCORE, Choice, checkpoint_choices
@@ -33,15 +34,14 @@ from splitlab.workspace import Workspace
 
 def compare_chosen(choices: dict[str, Choice], workspace: Workspace) -> Comparison | None:
     """Show what can be chosen; return the comparison, None where there is nothing to compare yet."""
-    left, middle, right = st.columns([1, 2, 1], gap="medium")
+    left, right = st.columns([1, 1], gap="large")
     with left:
         name, dataset = choose_dataset(choices, workspace)
     fitting = models_for(choices, dataset)
     if not fitting:
         no_model_knows(name, dataset)
         return None
-    with middle:
-        chosen = by_short_name(fitting, choose_models(fitting))
+    chosen = by_short_name(fitting, choose_models(fitting))
     with right:
         score = st.slider(
             "Least confidence", LEAST_SCORE, 0.95, MIN_SCORE, 0.05, key="score", bind="query-params",
@@ -75,8 +75,9 @@ if comparison is None:
 left, right = st.columns([1, 1], gap="large")
 with left:
     show_error_kinds(comparison)
+    tell_observations(comparison)
 with right:
-    show_observations(comparison)
+    show_by_split(comparison)
 
 by_name = {model.name: model for model in comparison.models}
 if st.session_state.get(OF) not in by_name:

@@ -2,6 +2,7 @@ import io
 import struct
 import zlib
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -76,3 +77,44 @@ def test_a_small_file_that_says_it_is_huge_is_refused_before_it_is_unpacked():
 def test_a_path_that_is_not_there_is_named(tmp_path):
     with pytest.raises(ImageError, match="is not there"):
         load_image(tmp_path / "nowhere.png")
+
+
+@pytest.mark.parametrize(
+    ("brand", "kind"), [(b"heic", "HEIC"), (b"mif1", "HEIC"), (b"hevc", "HEIC"), (b"avif", "AVIF")]
+)
+def test_a_phones_photo_is_told_by_its_content_not_its_name(brand, kind, tmp_path):
+    content = b"\0\0\0\x18ftyp" + brand + b"\0\0\0\0" + b"\0" * 64
+    with pytest.raises(ImageError, match=rf"holiday\.jpg is {kind}, which is not read: save it as JPEG"):
+        load_image(io.BytesIO(content), "holiday.jpg")
+    (tmp_path / "holiday.jpg").write_bytes(content)
+    with pytest.raises(ImageError, match=f"is {kind}"):
+        load_image(tmp_path / "holiday.jpg")
+
+
+@pytest.mark.parametrize("format_name", ["JPEG", "TIFF"])
+def test_printers_inks_become_the_colours_they_print(format_name):
+    inks = Image.new("CMYK", (6, 4), (0, 255, 255, 0))  # magenta and yellow over white are red
+    red, green, blue = load_image(as_file(inks, format=format_name))[0, 0].astype(int)
+    assert red > 200
+    assert max(green, blue) < 60
+
+
+@pytest.mark.parametrize("extension", [".png", ".tiff"])
+def test_sixteen_bit_colours_are_scaled_not_cut(extension):
+    deep = np.zeros((4, 6, 3), np.uint16)
+    deep[..., 2] = 50_000  # OpenCV writes blue, green, red
+    content = cv2.imencode(extension, deep)[1].tobytes()
+    assert abs(load_image(io.BytesIO(content))[0, 0].astype(int) - [195, 0, 0]).max() <= 1
+
+
+@pytest.mark.parametrize(("levels", "expected"), [(np.int32(30_000), 117), (np.float32(0.5), 127)])
+def test_levels_of_32_bits_are_scaled_not_cut(levels, expected):
+    loaded = load_image(as_file(Image.fromarray(np.full((4, 6), levels)), format="TIFF"))
+    assert abs(loaded[0, 0].astype(int) - expected).max() <= 1
+
+
+def test_a_camera_of_50_megapixels_is_not_over_50_megapixels(monkeypatch):
+    plain = as_file(Image.new("1", (8192, 6144)), format="PNG")
+    assert load_image(plain, "camera.png").shape == (6144, 8192, 3)
+    with pytest.raises(ImageError, match="over 50 megapixels"):
+        load_image(as_file(Image.new("1", (8192, 6400)), format="PNG"), "larger.png")

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import sys
 
-from splitlab.cli import budget_commands, checkpoint_commands, data_commands, run_commands, split_commands
+from splitlab.cli import (
+    budget_commands,
+    checkpoint_commands,
+    compare_commands,
+    data_commands,
+    run_commands,
+    split_commands,
+)
 from splitlab.cli.output import app, err
 from splitlab.errors import SplitLabError
 
 # Importing a module of commands is what adds them to the app.
-COMMANDS = (data_commands, split_commands, run_commands, checkpoint_commands, budget_commands)
+COMMANDS = (data_commands, split_commands, run_commands, checkpoint_commands, compare_commands, budget_commands)
 
 
 @app.callback()

@@ -13,8 +13,11 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from splitlab.data.dataset import ImageLabels
 from splitlab.errors import DataError, ImageError
 
-MAX_PIXELS = 50_000_000
+# What is sold as 50 megapixels gives up to 50.4 million pixels, such as 8192 x 6144.
+MEGAPIXELS, MAX_PIXELS = 50, 51_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+# The first bytes of ISO media files say "ftyp" and a brand; phones store photos as the first ones.
+_FTYP, _HEIC_BRANDS, _AVIF_BRANDS = b"ftyp", (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"mif1", b"msf1"), (b"avif",)
 
 ImageArray = NDArray[np.uint8]
 
@@ -37,7 +40,7 @@ def load_image(source: Path | BinaryIO, name: str | None = None) -> ImageArray:
                 _refuse_large(image, name)
                 return np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
     except UnidentifiedImageError as error:
-        raise ImageError(f"{name} is no image that can be read. Use JPEG, PNG, WebP, BMP, TIFF or GIF.") from error
+        raise ImageError(_unread(source, name)) from error
     except Image.DecompressionBombError as error:
         raise ImageError(_too_large(name)) from error
     except FileNotFoundError as error:
@@ -62,21 +65,49 @@ def load_labelled(labels: ImageLabels) -> ImageArray:
     return photo
 
 
+def _unread(source: Path | BinaryIO, name: str) -> str:
+    """Say by a file's content why it is not read: what it is called may be wrong."""
+    head = _head(source)
+    brand = head[8:12] if head[4:8] == _FTYP else b""
+    for kind, brands in (("HEIC", _HEIC_BRANDS), ("AVIF", _AVIF_BRANDS)):
+        if brand in brands:
+            return f"{name} is {kind}, which is not read: save it as JPEG."
+    return f"{name} is no image that can be read. Use JPEG, PNG, WebP, BMP, TIFF or GIF."
+
+
+def _head(source: Path | BinaryIO) -> bytes:
+    if isinstance(source, Path):
+        with source.open("rb") as file:
+            return file.read(12)
+    source.seek(0)
+    return source.read(12)
+
+
 def _refuse_large(image: Image.Image, name: str) -> None:
     if image.width * image.height > MAX_PIXELS:
         raise ImageError(_too_large(name))
 
 
 def _too_large(name: str) -> str:
-    return f"{name} has over {MAX_PIXELS // 1_000_000} megapixels. Scale it down first."
+    return f"{name} has over {MEGAPIXELS} megapixels. Scale it down first."
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):
         levels = np.asarray(image, dtype=np.uint16) >> 8
         return Image.fromarray(levels.astype(np.uint8)).convert("RGB")
+    if image.mode in ("I", "F"):
+        return Image.fromarray(_to_bytes(np.asarray(image, np.float64))).convert("RGB")
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
         return Image.alpha_composite(white, rgba).convert("RGB")
     return image.convert("RGB")
+
+
+def _to_bytes(levels: NDArray[np.float64]) -> ImageArray:
+    """Scale 32-bit levels to 0..255: from 0..1 or 0..65535 where they lie there, else from their own range."""
+    known = np.nan_to_num(levels, posinf=0.0, neginf=0.0)
+    low, high = min(float(known.min()), 0.0), float(known.max())
+    top = next((bound for bound in (1.0, 255.0, 65535.0) if high <= bound), high)
+    return np.asarray((known - low) / max(top - low, 1e-9) * 255, np.uint8)

@@ -17,7 +17,7 @@ Picture = NDArray[np.uint8]
 
 LONG_SIDE = 480
 OPACITY = 0.4
-TEXT_PIXELS = 15
+TEXT_PIXELS = 20
 _MARGIN = 2
 
 

@@ -43,13 +43,17 @@ def show_error_kinds(comparison: Comparison) -> None:
     )
 
 
-def show_observations(comparison: Comparison) -> None:
-    """Show wrong classes and mask quality against |F| and |W|, in words and as a chart."""
+def tell_observations(comparison: Comparison) -> None:
+    """Say what the models show of Observations 5 and 6."""
     st.subheader("What F and W teach", anchor=False)
-    models = split_mistakes(comparison)
-    for claim, told in observations_in_words(models):
+    for claim, told in observations_in_words(split_mistakes(comparison)):
         st.markdown(f"**{as_plain(claim)}** {as_plain(told)}")
-    _clickable(mistakes_by_split(models), "by_split", lambda data: ask_for(**{OF: data[0]}))
+
+
+def show_by_split(comparison: Comparison) -> None:
+    """Show wrong classes and mask quality against |F| and |W|; a click on a model turns to it."""
+    _clickable(mistakes_by_split(split_mistakes(comparison)), "by_split", lambda data: ask_for(**{OF: data[0]}))
+    st.caption("Bars are 95 % intervals over images. Darker marks have a larger |F|.")
 
 
 def show_classes(comparison: Comparison) -> None:

@@ -21,7 +21,7 @@ ANY, NOTHING = "any", "nothing"
 KINDS = [MISTAKES, *(kind.value for kind in ErrorKind), PAIRS]
 IMAGES_A_PAGE = 6
 Link = dict[str, str | list[str]]
-COLUMNS = 3
+COLUMNS = 2
 
 
 def ask_for(**wanted: str) -> None:

@@ -1,0 +1,149 @@
+"""The command that compares models: a table, CSV files, a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from splitlab.cli.output import JsonOption, app, err, out, print_json, progress_bar, shown
+from splitlab.data.dataset import Dataset
+from splitlab.data.open_dataset import open_dataset
+from splitlab.errors import RunError
+from splitlab.evaluation.scores_of_objects import Estimate
+from splitlab.experiments.comparison import MIN_SCORE, ComparedModel, CompareSettings, Comparison, Seen, short_names
+from splitlab.runs.atomic_files import write_bytes
+from splitlab.workspace import Workspace
+
+# torch and plotly take seconds to import, so what needs them is imported by the command itself.
+
+
+@app.command(
+    epilog="Example: `splitlab compare checkpoints/pets-30-0 checkpoints/pets-30-450 --data path/to/pets "
+    "--report out.html`"
+)
+def compare(
+    models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="Checkpoints or run folders.")],
+    data: Annotated[str, typer.Option(help="The data set whose val images to compare them on.")],
+    min_score: Annotated[
+        float, typer.Option(help="Count mistakes among detections from this score up, 0 to 1.")
+    ] = MIN_SCORE,
+    report: Annotated[Path | None, typer.Option(help="Write one HTML file with pictures and tables.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write the tables as CSV files into this folder.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Compare models on one data set: what each gets wrong, what that costs, and where they differ most."""
+    from splitlab.experiments.comparison import compare as compare_models
+
+    settings = CompareSettings(min_score)
+    workspace = Workspace.here()
+    dataset = open_dataset(data, workspace.data).val
+    seen = _see(models, dataset, workspace)
+    names = short_names([one.card for one in seen])
+    comparison = compare_models(dict(zip(names, seen, strict=True)), dataset, settings)
+    if csv:
+        _write_tables(comparison, csv)
+    if report:
+        _write_report(comparison, report)
+    if as_json:
+        print_json(_as_json(comparison))
+    else:
+        _print_models(comparison)
+
+
+def _see(models: list[Path], dataset: Dataset, workspace: Workspace) -> list[Seen]:
+    from splitlab.experiments.compare_models import see
+
+    with progress_bar() as progress:
+        return [see(_weights_folder(path), dataset, workspace.detections, progress) for path in models]
+
+
+def _weights_folder(path: Path) -> Path:
+    return path / "weights" if (path / "spec.json").is_file() else path
+
+
+def _write_report(comparison: Comparison, path: Path) -> None:
+    from splitlab.figures.compare_report import report_html
+
+    _make_folder(path.absolute().parent)
+    write_bytes(path, report_html(comparison).encode())
+    err.print(f"Report: {path}", highlight=False)
+
+
+def _write_tables(comparison: Comparison, folder: Path) -> None:
+    from splitlab.figures.comparison_tables import all_tables
+
+    _make_folder(folder)
+    for name, table in all_tables(comparison).items():
+        write_bytes(folder / f"{name}.csv", table.to_csv(index=False).encode())
+    err.print(f"Tables: {folder}", highlight=False)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be made ({error.strerror}). Choose a folder you may write to.") from error
+
+
+def _as_json(comparison: Comparison) -> dict[str, Any]:
+    from splitlab.evaluation.difference_in_words import difference_in_words
+
+    return {
+        "dataset": comparison.dataset.name,
+        "data_hash": comparison.dataset.source_hash,
+        "images": len(comparison.dataset.images),
+        "min_score": comparison.settings.min_score,
+        "models": [_model_as_json(model) for model in comparison.models],
+        "ranking": [
+            {
+                "image_id": image.image_id,
+                "disagreement": round(image.disagreement, 4),
+                "difference": difference_in_words(image, comparison.dataset.class_names),
+            }
+            for image in comparison.ranking
+        ],
+    }
+
+
+def _model_as_json(model: ComparedModel) -> dict[str, Any]:
+    mistakes = model.mistakes
+    return {
+        "name": model.name,
+        "checkpoint": model.seen.card.name,
+        "full": model.seen.card.full,
+        "weak": model.seen.card.weak,
+        "weights_hash": model.seen.weights_hash,
+        "scores": model.measured.scores,
+        "errors": {kind.value: count for kind, count in mistakes.counts.items()},
+        "ap_lost": {kind.value: round(lost, 3) for kind, lost in model.measured.ap_cost.lost.items()},
+        "class_confusion": vars(mistakes.class_confusion),
+        "mask_iou": vars(mistakes.mask_iou),
+        "boundary_iou": vars(mistakes.boundary_iou),
+    }
+
+
+def _print_models(comparison: Comparison) -> None:
+    table = Table("model", "AP50", "AP70", "box AP50", "wrong class", "mask IoU", "found", "missed")
+    for model in comparison.models:
+        mask, box = model.measured.scores["mask"], model.measured.scores["box"]
+        counts = {kind.value: count for kind, count in model.mistakes.counts.items()}
+        table.add_row(
+            model.name,
+            shown(mask["ap50"]),
+            shown(mask["ap70"]),
+            shown(box["ap50"]),
+            _estimate(model.mistakes.class_confusion, ".1%"),
+            _estimate(model.mistakes.mask_iou, ".3f"),
+            str(counts["found"]),
+            str(counts["missed"]),
+        )
+    out.print(table)
+
+
+def _estimate(estimate: Estimate, number: str) -> str:
+    if estimate.value is None:
+        return "–"
+    return f"{estimate.value:{number}} ({estimate.low:{number}} to {estimate.high:{number}})"
