@@ -112,10 +112,10 @@ def only(objects: Iterable[DrawnObject], classes: set[str]) -> list[DrawnObject]
     return [found for found in objects if found.class_name in classes]
 
 
-def title_of(choice: Choice, objects: list[DrawnObject]) -> str:
-    """Name a model's panel by its data and split, and say how much it found."""
+def title_of(choice: Choice, objects: list[DrawnObject], verb: str = "found") -> str:
+    """Name a model's panel by its data and split, and say how much it sees."""
     found = sum(drawn.score is not None for drawn in objects)
-    return f"{choice.card.dataset} {choice.card.split_name}: {found} found"
+    return f"{choice.card.dataset} {choice.card.split_name}: {found} {verb}"
 
 
 def show_panels(photo: Photo, panels: list[Panel]) -> None:
@@ -177,19 +177,20 @@ def compare_on_photos(choices: dict[str, Choice]) -> None:
 
 def compare_on_data(choices: dict[str, Choice], workspace: Workspace) -> None:
     """Compare models with the truth on a data set's images."""
-    data_side, model_side = st.columns([1, 1.4], gap="large")
+    data_side, score_side = st.columns(2, gap="large")
     with data_side:
         name, dataset = choose_dataset(choices, workspace)
     fitting = models_for(choices, dataset)
     if not fitting:
         no_model_knows(name, dataset)
         return
-    with model_side:
-        names = choose_models(fitting)
-    with data_side:
+    with score_side:
         score = choose_score()
-    with model_side:
+    names = choose_models(fitting)
+    class_side, colour_side = st.columns(2, gap="large")
+    with class_side:
         classes = choose_classes(list(dataset.class_names))
+    with colour_side:
         colour = st.segmented_control(
             "Colour by", [BY_CLASS, BY_ERROR], default=BY_CLASS, required=True, key="colour", bind="query-params"
         )
@@ -211,7 +212,7 @@ def compare_on_data(choices: dict[str, Choice], workspace: Workspace) -> None:
         else:
             objects = drawn_detections(of_model, dataset.class_names, score)
         objects = only(objects, classes)
-        panels.append(Panel(title_of(chosen[model], objects), objects))
+        panels.append(Panel(title_of(chosen[model], objects, "seen"), objects))
     show_panels(photo, panels)
     show_object_numbers(dataset, labels, found, score)
     describe_all(list(chosen.values()))

@@ -109,6 +109,13 @@ def test_several_models_share_a_phrase():
     assert in_words(labels, seen, found(), seen, found()) == "m1 and m3 miss the dog."
 
 
+def test_the_only_one_that_sees_an_object_may_still_be_wrong_about_it():
+    labels = image(label(HERE, DOG))
+    assert in_words(labels, found((HERE, 0.46, CAT)), found(), found()) == (
+        "only m0 sees the dog, and calls it an Abyssinian cat (0.46)."
+    )
+
+
 def test_one_of_several_alike_is_not_called_the_only_one():
     labels = image(label(HERE, DOG), label(THERE, DOG))
     assert in_words(labels, found((HERE, 0.9, DOG)), found((HERE, 0.9, DOG), (THERE, 0.9, DOG))) == "m0 misses one dog."

@@ -50,8 +50,15 @@ def _sight(image: ComparedImage, compared: ComparedObject, names: Sequence[str])
         return []
     what = _the_object(image, compared, names)
     if len(compared.votes) == 1 and len(blind) > 1:
-        return [f"only {next(iter(compared.votes))} finds {what}"]
+        return [_only_one(compared, what, names)]
     return [f"{_listed(blind)} {'misses' if len(blind) == 1 else 'miss'} {what}"]
+
+
+def _only_one(compared: ComparedObject, what: str, names: Sequence[str]) -> str:
+    ((model, vote),) = compared.votes.items()
+    if vote.class_index == compared.truth_class:
+        return f"only {model} finds {what}"
+    return f"only {model} sees {what}, and calls it {_a(names[vote.class_index])} ({vote.score:.2f})"
 
 
 def _unlabelled(compared: ComparedObject, names: Sequence[str]) -> list[str]:

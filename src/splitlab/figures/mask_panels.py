@@ -123,7 +123,7 @@ def _as_jpeg(photo: NDArray[np.uint8]) -> str:
 
 def _outline(found: DrawnObject, *, first: bool) -> dict[str, Any]:
     x, y = mask_outlines(found.mask)
-    missed = found.kind is ErrorKind.MISSED
+    missed = _is_missed(found)
     return {
         "type": "scatter",
         "x": x,
@@ -141,6 +141,10 @@ def _outline(found: DrawnObject, *, first: bool) -> dict[str, Any]:
     }
 
 
+def _is_missed(found: DrawnObject) -> bool:
+    return found.kind is ErrorKind.MISSED
+
+
 def _told(found: DrawnObject) -> str:
     text = found.class_name if found.score is None else f"{found.class_name}, score {found.score:.2f}"
     return text if found.kind is None else f"{text}: {found.kind.value}"
@@ -150,10 +154,11 @@ def _labels(objects: Sequence[DrawnObject]) -> dict[str, Any]:
     return {
         "type": "scatter",
         "x": [(found.box[0] + found.box[2]) / 2 for found in objects],
-        "y": [found.box[1] for found in objects],
+        "y": [found.box[3] if _is_missed(found) else found.box[1] for found in objects],
         "mode": "text",
         "text": [f"<b>{escape(found.label)}</b>" for found in objects],
-        "textposition": "bottom center",
+        # A missed object's label stands below, where it hides no detection's.
+        "textposition": ["top center" if _is_missed(found) else "bottom center" for found in objects],
         "textfont": {"color": "white", "size": 13, "shadow": "0 0 3px black, 0 0 3px black"},
         "hoverinfo": "skip",
         "showlegend": False,

@@ -68,7 +68,12 @@ def offer_presets(choices: Mapping[str, Choice]) -> None:
         for data, names in presets.items():
             splits = ", ".join(choices[name].card.split_name for name in names)
             st.button(
-                as_plain(f"{data}: {splits}"), key=f"preset {data}", type="tertiary", on_click=_pick, args=(names,)
+                as_plain(f"{data}: {splits}"),
+                icon=":material/done_all:",
+                help="Pick these checkpoints.",
+                key=f"preset {data}",
+                on_click=_pick,
+                args=(names,),
             )
 
 

@@ -14,33 +14,37 @@ from splitlab.evaluation.image_detections import ImageDetections
 from splitlab.evaluation.object_matches import NO_MATCH, ImageOverlaps, overlaps_of_image
 from splitlab.evaluation.scores_of_objects import scores_of_objects
 
+_NUMBERS = {"score": "score", "mask_iou": "mask IoU", "boundary_iou": "boundary IoU"}
+
 
 def show_object_numbers(
     dataset: Dataset, labels: ImageLabels, found: Mapping[str, ImageDetections], min_score: float
 ) -> None:
-    """Show a row for each labelled object, and of each model the score, mask IoU and boundary IoU where it found it."""
+    """Show a row for each labelled object and model: score, mask IoU and boundary IoU where it found it."""
     table = object_numbers(dataset, labels, found, min_score)
     if table.empty:
         st.caption("Nothing is labelled in this image.")
         return
-    columns = {name: st.column_config.NumberColumn(name, format="%.2f") for name in table.columns if name != "object"}
-    st.dataframe(table, hide_index=True, column_config=columns)
-    st.caption("IoU with the label; empty where the model did not find the object with its class at IoU 0.5.")
+    numbers = {name: st.column_config.NumberColumn(name, format="%.2f") for name in _NUMBERS.values()}
+    st.dataframe(table, hide_index=True, column_config=numbers, placeholder="–")
+    st.caption("IoU with the label; a dash where the model did not find the object with its class at IoU 0.5.")
 
 
 def object_numbers(
     dataset: Dataset, labels: ImageLabels, found: Mapping[str, ImageDetections], min_score: float
 ) -> pd.DataFrame:
     """Return the table; see `show_object_numbers`."""
-    columns: dict[str, pd.Series] = {}
-    for name, of_model in found.items():
+    names = dict(enumerate(dataset.class_names))
+    tables = []
+    for model, of_model in found.items():
         objects = _scores(dataset.source_hash, str(labels.image_id), of_model, dataset, labels)
-        columns.setdefault("object", objects["truth_class"].map(dict(enumerate(dataset.class_names))))
         # A detection takes its object before those that score less: leaving these out changes nothing for it.
         there = (objects["found_by"] != NO_MATCH) & (objects["score"] >= min_score)
-        for column, title in (("score", "score"), ("mask_iou", "mask IoU"), ("boundary_iou", "boundary IoU")):
-            columns[f"{name} {title}"] = objects[column].where(there)
-    return pd.DataFrame(columns)
+        numbers = objects[list(_NUMBERS)].where(there).rename(columns=_NUMBERS)
+        numbers.insert(0, "model", model)
+        numbers.insert(0, "object", objects["truth_class"].map(names))
+        tables.append(numbers.assign(place=objects["object"]))
+    return pd.concat(tables).sort_values("place", kind="stable").drop(columns="place").reset_index(drop=True)
 
 
 def fingerprint(found: ImageDetections) -> str:

@@ -1,0 +1,98 @@
+"""How long the server takes to redraw Compare masks when the least confidence moves: 4 models, 20 objects each.
+
+Run: python benchmarks/redraw.py. It prints milliseconds (median and spread) and the ratio to a page that is empty.
+The script runs under Streamlit's AppTest, so the times hold all that happens on the server but sending the answer.
+Detections stand in for the models' own: nothing asks a model while a control moves.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from unittest.mock import patch
+
+import numpy as np
+from streamlit.testing.v1 import AppTest
+
+from splitlab.evaluation.image_detections import ImageDetections
+from splitlab.geometry import mask_to_rle
+from splitlab.runs.checkpoint import Card
+from splitlab.ui.models import Choice
+
+ROOT = Path(__file__).parents[1]
+MODELS, OBJECTS, ROUNDS = 4, 20, 15
+HEIGHT, WIDTH = 300, 451  # of the sample photo
+CLASSES = [f"class {number}" for number in range(10)]
+
+
+def detections(seed: int) -> ImageDetections:
+    """Return wavy blobs that all score above the slider's end."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[:HEIGHT, :WIDTH]
+    boxes, masks = [], []
+    for _ in range(OBJECTS):
+        centre_x, centre_y, radius = rng.integers(60, WIDTH - 60), rng.integers(60, HEIGHT - 60), rng.integers(20, 50)
+        angle = np.arctan2(y - centre_y, x - centre_x)
+        masks.append(mask_to_rle(np.hypot(x - centre_x, y - centre_y) < radius * (1 + 0.15 * np.sin(9 * angle))))
+        boxes.append([centre_x - radius, centre_y - radius, centre_x + radius, centre_y + radius])
+    scores = np.full(OBJECTS, 0.96, np.float32)
+    return ImageDetections(
+        HEIGHT, WIDTH, np.array(boxes, np.float32), scores, rng.integers(0, len(CLASSES), OBJECTS), tuple(masks)
+    )
+
+
+def choices() -> dict[str, Choice]:
+    """Return four checkpoints that are nowhere on disk."""
+    cards = [
+        Card(f"model {number}", "yolov5n-seg", 320, CLASSES, "VOC2012", "", "", 200 * number, 0, 0, str(number), 1, {})
+        for number in range(1, MODELS + 1)
+    ]
+    return {card.name: Choice(Path("nowhere"), card) for card in cards}
+
+
+def seconds_to_redraw(app: AppTest) -> list[float]:
+    times = []
+    for number in range(ROUNDS):
+        app.slider(key="score").set_value(0.3 + 0.05 * (number % 5))
+        start = perf_counter()
+        app.run()
+        times.append(perf_counter() - start)
+        assert not app.exception
+        assert len(app.get("plotly_chart")) == 1
+    return times
+
+
+def seconds_of_empty_page() -> list[float]:
+    app = AppTest.from_string("import streamlit as st\nst.title('nothing')\nst.slider('x', 0, 9, key='x')").run()
+    times = []
+    for number in range(ROUNDS):
+        app.slider(key="x").set_value(number % 5)
+        start = perf_counter()
+        app.run()
+        times.append(perf_counter() - start)
+    return times
+
+
+def main() -> None:
+    found = {name: detections(number) for number, name in enumerate(choices())}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        patch.dict("os.environ", {"SPLITLAB_WORKSPACE": folder}),
+        patch("splitlab.ui.models.checkpoint_choices", lambda _: choices()),
+        patch("splitlab.ui.models.detect_objects", lambda choice, _: found[choice.card.name]),
+    ):
+        app = AppTest.from_file(ROOT / "app.py", default_timeout=60).run()
+        app.switch_page("pages/compare_masks.py").run()
+        app.multiselect(key="models").set_value(list(choices())).run()
+        page, empty = seconds_to_redraw(app), seconds_of_empty_page()
+    print(
+        f"{MODELS} models, {OBJECTS} objects each: {1000 * median(page):.0f} ms "
+        f"({1000 * min(page):.0f} to {1000 * max(page):.0f}), an empty page {1000 * median(empty):.0f} ms, "
+        f"ratio {median(page) / median(empty):.1f}"
+    )
+
+
+if __name__ == "__main__":
+    main()
