@@ -18,7 +18,7 @@ GREY = 114
 
 
 @dataclass(frozen=True)
-class _Letterbox:
+class Letterbox:
     """Where an image lies in the model's square: scaled by `ratio`, moved by `left` and `top` pixels."""
 
     ratio: float
@@ -39,7 +39,7 @@ def predict(
         size: side of the square the model sees, pixels.
         settings: what counts as a detection.
     """
-    squares, places = zip(*(_letterbox(image, size) for image in images), strict=True)
+    squares, places = zip(*(letterbox(image, size) for image in images), strict=True)
     device = next(model.parameters()).device
     batch = torch.from_numpy(np.stack(squares)).to(device).permute(0, 3, 1, 2).float() / 255
     with torch.inference_mode():
@@ -61,7 +61,8 @@ def predict_in_batches(
         yield from predict(model, waiting, size, settings)
 
 
-def _letterbox(image: ImageArray, size: int) -> tuple[ImageArray, _Letterbox]:
+def letterbox(image: ImageArray, size: int) -> tuple[ImageArray, Letterbox]:
+    """Scale an (H, W, 3) image into the middle of a grey square of `size` pixels; return both and where it lies."""
     height, width = image.shape[:2]
     ratio = size / max(height, width)
     inner_height, inner_width = max(round(height * ratio), 1), max(round(width * ratio), 1)
@@ -71,10 +72,10 @@ def _letterbox(image: ImageArray, size: int) -> tuple[ImageArray, _Letterbox]:
     square[top : top + inner_height, left : left + inner_width] = cv2.resize(
         image, (inner_width, inner_height), interpolation=interpolation
     )
-    return square, _Letterbox(ratio, left, top, height, width)
+    return square, Letterbox(ratio, left, top, height, width)
 
 
-def _back(found: Detections, place: _Letterbox, size: int) -> ImageDetections:
+def _back(found: Detections, place: Letterbox, size: int) -> ImageDetections:
     inner = found.boxes.cpu().numpy() - [place.left, place.top, place.left, place.top]
     sides = [place.width, place.height, place.width, place.height]
     boxes = (inner / place.ratio).clip(0, sides).astype(np.float32)
@@ -85,7 +86,7 @@ def _back(found: Detections, place: _Letterbox, size: int) -> ImageDetections:
     )
 
 
-def _full_size_mask(logit: FloatArray, box: FloatArray, place: _Letterbox, size: int) -> Rle:
+def _full_size_mask(logit: FloatArray, box: FloatArray, place: Letterbox, size: int) -> Rle:
     """Scale one (h, w) map of the square to the image's pixels inside the box; over 0 is the object.
 
     Only the box's pixels are computed, so 100 detections on a large image cost no more than they cover.

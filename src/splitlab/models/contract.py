@@ -97,6 +97,13 @@ class SegmentationModel(nn.Module, ABC):
     def detect(self, images: Tensor, settings: DetectSettings) -> list[Detections]:
         """Find objects in (B, 3, S, S) images with values 0..1."""
 
+    def attention(self, images: Tensor, settings: DetectSettings) -> list[Tensor] | None:  # noqa: ARG002
+        """Return (N, rows, columns) per image, in the order of `detect`: where the model looked for each object.
+
+        None for models that have no such thing.
+        """
+        return None
+
     @abstractmethod
     def outputs(self, images: Tensor) -> dict[str, Tensor]:
         """Return what the model answers before anything is chosen, by name: what an exported file answers."""

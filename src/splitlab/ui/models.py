@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from splitlab.evaluation.image_detections import ImageDetections
+from splitlab.geometry import FloatArray
 from splitlab.runs.checkpoint import WEIGHTS_NAME, Card
 from splitlab.runs.store import trained_models
 from splitlab.ui.photos import Photo
@@ -57,6 +58,15 @@ def detect_objects(choice: Choice, photo: Photo) -> ImageDetections:
     return _detect(str(choice.folder), choice.version, photo.key, photo)
 
 
+def look_of(choice: Choice, photo: Photo) -> list[FloatArray] | None:
+    """Return where a checkpoint looked for each object of `detect_objects`; None where its kind cannot tell.
+
+    Raises:
+        CheckpointError: its files are broken.
+    """
+    return _look(str(choice.folder), choice.version, photo.key, photo)
+
+
 @dataclass(frozen=True)
 class _Loaded:
     model: SegmentationModel
@@ -80,3 +90,14 @@ def _detect(folder: str, version: int, photo_key: str, _photo: Photo) -> ImageDe
     loaded = _load(folder, version)
     with loaded.lock:
         return predict(loaded.model, [_photo.pixels], loaded.card.image_size, DetectSettings(min_score=LEAST_SCORE))[0]
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _look(folder: str, version: int, photo_key: str, _photo: Photo) -> list[FloatArray] | None:  # noqa: ARG001
+    from splitlab.evaluation.attention import attention_over
+    from splitlab.models.contract import DetectSettings
+
+    loaded = _load(folder, version)
+    settings = DetectSettings(min_score=LEAST_SCORE)
+    with loaded.lock:
+        return attention_over(loaded.model, _photo.pixels, loaded.card.image_size, settings)
