@@ -33,13 +33,20 @@ from splitlab.ui.split_chip import split_chip
 from splitlab.workspace import Workspace
 
 
-def choose_photo() -> Photo | None:
+def turn_to_upload() -> None:
+    """Show a photo that was just uploaded."""
+    if st.session_state["photos"]:
+        st.session_state["photo"] = st.session_state["photos"][-1].name
+
+
+def choose_photo() -> Photo:
     """Show the uploader and the samples; return the photo to look at."""
     files = st.file_uploader(
         "Upload photos (they stay in memory and are gone when you leave)",
         type=["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "heic", "heif", "avif"],
         accept_multiple_files=True,
         key="photos",
+        on_change=turn_to_upload,
     )
     uploads: dict[str, Photo] = {}
     for file in files:
@@ -47,9 +54,9 @@ def choose_photo() -> Photo | None:
             name = file.name if file.name not in uploads else f"{file.name} ({len(uploads) + 1})"
             uploads[name] = uploaded_photo(file.file_id, name, file)
     names = [*uploads, *SAMPLES]
-    name = st.selectbox("Photo", names, key="photo") if names else None
-    if name is None:
-        return None
+    if st.session_state.get("photo", names[0]) not in names:
+        st.session_state["photo"] = names[0]
+    name = st.selectbox("Photo", names, key="photo", bind="query-params")
     return uploads[name] if name in uploads else sample_photo(name)
 
 
@@ -159,9 +166,6 @@ def compare_on_photos(choices: dict[str, Choice]) -> None:
         classes = choose_classes(classes_of(chosen)) if chosen else set()
     if not chosen:
         st.info("Pick one or more checkpoints to see their masks.")
-        return
-    if photo is None:
-        st.info("Upload a photo or pick a sample.")
         return
     panels = []
     with st.spinner("Looking for objects", show_time=True):

@@ -1,11 +1,14 @@
 """Errors by split and Compare masks on images with labels, run by Streamlit's own AppTest."""
 
 import dataclasses
+import io
 import shutil
 from pathlib import Path
 
 import pytest
 import streamlit as st
+from PIL import Image
+from streamlit.runtime.scriptrunner import StopException
 from streamlit.testing.v1 import AppTest
 
 from splitlab.experiments.experiment import carry_out, prepare_run
@@ -144,3 +147,64 @@ def test_a_link_to_an_image_opens_it(workspace):
     assert app.slider(key="score").value == 0.1
     app.button_group(key="classes").set_value(["disc"]).run()
     assert not app.exception
+
+
+def test_what_a_link_asks_for_and_is_not_there_is_passed_over(workspace):
+    app = open_page(
+        "compare_masks", look_at="images of a data set", image="no such", models="nobody", classes="unicorn", colour="?"
+    )
+    assert app.selectbox(key="image").value == "1"
+    assert len(app.get("plotly_chart")) == 1
+    app = open_page("errors", of="nobody", kind="no kind", truth="unicorn", said="<b>", page="99")
+    assert not app.exception
+
+
+def test_looking_again_after_a_stop_starts_afresh(workspace, monkeypatch):
+    calls = []
+
+    def stopped(*_):
+        calls.append(1)
+        raise StopException
+
+    monkeypatch.setattr("splitlab.experiments.compare_models.see", stopped)
+    app = looked_at("errors")
+    assert calls == [1]
+    assert "Observation 5" not in texts(app)
+    monkeypatch.undo()
+
+
+def upload(app, *files):
+    app.get("file_uploader")[0].set_value(list(files)).run()
+    assert not app.exception
+    return app
+
+
+def as_png(width, height, mode="RGB"):
+    buffer = io.BytesIO()
+    Image.new(mode, (width, height)).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_several_photos_are_uploaded_at_once_and_nothing_of_them_reaches_the_disk(workspace, tmp_path):
+    before = sorted(tmp_path.rglob("*"))
+    app = upload(
+        open_page("compare_masks"),
+        ("one.png", as_png(40, 30), "image/png"),
+        ("two.png", as_png(30, 40, "RGBA"), "image/png"),
+        ("two.png", as_png(50, 50, "L"), "image/png"),
+    )
+    assert app.selectbox(key="photo").options[:3] == ["one.png", "two.png", "two.png (3)"]
+    assert app.selectbox(key="photo").value == "two.png"
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_photo_of_48_megapixels_is_scaled_and_the_page_says_so(workspace):
+    app = upload(open_page("compare_masks"), ("large.png", as_png(8000, 6000, "1"), "image/png"))
+    assert "was scaled from 8000 x 6000 to 1600 x 1200 pixels" in texts(app).replace("\\", "")
+
+
+def test_what_is_no_photo_gets_a_sentence_and_the_others_are_shown(workspace):
+    heic = b"\0\0\0\x18ftypheic" + b"\0" * 40
+    app = upload(open_page("compare_masks"), ("phone.jpg", heic, "image/jpeg"), ("fine.png", as_png(9, 9), "image/png"))
+    assert "is HEIC, which is not read: save it as JPEG" in app.error[0].value
+    assert app.selectbox(key="photo").value == "fine.png"

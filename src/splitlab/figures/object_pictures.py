@@ -50,10 +50,23 @@ def _fill(picture: Picture, found: DrawnObject) -> None:
 def _with_labels(picture: Picture, objects: Sequence[DrawnObject], ratio: float) -> Picture:
     image = Image.fromarray(picture)
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(TEXT_PIXELS)
+    taken: list[tuple[float, float, float]] = []
     for found in objects:
         text = "".join(letter if letter.isprintable() else "?" for letter in found.label)
         left, _, right, bottom = draw.textbbox((0, 0), text, font=font)
         x = min(max(found.box[0] * ratio + _MARGIN, 0), max(image.width - (right - left) - _MARGIN, 0))
         y = min(max(found.box[1] * ratio + _MARGIN, 0), max(image.height - bottom - _MARGIN, 0))
+        y = _free_line(taken, x, x + right - left, y, bottom + _MARGIN)
+        taken.append((x, x + right - left, y))
         draw.text((x, y), text, font=font, fill="white", stroke_width=2, stroke_fill="black")
     return np.asarray(image, np.uint8)
+
+
+def _free_line(
+    taken: Sequence[tuple[float, float, float]], left: float, right: float, y: float, height: float
+) -> float:
+    """Move a label down until no label drawn before lies in its way."""
+    for start, end, line in sorted(taken, key=lambda label: label[2]):
+        if left < end and start < right and abs(line - y) < height:
+            y = line + height
+    return y

@@ -75,5 +75,5 @@ def _of_model(model: SplitMistakes, observation: _Observation) -> str:
 
 def _verdict(first: Estimate, second: Estimate) -> str:
     if (first.low or 0) <= (second.high or 0) and (second.low or 0) <= (first.high or 0):
-        return "The intervals overlap: these images do not settle it."
+        return "The intervals overlap, so these images alone leave it open."
     return "The intervals lie apart."

@@ -29,7 +29,7 @@ def ask_for(**wanted: str) -> None:
     start = {KIND: MISTAKES, TRUTH: ANY, SAID: ANY}
     for key, value in {**start, **wanted}.items():
         st.session_state[key] = value
-    st.session_state[PAGE] = 1
+    st.session_state.pop(PAGE, None)
 
 
 def images_behind(comparison: Comparison, link: Link) -> None:
@@ -48,8 +48,9 @@ def images_behind(comparison: Comparison, link: Link) -> None:
     pages = -(-len(images) // IMAGES_A_PAGE)
     page = 1
     if pages > 1:
-        st.session_state[PAGE] = min(st.session_state.get(PAGE, 1), pages)
-        page = st.pagination(pages, key=PAGE)
+        if st.session_state.get(PAGE, 1) > pages:
+            del st.session_state[PAGE]
+        page = st.pagination(pages, key=PAGE, bind="query-params")
     shown = images[(page - 1) * IMAGES_A_PAGE : page * IMAGES_A_PAGE]
     for start in range(0, len(shown), COLUMNS):
         for column, image_id in zip(st.columns(COLUMNS), shown[start : start + COLUMNS], strict=False):
