@@ -19,6 +19,7 @@ from splitlab.ui.compare_choices import (
     by_short_name,
     choose_dataset,
     choose_models,
+    forget_unknown,
     models_for,
     no_model_knows,
     offer_presets,
@@ -103,8 +104,7 @@ def choose_score() -> float:
 
 def choose_classes(names: list[str]) -> set[str]:
     """Choose the classes that are shown, all at first."""
-    if "classes" in st.session_state:
-        st.session_state["classes"] = [name for name in st.session_state["classes"] if name in names] or names
+    forget_unknown("classes", names)
     chosen = st.pills("Classes", names, default=names, selection_mode="multi", key="classes", bind="query-params")
     return set(chosen)
 

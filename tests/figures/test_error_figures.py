@@ -84,7 +84,7 @@ def test_precision_recall_lines_have_the_classes_colours_and_tell_the_score(over
     assert [line.name for line in lines] == list(NAMES)
     assert [line.line.color for line in lines] == [class_colour(index) for index in range(3)]
     assert lines[0].customdata[0][0].startswith("with detections down to score ")
-    assert any(told == "never reached" for line in lines for (told,) in line.customdata)
+    assert any(told == "never reached" for line in lines for told, *_ in line.customdata)
 
 
 def test_the_reliability_diagram_leaves_empty_bins_out(overlaps):

@@ -208,3 +208,16 @@ def test_what_is_no_photo_gets_a_sentence_and_the_others_are_shown(workspace):
     app = upload(open_page("compare_masks"), ("phone.jpg", heic, "image/jpeg"), ("fine.png", as_png(9, 9), "image/png"))
     assert "is HEIC, which is not read: save it as JPEG" in app.error[0].value
     assert app.selectbox(key="photo").value == "fine.png"
+
+
+def test_models_and_classes_begin_anew_with_other_data(workspace, tiny_folder):
+    other = shutil.copytree(tiny_folder, workspace / "data" / "other")
+    for labels in other.glob("*.json"):
+        labels.write_text(labels.read_text().replace('"disc"', '"ring"'))
+    app = open_page("compare_masks", look_at="images of a data set")
+    app.button_group(key="classes").set_value(["disc"]).run()
+    app.selectbox(key="data").set_value("other").run()
+    assert "No checkpoint knows the classes of 'other' (square, ring)" in texts(app)
+    app.selectbox(key="data").set_value("tiny").run()
+    assert not app.exception
+    assert len(app.multiselect(key="models").value) == 2

@@ -27,6 +27,17 @@ from splitlab.figures.observations_in_words import observations_in_words
 
 PICTURED_IMAGES = 12
 JPEG_QUALITY = 80
+_MODEL_COLUMNS = {
+    "model": "model",
+    "checkpoint": "checkpoint",
+    "network": "network",
+    "full": "|F|",
+    "weak": "|W|",
+    "mask_ap50": "mask AP50",
+    "mask_ap70": "mask AP70",
+    "mask_ap75": "mask AP75",
+    "box_ap50": "box AP50",
+}
 _STYLE = """
 :root{color-scheme:light dark}
 body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem}
@@ -69,8 +80,7 @@ def report_html(comparison: Comparison) -> str:
 
 def _models(comparison: Comparison) -> str:
     table = model_table(comparison)
-    shown = table[["model", "checkpoint", "network", "full", "weak", "mask_ap50", "mask_ap70", "mask_ap75", "box_ap50"]]
-    return _table(shown.rename(columns={"full": "|F|", "weak": "|W|"}))
+    return _table(table[list(_MODEL_COLUMNS)].rename(columns=_MODEL_COLUMNS))
 
 
 def _observations(comparison: Comparison) -> str:
@@ -102,7 +112,7 @@ def _errors(comparison: Comparison) -> str:
     for model in comparison.models:
         table[f"{model.name}: times"] = [model.mistakes.counts[kind] for kind in ERRORS]
         table[f"{model.name}: AP lost"] = [model.measured.ap_cost.lost[kind] for kind in ERRORS]
-    return f"<p>{_legend()}</p><p>AP at IoU 0.50 that each kind costs:</p>{bars}{_table(table)}"
+    return f"<p>{_legend()}</p><p>AP at IoU 0.50 that each kind costs, of all detections; how often, of those that are looked at.</p>{bars}{_table(table)}"
 
 
 def _bar(lost: dict[ErrorKind, float], widest: float) -> str:

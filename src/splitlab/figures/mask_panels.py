@@ -23,6 +23,7 @@ from splitlab.geometry import Rle, rle_to_mask
 # What the panels of one row share on a usual screen.
 ROW_PIXELS = 930
 _OUTLINE_TOLERANCE_PIXELS = 0.7
+_LABEL_MARGIN = 0.02
 Line = list[float | None]
 
 
@@ -141,6 +142,14 @@ def _outline(found: DrawnObject, *, first: bool) -> dict[str, Any]:
     }
 
 
+def _label_height(found: DrawnObject) -> float:
+    """Place a label at its box's edge, but where the photo's edge does not cut it."""
+    height = found.mask["size"][0]
+    if _is_missed(found):
+        return min(found.box[3], (1 - _LABEL_MARGIN) * height)
+    return max(found.box[1], _LABEL_MARGIN * height)
+
+
 def _is_missed(found: DrawnObject) -> bool:
     return found.kind is ErrorKind.MISSED
 
@@ -154,7 +163,7 @@ def _labels(objects: Sequence[DrawnObject]) -> dict[str, Any]:
     return {
         "type": "scatter",
         "x": [(found.box[0] + found.box[2]) / 2 for found in objects],
-        "y": [found.box[3] if _is_missed(found) else found.box[1] for found in objects],
+        "y": [_label_height(found) for found in objects],
         "mode": "text",
         "text": [f"<b>{escape(found.label)}</b>" for found in objects],
         # A missed object's label stands below, where it hides no detection's.

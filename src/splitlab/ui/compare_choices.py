@@ -44,10 +44,7 @@ def models_for(choices: Mapping[str, Choice], dataset: Dataset) -> dict[str, Cho
 def choose_models(choices: Mapping[str, Choice], at_first: int = FIRST_MODELS) -> list[str]:
     """Choose one or more of some checkpoints."""
     names = list(choices)
-    if MODELS in st.session_state:
-        before = st.session_state[MODELS]
-        kept = [name for name in before if name in choices]
-        st.session_state[MODELS] = kept if kept or not before else names[:at_first]
+    forget_unknown(MODELS, names)
     return st.multiselect(
         "Checkpoints",
         names,
@@ -56,6 +53,16 @@ def choose_models(choices: Mapping[str, Choice], at_first: int = FIRST_MODELS) -
         key=MODELS,
         bind="query-params",
     )
+
+
+def forget_unknown(key: str, options: list[str]) -> None:
+    """Let a control of several choices begin anew where none of its choices is left, such as for other data."""
+    before = st.session_state.get(key, [])
+    kept = [name for name in before if name in options]
+    if before and not kept:
+        del st.session_state[key]
+    elif kept != before:
+        st.session_state[key] = kept
 
 
 def offer_presets(choices: Mapping[str, Choice]) -> None:
