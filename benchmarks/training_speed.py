@@ -1,8 +1,9 @@
 """Images a second of mixed training here, against Ultralytics' SegmentationTrainer with the same layers.
 
-Both train YOLOv5n's layers on the same photos at 256 px, batch 16, data loading and augmentation included, on the CPU
-with the same number of threads. Each round runs one after the other in processes of their own; the first steps, which
-fill caches, do not count. Also printed: each side's peak memory.
+Both train YOLOv5n's layers on the same photos at 256 px, batch 16, data loading and augmentation included, on the CPU.
+By itself Ultralytics takes one thread less than there are ("theirs"), so it is also run with all ("theirs-threads").
+Each round runs one after the other in processes of their own; the first steps, which fill caches, do not count. Also
+printed: each side's peak memory.
 
 Run: python benchmarks/training_speed.py FOLDER, a COCO-format data set with masks, such as the embedded one.
 """
@@ -15,12 +16,13 @@ import resource
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from ultralytics_trainer import make_trainer
+from ultralytics_trainer import THREADS, make_trainer
 
 ROUNDS, STEPS, WARMUP_STEPS = 5, 24, 4
 SIZE, BATCH, F_SIZE = 256, 16, 4
@@ -29,10 +31,10 @@ SIZE, BATCH, F_SIZE = 256, 16, 4
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--side", choices=["ours", "theirs"], help="run one side once; used by the rounds")
+    parser.add_argument("--side", choices=SIDES, help="run one side once; used by the rounds")
     options = parser.parse_args()
     if options.side:
-        images_per_second = ours(options.folder) if options.side == "ours" else theirs(options.folder)
+        images_per_second = SIDES[options.side](options.folder)
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(json.dumps({"images_per_second": images_per_second, "megabytes": memory}))
         return
@@ -40,13 +42,15 @@ def main() -> None:
 
 
 def compare(folder: Path) -> None:
-    rounds = [{side: run_side(side, folder) for side in ("ours", "theirs")} for _ in range(ROUNDS)]
-    ratios = [sides["ours"]["images_per_second"] / sides["theirs"]["images_per_second"] for sides in rounds]
-    for side in ("ours", "theirs"):
+    rounds = [{side: run_side(side, folder) for side in SIDES} for _ in range(ROUNDS)]
+    for side in SIDES:
         speeds = [sides[side]["images_per_second"] for sides in rounds]
         memory = max(sides[side]["megabytes"] for sides in rounds)
-        print(f"{side}: {median(speeds):.1f} images/s ({min(speeds):.1f} to {max(speeds):.1f}), peak {memory:.0f} MB")
-    print(f"ours / theirs = {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f} over {ROUNDS} rounds)")
+        ratios = [sides["ours"]["images_per_second"] / sides[side]["images_per_second"] for sides in rounds]
+        print(
+            f"{side}: {median(speeds):.1f} images/s ({min(speeds):.1f} to {max(speeds):.1f}), peak {memory:.0f} MB, "
+            f"ours / {side} = {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f} over {ROUNDS} rounds)"
+        )
 
 
 def run_side(side: str, folder: Path) -> dict[str, float]:
@@ -91,7 +95,7 @@ def ours(folder: Path) -> float:
     return speed(times)
 
 
-def theirs(folder: Path) -> float:
+def theirs(folder: Path, threads: int | None = None) -> float:
     from splitlab.data.exports.yolo_export import export_yolo
     from splitlab.data.formats.coco_folder import read_coco_folder
 
@@ -105,12 +109,18 @@ def theirs(folder: Path) -> float:
     with tempfile.TemporaryDirectory() as place:
         data = export_yolo(read_coco_folder(folder), Path(place) / "data")
         settings = {"epochs": 1 + STEPS * BATCH * 2 // 100, "imgsz": SIZE, "batch": BATCH, "val": False}
-        trainer = make_trainer(data / "data.yaml", Path(place), settings)
+        trainer = make_trainer(data / "data.yaml", Path(place), settings, threads)
         trainer.add_callback("on_train_batch_end", note)
         with suppress(KeyboardInterrupt):
             trainer.train()
     return speed(times)
 
+
+SIDES: dict[str, Callable[[Path], float]] = {
+    "ours": ours,
+    "theirs": theirs,
+    "theirs-threads": lambda folder: theirs(folder, THREADS),
+}
 
 if __name__ == "__main__":
     main()

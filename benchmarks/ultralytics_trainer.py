@@ -9,8 +9,15 @@ from typing import Any
 THREADS = os.cpu_count() or 1
 
 
-def make_trainer(data_yaml: Path, place: Path, settings: dict[str, Any]) -> Any:
-    """Build a trainer on the CPU; `settings` are Ultralytics' own."""
+def make_trainer(data_yaml: Path, place: Path, settings: dict[str, Any], threads: int | None = THREADS) -> Any:
+    """Build a trainer on the CPU.
+
+    Args:
+        data_yaml: the data set.
+        place: for its files.
+        settings: Ultralytics' own.
+        threads: for torch; None leaves what Ultralytics takes: one less than the processor has, so one of two.
+    """
     from splitlab.models.ultralytics_import import ROOT, YAML  # the one door to the package
 
     # isort: split
@@ -31,6 +38,6 @@ def make_trainer(data_yaml: Path, place: Path, settings: dict[str, Any]) -> Any:
         "verbose": False,
     }
     trainer = SegmentationTrainer(overrides={**fixed, **settings})
-    # By itself it takes one thread of two.
-    trainer.add_callback("on_train_start", lambda _: torch.set_num_threads(THREADS))
+    if threads is not None:
+        trainer.add_callback("on_train_start", lambda _: torch.set_num_threads(threads))
     return trainer
