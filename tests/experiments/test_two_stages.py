@@ -9,6 +9,7 @@ import torch
 from splitlab.data.splits.split import read_split
 from splitlab.errors import SettingsError
 from splitlab.experiments.experiment import carry_out, prepare_run
+from splitlab.models.detr.detr import DETR
 from splitlab.models.load import load_model
 from splitlab.runs.checkpoint import read_card
 from splitlab.runs.run_folder import State
@@ -166,3 +167,25 @@ def test_mask_steps_that_do_not_fit_leave_no_run(spec, tmp_path, change, message
     with pytest.raises(SettingsError, match=message):
         prepare_run(tmp_path / "run", replace(spec, **change), tmp_path)
     assert not (tmp_path / "run").exists()
+
+
+STILL = dict.fromkeys(("hue", "saturation", "value", "translate", "scale", "flip"), 0.0)
+
+
+@pytest.mark.parametrize(("changes", "looks"), [(STILL, 4), ({}, 10)])
+def test_the_frozen_part_looks_once_at_an_image_that_comes_again_as_it_was(changes, looks, spec, tmp_path, monkeypatch):
+    """F has 4 images; 5 steps of 2 show them 2.5 times."""
+    seen = []
+    real = DETR.forward
+
+    def noting(self, images, padding=None):
+        if self.training is False and not any(p.requires_grad for p in self.parameters()):
+            seen.append(len(images))
+        return real(self, images, padding)
+
+    run = prepare_run(tmp_path / "run", replace(spec, steps=MASKS + 1, evaluate_every=6, **changes), tmp_path)
+    monkeypatch.setattr(DETR, "forward", noting)
+    monkeypatch.setattr("splitlab.experiments.experiment.evaluate_model", lambda *_: ({"mask": {}, "box": {}}, []))
+    monkeypatch.setattr("splitlab.experiments.experiment.evaluate_run", lambda *_: None)
+    carry_out(run, tmp_path)
+    assert sum(seen) == looks

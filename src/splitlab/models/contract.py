@@ -89,6 +89,9 @@ class SegmentationModel(nn.Module, ABC):
     def set_stage(self, name: str) -> None:
         """Say which of `stages` is learnt from now on; who has one stage has nothing to do."""
 
+    def keep_outputs(self, max_bytes: int) -> None:
+        """Keep what frozen parts say of an image until it comes again, within a limit; most models have none."""
+
     @abstractmethod
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the parts of the loss by name, scalars; their sum is minimised."""

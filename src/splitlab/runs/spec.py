@@ -213,6 +213,12 @@ class RunSpec:
         return chosen
 
     @property
+    def augments(self) -> bool:
+        """Whether an image ever comes another way than it came before."""
+        changes = (self.mosaic, self.hue, self.saturation, self.value, self.translate, self.scale, self.flip)
+        return any(change > 0 for change in changes)
+
+    @property
     def epoch_steps(self) -> int:
         """Steps in one pass over F; over W where F is empty."""
         taken = self.mask_images if self.full and self.weak else self.batch_size

@@ -29,6 +29,8 @@ from splitlab.training.state import TrainingState
 from splitlab.training.trackers import start_tracker
 
 GPU_WORKERS = 8
+# Of what frozen parts said of images that come again as they were.
+KEPT_BYTES = 2_000_000_000
 
 Evaluate = Callable[[SegmentationModel, Stage], dict[str, Any]]
 BatchesOf = Callable[[Stage], MixedBatches]
@@ -99,6 +101,8 @@ class _StageJob:
             state.load(self._state_path)
         if state.step == spec.steps:
             return state.averaged_model
+        if not spec.augments:
+            model.keep_outputs(KEPT_BYTES)
         loss, optimizer = accelerator.prepare(_Loss(model), state.optimizer)
         if accelerator.is_main_process:
             self.run.forget_events_after(self._run_step(state))
