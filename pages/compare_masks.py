@@ -202,7 +202,7 @@ def compare_on_data(choices: dict[str, Choice], workspace: Workspace) -> None:
         st.info("Pick one or more checkpoints to see their masks.")
         return
     chosen = by_short_name(fitting, names)
-    labels = choose_image(chosen, dataset, score, workspace)
+    labels = choose_image(chosen, dataset, workspace)
     found = detections_in(chosen, dataset, labels, workspace)
     if len(chosen) > 1:
         told = difference_in_words(compare_image(labels, found, score), dataset.class_names)

@@ -112,7 +112,8 @@ def _errors(comparison: Comparison) -> str:
     for model in comparison.models:
         table[f"{model.name}: times"] = [model.mistakes.counts[kind] for kind in ERRORS]
         table[f"{model.name}: AP lost"] = [model.measured.ap_cost.lost[kind] for kind in ERRORS]
-    return f"<p>{_legend()}</p><p>AP at IoU 0.50 that each kind costs, of all detections; how often, of those that are looked at.</p>{bars}{_table(table)}"
+    told = "AP at IoU 0.50 that each kind costs, of all detections; how often, of those that are looked at."
+    return f"<p>{_legend()}</p><p>{told}</p>{bars}{_table(table)}"
 
 
 def _bar(lost: dict[ErrorKind, float], widest: float) -> str:

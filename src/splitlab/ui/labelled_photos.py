@@ -18,7 +18,7 @@ from splitlab.workspace import Workspace
 IMAGE = "image"
 
 
-def choose_image(choices: Mapping[str, Choice], dataset: Dataset, score: float, workspace: Workspace) -> ImageLabels:
+def choose_image(choices: Mapping[str, Choice], dataset: Dataset, workspace: Workspace) -> ImageLabels:
     """Choose one of a data set's images: by its name, or the next one.
 
     Where all models have looked at all images, those come first on which they differ most; else the files' order
@@ -27,7 +27,7 @@ def choose_image(choices: Mapping[str, Choice], dataset: Dataset, score: float, 
     Raises:
         SplitLabError: a checkpoint or a photo cannot be read.
     """
-    images = _ordered(choices, dataset, score, workspace)
+    images = _ordered(choices, dataset, workspace)
     by_name = {str(labels.image_id): labels for labels in images}
     names = list(by_name)
     if st.session_state.get(IMAGE) not in by_name:
@@ -70,9 +70,7 @@ def labelled_photo(source: str, image_id: str, _labels: ImageLabels) -> Photo:
     return Photo(image_id, f"data {source} {image_id}", load_labelled(_labels), None)
 
 
-def _ordered(
-    choices: Mapping[str, Choice], dataset: Dataset, score: float, workspace: Workspace
-) -> Sequence[ImageLabels]:
+def _ordered(choices: Mapping[str, Choice], dataset: Dataset, workspace: Workspace) -> Sequence[ImageLabels]:
     if len(choices) < 2:
         return dataset.images
     seen = {name: known(choice, dataset, workspace) for name, choice in choices.items()}
@@ -81,5 +79,6 @@ def _ordered(
         st.caption("Let the models look at all images once, and those where they differ most come first.")
         offer_look(choices, dataset, workspace)
         return dataset.images
-    ranked = ranking(choices, there, dataset, CompareSettings(score))
+    # One order whatever the slider says: images that change places while one looks are no help.
+    ranked = ranking(choices, there, dataset, CompareSettings())
     return [dataset.by_id[image.image_id] for image in ranked]
