@@ -7,6 +7,7 @@ Detections stand in for the models' own: nothing asks a model while a control mo
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 from statistics import median
@@ -14,11 +15,14 @@ from time import perf_counter
 from unittest.mock import patch
 
 import numpy as np
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from splitlab.evaluation.image_detections import ImageDetections
-from splitlab.geometry import mask_to_rle
+from splitlab.experiments.comparison import Seen
+from splitlab.geometry import mask_to_rle, xyxy_to_xywh
 from splitlab.runs.checkpoint import Card
+from splitlab.ui.compare_choices import BY_ERROR, DATA_IMAGES
 from splitlab.ui.models import Choice
 
 ROOT = Path(__file__).parents[1]
@@ -52,6 +56,40 @@ def choices() -> dict[str, Choice]:
     return {card.name: Choice(Path("nowhere"), card) for card in cards}
 
 
+def write_labels(folder: Path, truth: ImageDetections) -> None:
+    """Write a COCO data set of one photo whose labels are these detections."""
+    (folder / "images").mkdir(parents=True)
+    Image.new("RGB", (WIDTH, HEIGHT)).save(folder / "images" / "one.jpg")
+    labels = {
+        "images": [{"id": 1, "file_name": "one.jpg", "width": WIDTH, "height": HEIGHT}],
+        "categories": [{"id": number, "name": name} for number, name in enumerate(CLASSES, start=1)],
+        "annotations": [
+            {
+                "id": number,
+                "image_id": 1,
+                "category_id": int(truth.classes[number - 1]) + 1,
+                "bbox": xyxy_to_xywh(truth.boxes[number - 1]).tolist(),
+                "area": 1.0,
+                "segmentation": mask,
+                "iscrowd": 0,
+            }
+            for number, mask in enumerate(truth.masks, start=1)
+        ],
+    }
+    for subset in ("train", "val"):
+        (folder / f"instances_{subset}.json").write_text(json.dumps(labels))
+
+
+def opened(**parameters: str) -> AppTest:
+    """Open Compare masks with all models."""
+    app = AppTest.from_file(ROOT / "app.py", default_timeout=60)
+    for key, value in parameters.items():
+        app.query_params[key] = value
+    app.run()
+    app.switch_page("pages/compare_masks.py").run()
+    return app.multiselect(key="models").set_value(list(choices())).run()
+
+
 def seconds_to_redraw(app: AppTest) -> list[float]:
     times = []
     for number in range(ROUNDS):
@@ -60,7 +98,8 @@ def seconds_to_redraw(app: AppTest) -> list[float]:
         app.run()
         times.append(perf_counter() - start)
         assert not app.exception
-        assert len(app.get("plotly_chart")) == 1
+        (chart,) = app.get("plotly_chart")
+        assert chart.proto.spec.count('"toself"') >= MODELS * OBJECTS
     return times
 
 
@@ -82,16 +121,18 @@ def main() -> None:
         patch.dict("os.environ", {"SPLITLAB_WORKSPACE": folder}),
         patch("splitlab.ui.models.checkpoint_choices", lambda _: choices()),
         patch("splitlab.ui.models.detect_objects", lambda choice, _: found[choice.card.name]),
+        patch("splitlab.ui.labelled_photos.known", lambda choice, *_: Seen(choice.card, "", [found[choice.card.name]])),
     ):
-        app = AppTest.from_file(ROOT / "app.py", default_timeout=60).run()
-        app.switch_page("pages/compare_masks.py").run()
-        app.multiselect(key="models").set_value(list(choices())).run()
-        page, empty = seconds_to_redraw(app), seconds_of_empty_page()
-    print(
-        f"{MODELS} models, {OBJECTS} objects each: {1000 * median(page):.0f} ms "
-        f"({1000 * min(page):.0f} to {1000 * max(page):.0f}), an empty page {1000 * median(empty):.0f} ms, "
-        f"ratio {median(page) / median(empty):.1f}"
-    )
+        write_labels(Path(folder) / "data" / "one", detections(0))
+        photo = seconds_to_redraw(opened())
+        labelled = seconds_to_redraw(opened(look_at=DATA_IMAGES, data="one", colour=BY_ERROR))
+    empty = seconds_of_empty_page()
+    print(f"an empty page: {1000 * median(empty):.0f} ms")
+    for name, times in (("a photo", photo), ("a labelled image, by kind of error", labelled)):
+        print(
+            f"{name}, {MODELS} models, {OBJECTS} objects each: {1000 * median(times):.0f} ms "
+            f"({1000 * min(times):.0f} to {1000 * max(times):.0f}), ratio {median(times) / median(empty):.1f}"
+        )
 
 
 if __name__ == "__main__":
