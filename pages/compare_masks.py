@@ -10,6 +10,7 @@ from splitlab.evaluation.disagreement import compare_image
 from splitlab.figures.drawn_objects import drawn_detections, drawn_errors, drawn_truth
 from splitlab.figures.mask_panels import DrawnObject, Panel, mask_panels
 from splitlab.runs.checkpoint import Card
+from splitlab.ui.attention import show_attention
 from splitlab.ui.checkpoint_upload import upload_checkpoint
 from splitlab.ui.compare_choices import (
     BY_CLASS,
@@ -176,6 +177,7 @@ def compare_on_photos(choices: dict[str, Choice]) -> None:
                 panels.append(Panel(title_of(choice, objects), objects))
     if panels:
         show_panels(photo, panels)
+        show_attention(chosen, photo)
     describe_all(chosen)
 
 
@@ -218,6 +220,7 @@ def compare_on_data(choices: dict[str, Choice], workspace: Workspace) -> None:
         objects = only(objects, classes)
         panels.append(Panel(title_of(chosen[model], objects, "seen"), objects))
     show_panels(photo, panels)
+    show_attention(list(chosen.values()), photo)
     show_object_numbers(dataset, labels, found, score)
     describe_all(list(chosen.values()))
 

@@ -12,7 +12,9 @@ from streamlit.runtime.scriptrunner import StopException
 from streamlit.testing.v1 import AppTest
 
 from splitlab.experiments.experiment import carry_out, prepare_run
-from splitlab.runs.checkpoint import read_card, read_weights, save_checkpoint
+from splitlab.models.load import weights_of
+from splitlab.models.registry import build_model
+from splitlab.runs.checkpoint import Card, read_card, read_weights, save_checkpoint
 
 ROOT = Path(__file__).parents[2]
 
@@ -221,3 +223,17 @@ def test_models_and_classes_begin_anew_with_other_data(workspace, tiny_folder):
     app.selectbox(key="data").set_value("tiny").run()
     assert not app.exception
     assert len(app.multiselect(key="models").value) == 2
+
+
+def test_detr_shows_where_it_looked_when_asked(monkeypatch, tmp_path):
+    model = build_model("detr-lite0-few", 2, 64)
+    card = Card("looker", "detr-lite0-few", 64, ["cat", "dog"], "pets", "", "", 3, 4, 0, "", 5, {})
+    (tmp_path / "models" / "looker").mkdir(parents=True)
+    save_checkpoint(tmp_path / "models" / "looker", weights_of(model), card)
+    monkeypatch.setenv("SPLITLAB_CHECKPOINTS", str(tmp_path / "models"))
+    app = open_page("compare_masks")
+    assert not app.get("image")
+    app.toggle(key="attention").set_value(True).run()
+    assert not app.exception
+    assert len(app.get("image")) == 1
+    assert "mean over its heads" in texts(app)
