@@ -21,6 +21,7 @@ PAGES = {
     "plan": "plan",
     "equiscore": "equiscore",
     "cost-against-ap": "cost_against_ap",
+    "data": "data",
     "compare-masks": "compare_masks",
 }
 WIDTH = 1400
@@ -61,7 +62,7 @@ def take(browser: Browser, path: str, theme: str, picture: Path) -> None:
     page = browser.new_page(viewport={"width": WIDTH, "height": 900}, color_scheme=theme)
     page.goto(f"http://127.0.0.1:{PORT}/{path}")
     page.locator("h1").wait_for()
-    page.locator(".js-plotly-plot").first.wait_for()
+    page.locator(".js-plotly-plot").first.wait_for(timeout=120_000)
     page.locator("[data-testid=stStatusWidget]").wait_for(state="hidden")
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": WIDTH, "height": int(height)})

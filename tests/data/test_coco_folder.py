@@ -29,5 +29,5 @@ def test_a_folder_in_the_work_space_is_known_by_its_name(tiny_folder, tmp_path):
 
 
 def test_a_name_that_is_nowhere_is_answered_with_what_to_give(tmp_path):
-    with pytest.raises(DataError, match="Give a data set.s folder"):
+    with pytest.raises(DataError, match="Give a data set's folder"):
         open_dataset("nowhere", tmp_path)
