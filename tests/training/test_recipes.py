@@ -41,9 +41,8 @@ def test_f_size_auto_gives_the_papers_numbers(full, weak, steps, batch_size, f_s
     assert RunSpec("data", full, weak, steps=steps, batch_size=batch_size, f_size="auto").mask_images == f_size
 
 
-@pytest.mark.parametrize("name", [folder.name for folder in sorted(SHIPPED.glob("*-*-*")) if folder.name[-2:] != "-0"])
-def test_f_size_auto_gives_that_of_the_shipped_mixed_checkpoints(name):
-    card = json.loads((SHIPPED / name / "card.json").read_text())
+def test_f_size_auto_gives_that_of_the_shipped_mixed_checkpoint():
+    card = json.loads((SHIPPED / "pets-30-450" / "card.json").read_text())
     trained = card["trained_by"]
     spec = RunSpec(
         "data", card["full"], card["weak"], steps=card["steps"], batch_size=trained["batch_size"], f_size="auto"
