@@ -5,22 +5,10 @@ import numpy as np
 import pytest
 from pycocotools.cocoeval import COCOeval
 
-from splitlab.data.dataset import Dataset, ImageLabels, ObjectLabel
+from splitlab.data.dataset import Dataset, ImageLabels
 from splitlab.evaluation.coco_eval import _truth, coco_results, evaluate_detections
 from splitlab.evaluation.predict import ImageDetections
-from splitlab.geometry import mask_to_rle
-
-SIDE = 100
-
-
-def rectangle(left, top, right, bottom):
-    mask = np.zeros((SIDE, SIDE), bool)
-    mask[top:bottom, left:right] = True
-    return mask_to_rle(mask)
-
-
-def label(box, class_index=0, crowd=False):
-    return ObjectLabel(class_index, tuple(map(float, box)), rectangle(*box), crowd)
+from tests.evaluation.drawn import SIDE, label, rectangle
 
 
 def dataset(*objects_per_image, classes=("cat", "dog")):

@@ -21,7 +21,7 @@ from splitlab.budget.planner import SplitForecast, plan_for_hours, plan_for_scor
 from splitlab.budget.published import MAIN_METRIC, TRAINING_IMAGES
 from splitlab.budget.published_surface import published_surface
 from splitlab.budget.surface_fit import fit_surface
-from splitlab.cli.output import app, out, print_json
+from splitlab.cli.output import JsonOption, app, out, print_json
 from splitlab.errors import BudgetError
 
 DatasetOption = Annotated[str, typer.Option(help="Whose prices and results: voc2012 or cityscapes.")]
@@ -31,7 +31,6 @@ ObjectsOption = Annotated[
     float | None, typer.Option("--instances-per-image", help="Say so where your seconds are for one object.")
 ]
 ImagesOption = Annotated[int | None, typer.Option(help="Training images there are.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on standard output.")]
 
 
 @app.command(epilog="Example: `splitlab cost --dataset voc2012 --full 400 --weak 5000 --json`")

@@ -15,6 +15,7 @@ from splitlab.errors import RunError
 from splitlab.evaluation.scores_of_objects import Estimate
 from splitlab.experiments.comparison import MIN_SCORE, ComparedModel, CompareSettings, Comparison, Seen, short_names
 from splitlab.runs.atomic_files import write_bytes
+from splitlab.runs.store import weights_folder
 from splitlab.workspace import Workspace
 
 # torch and plotly take seconds to import, so what needs them is imported by the command itself.
@@ -57,11 +58,7 @@ def _see(models: list[Path], dataset: Dataset, workspace: Workspace) -> list[See
     from splitlab.experiments.compare_models import see
 
     with progress_bar() as progress:
-        return [see(_weights_folder(path), dataset, workspace.detections, progress) for path in models]
-
-
-def _weights_folder(path: Path) -> Path:
-    return path / "weights" if (path / "spec.json").is_file() else path
+        return [see(weights_folder(path), dataset, workspace.detections, progress) for path in models]
 
 
 def _write_report(comparison: Comparison, path: Path) -> None:

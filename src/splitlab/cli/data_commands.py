@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from splitlab.cli.output import JsonOption, app, out, print_json, progress_bar
+from splitlab.cli.output import DataArgument, JsonOption, app, out, print_json, progress_bar
 from splitlab.data.check import Check, check_dataset
 from splitlab.data.exports.coco_export import export_coco
 from splitlab.data.exports.yolo_export import export_yolo
@@ -26,8 +26,6 @@ MOST_SHOWN = 20
 
 data_app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 app.add_typer(data_app, name="data", help="Check, get, add and export data sets.")
-
-DataArgument = Annotated[str, typer.Argument(metavar="DATA", help="A data set's folder, its name, or `embedded`.")]
 
 
 class ExportFormat(StrEnum):

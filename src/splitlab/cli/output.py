@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+DataArgument = Annotated[str, typer.Argument(metavar="DATA", help="A data set's folder, its name, or `embedded`.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on standard output.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="Equal seeds draw equal splits.")]
 

@@ -18,7 +18,7 @@ from splitlab.errors import RunError
 from splitlab.runs.recipes import RECIPES
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import PRETRAINED, RunSpec
-from splitlab.runs.store import free_run_path, list_runs
+from splitlab.runs.store import free_run_path, list_runs, weights_folder
 from splitlab.training.processes import is_main_process
 from splitlab.workspace import Workspace
 
@@ -122,7 +122,7 @@ def evaluate(
         if data is None:
             scores = evaluate_run(RunFolder.open(path), workspace.data, progress)
         else:
-            scores = evaluate_checkpoint(_weights_folder(path), open_dataset(data, workspace.data).val, progress)
+            scores = evaluate_checkpoint(weights_folder(path), open_dataset(data, workspace.data).val, progress)
     if as_json:
         print_json(scores)
     else:
@@ -142,7 +142,7 @@ def predict(
     from splitlab.models.load import load_model
 
     settings = DetectSettings(min_score=min_score)
-    model, card = load_model(_weights_folder(checkpoint))
+    model, card = load_model(weights_folder(checkpoint))
     found = []
     with progress_bar() as progress:
         for done, path in enumerate(images, start=1):
@@ -206,11 +206,7 @@ def _lasting_name(data: str, workspace: Workspace) -> str:
 
 
 def _lasting_start(start_from: str) -> str:
-    return start_from if start_from == PRETRAINED else str(_weights_folder(Path(start_from)).absolute())
-
-
-def _weights_folder(path: Path) -> Path:
-    return path / "weights" if (path / "spec.json").is_file() else path
+    return start_from if start_from == PRETRAINED else str(weights_folder(Path(start_from)).absolute())
 
 
 def _print_scores(scores: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from splitlab.cli.output import JsonOption, SeedOption, app, out, print_json
+from splitlab.cli.output import DataArgument, JsonOption, SeedOption, app, out, print_json
 from splitlab.data.dataset import Dataset
 from splitlab.data.open_dataset import open_dataset
 from splitlab.data.splits.draw_split import draw_split, draw_stratified
@@ -40,7 +40,7 @@ class Protocol(StrEnum):
     "`splitlab split VOC2012 --protocol paper --full 400 --weak all --out paper-400.json`"
 )
 def split(
-    data: Annotated[str, typer.Argument(metavar="DATA", help="A data set's folder, its name, or `embedded`.")],
+    data: DataArgument,
     full: Annotated[int | None, typer.Option(help="|F|: images with masks.")] = None,
     weak: Annotated[str, typer.Option(help="|W|: images with boxes only, or `all` that are left.")] = "0",
     seed: SeedOption = 0,

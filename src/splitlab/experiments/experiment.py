@@ -14,6 +14,7 @@ import splitlab
 from splitlab.data.dataset import Dataset
 from splitlab.data.masks import with_masks
 from splitlab.data.open_dataset import open_dataset
+from splitlab.data.progress import Progress, no_progress
 from splitlab.data.splits.draw_split import draw_split
 from splitlab.data.splits.split import Split, read_split
 from splitlab.data.splits.split_dataset import boxes_only
@@ -34,14 +35,6 @@ from splitlab.training.precision import check_device, mixed_precision
 from splitlab.training.processes import is_main_process, process_count
 from splitlab.training.stages import Stage, stages_of
 from splitlab.training.trackers import check_tracker
-
-# What is being done, how much of it, out of how much.
-Progress = Callable[[str, int, int], None]
-
-
-def no_progress(_what: str, _done: int, _total: int) -> None:
-    """Take a progress report and show nothing."""
-
 
 # One line for people.
 Tell = Callable[[str], object]

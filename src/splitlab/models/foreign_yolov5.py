@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PureWindowsPath
 from typing import Any, TypeVar
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from splitlab.errors import CheckpointError
+from splitlab.models.foreign_modules import children_of, tensors_of
 from splitlab.models.foreign_tree import ForeignObject
 from splitlab.models.registry import build_model
 from splitlab.models.yolov5_backbones import scaled_channels
@@ -94,34 +95,19 @@ def _holds_arrays(candidate: dict[str, Any]) -> bool:
 def _state_of(network: ForeignObject | dict[str, Any]) -> Weights:
     if isinstance(network, dict):
         return {name: value for name, value in network.items() if isinstance(value, np.ndarray)}
-    return dict(_module_state(network, ""))
+    _check_activations(network, "")
+    return dict(tensors_of(network, ""))
 
 
-def _module_state(module: ForeignObject, prefix: str) -> Iterator[tuple[str, Any]]:
-    """Walk a pickled nn.Module as `state_dict` would."""
-    _check_activation(module, prefix)
-    kept_out = module.attributes.get("_non_persistent_buffers_set") or []
-    for kind in ("_parameters", "_buffers"):
-        for name, value in _items(module, kind):
-            if isinstance(value, np.ndarray) and name not in kept_out:
-                yield prefix + name, value
-    for name, child in _items(module, "_modules"):
-        if isinstance(child, ForeignObject):
-            yield from _module_state(child, f"{prefix}{name}.")
-
-
-def _items(module: ForeignObject, kind: str) -> list[tuple[str, Any]]:
-    items = module.attributes.get(kind)
-    return list(items.items()) if isinstance(items, dict) else []
-
-
-def _check_activation(module: ForeignObject, prefix: str) -> None:
+def _check_activations(module: ForeignObject, prefix: str) -> None:
     package, _, name = module.class_name.rpartition(".")
     if package == "torch.nn.modules.activation" and name != "SiLU":
         layer = prefix.rstrip(".")[:MAX_NAME_LENGTH]
         raise CheckpointError(
             f"its layer {layer!r} is a {name[:MAX_NAME_LENGTH]} where ours is a SiLU: outputs differ."
         )
+    for child_name, child in children_of(module):
+        _check_activations(child, f"{prefix}{child_name}.")
 
 
 def _letter_of(tensors: Weights) -> str:

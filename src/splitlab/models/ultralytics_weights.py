@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from splitlab.errors import CheckpointError, SettingsError
+from splitlab.models.foreign_modules import tensors_of
 from splitlab.models.foreign_reader import read_foreign
 from splitlab.models.foreign_start_weights import start_from
 from splitlab.models.foreign_tree import ForeignObject
@@ -95,20 +93,4 @@ def _weights_in(tree: Any, path: Path) -> Weights:
     network = (tree.get("ema") or tree.get("model")) if isinstance(tree, dict) else None
     if not isinstance(network, ForeignObject):
         raise CheckpointError(f"{path} holds no network of Ultralytics. Delete it, to have it downloaded again.")
-    return dict(_tensors_of(network, "network."))
-
-
-def _tensors_of(module: ForeignObject, prefix: str) -> Iterator[tuple[str, Any]]:
-    """Walk a pickled module as `state_dict` would."""
-    for kind in ("_parameters", "_buffers"):
-        for name, value in _items(module, kind):
-            if isinstance(value, np.ndarray):
-                yield prefix + name, value
-    for name, child in _items(module, "_modules"):
-        if isinstance(child, ForeignObject):
-            yield from _tensors_of(child, f"{prefix}{name}.")
-
-
-def _items(module: ForeignObject, kind: str) -> list[tuple[str, Any]]:
-    items = module.attributes.get(kind)
-    return list(items.items()) if isinstance(items, dict) else []
+    return dict(tensors_of(network, "network."))

@@ -72,6 +72,11 @@ def trained_models(checkpoints: Sequence[Path], runs: Path) -> dict[str, tuple[P
     return found
 
 
+def weights_folder(path: Path) -> Path:
+    """Return the checkpoint folder that a path means: a run's own, or the path itself."""
+    return path / "weights" if (path / "spec.json").is_file() else path
+
+
 def free_run_path(folder: Path, spec: RunSpec) -> Path:
     """Propose a folder for a new run: data, split and model in its name, and a number where that is taken."""
     base = f"{Path(spec.data).name}-{spec.full}-{spec.weak}-{spec.model}-seed{spec.seed}"

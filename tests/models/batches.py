@@ -1,0 +1,23 @@
+"""Batches of random objects, small enough for a test."""
+
+import torch
+
+from splitlab.models.contract import Batch
+
+SIDE = 64
+CLASSES = 3
+
+
+def make_batch(has_mask=(True, True, False, False), objects_per_image=2, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    count = len(has_mask) * objects_per_image
+    corner = torch.rand(count, 2, generator=generator) * 30
+    size = torch.rand(count, 2, generator=generator) * 20 + 8
+    return Batch(
+        images=torch.rand(len(has_mask), 3, SIDE, SIDE, generator=generator),
+        boxes=torch.cat([corner, corner + size], dim=1),
+        classes=torch.randint(0, CLASSES, (count,), generator=generator),
+        image_index=torch.arange(len(has_mask)).repeat_interleave(objects_per_image),
+        has_mask=torch.tensor(has_mask),
+        masks=torch.randint(0, 2, (count, SIDE // 4, SIDE // 4), generator=generator, dtype=torch.uint8),
+    )
