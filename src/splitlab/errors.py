@@ -16,6 +16,10 @@ class DataError(SplitLabError):
     """A dataset whose files are missing, broken or contradict each other."""
 
 
+class DownloadError(SplitLabError):
+    """A file that cannot be fetched, or that is another than it should be."""
+
+
 class ImageError(SplitLabError):
     """A file that is no image, or one too large to open."""
 

@@ -10,11 +10,11 @@ from filelock import FileLock
 from torchvision.datasets import OxfordIIITPet
 from torchvision.datasets.voc import DATASET_YEAR_DICT
 
+from splitlab import download
 from splitlab.data.formats.pets import read_pets_folder
 from splitlab.data.formats.voc import read_voc_folder
-from splitlab.data.incoming import download
 from splitlab.data.open_dataset import dataset_names
-from splitlab.errors import DataError
+from splitlab.errors import DataError, DownloadError
 from splitlab.experiments.known_datasets import KNOWN, get_dataset
 from tests.data.trees import pets_tree, voc_tree
 from tests.file_server import broken_off, serving
@@ -148,7 +148,7 @@ def test_an_archive_of_something_else_leaves_no_folder(server, files, tmp_path, 
 
 def test_an_archive_far_larger_than_known_is_refused(server, tmp_path, monkeypatch):
     monkeypatch.setitem(KNOWN, "voc2012", replace(KNOWN["voc2012"], size_bytes=1000))
-    with pytest.raises(DataError, match="over the 2000 expected"):
+    with pytest.raises(DownloadError, match="over the 2000 expected"):
         get_dataset("voc2012", tmp_path / "data")
 
 
@@ -174,7 +174,7 @@ def test_two_processes_do_not_write_the_same_download(server, tmp_path):
 
 def test_a_connection_that_breaks_too_often_is_said_and_a_later_call_works(server, tmp_path):
     server.faults = [broken_off, broken_off, broken_off]
-    with pytest.raises(DataError, match=r"voc\.tar cannot be fetched now.*what has come is kept"):
+    with pytest.raises(DownloadError, match=r"voc\.tar cannot be fetched now.*what has come is kept"):
         get_dataset("voc2012", tmp_path / "data")
     assert get_dataset("voc2012", tmp_path / "data").is_dir()
 
@@ -182,7 +182,7 @@ def test_a_connection_that_breaks_too_often_is_said_and_a_later_call_works(serve
 def test_a_machine_without_network_is_answered_in_one_line(server, tmp_path):
     server.shutdown()
     server.server_close()
-    with pytest.raises(DataError, match=r"cannot be reached.*Check the network connection") as caught:
+    with pytest.raises(DownloadError, match=r"cannot be reached.*Check the network connection") as caught:
         get_dataset("voc2012", tmp_path / "data")
     assert "\n" not in str(caught.value)
 

@@ -12,9 +12,9 @@ from filelock import FileLock, Timeout
 
 from splitlab.data.formats import pets, voc
 from splitlab.data.incoming.archives import Limits, unpack
-from splitlab.data.incoming.download import download
 from splitlab.data.new_folder import written_whole
 from splitlab.data.progress import Progress, no_progress
+from splitlab.download import Checksum, download
 from splitlab.errors import DataError
 
 DOWNLOADS = ".downloads"
@@ -104,8 +104,8 @@ def get_dataset(name: str, data_dir: Path, progress: Progress = no_progress) -> 
         progress: told (archive, bytes there, bytes in all).
 
     Raises:
-        DataError: the name is unknown or needs an account, the server cannot be reached, an archive is not what it
-            should be, the disk is full, or another process is at it.
+        DataError: the name is unknown or needs an account, or another process is at it.
+        DownloadError: the server cannot be reached, an archive is not what it should be, or the disk is full.
     """
     known = _known(name, data_dir)
     folder = data_dir / known.folder
@@ -157,7 +157,7 @@ def _fetch(known: KnownDataset, resource: Resource, downloads: Path, progress: P
     return download(
         resource.url,
         downloads / resource.file_name,
-        resource.md5,
+        Checksum("md5", resource.md5),
         lambda done, total: progress(resource.file_name, done, total),
         max_bytes=2 * known.size_bytes,
     )

@@ -1,1 +1,1 @@
-"""Data sets from elsewhere: downloads and archives, hostile until read."""
+"""Data sets out of archives from elsewhere, hostile until read."""

@@ -7,15 +7,16 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Literal, cast
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from splitlab.errors import DataError
+from splitlab.errors import DownloadError
 
 SCHEMES = ("http", "https")
 MAX_BYTES = 20_000_000_000
@@ -34,7 +35,32 @@ class _BreakError(Exception):
     """The server was not reached or went away; another try may go on."""
 
 
-def download(url: str, target: Path, md5: str, progress: ByteProgress, max_bytes: int = MAX_BYTES) -> Path:
+@dataclass(frozen=True)
+class Checksum:
+    """What a file's content must add up to; `value` is hexadecimal."""
+
+    kind: Literal["md5", "sha256"]
+    value: str
+
+    def of(self, path: Path) -> str:
+        """Return a file's checksum of this kind.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.new(self.kind, usedforsecurity=False)).hexdigest()
+
+    def fits(self, path: Path) -> bool:
+        """Say whether a file is there and has this checksum.
+
+        Raises:
+            OSError: it cannot be read.
+        """
+        return path.is_file() and self.of(path) == self.value.lower()
+
+
+def download(url: str, target: Path, checksum: Checksum, progress: ByteProgress, max_bytes: int = MAX_BYTES) -> Path:
     """Fetch a file unless it is there and intact; return its path.
 
     What has come lies in `<target>.part`. It stays after a break or Ctrl-C, and the next call asks only for the
@@ -43,43 +69,55 @@ def download(url: str, target: Path, md5: str, progress: ByteProgress, max_bytes
     Args:
         url: http or https.
         target: where the file goes; its folder is made.
-        md5: hexadecimal checksum of the whole file.
+        checksum: of the whole file.
         progress: told (bytes there, bytes in all) after each chunk.
         max_bytes: refuse a file larger than this.
 
     Raises:
-        DataError: the server cannot be reached, refuses, or sends too much or another file; or the disk is full.
+        DownloadError: the server cannot be reached, refuses, or sends too much or another file; or the disk is full.
     """
     part = target.with_name(f"{target.name}.part")
     try:
-        if not _is_intact(target, md5):
+        if not checksum.fits(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             _fetch_patiently(url, part, max_bytes, progress)
-            _check(url, part, md5)
+            _check(url, part, checksum)
             part.replace(target)
     except OSError as error:
-        raise DataError(
+        raise DownloadError(
             f"{target}: cannot be written ({error.strerror or error}). Free some space or choose another work space."
         ) from error
     return target
 
 
-def _is_intact(path: Path, md5: str) -> bool:
-    return path.is_file() and _md5_of(path) == md5.lower()
+def read_small(url: str, max_bytes: int) -> bytes:
+    """Fetch a small file into memory, asking once.
+
+    Raises:
+        DownloadError: the server cannot be reached or refuses, or the file is larger than `max_bytes`.
+    """
+    try:
+        response = _ask(url, 0)
+        if response is None:
+            return b""
+        with response:
+            _refuse_too_large(url, response.length or 0, max_bytes)
+            content = bytearray()
+            for chunk in _chunks(response):
+                content += chunk
+                _refuse_too_large(url, len(content), max_bytes)
+        return bytes(content)
+    except _BreakError as error:
+        raise DownloadError(f"{url} cannot be fetched now: {error}. Check the network connection.") from error
 
 
-def _md5_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-
-
-def _check(url: str, part: Path, md5: str) -> None:
-    found = _md5_of(part)
-    if found != md5.lower():
+def _check(url: str, part: Path, checksum: Checksum) -> None:
+    found = checksum.of(part)
+    if found != checksum.value.lower():
         part.unlink()
-        raise DataError(
-            f"{url} is not the file it should be (MD5 {found}, not {md5}), and was removed. "
-            "Try again; where that does not help, the file has changed on the server."
+        raise DownloadError(
+            f"{url} is not the file it should be ({checksum.kind.upper()} {found}, not {checksum.value}), "
+            "and was removed. Try again; where that does not help, the file has changed on the server."
         )
 
 
@@ -94,7 +132,7 @@ def _fetch_patiently(url: str, part: Path, max_bytes: int, progress: ByteProgres
             if _size_of(part) > furthest:
                 furthest, tries = _size_of(part), 0
             if tries == len(WAIT_SECONDS):
-                raise DataError(
+                raise DownloadError(
                     f"{url} cannot be fetched now: {error}. "
                     "Check the network connection and try again; what has come is kept."
                 ) from error
@@ -148,7 +186,7 @@ def _refusal(url: str, error: HTTPError) -> Exception:
     answer = f"the server answers {error.code} {error.reason}"
     if error.code in PASSING_STATUS:
         return _BreakError(answer)
-    return DataError(f"{url}: {answer}. The file may have moved: look for it on its web page.")
+    return DownloadError(f"{url}: {answer}. The file may have moved: look for it on its web page.")
 
 
 def _said(reason: object) -> str:
@@ -165,7 +203,7 @@ class _HttpRedirects(HTTPRedirectHandler):
 
 def _require_http(url: str) -> None:
     if urlsplit(url).scheme not in SCHEMES:
-        raise DataError(f"{url} is no address to download from. It must start with http:// or https://.")
+        raise DownloadError(f"{url} is no address to download from. It must start with http:// or https://.")
 
 
 def _start_of(response: HTTPResponse, part: Path) -> int:
@@ -192,13 +230,15 @@ def _chunks(response: HTTPResponse) -> Iterator[bytes]:
 
 def _refuse_too_large(url: str, size: int, max_bytes: int) -> None:
     if size > max_bytes:
-        raise DataError(f"{url} has {size} bytes or more, over the {max_bytes} expected. It is another file: stopped.")
+        raise DownloadError(
+            f"{url} has {size} bytes or more, over the {max_bytes} expected. It is another file: stopped."
+        )
 
 
 def _refuse_full_disk(url: str, part: Path, size: int) -> None:
     free = shutil.disk_usage(part.parent).free
     if size > free:
-        raise DataError(
+        raise DownloadError(
             f"{url} needs {size / 1e9:.1f} GB more in {part.parent}, {free / 1e9:.1f} GB are free. "
             "Free some space or choose another work space."
         )

@@ -7,16 +7,16 @@ from collections import namedtuple
 
 import pytest
 
-from splitlab.data.incoming import download as module
-from splitlab.data.incoming.download import download
-from splitlab.errors import DataError
+from splitlab import download as module
+from splitlab.download import Checksum, download, read_small
+from splitlab.errors import DownloadError
 from tests.file_server import broken_off, serving
 
 PATH = "/file.tar"
 CONTENT = bytes(range(256)) * 4096  # 1 MiB
 SIZE = len(CONTENT)
 HALF = SIZE // 2
-MD5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
+MD5 = Checksum("md5", hashlib.md5(CONTENT, usedforsecurity=False).hexdigest())
 
 
 def busy(handler, _content, _start):
@@ -130,7 +130,7 @@ def test_a_server_that_knows_no_range_starts_again(server, target):
 def test_a_server_that_breaks_at_the_same_place_each_time_is_given_up_and_the_part_kept(server, target):
     server.knows_range = False
     server.faults = [broken_off] * 50
-    with pytest.raises(DataError, match=f"ended after {HALF} of {SIZE} bytes.*kept"):
+    with pytest.raises(DownloadError, match=f"ended after {HALF} of {SIZE} bytes.*kept"):
         download(server.address(PATH), target, MD5, quiet)
     assert len(server.asked) == 1 + len(module.WAIT_SECONDS)
     assert part_of(target).stat().st_size == HALF
@@ -171,7 +171,7 @@ def test_a_part_that_is_all_there_is_taken_as_it_is(server, target):
 
 
 def test_an_intact_file_is_not_fetched_again_and_a_spoilt_one_is(server, target):
-    download(server.address(PATH), target, MD5.upper(), quiet)
+    download(server.address(PATH), target, Checksum("md5", MD5.value.upper()), quiet)
     download(server.address(PATH), target, MD5, quiet)
     assert len(server.asked) == 1
     target.write_bytes(CONTENT[:-1])
@@ -187,21 +187,21 @@ def test_a_server_that_is_busy_is_asked_again(server, target):
 
 def test_a_file_that_is_gone_is_asked_for_once(server, target):
     server.faults = [missing]
-    with pytest.raises(DataError, match="404"):
+    with pytest.raises(DownloadError, match="404"):
         download(server.address(PATH), target, MD5, quiet)
     assert len(server.asked) == 1
 
 
 def test_another_file_is_removed(server, target):
     server.faults = [another_file]
-    with pytest.raises(DataError, match=MD5):
+    with pytest.raises(DownloadError, match=MD5.value):
         download(server.address(PATH), target, MD5, quiet)
     assert names(target.parent) == []
 
 
 def test_a_file_that_changed_between_two_pieces_is_removed(server, target):
     server.faults = [broken_off, another_file]
-    with pytest.raises(DataError, match="Try again"):
+    with pytest.raises(DownloadError, match="Try again"):
         download(server.address(PATH), target, MD5, quiet)
     assert names(target.parent) == []
 
@@ -215,14 +215,14 @@ def test_another_piece_than_asked_for_is_not_taken_for_the_rest(server, target):
 
 def test_a_length_over_the_limit_is_refused_before_a_byte_is_written(server, target):
     server.faults = [huge]
-    with pytest.raises(DataError, match="over the 2000000 expected"):
+    with pytest.raises(DownloadError, match="over the 2000000 expected"):
         download(server.address(PATH), target, MD5, quiet, max_bytes=2_000_000)
     assert names(target.parent) == []
 
 
 def test_a_file_of_unknown_length_comes_whole_and_ends_at_the_limit(server, target):
     server.faults = [of_unknown_length, of_unknown_length]
-    with pytest.raises(DataError, match="expected"):
+    with pytest.raises(DownloadError, match="expected"):
         download(server.address(PATH), target, MD5, quiet, max_bytes=HALF)
     assert part_of(target).stat().st_size <= HALF
     part_of(target).unlink()
@@ -235,7 +235,7 @@ def test_a_file_of_unknown_length_comes_whole_and_ends_at_the_limit(server, targ
 def test_a_disk_too_small_is_said_before_a_byte_is_written(server, target, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage(10, 9, SIZE - 1))
-    with pytest.raises(DataError, match="Free some space"):
+    with pytest.raises(DownloadError, match="Free some space"):
         download(server.address(PATH), target, MD5, quiet)
     assert names(target.parent) == []
 
@@ -243,7 +243,7 @@ def test_a_disk_too_small_is_said_before_a_byte_is_written(server, target, monke
 @pytest.mark.parametrize("address", ["file:///etc/passwd", "ftp://127.0.0.1/file", "data:,x", f"http://{'a' * 64}/"])
 def test_a_redirect_away_from_http_or_to_nowhere_is_refused(server, target, address):
     server.faults = [redirect_to(address)] * 9
-    with pytest.raises(DataError):
+    with pytest.raises(DownloadError):
         download(server.address(PATH), target, MD5, quiet)
     assert names(target.parent) == []
 
@@ -257,7 +257,7 @@ def test_a_redirect_within_http_is_followed_and_still_asks_for_the_rest_only(ser
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://host/file", "host/file"])
 def test_only_http_is_fetched(target, url):
-    with pytest.raises(DataError, match="http://"):
+    with pytest.raises(DownloadError, match="http://"):
         download(url, target, MD5, quiet)
     assert not target.exists()
 
@@ -265,7 +265,7 @@ def test_only_http_is_fetched(target, url):
 def test_a_machine_without_network_answers_in_one_sentence(server, target):
     server.shutdown()
     server.server_close()
-    with pytest.raises(DataError, match=r"127.0.0.1 cannot be reached.*Check the network connection"):
+    with pytest.raises(DownloadError, match=r"127.0.0.1 cannot be reached.*Check the network connection"):
         download(server.address(PATH), target, MD5, quiet)
 
 
@@ -287,5 +287,20 @@ def test_a_server_that_falls_silent_is_left(server, target, monkeypatch):
 
 def test_a_folder_that_cannot_be_made_is_said(server, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(DataError, match="cannot be written"):
+    with pytest.raises(DownloadError, match="cannot be written"):
         download(server.address(PATH), tmp_path / "file" / "file.tar", MD5, quiet)
+
+
+def test_a_sha256_is_checked_as_an_md5_is(server, target):
+    download(server.address(PATH), target, Checksum("sha256", hashlib.sha256(CONTENT).hexdigest()), quiet)
+    assert target.read_bytes() == CONTENT
+    with pytest.raises(DownloadError, match=f"SHA256 .* not {'0' * 64}"):
+        download(server.address(PATH), target, Checksum("sha256", "0" * 64), quiet)
+
+
+def test_a_small_file_comes_into_memory_and_a_large_one_does_not(server):
+    assert read_small(server.address(PATH), SIZE) == CONTENT
+    for fault in (huge, of_unknown_length):
+        server.faults = [fault]
+        with pytest.raises(DownloadError, match="over the 1000 expected"):
+            read_small(server.address(PATH), 1000)

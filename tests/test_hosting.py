@@ -1,0 +1,51 @@
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from splitlab.errors import SettingsError
+from splitlab.hosting import VARIABLES, Hosting
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_without_variables_everything_is_allowed():
+    assert Hosting.here() == Hosting()
+    Hosting.here().require_writable("Training")
+
+
+def test_every_setting_is_read_from_its_variable(monkeypatch):
+    values = {"read_only": True, "upload_megabytes": 9, "models_in_memory": 2}
+    values |= {"session_photo_megabytes": 20, "photo_megabytes": 30}
+    for name, value in values.items():
+        monkeypatch.setenv(VARIABLES[name], str(value))
+    assert Hosting.here() == Hosting(**values)
+    assert set(VARIABLES) == {field.name for field in fields(Hosting)}
+
+
+@pytest.mark.parametrize(
+    ("variable", "text"),
+    [
+        ("SPLITLAB_READ_ONLY", "perhaps"),
+        ("SPLITLAB_UPLOAD_MB", "0"),
+        ("SPLITLAB_UPLOAD_MB", "ten"),
+        ("SPLITLAB_MODELS_IN_MEMORY", "-1"),
+        ("SPLITLAB_PHOTO_MB", "10000000000"),
+        ("SPLITLAB_SESSION_PHOTO_MB", "5000"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_the_name_of_its_variable(monkeypatch, variable, text):
+    monkeypatch.setenv(variable, text)
+    with pytest.raises(SettingsError, match=f"{variable} is '?{text}.*Set it to"):
+        Hosting.here()
+
+
+@pytest.mark.parametrize(("text", "expected"), [("1", True), ("YES", True), ("0", False), ("off", False), ("", False)])
+def test_yes_and_no_are_understood(monkeypatch, text, expected):
+    monkeypatch.setenv("SPLITLAB_READ_ONLY", text)
+    assert Hosting.here().read_only is expected
+
+
+def test_a_read_only_server_says_what_is_off_and_the_way_out():
+    with pytest.raises(SettingsError, match=r"Training is off: this server is read-only.*your own machine"):
+        Hosting(read_only=True).require_writable("Training")
