@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,18 @@ class Status:
         numbers = (self.step, self.steps, self.pid, self.process_started, self.heartbeat)
         if not all(isinstance(number, int | float) and number >= 0 for number in numbers):
             raise TypeError(f"{numbers} are not all numbers from 0 up")
+
+    @classmethod
+    def seen(cls, content: dict[str, Any]) -> Status:
+        """Read what a status file holds; a run whose process is gone is seen as INTERRUPTED.
+
+        Raises:
+            TypeError, KeyError, ValueError: it is no status.
+        """
+        status = cls(**{**content, "state": State(content["state"])})
+        if status.state == State.RUNNING and not status.is_alive():
+            return replace(status, state=State.INTERRUPTED)
+        return status
 
     def is_alive(self) -> bool:
         """Say whether the process that wrote this still runs."""
@@ -158,15 +170,11 @@ class RunFolder:
             RunError: the file is broken.
         """
         try:
-            content = json.loads(self._status_path.read_text())
-            status = Status(**{**content, "state": State(content["state"])})
+            return Status.seen(json.loads(self._status_path.read_text()))
         except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise RunError(
                 f"{self._status_path} is broken ({error}). Go on with: splitlab train {self.path}"
             ) from error
-        if status.state == State.RUNNING and not status.is_alive():
-            return Status(**{**asdict(status), "state": State.INTERRUPTED})
-        return status
 
     def write_status(self, state: State, step: int, steps: int, message: str = "") -> None:
         """Write how far the run is, with this process's heartbeat."""

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from splitlab.errors import CheckpointError, RunError
-from splitlab.runs.checkpoint import Card, list_checkpoints, read_card
-from splitlab.runs.run_folder import RunFolder, Status
+from splitlab.errors import CheckpointError, RunError, SettingsError
+from splitlab.runs.checkpoint import CARD_NAME, Card, list_checkpoints, read_card
+from splitlab.runs.notes import NOTES_NAME, Notes
+from splitlab.runs.run_folder import Status
+from splitlab.runs.run_index import Contents, read_folders
 from splitlab.runs.spec import RunSpec
+
+_SUMMARY_FILES = ("spec.json", "status.json", "scores.json", NOTES_NAME)
+_CARD_FILES = ("spec.json", f"weights/{CARD_NAME}")
+# Caches beside the run folders; see `run_index`.
+_SUMMARY_INDEX, _CARD_INDEX = ".runs-index.json", ".cards-index.json"
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """One run at a glance; `scores` is empty until it has been evaluated."""
+    """One run at a glance; `scores` is empty until it has been evaluated, `notes` until somebody writes some."""
 
     path: Path
     spec: RunSpec
     status: Status
     scores: dict[str, Any]
+    notes: Notes
 
     @property
     def name(self) -> str:
@@ -37,17 +45,16 @@ class RunSummary:
             "spec": self.spec.to_json(),
             "status": asdict(self.status),
             "scores": self.scores,
+            **self.notes.to_json(),
         }
 
 
 def list_runs(folder: Path) -> list[RunSummary]:
     """List the runs directly in a folder, the newest first; folders that are no whole run are passed over."""
     found = []
-    for spec_path in folder.glob("*/spec.json"):
-        try:
-            found.append(_summarise(RunFolder.open(spec_path.parent)))
-        except RunError:
-            continue
+    for name, contents in read_folders(folder, _SUMMARY_FILES, folder / _SUMMARY_INDEX).items():
+        with suppress(KeyError, TypeError, ValueError, SettingsError):
+            found.append(_summarise(folder / name, contents))
     return sorted(found, key=lambda summary: (summary.status.heartbeat, summary.name), reverse=True)
 
 
@@ -57,14 +64,8 @@ def trained_models(checkpoints: Sequence[Path], runs: Path) -> dict[str, tuple[P
     A run that was published as a checkpoint (its name, its split) is one model: the published one.
     Broken ones are passed over.
     """
-    folders = [found for folder in checkpoints for found in list_checkpoints(folder)]
-    folders += [summary.path / "weights" for summary in list_runs(runs)]
     found: dict[str, tuple[Path, Card]] = {}
-    for folder in folders:
-        try:
-            card = read_card(folder)
-        except CheckpointError:
-            continue
+    for folder, card in [*_published(checkpoints), *_of_runs(runs)]:
         name, number = card.name, 2
         while name in found and found[name][1].split_hash != card.split_hash:
             name, number = f"{card.name} ({number})", number + 1
@@ -86,10 +87,28 @@ def free_run_path(folder: Path, spec: RunSpec) -> Path:
     return folder / f"{base}-{number}"
 
 
-def _summarise(run: RunFolder) -> RunSummary:
-    try:
-        scores = json.loads(run.scores_path.read_text())
-    except (OSError, ValueError, RecursionError):
-        scores = {}
-    scores = scores if isinstance(scores, dict) else {}
-    return RunSummary(run.path, run.spec(), run.status(), scores)
+def _published(folders: Sequence[Path]) -> Iterator[tuple[Path, Card]]:
+    for path in (path for folder in folders for path in list_checkpoints(folder)):
+        with suppress(CheckpointError):
+            yield path, read_card(path)
+
+
+def _of_runs(runs: Path) -> Iterator[tuple[Path, Card]]:
+    contents = read_folders(runs, _CARD_FILES, runs / _CARD_INDEX)
+    for name in (summary.name for summary in list_runs(runs)):
+        with suppress(KeyError, TypeError, AttributeError, CheckpointError):
+            yield runs / name / "weights", Card(**contents[name][f"weights/{CARD_NAME}"])
+
+
+def _summarise(path: Path, contents: Contents) -> RunSummary:
+    scores = contents.get("scores.json")
+    notes = Notes()
+    with suppress(RunError):
+        notes = Notes.from_json(contents.get(NOTES_NAME, {}))
+    return RunSummary(
+        path,
+        RunSpec.from_json(contents["spec.json"]),
+        Status.seen(contents["status.json"]),
+        scores if isinstance(scores, dict) else {},
+        notes,
+    )
