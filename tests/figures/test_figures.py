@@ -1,10 +1,12 @@
 import numpy as np
+import plotly.graph_objects as go
 import pytest
+from plotly.subplots import make_subplots
 
 from splitlab.budget.published import published_results
 from splitlab.budget.results import MEASURED, ResultRow, results_table
 from splitlab.figures.cost_against_ap import cost_against_ap, row_key
-from splitlab.figures.mask_panels import DrawnObject, Panel, mask_outlines, mask_panels
+from splitlab.figures.mask_panels import DrawnObject, Panel, columns_of, mask_outlines, mask_panels
 from splitlab.figures.palette import class_colour, full_ramp, translucent
 from splitlab.figures.training_curves import training_curves
 from splitlab.geometry import mask_to_rle
@@ -72,7 +74,7 @@ def test_outlines_follow_the_mask_and_a_hole_is_a_second_line():
     assert max(radii) < 16
     assert min(radii) > 13
     assert x[0] == x[-1]
-    assert mask_outlines(disc(hole=True))[0].count(None) == 1
+    assert np.isnan(mask_outlines(disc(hole=True))[0]).sum() == 1
 
 
 @pytest.mark.parametrize("count", [1, 2, 4])
@@ -87,6 +89,19 @@ def test_each_model_gets_a_panel_and_all_move_together(count):
     assert sum(bool(trace.showlegend) for trace in filled) == 1
     axes = [axis for axis in figure.layout if axis.startswith("xaxis")]
     assert all(figure.layout[axis].matches == "x" for axis in axes)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_panels_hold_nothing_that_plotly_refuses(count):
+    found = [DrawnObject(0, "<b>", 0.87, (15, 10, 45, 40), disc()), DrawnObject(1, "", None, (0, 0, 1, 1), disc())]
+    panels = [Panel("<i>", found), *[Panel("other", [])] * (count - 1)]
+    figure = mask_panels(np.zeros((50, 60, 3), np.uint8), panels)
+    assert go.Figure(figure.to_dict()).to_dict() == figure.to_dict()
+    plotted = make_subplots(
+        -(-count // columns_of(count)), columns_of(count), horizontal_spacing=0.01, vertical_spacing=0.06
+    )
+    for name in [f"{letter}axis{number or ''}" for letter in "xy" for number in (0, *range(2, count + 1))]:
+        assert figure.layout[name].domain == pytest.approx(plotted.layout[name].domain)
 
 
 def test_a_panel_without_objects_is_drawn():
