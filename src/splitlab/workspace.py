@@ -56,3 +56,13 @@ class Workspace:
     def runs(self) -> Path:
         """One folder for each run."""
         return self.root / "runs"
+
+    @property
+    def queue(self) -> Path:
+        """Runs that wait, one tiny file for each; see `runs.queue`."""
+        return self.root / "queue"
+
+    @property
+    def workers(self) -> Path:
+        """Lock and log of each worker."""
+        return self.root / "workers"

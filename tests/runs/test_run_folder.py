@@ -66,7 +66,7 @@ def test_a_later_process_with_the_same_number_does_not_count_as_alive(run):
     assert run.status().state == State.RUNNING
     path = run.path / "status.json"
     status = json.loads(path.read_text())
-    path.write_text(json.dumps({**status, "process_started": status["process_started"] - 500}))
+    path.write_text(json.dumps({**status, "process_started": status["process_started"] + 500}))
     assert run.status().state == State.INTERRUPTED
 
 

@@ -91,7 +91,7 @@ def carry_out(run: RunFolder, data_dir: Path, progress: Progress = no_progress, 
     """
     if not is_main_process():
         return State.DONE if _is_done(run) else _train_along(run, data_dir)
-    with run.lock():
+    with run.lock(), run.beating():
         spec = run.spec()
         if _is_done(run):
             return State.DONE

@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import psutil
-from filelock import FileLock, Timeout
-
 from splitlab.errors import RunError, SettingsError
 from splitlab.runs.atomic_files import write_bytes, write_json
+from splitlab.runs.liveness import beating, has_beaten, host, process_start, wall_start
+from splitlab.runs.locks import holding, is_held
 from splitlab.runs.spec import RunSpec
+
+STATUS_NAME, HEARTBEAT_NAME = "status.json", "heartbeat"
 
 
 class State(StrEnum):
@@ -41,8 +41,9 @@ class Status:
         steps: steps in all.
         message: one sentence for people; why it failed, where it did.
         pid: the process that wrote it.
-        process_started: when that process started, seconds since 1970; tells it from a later one with its pid.
-        heartbeat: when this was written, seconds since 1970.
+        process_started: when that process started, as `process_start` counts; tells it from a later one with its pid.
+        heartbeat: when this was written, seconds since 1970. For people and for sorting: clocks jump.
+        host: where that process is; empty in files of older versions, which wrote its start in seconds since 1970.
     """
 
     state: State
@@ -50,34 +51,40 @@ class Status:
     steps: int
     message: str = ""
     pid: int = field(default_factory=os.getpid)
-    process_started: float = field(default_factory=lambda: psutil.Process().create_time())
+    process_started: float = field(default_factory=lambda: process_start(os.getpid()) or 0.0)
     heartbeat: float = field(default_factory=time.time)
+    host: str = field(default_factory=host)
 
     def __post_init__(self) -> None:
         numbers = (self.step, self.steps, self.pid, self.process_started, self.heartbeat)
         if not all(isinstance(number, int | float) and number >= 0 for number in numbers):
             raise TypeError(f"{numbers} are not all numbers from 0 up")
+        if not isinstance(self.pid, int) or not isinstance(self.message, str) or not isinstance(self.host, str):
+            raise TypeError("its process, message or host is of another type")
 
     @classmethod
-    def seen(cls, content: dict[str, Any]) -> Status:
-        """Read what a status file holds; a run whose process is gone is seen as INTERRUPTED.
+    def seen(cls, content: dict[str, Any], folder: Path) -> Status:
+        """Read what a run folder's status file holds; a run whose process is gone is seen as INTERRUPTED.
 
         Raises:
             TypeError, KeyError, ValueError: it is no status.
         """
-        status = cls(**{**content, "state": State(content["state"])})
-        if status.state == State.RUNNING and not status.is_alive():
+        status = cls(**{"host": "", **content, "state": State(content["state"])})
+        if status.state == State.RUNNING and not status.is_alive(folder):
             return replace(status, state=State.INTERRUPTED)
         return status
 
-    def is_alive(self) -> bool:
-        """Say whether the process that wrote this still runs."""
-        try:
-            process = psutil.Process(self.pid)
-            started = process.create_time()
-            return abs(started - self.process_started) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.Error:
-            return False
+    def is_alive(self, folder: Path) -> bool:
+        """Say whether the process that wrote this into a run folder still runs.
+
+        On this host the process decides, on another one its heartbeat.
+        """
+        if not self.host:
+            started = wall_start(self.pid)
+            return started is not None and abs(started - self.process_started) < 1.0
+        if self.host == host():
+            return process_start(self.pid) == self.process_started
+        return has_beaten((folder / HEARTBEAT_NAME, folder / STATUS_NAME))
 
 
 class RunFolder:
@@ -93,8 +100,9 @@ class RunFolder:
         self.state_path = self.weights / "state.pt"
         self.log_path = path / "log.txt"
         self.tracker_path = path / "tracker"
-        self._status_path = path / "status.json"
+        self._status_path = path / STATUS_NAME
         self._events_path = path / "events.jsonl"
+        self._lock_path = path / "run.lock"
         self._cancel_path = path / "cancel"
 
     @classmethod
@@ -144,24 +152,26 @@ class RunFolder:
         except (OSError, ValueError, TypeError, RecursionError, SettingsError) as error:
             raise RunError(f"{self.spec_path} is broken ({error}). Start the run again in a new folder.") from error
 
-    @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> AbstractContextManager[None]:
         """Hold the run for this process; the system gives it back when the process ends, however it ends.
 
         Raises:
             RunError: another process has it.
         """
-        lock = FileLock(self.path / "run.lock", timeout=0)
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise RunError(f"{self.path} is being trained by another process. Wait for it or cancel it.") from error
-        except OSError as error:
-            raise RunError(f"{self.path}: cannot be written ({error.strerror}). Choose another folder.") from error
-        try:
-            yield
-        finally:
-            lock.release()
+        refusal = f"{self.path} is being trained by another process. Wait for it or cancel it."
+        return holding(self._lock_path, refusal)
+
+    def is_locked(self) -> bool:
+        """Say whether some process trains the run.
+
+        Raises:
+            RunError: the folder cannot be written.
+        """
+        return is_held(self._lock_path)
+
+    def beating(self) -> AbstractContextManager[None]:
+        """Let other machines see that this process lives, while the context lasts."""
+        return beating(self.path / HEARTBEAT_NAME)
 
     def status(self) -> Status:
         """Read how far the run is; a run whose process is gone reads as INTERRUPTED.
@@ -170,7 +180,7 @@ class RunFolder:
             RunError: the file is broken.
         """
         try:
-            return Status.seen(json.loads(self._status_path.read_text()))
+            return Status.seen(json.loads(self._status_path.read_text()), self.path)
         except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise RunError(
                 f"{self._status_path} is broken ({error}). Go on with: splitlab train {self.path}"

@@ -108,7 +108,7 @@ def _summarise(path: Path, contents: Contents) -> RunSummary:
     return RunSummary(
         path,
         RunSpec.from_json(contents["spec.json"]),
-        Status.seen(contents["status.json"]),
+        Status.seen(contents["status.json"], path),
         scores if isinstance(scores, dict) else {},
         notes,
     )
