@@ -41,3 +41,12 @@ def test_every_shipped_checkpoint_is_whole_and_says_where_it_comes_from():
         assert "lite0" in card.model
         assert card.scores["mask"]["ap70"] > (40 if card.model.startswith("detr") else 60)
     assert sum(path.stat().st_size for path in (ROOT / "checkpoints").rglob("*")) < 60e6
+
+
+def test_the_index_of_the_shipped_checkpoints_is_true_to_the_files():
+    import json
+
+    from splitlab.runs.hub_index import make_index
+
+    stated = json.loads((ROOT / "checkpoints" / "index.json").read_text())
+    assert stated == make_index(ROOT / "checkpoints"), "run: splitlab checkpoint index checkpoints"

@@ -5,40 +5,16 @@ import pytest
 import torch
 
 from splitlab.errors import CheckpointError, RunError
-from splitlab.models.load import load_model, weights_of
+from splitlab.models.load import load_model
 from splitlab.models.registry import build_model
 from splitlab.runs.atomic_files import write_bytes
-from splitlab.runs.checkpoint import Card, list_checkpoints, read_card, read_weights, save_checkpoint
-
-
-def card(**changes):
-    return Card(
-        **{
-            "name": "test",
-            "model": "yolov5n-seg",
-            "image_size": 64,
-            "class_names": ["cat", "dog"],
-            "dataset": "tiny",
-            "data_hash": "a",
-            "data_licence": "CC0-1.0",
-            "full": 3,
-            "weak": 4,
-            "seed": 0,
-            "split_hash": "b",
-            "steps": 5,
-            "trained_by": {},
-            **changes,
-        }
-    )
+from splitlab.runs.checkpoint import list_checkpoints, read_card, read_weights, save_checkpoint
+from tests.checkpoints import card, write_checkpoint
 
 
 @pytest.fixture
 def folder(tmp_path):
-    folder = tmp_path / "checkpoints" / "test"
-    folder.mkdir(parents=True)
-    torch.manual_seed(0)
-    save_checkpoint(folder, weights_of(build_model("yolov5n-seg", 2, 64)), card())
-    return folder
+    return write_checkpoint(tmp_path / "checkpoints" / "test")
 
 
 def test_a_checkpoint_is_two_files_that_come_back(folder):
@@ -57,6 +33,8 @@ def test_floats_are_stored_in_half_precision(folder):
 
 
 def test_checkpoints_are_listed_by_folder(folder):
+    folder.with_name(".draft").mkdir()
+    (folder.with_name(".draft") / "card.json").write_text("{}")
     assert list_checkpoints(folder.parent) == [folder]
 
 
@@ -77,6 +55,9 @@ def test_a_folder_without_a_card_is_named(tmp_path):
                 {"class_names": []},
                 {"class_names": [1, 2]},
                 {"class_names": 7},
+                {"class_names": "cats"},
+                {"class_names": ["c" * 1001]},
+                {"scores": [1]},
                 {"extra": 1},
                 {"image_size": "large"},
                 {"image_size": 10**9},

@@ -9,37 +9,75 @@ from typing import Annotated
 import typer
 
 from splitlab.cli.output import JsonOption, app, out, print_json
+from splitlab.errors import CheckpointError
+from splitlab.runs.atomic_files import write_bytes
+from splitlab.runs.card_in_words import card_in_words, megabytes
 from splitlab.runs.checkpoint import read_card
+from splitlab.runs.checkpoint_files import facts_of, zipped
+from splitlab.runs.checkpoint_names import checked_name, proposed_name
+from splitlab.runs.store import weights_folder
 from splitlab.workspace import Workspace
 
+CheckpointArgument = Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A checkpoint's folder, or a run's.")]
+
 checkpoint_app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
-app.add_typer(checkpoint_app, name="checkpoint", help="Import and export checkpoints, and show what they are.")
+app.add_typer(
+    checkpoint_app, name="checkpoint", help="Import and export checkpoints, show what they are, share them as a hub."
+)
 
 
 @checkpoint_app.command(
-    "import", epilog="Example: `splitlab checkpoint import yolov5s-seg.pt --name coco-yolov5s`, then `splitlab predict`"
+    "import",
+    epilog="Examples: `splitlab checkpoint import yolov5s-seg.pt --name coco-yolov5s` · "
+    "`splitlab checkpoint import from-a-friend.zip`, then `splitlab predict`",
 )
 def import_file(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A .pt or .pth file of YOLOv5, DETR or the authors.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="A .pt or .pth file of YOLOv5, DETR or the authors; a zip or folder of our own format."
+        ),
+    ],
     name: Annotated[str | None, typer.Option(help="What to call it; the file's name where left out.")] = None,
 ) -> None:
-    """Turn a foreign file into a checkpoint of ours. Nothing in the file is run.
+    """Take a checkpoint into the work space. Nothing in it is run.
 
-    It is read by a process of its own, without network, within limits of memory and time.
+    A foreign file is read by a process of its own, without network, within limits of memory and time. One of our own
+    format is kept if the model on its card takes its weights.
     """
+    from splitlab.models.checkpoint_import import import_own, is_own
     from splitlab.models.foreign_import import import_checkpoint
 
-    folder = import_checkpoint(file, Workspace.here().imported / (name or file.stem))
+    into = Workspace.here().imported / checked_name(name or proposed_name(file.stem))
+    folder = import_own(file, into) if is_own(file) else import_checkpoint(file, into)
     card = read_card(folder)
     out.print(f"{card.model}, {len(card.class_names)} classes, {card.image_size} px: {folder}", highlight=False)
 
 
-@checkpoint_app.command(epilog="Example: `splitlab checkpoint export checkpoints/pets-30-450 pets.onnx`")
+@checkpoint_app.command(
+    epilog="Examples: `splitlab checkpoint export checkpoints/pets-30-450 pets.onnx` · "
+    "`splitlab checkpoint export workspace/runs/mine mine.zip`"
+)
 def export(
-    folder: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A checkpoint folder.")],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The .onnx file to write.")],
+    folder: CheckpointArgument,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The .onnx or .zip file to write.")],
 ) -> None:
-    """Write a model as ONNX, and check with onnxruntime that it answers as the model does."""
+    """Write a checkpoint as ONNX, for other tools, or as a zip, for `splitlab checkpoint import` elsewhere.
+
+    An ONNX file is run once, and must answer as the model does.
+    """
+    folder = weights_folder(folder)
+    match file.suffix.lower():
+        case ".onnx":
+            _export_onnx(folder, file)
+        case ".zip":
+            write_bytes(file, zipped(folder))
+            out.print(f"{file}: {megabytes(file.stat().st_size)}", highlight=False)
+        case _:
+            raise CheckpointError(f"{file}: a checkpoint is written as .onnx or .zip. Name the file so.")
+
+
+def _export_onnx(folder: Path, file: Path) -> None:
     from splitlab.models.load import load_model
     from splitlab.models.onnx_export import export_onnx
 
@@ -51,13 +89,16 @@ def export(
 
 
 @checkpoint_app.command(epilog="Example: `splitlab checkpoint show checkpoints/pets-30-450 --json`")
-def show(
-    folder: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A checkpoint folder.")],
-    as_json: JsonOption = False,
-) -> None:
-    """Show a checkpoint's card: model, classes, split, scores, where it comes from."""
-    card = read_card(folder)
+def show(folder: CheckpointArgument, as_json: JsonOption = False) -> None:
+    """Show what a checkpoint is, without loading it: model, data, licence, split, scores, size, sha256.
+
+    --json has the whole card, with the settings it was trained by.
+    """
+    folder = weights_folder(folder)
+    card, files = read_card(folder), facts_of(folder)
     if as_json:
-        print_json(asdict(card))
-    else:
-        out.print_json(data=asdict(card))
+        print_json({**asdict(card), "files": {name: asdict(facts) for name, facts in files.items()}})
+        return
+    out.print(card.name, highlight=False)
+    for what, text in card_in_words(card, files).items():
+        out.print(f"  {what:22}{text}", highlight=False, soft_wrap=True)

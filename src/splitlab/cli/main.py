@@ -9,6 +9,7 @@ from splitlab.cli import (
     checkpoint_commands,
     compare_commands,
     data_commands,
+    hub_commands,
     run_commands,
     split_commands,
 )
@@ -16,7 +17,15 @@ from splitlab.cli.output import app, err
 from splitlab.errors import SplitLabError
 
 # Importing a module of commands is what adds them to the app.
-COMMANDS = (data_commands, split_commands, run_commands, checkpoint_commands, compare_commands, budget_commands)
+COMMANDS = (
+    data_commands,
+    split_commands,
+    run_commands,
+    checkpoint_commands,
+    hub_commands,
+    compare_commands,
+    budget_commands,
+)
 
 
 @app.callback()

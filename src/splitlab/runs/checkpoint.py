@@ -17,7 +17,7 @@ from splitlab.runs.atomic_files import write_bytes, write_json
 
 WEIGHTS_NAME, CARD_NAME = "model.safetensors", "card.json"
 MAX_CARD_BYTES = 1_000_000
-MAX_IMAGE_SIZE, MAX_CLASSES, MAX_COUNT = 4096, 2000, 10**10
+MAX_IMAGE_SIZE, MAX_CLASSES, MAX_COUNT, MAX_LETTERS = 4096, 2000, 10**10, 1000
 
 Weights = dict[str, NDArray[Any]]
 
@@ -66,10 +66,17 @@ class Card:
         return not self.model.endswith("-cls")
 
     def __post_init__(self) -> None:
-        texts = (self.name, self.model, self.dataset, self.data_licence, self.split_hash, *self.class_names)
+        origin = (self.dataset, self.data_hash, self.data_licence, self.split_hash)
+        texts = (self.name, self.model, *origin, *self.class_names)
         numbers = (self.image_size, self.full, self.weak, self.seed, self.steps)
-        if not self.class_names or not all(isinstance(text, str) for text in texts):
+        if (
+            not isinstance(self.class_names, list)
+            or not self.class_names
+            or not all(isinstance(text, str) for text in texts)
+        ):
             raise CheckpointError("The card names no classes, or has a name that is no text: it is not whole.")
+        if any(len(text) > MAX_LETTERS for text in texts):
+            raise CheckpointError(f"The card of '{self.name[:60]}' has a name of over {MAX_LETTERS:,} letters.")
         if not all(isinstance(number, int) and 0 <= number <= MAX_COUNT for number in numbers):
             raise CheckpointError(
                 f"The card of '{self.name}' has a size or count that is no number from 0 to {MAX_COUNT:,}."
@@ -114,7 +121,7 @@ def read_card(folder: Path) -> Card:
         return Card(**json.loads(path.read_text()))
     except FileNotFoundError as error:
         raise CheckpointError(f"{folder} holds no checkpoint (it has no {CARD_NAME}). Check the path.") from error
-    except (OSError, ValueError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{path} is broken ({error}). Copy the checkpoint again.") from error
 
 
@@ -132,8 +139,8 @@ def read_weights(folder: Path) -> Weights:
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
-    """Find the checkpoint folders directly in a folder, by name."""
-    return sorted(path.parent for path in folder.glob(f"*/{CARD_NAME}"))
+    """Find the checkpoint folders directly in a folder, by name; hidden ones are drafts."""
+    return sorted(path.parent for path in folder.glob(f"[!.]*/{CARD_NAME}"))
 
 
 def _halve(tensor: NDArray[Any]) -> NDArray[Any]:

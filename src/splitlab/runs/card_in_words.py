@@ -1,0 +1,45 @@
+"""A checkpoint's card as people read it before they load it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from splitlab.runs.checkpoint import WEIGHTS_NAME, Card
+from splitlab.runs.checkpoint_files import FileFacts
+
+MOST_CLASSES = 12
+SCORES = {"ap50": "AP50", "ap70": "AP70", "ap75": "AP75", "ap50_95": "AP50:95"}
+
+
+def card_in_words(card: Card, files: dict[str, FileFacts]) -> dict[str, str]:
+    """Return what a checkpoint is, line by line: model, classes, data, licence, split, steps, scores, size, sha256."""
+    lines = {
+        "model": f"{card.model}, {card.image_size} px",
+        "classes": f"{len(card.class_names):,}: {_few(card.class_names)}",
+        "data set": card.dataset or "unknown",
+        "licence of the data": card.data_licence or "unknown",
+        "split": f"{card.split_name}, seed {card.seed}" if card.full or card.weak else "unknown",
+        "steps": f"{card.steps:,}" if card.steps else "unknown",
+        "mask AP": _scores(card, "mask"),
+        "box AP": _scores(card, "box"),
+    }
+    if files:
+        lines["size"] = megabytes(sum(facts.bytes for facts in files.values()))
+        lines["sha256 of the weights"] = files[WEIGHTS_NAME].sha256
+    return lines
+
+
+def megabytes(size: int) -> str:
+    """Say a file's size, such as 8.2 MB."""
+    return f"{size / 1e6:,.1f} MB"
+
+
+def _few(names: Iterable[str]) -> str:
+    names = list(names)
+    return ", ".join(names[:MOST_CLASSES]) + (" …" if len(names) > MOST_CLASSES else "")
+
+
+def _scores(card: Card, kind: str) -> str:
+    scores = card.scores.get(kind, {})
+    said = [f"{label} {scores[name]:.1f}" for name, label in SCORES.items() if scores.get(name) is not None]
+    return ", ".join(said) or "not scored"

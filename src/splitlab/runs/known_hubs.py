@@ -1,0 +1,46 @@
+"""The hubs that a work space has used before."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from splitlab.runs.atomic_files import write_json
+from splitlab.runs.hub import plain_hub
+
+FILE_NAME = "hubs.json"
+MOST_HUBS, MAX_BYTES = 50, 100_000
+
+
+def known_hubs(root: Path) -> list[str]:
+    """Return the hubs of a work space, the last used first; none where the file is missing or broken."""
+    path = root / FILE_NAME
+    try:
+        hubs = json.loads(path.read_bytes()[: MAX_BYTES + 1])["hubs"]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return []
+    return [hub for hub in hubs if isinstance(hub, str)][:MOST_HUBS] if isinstance(hubs, list) else []
+
+
+def remember_hub(root: Path, hub: str) -> None:
+    """Put a hub in front of the others.
+
+    Raises:
+        RunError: the work space cannot be written.
+    """
+    hub = plain_hub(hub)
+    _write(root, [hub, *(other for other in known_hubs(root) if other != hub)])
+
+
+def forget_hub(root: Path, hub: str) -> None:
+    """Take a hub off the list.
+
+    Raises:
+        RunError: the work space cannot be written.
+    """
+    _write(root, [other for other in known_hubs(root) if other != plain_hub(hub)])
+
+
+def _write(root: Path, hubs: list[str]) -> None:
+    root.mkdir(parents=True, exist_ok=True)
+    write_json(root / FILE_NAME, {"hubs": hubs[:MOST_HUBS]})
