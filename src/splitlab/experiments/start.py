@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,8 @@ def starting_model(spec: RunSpec, class_count: int, images: Sequence[ImageLabels
     weights = read_weights(folder) if spec.start_from not in ("", PRETRAINED) else {}
     model = build_for_training(spec.model, class_count, spec.image_size, spec.seed, weights)
     note: Note = {"f_size": spec.mask_images}
+    if isinstance(model, YOLOv5Seg):
+        model.loss_settings = replace(model.loss_settings, class_factor=spec.class_factor)
     if spec.start_from == PRETRAINED:
         note["start_from"] = _start_pretrained(model, spec.model)
     elif spec.start_from:

@@ -18,10 +18,17 @@ ANCHOR_RATIO = 4.0
 
 @dataclass(frozen=True)
 class LossSettings:
-    """Gains of the parts, as PROTOCOL.md scales them by classes and image size (pixels)."""
+    """Gains of the parts, as PROTOCOL.md scales them by classes and image size (pixels).
+
+    Attributes:
+        class_count: classes of the data set.
+        image_size: side of the training images, pixels.
+        class_factor: the class part counts this many times as much as in YOLOv5.
+    """
 
     class_count: int
     image_size: int
+    class_factor: float = 1.0
 
     @property
     def box_gain(self) -> float:
@@ -31,7 +38,7 @@ class LossSettings:
     @property
     def class_gain(self) -> float:
         """Gain of the class part."""
-        return 0.5 * self.class_count / 80
+        return self.class_factor * 0.5 * self.class_count / 80
 
     @property
     def objectness_gain(self) -> float:
