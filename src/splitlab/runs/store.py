@@ -16,7 +16,9 @@ from splitlab.runs.run_index import Contents, read_folders
 from splitlab.runs.spec import RunSpec
 
 _SUMMARY_FILES = ("spec.json", "status.json", "scores.json", NOTES_NAME)
-_CARD_FILES = ("spec.json", f"weights/{CARD_NAME}")
+_CARD_FILE = f"weights/{CARD_NAME}"
+_CARD_FILES = (_CARD_FILE, "status.json")
+_NO_NOTES = Notes()
 # Caches beside the run folders; see `run_index`.
 _SUMMARY_INDEX, _CARD_INDEX = ".runs-index.json", ".cards-index.json"
 
@@ -95,16 +97,24 @@ def _published(folders: Sequence[Path]) -> Iterator[tuple[Path, Card]]:
 
 def _of_runs(runs: Path) -> Iterator[tuple[Path, Card]]:
     contents = read_folders(runs, _CARD_FILES, runs / _CARD_INDEX)
-    for name in (summary.name for summary in list_runs(runs)):
+    for name in sorted(contents, key=lambda name: (_heartbeat(contents[name]), name), reverse=True):
         with suppress(KeyError, TypeError, AttributeError, CheckpointError):
-            yield runs / name / "weights", Card(**contents[name][f"weights/{CARD_NAME}"])
+            yield runs / name / "weights", Card(**contents[name][_CARD_FILE])
+
+
+def _heartbeat(contents: Contents) -> float:
+    try:
+        return float(contents["status.json"]["heartbeat"])
+    except (KeyError, TypeError, ValueError):
+        return 0.0
 
 
 def _summarise(path: Path, contents: Contents) -> RunSummary:
     scores = contents.get("scores.json")
-    notes = Notes()
-    with suppress(RunError):
-        notes = Notes.from_json(contents.get(NOTES_NAME, {}))
+    notes = _NO_NOTES
+    if NOTES_NAME in contents:
+        with suppress(RunError):
+            notes = Notes.from_json(contents[NOTES_NAME])
     return RunSummary(
         path,
         RunSpec.from_json(contents["spec.json"]),
