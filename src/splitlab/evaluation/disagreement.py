@@ -47,12 +47,14 @@ class ComparedObject:
         truth_index: its place among the image's labelled objects; None where nothing is labelled.
         truth_class: its true class; None likewise.
         votes: by model; a model that does not see the object has none.
+        members: by model, the places of all its detections that lie on the object, the vote's among them.
         mask_iou: of each two models that see it, by their names in the order compared.
     """
 
     truth_index: int | None
     truth_class: int | None
     votes: Mapping[str, Vote]
+    members: Mapping[str, tuple[int, ...]]
     mask_iou: Mapping[tuple[str, str], float]
 
     @property
@@ -186,14 +188,16 @@ def _clusters(votes: Sequence[Vote]) -> IntArray:
 
 def _compared(pooled: _Pool, members: BoolArray, truth_index: int | None, truth_class: int | None) -> ComparedObject:
     best: dict[str, Vote] = {}
+    places: dict[str, tuple[int, ...]] = {}
     for row in np.flatnonzero(members):
         vote = pooled.votes[row]
         if truth_index is not None:
             vote = replace(vote, truth_iou=float(pooled.iou[row, truth_index]))
         model = pooled.models[row]
+        places[model] = (*places.get(model, ()), vote.detection)
         if model not in best or vote.score > best[model].score:
             best[model] = vote
-    return ComparedObject(truth_index, truth_class, best, _pair_iou(best))
+    return ComparedObject(truth_index, truth_class, best, places, _pair_iou(best))
 
 
 def _pair_iou(votes: Mapping[str, Vote]) -> dict[tuple[str, str], float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from splitlab.evaluation.error_kinds import ErrorKind
 from splitlab.evaluation.errors_by_kind import errors_of_image
 from splitlab.evaluation.image_detections import ImageDetections
 from splitlab.evaluation.object_matches import ImageOverlaps
+from splitlab.evaluation.seen_by import ShownObjects
 from splitlab.figures.mask_panels import DrawnObject
 
 
@@ -30,7 +31,9 @@ def drawn_label(labels: ImageLabels, index: int, class_names: Sequence[str]) -> 
     label = labels.objects[index]
     if label.mask is None:
         raise ValueError(f"object {index} of image {labels.image_id} has no mask")
-    return DrawnObject(label.class_index, class_names[label.class_index], None, label.box, read_mask(label.mask))
+    return DrawnObject(
+        label.class_index, class_names[label.class_index], None, label.box, read_mask(label.mask), place=index
+    )
 
 
 def drawn_detections(found: ImageDetections, class_names: Sequence[str], min_score: float) -> list[DrawnObject]:
@@ -46,9 +49,8 @@ def drawn_detection(found: ImageDetections, place: int, class_names: Sequence[st
     """Return one detection by its place in the image."""
     index = int(found.classes[place])
     left, top, right, bottom = (float(side) for side in found.boxes[place])
-    return DrawnObject(
-        index, class_names[index], float(found.scores[place]), (left, top, right, bottom), found.masks[place]
-    )
+    box = left, top, right, bottom
+    return DrawnObject(index, class_names[index], float(found.scores[place]), box, found.masks[place], place=int(place))
 
 
 def drawn_errors(
@@ -71,6 +73,18 @@ def drawn_errors(
     missed = set(np.flatnonzero(wrong.missed).tolist()) & set(_with_mask(labels))
     shown += [replace(drawn_label(labels, index, class_names), kind=ErrorKind.MISSED) for index in sorted(missed)]
     return shown
+
+
+def keep_shown(objects: Iterable[DrawnObject], model: str, shown: ShownObjects) -> list[DrawnObject]:
+    """Keep the objects of a panel that are to be shown: labels, and the detections of a model.
+
+    Args:
+        objects: as they are drawn.
+        model: whose detections they are; of the truth any name.
+        shown: what is to be shown.
+    """
+    detections = shown.detections.get(model, frozenset())
+    return [found for found in objects if found.place in (shown.labels if found.score is None else detections)]
 
 
 def _with_mask(labels: ImageLabels) -> list[int]:

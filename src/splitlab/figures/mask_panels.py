@@ -37,6 +37,7 @@ class DrawnObject:
         box: xyxy, pixels of the photo.
         mask: in the photo's size.
         kind: what became of it; given, it decides the colour. A missed object has only an outline.
+        place: where it stands among the model's detections, or without a score among the image's labels.
     """
 
     class_index: int
@@ -45,6 +46,7 @@ class DrawnObject:
     box: tuple[float, float, float, float]
     mask: Rle
     kind: ErrorKind | None = None
+    place: int | None = None
 
     @property
     def colour(self) -> str:
@@ -80,7 +82,7 @@ def mask_panels(photo: NDArray[np.uint8], panels: Sequence[Panel]) -> go.Figure:
     """
     # Plotly's own checks take half a millisecond a trace, more than all else that a page draws again does together;
     # a test holds that figures made here pass them.
-    return go.Figure(data=_traces(_as_jpeg(photo), panels), layout=_layout(photo, panels), _validate=False)
+    return go.Figure(data=_traces(as_jpeg(photo), panels), layout=_layout(photo, panels), _validate=False)
 
 
 def columns_of(panels: int) -> int:
@@ -150,14 +152,15 @@ def _traces(source: str, panels: Sequence[Panel]) -> list[dict[str, Any]]:
     return traces
 
 
-def _as_jpeg(photo: NDArray[np.uint8]) -> str:
+def as_jpeg(photo: NDArray[np.uint8]) -> str:
+    """Return a (H, W, 3) uint8 RGB photo as a JPEG inside a link, the source of a picture."""
     _, encoded = cv2.imencode(".jpg", photo[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
     return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()
 
 
 def _outline(found: DrawnObject, *, first: bool) -> dict[str, Any]:
     x, y = mask_outlines(found.mask)
-    missed = _is_missed(found)
+    missed = is_missed(found)
     return {
         "type": "scatter",
         "x": x,
@@ -175,15 +178,16 @@ def _outline(found: DrawnObject, *, first: bool) -> dict[str, Any]:
     }
 
 
-def _label_height(found: DrawnObject) -> float:
-    """Place a label at its box's edge, but where the photo's edge does not cut it."""
+def label_height(found: DrawnObject) -> float:
+    """Return where a label stands, in pixels from above: at its box's edge, but where the photo's does not cut it."""
     height = found.mask["size"][0]
-    if _is_missed(found):
+    if is_missed(found):
         return min(found.box[3], (1 - _LABEL_MARGIN) * height)
     return max(found.box[1], _LABEL_MARGIN * height)
 
 
-def _is_missed(found: DrawnObject) -> bool:
+def is_missed(found: DrawnObject) -> bool:
+    """Say whether it is a label that no detection found."""
     return found.kind is ErrorKind.MISSED
 
 
@@ -196,11 +200,11 @@ def _labels(objects: Sequence[DrawnObject]) -> dict[str, Any]:
     return {
         "type": "scatter",
         "x": [(found.box[0] + found.box[2]) / 2 for found in objects],
-        "y": [_label_height(found) for found in objects],
+        "y": [label_height(found) for found in objects],
         "mode": "text",
         "text": [f"<b>{escape(found.label)}</b>" for found in objects],
         # A missed object's label stands below, where it hides no detection's.
-        "textposition": ["top center" if _is_missed(found) else "bottom center" for found in objects],
+        "textposition": ["top center" if is_missed(found) else "bottom center" for found in objects],
         "textfont": {"color": "white", "size": 13, "shadow": "0 0 3px black, 0 0 3px black"},
         "hoverinfo": "skip",
         "showlegend": False,

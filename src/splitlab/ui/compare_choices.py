@@ -11,12 +11,11 @@ from splitlab.data.open_dataset import EMBEDDED, dataset_names
 from splitlab.experiments.comparison import short_names
 from splitlab.ui.datasets import read_dataset
 from splitlab.ui.models import Choice
-from splitlab.ui.plain_text import as_plain
+from splitlab.ui.named_links import asked_by_link, write_link
 from splitlab.workspace import Workspace
 
 DATA, MODELS = "data", "models"
 FIRST_MODELS = 3
-MOST_PRESET = 6
 PHOTOS, DATA_IMAGES = "photos", "images of a data set"
 BY_CLASS, BY_ERROR = "class", "kind of error"
 
@@ -42,17 +41,15 @@ def models_for(choices: Mapping[str, Choice], dataset: Dataset) -> dict[str, Cho
 
 
 def choose_models(choices: Mapping[str, Choice], at_first: int = FIRST_MODELS) -> list[str]:
-    """Choose one or more of some checkpoints."""
+    """Choose one or more of some checkpoints; the link holds their names."""
     names = list(choices)
     forget_unknown(MODELS, names)
-    return st.multiselect(
-        "Checkpoints",
-        names,
-        default=names[:at_first],
-        format_func=lambda name: choices[name].label,
-        key=MODELS,
-        bind="query-params",
-    )
+    if asked := asked_by_link(MODELS, choices):
+        st.session_state[MODELS] = asked
+    st.session_state.setdefault(MODELS, names[:at_first])
+    chosen = st.multiselect("Checkpoints", names, format_func=lambda name: choices[name].label, key=MODELS)
+    write_link(MODELS, chosen)
+    return chosen
 
 
 def forget_unknown(key: str, options: list[str]) -> None:
@@ -63,29 +60,6 @@ def forget_unknown(key: str, options: list[str]) -> None:
         del st.session_state[key]
     elif kept != before:
         st.session_state[key] = kept
-
-
-def offer_presets(choices: Mapping[str, Choice]) -> None:
-    """Offer, for each data set with several checkpoints, to pick them all at once."""
-    by_data: dict[str, list[str]] = {}
-    for name, choice in choices.items():
-        by_data.setdefault(choice.card.dataset, []).append(name)
-    presets = {data: names[:MOST_PRESET] for data, names in by_data.items() if len(names) > 1}
-    with st.container(horizontal=True):
-        for data, names in presets.items():
-            splits = ", ".join(choices[name].card.split_name for name in names)
-            st.button(
-                as_plain(f"{data}: {splits}"),
-                icon=":material/done_all:",
-                help="Pick these checkpoints.",
-                key=f"preset {data}",
-                on_click=_pick,
-                args=(names,),
-            )
-
-
-def _pick(names: list[str]) -> None:
-    st.session_state[MODELS] = names
 
 
 def by_short_name(choices: Mapping[str, Choice], names: list[str]) -> dict[str, Choice]:

@@ -1,0 +1,99 @@
+"""The columns of the paper's figures among the checkpoints at hand: which are there, and how to get the others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from splitlab.budget.published_figures import FigureColumn, PublishedFigure
+from splitlab.runs.checkpoint import Card
+from splitlab.runs.recipes import RECIPES
+
+DETR, YOLO = "DETR", "YOLO"
+MOST_COLUMNS = 6
+# Passes of the paper's DETR (PROTOCOL.md): over boxes of F and W, then over masks of F.
+_BOX_PASSES, _MASK_PASSES = 300, 150
+
+
+@dataclass(frozen=True)
+class SmallPreset:
+    """Checkpoints of one data set and kind of model that were trained on several splits: a figure's columns in small.
+
+    Attributes:
+        dataset: what they were trained on.
+        kind: `YOLO` or `DETR`.
+        names: of the checkpoints, by |F|, then |W|.
+        splits: theirs, such as "30/450".
+    """
+
+    dataset: str
+    kind: str
+    names: tuple[str, ...]
+    splits: tuple[str, ...]
+
+
+def model_kind(model: str) -> str:
+    """Say which of the paper's two kinds a model is of."""
+    return DETR if model.startswith("detr") else YOLO
+
+
+def columns_at_hand(figure: PublishedFigure, cards: Mapping[str, Card]) -> dict[FigureColumn, str | None]:
+    """Find the checkpoint of each column by its name in `cards`; None where there is none."""
+    return {
+        column: next((name for name, card in cards.items() if _shows(figure, column, card)), None)
+        for column in figure.columns
+    }
+
+
+def small_presets(cards: Mapping[str, Card]) -> list[SmallPreset]:
+    """Bring checkpoints of one data set and kind together where there are several splits, at most `MOST_COLUMNS`."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for name, card in cards.items():
+        if card.full or card.weak:
+            groups.setdefault((card.dataset, model_kind(card.model)), []).append(name)
+    presets = []
+    for (dataset, kind), names in groups.items():
+        ordered = sorted(names, key=lambda name: (cards[name].full, cards[name].weak))[:MOST_COLUMNS]
+        splits = tuple(cards[name].split_name for name in ordered)
+        if len(set(splits)) > 1:
+            presets.append(SmallPreset(dataset, kind, tuple(ordered), splits))
+    return presets
+
+
+def checkpoint_name(figure: PublishedFigure, column: FigureColumn) -> str:
+    """Return the name by which an imported checkpoint is known for a column's: its file does not say its split."""
+    return f"{figure.dataset}-{figure.method}-{column.full}-{column.weak}".lower()
+
+
+def how_to_import(figure: PublishedFigure, column: FigureColumn) -> str:
+    """Return the command that imports the authors' checkpoint as a column's."""
+    return f"splitlab checkpoint import AUTHORS_FILE.pt --name {checkpoint_name(figure, column)}"
+
+
+def how_to_train(figure: PublishedFigure, column: FigureColumn) -> list[str]:
+    """Return the commands that draw a column's split and train its model as the authors did."""
+    data, name = f"path/to/{figure.dataset}", checkpoint_name(figure, column)
+    commands = [
+        f"splitlab split {data} --protocol paper --full {column.full} --weak {column.weak} --out {name}.json",
+        f"splitlab train {data} --recipe {figure.recipe} --split {name}.json --out workspace/runs/{name}",
+    ]
+    if figure.method == DETR:
+        boxes, masks = _detr_steps(figure, column)
+        commands.insert(0, "splitlab checkpoint import detr-r50-e632da11.pth --name detr-r50")
+        commands[-1] += f" --steps {boxes + masks} --set mask_steps={masks} --start-from workspace/checkpoints/detr-r50"
+    return commands
+
+
+def _detr_steps(figure: PublishedFigure, column: FigureColumn) -> tuple[int, int]:
+    recipe = RECIPES[figure.recipe]
+    boxes = _BOX_PASSES * math.ceil((column.full + column.weak) / recipe["batch_size"])
+    return boxes, _MASK_PASSES * math.ceil(column.full / recipe["mask_batch_size"])
+
+
+def _shows(figure: PublishedFigure, column: FigureColumn, card: Card) -> bool:
+    if not card.model.startswith(figure.method.lower()):
+        return False
+    if not card.full and not card.weak:
+        return card.name == checkpoint_name(figure, column)
+    return (card.dataset, card.full, card.weak) == (figure.dataset, column.full, column.weak)

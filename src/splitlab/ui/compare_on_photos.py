@@ -1,0 +1,123 @@
+"""Compare masks on uploads and samples, which nobody has labelled."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from splitlab.data.dataset import ImageLabels
+from splitlab.evaluation.disagreement import compare_image
+from splitlab.evaluation.image_detections import ImageDetections
+from splitlab.figures.drawn_objects import drawn_detections, keep_shown
+from splitlab.figures.mask_panels import Panel
+from splitlab.ui.attention import show_attention
+from splitlab.ui.checkpoint_notes import describe_all
+from splitlab.ui.checkpoint_upload import upload_checkpoint
+from splitlab.ui.compare_choices import by_short_name, choose_models
+from splitlab.ui.compared_panels import choose_classes, choose_score, only, show_panels, title_of
+from splitlab.ui.figure_presets import offer_figures, offer_small_presets
+from splitlab.ui.models import Choice, detect_objects
+from splitlab.ui.page import answered
+from splitlab.ui.photos import SAMPLES, Photo, sample_photo, uploaded_photo
+from splitlab.ui.seen_objects import choose_seen, show_seen
+from splitlab.workspace import Workspace
+
+
+def compare_on_photos(choices: Mapping[str, Choice], workspace: Workspace) -> None:
+    """Show a photo as any models see it, and which objects they share."""
+    photo_side, model_side = st.columns([1, 1.4], gap="large")
+    with photo_side:
+        photo = _choose_photo()
+    with model_side:
+        with st.container(horizontal=True):
+            offer_small_presets(choices)
+            offer_figures(choices)
+        names = choose_models(choices, at_first=2)
+        score = choose_score()
+        with st.popover("Import a checkpoint", icon=":material/upload:"), answered():
+            upload_checkpoint(workspace)
+        chosen = by_short_name(choices, names)
+        class_names = _classes_of(list(chosen.values()))
+        classes = choose_classes(class_names) if chosen else set()
+    if not chosen:
+        st.info("Pick one or more checkpoints to see their masks.")
+        return
+    found = {}
+    with st.spinner("Looking for objects", show_time=True):
+        for name, choice in chosen.items():
+            with answered():
+                found[name] = _by_shared_classes(detect_objects(choice, photo), choice, class_names)
+    if found:
+        _show(photo, chosen, dict(zip(chosen, names, strict=True)), found, score, classes, class_names)
+        show_attention(list(chosen.values()), photo)
+    describe_all(list(chosen.values()))
+
+
+def _show(
+    photo: Photo,
+    chosen: Mapping[str, Choice],
+    link_names: Mapping[str, str],
+    found: Mapping[str, ImageDetections],
+    score: float,
+    classes: set[str],
+    class_names: Sequence[str],
+) -> None:
+    """Show what models, by their short names, find."""
+    compared = compare_image(_unlabelled(photo), found, score)
+    shown = choose_seen(compared) if len(found) > 1 else None
+    panels = {}
+    for name, of_model in found.items():
+        objects = only(drawn_detections(of_model, class_names, score), classes)
+        if shown is not None:
+            objects = keep_shown(objects, name, shown)
+        panels[link_names[name]] = Panel(title_of(chosen[name], objects), objects)
+    show_panels(photo, panels)
+    if len(found) > 1 and compared.objects:
+        with st.expander("Object by object", icon=":material/table_rows:"):
+            show_seen(compared, class_names)
+
+
+def _turn_to_upload() -> None:
+    """Show a photo that was just uploaded."""
+    if st.session_state["photos"]:
+        st.session_state["photo"] = st.session_state["photos"][-1].name
+
+
+def _choose_photo() -> Photo:
+    """Show the uploader and the samples; return the photo to look at."""
+    files = st.file_uploader(
+        "Upload photos (they stay in memory and are gone when you leave)",
+        type=["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "heic", "heif", "avif"],
+        accept_multiple_files=True,
+        key="photos",
+        on_change=_turn_to_upload,
+    )
+    uploads: dict[str, Photo] = {}
+    for file in files:
+        with answered():
+            name = file.name if file.name not in uploads else f"{file.name} ({len(uploads) + 1})"
+            uploads[name] = uploaded_photo(file.file_id, name, file)
+    names = [*uploads, *SAMPLES]
+    if st.session_state.get("photo", names[0]) not in names:
+        st.session_state["photo"] = names[0]
+    name = st.selectbox("Photo", names, key="photo", bind="query-params")
+    return uploads[name] if name in uploads else sample_photo(name)
+
+
+def _classes_of(choices: Sequence[Choice]) -> list[str]:
+    return list(dict.fromkeys(name for choice in choices for name in choice.card.class_names))
+
+
+def _by_shared_classes(found: ImageDetections, choice: Choice, class_names: Sequence[str]) -> ImageDetections:
+    """Number classes alike for all models, so that a class has one colour and votes can be counted."""
+    places = np.array([class_names.index(name) for name in choice.card.class_names], np.int64)
+    return replace(found, classes=places[found.classes])
+
+
+def _unlabelled(photo: Photo) -> ImageLabels:
+    height, width = photo.pixels.shape[:2]
+    return ImageLabels(photo.name, Path(photo.name), width, height, ())

@@ -1,0 +1,91 @@
+"""The panels of one photo: side by side, or two of them to swipe between; and what of them is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import streamlit as st
+
+from splitlab.figures.mask_panels import DrawnObject, Panel, mask_panels
+from splitlab.ui.compare_choices import forget_unknown
+from splitlab.ui.models import LEAST_SCORE, Choice
+from splitlab.ui.photos import Photo
+from splitlab.ui.plain_text import as_plain
+from splitlab.ui.swipe import choose_sides, show_swipe
+
+SIDE_BY_SIDE, SWIPE = "side by side", "swipe"
+# What stands in a link for the panels that no checkpoint drew.
+PHOTO, TRUTH = "photo", "truth"
+
+
+def choose_score() -> float:
+    """Choose the least confidence that is shown."""
+    return st.slider(
+        "Least confidence",
+        LEAST_SCORE,
+        0.95,
+        0.4,
+        0.05,
+        key="score",
+        bind="query-params",
+        help="Models are not run again.",
+    )
+
+
+def choose_classes(names: list[str]) -> set[str]:
+    """Choose the classes that are shown, all at first."""
+    forget_unknown("classes", names)
+    chosen = st.pills("Classes", names, default=names, selection_mode="multi", key="classes", bind="query-params")
+    return set(chosen)
+
+
+def only(objects: Iterable[DrawnObject], classes: set[str]) -> list[DrawnObject]:
+    """Keep the objects of some classes."""
+    return [found for found in objects if found.class_name in classes]
+
+
+def title_of(choice: Choice, objects: list[DrawnObject], verb: str = "found") -> str:
+    """Name a model's panel by its data and split, and say how much it sees."""
+    found = sum(drawn.score is not None for drawn in objects)
+    return f"{choice.card.dataset} {choice.card.split_name}: {found} {verb}"
+
+
+def show_panels(photo: Photo, panels: Mapping[str, Panel]) -> None:
+    """Show the panels in the view that is chosen, and what can be done there.
+
+    Args:
+        photo: under all of them.
+        panels: one or more, by the names that stand in the link: a checkpoint's, `PHOTO` or `TRUTH`.
+    """
+    view = st.segmented_control(
+        "View", [SIDE_BY_SIDE, SWIPE], default=SIDE_BY_SIDE, required=True, key="view", bind="query-params"
+    )
+    if view == SWIPE:
+        _show_swipe(photo, panels)
+    else:
+        _show_side_by_side(photo, list(panels.values()))
+    if photo.shrunk_from:
+        width, height = photo.shrunk_from
+        st.caption(
+            f"{as_plain(photo.name)} was scaled from {width} x {height} to "
+            f"{photo.pixels.shape[1]} x {photo.pixels.shape[0]} pixels."
+        )
+
+
+def _show_side_by_side(photo: Photo, panels: list[Panel]) -> None:
+    st.plotly_chart(
+        mask_panels(photo.pixels, panels),
+        key="panels",
+        config={"scrollZoom": True, "displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]},
+    )
+    st.caption(
+        "Scroll to zoom, drag to move, double-click to go back: all panels move together. Hover for class and score."
+    )
+
+
+def _show_swipe(photo: Photo, panels: Mapping[str, Panel]) -> None:
+    models = {name: panel for name, panel in panels.items() if name not in (PHOTO, TRUTH)}
+    sides = {**models, **panels}
+    sides.setdefault(PHOTO, Panel("photo", []))
+    left, right = choose_sides({name: panel.title for name, panel in sides.items()})
+    show_swipe(photo, sides[left], sides[right])

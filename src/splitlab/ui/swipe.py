@@ -1,0 +1,101 @@
+"""A swipe between two panels of one photo: one under the divider, the other beyond it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from splitlab.figures.mask_panels import Panel, as_jpeg
+from splitlab.figures.swipe_layers import layer_source, swipe_width
+from splitlab.ui.named_links import asked_by_link, write_link
+from splitlab.ui.photos import Photo
+
+LEFT, RIGHT = "left", "right"
+
+# The browser's own slider lies over the whole picture: mouse, touch and arrow keys are its work, and so is the name
+# that a screen reader says. The rest is two pictures, cut at the same place.
+_HTML = """
+<div class="swipe">
+  <div class="titles"><span class="left"></span><span class="right"></span></div>
+  <div class="stage">
+    <img class="photo" draggable="false" alt="">
+    <img class="layer left" draggable="false" alt=""><img class="layer right" draggable="false" alt="">
+    <div class="divider"><div class="grip" aria-hidden="true">&#8596;</div></div>
+    <input type="range" min="0" max="100" step="0.5" value="50">
+  </div>
+</div>
+"""
+_CSS = """
+.swipe { --at: 50%; margin: 0 auto; max-width: 100%; font-family: var(--st-font); color: var(--st-text-color); }
+.titles { display: flex; justify-content: space-between; gap: 1rem; margin-bottom: .4rem; font-weight: 600; }
+.titles .right { text-align: right; }
+.stage { position: relative; overflow: hidden; border-radius: .5rem; line-height: 0; }
+.stage img { width: 100%; user-select: none; }
+.layer { position: absolute; inset: 0; height: 100%; }
+.layer.left { clip-path: inset(0 calc(100% - var(--at)) 0 0); }
+.layer.right { clip-path: inset(0 0 0 var(--at)); }
+.divider { position: absolute; top: 0; bottom: 0; left: var(--at); width: 3px; margin-left: -1.5px;
+  background: #fff; box-shadow: 0 0 0 1px rgba(0, 0, 0, .55); pointer-events: none; }
+.grip { position: absolute; top: 50%; left: 50%; width: 2.4rem; height: 2.4rem; margin: -1.2rem 0 0 -1.2rem;
+  border-radius: 50%; background: #fff; color: #1c2030; box-shadow: 0 0 0 1px rgba(0, 0, 0, .55);
+  display: grid; place-items: center; font: 700 1.2rem/1 sans-serif; }
+input { position: absolute; inset: 0; width: 100%; height: 100%; margin: 0; opacity: 0; cursor: ew-resize;
+  touch-action: pan-y; }
+.stage:has(input:focus-visible) { outline: 3px solid var(--st-primary-color); outline-offset: 2px; }
+"""
+_JS = """
+export default function ({ data, parentElement }) {
+  const one = (query) => parentElement.querySelector(query);
+  const swipe = one(".swipe"), slider = one("input");
+  swipe.style.width = data.width + "px";
+  one(".photo").src = data.photo;
+  for (const side of ["left", "right"]) {
+    one(".titles ." + side).textContent = data[side].title;
+    one(".layer." + side).src = data[side].layer;
+    one(".layer." + side).alt = data[side].title;
+  }
+  slider.setAttribute("aria-label", "Divider: " + data.left.title + " on its left, " + data.right.title
+    + " on its right");
+  const move = () => {
+    swipe.style.setProperty("--at", slider.value + "%");
+    slider.setAttribute("aria-valuetext", Math.round(slider.value) + " % from the left");
+  };
+  slider.oninput = move;
+  move();
+}
+"""
+
+_swipe = st.components.v2.component("splitlab_swipe", html=_HTML, css=_CSS, js=_JS)
+
+
+def choose_sides(titles: Mapping[str, str]) -> tuple[str, str]:
+    """Choose what lies left and right of the divider.
+
+    Args:
+        titles: of what can be chosen, by the names that stand in the link; two at least.
+    """
+    names = list(titles)
+    sides = []
+    for column, key, label, at_first in zip(
+        st.columns(2), (LEFT, RIGHT), ("Left of the divider", "Right of the divider"), names, strict=False
+    ):
+        if asked := asked_by_link(key, titles):
+            st.session_state[key] = asked[0]
+        if st.session_state.get(key) not in titles:
+            st.session_state[key] = at_first
+        side = column.selectbox(label, names, format_func=titles.__getitem__, key=key)
+        write_link(key, [side])
+        sides.append(side)
+    return sides[0], sides[1]
+
+
+def show_swipe(photo: Photo, left: Panel, right: Panel) -> None:
+    """Show two panels over one photo with a divider that mouse, finger and arrow keys move."""
+    height, width = photo.pixels.shape[:2]
+    sides = {
+        side: {"title": panel.title, "layer": layer_source(panel.objects, height, width)}
+        for side, panel in ((LEFT, left), (RIGHT, right))
+    }
+    _swipe(key="swipe", data={"photo": as_jpeg(photo.pixels), "width": swipe_width(photo.pixels), **sides})
+    st.caption("Drag the divider, click where it shall stand, or use the arrow keys.")
