@@ -9,8 +9,9 @@ from splitlab.data.check import check_dataset
 from splitlab.data.dataset import Dataset, TrainVal
 from splitlab.data.open_dataset import dataset_names
 from splitlab.figures.class_counts import class_counts_chart
-from splitlab.ui.dataset_upload import upload_dataset
+from splitlab.ui.dataset_upload import ADDING, upload_dataset
 from splitlab.ui.datasets import read_dataset
+from splitlab.ui.hosted import may_change
 from splitlab.ui.page import answered, page_head
 from splitlab.ui.sample_labels import show_samples
 from splitlab.ui.split_builder import build_split
@@ -66,8 +67,10 @@ page_head(
 workspace = Workspace.here()
 with answered():
     choice, add = st.columns([1, 1], vertical_alignment="bottom", gap="large")
-    with add.popover("Add a data set", icon=":material/upload:", width="stretch"), answered():
-        upload_dataset(workspace)
+    with add:
+        if may_change(ADDING):
+            with st.popover("Add a data set", icon=":material/upload:", width="stretch"), answered():
+                upload_dataset(workspace)
     name = choice.selectbox("Data set", dataset_names(workspace.data), key="data", bind="query-params")
     data = read_dataset(name, workspace)
     show_numbers(data)

@@ -39,7 +39,7 @@ def own_runs() -> pd.DataFrame | None:
     """Show the uploader of a pilot; return its runs, or None."""
     with st.expander("Your pilot: plan by your own runs"):
         st.caption("A CSV with the columns full, weak, score: one line for each model you trained, AP from 0 to 100.")
-        file = st.file_uploader("Pilot CSV", type="csv", key="pilot")
+        file = st.file_uploader("Pilot CSV", type="csv", key="pilot", max_upload_size=1)
         if file is None:
             return None
         try:

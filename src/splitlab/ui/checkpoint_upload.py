@@ -1,50 +1,107 @@
-"""Import somebody's .pt file from the page: read without running it, kept in the work space."""
+"""Checkpoints into the work space and out of it: a file, a hub, a zip to take away."""
 
 from __future__ import annotations
 
-import re
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path, PurePath
+from typing import BinaryIO
 
 import streamlit as st
 
-from splitlab.errors import CheckpointError
+from splitlab.hosting import Hosting
+from splitlab.runs.checkpoint import Card
+from splitlab.runs.checkpoint_files import FileFacts, facts_of, zipped
+from splitlab.runs.checkpoint_names import MOST_LETTERS, checked_name, proposed_name
+from splitlab.ui.checkpoint_card import show_card
+from splitlab.ui.checkpoint_hub import offer_hubs
+from splitlab.ui.hosted import may_change, upload_limit
+from splitlab.ui.models import Choice
+from splitlab.ui.page import answered
 from splitlab.workspace import Workspace
 
-MAX_UPLOAD_MEGABYTES = 400
-NAME = re.compile(r"\w[\w.-]{0,59}")
+UPLOAD_MEGABYTES = 400
+OWN = ".zip"
+
+
+def offer_checkpoints(choices: Iterable[Choice], workspace: Workspace) -> None:
+    """Show, folded away, the ways in and out; on a read-only server only the way out."""
+    with st.popover("Import, share, take away", icon=":material/folder_zip:"):
+        if not may_change("Importing checkpoints"):
+            with answered():
+                _take_away(list(choices))
+            return
+        of_file, of_hub, away = st.tabs(["From a file", "From a hub", "Take away"])
+        with of_file, answered():
+            upload_checkpoint(workspace)
+        with of_hub, answered():
+            offer_hubs(workspace)
+        with away, answered():
+            _take_away(list(choices))
 
 
 def upload_checkpoint(workspace: Workspace) -> None:
     """Show the uploader; import what can be read.
 
     Raises:
-        CheckpointError: the file cannot be used.
+        SplitLabError: the file cannot be used, or visitors may import nothing.
     """
     file = st.file_uploader(
-        "A .pt or .pth file of YOLOv5-seg or DETR",
-        type=["pt", "pth"],
-        max_upload_size=MAX_UPLOAD_MEGABYTES,
+        "A .pt or .pth file of YOLOv5-seg or DETR, or a zip of our own",
+        type=["pt", "pth", "zip"],
+        max_upload_size=upload_limit(UPLOAD_MEGABYTES),
         key="weights",
     )
     st.caption(
         "Official YOLOv5 and DETR files and the paper's own are read by a process that can do nothing else: nothing "
-        "in them runs."
+        "in them runs. A zip is one that was taken away here or by `splitlab checkpoint export`."
     )
     if file is None:
         return
-    name = st.text_input("Name", PurePath(file.name).stem, key="weights_name", max_chars=60).strip()
+    own = PurePath(file.name).suffix.lower() == OWN
+    if own:
+        show_card(_card_in(file.file_id, file), {})
+    name = st.text_input("Name", proposed_name(PurePath(file.name).stem), key="weights_name", max_chars=MOST_LETTERS)
     if st.button("Import it", type="primary", icon=":material/add:", width="stretch"):
-        if not NAME.fullmatch(name):
-            raise CheckpointError(f"'{name}' is no name for a checkpoint: use letters, digits, dots and dashes.")
-        with st.spinner("Reading"), tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "upload.pt"
-            path.write_bytes(file.getvalue())
-            _import(path, workspace.imported / name)
+        with st.spinner("Reading"):
+            _import(file, own, workspace.imported / checked_name(name.strip()))
         st.success(f"'{name}' is here: pick it among the checkpoints.")
 
 
-def _import(path: Path, into: Path) -> None:
+@st.cache_data(show_spinner="Reading the card", max_entries=1, scope="session")
+def _card_in(file_id: str, _file: BinaryIO) -> Card:  # noqa: ARG001 (it tells uploads apart)
+    from splitlab.models.checkpoint_import import card_in
+
+    return card_in(_file)
+
+
+def _import(file: BinaryIO, own: bool, into: Path) -> None:
+    from splitlab.models.checkpoint_import import import_own
     from splitlab.models.foreign_import import import_checkpoint
 
-    import_checkpoint(path, into)
+    Hosting.here().require_writable("Importing checkpoints")
+    if own:
+        import_own(file, into)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "upload.pt"
+        path.write_bytes(file.read())
+        import_checkpoint(path, into)
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _facts(folder: Path, version: int) -> dict[str, FileFacts]:  # noqa: ARG001 (new weights are a new entry)
+    return facts_of(folder)
+
+
+def _take_away(choices: list[Choice]) -> None:
+    choice = st.selectbox("Checkpoint", choices, format_func=lambda one: one.label, key="take_away")
+    show_card(choice.card, _facts(choice.folder, choice.version))
+    st.download_button(
+        "As a zip",
+        lambda: zipped(choice.folder),
+        f"{proposed_name(choice.card.name)}{OWN}",
+        "application/zip",
+        icon=":material/download:",
+        on_click="ignore",
+    )

@@ -7,15 +7,25 @@ from pathlib import PurePath
 import streamlit as st
 
 from splitlab.data.incoming.import_archive import import_archive
+from splitlab.hosting import Hosting
+from splitlab.ui.hosted import upload_limit
 from splitlab.workspace import Workspace
 
-MAX_UPLOAD_MEGABYTES = 500
+UPLOAD_MEGABYTES = 500
+ADDING = "Adding data sets"
 
 
 def upload_dataset(workspace: Workspace) -> None:
-    """Show the uploader; unpack and keep what can be read."""
+    """Show the uploader; unpack and keep what can be read.
+
+    Raises:
+        SplitLabError: the file cannot be used, or visitors may add nothing.
+    """
     file = st.file_uploader(
-        "A zip in COCO or YOLO format", type=["zip", "tar", "gz"], max_upload_size=MAX_UPLOAD_MEGABYTES, key="archive"
+        "A zip in COCO or YOLO format",
+        type=["zip", "tar", "gz"],
+        max_upload_size=upload_limit(UPLOAD_MEGABYTES),
+        key="archive",
     )
     st.caption(
         "COCO: images/, instances_train.json, instances_val.json. YOLO: data.yaml, images/, labels/. "
@@ -26,6 +36,7 @@ def upload_dataset(workspace: Workspace) -> None:
         return
     name = st.text_input("Name", PurePath(file.name).stem.replace(" ", "-"), key="archive_name", max_chars=60)
     if st.button("Add it", type="primary", icon=":material/add:", width="stretch"):
+        Hosting.here().require_writable(ADDING)
         with st.spinner("Unpacking and reading"):
             data = import_archive(file, name.strip(), workspace.data)
         st.success(f"'{name}' is here: {len(data.train.images):,} training images. Choose it by its name.")

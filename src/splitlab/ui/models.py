@@ -11,6 +11,7 @@ import streamlit as st
 
 from splitlab.evaluation.image_detections import ImageDetections
 from splitlab.geometry import FloatArray
+from splitlab.hosting import Hosting
 from splitlab.runs.checkpoint import WEIGHTS_NAME, Card
 from splitlab.runs.store import trained_models
 from splitlab.ui.photos import Photo
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from splitlab.models.contract import SegmentationModel
 
 LEAST_SCORE = 0.05
-MODELS_IN_MEMORY = 6
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class _Loaded:
     lock: Lock
 
 
-@st.cache_resource(show_spinner=False, max_entries=MODELS_IN_MEMORY)
+@st.cache_resource(show_spinner=False, max_entries=Hosting.here().models_in_memory)
 def _load(folder: str, version: int) -> _Loaded:  # noqa: ARG001 (a new version is a new entry)
     from splitlab.models.load import load_model
 

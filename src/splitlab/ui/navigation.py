@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit import config
+
+from splitlab.errors import SettingsError
+from splitlab.hosting import Hosting
+from splitlab.ui.plain_text import as_plain
 
 _ENTERED = "entered by app.py"
 
@@ -11,6 +16,13 @@ def run_app() -> None:
     """Show the page that the link asks for."""
     st.session_state[_ENTERED] = True
     st.set_page_config(page_title="SplitLab", page_icon=":material/balance:", layout="wide")
+    try:
+        hosting = Hosting.here()
+    except SettingsError as error:
+        st.error(as_plain(str(error)))
+        st.stop()
+    # The limit of one uploader is kept by the browser alone; this one by the server.
+    config.set_option("server.maxUploadSize", hosting.upload_megabytes)
     pages().run()
 
 

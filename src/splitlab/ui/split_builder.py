@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from pathlib import Path
 
 import streamlit as st
 
@@ -15,9 +16,12 @@ from splitlab.data.splits.paper_split import draw_paper_split
 from splitlab.data.splits.saved_splits import save_split, saved_splits
 from splitlab.data.splits.split import Split
 from splitlab.figures.class_counts import class_counts_chart
+from splitlab.hosting import Hosting
+from splitlab.ui.hosted import may_change
 from splitlab.ui.split_chip import split_chip
 from splitlab.workspace import Workspace
 
+KEEPING = "Keeping splits by a name"
 RANDOM, STRATIFIED, PAPER, LABELS = "at random", "classes in proportion", "as the paper drew it", "by its labels"
 EXPLAINED = {
     RANDOM: "By seed; with one seed a smaller set lies in a larger one.",
@@ -63,11 +67,8 @@ def _choose(name: str, dataset: Dataset) -> Split:
 
 def _keep(name: str, split: Split, workspace: Workspace) -> None:
     folder = workspace.splits / name
-    left, right = st.columns([2, 1], vertical_alignment="bottom")
-    label = left.text_input("Name it", split.name.replace("/", "-"), key=f"name_{split.hash[:8]}", max_chars=60)
-    if right.button("Keep", icon=":material/bookmark_add:", width="stretch", help="Train offers it by this name."):
-        save_split(folder, label.strip(), split)
-        st.toast(f"Kept as '{label.strip()}'.")
+    if may_change(KEEPING):
+        _name_and_keep(folder, split)
     kept = saved_splits(folder, split.source)
     if kept:
         shown = ", ".join(f"**{known}** ({its.name})" for known, its in kept.items())
@@ -82,6 +83,15 @@ def _keep(name: str, split: Split, workspace: Workspace) -> None:
         width="stretch",
     )
     right.page_link("pages/train.py", label="Train on it", icon=":material/arrow_forward:", query_params={"data": name})
+
+
+def _name_and_keep(folder: Path, split: Split) -> None:
+    left, right = st.columns([2, 1], vertical_alignment="bottom")
+    label = left.text_input("Name it", split.name.replace("/", "-"), key=f"name_{split.hash[:8]}", max_chars=60)
+    if right.button("Keep", icon=":material/bookmark_add:", width="stretch", help="Train offers it by this name."):
+        Hosting.here().require_writable(KEEPING)
+        save_split(folder, label.strip(), split)
+        st.toast(f"Kept as '{label.strip()}'.")
 
 
 def _objects(dataset: Dataset, image_ids: tuple[ImageId, ...]) -> Counter[str]:
