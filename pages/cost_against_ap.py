@@ -5,6 +5,7 @@ import streamlit as st
 
 from splitlab.budget.annotation_cost import PRESETS, prices_for
 from splitlab.budget.results import MEASURED, METRICS, SHORT_METRICS, cheaper_and_better, reported_metrics
+from splitlab.budget.seed_spread import over_seeds
 from splitlab.figures.cost_against_ap import GROUP_LABELS, SPLIT_GROUP, cost_against_ap, row_key
 from splitlab.ui.page import page_head
 from splitlab.ui.split_chip import split_chip
@@ -42,7 +43,7 @@ page_head(
     "number of mask images |F|; along a line only boxes are added.",
 )
 
-here = measured(Workspace.here())
+here = over_seeds(measured(Workspace.here()))
 controls = st.container(horizontal=True, gap="medium")
 dataset = controls.segmented_control(
     "Data set", list(PRESETS), default="VOC2012", required=True, key="dataset", bind="query-params"
@@ -127,7 +128,8 @@ with chart_side:
         )
         st.caption(
             "Outlined: published. Filled stars: measured here, on another data set: "
-            "compare them with one another only. "
+            "compare them with one another only. Bars, where a split was trained with several seeds: "
+            "one standard deviation each way, or both scores where there are two. "
             "Click a point of a split to pick it."
         )
 

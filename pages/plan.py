@@ -20,7 +20,7 @@ from splitlab.budget.results import METRICS
 from splitlab.budget.surface_fit import fit_surface
 from splitlab.errors import BudgetError
 from splitlab.figures.budget_plan import hours_curve, plan_chart
-from splitlab.ui.budget_choices import Source, choose_prices, choose_source
+from splitlab.ui.budget_choices import choose_prices, choose_source
 from splitlab.ui.page import answered, page_head
 from splitlab.ui.split_chip import split_chip
 
@@ -30,9 +30,9 @@ OWN_IMAGES = 1000
 
 
 @st.cache_data(show_spinner=False, ttl=600)
-def left_out(source: Source) -> LeaveOneOut:
-    """Say how well the surface predicts a row it has not seen; computed once."""
-    return leave_one_out(source.surface)
+def left_out(full: list[float], weak: list[float], ap: list[float]) -> LeaveOneOut:
+    """Say how well a surface predicts a split it has not seen; computed once for the same results."""
+    return leave_one_out(fit_surface(full, weak, ap))
 
 
 def own_runs() -> pd.DataFrame | None:
@@ -137,7 +137,7 @@ with picture, answered():
         st.plotly_chart(hours_curve(curve, spent, axis), key="hours_curve", config={"displaylogo": False})
     with st.expander("How far to trust it"):
         if runs is None:
-            checked = left_out(source)
+            checked = left_out(fitted.full.tolist(), fitted.weak.tolist(), fitted.ap.tolist())
             st.markdown(
                 f"Each split left out in turn and predicted from the others: mean error "
                 f"**{checked.mean_error:.2f} AP**, worst {checked.worst_error:.2f}; {checked.coverage:.0%} fall inside "

@@ -5,6 +5,7 @@ from plotly.subplots import make_subplots
 
 from splitlab.budget.published import published_results
 from splitlab.budget.results import MEASURED, ResultRow, results_table
+from splitlab.budget.seed_spread import over_seeds
 from splitlab.figures.cost_against_ap import cost_against_ap, row_key
 from splitlab.figures.mask_panels import DrawnObject, Panel, columns_of, mask_outlines, mask_panels
 from splitlab.figures.palette import class_colour, full_ramp, translucent
@@ -40,6 +41,19 @@ def test_published_marks_are_open_and_measured_ones_filled(table):
     measured = results_table([ResultRow(MEASURED, "pets", "yolov5n-seg", 30, 450, 6.8, ap70=80.0, run="r")])
     for figure, is_open in ((cost_against_ap(table, "ap70"), True), (cost_against_ap(measured, "ap70"), False)):
         assert {trace.marker.symbol.endswith("-open") for trace in figure.data} == {is_open}
+
+
+def test_several_seeds_are_one_mark_with_a_bar_and_one_seed_has_none():
+    scores = {0: 78.0, 1: 80.0, 2: 85.0}
+    rows = [
+        ResultRow(MEASURED, "pets", "yolov5n-seg", 30, 450, 6.8, ap70=ap, seed=seed, run=f"r{seed}")
+        for seed, ap in scores.items()
+    ]
+    alone = ResultRow(MEASURED, "pets", "yolov5n-seg", 480, 0, 32.0, ap70=90.0, seed=0, run="alone")
+    (marks,) = cost_against_ap(over_seeds(results_table([*rows, alone])), "ap70").data
+    by_score = dict(zip(marks.y, zip(marks.error_y.array, marks.error_y.arrayminus, strict=True), strict=True))
+    assert by_score == {81.0: pytest.approx((13**0.5, 13**0.5)), 90.0: (0, 0)}
+    assert sum("81.0 (77.4 to 84.6)" in text for text in marks.text) == 1
 
 
 def test_a_pick_is_ringed_at_its_place(table):

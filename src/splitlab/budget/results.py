@@ -40,6 +40,7 @@ COLUMN_TYPES: Mapping[str, str] = MappingProxyType(
         **dict.fromkeys(METRICS, "float64"),
         "seed": "Int64",
         "run": "str",
+        "settings": "str",
         "note": "str",
     }
 )
@@ -65,6 +66,7 @@ class ResultRow:
         ap50_95: Mask AP, mean over IoU 0.50 to 0.95.
         seed: Seed of a measured run.
         run: Folder name of a measured run.
+        settings: How it was trained, so that runs which differ by their seed alone say the same; empty if unknown.
         note: What a reader must know about the row; empty if nothing.
 
     Raises:
@@ -85,6 +87,7 @@ class ResultRow:
     ap50_95: float = math.nan
     seed: int | None = None
     run: str = ""
+    settings: str = ""
     note: str = ""
 
     def __post_init__(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,11 +16,25 @@ from splitlab.budget.results import MEASURED, METRICS, ResultRow, results_table
 from splitlab.runs.checkpoint import Card
 from splitlab.runs.store import trained_models
 
+_OF_THE_MACHINE = ("splitlab", "precision", "device", "compiled", "tracker")
+
 
 def measured_results(checkpoints: Sequence[Path], runs: Path) -> pd.DataFrame:
     """Return one row for each scored checkpoint of these folders and runs; see `trained_models`."""
     cards = (card for _, card in trained_models(checkpoints, runs).values())
     return results_table(_row(card) for card in cards if card.scores)
+
+
+def settings_of(card: Card) -> str:
+    """Say in a few words how a model was trained, and with a few digits all of it but the seed and the machine."""
+    told = {name: value for name, value in card.trained_by.items() if name not in _OF_THE_MACHINE}
+    if isinstance(told.get("anchors"), dict):
+        # Anchors are fitted to the split's boxes, and so to the seed's.
+        told["anchors"] = "auto"
+    everything = [card.image_size, card.steps, told]
+    digits = hashlib.sha256(json.dumps(everything, sort_keys=True, default=str).encode()).hexdigest()[:6]
+    recipe = told.get("recipe", "settings unknown")
+    return f"{recipe}, {card.steps} steps, {card.image_size} px ({digits})"
 
 
 def _known(scores: dict[str, Any]) -> dict[str, Any]:
@@ -38,5 +54,6 @@ def _row(card: Card) -> ResultRow:
         **_known(scores),
         seed=card.seed,
         run=card.name,
+        settings=settings_of(card),
         note=f"One run, seed {card.seed}. Cost by {prices.name} prices.",
     )

@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from splitlab.budget.results import MEASURED, METRICS
+from splitlab.budget.seed_spread import SPREAD_COLUMNS
 from splitlab.figures.palette import PICK_HUE, compared_grey, full_ramp
 
 SPLIT_GROUP = "split"
@@ -32,10 +33,10 @@ def cost_against_ap(table: pd.DataFrame, metric: str, picked: str | None = None)
     """Draw rows of a results table as a scatter of cost (hours, log) against a metric (AP, 0..100).
 
     The paper's models with one |F| are joined by a line and outlined; methods compared against are grey marks;
-    measured rows are filled. Rows without the metric are left out.
+    measured rows are filled, with bars where several seeds were trained. Rows without the metric are left out.
 
     Args:
-        table: rows to draw.
+        table: rows to draw; with the columns of `over_seeds` where there are bars.
         metric: a key of `METRICS`.
         picked: the `row_key` of the row to ring.
     """
@@ -105,6 +106,7 @@ def _add_measured(figure: go.Figure, rows: pd.DataFrame, metric: str, ramp: dict
                 metric,
                 name=str(dataset),
                 mode="markers",
+                error_y=_bars(models, metric),
                 marker={
                     "symbol": _MEASURED_MARK,
                     "size": 14,
@@ -115,6 +117,14 @@ def _add_measured(figure: go.Figure, rows: pd.DataFrame, metric: str, ramp: dict
                 legendgrouptitle={"text": "measured here, filled"},
             )
         )
+
+
+def _bars(rows: pd.DataFrame, metric: str) -> dict[str, Any] | None:
+    low, high = SPREAD_COLUMNS[metric]
+    if low not in rows or rows[low].isna().all():
+        return None
+    up, down = (rows[high] - rows[metric]).fillna(0), (rows[metric] - rows[low]).fillna(0)
+    return {"array": up, "arrayminus": down, "color": compared_grey(0), "thickness": 1.2}
 
 
 def _ring(figure: go.Figure, rows: pd.DataFrame, metric: str, picked: str | None) -> None:
@@ -146,7 +156,9 @@ def _points(rows: pd.DataFrame, metric: str, **style: Any) -> go.Scatter:
 
 
 def _hover(row: pd.Series) -> str:
-    scores = [f"{METRICS[metric]}: {row[metric]:.1f}" for metric in METRICS if pd.notna(row[metric])]
+    scores = [
+        f"{METRICS[metric]}: {row[metric]:.1f}{_ends(row, metric)}" for metric in METRICS if pd.notna(row[metric])
+    ]
     notes = [str(row["note"])] if row["note"] else []
     lines = [
         f"<b>{row['method']} {row['full']}/{row['weak']}</b>",
@@ -157,3 +169,8 @@ def _hover(row: pd.Series) -> str:
         *notes,
     ]
     return "<br>".join(lines)
+
+
+def _ends(row: pd.Series, metric: str) -> str:
+    low, high = (row.get(end) for end in SPREAD_COLUMNS[metric])
+    return "" if low is None or pd.isna(low) else f" ({low:.1f} to {high:.1f})"

@@ -1,0 +1,67 @@
+"""Several trainings of one split with other seeds as one row: their mean, and how far they lie apart."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import pandas as pd
+
+from splitlab.budget.results import METRICS
+
+ENOUGH_SEEDS = 3
+"""From so many on a standard deviation says something; of two their own scores say more."""
+
+KEY = ("source", "dataset", "group", "method", "full", "weak", "settings")
+"""Rows that agree in all of these are trainings of one split that differ by their seed."""
+
+SPREAD_COLUMNS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {metric: (f"{metric}_low", f"{metric}_high") for metric in METRICS}
+)
+"""For each metric the columns of the spread's two ends."""
+
+
+def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each split that was trained alike, with the mean over its seeds.
+
+    A seed that was trained more than once counts once, with its own mean: equal seeds are no independent trials.
+
+    Args:
+        table: A results table of measured rows.
+
+    Returns:
+        The table's columns, each metric the mean; `seed` is missing where there are several, `run` names the first of
+        them, `note` all. Beside them `seeds` (how many), and for each metric the two ends of its spread
+        (`SPREAD_COLUMNS`): one standard deviation (n - 1) each way from 3 seeds on, the smallest and the largest of 2,
+        missing for 1.
+    """
+    key, metrics = list(KEY), list(METRICS)
+    first = table.sort_values("run", kind="stable").drop_duplicates(key).set_index(key)
+    by_seed = table.groupby([*key, "seed"], dropna=False, sort=False)[metrics].mean()
+    groups = by_seed.groupby(level=key, sort=False)
+    mean, deviation, smallest, largest = groups.mean(), groups.std(ddof=1), groups.min(), groups.max()
+    scored, seeds = groups.count(), groups.size()
+    merged = first.assign(**{metric: mean[metric] for metric in metrics}, seeds=seeds)
+    for metric, (low, high) in SPREAD_COLUMNS.items():
+        enough, two = scored[metric] >= ENOUGH_SEEDS, scored[metric] == 2
+        merged[low] = (mean[metric] - deviation[metric]).where(enough, smallest[metric].where(two))
+        merged[high] = (mean[metric] + deviation[metric]).where(enough, largest[metric].where(two))
+    several = merged["seeds"] > 1
+    merged["note"] = merged["note"].mask(several, _notes(table, key).reindex(merged.index))
+    merged["seed"] = merged["seed"].mask(several)
+    ends = [end for pair in SPREAD_COLUMNS.values() for end in pair]
+    return merged.reset_index()[[*table.columns, "seeds", *ends]].astype({**table.dtypes.to_dict(), "seeds": "int64"})
+
+
+def spread_in_words(seeds: int) -> str:
+    """Say what the two ends of a spread over so many seeds are; empty for one seed."""
+    if seeds < 2:
+        return ""
+    return "standard deviation each way" if seeds >= ENOUGH_SEEDS else "smallest and largest"
+
+
+def _notes(table: pd.DataFrame, key: list[str]) -> "pd.Series[str]":
+    def note(seeds: "pd.Series[int]") -> str:
+        different = sorted(seeds.dropna().unique())
+        listed = ", ".join(map(str, different))
+        return f"Mean of {len(different)} seeds ({listed}); bars: {spread_in_words(len(different))}."
+
+    return table.groupby(key, sort=False)["seed"].agg(note)
