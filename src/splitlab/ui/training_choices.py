@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import streamlit as st
 
-from splitlab.errors import RunError
-from splitlab.runs.run_folder import RunFolder
 from splitlab.runs.spec import AUTO, RunSpec
+from splitlab.runs.speed import kind_of, measured_speeds, training_seconds
 from splitlab.runs.store import list_runs, trained_models
 from splitlab.workspace import Workspace
 
@@ -76,18 +74,4 @@ def more_settings(start: RunSpec, key: str, workspace: Workspace) -> dict[str, A
 
 def expected_seconds(spec: RunSpec, runs: Path) -> float | None:
     """Judge the training time in seconds by the last run with this model, size and device; None where there is none."""
-    for summary in list_runs(runs):
-        same = (summary.spec.model, summary.spec.image_size, summary.spec.device)
-        if same == (spec.model, spec.image_size, spec.device):
-            windows = _windows(RunFolder.open(summary.path))
-            if windows:
-                speed = median(float(event["images_per_second"]) for event in windows)
-                return spec.steps * spec.batch_size / speed
-    return None
-
-
-def _windows(run: RunFolder) -> list[dict[str, Any]]:
-    try:
-        return [event for event in run.events() if event["kind"] == "train"]
-    except RunError:
-        return []  # a broken run is no ground to judge by, and no reason to show no page
+    return training_seconds(spec, measured_speeds(list_runs(runs), [kind_of(spec)]))
