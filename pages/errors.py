@@ -24,11 +24,12 @@ from splitlab.ui.error_charts import (
     show_error_kinds,
     tell_observations,
 )
-from splitlab.ui.images_behind import OF, images_behind
+from splitlab.ui.images_behind import images_behind, turn_to_linked_model
 from splitlab.ui.models import LEAST_SCORE, Choice, checkpoint_choices
 from splitlab.ui.page import answered, page_head
 from splitlab.ui.plain_text import as_plain
 from splitlab.ui.report_download import offer_report
+from splitlab.ui.seen_charts import show_seen_counts
 from splitlab.workspace import Workspace
 
 
@@ -80,9 +81,9 @@ with right:
     show_by_split(comparison)
 
 by_name = {model.name: model for model in comparison.models}
-if st.session_state.get(OF) not in by_name:
-    st.session_state[OF] = next(iter(by_name))
-model = by_name[st.session_state[OF]]
+checkpoints = dict(zip(st.session_state[MODELS], by_short_name(choices, st.session_state[MODELS]), strict=True))
+model = by_name[turn_to_linked_model({name: short for name, short in checkpoints.items() if short in by_name})]
+show_seen_counts(comparison)
 st.subheader("Class by class", anchor=False)
 show_classes(comparison)
 of_model = as_plain(model.name)
@@ -100,7 +101,7 @@ st.subheader("The images behind it", anchor=False)
 link = {
     "look_at": DATA_IMAGES,
     "data": st.session_state[DATA],
-    "models": [choices[name].label for name in st.session_state[MODELS]],
+    "models": list(checkpoints),
     "score": f"{comparison.settings.min_score:g}",
     "colour": BY_ERROR,
 }

@@ -116,7 +116,7 @@ def test_missed_objects_are_shown_beside_the_truth(workspace):
 
 def test_the_link_holds_model_kind_and_class(workspace):
     looked_at("errors")
-    app = open_page("errors", kind="missed", truth="disc", of="12/0", score="0.5")
+    app = open_page("errors", kind="missed", truth="disc", of="tiny-12-0", score="0.5")
     assert app.selectbox(key="kind").value == "missed"
     assert app.selectbox(key="truth").value == "disc"
     assert app.selectbox(key="of").value == "12/0"

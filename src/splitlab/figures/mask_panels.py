@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from splitlab.evaluation.error_kinds import ErrorKind
 from splitlab.figures.error_palette import ERROR_COLOURS
+from splitlab.figures.label_places import LINE_HEIGHT, free_lines
 from splitlab.figures.palette import class_colour, translucent
 from splitlab.geometry import Rle, rle_to_mask
 
@@ -23,6 +24,8 @@ from splitlab.geometry import Rle, rle_to_mask
 ROW_PIXELS = 930
 _OUTLINE_TOLERANCE_PIXELS = 0.7
 _LABEL_MARGIN = 0.02
+_LABEL_PIXELS = 13
+_MOST_HIGH = 560
 _COLUMN_GAP, _ROW_GAP = 0.01, 0.06
 Line = NDArray[np.float32]
 
@@ -82,7 +85,7 @@ def mask_panels(photo: NDArray[np.uint8], panels: Sequence[Panel]) -> go.Figure:
     """
     # Plotly's own checks take half a millisecond a trace, more than all else that a page draws again does together;
     # a test holds that figures made here pass them.
-    return go.Figure(data=_traces(as_jpeg(photo), panels), layout=_layout(photo, panels), _validate=False)
+    return go.Figure(data=_traces(photo, panels), layout=_layout(photo, panels), _validate=False)
 
 
 def columns_of(panels: int) -> int:
@@ -92,10 +95,9 @@ def columns_of(panels: int) -> int:
 
 def _layout(photo: NDArray[np.uint8], panels: Sequence[Panel]) -> dict[str, Any]:
     height, width = photo.shape[:2]
-    columns = columns_of(len(panels))
-    rows = -(-len(panels) // columns)
+    columns, rows, shown_height = _sizes(height, width, len(panels))
     layout: dict[str, Any] = {
-        "height": int(rows * min(ROW_PIXELS / columns * height / width, 560)) + 80,
+        "height": int(rows * shown_height) + 80,
         "margin": {"l": 0, "r": 0, "t": 30, "b": 0},
         "legend": {"orientation": "h", "y": -0.02},
         "dragmode": "pan",
@@ -114,6 +116,12 @@ def _layout(photo: NDArray[np.uint8], panels: Sequence[Panel]) -> dict[str, Any]
         }  # fmt: skip
         layout["annotations"].append(_title(panel.title, sum(across) / 2, up[1]))
     return layout
+
+
+def _sizes(height: int, width: int, panels: int) -> tuple[int, int, float]:
+    """Return columns, rows, and how high a panel is shown, in pixels of a usual screen."""
+    columns = columns_of(panels)
+    return columns, -(-panels // columns), min(ROW_PIXELS / columns * height / width, _MOST_HIGH)
 
 
 def _domain(place: int, of: int, gap: float) -> list[float]:
@@ -139,7 +147,9 @@ def _title(text: str, x: float, y: float) -> dict[str, Any]:
     }
 
 
-def _traces(source: str, panels: Sequence[Panel]) -> list[dict[str, Any]]:
+def _traces(photo: NDArray[np.uint8], panels: Sequence[Panel]) -> list[dict[str, Any]]:
+    source, height = as_jpeg(photo), photo.shape[0]
+    letter_height = _LABEL_PIXELS * height / _sizes(height, photo.shape[1], len(panels))[2]
     traces: list[dict[str, Any]] = []
     in_legend: set[str] = set()
     for place, panel in enumerate(panels):
@@ -148,7 +158,7 @@ def _traces(source: str, panels: Sequence[Panel]) -> list[dict[str, Any]]:
         for found in panel.objects:
             traces.append({**_outline(found, first=found.group not in in_legend), **axes})
             in_legend.add(found.group)
-        traces.append({**_labels(panel.objects), **axes})
+        traces.append({**_labels(panel.objects, letter_height), **axes})
     return traces
 
 
@@ -178,11 +188,12 @@ def _outline(found: DrawnObject, *, first: bool) -> dict[str, Any]:
     }
 
 
-def label_height(found: DrawnObject) -> float:
-    """Return where a label stands, in pixels from above: at its box's edge, but where the photo's does not cut it."""
+def _label_line(found: DrawnObject, letter_height: float) -> float:
+    """Place a label at its box's edge, but where the photo's edge does not cut it."""
     height = found.mask["size"][0]
     if is_missed(found):
-        return min(found.box[3], (1 - _LABEL_MARGIN) * height)
+        # It ends where the box does, so that it hides no detection's.
+        return min(found.box[3], (1 - _LABEL_MARGIN) * height) - LINE_HEIGHT * letter_height
     return max(found.box[1], _LABEL_MARGIN * height)
 
 
@@ -196,16 +207,23 @@ def _told(found: DrawnObject) -> str:
     return text if found.kind is None else f"{text}: {found.kind.value}"
 
 
-def _labels(objects: Sequence[DrawnObject]) -> dict[str, Any]:
+def label_points(objects: Sequence[DrawnObject], letter_height: float) -> list[tuple[float, float]]:
+    """Return the middle of each object's label and its upper edge, in pixels of the photo: clear of one another."""
+    wanted = [((found.box[0] + found.box[2]) / 2, _label_line(found, letter_height)) for found in objects]
+    lines = free_lines(wanted, [found.label for found in objects], letter_height)
+    return [(x, line) for (x, _), line in zip(wanted, lines, strict=True)]
+
+
+def _labels(objects: Sequence[DrawnObject], letter_height: float) -> dict[str, Any]:
+    points = label_points(objects, letter_height)
     return {
         "type": "scatter",
-        "x": [(found.box[0] + found.box[2]) / 2 for found in objects],
-        "y": [label_height(found) for found in objects],
+        "x": [x for x, _ in points],
+        "y": [y for _, y in points],
         "mode": "text",
         "text": [f"<b>{escape(found.label)}</b>" for found in objects],
-        # A missed object's label stands below, where it hides no detection's.
-        "textposition": ["top center" if is_missed(found) else "bottom center" for found in objects],
-        "textfont": {"color": "white", "size": 13, "shadow": "0 0 3px black, 0 0 3px black"},
+        "textposition": "bottom center",
+        "textfont": {"color": "white", "size": _LABEL_PIXELS, "shadow": "0 0 3px black, 0 0 3px black"},
         "hoverinfo": "skip",
         "showlegend": False,
         "cliponaxis": True,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from splitlab.evaluation.error_kinds import ErrorKind
+from splitlab.figures.label_places import Taken, free_line
 from splitlab.figures.mask_panels import DrawnObject
 from splitlab.geometry import rle_to_mask
 
@@ -50,23 +51,13 @@ def _fill(picture: Picture, found: DrawnObject) -> None:
 def _with_labels(picture: Picture, objects: Sequence[DrawnObject], ratio: float) -> Picture:
     image = Image.fromarray(picture)
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(TEXT_PIXELS)
-    taken: list[tuple[float, float, float]] = []
+    taken: list[Taken] = []
     for found in objects:
         text = "".join(letter if letter.isprintable() else "?" for letter in found.label)
         left, _, right, bottom = draw.textbbox((0, 0), text, font=font)
         x = min(max(found.box[0] * ratio + _MARGIN, 0), max(image.width - (right - left) - _MARGIN, 0))
         y = min(max(found.box[1] * ratio + _MARGIN, 0), max(image.height - bottom - _MARGIN, 0))
-        y = _free_line(taken, x, x + right - left, y, bottom + _MARGIN)
+        y = free_line(taken, x, x + right - left, y, bottom + _MARGIN)
         taken.append((x, x + right - left, y))
         draw.text((x, y), text, font=font, fill="white", stroke_width=2, stroke_fill="black")
     return np.asarray(image, np.uint8)
-
-
-def _free_line(
-    taken: Sequence[tuple[float, float, float]], left: float, right: float, y: float, height: float
-) -> float:
-    """Move a label down until no label drawn before lies in its way."""
-    for start, end, line in sorted(taken, key=lambda label: label[2]):
-        if left < end and start < right and abs(line - y) < height:
-            y = line + height
-    return y

@@ -13,7 +13,7 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from splitlab.figures.mask_panels import DrawnObject, is_missed, label_height, mask_outlines
+from splitlab.figures.mask_panels import DrawnObject, is_missed, label_points, mask_outlines
 
 # The sides that a picture to swipe over fills at most, in pixels of a usual screen.
 SWIPE_WIDTH, SWIPE_HEIGHT = 1100, 680
@@ -32,7 +32,9 @@ def swipe_width(photo: NDArray[np.uint8]) -> int:
 def layer_source(objects: Sequence[DrawnObject], height: int, width: int) -> str:
     """Return objects as the source of an `<img>` that lies over a photo of this height and width."""
     scale = _shown_scale(height, width)
-    body = "".join([*(_shape(found, scale) for found in objects), *(_label(found, scale) for found in objects)])
+    points = label_points(objects, _TEXT_PIXELS / scale)
+    labels = (_label(found, point, scale) for found, point in zip(objects, points, strict=True))
+    body = "".join([*(_shape(found, scale) for found in objects), *labels])
     svg = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
         f"{body}</svg>"
@@ -61,12 +63,10 @@ def _rings(found: DrawnObject) -> Iterator[str]:
             yield "M" + "L".join(f"{across:.1f} {down:.1f}" for across, down in points) + "Z"
 
 
-def _label(found: DrawnObject, scale: float) -> str:
+def _label(found: DrawnObject, point: tuple[float, float], scale: float) -> str:
     size = _TEXT_PIXELS / scale
-    # As the panels place them: a missed object's label above the line, where it hides no detection's.
-    lift = -0.35 if is_missed(found) else 1.05
     return (
-        f'<text x="{(found.box[0] + found.box[2]) / 2:.1f}" y="{label_height(found) + lift * size:.1f}" '
+        f'<text x="{point[0]:.1f}" y="{point[1] + size:.1f}" '
         f'font-family="sans-serif" font-weight="700" font-size="{size:.2f}" text-anchor="middle" fill="#fff" '
         f'stroke="#000" stroke-opacity="0.85" stroke-width="{size * 0.22:.2f}" stroke-linejoin="round" '
         f'paint-order="stroke">{escape(_NO_XML.sub("?", found.label))}</text>'

@@ -24,7 +24,16 @@ from splitlab.ui.compare_choices import (
     models_for,
     no_model_knows,
 )
-from splitlab.ui.compared_panels import PHOTO, TRUTH, choose_classes, choose_score, only, show_panels, title_of
+from splitlab.ui.compared_panels import (
+    PHOTO,
+    TRUTH,
+    choose_classes,
+    choose_score,
+    choose_view,
+    only,
+    show_panels,
+    title_of,
+)
 from splitlab.ui.figure_presets import offer_figures, offer_small_presets
 from splitlab.ui.labelled_photos import choose_image, detections_in, labelled_photo
 from splitlab.ui.models import Choice
@@ -64,10 +73,11 @@ def compare_on_data(choices: Mapping[str, Choice], workspace: Workspace) -> None
     labels = choose_image(chosen, dataset, workspace)
     found = detections_in(chosen, dataset, labels, workspace)
     compared = compare_image(labels, found, score)
-    shown = None
     if len(chosen) > 1:
         st.markdown(f":material/difference: {as_plain(difference_in_words(compared, dataset.class_names))}")
-        shown = choose_seen(compared)
+    with st.container(horizontal=True, gap="large"):
+        view = choose_view()
+        shown = choose_seen(compared) if len(chosen) > 1 else None
     drawn = {TRUTH: drawn_truth(labels, dataset.class_names)}
     drawn |= {model: _draw(dataset, labels, of_model, score, colour) for model, of_model in found.items()}
     drawn = {model: only(objects, classes) for model, objects in drawn.items()}
@@ -77,7 +87,7 @@ def compare_on_data(choices: Mapping[str, Choice], workspace: Workspace) -> None
     for model, checkpoint in zip(chosen, names, strict=True):
         panels[checkpoint] = Panel(title_of(chosen[model], drawn[model], "seen"), drawn[model])
     photo = labelled_photo(dataset.source_hash, str(labels.image_id), labels)
-    show_panels(photo, panels)
+    show_panels(photo, panels, view)
     show_attention(list(chosen.values()), photo)
     _show_tables(dataset, labels, found, compared, score)
     describe_all(list(chosen.values()))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from splitlab.data.dataset import ImageLabels
 from splitlab.evaluation.disagreement import compare_image
@@ -16,13 +17,14 @@ from splitlab.figures.drawn_objects import drawn_detections, keep_shown
 from splitlab.figures.mask_panels import Panel
 from splitlab.ui.attention import show_attention
 from splitlab.ui.checkpoint_notes import describe_all
-from splitlab.ui.checkpoint_upload import upload_checkpoint
+from splitlab.ui.checkpoint_upload import offer_checkpoints
 from splitlab.ui.compare_choices import by_short_name, choose_models
-from splitlab.ui.compared_panels import choose_classes, choose_score, only, show_panels, title_of
+from splitlab.ui.compared_panels import choose_classes, choose_score, choose_view, only, show_panels, title_of
 from splitlab.ui.figure_presets import offer_figures, offer_small_presets
+from splitlab.ui.hosted import upload_limit
 from splitlab.ui.models import Choice, detect_objects
 from splitlab.ui.page import answered
-from splitlab.ui.photos import SAMPLES, Photo, sample_photo, uploaded_photo
+from splitlab.ui.photos import PHOTO_MEGABYTES, SAMPLES, Photo, keep_photos, sample_photo, uploaded_photo
 from splitlab.ui.seen_objects import choose_seen, show_seen
 from splitlab.workspace import Workspace
 
@@ -38,8 +40,7 @@ def compare_on_photos(choices: Mapping[str, Choice], workspace: Workspace) -> No
             offer_figures(choices)
         names = choose_models(choices, at_first=2)
         score = choose_score()
-        with st.popover("Import a checkpoint", icon=":material/upload:"), answered():
-            upload_checkpoint(workspace)
+        offer_checkpoints(choices.values(), workspace)
         chosen = by_short_name(choices, names)
         class_names = _classes_of(list(chosen.values()))
         classes = choose_classes(class_names) if chosen else set()
@@ -68,14 +69,16 @@ def _show(
 ) -> None:
     """Show what models, by their short names, find."""
     compared = compare_image(_unlabelled(photo), found, score)
-    shown = choose_seen(compared) if len(found) > 1 else None
+    with st.container(horizontal=True, gap="large"):
+        view = choose_view()
+        shown = choose_seen(compared) if len(found) > 1 else None
     panels = {}
     for name, of_model in found.items():
         objects = only(drawn_detections(of_model, class_names, score), classes)
         if shown is not None:
             objects = keep_shown(objects, name, shown)
         panels[link_names[name]] = Panel(title_of(chosen[name], objects), objects)
-    show_panels(photo, panels)
+    show_panels(photo, panels, view)
     if len(found) > 1 and compared.objects:
         with st.expander("Object by object", icon=":material/table_rows:"):
             show_seen(compared, class_names)
@@ -83,8 +86,10 @@ def _show(
 
 def _turn_to_upload() -> None:
     """Show a photo that was just uploaded."""
-    if st.session_state["photos"]:
-        st.session_state["photo"] = st.session_state["photos"][-1].name
+    # A photo that was refused leaves an entry without a name.
+    held = [file for file in st.session_state["photos"] if isinstance(file, UploadedFile)]
+    if held:
+        st.session_state["photo"] = held[-1].name
 
 
 def _choose_photo() -> Photo:
@@ -93,9 +98,11 @@ def _choose_photo() -> Photo:
         "Upload photos (they stay in memory and are gone when you leave)",
         type=["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "heic", "heif", "avif"],
         accept_multiple_files=True,
+        max_upload_size=upload_limit(PHOTO_MEGABYTES),
         key="photos",
         on_change=_turn_to_upload,
     )
+    keep_photos(files)
     uploads: dict[str, Photo] = {}
     for file in files:
         with answered():

@@ -50,16 +50,21 @@ def title_of(choice: Choice, objects: list[DrawnObject], verb: str = "found") ->
     return f"{choice.card.dataset} {choice.card.split_name}: {found} {verb}"
 
 
-def show_panels(photo: Photo, panels: Mapping[str, Panel]) -> None:
-    """Show the panels in the view that is chosen, and what can be done there.
+def choose_view() -> str:
+    """Choose how panels are shown."""
+    return st.segmented_control(
+        "View", [SIDE_BY_SIDE, SWIPE], default=SIDE_BY_SIDE, required=True, key="view", bind="query-params"
+    )
+
+
+def show_panels(photo: Photo, panels: Mapping[str, Panel], view: str) -> None:
+    """Show the panels, and what can be done with them.
 
     Args:
         photo: under all of them.
         panels: one or more, by the names that stand in the link: a checkpoint's, `PHOTO` or `TRUTH`.
+        view: of `choose_view`.
     """
-    view = st.segmented_control(
-        "View", [SIDE_BY_SIDE, SWIPE], default=SIDE_BY_SIDE, required=True, key="view", bind="query-params"
-    )
     if view == SWIPE:
         _show_swipe(photo, panels)
     else:

@@ -35,7 +35,7 @@ def show_error_kinds(comparison: Comparison) -> None:
         figure = error_cost_bars({model.name: model.measured.ap_cost.lost for model in comparison.models})
     else:
         figure = error_count_bars({model.name: model.mistakes.counts for model in comparison.models})
-    _clickable(figure, "error_bars", lambda data: ask_for(**{OF: data[0], KIND: data[1]}))
+    clickable(figure, "error_bars", lambda data: ask_for(**{OF: data[0], KIND: data[1]}))
     st.caption(
         "Mend one kind alone and this much AP comes back; the kinds lean on one another and do not sum up."
         if shown == COSTS
@@ -52,7 +52,7 @@ def tell_observations(comparison: Comparison) -> None:
 
 def show_by_split(comparison: Comparison) -> None:
     """Show wrong classes and mask quality against |F| and |W|; a click on a model turns to it."""
-    _clickable(mistakes_by_split(split_mistakes(comparison)), "by_split", lambda data: ask_for(**{OF: data[0]}))
+    clickable(mistakes_by_split(split_mistakes(comparison)), "by_split", lambda data: ask_for(**{OF: data[0]}))
     st.caption("Bars are 95 % intervals over images. Darker marks have a larger |F|.")
 
 
@@ -92,7 +92,7 @@ def show_curves(comparison: Comparison, model: ComparedModel) -> None:
     curves = model.measured.curves
     names = comparison.dataset.class_names
     figure = precision_recall_lines(curves[curves["iou"] == iou], names)
-    _clickable(figure, f"curves_{iou}", lambda data: ask_for(**{OF: model.name, SAID: names[data[1]]}))
+    clickable(figure, f"curves_{iou}", lambda data: ask_for(**{OF: model.name, SAID: names[data[1]]}))
 
 
 def show_confusion(comparison: Comparison, model: ComparedModel) -> None:
@@ -103,7 +103,7 @@ def show_confusion(comparison: Comparison, model: ComparedModel) -> None:
     def take(cell: Any) -> None:
         ask_for(**{OF: model.name, KIND: PAIRS, TRUTH: names[cell[0]], SAID: names[cell[1]]})
 
-    _clickable(figure, "confusion", take)
+    clickable(figure, "confusion", take)
 
 
 def show_calibration(model: ComparedModel) -> None:
@@ -114,7 +114,7 @@ def show_calibration(model: ComparedModel) -> None:
         st.caption(f"Expected calibration error {measured.error:.3f}: the mean gap between score and share, 0 is best.")
 
 
-def _clickable(figure: go.Figure, key: str, take: Callable[[Any], None]) -> None:
+def clickable(figure: go.Figure, key: str, take: Callable[[Any], None]) -> None:
     """Show a chart whose marks, when clicked, hand their `customdata` to `take`."""
 
     def clicked() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -10,15 +10,18 @@ import streamlit as st
 from splitlab.data.dataset import ImageId
 from splitlab.evaluation.error_kinds import MEANINGS, ErrorKind
 from splitlab.evaluation.object_matches import NO_MATCH
+from splitlab.evaluation.seen_by import SeenBy, objects_seen
 from splitlab.experiments.comparison import ComparedModel, Comparison
 from splitlab.figures.compared_pictures import model_picture, truth_picture
+from splitlab.ui.named_links import asked_by_link, write_link
 from splitlab.ui.page import answered
 from splitlab.ui.plain_text import as_plain
 
 OF, KIND, TRUTH, SAID, PAGE = "of", "kind", "truth", "said", "page"
 MISTAKES, PAIRS = "every mistake", "as the confusion chart counts"
-ANY, NOTHING = "any", "nothing"
-KINDS = [MISTAKES, *(kind.value for kind in ErrorKind), PAIRS]
+ANY, SOMETHING, NOTHING = "any", "something", "nothing"
+SEEN_KINDS = {f"seen by {each.value}": each for each in SeenBy}
+KINDS = [MISTAKES, *(kind.value for kind in ErrorKind), PAIRS, *SEEN_KINDS]
 IMAGES_A_PAGE = 6
 Link = dict[str, str | list[str]]
 COLUMNS = 2
@@ -30,6 +33,21 @@ def ask_for(**wanted: str) -> None:
     for key, value in {**start, **wanted}.items():
         st.session_state[key] = value
     st.session_state.pop(PAGE, None)
+
+
+def turn_to_linked_model(names: Mapping[str, str]) -> str:
+    """Turn to the model that the link asks for, and let the link say which one is turned to; return its short name.
+
+    Args:
+        names: short names by the checkpoints' names, which stand in the link; one at least.
+    """
+    if asked := asked_by_link(OF, names):
+        st.session_state[OF] = names[asked[0]]
+    if st.session_state.get(OF) not in names.values():
+        st.session_state[OF] = next(iter(names.values()))
+    short: str = st.session_state[OF]
+    write_link(OF, [name for name, other in names.items() if other == short])
+    return short
 
 
 def images_behind(comparison: Comparison, link: Link) -> None:
@@ -61,16 +79,17 @@ def images_behind(comparison: Comparison, link: Link) -> None:
 def _choose(comparison: Comparison) -> tuple[ComparedModel, pd.DataFrame]:
     names = list(comparison.dataset.class_names)
     by_name = {model.name: model for model in comparison.models}
-    for key, options in ((OF, list(by_name)), (TRUTH, [ANY, *names, NOTHING]), (SAID, [ANY, *names, NOTHING])):
-        if st.session_state.get(key, options[0]) not in options:
-            st.session_state[key] = options[0]
+    classes = [ANY, SOMETHING, *names, NOTHING]
+    for key in (TRUTH, SAID):
+        if st.session_state.get(key, ANY) not in classes:
+            st.session_state[key] = ANY
     columns = st.columns(4)
-    of = columns[0].selectbox("Model", list(by_name), key=OF, bind="query-params")
+    of = columns[0].selectbox("Model", list(by_name), key=OF)
     kind = columns[1].selectbox("Kind", KINDS, key=KIND, bind="query-params", help=_kinds_explained())
-    truth = columns[2].selectbox("What is there", [ANY, *names, NOTHING], key=TRUTH, bind="query-params")
-    said = columns[3].selectbox("What the model says", [ANY, *names, NOTHING], key=SAID, bind="query-params")
+    truth = columns[2].selectbox("What is there", classes, key=TRUTH, bind="query-params")
+    said = columns[3].selectbox("What the model says", classes, key=SAID, bind="query-params")
     model = by_name[of]
-    rows = _of_kind(model, kind)
+    rows = _of_kind(comparison, model, kind)
     rows = _of_class(rows, "truth_class", truth, names)
     return model, _of_class(rows, "predicted_class" if kind == PAIRS else "class", said, names)
 
@@ -79,7 +98,11 @@ def _kinds_explained() -> str:
     return "  \n".join(f"**{kind.value}**: {meaning}" for kind, meaning in MEANINGS.items())
 
 
-def _of_kind(model: ComparedModel, kind: str) -> pd.DataFrame:
+def _of_kind(comparison: Comparison, model: ComparedModel, kind: str) -> pd.DataFrame:
+    if kind in SEEN_KINDS:
+        rows = objects_seen(comparison.ranking)
+        rows = rows[rows["seen_by"] == SEEN_KINDS[kind]]
+        return rows.assign(**{"class": [said.get(model.name, NO_MATCH) for said in rows["said"]]})
     errors = model.mistakes.errors
     if kind == PAIRS:
         return model.mistakes.pairs
@@ -89,6 +112,8 @@ def _of_kind(model: ComparedModel, kind: str) -> pd.DataFrame:
 def _of_class(rows: pd.DataFrame, column: str, chosen: str, names: Sequence[str]) -> pd.DataFrame:
     if chosen == ANY:
         return rows
+    if chosen == SOMETHING:
+        return rows[rows[column] != NO_MATCH]
     return rows[rows[column] == (NO_MATCH if chosen == NOTHING else names.index(chosen))]
 
 
@@ -103,7 +128,7 @@ def _show(
     left.image(truth_picture(comparison, image_id), width="stretch", alt=f"{image_id} with its labels")
     right.image(model_picture(comparison, model, image_id), width="stretch", alt=f"{image_id} as {model.name} sees it")
     own = rows[rows["image_id"] == image_id]
-    kinds = own["kind"].value_counts() if "kind" in own else {"pair": len(own)}
+    kinds = own["kind"].value_counts() if "kind" in own else {"object" if "said" in own else "pair": len(own)}
     words = ", ".join(f"{count} {getattr(kind, 'value', kind)}" for kind, count in kinds.items())
     st.caption(f"Truth and {as_plain(model.name)} · {as_plain(str(image_id))}: {words}")
     st.page_link(

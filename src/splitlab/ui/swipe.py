@@ -24,12 +24,16 @@ _HTML = """
     <div class="divider"><div class="grip" aria-hidden="true">&#8596;</div></div>
     <input type="range" min="0" max="100" step="0.5" value="50">
   </div>
+  <div class="legend"></div>
 </div>
 """
 _CSS = """
 .swipe { --at: 50%; margin: 0 auto; max-width: 100%; font-family: var(--st-font); color: var(--st-text-color); }
 .titles { display: flex; justify-content: space-between; gap: 1rem; margin-bottom: .4rem; font-weight: 600; }
 .titles .right { text-align: right; }
+.legend { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; margin-top: .5rem; font-size: .85rem; }
+.legend i { display: inline-block; width: .9rem; height: .9rem; border-radius: .2rem; margin-right: .4rem;
+  vertical-align: -.1rem; }
 .stage { position: relative; overflow: hidden; border-radius: .5rem; line-height: 0; }
 .stage img { width: 100%; user-select: none; }
 .layer { position: absolute; inset: 0; height: 100%; }
@@ -57,6 +61,12 @@ export default function ({ data, parentElement }) {
   }
   slider.setAttribute("aria-label", "Divider: " + data.left.title + " on its left, " + data.right.title
     + " on its right");
+  one(".legend").replaceChildren(...data.legend.map(([name, colour]) => {
+    const entry = document.createElement("span"), key = document.createElement("i");
+    key.style.background = colour;
+    entry.append(key, name);
+    return entry;
+  }));
   const move = () => {
     swipe.style.setProperty("--at", slider.value + "%");
     slider.setAttribute("aria-valuetext", Math.round(slider.value) + " % from the left");
@@ -97,5 +107,14 @@ def show_swipe(photo: Photo, left: Panel, right: Panel) -> None:
         side: {"title": panel.title, "layer": layer_source(panel.objects, height, width)}
         for side, panel in ((LEFT, left), (RIGHT, right))
     }
-    _swipe(key="swipe", data={"photo": as_jpeg(photo.pixels), "width": swipe_width(photo.pixels), **sides})
+    legend = {found.group: found.colour for panel in (left, right) for found in panel.objects}
+    _swipe(
+        key="swipe",
+        data={
+            "photo": as_jpeg(photo.pixels),
+            "width": swipe_width(photo.pixels),
+            "legend": list(legend.items()),
+            **sides,
+        },
+    )
     st.caption("Drag the divider, click where it shall stand, or use the arrow keys.")

@@ -1,0 +1,61 @@
+"""How many objects of each class all models see, or only some, one or none: one bar a class, to click for images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from splitlab.evaluation.seen_by import SeenBy
+from splitlab.figures.palette import compared_grey, translucent
+
+ROW_PIXELS, HEAD_PIXELS = 30, 110
+# The more models, the stronger; what none sees is hollow.
+_SHADES: Mapping[SeenBy, float] = MappingProxyType(
+    {SeenBy.ALL: 0.9, SeenBy.SOME: 0.6, SeenBy.ONE: 0.35, SeenBy.NONE: 0.08}
+)
+
+
+def seen_bars(counts: pd.DataFrame, row_names: Sequence[str], models: int) -> go.Figure:
+    """Draw counts, stacked; a click brings back `customdata`: the row's name and the `SeenBy`.
+
+    Args:
+        counts: of `count_seen`.
+        row_names: of its rows, the classes and what stands for nothing labelled.
+        models: how many were compared.
+    """
+    figure = go.Figure()
+    for each, shade in _SHADES.items():
+        if each is SeenBy.SOME and models < 3:
+            continue
+        figure.add_bar(
+            y=list(row_names),
+            x=counts[each].tolist(),
+            orientation="h",
+            name=seen_in_words(each, models),
+            marker={"color": translucent(compared_grey(0), shade), "line": {"width": 1, "color": compared_grey(0)}},
+            text=[count or "" for count in counts[each]],
+            textposition="inside",
+            insidetextanchor="middle",
+            textangle=0,
+            customdata=[[name, each.value] for name in row_names],
+            hovertemplate=f"%{{y}}: %{{x:,}} seen {seen_in_words(each, models)}<extra></extra>",
+        )
+    figure.update_layout(
+        barmode="stack",
+        xaxis_title="objects",
+        height=HEAD_PIXELS + ROW_PIXELS * len(row_names),
+        margin={"l": 10, "r": 10, "t": 40, "b": 40},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
+        clickmode="event+select",
+        uirevision="keep",
+    )
+    figure.update_yaxes(autorange="reversed", automargin=True, type="category", ticksuffix=" ")
+    return figure
+
+
+def seen_in_words(each: SeenBy, models: int) -> str:
+    """Say it for this many models, such as "by all 4"."""
+    return f"by all {models}" if each is SeenBy.ALL else f"by {each.value}"
