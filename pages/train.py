@@ -7,12 +7,13 @@ from splitlab.data.dataset import TrainVal
 from splitlab.data.open_dataset import EMBEDDED, dataset_names
 from splitlab.data.splits.saved_splits import saved_splits
 from splitlab.data.splits.split import Split
+from splitlab.hosting import Hosting
 from splitlab.runs.launch import launch
 from splitlab.runs.recipes import RECIPES, recipe_settings
-from splitlab.runs.run_folder import RunFolder
 from splitlab.runs.spec import RunSpec
 from splitlab.runs.store import free_run_path, list_runs
 from splitlab.ui.datasets import read_dataset
+from splitlab.ui.hosted import TRAINING, may_change
 from splitlab.ui.live_run import duration, watch_run
 from splitlab.ui.page import answered, page_head
 from splitlab.ui.split_chip import split_chip
@@ -91,29 +92,31 @@ def explain(spec: RunSpec, data: TrainVal, workspace: Workspace) -> None:
 
 
 def start_run(spec: RunSpec, split: Split | None, workspace: Workspace) -> None:
-    """Make a run folder, start its process and select it."""
+    """Make a run folder, put it into the queue, see to a worker, and select it."""
     from splitlab.experiments.experiment import prepare_run
 
+    Hosting.here().require_writable(TRAINING)
     run = prepare_run(free_run_path(workspace.runs, spec), spec, workspace.data, split)
-    launch(run)
+    launch(run, workspace)
     st.session_state["run"] = run.name
 
 
 page_head(
     "Train",
     "One model on one split: batches mix mask images and box images, and the mask loss skips the box images. "
-    "It trains in its own process: you may close this page.",
+    "Runs wait in a queue and train in processes of their own: you may close this page.",
 )
 
 workspace = Workspace.here()
 settings, live = st.columns([1, 1.9], gap="large")
 with settings, answered():
-    spec, data, split = choose(workspace)
-    explain(spec, data, workspace)
-    if st.button("Start training", type="primary", icon=":material/play_arrow:", width="stretch"):
-        with st.spinner("Starting"):
-            start_run(spec, split, workspace)
-    st.page_link("pages/data.py", label="Your own photos, or a split you build", icon=":material/photo_library:")
+    if may_change(TRAINING):
+        spec, data, split = choose(workspace)
+        explain(spec, data, workspace)
+        if st.button("Start training", type="primary", icon=":material/play_arrow:", width="stretch"):
+            with st.spinner("Starting"):
+                start_run(spec, split, workspace)
+        st.page_link("pages/data.py", label="Your own photos, or a split you build", icon=":material/photo_library:")
 
 with live:
     runs = list_runs(workspace.runs)
@@ -124,4 +127,4 @@ with live:
         if st.session_state.get("run") not in names:
             st.session_state.pop("run", None)
         chosen = st.selectbox("Run", names, key="run", bind="query-params")
-        watch_run(RunFolder(workspace.runs / chosen).path)
+        watch_run(workspace, chosen)

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from splitlab.errors import RunError, SettingsError
-from splitlab.runs.launch import launch
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
 from splitlab.runs.store import free_run_path, list_runs
@@ -159,28 +158,6 @@ def test_settings_that_cannot_be_are_named_with_their_value(wrong):
 def test_settings_of_another_program_are_refused():
     with pytest.raises(SettingsError, match="not the settings of a run"):
         RunSpec.from_json({"data": "x", "full": 1, "weak": 1, "colour": "red"})
-
-
-def test_a_launched_run_trains_in_a_process_of_its_own_and_is_not_launched_twice(run, monkeypatch):
-    launched = []
-
-    class FakeProcess:
-        def __init__(self, command, **_options):
-            launched.append(command)
-
-        def wait(self):
-            return 0
-
-    monkeypatch.setattr("splitlab.runs.launch.subprocess.Popen", FakeProcess)
-    run.ask_to_cancel()
-    run.write_status(State.CANCELLED, 7, 20)
-    launch(run)
-    assert launched == [[sys.executable, "-m", "splitlab", "train", str(run.path)]]
-    assert (run.status().state, run.status().step) == (State.WAITING, 7)
-    assert not run.cancel_is_asked()
-    run.write_status(State.RUNNING, 8, 20)
-    with pytest.raises(RunError, match="being trained already"):
-        launch(run)
 
 
 @pytest.mark.parametrize(("full", "weak", "fits"), [(4, 6, False), (4, 0, True), (0, 6, True)])

@@ -10,6 +10,7 @@ from splitlab.cli import (
     compare_commands,
     data_commands,
     hub_commands,
+    queue_commands,
     run_commands,
     split_commands,
 )
@@ -21,6 +22,7 @@ COMMANDS = (
     data_commands,
     split_commands,
     run_commands,
+    queue_commands,
     checkpoint_commands,
     hub_commands,
     compare_commands,

@@ -10,11 +10,13 @@ import typer
 from rich.table import Table
 
 from splitlab.cli.output import JsonOption, SeedOption, app, err, out, print_json, progress_bar, shown
+from splitlab.cli.queued import tell_queued
 from splitlab.cli.train_settings import chosen_settings, run_of_main_process, value_of
 from splitlab.data.images import load_image
 from splitlab.data.open_dataset import dataset_names, open_dataset
 from splitlab.data.splits.split import Split, read_split
 from splitlab.errors import RunError
+from splitlab.runs.queue import enqueue, run_name
 from splitlab.runs.recipes import RECIPES
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import PRETRAINED, RunSpec
@@ -56,6 +58,7 @@ def train(
     ] = None,
     split: Annotated[Path | None, typer.Option(help="A split file of `splitlab split`, instead of sizes.")] = None,
     folder: Annotated[Path | None, typer.Option("--out", help="The run folder; made for you where left out.")] = None,
+    queued: Annotated[bool, typer.Option("--queue", help="Leave it to `splitlab worker`, behind what waits.")] = False,
 ) -> None:
     """Train a model on batches that mix mask images and box images.
 
@@ -64,6 +67,8 @@ def train(
     from splitlab.experiments.experiment import carry_out
 
     workspace = Workspace.here()
+    if queued and folder:
+        run_name(workspace, str(folder))
     if (Path(path) / "spec.json").is_file():
         run = RunFolder.open(Path(path))
     else:
@@ -94,6 +99,10 @@ def train(
             }
         )
         run = _run_with(spec, drawn, folder, workspace) if is_main_process() else run_of_main_process(folder)
+    if queued:
+        enqueue(workspace, str(run.path))
+        tell_queued(workspace, str(run.path))
+        return
     with progress_bar() as progress:
         state = carry_out(run, workspace.data, progress, err.print)
     if not is_main_process():

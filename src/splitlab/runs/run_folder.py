@@ -103,6 +103,7 @@ class RunFolder:
         self._status_path = path / STATUS_NAME
         self._events_path = path / "events.jsonl"
         self._lock_path = path / "run.lock"
+        self._claim_path = path / "claim.lock"
         self._cancel_path = path / "cancel"
 
     @classmethod
@@ -160,6 +161,15 @@ class RunFolder:
         """
         refusal = f"{self.path} is being trained by another process. Wait for it or cancel it."
         return holding(self._lock_path, refusal)
+
+    def claim(self) -> AbstractContextManager[None]:
+        """Hold the right to start this run, for the worker that looks after it; `lock` is held by what it starts.
+
+        Raises:
+            HeldError: a worker has it.
+            RunError: the folder cannot be written.
+        """
+        return holding(self._claim_path, f"{self.path} belongs to a worker that runs. Wait for it or cancel the run.")
 
     def is_locked(self) -> bool:
         """Say whether some process trains the run.

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 
 import streamlit as st
 
 from splitlab.budget.results import SHORT_METRICS
 from splitlab.figures.training_curves import Event, training_curves
+from splitlab.hosting import Hosting
+from splitlab.runs.devices import worker_is_alive
 from splitlab.runs.launch import launch
+from splitlab.runs.queue import cancel, place_of, run_named
 from splitlab.runs.run_folder import RunFolder, State, Status
 from splitlab.training.anchors import AnchorFit
 from splitlab.ui.page import answered
+from splitlab.workspace import Workspace
 
 _WORDS = {
     State.WAITING: ":material/hourglass_empty: waiting to start",
@@ -26,28 +29,31 @@ _WORDS = {
 _CAN_GO_ON = (State.WAITING, State.CANCELLED, State.FAILED, State.INTERRUPTED)
 _MAY_CHANGE = (State.WAITING, State.RUNNING)
 REFRESH_SECONDS = 2
-# A process that was just launched imports torch before it can say that it runs.
+# A worker that was just launched takes seconds before it can say that it runs.
 STARTING_SECONDS = 30
 
 
-def watch_run(path: Path) -> None:
+def watch_run(workspace: Workspace, name: str) -> None:
     """Show how far a run is, its curves, and what can be done with it; refreshes itself while it may change."""
     with answered():
-        state = RunFolder.open(path).status().state
-        st.fragment(_show, run_every=REFRESH_SECONDS if state in _MAY_CHANGE else None)(path, state)
+        state = run_named(workspace, name).status().state
+        may_change = state in _MAY_CHANGE or place_of(workspace, name) is not None
+        st.fragment(_show, run_every=REFRESH_SECONDS if may_change else None)(workspace, name, state)
 
 
-def _show(path: Path, state_before: State) -> None:
+def _show(workspace: Workspace, name: str, state_before: State) -> None:
     with answered():
-        run = RunFolder.open(path)
+        run = run_named(workspace, name)
         status, events = run.status(), run.events()
         if status.state != state_before:
             st.rerun()
-        st.markdown(f"**{run.name}** · {run.spec().split_name} · {_WORDS[status.state]}")
+        place = place_of(workspace, name)
+        words = _WORDS[status.state] + (f", place {place} in the queue" if place and _waits(status) else "")
+        st.markdown(f"**{run.name}** · {run.spec().split_name} · {words}")
         st.progress(min(status.step / max(status.steps, 1), 1.0), text=_progress_text(status, events))
         if status.state == State.FAILED:
             st.error(status.message)
-        _buttons(run, status)
+        _buttons(workspace, run, status, place)
         if start := next((event for event in events if event["kind"] == "start"), None):
             st.caption(" · ".join(_start_in_words(start)))
         if any(event["kind"] != "start" for event in events):
@@ -92,22 +98,33 @@ def duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def _buttons(run: RunFolder, status: Status) -> None:
+def _buttons(workspace: Workspace, run: RunFolder, status: Status, place: int | None) -> None:
+    if Hosting.here().read_only:
+        return
     with st.container(horizontal=True):
-        if status.state == State.RUNNING:
-            asked = run.cancel_is_asked()
+        if status.state == State.RUNNING or place:
+            asked = run.cancel_is_asked() and status.state == State.RUNNING
             if st.button("Stop", icon=":material/stop:", key=f"stop_{run.name}", disabled=asked):
-                run.ask_to_cancel()
-                st.toast("It writes its state down and stops after the step at hand.")
-        if _can_go_on(status) and st.button("Go on", icon=":material/play_arrow:", key=f"go_on_{run.name}"):
-            launch(run)
-            st.toast("Starting again from the last saved state.")
+                if cancel(workspace, run.name) == State.RUNNING:
+                    st.toast("It writes its state down and stops after the step at hand.")
+                else:
+                    st.rerun()
+        can_go_on = _can_go_on(workspace, run, status, place)
+        if can_go_on and st.button("Go on", icon=":material/play_arrow:", key=f"go_on_{run.name}"):
+            launch(run, workspace)
+            st.toast("It goes on from its last saved state as soon as its turn comes.")
             st.rerun()
 
 
-def _can_go_on(status: Status) -> bool:
+def _waits(status: Status) -> bool:
+    return status.state in (State.WAITING, State.INTERRUPTED)
+
+
+def _can_go_on(workspace: Workspace, run: RunFolder, status: Status, place: int | None) -> bool:
     starting = status.state == State.WAITING and time.time() - status.heartbeat < STARTING_SECONDS
-    return status.state in _CAN_GO_ON and not starting
+    if status.state not in _CAN_GO_ON or starting:
+        return False
+    return place is None or not worker_is_alive(workspace, run.spec().device)
 
 
 def _scores(run: RunFolder) -> None:

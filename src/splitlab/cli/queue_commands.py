@@ -1,0 +1,158 @@
+"""Commands for runs that wait: the queue, the worker that empties it, and what becomes of a run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from functools import partial
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from splitlab.cli.output import JsonOption, app, err, out, print_json
+from splitlab.cli.queued import tell_queued
+from splitlab.errors import SettingsError
+from splitlab.runs import queue
+from splitlab.runs.devices import Device
+from splitlab.runs.run_folder import RunFolder, State
+from splitlab.runs.worker import Worker
+from splitlab.workspace import Workspace
+
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run of the work space: its name, or its folder.")]
+
+queue_app = typer.Typer(
+    invoke_without_command=True,
+    epilog="Examples: `splitlab queue --json` · `splitlab queue add pets-30-450-1` · "
+    "`splitlab queue move pets-30-450-1 first`",
+)
+app.add_typer(queue_app, name="queue")
+
+
+@queue_app.callback()
+def show(context: typer.Context, as_json: JsonOption = False) -> None:
+    """List the runs that wait, in the order in which `splitlab worker` takes them; or change it."""
+    if context.invoked_subcommand:
+        return
+    waiting = _waiting()
+    if as_json:
+        print_json(waiting)
+        return
+    table = Table("", "run", "device", "state", "step")
+    for row in waiting:
+        table.add_row(str(row["place"]), row["name"], row["device"], row["state"], f"{row['step']}/{row['steps']}")
+    out.print(table if waiting else "No run waits. Put one in with: splitlab queue add RUN")
+
+
+@queue_app.command(epilog="Example: `splitlab queue add pets-30-0-1 pets-30-450-1`")
+def add(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs of the work space, in this order.")],
+) -> None:
+    """Put runs behind all others; those that waited already keep their place."""
+    workspace = Workspace.here()
+    for run in runs:
+        queue.enqueue(workspace, run)
+        tell_queued(workspace, run)
+
+
+@queue_app.command(epilog="Example: `splitlab queue move pets-30-450-1 first`")
+def move(
+    run: RunArgument,
+    where: Annotated[queue.Where, typer.Argument(help="`up` is one place earlier.")],
+) -> None:
+    """Move a waiting run: first, last, up or down."""
+    workspace = Workspace.here()
+    queue.move(workspace, run, where)
+    name = queue.run_named(workspace, run).name
+    out.print(f"{name}: place {queue.place_of(workspace, name)}")
+
+
+@queue_app.command(epilog="Example: `splitlab queue remove pets-30-450-1`")
+def remove(run: RunArgument) -> None:
+    """Take a waiting run out; its folder stays."""
+    queue.take_out(Workspace.here(), run)
+    out.print(f"{run}: no longer waits")
+
+
+@app.command(epilog="Examples: `splitlab cancel pets-30-450-1` · to go on later: `splitlab retry pets-30-450-1`")
+def cancel(run: RunArgument) -> None:
+    """Stop a run that waits or trains; what it has learnt is saved."""
+    state = queue.cancel(Workspace.here(), run)
+    out.print(f"{run}: " + ("taken out of the queue" if state == State.CANCELLED else "stops after the step at hand"))
+
+
+@app.command(epilog="Example: `splitlab retry pets-30-450-1`")
+def retry(run: RunArgument) -> None:
+    """Queue a run again that failed, was stopped or lost its process; it goes on from its last saved state."""
+    workspace = Workspace.here()
+    queue.retry(workspace, run)
+    tell_queued(workspace, run)
+
+
+@app.command(epilog="Example: `splitlab delete pets-30-450-1 --yes`")
+def delete(run: RunArgument, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Delete a run folder with its weights and scores, for good; asks first."""
+    workspace = Workspace.here()
+    path = queue.run_named(workspace, run).path
+    if not yes:
+        typer.confirm(f"Delete {path} and all that is in it?", abort=True, err=True)
+    queue.delete(workspace, run)
+    out.print(f"Deleted: {path}")
+
+
+@app.command(epilog="Examples: `splitlab worker` · `splitlab worker --device cuda:1 --until-empty`")
+def worker(
+    device: Annotated[str, typer.Option(help="cpu, mps, or a GPU: cuda:0, cuda:1 …")] = "cpu",
+    until_empty: Annotated[bool, typer.Option("--until-empty", help="End when no run waits.")] = False,
+) -> None:
+    """Train the runs that wait for a device, one after the other; one worker looks after each device.
+
+    Ctrl-C saves the run at hand, leaves it in the queue and ends.
+    """
+    chosen = Device.named(device)
+    _check(chosen)
+    worker = Worker(Workspace.here(), chosen, tell=partial(err.print, soft_wrap=True))
+
+    def stop(*_: object) -> None:
+        worker.stop.asked = True
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    if until_empty:
+        worker.work_until_empty()
+    else:
+        err.print(f"Waits for runs on {chosen.name}. Ctrl-C ends it.")
+        worker.work()
+
+
+def _check(device: Device) -> None:
+    """Refuse a device that is not there, before it takes runs only to see each of them fail."""
+    if device.kind == "cpu":
+        return
+    # In a process of its own: torch would take hundreds of megabytes for as long as the worker runs.
+    code = (
+        "import sys; from splitlab.training.precision import available_devices as a; sys.exit(sys.argv[1] not in a())"
+    )
+    command = [sys.executable, "-c", code, device.kind]
+    if subprocess.run(command, env={**os.environ, **device.environment()}, check=False).returncode:
+        raise SettingsError(f"device '{device.name}' is not on this machine. Choose another, such as cpu.")
+
+
+def _waiting() -> list[dict[str, Any]]:
+    workspace = Workspace.here()
+    rows = []
+    for place, entry in enumerate(queue.waiting_runs(workspace), start=1):
+        status = queue.status_of(RunFolder(workspace.runs / entry.run))
+        rows.append(
+            {
+                "place": place,
+                "name": entry.run,
+                "device": entry.device,
+                "state": status.state,
+                "step": status.step,
+                "steps": status.steps,
+            }
+        )
+    return rows

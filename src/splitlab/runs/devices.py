@@ -1,0 +1,129 @@
+"""The devices that workers look after, one worker for each device of a machine."""
+
+from __future__ import annotations
+
+import glob
+import os
+import platform
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from splitlab.errors import RunError, SettingsError
+from splitlab.runs.locks import holding, is_held
+from splitlab.runs.queue_entries import lock_queue
+from splitlab.workspace import Workspace
+
+_NAMES = re.compile(r"(cpu|mps|cuda)(?::(\d{1,3}))?", re.ASCII)
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+
+
+@dataclass(frozen=True)
+class Device:
+    """One device of this machine.
+
+    Attributes:
+        kind: cpu, cuda or mps, as a run's spec says it.
+        index: which of the GPUs that this process may see.
+    """
+
+    kind: str
+    index: int = 0
+
+    @classmethod
+    def named(cls, name: str) -> Device:
+        """Read a name such as cpu, cuda or cuda:1.
+
+        Raises:
+            SettingsError: it is another.
+        """
+        match = _NAMES.fullmatch(name)
+        if match is None or (match[1] != "cuda" and match[2]):
+            raise SettingsError(f"device is '{name}'; choose one of cpu, mps, cuda:0, cuda:1 and so on.")
+        return cls(match[1], int(match[2] or 0))
+
+    @property
+    def name(self) -> str:
+        """Its name as the command line takes it."""
+        return f"{self.kind}:{self.index}" if self.kind == "cuda" else self.kind
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables with which a process sees this device and none of its kind beside it.
+
+        Raises:
+            SettingsError: this process may see fewer GPUs.
+        """
+        return {VISIBLE: self._gpu()} if self.kind == "cuda" else {}
+
+    @property
+    def label(self) -> str:
+        """Name it among the devices of all machines, fit for a file name."""
+        return f"{_host_label()}-{self.kind}" + (f"-{_plain(self._gpu())}" if self.kind == "cuda" else "")
+
+    def _gpu(self) -> str:
+        visible = os.environ.get(VISIBLE)
+        if not visible:
+            return str(self.index)
+        gpus = [gpu.strip() for gpu in visible.split(",")]
+        if self.index >= len(gpus):
+            raise SettingsError(f"device is {self.name}, but {VISIBLE} is {visible}: choose a lower number.")
+        return gpus[self.index]
+
+
+@contextmanager
+def lock_worker(workspace: Workspace, device: Device) -> Iterator[None]:
+    """Hold a device of this machine for this worker; the system gives it back when the process ends.
+
+    Raises:
+        HeldError: another worker has it.
+        RunError: the work space cannot be written.
+    """
+    _make_folder(workspace)
+    refusal = f"Another worker looks after {device.name} of this machine. Let it, or end it first."
+    with ExitStack() as held:
+        # Who looks whether a worker runs has its lock for a moment, and the queue's for as long.
+        with lock_queue(workspace.queue):
+            held.enter_context(holding(workspace.workers / f"{device.label}.lock", refusal))
+        yield
+
+
+def worker_is_alive(workspace: Workspace, kind: str) -> bool:
+    """Say whether a worker of this machine looks after a device of a kind: cpu, cuda or mps.
+
+    Raises:
+        RunError: the work space cannot be written.
+    """
+    locks = list(workspace.workers.glob(f"{glob.escape(_host_label())}-{kind}*.lock"))
+    if not locks:
+        return False
+    with lock_queue(workspace.queue):
+        return any(is_held(path) for path in locks)
+
+
+def live_workers(workspace: Workspace) -> list[str]:
+    """List the workers that run, as machine and device; those of other machines where the storage shares locks.
+
+    Raises:
+        RunError: the work space cannot be written.
+    """
+    locks = sorted(workspace.workers.glob("*.lock"))
+    if not locks:
+        return []
+    with lock_queue(workspace.queue):
+        return [path.stem for path in locks if is_held(path)]
+
+
+def _make_folder(workspace: Workspace) -> None:
+    try:
+        workspace.workers.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{workspace.workers}: cannot be made ({error.strerror}). Choose another work space.") from error
+
+
+def _host_label() -> str:
+    return _plain(platform.node()) or "machine"
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^\w.-]", "_", text)
