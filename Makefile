@@ -20,9 +20,8 @@ check: $(VENV)/dev-installed
 screenshots: $(VENV)/dev-installed
 	$(BIN)/python scripts/take_screenshots.py
 
-$(VENV)/app-installed: requirements.txt pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet -r requirements.txt
+$(VENV)/app-installed: requirements.txt pyproject.toml scripts/install_app.sh
+	PYTHON=$(PYTHON) scripts/install_app.sh $(VENV)
 	touch $@
 
 $(VENV)/dev-installed: $(VENV)/app-installed requirements-dev.txt

@@ -189,7 +189,7 @@ def test_a_checkpoint_that_wants_to_run_code_is_refused_and_runs_nothing(page, a
     evil = tmp_path / "evil.pt"
     write_archive(evil, pickle.dumps(Touch(canary)))
     page.goto(f"{address}/compare_masks")
-    page.get_by_role("button", name="Import a checkpoint").click()
+    page.get_by_role("button", name="Import, share, take away").click()
     page.locator("input[type=file]").last.set_input_files(evil)
     page.get_by_role("button", name="Import it").click()
     page.get_by_text("evil.pt").last.wait_for()

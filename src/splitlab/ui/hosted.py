@@ -6,6 +6,8 @@ import streamlit as st
 
 from splitlab.hosting import Hosting
 
+TRAINING = "Training"
+
 
 def may_change(what: str) -> bool:
     """Say whether visitors may change things here; where not, tell them that `what` is off."""

@@ -1,0 +1,237 @@
+"""A server for visitors: what a read-only one leaves out and refuses, and what photos may take."""
+
+import io
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.testing.v1 import AppTest
+
+from splitlab.data.synthetic import EmbeddedSettings, make_embedded
+from splitlab.errors import CheckpointError, SettingsError
+from splitlab.hosting import Hosting
+from splitlab.runs.checkpoint_files import facts_of, zipped
+from splitlab.runs.hub_index import write_index
+from splitlab.runs.known_hubs import known_hubs, remember_hub
+from splitlab.runs.run_folder import RunFolder, State
+from splitlab.runs.spec import RunSpec
+from splitlab.ui.checkpoint_hub import get, look_at
+from splitlab.ui.photo_shelf import MEGABYTE
+from splitlab.ui.photos import photo_room
+from splitlab.workspace import Workspace
+from tests.checkpoints import write_checkpoint
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def at_the_root(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return make_embedded(tmp_path_factory.mktemp("data") / "embedded", settings=EmbeddedSettings(20, 4))
+
+
+@pytest.fixture
+def embedded(made, tmp_path):
+    data = tmp_path / "workspace" / "data"
+    data.mkdir(parents=True)
+    (data / "embedded").symlink_to(made)
+
+
+@pytest.fixture
+def read_only(monkeypatch):
+    monkeypatch.setenv("SPLITLAB_READ_ONLY", "1")
+
+
+@pytest.fixture
+def hub(tmp_path):
+    write_checkpoint(tmp_path / "hub" / "shared")
+    write_index(tmp_path / "hub")
+    return tmp_path / "hub"
+
+
+def open_page(name):
+    app = AppTest.from_file(ROOT / "app.py", default_timeout=60).run()
+    app.switch_page(f"pages/{name}.py").run()
+    assert not app.exception
+    return app
+
+
+def said(app):
+    return " ".join(element.value for kind in (app.markdown, app.caption, app.error, app.success) for element in kind)
+
+
+def button(app, label):
+    return next(found for found in app.button if found.label == label)
+
+
+def photo_file(side=400, name="photo.png"):
+    buffer = io.BytesIO()
+    noise = np.random.default_rng(side).integers(0, 255, (side, side, 3), np.uint8)
+    Image.fromarray(noise).save(buffer, "PNG")
+    return name, buffer.getvalue(), "image/png"
+
+
+def everything_in(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*")) if folder.exists() else []
+
+
+@pytest.mark.parametrize(
+    ("page", "what", "labels"),
+    [
+        ("train", "Training", {"Start training", "Stop", "Go on", "Delete", "Queue"}),
+        ("data", "Adding data sets", {"Add it", "Keep"}),
+        ("compare_masks", "Importing checkpoints", {"Import it", "Look", "Get it"}),
+    ],
+)
+def test_a_read_only_page_says_what_is_off_and_has_no_control_for_it(page, what, labels, read_only, embedded):
+    run = RunFolder.create(Workspace.here().runs / "one", RunSpec("embedded", 4, 6, steps=20), {})
+    run.write_status(State.RUNNING, 10, 20, "")
+    app = open_page(page)
+    assert f"{what} is off: this server is read-only" in said(app)
+    assert not labels & {found.label for found in app.button}
+    assert len(app.get("file_uploader")) == (page == "compare_masks")
+
+
+def test_what_pages_call_is_refused_on_a_read_only_server_too(read_only, hub, tmp_path):
+    from splitlab.ui.checkpoint_upload import _import
+
+    workspace = Workspace.here()
+    with pytest.raises(SettingsError, match="read-only"):
+        _import(io.BytesIO(zipped(hub / "shared")), True, workspace.imported / "mine")
+    with pytest.raises(SettingsError, match="read-only"):
+        look_at(str(hub), workspace)
+    with pytest.raises(SettingsError, match="read-only"):
+        get(str(hub), None, workspace)
+    assert everything_in(workspace.root) == []
+
+
+def test_a_wrong_setting_of_the_server_is_a_sentence_on_every_page(monkeypatch):
+    monkeypatch.setenv("SPLITLAB_PHOTO_MB", "plenty")
+    app = AppTest.from_file(ROOT / "app.py", default_timeout=60).run()
+    assert "SPLITLAB\\_PHOTO\\_MB is 'plenty'" in app.error[0].value
+    assert not app.exception
+
+
+def test_a_hub_is_looked_at_its_card_read_and_its_checkpoint_got(hub):
+    remember_hub(Workspace.here().root, str(hub))
+    app = open_page("compare_masks")
+    button(app, "Look").click().run()
+    assert "CC0-1.0" in said(app)
+    assert facts_of(hub / "shared")["model.safetensors"].sha256 in said(app)
+    button(app, "Get it").click().run()
+    assert not app.exception
+    assert facts_of(Workspace.here().imported / "shared") == facts_of(hub / "shared")
+
+
+@pytest.mark.parametrize("where", ["{hub}", "{hub}/../hub", "/etc", "..", "file:///etc", "~"])
+def test_a_visitor_names_no_folder_outside_the_work_space(hub, where):
+    with pytest.raises(CheckpointError, match="only addresses"):
+        look_at(where.format(hub=hub), Workspace.here())
+    assert known_hubs(Workspace.here().root) == []
+
+
+def test_a_link_in_the_work_space_leads_nowhere_else(hub, tmp_path):
+    Workspace.here().root.mkdir()
+    (Workspace.here().root / "link").symlink_to(hub)
+    with pytest.raises(CheckpointError, match="only addresses"):
+        look_at(str(Workspace.here().root / "link"), Workspace.here())
+
+
+def test_a_zip_of_ours_shows_its_card_before_it_is_imported(hub):
+    app = open_page("compare_masks")
+    content = zipped(hub / "shared")
+    app.get("file_uploader")[-1].set_value(("mine.zip", content, "application/zip")).run()
+    assert "CC0-1.0" in said(app)
+    assert not Workspace.here().imported.exists()
+    button(app, "Import it").click().run()
+    assert "'mine' is here" in said(app)
+
+
+@pytest.mark.parametrize("name", ["../../outside", "/outside", "a/b", "..", ".hidden"])
+def test_a_name_typed_for_an_import_never_leads_out(hub, tmp_path, name):
+    app = open_page("compare_masks")
+    app.get("file_uploader")[-1].set_value(("mine.zip", zipped(hub / "shared"), "application/zip")).run()
+    app.text_input(key="weights_name").set_value(name).run()
+    button(app, "Import it").click().run()
+    assert "is no name for a checkpoint" in said(app)
+    assert not Workspace.here().imported.exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["hub"]
+
+
+@pytest.mark.parametrize("name", ["../../outside", "/outside", "..", "a/../../b"])
+def test_a_name_typed_for_a_split_or_a_data_set_never_leads_out(embedded, tiny_folder, tmp_path, name):
+    before = everything_in(tmp_path)
+    app = open_page("data")
+    next(box for box in app.text_input if box.label == "Name it").set_value(name).run()
+    button(app, "Keep").click().run()
+    assert "is no name for a split" in said(app)
+    archive = Path(shutil.make_archive(str(tmp_path.parent / f"{tmp_path.name}-mine"), "zip", tiny_folder))
+    app.get("file_uploader")[0].set_value(("mine.zip", archive.read_bytes(), "application/zip")).run()
+    app.text_input(key="archive_name").set_value(name).run()
+    button(app, "Add it").click().run()
+    assert "is no name for a data set" in said(app)
+    assert everything_in(tmp_path) == before
+
+
+@pytest.mark.parametrize("page", ["train", "data", "compare_masks", "errors"])
+def test_a_link_that_names_a_path_opens_none(embedded, page, tmp_path):
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "spec.json").write_text('{"data": "stolen"}')
+    app = AppTest.from_file(ROOT / "app.py", default_timeout=60)
+    for key in ("data", "run", "models", "photo", "image", "split", "checkpoint"):
+        app.query_params[key] = f"../../secret/{key}"
+    app.run()
+    app.switch_page(f"pages/{page}.py").run()
+    assert not app.exception
+    assert "secret" not in said(app)
+
+
+def test_photos_are_counted_and_given_back_when_they_are_removed():
+    room = photo_room()
+    before = room.taken
+    app = open_page("compare_masks")
+    uploader = app.get("file_uploader")[0]
+    files = [photo_file(400, "one.png"), photo_file(300, "two.png")]
+    uploader.set_value(files).run()
+    taken = sum(len(content) for _, content, _ in files) + 3 * (400**2 + 300**2)
+    assert room.taken - before == taken
+    app.get("file_uploader")[0].set_value([]).run()
+    assert room.taken == before
+
+
+def test_a_photo_over_the_limit_of_a_visitor_is_refused_and_not_held(monkeypatch):
+    monkeypatch.setenv("SPLITLAB_SESSION_PHOTO_MB", "9")
+    dropped, remove = [], MemoryUploadedFileManager.remove_file
+    monkeypatch.setattr(
+        MemoryUploadedFileManager,
+        "remove_file",
+        lambda manager, session_id, file_id: (dropped.append(file_id), remove(manager, session_id, file_id)),
+    )
+    room = photo_room()
+    before = room.taken
+    app = open_page("compare_masks")
+    app.get("file_uploader")[0].set_value([photo_file(400, "small.png"), photo_file(900, "large.png")]).run()
+    assert "large.png was not kept" in said(app)
+    assert room.taken - before < 2 * MEGABYTE
+    assert len(dropped) == 1
+    assert app.selectbox(key="photo").options[0] == "small.png"
+    assert not app.exception
+
+
+def test_the_server_takes_no_larger_upload_than_the_setting_says(monkeypatch):
+    from streamlit import config
+
+    monkeypatch.setenv("SPLITLAB_UPLOAD_MB", "7")
+    AppTest.from_file(ROOT / "app.py", default_timeout=60).run()
+    assert config.get_option("server.maxUploadSize") == 7
+    monkeypatch.delenv("SPLITLAB_UPLOAD_MB")
+    AppTest.from_file(ROOT / "app.py", default_timeout=60).run()
+    assert config.get_option("server.maxUploadSize") == Hosting().upload_megabytes
