@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 import splitlab
-from splitlab.data.dataset import Dataset
+from splitlab.data.dataset import Dataset, TrainVal
 from splitlab.data.masks import with_masks
 from splitlab.data.open_dataset import open_dataset
 from splitlab.data.progress import Progress, no_progress
@@ -57,18 +57,35 @@ def prepare_run(path: Path, spec: RunSpec, data_dir: Path, split: Split | None =
         SplitLabError: the data cannot be read, cannot give the split, the device is not there, or the folder
             cannot be made. Nothing is left behind.
     """
-    check_device(spec.device)
-    check_tracker(spec.tracker)
-    check_start(spec)
-    data = open_dataset(spec.data, data_dir)
-    with torch.device("meta"):
-        model = build_model(spec.model, len(data.train.class_names), spec.image_size)
+    return prepare_run_on(path, spec, open_dataset(spec.data, data_dir), split)
+
+
+def prepare_run_on(path: Path, spec: RunSpec, data: TrainVal, split: Split | None = None) -> RunFolder:
+    """Do what `prepare_run` does, on a data set that has been read already.
+
+    Raises:
+        SplitLabError: as `prepare_run`.
+    """
+    model = check_settings(spec, data)
     split = split or draw_split(data.train, spec.full, spec.weak, spec.seed)
     _check_split(split, data.train)
     sized = replace(spec, full=len(split.full), weak=len(split.weak), drawn=split.drawn)
     for stage in stages_of(sized, model.stages):
         check_divisible(stage.spec.mask_images, stage.spec.batch_size, process_count())
     return RunFolder.create(path, sized, split.to_json())
+
+
+def check_settings(spec: RunSpec, data: TrainVal) -> SegmentationModel:
+    """Check all of a spec but its split against its data and this machine; return its model, without weights.
+
+    Raises:
+        SplitLabError: there is no such device, tracker, model or checkpoint to start from, or they do not fit.
+    """
+    check_device(spec.device)
+    check_tracker(spec.tracker)
+    check_start(spec)
+    with torch.device("meta"):
+        return build_model(spec.model, len(data.train.class_names), spec.image_size)
 
 
 def _check_split(split: Split, train_set: Dataset) -> None:

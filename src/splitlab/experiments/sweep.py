@@ -1,0 +1,158 @@
+"""The runs of a sweep: which there are, which are made, and their folders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from splitlab.data.dataset import Dataset, TrainVal
+from splitlab.data.open_dataset import open_dataset
+from splitlab.data.splits.draw_split import draw_split, draw_stratified
+from splitlab.data.splits.paper_split import draw_paper_split
+from splitlab.data.splits.split import Split
+from splitlab.errors import RunError, SplitError
+from splitlab.experiments.sweep_plan import SweepPlan
+from splitlab.runs.notes import add_tag
+from splitlab.runs.run_folder import RunFolder, State
+from splitlab.runs.spec import RunSpec
+from splitlab.runs.store import RunSummary, list_runs
+from splitlab.workspace import Workspace
+
+# torch takes seconds to import; only what makes run folders needs it.
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """One run of a sweep.
+
+    Attributes:
+        path: its run folder.
+        spec: its settings.
+        made: the run as it stands in its folder; None where there is none yet.
+    """
+
+    path: Path
+    spec: RunSpec
+    made: RunSummary | None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.made is not None and self.made.status.state == State.DONE
+
+    @property
+    def steps_done(self) -> int:
+        """Steps that need not be done again."""
+        return self.made.status.step if self.made else 0
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A plan with its data and its run folders.
+
+    Attributes:
+        plan: what was asked for.
+        data: the data set.
+        runs: in the order they are trained.
+        impossible: the corners of the grid that the data set cannot give, with the reason.
+        earlier: all runs of the work space, the newest first.
+    """
+
+    plan: SweepPlan
+    data: TrainVal
+    runs: tuple[PlannedRun, ...]
+    impossible: dict[str, str]
+    earlier: tuple[RunSummary, ...]
+
+    @property
+    def to_do(self) -> tuple[PlannedRun, ...]:
+        """The runs that are not done."""
+        return tuple(run for run in self.runs if not run.is_done)
+
+
+def open_sweep(plan: SweepPlan, workspace: Workspace) -> Sweep:
+    """Look at what a plan asks for, and what of it is there; nothing is written but a data set drawn on first use.
+
+    Raises:
+        SplitLabError: the data cannot be read, cannot give a split, or a run folder is another run's.
+    """
+    data = open_dataset(plan.data, workspace.data)
+    specs = plan.specs(len(data.train.images))
+    impossible = _impossible(plan, specs, data.train)
+    earlier = list_runs(workspace.runs)
+    made = {summary.name: summary for summary in earlier}
+    runs = tuple(
+        _planned(workspace.runs / plan.folder_name(spec), spec, made.get(plan.folder_name(spec)))
+        for spec in specs
+        if spec.split_name not in impossible
+    )
+    return Sweep(plan, data, runs, impossible, tuple(earlier))
+
+
+def _impossible(plan: SweepPlan, specs: tuple[RunSpec, ...], train_set: Dataset) -> dict[str, str]:
+    reasons = {}
+    for spec in {spec.split_name: spec for spec in specs}.values():
+        try:
+            draw(spec, train_set)
+        except SplitError as error:
+            reasons[spec.split_name] = str(error)
+    splits = len({spec.split_name for spec in specs})
+    if reasons and (not plan.is_grid or len(reasons) == splits):
+        listed = "; ".join(f"{name} ({reason})" for name, reason in list(reasons.items())[:5])
+        raise SplitError(f"'{plan.name}' asks for {splits} splits, of which {len(reasons)} cannot be drawn: {listed}")
+    return reasons
+
+
+def _planned(path: Path, spec: RunSpec, made: RunSummary | None) -> PlannedRun:
+    if made is None and (path / "spec.json").exists():
+        RunFolder.open(path).spec()  # says what is broken; a broken status alone is mended by going on
+    if made is not None and made.spec != spec:
+        names = [name for name, value in spec.to_json().items() if made.spec.to_json()[name] != value]
+        shown = ", ".join(f"{name} {getattr(made.spec, name)!r}, not {getattr(spec, name)!r}" for name in names[:3])
+        raise RunError(
+            f"{path} holds a run with other settings than the plan's ({shown}). Give the sweep another name, or "
+            "delete that folder."
+        )
+    return PlannedRun(path, spec, made)
+
+
+def draw(spec: RunSpec, train_set: Dataset) -> Split:
+    """Draw the split of a run.
+
+    Raises:
+        SplitError: the data set cannot give it.
+    """
+    if spec.drawn == "paper":
+        return draw_paper_split(train_set, spec.full, spec.weak)
+    drawing = draw_stratified if spec.drawn == "stratified" else draw_split
+    return drawing(train_set, spec.full, spec.weak, spec.seed)
+
+
+def drawn_splits(sweep: Sweep) -> Iterator[Split]:
+    """Draw each different split of a sweep once."""
+    by_seed = sweep.plan.draw != "paper"
+    different = {(run.spec.split_name, run.spec.seed if by_seed else 0): run.spec for run in sweep.runs}
+    for spec in different.values():
+        yield draw(spec, sweep.data.train)
+
+
+def make_folders(sweep: Sweep) -> list[RunFolder]:
+    """Make the run folders that are missing, tagged with the sweep's name; return those that are not done, in order.
+
+    Raises:
+        SplitLabError: the settings do not fit the data or this machine, or a folder cannot be written.
+    """
+    from splitlab.experiments.experiment import prepare_run_on
+
+    folders = []
+    for planned in sweep.to_do:
+        run = RunFolder(planned.path)
+        if not run.spec_path.exists():
+            run = prepare_run_on(planned.path, planned.spec, sweep.data, draw(planned.spec, sweep.data.train))
+        # A note that somebody broke is no reason not to train.
+        with suppress(RunError):
+            add_tag(run.path, sweep.plan.name)
+        folders.append(run)
+    return folders

@@ -1,0 +1,143 @@
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from splitlab.budget.published import method_rows, published_results
+from splitlab.errors import SettingsError
+from splitlab.experiments.sweep_file import plan_from, read_plan
+from splitlab.experiments.sweep_presets import PRESETS
+from splitlab.runs.recipes import RECIPES
+
+GRID = """
+name: grid
+data: embedded
+full: [10, 20]
+weak: [0, 30, all]
+seeds: [0, 1]
+models: [yolov5n-seg, yolov5n-lite0-seg]
+settings: {steps: 7, f_size: auto, learning_rate: 1.0e-3}
+"""
+
+
+def plan_of(text, folder):
+    path = folder / "plan.yaml"
+    path.write_text(textwrap.dedent(text))
+    return read_plan(path, folder / "data")
+
+
+def preset(chosen, **more):
+    nowhere = Path("nowhere")
+    return plan_from({"preset": chosen, "data": "VOC2012", **more}, "here", nowhere, nowhere)
+
+
+def test_a_grid_is_every_split_model_and_seed_once_seed_by_seed(tmp_path):
+    plan = plan_of(GRID, tmp_path)
+    specs = plan.specs(200)
+    assert len(specs) == plan.count == 2 * 3 * 2 * 2
+    assert len({plan.folder_name(spec) for spec in specs}) == len(specs)
+    assert [spec.seed for spec in specs] == [0] * 12 + [1] * 12
+    assert [(spec.split_name, spec.model) for spec in specs[:4]] == [
+        ("10/0", "yolov5n-seg"),
+        ("10/0", "yolov5n-lite0-seg"),
+        ("10/30", "yolov5n-seg"),
+        ("10/30", "yolov5n-lite0-seg"),
+    ]
+    assert {spec.split_name for spec in specs} == {"10/0", "10/30", "10/190", "20/0", "20/30", "20/180"}
+    assert {(spec.steps, spec.f_size, spec.learning_rate) for spec in specs} == {(7, "auto", 1e-3)}
+    assert plan.folder_name(specs[0]) == "grid-10-0-yolov5n-seg-seed0"
+
+
+def test_explicit_splits_keep_their_order_and_paths_are_those_of_the_file(tmp_path):
+    plan = plan_of("{name: a, data: photos/mine, splits: [20/5, 10/all], settings: {start_from: runs/x}}", tmp_path)
+    assert [spec.split_name for spec in plan.specs(50)] == ["20/5", "10/40"]
+    assert plan.data == str(tmp_path / "photos" / "mine")
+    assert plan.specs(50)[0].start_from == str(tmp_path / "runs" / "x")
+    assert (plan.specs(50)[0].recipe, plan.specs(50)[0].seed) == ("quick", 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "is no plan"),
+        ("[1, 2]", "is no plan"),
+        ("name: [", "is no YAML"),
+        ("a: !!python/object/apply:os.system ['true']", "is no YAML"),
+        ("[" * 3000, "is no YAML"),
+        ("x" * 100_001, "over 100,000 letters"),
+        (GRID + "sede: [0]\n", "the key 'sede' is unknown. Known are preset, name"),
+        (GRID + "splits: [1/2]\n", "either full and weak"),
+        (GRID.replace("full: [10, 20]\nweak: [0, 30, all]\n", ""), "either full and weak"),
+        (GRID.replace("full: [10, 20]\n", ""), "the key full is missing"),
+        (GRID.replace("name: grid\n", ""), "the key name is missing"),
+        (GRID.replace("data: embedded\n", "data: 3\n"), "data holds 3; it must be a text"),
+        (GRID.replace("[10, 20]", "[10, '20']"), "full holds '20'; it must be a list of whole numbers"),
+        (GRID.replace("[10, 20]", "[10, true]"), "full holds True"),
+        (GRID.replace("[10, 20]", "10"), "full holds 10; it must be a list"),
+        (GRID.replace("[10, 20]", "[10, 10]"), "twice"),
+        (GRID.replace("30, all", "30, most"), "weak holds 'most'"),
+        (GRID.replace("[0, 1]", "[-1]"), "seeds holds -1"),
+        (GRID.replace("[0, 1]", "[]"), "one entry at least"),
+        (GRID.replace("[0, 1]", "[99999999999]"), "seeds go from 0"),
+        (GRID.replace("name: grid", "name: ../grid"), "begins the run folders' names"),
+        (GRID.replace("[yolov5n-seg,", "[../up,"), "no model's name"),
+        (GRID.replace("steps: 7", "steps: many"), "settings, steps holds 'many'; it must be a whole number"),
+        (GRID.replace("steps: 7", "steps: 7.5"), "settings, steps holds 7.5"),
+        (GRID.replace("steps: 7", "stpes: 7"), "'stpes' is no setting of a run. Known are image_size"),
+        (GRID.replace("steps: 7", "seed: 7"), "seed has its own key. Write it as seeds"),
+        (GRID + "draw: at random\n", "draw is 'at random'; choose one of random"),
+        (GRID + "preset: coco\n", "one of voc-yolo"),
+        ("{name: a, data: embedded, splits: [1-2]}", "splits holds '1-2'; it must be a list of"),
+        ("{name: a, data: embedded, splits: [1/2], seeds: &a [*a]}", "seeds holds"),
+        ("{name: a, data: embedded, splits: [1/2], seeds: [" + ",".join(map(str, range(10_001))) + "]}", "10,000"),
+    ],
+)
+def test_what_is_no_plan_is_told_by_file_key_and_way_out(tmp_path, text, told):
+    with pytest.raises(SettingsError) as refused:
+        plan_of(text, tmp_path)
+    assert str(tmp_path / "plan.yaml") in str(refused.value)
+    assert told in str(refused.value)
+    assert len(str(refused.value)) < 1500
+
+
+def test_a_plan_of_too_many_runs_is_refused_before_they_are_listed(tmp_path):
+    many = ", ".join(map(str, range(9000)))
+    with pytest.raises(SettingsError, match=r"over 10,000 splits"):
+        plan_of(f"{{name: a, data: embedded, full: [{many}], weak: [0, 1]}}", tmp_path)
+    with pytest.raises(SettingsError, match=r"18,000 runs; at most 10,000"):
+        plan_of(f"{{name: a, data: embedded, splits: [1/2, 3/4], seeds: [{many}]}}", tmp_path)
+
+
+def test_a_file_that_is_not_there_is_named_with_the_presets(tmp_path):
+    with pytest.raises(SettingsError, match=r"plan\.yaml cannot be read .* voc-yolo"):
+        read_plan(tmp_path / "plan.yaml", tmp_path)
+
+
+@pytest.mark.parametrize(("name", "count"), [("voc-yolo", 20), ("voc-detr", 12), ("cityscapes-yolo", 15)])
+def test_a_preset_trains_the_splits_of_the_papers_table_on_its_own_images(name, count):
+    plan = preset(name)
+    specs = plan.specs(10_731)
+    rows = method_rows(published_results(), PRESETS[name].dataset, PRESETS[name].method)
+    assert [(spec.full, spec.weak) for spec in specs] == list(zip(rows["full"], rows["weak"], strict=True))
+    assert len(specs) == count
+    assert {spec.drawn for spec in specs} == {"paper"}
+    assert {spec.model for spec in specs} == {RECIPES[specs[0].recipe]["model"]}
+
+
+def test_detr_s_length_is_counted_in_the_papers_passes():
+    specs = {spec.split_name: spec for spec in preset("voc-detr").specs(10_731)}
+    recipe = RECIPES["paper-detr-voc"]
+    assert (specs["800/3000"].steps, specs["800/3000"].mask_steps) == (recipe["steps"], recipe["mask_steps"])
+    assert specs["400/1000"].steps == 300 * 140 + 150 * 134
+    assert specs["400/1000"].mask_steps == 150 * 134
+
+
+def test_a_preset_takes_other_seeds_settings_and_splits():
+    plan = preset(
+        "voc-yolo", seeds=[3, 4], settings={"steps": 5, "evaluate_every": 5}, splits=["400/5000"], name="mine"
+    )
+    assert [(spec.split_name, spec.seed, spec.steps, spec.image_size) for spec in plan.specs(10_731)] == [
+        ("400/5000", 3, 5, 512),
+        ("400/5000", 4, 5, 512),
+    ]
+    assert plan.name == "mine"
