@@ -104,6 +104,6 @@ def count_seen(objects: pd.DataFrame, classes: int) -> pd.DataFrame:
     """
     counts = pd.crosstab(objects["truth_class"], objects["seen_by"])
     counts = counts.reindex(index=[*range(classes), NO_MATCH], columns=list(SeenBy), fill_value=0)
-    differing = objects[[len(set(said.values())) > 1 for said in objects["said"]]]
-    counts["named_differently"] = differing.groupby("truth_class").size().reindex(counts.index, fill_value=0)
+    differing = objects["said"].map(lambda said: len(set(said.values())) > 1).astype("int64")
+    counts["named_differently"] = differing.groupby(objects["truth_class"]).sum().reindex(counts.index, fill_value=0)
     return counts.astype("int64")

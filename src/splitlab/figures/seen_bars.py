@@ -9,12 +9,17 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from splitlab.evaluation.seen_by import SeenBy
-from splitlab.figures.palette import compared_grey, translucent
+from splitlab.figures.palette import compared_grey
 
 ROW_PIXELS, HEAD_PIXELS = 30, 110
-# The more models, the stronger; what none sees is hollow.
-_SHADES: Mapping[SeenBy, float] = MappingProxyType(
-    {SeenBy.ALL: 0.9, SeenBy.SOME: 0.6, SeenBy.ONE: 0.35, SeenBy.NONE: 0.08}
+# The more models, the stronger; what none sees is hollow. Bar and letters, readable on white and on near-black.
+_SHADES: Mapping[SeenBy, tuple[str, str]] = MappingProxyType(
+    {
+        SeenBy.ALL: ("#5B626E", "#FFFFFF"),
+        SeenBy.SOME: ("#9AA1AC", "#14161F"),
+        SeenBy.ONE: ("#D3D7DE", "#14161F"),
+        SeenBy.NONE: ("rgba(0,0,0,0)", compared_grey(0)),
+    }
 )
 
 
@@ -27,7 +32,7 @@ def seen_bars(counts: pd.DataFrame, row_names: Sequence[str], models: int) -> go
         models: how many were compared.
     """
     figure = go.Figure()
-    for each, shade in _SHADES.items():
+    for each, (fill, letters) in _SHADES.items():
         if each is SeenBy.SOME and models < 3:
             continue
         figure.add_bar(
@@ -35,11 +40,12 @@ def seen_bars(counts: pd.DataFrame, row_names: Sequence[str], models: int) -> go
             x=counts[each].tolist(),
             orientation="h",
             name=seen_in_words(each, models),
-            marker={"color": translucent(compared_grey(0), shade), "line": {"width": 1, "color": compared_grey(0)}},
+            marker={"color": fill, "line": {"width": 1, "color": compared_grey(0)}},
             text=[count or "" for count in counts[each]],
             textposition="inside",
             insidetextanchor="middle",
             textangle=0,
+            insidetextfont={"color": letters},
             customdata=[[name, each.value] for name in row_names],
             hovertemplate=f"%{{y}}: %{{x:,}} seen {seen_in_words(each, models)}<extra></extra>",
         )

@@ -11,7 +11,7 @@ from splitlab.data.open_dataset import EMBEDDED, dataset_names
 from splitlab.experiments.comparison import short_names
 from splitlab.ui.datasets import read_dataset
 from splitlab.ui.models import Choice
-from splitlab.ui.named_links import asked_by_link, write_link
+from splitlab.ui.named_links import asked_by_link, linked_selectbox, write_link
 from splitlab.workspace import Workspace
 
 DATA, MODELS = "data", "models"
@@ -29,9 +29,7 @@ def choose_dataset(choices: Mapping[str, Choice], workspace: Workspace) -> tuple
     names = dataset_names(workspace.data)
     trained_on = {choice.card.dataset for choice in choices.values()}
     start = next((name for name in names if name in trained_on), EMBEDDED)
-    name = st.selectbox(
-        "Data set", names, index=names.index(start), key=DATA, bind="query-params", help="Its validation images."
-    )
+    name = linked_selectbox("Data set", names, DATA, start, st.container(), tip="Its validation images.")
     return name, read_dataset(name, workspace).val
 
 

@@ -47,7 +47,8 @@ def _offer_figure(figure: PublishedFigure, choices: Mapping[str, Choice]) -> Non
         f"**{figure.name}**: {figure.dataset}, {figure.method}. Different splits, about the same "
         f"{SHORT_METRICS[MAIN_METRIC[figure.dataset]]}."
     )
-    st.dataframe(_column_table(figure, there), hide_index=True, width="stretch")
+    one_decimal = st.column_config.NumberColumn(format="%.1f")
+    st.dataframe(_column_table(figure, there), hide_index=True, column_config={"hours": one_decimal})
     if found:
         label = f"Pick {len(found)} of {len(there)}" if missing else f"Pick all {len(there)}"
         st.button(label, icon=":material/done_all:", key="preset figure", on_click=_pick, args=(found,))
@@ -63,7 +64,7 @@ def _column_table(figure: PublishedFigure, there: Mapping[FigureColumn, str | No
         {
             "column": column.printed,
             "split": f"{column.full:,}/{column.weak:,}",
-            "hours": round(cost_hours(float(column.full), float(column.weak), prices), 1),
+            "hours": cost_hours(float(column.full), float(column.weak), prices),
             f"{SHORT_METRICS[metric]} printed": rows.loc[(column.full, column.weak), metric],
             "here": name or "missing",
         }

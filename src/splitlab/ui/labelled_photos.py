@@ -12,6 +12,7 @@ from splitlab.evaluation.image_detections import ImageDetections
 from splitlab.experiments.comparison import CompareSettings
 from splitlab.ui.comparisons import known, offer_look, ranking
 from splitlab.ui.models import Choice, detect_objects
+from splitlab.ui.named_links import linked_selectbox
 from splitlab.ui.photos import Photo
 from splitlab.workspace import Workspace
 
@@ -30,10 +31,8 @@ def choose_image(choices: Mapping[str, Choice], dataset: Dataset, workspace: Wor
     images = _ordered(choices, dataset, workspace)
     by_name = {str(labels.image_id): labels for labels in images}
     names = list(by_name)
-    if st.session_state.get(IMAGE) not in by_name:
-        st.session_state.pop(IMAGE, None)
     before, middle, after = st.columns([1, 6, 1], vertical_alignment="bottom")
-    name = middle.selectbox("Image", names, key=IMAGE, bind="query-params")
+    name = linked_selectbox("Image", names, IMAGE, names[0], middle)
     place = names.index(name)
     for column, step, icon, text in (
         (before, -1, ":material/chevron_left:", "Previous image"),

@@ -6,9 +6,13 @@ Here the link is read and written by hand: read where it is new, written wheneve
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
+from typing import TYPE_CHECKING
 
 import streamlit as st
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
 
 _READ, _WRITTEN = "link read: {}", "link written: {}"
 
@@ -40,3 +44,34 @@ def write_link(key: str, names: Sequence[str]) -> None:
         st.query_params[key] = list(names)
     else:
         del st.query_params[key]
+
+
+def linked_selectbox(
+    label: str,
+    names: Sequence[str],
+    key: str,
+    at_first: str,
+    place: DeltaGenerator,
+    shown: Callable[[str], str] = str,
+    tip: str | None = None,
+) -> str:
+    """Show a control of one choice whose link always says the choice, also where it is the first one.
+
+    What comes first may be another tomorrow, or on another machine; the link then still says what was meant.
+
+    Args:
+        label: of the control.
+        names: what can be chosen, as the link says it.
+        key: of the control and in the link.
+        at_first: chosen where neither link nor control say anything that is there.
+        place: where it is drawn.
+        shown: how a name is shown.
+        tip: what a question mark beside the label tells.
+    """
+    if asked := asked_by_link(key, names):
+        st.session_state[key] = asked[0]
+    if st.session_state.get(key) not in names:
+        st.session_state[key] = at_first
+    chosen = place.selectbox(label, names, format_func=shown, key=key, help=tip)
+    write_link(key, [chosen])
+    return chosen

@@ -8,7 +8,7 @@ import streamlit as st
 
 from splitlab.figures.mask_panels import Panel, as_jpeg
 from splitlab.figures.swipe_layers import layer_source, swipe_width
-from splitlab.ui.named_links import asked_by_link, write_link
+from splitlab.ui.named_links import linked_selectbox
 from splitlab.ui.photos import Photo
 
 LEFT, RIGHT = "left", "right"
@@ -85,19 +85,12 @@ def choose_sides(titles: Mapping[str, str]) -> tuple[str, str]:
     Args:
         titles: of what can be chosen, by the names that stand in the link; two at least.
     """
-    names = list(titles)
-    sides = []
-    for column, key, label, at_first in zip(
-        st.columns(2), (LEFT, RIGHT), ("Left of the divider", "Right of the divider"), names, strict=False
-    ):
-        if asked := asked_by_link(key, titles):
-            st.session_state[key] = asked[0]
-        if st.session_state.get(key) not in titles:
-            st.session_state[key] = at_first
-        side = column.selectbox(label, names, format_func=titles.__getitem__, key=key)
-        write_link(key, [side])
-        sides.append(side)
-    return sides[0], sides[1]
+    names, (before, after) = list(titles), st.columns(2)
+    show = titles.__getitem__
+    return (
+        linked_selectbox("Left of the divider", names, LEFT, names[0], before, show),
+        linked_selectbox("Right of the divider", names, RIGHT, names[1], after, show),
+    )
 
 
 def show_swipe(photo: Photo, left: Panel, right: Panel) -> None:

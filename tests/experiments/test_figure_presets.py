@@ -1,0 +1,95 @@
+"""The paper's figures as presets: their columns are rows of its tables, and how to get them really works."""
+
+import shlex
+
+import pytest
+import typer.main
+
+from splitlab.budget.published import MAIN_METRIC, TRAINING_IMAGES, method_rows, published_results
+from splitlab.budget.published_figures import FIGURES
+from splitlab.cli.main import app
+from splitlab.experiments.figure_presets import (
+    checkpoint_name,
+    columns_at_hand,
+    how_to_import,
+    how_to_train,
+    small_presets,
+)
+from splitlab.runs.checkpoint import Card
+from splitlab.runs.recipes import RECIPES
+
+COLUMNS = [(figure, column) for figure in FIGURES for column in figure.columns]
+FIRST, LAST = FIGURES[0], FIGURES[-1]
+
+
+def card(name, full, weak, model="yolov5x-seg", dataset="VOC2012"):
+    return Card(name, model, 64, ["a"], dataset, "", "", full, weak, 0, name, 1, {})
+
+
+@pytest.mark.parametrize("figure", FIGURES, ids=lambda figure: figure.name)
+def test_a_figures_columns_are_published_rows_with_about_the_same_score(figure):
+    rows = method_rows(published_results(), figure.dataset, figure.method).set_index(["full", "weak"])
+    scores = [rows.loc[(column.full, column.weak), MAIN_METRIC[figure.dataset]] for column in figure.columns]
+    assert max(scores) - min(scores) < 2
+    assert [column.full for column in figure.columns] == sorted(column.full for column in figure.columns)
+    assert all(column.full + column.weak <= TRAINING_IMAGES[figure.dataset] for column in figure.columns)
+
+
+@pytest.mark.parametrize(("figure", "column"), COLUMNS)
+def test_the_printed_head_is_the_rounded_split(figure, column):
+    full, weak = column.printed.replace("k", "000").split("/")
+    assert int(full) == column.full
+    assert abs(int(weak) - column.weak) < 1000
+
+
+@pytest.mark.parametrize(("figure", "column"), COLUMNS)
+def test_the_commands_that_are_offered_are_ones_the_command_line_knows(figure, column):
+    cli = typer.main.get_command(app)
+    for line in [*how_to_train(figure, column), how_to_import(figure, column)]:
+        program, *words = shlex.split(line)
+        assert program == "splitlab"
+        command = cli
+        while hasattr(command, "commands"):
+            command = command.commands[words.pop(0)]
+        command.make_context("splitlab", words)
+    assert figure.recipe in RECIPES
+
+
+def test_detrs_steps_of_its_published_split_are_the_recipes():
+    middle = LAST.columns[1]
+    recipe = RECIPES[LAST.recipe]
+    assert f"--steps {recipe['steps']} --set mask_steps={recipe['mask_steps']}" in how_to_train(LAST, middle)[-1]
+
+
+def test_a_column_is_known_by_data_set_model_and_split():
+    cards = {
+        "other data": card("other data", 400, 5000, dataset="pets"),
+        "other model": card("other model", 400, 5000, model="detr-r50"),
+        "other split": card("other split", 400, 4999),
+        "right": card("right", 400, 5000),
+    }
+    assert list(columns_at_hand(FIRST, cards).values()) == [None, "right", None, None]
+
+
+def test_an_imported_column_is_known_by_the_name_that_the_import_command_gives():
+    name = checkpoint_name(FIRST, FIRST.columns[3])
+    assert how_to_import(FIRST, FIRST.columns[3]).endswith(f"--name {name}")
+    cards = {name: card(name, 0, 0), "else": card("else", 0, 0)}
+    assert list(columns_at_hand(FIRST, cards).values()) == [None, None, None, name]
+    assert set(columns_at_hand(LAST, cards).values()) == {None}
+
+
+def test_small_presets_bring_splits_of_one_data_set_and_kind_together_in_order():
+    cards = {
+        "c": card("c", 480, 0, "yolov5n-lite0-seg", "pets"),
+        "b": card("b", 30, 450, "yolov5n-lite0-seg", "pets"),
+        "a": card("a", 30, 0, "yolov5n-lite0-seg", "pets"),
+        "detr": card("detr", 100, 380, "detr-lite0-few", "pets"),
+        "imported": card("imported", 0, 0, "yolov5s-seg", "pets"),
+        "once": card("once", 5, 5, dataset="street"),
+        "again": card("again", 5, 5, dataset="street"),
+    }
+    (preset,) = small_presets(cards)
+    assert (preset.dataset, preset.kind) == ("pets", "YOLO")
+    assert preset.names == ("a", "b", "c")
+    assert preset.splits == ("30/0", "30/450", "480/0")
