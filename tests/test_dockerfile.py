@@ -56,6 +56,17 @@ def commands(steps):
     return {name: json.loads(rest[rest.index("[") :]) for name, rest in steps if name in ("CMD", "HEALTHCHECK")}
 
 
+def shakes_hands(port, host):
+    """Ask for the app's WebSocket by a name of the server."""
+    with socket.create_connection(("127.0.0.1", port), 5) as connection:
+        connection.sendall(
+            f"GET /_stcore/stream HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode()
+        )
+        return b" 101 " in connection.recv(100)
+
+
 def test_every_file_that_is_copied_is_there_and_not_kept_out(steps):
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     assert "*" in ignored
@@ -109,6 +120,7 @@ def test_the_image_serves_the_app_and_its_health_check_knows(steps, image, tmp_p
         "SPLITLAB_ADDRESS": "127.0.0.1",
         "SPLITLAB_PORT": str(port),
         "PYTHONPATH": str(image / "src"),
+        "STREAMLIT_SERVER_ALLOWED_HOSTS": "class.example other.example",
     }
     run = commands(steps)
     check = [sys.executable if word.endswith("/python") else word for word in run["HEALTHCHECK"]]
@@ -121,6 +133,7 @@ def test_the_image_serves_the_app_and_its_health_check_knows(steps, image, tmp_p
             assert server.poll() is None, (tmp_path / "log").read_text()
             assert time.monotonic() < deadline, "it never got healthy"
             time.sleep(0.2)
+        assert [shakes_hands(port, host) for host in ("class.example", "elsewhere.example")] == [True, False]
         page = "pages/compare_masks.py"
         code = (
             "from streamlit.testing.v1 import AppTest\n"

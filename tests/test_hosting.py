@@ -1,7 +1,9 @@
+import tomllib
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from streamlit import config
 
 from splitlab.errors import SettingsError
 from splitlab.hosting import VARIABLES, Hosting
@@ -49,3 +51,16 @@ def test_yes_and_no_are_understood(monkeypatch, text, expected):
 def test_a_read_only_server_says_what_is_off_and_the_way_out():
     with pytest.raises(SettingsError, match=r"Training is off: this server is read-only.*your own machine"):
         Hosting(read_only=True).require_writable("Training")
+
+
+def test_the_servers_own_settings_are_known_to_streamlit_and_keep_its_protections_on():
+    stated = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+    for section, options in stated.items():
+        for name, value in options.items():
+            if not isinstance(value, dict):
+                config.get_option(f"{section}.{name}")
+    server = stated["server"]
+    assert server["enableXsrfProtection"] is server["enableCORS"] is True
+    assert server["maxUploadSize"] == Hosting().upload_megabytes
+    assert server["fileWatcherType"] == "none"
+    assert stated["browser"]["gatherUsageStats"] is False

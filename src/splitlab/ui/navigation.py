@@ -8,6 +8,7 @@ from streamlit import config
 from splitlab.errors import SettingsError
 from splitlab.hosting import Hosting
 from splitlab.ui.plain_text import as_plain
+from splitlab.ui.upload_room import bound_uploads
 
 _ENTERED = "entered by app.py"
 
@@ -23,6 +24,7 @@ def run_app() -> None:
         st.stop()
     # The limit of one uploader is kept by the browser alone; this one by the server.
     config.set_option("server.maxUploadSize", hosting.upload_megabytes)
+    bound_uploads()
     pages().run()
 
 
