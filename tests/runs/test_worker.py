@@ -2,19 +2,16 @@
 
 import os
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
 
 from splitlab.errors import SettingsError
-from splitlab.experiments.experiment import prepare_run
 from splitlab.runs.attempt import MOST_STARTS
 from splitlab.runs.devices import Device, live_workers, worker_is_alive
 from splitlab.runs.locks import HeldError
 from splitlab.runs.queue import cancel, enqueue, move, place_of, retry, waiting_runs
-from splitlab.runs.run_folder import RunFolder, State
+from splitlab.runs.run_folder import State
 from splitlab.runs.worker import Worker
 from tests.runs.queue_tools import (
     SPEC,
@@ -306,19 +303,3 @@ def test_entries_of_runs_that_were_deleted_by_hand_are_dropped(workspace):
     end_of(start_worker(workspace))
     assert state_of(there) == State.DONE
     assert [path.name for path in workspace.queue.iterdir()] == [".lock"]
-
-
-def test_a_real_training_is_carried_out_by_the_command_that_people_type(tiny_spec, workspace):
-    run = prepare_run(workspace.runs / "real", replace(tiny_spec, steps=2, evaluate_every=2), workspace.data)
-    enqueue(workspace, run.name)
-    done = subprocess.run(
-        [sys.executable, "-m", "splitlab", "worker", "--until-empty"],
-        env={**os.environ, "SPLITLAB_WORKSPACE": str(workspace.root)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "real: done, step 2 of 2" in done.stderr
-    assert RunFolder.open(run.path).status().state == State.DONE
-    assert "Done" in run.log_path.read_text()

@@ -35,9 +35,9 @@ def run_name(workspace: Workspace, text: str) -> str:
         RunError: it leads elsewhere.
     """
     path = Path(text)
-    is_path = path.name != text and path.parent.resolve() == workspace.runs.resolve()
+    is_path = "\0" not in text and path.name != text and path.parent.resolve() == workspace.runs.resolve()
     name = path.name if is_path else text
-    if name != Path(name).name or name.startswith(".") or "\0" in name or "\\" in name:
+    if not name or name != Path(name).name or name.startswith(".") or "\0" in name or "\\" in name:
         raise RunError(f"'{text}' is no run of the work space. Give the name of a folder in {workspace.runs}.")
     return name
 

@@ -1,0 +1,256 @@
+import json
+import multiprocessing
+import os
+import shutil
+from itertools import chain
+
+import pytest
+
+from splitlab.errors import RunError
+from splitlab.runs import queue_entries
+from splitlab.runs.queue import (
+    Where,
+    cancel,
+    delete,
+    enqueue,
+    move,
+    place_of,
+    retry,
+    run_named,
+    take_out,
+    waiting_runs,
+)
+from splitlab.runs.run_folder import State
+from tests.runs.queue_tools import make_queued, make_run, state_of, workspace_in
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    return workspace_in(tmp_path)
+
+
+def order(workspace):
+    return "".join(entry.run for entry in waiting_runs(workspace))
+
+
+def test_runs_wait_in_the_order_they_came(workspace):
+    make_queued(workspace, *"cab")
+    assert order(workspace) == "cab"
+    assert [place_of(workspace, name) for name in "cabx"] == [1, 2, 3, None]
+
+
+def test_a_run_that_waits_already_keeps_its_place(workspace):
+    make_queued(workspace, *"ab")
+    enqueue(workspace, "a")
+    assert order(workspace) == "ab"
+
+
+@pytest.mark.parametrize(
+    ("name", "where", "expected"),
+    [
+        ("c", "first", "cabd"),
+        ("c", "last", "abdc"),
+        ("c", "up", "acbd"),
+        ("b", "down", "acbd"),
+        ("a", "up", "abcd"),
+        ("a", "first", "abcd"),
+        ("d", "down", "abcd"),
+        ("d", "last", "abcd"),
+    ],
+)
+def test_a_run_is_moved_and_stays_where_there_is_no_further(workspace, name, where, expected):
+    make_queued(workspace, *"abcd")
+    move(workspace, name, Where(where))
+    assert order(workspace) == expected
+
+
+def test_many_moves_lose_no_run(workspace):
+    make_queued(workspace, *"abcd")
+    for turn in range(40):
+        move(workspace, "abcd"[turn % 4], list(Where)[turn % 3])
+    assert sorted(order(workspace)) == list("abcd")
+
+
+def test_a_move_that_broke_off_in_the_middle_leaves_both_runs_in_the_queue(workspace):
+    make_queued(workspace, *"ab")
+    first, second = waiting_runs(workspace)
+    queue_entries.put_at(workspace.queue, second, first.place)
+    assert sorted(order(workspace)) == ["a", "b"]
+    enqueue(workspace, "a")
+    assert sorted(order(workspace)) == ["a", "b"]
+
+
+def put_in_and_move(root, names):
+    for name in names:
+        enqueue(workspace_in(root), name)
+        enqueue(workspace_in(root), "shared")
+        move(workspace_in(root), name, Where.FIRST)
+
+
+def test_processes_that_change_the_queue_at_once_lose_nothing_and_put_nothing_in_twice(workspace):
+    groups = [[f"{group}-{number}" for number in range(10)] for group in "abcd"]
+    for name in ["shared", *chain(*groups)]:
+        make_run(workspace, name)
+    context = multiprocessing.get_context("spawn")
+    others = [context.Process(target=put_in_and_move, args=(workspace.root, names)) for names in groups]
+    for other in others:
+        other.start()
+    for other in others:
+        other.join()
+    assert sorted(entry.run for entry in waiting_runs(workspace)) == sorted(["shared", *chain(*groups)])
+
+
+@pytest.mark.parametrize("state", [State.CANCELLED, State.FAILED])
+def test_a_run_that_ended_early_goes_on_from_its_step_when_it_is_tried_again(workspace, state):
+    run = make_run(workspace, "a")
+    run.write_status(state, 7, 20, "why")
+    run.ask_to_cancel()
+    retry(workspace, "a")
+    assert order(workspace) == "a"
+    assert (run.status().state, run.status().step, run.status().message) == (State.WAITING, 7, "")
+    assert not run.cancel_is_asked()
+
+
+@pytest.mark.parametrize(("state", "because"), [(State.DONE, "is done"), (State.RUNNING, "is being trained already")])
+def test_a_run_that_is_done_or_trains_is_not_put_in(workspace, state, because):
+    make_run(workspace, "a").write_status(state, 20, 20)
+    with pytest.raises(RunError, match=because):
+        enqueue(workspace, "a")
+    assert order(workspace) == ""
+
+
+def test_only_a_run_that_ended_early_is_tried_again(workspace):
+    make_run(workspace, "a")
+    with pytest.raises(RunError, match="is waiting; only a run that failed"):
+        retry(workspace, "a")
+
+
+def test_a_run_taken_out_is_stopped_and_can_come_back(workspace):
+    run, _ = make_queued(workspace, *"ab")
+    take_out(workspace, "a")
+    assert (order(workspace), state_of(run)) == ("b", State.CANCELLED)
+    retry(workspace, "a")
+    assert order(workspace) == "ba"
+
+
+def test_a_run_that_a_worker_has_is_not_taken_out_but_cancelled(workspace):
+    (run,) = make_queued(workspace, "a")
+    with run.claim():
+        with pytest.raises(RunError, match="Stop it with: splitlab cancel a"):
+            take_out(workspace, "a")
+        assert order(workspace) == "a"
+        assert cancel(workspace, "a") == State.RUNNING
+    assert order(workspace) == ""
+    assert run.cancel_is_asked()
+
+
+def test_a_run_trained_without_the_queue_is_asked_to_stop(workspace):
+    run = make_run(workspace, "a")
+    run.write_status(State.RUNNING, 3, 20)
+    assert cancel(workspace, "a") == State.RUNNING
+    assert run.cancel_is_asked()
+
+
+def test_a_run_that_neither_waits_nor_trains_is_not_cancelled(workspace):
+    run = make_run(workspace, "a")
+    run.write_status(State.DONE, 20, 20)
+    with pytest.raises(RunError, match="neither waits in the queue nor trains: it is done"):
+        cancel(workspace, "a")
+    assert not run.cancel_is_asked()
+
+
+def test_a_run_is_deleted_with_its_place(workspace):
+    run, _ = make_queued(workspace, *"ab")
+    delete(workspace, "a")
+    assert not run.path.exists()
+    assert [path.name.rpartition("-")[2] for path in workspace.queue.iterdir() if path.name != ".lock"] == ["b"]
+
+
+def test_a_run_that_trains_or_that_a_worker_has_is_not_deleted(workspace):
+    claimed, locked, far = make_queued(workspace, *"abc")
+    far.write_status(State.RUNNING, 3, 20)
+    with claimed.claim(), locked.lock():
+        for name in "abc":
+            with pytest.raises(RunError, match=f"Stop it first with: splitlab cancel {name}"):
+                delete(workspace, name)
+    assert order(workspace) == "abc"
+
+
+def test_a_link_is_not_deleted_and_what_it_leads_to_stays(workspace, tmp_path):
+    outside = make_run(workspace_in(tmp_path / "outside"), "a")
+    workspace.runs.mkdir()
+    (workspace.runs / "link").symlink_to(outside.path)
+    with pytest.raises(RunError, match="is a link"):
+        delete(workspace, "link")
+    assert outside.spec_path.exists()
+
+
+@pytest.mark.parametrize("act", [enqueue, take_out, cancel, delete, retry])
+@pytest.mark.parametrize(
+    "name", ["..", ".", "", "../outside", "a/../../outside", "a/b", "/", ".hidden", "a\0", "\0/a", "a\\b"]
+)
+def test_a_name_never_leads_out_of_the_work_space(workspace, act, name):
+    outside = make_run(workspace_in(workspace.root), "a").path.rename(workspace.root / "outside")
+    with pytest.raises(RunError, match="is no run of the work space"):
+        act(workspace, name)
+    assert (outside / "spec.json").exists()
+
+
+def test_a_run_may_be_given_as_a_path_to_its_folder(workspace, monkeypatch):
+    run = make_run(workspace, "a")
+    monkeypatch.chdir(workspace.root)
+    assert run_named(workspace, "runs/a").path == run_named(workspace, str(run.path)).path == run.path
+    with pytest.raises(RunError, match="holds no run"):
+        run_named(workspace, "b")
+
+
+@pytest.mark.parametrize(
+    "name", ["note.txt", "500000000000-0123456789abcdef-cpu-..", "1-2-cpu-a", "500000000000-0123456789abcdef-tpu-a"]
+)
+def test_files_that_are_no_entries_are_passed_over(workspace, name):
+    make_queued(workspace, "a")
+    workspace.queue.joinpath(name).write_text("{")
+    assert order(workspace) == "a"
+
+
+def test_a_run_deleted_by_hand_leaves_the_list(workspace):
+    gone, _ = make_queued(workspace, *"ab")
+    shutil.rmtree(gone.path)
+    assert order(workspace) == "b"
+    assert place_of(workspace, "b") == 1
+
+
+@pytest.mark.parametrize("name", ["status.json", "events.jsonl"])
+def test_a_run_with_a_broken_file_still_waits_and_is_listed(workspace, name):
+    run = make_run(workspace, "a")
+    (run.path / name).write_text("[[[")
+    enqueue(workspace, "a")
+    assert order(workspace) == "a"
+
+
+def test_a_run_with_broken_settings_is_refused(workspace):
+    make_run(workspace, "a").spec_path.write_text("{")
+    with pytest.raises(RunError, match=r"spec\.json is broken"):
+        enqueue(workspace, "a")
+
+
+def test_starts_are_counted_from_each_saved_step_and_a_broken_count_begins_anew(workspace):
+    make_queued(workspace, "a")
+    (entry,) = waiting_runs(workspace)
+    count = [queue_entries.count_start(workspace.queue, entry, step) for step in (0, 0, 5, 5, 5)]
+    assert count == [1, 2, 1, 2, 3]
+    (workspace.queue / entry.file_name).write_text(json.dumps({"step": 5, "starts": "many"}))
+    assert queue_entries.count_start(workspace.queue, entry, 5) == 1
+    take_out(workspace, "a")
+    assert queue_entries.count_start(workspace.queue, entry, 5) is None
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_work_space_that_cannot_be_written_is_named(workspace):
+    make_run(workspace, "a")
+    workspace.root.chmod(0o500)
+    try:
+        with pytest.raises(RunError, match="cannot be made"):
+            enqueue(workspace, "a")
+    finally:
+        workspace.root.chmod(0o700)
