@@ -1,78 +1,21 @@
 """Errors by split and Compare masks on images with labels, run by Streamlit's own AppTest."""
 
-import dataclasses
 import io
 import shutil
-from pathlib import Path
 
 import pytest
-import streamlit as st
 from PIL import Image
 from streamlit.runtime.scriptrunner import StopException
-from streamlit.testing.v1 import AppTest
 
-from splitlab.experiments.experiment import carry_out, prepare_run
 from splitlab.models.load import weights_of
 from splitlab.models.registry import build_model
-from splitlab.runs.checkpoint import Card, read_card, read_weights, save_checkpoint
-
-ROOT = Path(__file__).parents[2]
+from splitlab.runs.checkpoint import Card, save_checkpoint
+from tests.ui.opened import ROOT, looked_at, open_page, texts
 
 
 @pytest.fixture(autouse=True)
 def at_the_root(monkeypatch):
     monkeypatch.chdir(ROOT)
-
-
-@pytest.fixture(scope="module")
-def trained(tiny_spec, tiny_folder, tmp_path_factory):
-    """Two checkpoints that know the tiny data set's classes: 4/6 and, by its card, 12/0."""
-    folder = tmp_path_factory.mktemp("runs") / "run"
-    run = prepare_run(folder, dataclasses.replace(tiny_spec, steps=2), tiny_folder.parent)
-    carry_out(run, tiny_folder.parent)
-    checkpoints = tmp_path_factory.mktemp("checkpoints")
-    card, weights = dataclasses.replace(read_card(run.weights), dataset="tiny"), read_weights(run.weights)
-    for name, full, weak in (("tiny-4-6", 4, 6), ("tiny-12-0", 12, 0)):
-        (checkpoints / name).mkdir()
-        save_checkpoint(
-            checkpoints / name,
-            weights,
-            dataclasses.replace(card, name=name, full=full, weak=weak, split_hash=name),
-        )
-    return checkpoints
-
-
-@pytest.fixture
-def workspace(trained, tiny_folder, tmp_path, monkeypatch):
-    """A work space with the tiny data set and, beside the shipped checkpoints, two that know it."""
-    monkeypatch.setenv("SPLITLAB_CHECKPOINTS", str(trained))
-    st.cache_resource.clear()
-    st.cache_data.clear()
-    data = tmp_path / "workspace" / "data"
-    data.mkdir(parents=True)
-    shutil.copytree(tiny_folder, data / "tiny")
-    return tmp_path / "workspace"
-
-
-def open_page(name, **parameters):
-    app = AppTest.from_file(ROOT / "app.py", default_timeout=60)
-    for key, value in parameters.items():
-        app.query_params[key] = value
-    app.run()
-    app.switch_page(f"pages/{name}.py").run()
-    assert not app.exception
-    return app
-
-
-def texts(app):
-    return " ".join(element.value for kind in (app.markdown, app.caption, app.subheader, app.info) for element in kind)
-
-
-def looked_at(name, **parameters):
-    app = open_page(name, **parameters)
-    app.button(key="look").click().run()
-    assert not app.exception
-    return app
 
 
 def test_errors_without_a_model_for_the_data_says_what_to_do(workspace, monkeypatch, tmp_path):

@@ -1,0 +1,28 @@
+"""Pages opened in Streamlit's own AppTest, by app.py as a browser does."""
+
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).parents[2]
+
+
+def open_page(name, **parameters):
+    app = AppTest.from_file(ROOT / "app.py", default_timeout=60)
+    for key, value in parameters.items():
+        app.query_params[key] = value
+    app.run()
+    app.switch_page(f"pages/{name}.py").run()
+    assert not app.exception
+    return app
+
+
+def texts(app):
+    return " ".join(element.value for kind in (app.markdown, app.caption, app.subheader, app.info) for element in kind)
+
+
+def looked_at(name, **parameters):
+    app = open_page(name, **parameters)
+    app.button(key="look").click().run()
+    assert not app.exception
+    return app
