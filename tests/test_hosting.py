@@ -64,3 +64,10 @@ def test_the_servers_own_settings_are_known_to_streamlit_and_keep_its_protection
     assert server["maxUploadSize"] == Hosting().upload_megabytes
     assert server["fileWatcherType"] == "none"
     assert stated["browser"]["gatherUsageStats"] is False
+
+
+def test_the_page_on_hosting_states_every_setting_with_its_default():
+    lines = (ROOT / "docs" / "hosting.md").read_text().splitlines()
+    for name, variable in VARIABLES.items():
+        stated = next(line for line in lines if line.startswith(f"| `{variable}` |"))
+        assert stated.split("|")[2].split()[0] == str(int(getattr(Hosting(), name)))
