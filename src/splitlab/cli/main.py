@@ -11,8 +11,10 @@ from splitlab.cli import (
     data_commands,
     hub_commands,
     queue_commands,
+    results_commands,
     run_commands,
     split_commands,
+    sweep_commands,
 )
 from splitlab.cli.output import app, err
 from splitlab.errors import SplitLabError
@@ -23,6 +25,8 @@ COMMANDS = (
     split_commands,
     run_commands,
     queue_commands,
+    sweep_commands,
+    results_commands,
     checkpoint_commands,
     hub_commands,
     compare_commands,

@@ -22,7 +22,16 @@ def chosen_settings(recipe: str, options: dict[str, Any], others: Sequence[str])
         SettingsError: there is no such recipe, or one of the others has no value.
     """
     given = {name: value for name, value in options.items() if value is not None}
-    return {**recipe_settings(recipe), **given, **dict(_named_value(other) for other in others)}
+    return {**recipe_settings(recipe), **given, **named_values(others)}
+
+
+def named_values(others: Sequence[str]) -> dict[str, Any]:
+    """Read settings written as NAME=VALUE.
+
+    Raises:
+        SettingsError: one of them has no value.
+    """
+    return dict(_named_value(other) for other in others)
 
 
 def value_of(text: str) -> Any:

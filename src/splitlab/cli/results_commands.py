@@ -1,0 +1,70 @@
+"""The command that shows what was measured here, with the spread over seeds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+import typer
+from rich.table import Table
+
+from splitlab.budget.results import METRICS, SHORT_METRICS
+from splitlab.budget.seed_spread import ENOUGH_SEEDS, SPREAD_COLUMNS, over_seeds
+from splitlab.cli.output import JsonOption, app, err, out, print_json
+from splitlab.experiments.measured_results import measured_results
+from splitlab.runs.atomic_files import write_bytes
+from splitlab.runs.store import list_runs
+from splitlab.workspace import Workspace
+
+CsvOption = Annotated[Path | None, typer.Option(help="Write the results, one row a split, to this CSV file.")]
+
+
+@app.command(epilog="Examples: `splitlab results --sweep voc-grid` · `splitlab results --csv results.csv`")
+def results(
+    sweep_name: Annotated[str | None, typer.Option("--sweep", help="Only the runs of this sweep.")] = None,
+    csv: CsvOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show what was measured here: mask AP of each split, mean and spread over its seeds."""
+    show_results(results_of(Workspace.here(), sweep_name), csv, as_json)
+
+
+def results_of(workspace: Workspace, sweep_name: str | None) -> pd.DataFrame:
+    """Return the results table over seeds; of one sweep's runs where it is named."""
+    rows = measured_results(workspace.checkpoint_folders, workspace.runs)
+    if sweep_name is not None:
+        tagged = {summary.name for summary in list_runs(workspace.runs) if sweep_name in summary.notes.tags}
+        rows = rows[rows["run"].isin(tagged)]
+    return over_seeds(rows).sort_values(["dataset", "method", "settings", "full", "weak"], kind="stable")
+
+
+def show_results(table: pd.DataFrame, csv: Path | None, as_json: bool) -> None:
+    """Print such a table for people or programs, and write it where a file is named."""
+    if csv is not None:
+        write_bytes(csv, table.to_csv(index=False).encode())
+        err.print(f"Results: {csv}", highlight=False)
+    if as_json:
+        print_json([_json_row(row) for row in table.astype(object).to_dict("records")])
+        return
+    shown = Table("data", "model", "settings", "F/W", "hours", "seeds", *SHORT_METRICS.values())
+    for row in table.to_dict("records"):
+        aps = (_mean_and_spread(row, metric) for metric in METRICS)
+        split, hours = f"{row['full']}/{row['weak']}", f"{row['cost_hours']:,.1f}"
+        shown.add_row(row["dataset"], row["method"], row["settings"], split, hours, str(row["seeds"]), *aps)
+    out.print(shown if len(table) else "Nothing has been measured yet.")
+    if len(table) and table["seeds"].max() > 1:
+        out.print("±: standard deviation over the seeds. In brackets: both scores, where there are two.")
+
+
+def _mean_and_spread(row: dict[Any, Any], metric: str) -> str:
+    mean, low, high = (row[name] for name in (metric, *SPREAD_COLUMNS[metric]))
+    if pd.isna(mean):
+        return "–"
+    if pd.isna(low):
+        return f"{mean:.1f}"
+    return f"{mean:.1f} ± {high - mean:.1f}" if row["seeds"] >= ENOUGH_SEEDS else f"{mean:.1f} ({low:.1f}, {high:.1f})"
+
+
+def _json_row(row: dict[Any, Any]) -> dict[str, Any]:
+    return {str(name): None if pd.isna(value) else value for name, value in row.items()}

@@ -1,0 +1,147 @@
+"""The command that trains a whole plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from splitlab.cli.output import JsonOption, app, err, print_json
+from splitlab.cli.results_commands import CsvOption, results_of, show_results
+from splitlab.cli.sweep_work import Ended, work_through
+from splitlab.cli.train_settings import named_values
+from splitlab.errors import SettingsError
+from splitlab.experiments.sweep import Sweep, make_folders, open_sweep
+from splitlab.experiments.sweep_file import plan_from, read_plan
+from splitlab.experiments.sweep_forecast import SweepForecast, check_disk, forecast_sweep
+from splitlab.experiments.sweep_plan import SweepPlan
+from splitlab.experiments.sweep_presets import PRESETS
+from splitlab.workspace import Workspace
+
+CANCELLED_EXIT = 130
+
+
+@app.command(
+    epilog="Examples: `splitlab sweep plan.yaml --dry-run` · `splitlab sweep plan.yaml` · "
+    "`splitlab sweep voc-yolo --data path/to/VOC2012 --seeds 0,1,2 --set device=cuda`"
+)
+def sweep(
+    plan: Annotated[str, typer.Argument(metavar="PLAN", help=f"A YAML file, or a preset: {', '.join(PRESETS)}.")],
+    data: Annotated[str | None, typer.Option(help="For a preset: the data set.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="For a preset: seeds, comma-separated; 0 where left out.")] = None,
+    name: Annotated[str | None, typer.Option(help="For a preset: what to call the sweep.")] = None,
+    others: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="For a preset: any setting of spec.json, such as steps=300."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take, and stop.")] = False,
+    queue_only: Annotated[
+        bool, typer.Option("--queue-only", help="Leave the runs to `splitlab worker`, behind what waits.")
+    ] = False,
+    results_only: Annotated[
+        bool, typer.Option("--results", help="Show what its runs reached so far, and start nothing.")
+    ] = False,
+    csv: CsvOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train every split, model and seed of a plan; the same command goes on after a break and does nothing twice.
+
+    A plan names `data`, `full` and `weak` (a list each, for a grid) or `splits` ([400/1000, 1464/all]), `seeds`,
+    `models`, `recipe` and `settings`. A run that fails does not stop the others.
+    """
+    workspace = Workspace.here()
+    asked = _plan(plan, {"data": data, "seeds": seeds, "name": name}, others or [], workspace)
+    if results_only:
+        show_results(results_of(workspace, asked.name), csv, as_json)
+        return
+    opened = open_sweep(asked, workspace)
+    forecast = forecast_sweep(opened, workspace.runs)
+    if not as_json:
+        _show_forecast(opened, forecast)
+    if dry_run:
+        if as_json:
+            print_json(_as_json(opened, forecast))
+        return
+    check_disk(forecast, workspace.runs)
+    folders = make_folders(opened)
+    try:
+        ended = work_through(folders, workspace, wait=not queue_only)
+    except KeyboardInterrupt:
+        err.print("Stopped. Go on with the same command.")
+        raise typer.Exit(CANCELLED_EXIT) from None
+    if as_json:
+        print_json({**_as_json(opened, forecast), "failed": [vars(one) for one in ended]})
+    elif not queue_only:
+        show_results(results_of(workspace, asked.name), csv, as_json=False)
+    _end(ended)
+
+
+def _plan(plan: str, changes: dict[str, str | None], others: list[str], workspace: Workspace) -> SweepPlan:
+    given = {key: value for key, value in changes.items() if value is not None}
+    if plan not in PRESETS or Path(plan).is_file():
+        if given or others:
+            raise SettingsError(f"{plan} is a plan of its own: write --{next(iter(given), 'set')} into that file.")
+        return read_plan(Path(plan), workspace.data)
+    content: dict[str, Any] = {"preset": plan, **given, "settings": named_values(others)}
+    if "seeds" in given:
+        content["seeds"] = _seeds(given["seeds"])
+    if "data" not in given:
+        raise SettingsError(f"{plan}: say where {PRESETS[plan].dataset} is, such as --data path/to/it.")
+    return plan_from(content, "The command line", Path.cwd(), workspace.data)
+
+
+def _seeds(text: str) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isascii() and part.isdigit() for part in parts):
+        raise SettingsError(f"--seeds {text}: give whole numbers, separated by commas, such as 0,1,2.")
+    return [int(part) for part in parts]
+
+
+def _as_json(opened: Sweep, forecast: SweepForecast) -> dict[str, Any]:
+    return {
+        "name": opened.plan.name,
+        "data": opened.plan.data,
+        **forecast.to_json(),
+        "impossible": opened.impossible,
+        "run_folders": [str(run.path) for run in opened.runs],
+    }
+
+
+def _show_forecast(opened: Sweep, forecast: SweepForecast) -> None:
+    table = Table("F/W", "label hours", "runs", "done")
+    for split in forecast.splits:
+        table.add_row(f"{split.full}/{split.weak}", f"{split.hours:,.1f}", str(split.runs), str(split.done))
+    err.print(table)
+    to_do = forecast.runs - forecast.done
+    lines = [
+        f"{opened.plan.name} on {opened.data.train.name}: {forecast.runs:,} runs, {forecast.done:,} done, "
+        f"{to_do:,} to do.",
+        f"Labels of all splits together: {forecast.mask_images:,} images with masks, {forecast.box_images:,} with "
+        f"boxes only, {forecast.label_hours:,.1f} hours by {forecast.prices} prices.",
+        _training_time(forecast, to_do),
+        f"Disk: about {forecast.disk_bytes / 1e9:,.2f} GB of {forecast.free_bytes / 1e9:,.1f} GB that are free.",
+    ]
+    lines += [f"Left out of the grid, {reason}" for reason in opened.impossible.values()]
+    for line in lines:
+        err.print(line, highlight=False)
+
+
+def _training_time(forecast: SweepForecast, to_do: int) -> str:
+    if forecast.unjudged == to_do:
+        return "Training: no run of these models, sizes and devices is there to judge the time by."
+    known = f"Training: about {forecast.training_hours:,.1f} hours on one device, judged by earlier runs"
+    return known + (
+        f"; {forecast.unjudged:,} runs are of a kind that was not trained yet." if forecast.unjudged else "."
+    )
+
+
+def _end(ended: list[Ended]) -> None:
+    if not ended:
+        return
+    err.print(f"{len(ended)} runs did not reach their end:", highlight=False)
+    for one in ended:
+        err.print(f"  {one.name}: {one.state} {one.message}".rstrip(), highlight=False)
+    err.print("Mend the cause and give the same command again: what is done stays done.")
+    raise typer.Exit(1)
