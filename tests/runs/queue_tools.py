@@ -53,9 +53,10 @@ def training(while_training: str = "") -> str:
     return SCRIPT.replace("WHILE_TRAINING", while_training).replace("DONE", DONE)
 
 
-def start_worker(workspace: Workspace, script: str = "", device: str = "cpu") -> subprocess.Popen:
+def start_worker(workspace: Workspace, script: str = "", device: str = "cpu", limit: str = "") -> subprocess.Popen:
+    words = [sys.executable, "-c", WORKER, str(workspace.root), device, script or training()]
     return subprocess.Popen(
-        [sys.executable, "-c", WORKER, str(workspace.root), device, script or training()],
+        ["/bin/sh", "-c", f'{limit} exec "$@"', "sh", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

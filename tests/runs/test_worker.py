@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from dataclasses import replace
 
 import pytest
@@ -11,7 +12,7 @@ from splitlab.runs.attempt import MOST_STARTS
 from splitlab.runs.devices import Device, live_workers, worker_is_alive
 from splitlab.runs.locks import HeldError
 from splitlab.runs.queue import cancel, enqueue, move, place_of, retry, waiting_runs
-from splitlab.runs.run_folder import State
+from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.worker import Worker
 from tests.runs.queue_tools import (
     SPEC,
@@ -303,3 +304,42 @@ def test_entries_of_runs_that_were_deleted_by_hand_are_dropped(workspace):
     end_of(start_worker(workspace))
     assert state_of(there) == State.DONE
     assert [path.name for path in workspace.queue.iterdir()] == [".lock"]
+
+
+def test_a_run_moved_back_and_forth_while_it_trains_is_not_taken_for_cancelled(workspace):
+    run, *_ = make_queued(workspace, *"abc")
+    worker = start_worker(workspace, UNTIL_TOLD)
+    pid_of(run)
+    until = time.monotonic() + 1
+    while time.monotonic() < until:
+        for where in ("last", "up", "first", "down"):
+            move(workspace, "a", where)
+    for name in "abc":
+        (workspace.runs / name / "go").touch()
+    end_of(worker)
+    assert [starts_of(RunFolder(workspace.runs / name)) for name in "abc"] == [1, 1, 1]
+    assert state_of(run) == State.DONE
+
+
+def test_a_worker_that_cannot_write_a_byte_ends_and_leaves_the_queue_as_it_was(workspace):
+    run, _ = make_queued(workspace, "a", "b")
+    worker = start_worker(workspace, limit="ulimit -f 0;")
+    _, complaint = worker.communicate(timeout=60)
+    assert worker.returncode == 1
+    assert "cannot be written (File too large). Free some space" in complaint
+    assert [entry.run for entry in waiting_runs(workspace)] == ["a", "b"]
+    assert starts_of(run) == 0
+    end_of(start_worker(workspace))
+    assert state_of(run) == State.DONE
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_run_that_a_worker_may_not_write_stays_and_holds_up_no_other(workspace):
+    closed, after = make_queued(workspace, "closed", "after")
+    closed.path.chmod(0o500)
+    try:
+        end_of(start_worker(workspace))
+    finally:
+        closed.path.chmod(0o700)
+    assert (starts_of(closed), state_of(after)) == (0, State.DONE)
+    assert place_of(workspace, "closed") == 1

@@ -146,7 +146,14 @@ class Attempt:
             queue_entries.forget_starts(self.workspace.queue, self.entry)
 
     def _is_queued(self) -> bool:
-        return queue_entries.still_there(self.workspace.queue, self.entry) is not None
+        folder = self.workspace.queue
+        if (folder / self.entry.file_name).exists():
+            return True
+        try:
+            with lock_queue(folder):
+                return queue_entries.still_there(folder, self.entry) is not None
+        except RunError:
+            return True  # what cannot be looked at is no wish to stop
 
     def _take_out(self) -> None:
         with lock_queue(self.workspace.queue):

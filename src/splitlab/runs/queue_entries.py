@@ -73,7 +73,12 @@ def entry_of(folder: Path, run: str) -> Entry | None:
 
 
 def still_there(folder: Path, entry: Entry) -> Entry | None:
-    """Find an entry again, wherever it has been moved to; None where it has been taken out."""
+    """Find an entry again, wherever it has been moved to; None where it has been taken out.
+
+    Without the queue's lock, one that is being moved at this moment may not be seen.
+    """
+    if (folder / entry.file_name).exists():
+        return entry
     return next((found for found in entries(folder) if found.ticket == entry.ticket), None)
 
 

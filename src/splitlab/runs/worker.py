@@ -102,6 +102,7 @@ class Worker:
         return False
 
     def _may_start(self, run: RunFolder, entry: Entry) -> bool:
+        # Looks without the queue's lock: one that is just being moved has its turn a moment later.
         if not queue_entries.still_there(self.workspace.queue, entry) or run.is_locked():
             return False
         state = status_of(run).state
