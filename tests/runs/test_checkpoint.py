@@ -58,6 +58,8 @@ def test_a_folder_without_a_card_is_named(tmp_path):
                 {"class_names": "cats"},
                 {"class_names": ["c" * 1001]},
                 {"scores": [1]},
+                {"scores": None},
+                {"trained_by": 3},
                 {"extra": 1},
                 {"image_size": "large"},
                 {"image_size": 10**9},

@@ -1,11 +1,15 @@
 import json
+from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from splitlab import download
 from splitlab.errors import CheckpointError, DownloadError
 from splitlab.models.hub_get import get_checkpoint
 from splitlab.models.load import load_model
+from splitlab.runs.card_in_words import card_in_words
 from splitlab.runs.checkpoint_files import facts_of
 from splitlab.runs.hub import read_hub
 from splitlab.runs.hub_index import MOST_ENTRIES, parse_index, write_index
@@ -233,3 +237,42 @@ def test_a_broken_list_of_hubs_is_an_empty_one(tmp_path, content):
     assert known_hubs(tmp_path) == []
     remember_hub(tmp_path, "https://a.example")
     assert known_hubs(tmp_path) == ["https://a.example"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=10), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def places(value, path=()):
+    """Every place in a JSON document, as the keys that lead there."""
+    yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield from places(inner, (*path, key))
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_whatever_stands_in_an_index_it_is_read_or_refused_and_never_more(shipped_index, data):
+    index = json.loads(shipped_index)
+    *path, last = data.draw(st.sampled_from([place for place in places(index) if place]))
+    holder = index
+    for key in path:
+        holder = holder[key]
+    holder[last] = data.draw(JSON)
+    try:
+        entries = parse_index(json.dumps(index).encode(), "here")
+    except CheckpointError:
+        return
+    for entry in entries.values():
+        assert entry.bytes < 2_000_000_000
+        assert not {"/", "\\", "\0"} & set(entry.name)
+        assert all(isinstance(text, str) for text in card_in_words(entry.card, entry.files).values())
+
+
+@pytest.fixture(scope="module")
+def shipped_index():
+    return (Path(__file__).parents[2] / "checkpoints" / "index.json").read_text()

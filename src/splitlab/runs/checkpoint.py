@@ -86,6 +86,8 @@ class Card:
                 f"The card of '{self.name}' asks for {self.image_size} px and {len(self.class_names)} classes; "
                 f"at most {MAX_IMAGE_SIZE} px and {MAX_CLASSES} classes are loaded."
             )
+        if not isinstance(self.scores, dict) or not isinstance(self.trained_by, dict):
+            raise CheckpointError(f"The card of '{self.name}' has scores or settings that are no table of names.")
         if self.scores and not all(_is_score(self.scores.get(kind)) for kind in ("mask", "box")):
             raise CheckpointError(f"The card of '{self.name}' has scores that are no AP in 0..100. Evaluate it again.")
 
