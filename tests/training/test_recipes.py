@@ -21,7 +21,7 @@ def test_every_recipe_makes_a_run_that_remembers_it(name):
 
 
 def test_an_unknown_recipe_is_answered_with_the_known_ones():
-    with pytest.raises(SettingsError, match=r"no recipe 'paper'\. Choose one of quick, paper-voc"):
+    with pytest.raises(SettingsError, match=r"no recipe 'paper'\. Choose one of quick, embedded, paper-voc"):
         recipe_settings("paper")
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
-from splitlab.data.synthetic import EmbeddedSettings, make_embedded
+from splitlab.data.scenes.make_embedded import EmbeddedSettings, make_embedded
 from splitlab.errors import CheckpointError, SettingsError
 from splitlab.hosting import Hosting
 from splitlab.runs.checkpoint_files import facts_of, zipped

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from splitlab.data.synthetic import EmbeddedSettings, make_embedded
+from splitlab.data.scenes.make_embedded import EmbeddedSettings, make_embedded
 from splitlab.models.registry import build_model
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec

@@ -11,7 +11,7 @@ from splitlab.data.formats.coco_folder import is_coco_folder, read_coco_folder
 from splitlab.data.formats.pets import is_pets_folder, read_pets_folder
 from splitlab.data.formats.voc import is_voc_folder, read_voc_folder
 from splitlab.data.formats.yolo import is_yolo_folder, read_yolo_folder
-from splitlab.data.synthetic import make_embedded
+from splitlab.data.scenes.make_embedded import make_embedded
 from splitlab.errors import DataError
 
 EMBEDDED = "embedded"

@@ -85,8 +85,22 @@ _QUICK_DETR: dict[str, Any] = {
     "mask_learning_rate": 2e-3,
 }
 
+# Meant for small drawn scenes, four minutes on two cores (docs/embedded-data.md has what it reached).
+_EMBEDDED: dict[str, Any] = {
+    "model": "yolov5n-seg",
+    "image_size": 160,
+    "steps": 2400,
+    "evaluate_every": 400,
+    "batch_size": 8,
+    "f_size": 3,
+    "learning_rate": 3e-3,
+    "class_factor": 16.0,
+    "mosaic": 0.0,
+}
+
 RECIPES: dict[str, dict[str, Any]] = {
     "quick": {},
+    "embedded": _EMBEDDED,
     "paper-voc": {**_PAPER, "image_size": 512, "batch_size": 16, "f_size": 2},
     "paper-cityscapes": {**_PAPER, "image_size": 1024, "batch_size": 8, "f_size": 4},
     "paper-few-shot": {**_PAPER, "image_size": 512, "batch_size": 16, "f_size": 1, "steps": 20_000},

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from splitlab.data.scene_body import Creature, Points, Rgb
-from splitlab.data.scene_water import Canvas
+from splitlab.data.scenes.body import Creature, Points, Rgb
+from splitlab.data.scenes.water import Canvas
 
 SUBPIXEL_BITS = 4
 LIGHT = (-0.4, -0.7, 0.6)

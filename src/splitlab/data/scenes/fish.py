@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from splitlab.data.scene_body import CREAM, INK, Creature, Points, Rgb, Spine, disc, turn
+from splitlab.data.scenes.body import CREAM, INK, Creature, Points, Rgb, Spine, disc, turn
 
 Pattern = Callable[[np.random.Generator, Spine, float], tuple[Points, ...]]
 

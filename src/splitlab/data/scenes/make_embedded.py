@@ -16,7 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from splitlab.data.scene import CLASS_NAMES, Mask, SceneSettings, draw_scene
+from splitlab.data.scenes.scene import CLASS_NAMES, Mask, SceneSettings, draw_scene
 from splitlab.errors import DataError, SettingsError
 from splitlab.geometry import mask_to_rle, rle_area, rle_to_xyxy, xyxy_to_xywh
 
@@ -33,7 +33,7 @@ class EmbeddedSettings:
     """
 
     train_images: int = 800
-    val_images: int = 200
+    val_images: int = 300
     scene: SceneSettings = field(default_factory=SceneSettings)
 
     def __post_init__(self) -> None:
@@ -49,7 +49,7 @@ def make_embedded(folder: Path, seed: int = 0, settings: EmbeddedSettings | None
     Args:
         folder: gets `images/`, `instances_train.json` and `instances_val.json`.
         seed: equal seeds and settings make equal bytes on one machine.
-        settings: 800 train and 200 val images where left out.
+        settings: 800 train and 300 val images where left out.
 
     Raises:
         DataError: the disk is full or the place cannot be written.

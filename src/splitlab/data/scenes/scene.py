@@ -9,13 +9,13 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from splitlab.data.scene_body import Creature, Points, turn
-from splitlab.data.scene_fish import banded_fish, spotted_fish
-from splitlab.data.scene_jelly import compass_jelly, moon_jelly
-from splitlab.data.scene_paint import coverage, paint_creature, random_coat
-from splitlab.data.scene_star import barred_star, beaded_star
-from splitlab.data.scene_water import Canvas, cloud, draw_water
-from splitlab.data.scene_weed import grow_weed, paint_weed
+from splitlab.data.scenes.body import Creature, Points, turn
+from splitlab.data.scenes.fish import banded_fish, spotted_fish
+from splitlab.data.scenes.jelly import compass_jelly, moon_jelly
+from splitlab.data.scenes.paint import coverage, paint_creature, random_coat
+from splitlab.data.scenes.star import barred_star, beaded_star
+from splitlab.data.scenes.water import Canvas, cloud, draw_water
+from splitlab.data.scenes.weed import grow_weed, paint_weed
 from splitlab.errors import SettingsError
 
 # Neighbours are look-alikes: one outline and one set of colours, told apart by their marks alone.
@@ -54,7 +54,7 @@ class SceneSettings:
 
     size: int = 192
     most_objects: int = 6
-    company: float = 0.5
+    company: float = 0.3
     smallest: float = 0.3
     largest: float = 0.65
     weed_before: int = 2

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from splitlab.data.scene_body import CREAM, INK, Creature, Points, Rgb, Spine, ellipse, turn
+from splitlab.data.scenes.body import CREAM, INK, Creature, Points, Rgb, Spine, ellipse, turn
 
 Pattern = Callable[[float, float], tuple[Points, ...]]
 

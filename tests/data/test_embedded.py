@@ -8,17 +8,18 @@ import time
 import numpy as np
 import pytest
 
-from splitlab.data import scene as scenes
 from splitlab.data.formats.coco_folder import read_coco_folder
-from splitlab.data.scene import CLASS_NAMES, MIN_VISIBLE_PIXELS, SceneSettings, draw_scene
-from splitlab.data.scene_body import INK, Creature, disc
-from splitlab.data.synthetic import EmbeddedSettings, make_embedded
+from splitlab.data.scenes import scene as scenes
+from splitlab.data.scenes.body import INK, Creature, disc
+from splitlab.data.scenes.make_embedded import EmbeddedSettings, make_embedded
+from splitlab.data.scenes.scene import CLASS_NAMES, MIN_VISIBLE_PIXELS, SceneSettings, draw_scene
 from splitlab.errors import DataError, SettingsError
 from splitlab.geometry import rle_area, rle_to_xyxy
 
 SMALL = EmbeddedSettings(train_images=12, val_images=4)
 MAKE = (
-    "import sys; from pathlib import Path; from splitlab.data.synthetic import EmbeddedSettings, make_embedded;"
+    "import sys; from pathlib import Path;"
+    "from splitlab.data.scenes.make_embedded import EmbeddedSettings, make_embedded;"
     "make_embedded(Path(sys.argv[1]), 0, EmbeddedSettings(12, 4))"
 )
 
@@ -51,7 +52,7 @@ def test_a_folder_that_is_there_is_not_made_again(folder):
 
 
 def test_the_default_is_enough_for_every_split_of_400_and_400():
-    assert (EmbeddedSettings().train_images, EmbeddedSettings().val_images) == (800, 200)
+    assert (EmbeddedSettings().train_images, EmbeddedSettings().val_images) == (800, 300)
 
 
 def test_it_has_as_many_images_as_asked_and_a_smaller_one_begins_a_larger_one(folder, tmp_path):
@@ -155,10 +156,10 @@ def test_a_company_that_is_no_chance_is_refused(company):
         SceneSettings(company=company)
 
 
-def test_a_scene_holds_one_to_six_creatures_and_half_of_them_have_company(drawn):
+def test_a_scene_holds_one_to_six_creatures_and_a_third_of_them_have_company(drawn):
     counts = np.array([len(objects) for _, objects in drawn])
     assert (counts.min(), counts.max() <= 6) == (1, True)
-    assert 0.3 < (counts > 1).mean() < 0.7
+    assert 0.15 < (counts > 1).mean() < 0.5
     lonely = SceneSettings(company=0)
     assert all(len(draw_scene(np.random.default_rng(number), lonely)[1]) == 1 for number in range(5))
     crowded = SceneSettings(company=0.95)

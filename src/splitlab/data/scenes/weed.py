@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from splitlab.data.scene_body import Points, Spine
-from splitlab.data.scene_paint import SUBPIXEL_BITS, coverage, lit, paint_over, touched
-from splitlab.data.scene_water import Canvas
+from splitlab.data.scenes.body import Points, Spine
+from splitlab.data.scenes.paint import SUBPIXEL_BITS, coverage, lit, paint_over, touched
+from splitlab.data.scenes.water import Canvas
 
 # Dark and light green, olive, rust, wine: RGB, 0..255.
 GREENS = ((44, 110, 72), (108, 150, 62), (122, 118, 52), (150, 92, 54), (118, 52, 74), (36, 96, 100))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from splitlab.data.scene_body import CREAM, INK, Creature, Points, Rgb, Spine, disc, turn
+from splitlab.data.scenes.body import CREAM, INK, Creature, Points, Rgb, Spine, disc, turn
 
 Pattern = Callable[[Spine, float], tuple[Points, ...]]
 

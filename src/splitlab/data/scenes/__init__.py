@@ -1,0 +1,1 @@
+"""The embedded data set: scenes under water, drawn on first use."""
