@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -66,26 +67,23 @@ def prepare_run_on(path: Path, spec: RunSpec, data: TrainVal, split: Split | Non
     Raises:
         SplitLabError: as `prepare_run`.
     """
-    model = check_settings(spec, data)
+    check_device(spec.device)
+    check_tracker(spec.tracker)
+    check_start(spec)
+    stages = _stages_of_model(spec.model, len(data.train.class_names), spec.image_size)
     split = split or draw_split(data.train, spec.full, spec.weak, spec.seed)
     _check_split(split, data.train)
     sized = replace(spec, full=len(split.full), weak=len(split.weak), drawn=split.drawn)
-    for stage in stages_of(sized, model.stages):
+    for stage in stages_of(sized, stages):
         check_divisible(stage.spec.mask_images, stage.spec.batch_size, process_count())
     return RunFolder.create(path, sized, split.to_json())
 
 
-def check_settings(spec: RunSpec, data: TrainVal) -> SegmentationModel:
-    """Check all of a spec but its split against its data and this machine; return its model, without weights.
-
-    Raises:
-        SplitLabError: there is no such device, tracker, model or checkpoint to start from, or they do not fit.
-    """
-    check_device(spec.device)
-    check_tracker(spec.tracker)
-    check_start(spec)
+@lru_cache(maxsize=64)
+def _stages_of_model(name: str, class_count: int, image_size: int) -> tuple[str, ...]:
+    """Build a model without weights, to see that it can be built; return its stages."""
     with torch.device("meta"):
-        return build_model(spec.model, len(data.train.class_names), spec.image_size)
+        return build_model(name, class_count, image_size).stages
 
 
 def _check_split(split: Split, train_set: Dataset) -> None:
