@@ -13,6 +13,7 @@ from splitlab.runs.queue import (
     cancel,
     delete,
     enqueue,
+    enqueue_all,
     move,
     place_of,
     retry,
@@ -43,6 +44,23 @@ def test_a_run_that_waits_already_keeps_its_place(workspace):
     make_queued(workspace, *"ab")
     enqueue(workspace, "a")
     assert order(workspace) == "ab"
+
+
+def test_many_runs_put_in_at_once_keep_their_order_and_come_once_each(workspace, monkeypatch):
+    monkeypatch.setattr("splitlab.runs.queue.AT_ONCE", 3)
+    for name in "abcdefgh":
+        make_run(workspace, name)
+    enqueue(workspace, "e")
+    enqueue_all(workspace, [*"hgfedcbab"])
+    assert order(workspace) == "ehgfdcba"
+
+
+def test_runs_before_one_that_cannot_be_put_in_wait_all_the_same(workspace):
+    make_run(workspace, "a")
+    make_run(workspace, "b").write_status(State.DONE, 20, 20)
+    with pytest.raises(RunError, match="b is done"):
+        enqueue_all(workspace, ["a", "b"])
+    assert order(workspace) == "a"
 
 
 @pytest.mark.parametrize(

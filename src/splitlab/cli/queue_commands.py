@@ -52,8 +52,8 @@ def add(
 ) -> None:
     """Put runs behind all others; those that waited already keep their place."""
     workspace = Workspace.here()
+    queue.enqueue_all(workspace, runs)
     for run in runs:
-        queue.enqueue(workspace, run)
         tell_queued(workspace, run)
 
 

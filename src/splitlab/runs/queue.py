@@ -6,6 +6,7 @@ Run folders are named by their name in the work space's folder of runs, and by n
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from splitlab.runs.queue_entries import Entry, lock_queue
 from splitlab.runs.run_folder import RunFolder, State, Status
 from splitlab.workspace import Workspace
 
+# Runs put in under one hold of the queue's lock, for which others wait.
+AT_ONCE = 200
 _ENDED_EARLY = (State.CANCELLED, State.FAILED, State.INTERRUPTED)
 
 
@@ -75,21 +78,22 @@ def enqueue(workspace: Workspace, name: str) -> None:
     Raises:
         RunError: there is no such run, it is being trained, or is done.
     """
-    run = run_named(workspace, name)
-    with lock_queue(workspace.queue):
-        spec, status = run.spec(), status_of(run)
-        entry = queue_entries.entry_of(workspace.queue, run.name)
-        if entry and status.state in (State.WAITING, State.INTERRUPTED):
-            return
-        if status.state == State.RUNNING:
-            raise RunError(f"{run.path} is being trained already. Stop it first, or wait for its end.")
-        if status.state == State.DONE:
-            raise RunError(f"{run.path} is done. Start a new run, with more steps or other settings.")
-        if entry:  # its training has just ended, and its worker has not seen it yet
-            queue_entries.remove(workspace.queue, entry)
-        run.take_back_cancel()
-        run.write_status(State.WAITING, status.step, spec.steps)
-        queue_entries.add_last(workspace.queue, run.name, spec.device)
+    enqueue_all(workspace, [name])
+
+
+def enqueue_all(workspace: Workspace, names: Sequence[str]) -> None:
+    """Put runs behind all others in this order, without a look at the whole queue for each.
+
+    Raises:
+        RunError: as `enqueue`; the runs before the one that it names are in the queue.
+    """
+    runs = list({run.name: run for run in (run_named(workspace, name) for name in names)}.values())
+    for start in range(0, len(runs), AT_ONCE):
+        with lock_queue(workspace.queue):
+            queue = queue_entries.entries(workspace.queue)
+            waiting = {entry.run: entry for entry in queue}
+            for place, run in enumerate(runs[start : start + AT_ONCE], start=queue_entries.place_behind(queue)):
+                _put_in(workspace, run, place, waiting.get(run.name))
 
 
 def retry(workspace: Workspace, name: str) -> None:
@@ -192,6 +196,21 @@ def status_of(run: RunFolder) -> Status:
         return run.status()
     except RunError:
         return Status(State.WAITING, 0, 0)
+
+
+def _put_in(workspace: Workspace, run: RunFolder, place: int, before: Entry | None) -> None:
+    spec, status = run.spec(), status_of(run)
+    if before and status.state in (State.WAITING, State.INTERRUPTED):
+        return
+    if status.state == State.RUNNING:
+        raise RunError(f"{run.path} is being trained already. Stop it first, or wait for its end.")
+    if status.state == State.DONE:
+        raise RunError(f"{run.path} is done. Start a new run, with more steps or other settings.")
+    if before:  # its training has just ended, and its worker has not seen it yet
+        queue_entries.remove(workspace.queue, before)
+    run.take_back_cancel()
+    run.write_status(State.WAITING, status.step, spec.steps)
+    queue_entries.add(workspace.queue, place, spec.device, run.name)
 
 
 def _refuse_on_another_machine(run: RunFolder) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -82,10 +83,13 @@ def still_there(folder: Path, entry: Entry) -> Entry | None:
     return next((found for found in entries(folder) if found.ticket == entry.ticket), None)
 
 
-def add_last(folder: Path, run: str, device: str) -> None:
-    """Put a run behind all others; with the queue's lock held."""
-    queue = entries(folder)
-    place = queue[-1].place + 1 if queue else _MIDDLE
+def place_behind(queue: Sequence[Entry]) -> int:
+    """Return the place behind all entries of a queue."""
+    return queue[-1].place + 1 if queue else _MIDDLE
+
+
+def add(folder: Path, place: int, device: str, run: str) -> None:
+    """Let a run wait from now on; with the queue's lock held."""
     write_json(folder / Entry(place, secrets.token_hex(8), device, run).file_name, {})
 
 
