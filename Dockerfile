@@ -12,7 +12,7 @@ COPY scripts/install_app.sh scripts/
 COPY src src
 RUN scripts/install_app.sh /venv
 
-COPY app.py ./
+COPY app.py LICENSE ./
 COPY pages pages
 COPY .streamlit .streamlit
 COPY checkpoints checkpoints

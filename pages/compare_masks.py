@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from splitlab.ui.checkpoint_upload import offer_checkpoints
 from splitlab.ui.compare_choices import DATA_IMAGES, PHOTOS
 from splitlab.ui.compare_on_data import compare_on_data
 from splitlab.ui.compare_on_photos import compare_on_photos
@@ -18,6 +19,7 @@ workspace = Workspace.here()
 choices = checkpoint_choices(workspace)
 if not choices:
     st.info("There are no checkpoints yet. Train a model on the Train page; it appears here when it is done.")
+    offer_checkpoints([], workspace)
     st.stop()
 
 look_at = st.segmented_control(

@@ -107,6 +107,7 @@ def test_the_server_is_read_only_and_runs_as_nobody_special(steps):
     assert dict(steps)["VOLUME"] == env["SPLITLAB_WORKSPACE"]
 
 
+@pytest.mark.slow
 def test_the_image_serves_the_app_and_its_health_check_knows(steps, image, tmp_path):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -134,13 +135,16 @@ def test_the_image_serves_the_app_and_its_health_check_knows(steps, image, tmp_p
             assert time.monotonic() < deadline, "it never got healthy"
             time.sleep(0.2)
         assert [shakes_hands(port, host) for host in ("class.example", "elsewhere.example")] == [True, False]
-        page = "pages/compare_masks.py"
         code = (
             "from streamlit.testing.v1 import AppTest\n"
-            f"app = AppTest.from_file('app.py', default_timeout=60).run().switch_page('{page}').run()\n"
+            "from splitlab.hosting import Hosting\n"
+            "from splitlab.ui.models import checkpoint_choices\n"
+            "from splitlab.workspace import Workspace\n"
+            "app = AppTest.from_file('app.py', default_timeout=60).run()\n"
             "assert not app.exception, app.exception\n"
-            "assert any('this server is read-only' in caption.value for caption in app.caption)\n"
-            "assert app.multiselect(key='models').value\n"
+            "assert len(app.title) == 1\n"
+            "assert Hosting.here().read_only\n"
+            "assert len(checkpoint_choices(Workspace.here())) >= 4\n"
         )
         subprocess.run([sys.executable, "-c", code], cwd=image, env=env, check=True, capture_output=True)
     finally:

@@ -235,3 +235,11 @@ def test_the_server_takes_no_larger_upload_than_the_setting_says(monkeypatch):
     monkeypatch.delenv("SPLITLAB_UPLOAD_MB")
     AppTest.from_file(ROOT / "app.py", default_timeout=60).run()
     assert config.get_option("server.maxUploadSize") == Hosting().upload_megabytes
+
+
+def test_the_first_checkpoint_of_all_can_be_imported_from_the_page(hub, monkeypatch, tmp_path):
+    monkeypatch.setenv("SPLITLAB_CHECKPOINTS", str(tmp_path / "none"))
+    app = open_page("compare_masks")
+    app.get("file_uploader")[0].set_value(("mine.zip", zipped(hub / "shared"), "application/zip")).run()
+    button(app, "Import it").click().run()
+    assert facts_of(Workspace.here().imported / "mine")

@@ -95,6 +95,9 @@ def _facts(folder: Path, version: int) -> dict[str, FileFacts]:  # noqa: ARG001 
 
 
 def _take_away(choices: list[Choice]) -> None:
+    if not choices:
+        st.caption("There is no checkpoint here yet.")
+        return
     choice = st.selectbox("Checkpoint", choices, format_func=lambda one: one.label, key="take_away")
     show_card(choice.card, _facts(choice.folder, choice.version))
     st.download_button(
