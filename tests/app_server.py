@@ -1,0 +1,46 @@
+"""The app as a real server on loopback, for browsers and for sessions without one."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+@contextlib.contextmanager
+def app_server(folder: Path) -> Iterator[str]:
+    """Serve the app with a work space of its own in a folder; yield its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = ["--server.headless", "true", "--server.address", "127.0.0.1", "--server.port", str(port)]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", "app.py", *options],
+            cwd=ROOT,
+            env={**os.environ, "SPLITLAB_WORKSPACE": str(folder / "workspace")},
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            _wait_for(f"http://127.0.0.1:{port}/_stcore/health", server)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            server.wait(timeout=20)
+
+
+def _wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
+    for _ in range(600):
+        if server.poll() is not None:
+            raise RuntimeError(f"the server ended with {server.returncode}")
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=1):  # noqa: S310 (our own server)
+            return
+        time.sleep(0.1)
+    raise RuntimeError("the server did not answer within 60 seconds")
