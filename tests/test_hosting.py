@@ -1,3 +1,4 @@
+import ast
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -71,3 +72,25 @@ def test_the_page_on_hosting_states_every_setting_with_its_default():
     for name, variable in VARIABLES.items():
         stated = next(line for line in lines if line.startswith(f"| `{variable}` |"))
         assert stated.split("|")[2].split()[0] == str(int(getattr(Hosting(), name)))
+
+
+# What changes the work space, by the names that pages import.
+CHANGES = {
+    "launch", "ensure_worker", "enqueue", "enqueue_all", "retry", "move", "take_out", "cancel", "delete", "prepare_run",
+    "open_sweep", "make_folders", "publish", "write_notes", "add_tag", "save_split", "import_archive", "get_dataset",
+    "import_checkpoint", "import_own", "fetch_entry", "get_checkpoint", "remember_hub", "forget_hub", "write_index",
+    "rmtree", "write_json", "write_bytes",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "path", [*(ROOT / "pages").glob("*.py"), *(ROOT / "src/splitlab/ui").glob("*.py")], ids=lambda path: path.name
+)
+def test_a_page_that_changes_the_work_space_asks_first_whether_it_may(path):
+    tree = ast.parse(path.read_text())
+    imported = {name.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for name in node.names}
+    asked = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    if imported & CHANGES:
+        assert {"require_writable", "read_only"} & asked, (
+            f"{imported & CHANGES} without Hosting.here().require_writable"
+        )
