@@ -10,6 +10,7 @@ from splitlab.cli import (
     compare_commands,
     data_commands,
     hub_commands,
+    publish_commands,
     queue_commands,
     results_commands,
     run_commands,
@@ -29,6 +30,7 @@ COMMANDS = (
     results_commands,
     checkpoint_commands,
     hub_commands,
+    publish_commands,
     compare_commands,
     budget_commands,
 )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +64,20 @@ def list_runs(folder: Path) -> list[RunSummary]:
 def trained_models(checkpoints: Sequence[Path], runs: Path) -> dict[str, tuple[Path, Card]]:
     """Find the checkpoints in some folders and those of finished runs: folder and card by name.
 
-    A run that was published as a checkpoint (its name, its split) is one model: the published one.
+    A run that was published as a checkpoint (its split, and its name or all else) is one model: the published one.
     Broken ones are passed over.
     """
     found: dict[str, tuple[Path, Card]] = {}
-    for folder, card in [*_published(checkpoints), *_of_runs(runs)]:
+    published = list(_published(checkpoints))
+    of_split: dict[str, list[Card]] = defaultdict(list)
+    for _, card in published:
+        of_split[card.split_hash].append(card)
+    of_runs = (
+        (folder, card)
+        for folder, card in _of_runs(runs)
+        if not any(replace(card, name=other.name) == other for other in of_split[card.split_hash])
+    )
+    for folder, card in [*published, *of_runs]:
         name, number = card.name, 2
         while name in found and found[name][1].split_hash != card.split_hash:
             name, number = f"{card.name} ({number})", number + 1
