@@ -82,6 +82,17 @@ def test_a_device_has_one_worker_and_the_second_says_so(workspace):
     assert live_workers(workspace) == []
 
 
+def test_two_apps_that_start_a_worker_at_the_same_moment_train_each_run_once(workspace):
+    runs = make_queued(workspace, *"abcdef")
+    workers = [start_worker(workspace, training("sleep 0.05;")) for _ in range(2)]
+    complaints = [worker.communicate(timeout=60)[1] for worker in workers]
+    assert sorted(worker.returncode for worker in workers) in ([0, 0], [0, 1])
+    for worker, complaint in zip(workers, complaints, strict=True):
+        assert worker.returncode == 0 or "Another worker looks after cpu" in complaint
+    assert [starts_of(run) for run in runs] == [1] * 6
+    assert {state_of(run) for run in runs} == {State.DONE}
+
+
 def test_a_worker_takes_only_runs_for_its_kind_of_device(workspace):
     (other,) = make_queued(workspace, "for-a-gpu", spec=replace(SPEC, device="cuda"))
     (own,) = make_queued(workspace, "for-the-cpu")
