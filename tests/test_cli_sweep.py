@@ -140,6 +140,13 @@ def test_results_become_a_csv_with_a_row_for_each_split(scored, tmp_path):
     ]
 
 
+def test_runs_are_listed_by_tag_and_no_more_rows_than_asked_for(scored):
+    assert {row["name"][0] for row in json.loads(run("runs", "--tag", "b", "--json").stdout)} == {"b"}
+    shown = run("runs", "--rows", "2")
+    assert "4 older runs are not shown" in shown.stderr
+    assert shown.stdout.count("done") == 2
+
+
 @pytest.mark.parametrize("command", ["sweep", "results"])
 def test_every_command_explains_itself_with_an_example(command):
     text = run(command, "--help").stdout

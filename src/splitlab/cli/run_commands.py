@@ -171,18 +171,21 @@ def predict(
         _print_detections(found)
 
 
-@app.command(epilog="Example: `splitlab runs --json`")
+@app.command(epilog="Examples: `splitlab runs --json` · `splitlab runs --tag voc-grid`")
 def runs(
     folder: Annotated[Path | None, typer.Argument(metavar="[FOLDER]", help="Where the run folders are.")] = None,
+    tag: Annotated[str | None, typer.Option(help="Only runs with this tag, such as a sweep's name.")] = None,
+    rows: Annotated[int, typer.Option(min=1, help="The most rows of the table; JSON has all.")] = 200,
     as_json: JsonOption = False,
 ) -> None:
-    """List the runs: split, model, how far, and mask AP."""
-    summaries = list_runs(folder or Workspace.here().runs)
+    """List the runs, the newest first: split, model, how far, and mask AP."""
+    found = list_runs(folder or Workspace.here().runs)
+    summaries = [summary for summary in found if tag is None or tag in summary.notes.tags]
     if as_json:
         print_json([summary.to_json() for summary in summaries])
         return
     table = Table("run", "data", "F/W", "model", "state", "step", "AP50", "AP70")
-    for summary in summaries:
+    for summary in summaries[:rows]:
         mask = summary.scores.get("mask", {})
         table.add_row(
             summary.name,
@@ -195,6 +198,8 @@ def runs(
             shown(mask.get("ap70")),
         )
     out.print(table if summaries else "No runs yet. Start one with: splitlab train embedded --full 30 --weak 150")
+    if len(summaries) > rows:
+        err.print(f"{len(summaries) - rows:,} older runs are not shown; see --rows, --tag and --json.", highlight=False)
 
 
 def _run_with(spec: RunSpec, split: Split | None, out_folder: Path | None, workspace: Workspace) -> RunFolder:
