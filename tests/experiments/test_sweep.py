@@ -162,3 +162,11 @@ def test_a_broken_spec_under_a_name_of_the_sweep_is_named(plan, workspace):
     run.spec_path.write_text("{")
     with pytest.raises(RunError, match=r"spec\.json is broken"):
         open_sweep(plan, workspace)
+
+
+def test_a_broken_status_does_not_let_other_settings_pass(plan, workspace):
+    run = make_folders(open_sweep(plan, workspace))[0]
+    (run.path / "status.json").write_text("{")
+    assert len(make_folders(open_sweep(plan, workspace))) == 4
+    with pytest.raises(RunError, match="other settings"):
+        open_sweep(replace(plan, settings=MappingProxyType({**SETTINGS, "steps": 6})), workspace)

@@ -129,6 +129,8 @@ def _show_forecast(opened: Sweep, forecast: SweepForecast) -> None:
 
 
 def _training_time(forecast: SweepForecast, to_do: int) -> str:
+    if not to_do:
+        return "Training: nothing is left to do."
     if forecast.unjudged == to_do:
         return "Training: no run of these models, sizes and devices is there to judge the time by."
     known = f"Training: about {forecast.training_hours:,.1f} hours on one device, judged by earlier runs"

@@ -106,16 +106,20 @@ def _impossible(plan: SweepPlan, specs: tuple[RunSpec, ...], train_set: Dataset)
 
 
 def _planned(path: Path, spec: RunSpec, made: RunSummary | None) -> PlannedRun:
-    if made is None and (path / "spec.json").exists():
-        RunFolder.open(path).spec()  # says what is broken; a broken status alone is mended by going on
-    if made is not None and made.spec != spec:
-        names = [name for name, value in spec.to_json().items() if made.spec.to_json()[name] != value]
-        shown = ", ".join(f"{name} {getattr(made.spec, name)!r}, not {getattr(spec, name)!r}" for name in names[:3])
+    there = made.spec if made else _spec_in(path)
+    if there is not None and there != spec:
+        names = [name for name, value in spec.to_json().items() if there.to_json()[name] != value]
+        shown = ", ".join(f"{name} {getattr(there, name)!r}, not {getattr(spec, name)!r}" for name in names[:3])
         raise RunError(
             f"{path} holds a run with other settings than the plan's ({shown}). Give the sweep another name, or "
             "delete that folder."
         )
     return PlannedRun(path, spec, made)
+
+
+def _spec_in(path: Path) -> RunSpec | None:
+    """Read the settings of a folder that is not listed, such as one with a broken status."""
+    return RunFolder(path).spec() if (path / "spec.json").exists() else None
 
 
 def draw(spec: RunSpec, train_set: Dataset) -> Split:
