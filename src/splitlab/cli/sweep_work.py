@@ -12,7 +12,7 @@ from splitlab.cli.output import err, progress_bar
 from splitlab.data.progress import Progress
 from splitlab.runs.devices import Device
 from splitlab.runs.locks import HeldError
-from splitlab.runs.queue import enqueue, status_of, waiting_runs
+from splitlab.runs.queue import enqueue_all, status_of, waiting_runs
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.worker import Worker
 from splitlab.workspace import Workspace
@@ -53,10 +53,10 @@ def work_through(runs: Sequence[RunFolder], workspace: Workspace, wait: bool) ->
 
 def _enqueue(runs: Sequence[RunFolder], workspace: Workspace) -> None:
     waiting = {entry.run for entry in waiting_runs(workspace)}
-    for run in runs:
-        # One that somebody trains without the queue is left to them.
-        if run.name not in waiting and status_of(run).state not in (State.RUNNING, State.DONE):
-            enqueue(workspace, run.name)
+    # One that somebody trains without the queue is left to them.
+    missing = [run for run in runs if run.name not in waiting]
+    startable = [run.name for run in missing if status_of(run).state not in (State.RUNNING, State.DONE)]
+    enqueue_all(workspace, startable)
 
 
 def _work(worker: Worker, runs: Sequence[RunFolder]) -> None:
