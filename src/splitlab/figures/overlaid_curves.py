@@ -17,8 +17,8 @@ MOST_RUNS = 8
 # More points than a chart of a third of a page has pixels across are not seen.
 MOST_POINTS = 300
 # With more points than this, marks would hide the line.
-MOST_MARKS = 40
-COLUMNS, ROW_HEIGHT = 3, 215
+MOST_MARKS = 12
+COLUMNS, ROW_HEIGHT, LEGEND_LINE = 3, 230, 22
 # Four colours that stay apart with any colour vision, on white and on near-black, and two kinds of line: eight runs.
 RUN_COLOURS = ("#1B9E9E", "#A8434B", "#8B2FF0", "#9C9A0A")
 _DASHES = ("solid", "dot")
@@ -50,7 +50,7 @@ def overlaid_curves(runs: Mapping[str, Sequence[Event]], places: Mapping[str, in
     lines = {panel.title: {name: _points(events, panel) for name, events in drawn.items()} for panel in _panels(drawn)}
     lines = {title: by_run for title, by_run in lines.items() if any(by_run.values())}
     rows = max(math.ceil(len(lines) / COLUMNS), 1)
-    figure = make_subplots(rows, COLUMNS, subplot_titles=list(lines), vertical_spacing=0.16 / rows + 0.02)
+    figure = make_subplots(rows, COLUMNS, subplot_titles=list(lines), vertical_spacing=0.26 / rows)
     named: set[str] = set()
     for number, by_run in enumerate(lines.values()):
         for name, points in by_run.items():
@@ -63,10 +63,11 @@ def overlaid_curves(runs: Mapping[str, Sequence[Event]], places: Mapping[str, in
         figure.update_xaxes(title="step", row=number // COLUMNS + 1, col=number % COLUMNS + 1)
     figure.update_yaxes(rangemode="tozero", nticks=5)
     figure.update_annotations(font_size=13)
+    plot = rows * ROW_HEIGHT
     figure.update_layout(
-        height=rows * ROW_HEIGHT + 100,
-        margin={"l": 10, "r": 10, "t": 30, "b": 10},
-        legend={"orientation": "h", "y": -90 / (rows * ROW_HEIGHT), "yanchor": "top", "itemwidth": 40},
+        height=plot + 60 + LEGEND_LINE * math.ceil(len(named) / 2),
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        legend={"orientation": "h", "x": 0, "y": 1 + 40 / plot, "yanchor": "bottom", "itemwidth": 40},
         uirevision="keep",
     )
     return figure

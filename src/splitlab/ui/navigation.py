@@ -45,6 +45,7 @@ def pages() -> st.Page:
             "Make": [
                 st.Page("pages/data.py", title="Data", icon=":material/photo_library:"),
                 st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
+                st.Page("pages/runs.py", title="Runs", icon=":material/list_alt:"),
             ],
         }
     )

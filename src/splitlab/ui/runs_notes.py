@@ -1,0 +1,129 @@
+"""Notes and tags of the chosen runs, written where they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import streamlit as st
+
+from splitlab.errors import RunError, SplitLabError
+from splitlab.hosting import Hosting
+from splitlab.runs.notes import MAX_NOTE, MAX_TAGS, Notes, read_notes, write_notes
+from splitlab.runs.store import RunSummary
+from splitlab.ui.page import answered
+from splitlab.ui.plain_text import as_plain
+from splitlab.ui.runs_listing import RunsListing
+
+MOST_SHOWN = 8
+
+
+def show_notes(listing: RunsListing, runs: Sequence[RunSummary], known_tags: Sequence[str]) -> None:
+    """Show a note and tags for each of the first eight runs, saved as they are left; and tags for all at once."""
+    if Hosting.here().read_only:
+        for run in runs[:MOST_SHOWN]:
+            st.markdown(f"**{as_plain(run.name)}** {' '.join(f':gray-badge[{as_plain(t)}]' for t in run.notes.tags)}")
+            st.text(run.notes.note or "–")
+        return
+    if len(runs) > 1:
+        _tags_for_all(listing, runs, known_tags)
+    if len(runs) > MOST_SHOWN:
+        st.caption(f"The notes of the first {MOST_SHOWN} of {len(runs):,}:")
+    for run in runs[:MOST_SHOWN]:
+        with answered():
+            _one(listing, run, known_tags)
+
+
+def change_notes(run: Path, change: Callable[[Notes], Notes]) -> None:
+    """Write a run's notes anew as they are by now, changed.
+
+    Raises:
+        RunError: they are too long, or cannot be written.
+        SettingsError: visitors may change nothing.
+    """
+    Hosting.here().require_writable("Writing notes")
+    try:
+        before = read_notes(run)
+    except RunError:
+        before = Notes()  # what is broken is written anew
+    after = change(before)
+    if after != before:
+        write_notes(run, after)
+
+
+def _tags_for_all(listing: RunsListing, runs: Sequence[RunSummary], known: Sequence[str]) -> None:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        tags = st.multiselect(
+            f"Tags for all {len(runs):,}", known, key="tags_for_all", accept_new_options=True, placeholder="type a tag"
+        )
+        add = st.button("Add", icon=":material/new_label:", disabled=not tags)
+        take = st.button("Take away", icon=":material/label_off:", disabled=not tags)
+    if not (add or take):
+        return
+    with answered():
+        for run in runs:
+            change_notes(
+                run.path, (lambda notes: _added(notes, tags)) if add else (lambda notes: _without(notes, tags))
+            )
+        for run in runs:
+            st.session_state.pop(_key("tags", run), None)
+        listing.retake()
+        st.rerun()
+
+
+def _one(listing: RunsListing, run: RunSummary, known: Sequence[str]) -> None:
+    notes = read_notes(run.path)
+    tags_key, note_key = _key("tags", run), _key("note", run)
+
+    def save(change: Callable[[Notes], Notes]) -> None:
+        try:
+            change_notes(run.path, change)
+        except SplitLabError as error:
+            st.toast(as_plain(str(error)), icon=":material/error:", duration="infinite")
+        listing.retake()
+
+    # Each saves its own half: somebody else may have written the other one since.
+    def save_tags() -> None:
+        tags = tuple(dict.fromkeys(map(str.strip, st.session_state[tags_key])))
+        save(lambda before: replace(before, tags=tags))
+
+    def save_note() -> None:
+        note = st.session_state[note_key]
+        save(lambda before: replace(before, note=note))
+
+    name, labels, text = st.columns([1, 1.4, 2.4], vertical_alignment="top")
+    name.markdown(f"**{as_plain(run.name)}**  \n{run.spec.split_name} · {as_plain(run.spec.model)}")
+    labels.multiselect(
+        "Tags",
+        sorted({*known, *notes.tags}),
+        list(notes.tags),
+        key=tags_key,
+        accept_new_options=True,
+        max_selections=MAX_TAGS,
+        placeholder="tags",
+        label_visibility="collapsed",
+        on_change=save_tags,
+    )
+    text.text_area(
+        "Note",
+        notes.note,
+        height=80,
+        max_chars=MAX_NOTE,
+        key=note_key,
+        placeholder="What did you learn from it?",
+        label_visibility="collapsed",
+        on_change=save_note,
+    )
+
+
+def _key(what: str, run: RunSummary) -> str:
+    return f"{what} of {run.name}"
+
+
+def _added(notes: Notes, tags: Sequence[str]) -> Notes:
+    return replace(notes, tags=tuple(dict.fromkeys([*notes.tags, *map(str.strip, tags)])))
+
+
+def _without(notes: Notes, tags: Sequence[str]) -> Notes:
+    return replace(notes, tags=tuple(tag for tag in notes.tags if tag not in tags))

@@ -1,0 +1,167 @@
+"""The table of runs: it refreshes itself, keeps its ticks, and says what becomes of the queue."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from splitlab.hosting import Hosting
+from splitlab.runs.devices import worker_is_alive
+from splitlab.runs.launch import ensure_worker
+from splitlab.runs.queue import waiting_runs
+from splitlab.runs.queue_entries import Entry
+from splitlab.runs.run_folder import State
+from splitlab.ui.live_run import STARTING_SECONDS
+from splitlab.ui.page import answered
+from splitlab.ui.runs_chosen import TABLE, chosen_runs, tick
+from splitlab.ui.runs_filter import forget_filter
+from splitlab.ui.runs_listing import RunsListing
+from splitlab.ui.runs_rows import Filter, filtered, rows_as_csv, with_places
+from splitlab.workspace import Workspace
+
+REFRESH_SECONDS, IDLE_SECONDS = 2, 15
+MOST_HEIGHT, ROW_HEIGHT = 420, 35
+_ASKED = "worker asked for {}"
+_COLOURS = {
+    State.RUNNING: "blue",
+    State.WAITING: "gray",
+    State.DONE: "green",
+    State.CANCELLED: "gray",
+    State.INTERRUPTED: "orange",
+    State.FAILED: "red",
+}
+# What is looked for first stands first: narrow windows show no more than the first ten.
+_COLUMNS = ["run", "state", "place", "step", "ap50", "ap70", "data", "full", "weak", "cost_hours", "model", "seed"]
+_COLUMNS += ["tags", "when"]
+
+
+def live_table(workspace: Workspace, listing: RunsListing, wanted: Filter, chosen: Sequence[str]) -> None:
+    """Show the runs that fit, newest first, and draw them again while something may change.
+
+    Args:
+        workspace: whose queue and workers.
+        listing: of its runs.
+        wanted: which runs are shown.
+        chosen: those that the rest of the page was drawn for; with others, or others' states, it is drawn anew.
+    """
+    seen = _see(workspace, listing, chosen)
+    st.fragment(_show, run_every=REFRESH_SECONDS if seen.live else IDLE_SECONDS)(workspace, listing, wanted, seen)
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the rest of the page depends on: states of the chosen runs, those that wait, and whether any run is live."""
+
+    states: list[tuple[str, State]]
+    waiting: list[str]
+    live: bool
+    runs: bool
+
+
+def _see(workspace: Workspace, listing: RunsListing, chosen: Sequence[str]) -> _Seen:
+    runs, waiting = listing.now().runs, [entry.run for entry in waiting_runs(workspace)]
+    live = bool(waiting) or any(run.status.state == State.RUNNING for run in runs.values())
+    among = set(chosen)
+    return _Seen(
+        [(name, runs[name].status.state) for name in chosen if name in runs],
+        [name for name in waiting if name in among],
+        live,
+        bool(runs),
+    )
+
+
+def _show(workspace: Workspace, listing: RunsListing, wanted: Filter, seen: _Seen) -> None:
+    with answered():
+        now = listing.now()
+        if _see(workspace, listing, chosen_runs(now.runs)) != seen:
+            st.rerun()
+        waiting = waiting_runs(workspace)
+        places = {entry.run: place for place, entry in enumerate(waiting, start=1)}
+        rows = with_places(filtered(now.rows, wanted), places)
+        _above(workspace, rows, len(now.rows), waiting)
+        if rows.empty:
+            st.info("No run is like that.")
+            st.button("Show all runs", on_click=forget_filter)
+            return
+        tick(list(rows["run"]))
+        states, done = rows["state"].map(lambda state: [state]), 100 * rows["step"] / rows["steps"].clip(1)
+        st.dataframe(
+            rows.assign(state=states, step=done),
+            key=TABLE,
+            on_select="rerun",
+            selection_mode="multi-row",
+            hide_index=True,
+            height=min(MOST_HEIGHT, ROW_HEIGHT * (len(rows) + 1) + 3),
+            column_order=_COLUMNS,
+            column_config=_columns(rows),
+            placeholder="",
+        )
+
+
+def _above(workspace: Workspace, rows: pd.DataFrame, runs: int, waiting: Sequence[Entry]) -> None:
+    # One line of one height, so that the table below it stays where it is.
+    with st.container(horizontal=True, vertical_alignment="center", height=42, border=False):
+        counts = Counter(rows["state"])
+        said = [f"**{len(rows):,}** of {runs:,} runs" if len(rows) < runs else f"**{runs:,}** runs"]
+        said += [f"{counts[state]:,} {state}" for state in (State.RUNNING, State.WAITING) if counts[state]]
+        st.markdown(" · ".join(said), width="content")
+        for kind in dict.fromkeys(entry.device for entry in waiting):
+            _worker(workspace, kind)
+        st.space("stretch")
+        st.download_button(
+            "CSV",
+            lambda: rows_as_csv(rows),
+            "splitlab-runs.csv",
+            "text/csv",
+            icon=":material/download:",
+            help="The rows of the table, with steps and notes.",
+            on_click="ignore",
+        )
+
+
+def _worker(workspace: Workspace, kind: str) -> None:
+    if Hosting.here().read_only:
+        return
+    asked = st.session_state.get(_ASKED.format(kind), 0.0)
+    if worker_is_alive(workspace, kind):
+        st.caption(f":material/check: a worker looks after {kind}", width="content")
+    elif time.monotonic() - asked < STARTING_SECONDS:
+        st.caption(f":material/hourglass_empty: a worker for {kind} starts", width="content")
+    else:
+        st.markdown(f":orange[:material/pause_circle: no worker for {kind} runs here]", width="content")
+        if st.button("Start a worker", key=f"worker_{kind}", icon=":material/play_arrow:", type="primary"):
+            Hosting.here().require_writable("Training")
+            ensure_worker(workspace, kind)
+            st.session_state[_ASKED.format(kind)] = time.monotonic()
+            st.rerun(scope="fragment")
+
+
+def _columns(rows: pd.DataFrame) -> dict[str, Any]:
+    column = st.column_config
+    tags = sorted({tag for tags in rows["tags"] for tag in tags})
+    return {
+        "run": column.TextColumn(pinned=True, width=200),
+        "state": column.MultiselectColumn(
+            options=[state.value for state in State], color=[_COLOURS[state] for state in State], width=90
+        ),
+        "place": column.NumberColumn("queue", help="Place in the queue; 1 is next.", width=50),
+        "data": column.TextColumn(width=80),
+        "full": column.NumberColumn("F", format="localized", help="|F|, images with masks", width=50),
+        "weak": column.NumberColumn("W", format="localized", help="|W|, images with boxes only", width=50),
+        "model": column.TextColumn(width=130),
+        "seed": column.NumberColumn(width=45),
+        "step": column.ProgressColumn(
+            "step", help="Share of its steps that is done", format="%.0f%%", max_value=100, width=85
+        ),
+        "ap50": column.NumberColumn("AP50", format="%.1f", help="Of masks, once it is evaluated", width=50),
+        "ap70": column.NumberColumn("AP70", format="%.1f", help="Of masks, once it is evaluated", width=50),
+        "cost_hours": column.NumberColumn("hours", format="%.1f", help="What labelling F and W costs", width=55),
+        "tags": column.MultiselectColumn(options=tags, color="gray", width=110),
+        "when": column.DatetimeColumn(format="distance", help="When it was last heard of", width=105),
+    }
