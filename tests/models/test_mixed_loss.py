@@ -57,12 +57,13 @@ def test_scrambled_masks_of_a_mask_image_change_the_mask_loss_and_gradients(mode
     assert not torch.equal(scrambled_gradients[proto], gradients[proto])
 
 
-def test_a_class_factor_scales_the_class_part_and_no_other(model):
+@pytest.mark.parametrize("part", ["class", "mask"])
+def test_a_factor_scales_its_part_of_the_loss_and_no_other(model, part):
     batch = make_batch()
     parts, _ = loss_and_gradients(model, batch)
-    model.loss_settings = replace(model.loss_settings, class_factor=8.0)
+    model.loss_settings = replace(model.loss_settings, **{f"{part}_factor": 8.0})
     scaled, _ = loss_and_gradients(model, batch)
-    assert scaled == {**parts, "class": pytest.approx(8 * parts["class"])}
+    assert scaled == {**parts, part: pytest.approx(8 * parts[part])}
 
 
 def test_a_batch_without_mask_images_trains_with_mask_loss_zero(model):

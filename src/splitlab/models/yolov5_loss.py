@@ -23,17 +23,23 @@ class LossSettings:
     Attributes:
         class_count: classes of the data set.
         image_size: side of the training images, pixels.
-        class_factor: the class part counts this many times as much as in YOLOv5.
+        class_factor, mask_factor: these parts count so many times as much as in YOLOv5.
     """
 
     class_count: int
     image_size: int
     class_factor: float = 1.0
+    mask_factor: float = 1.0
 
     @property
     def box_gain(self) -> float:
-        """Gain of the box part, and of the mask part."""
+        """Gain of the box part."""
         return 0.05
+
+    @property
+    def mask_gain(self) -> float:
+        """Gain of the mask part: that of the box part, times the factor."""
+        return self.mask_factor * self.box_gain
 
     @property
     def class_gain(self) -> float:
@@ -100,7 +106,7 @@ def mixed_loss(
         "box": (box_loss, settings.box_gain),
         "objectness": (objectness_loss, settings.objectness_gain),
         "class": (class_loss, settings.class_gain),
-        "mask": (zero + mask, settings.box_gain),
+        "mask": (zero + mask, settings.mask_gain),
     }
     return {name: part * gain * image_count for name, (part, gain) in gains.items()}
 

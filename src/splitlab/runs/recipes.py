@@ -95,6 +95,7 @@ _EMBEDDED: dict[str, Any] = {
     "f_size": 3,
     "learning_rate": 3e-3,
     "class_factor": 16.0,
+    "mask_factor": 10.0,
     "mosaic": 0.0,
 }
 

@@ -33,6 +33,7 @@ _NOT_NEGATIVE: tuple[str, ...] = (
     "nominal_batch",
     "average_tau",
     "class_factor",
+    "mask_factor",
     "mask_steps",
     "mask_batch_size",
     "mask_learning_rate",
@@ -89,8 +90,8 @@ class RunSpec:
         average_decay: of the moving average of the weights.
         average_tau: its decay grows with the optimiser's steps n as 1 - exp(-n / tau) (YOLOv5); 0 for
             (1 + n) / (10 + n).
-        class_factor: the class part of the loss counts this many times as much. For YOLOv5 alone, whose own gain falls
-            with the number of classes; above 1 it tells few classes apart sooner.
+        class_factor, mask_factor: these parts of the loss count so many times as much. For YOLOv5 alone; above 1 a short
+            run tells few classes apart sooner (YOLOv5's gain falls with their number) and draws masks sooner.
         mosaic: share of the examples that are mosaics, before the plain tail.
         hue, saturation, value: the most that colours change by, as shares.
         translate, scale, flip: the most that images are shifted by (share of the side) and scaled by, and the share
@@ -138,6 +139,7 @@ class RunSpec:
     average_decay: float = 0.995
     average_tau: float = 0.0
     class_factor: float = 1.0
+    mask_factor: float = 1.0
     mosaic: float = 1.0
     hue: float = 0.015
     saturation: float = 0.7
