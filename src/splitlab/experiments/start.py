@@ -46,8 +46,7 @@ def starting_model(spec: RunSpec, class_count: int, images: Sequence[ImageLabels
     model = build_for_training(spec.model, class_count, spec.image_size, spec.seed, weights)
     note: Note = {"f_size": spec.mask_images}
     if isinstance(model, YOLOv5Seg):
-        factors = {"class_factor": spec.class_factor, "mask_factor": spec.mask_factor}
-        model.loss_settings = replace(model.loss_settings, **factors)
+        model.loss_settings = replace(model.loss_settings, class_factor=spec.class_factor, mask_factor=spec.mask_factor)
     if spec.start_from == PRETRAINED:
         note["start_from"] = _start_pretrained(model, spec.model)
     elif spec.start_from:

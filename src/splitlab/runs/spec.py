@@ -90,8 +90,8 @@ class RunSpec:
         average_decay: of the moving average of the weights.
         average_tau: its decay grows with the optimiser's steps n as 1 - exp(-n / tau) (YOLOv5); 0 for
             (1 + n) / (10 + n).
-        class_factor, mask_factor: these parts of the loss count so many times as much. For YOLOv5 alone; above 1 a short
-            run tells few classes apart sooner (YOLOv5's gain falls with their number) and draws masks sooner.
+        class_factor, mask_factor: these parts of the loss count so many times as much. For YOLOv5 alone; above 1 a
+            short run tells few classes apart sooner (YOLOv5's gain falls with their number) and draws masks sooner.
         mosaic: share of the examples that are mosaics, before the plain tail.
         hue, saturation, value: the most that colours change by, as shares.
         translate, scale, flip: the most that images are shifted by (share of the side) and scaled by, and the share
