@@ -140,6 +140,26 @@ def test_a_photo_is_uploaded_and_two_panels_show_masks_that_the_slider_filters(p
     assert "score=0.9" in page.url
 
 
+def test_the_divider_moves_by_keys_and_by_mouse_and_stays_when_the_page_is_drawn_again(page, address):
+    page.goto(f"{address}/compare_masks?view=swipe&left=pets-30-450&right=photo")
+    divider = page.get_by_role("slider", name="Divider")
+    divider.wait_for()
+    place = page.locator(".swipe .divider")
+    middle = place.bounding_box()["x"]
+    divider.focus()
+    for _ in range(20):
+        divider.press("ArrowRight")
+    assert place.bounding_box()["x"] > middle
+    stage = page.locator(".swipe .stage").bounding_box()
+    page.mouse.click(stage["x"] + 0.25 * stage["width"], stage["y"] + 50)
+    clicked = place.bounding_box()["x"]
+    assert abs(clicked - stage["x"] - 0.25 * stage["width"]) < 12
+    page.get_by_role("slider", name="Least confidence").press("ArrowRight")
+    page.wait_for_url("**score=0.45**")
+    assert place.bounding_box()["x"] == clicked
+    assert "left=pets-30-450" in page.url
+
+
 def test_an_upload_that_is_no_image_gets_a_sentence(page, address, tmp_path):
     (tmp_path / "holiday.jpg").write_text("no image")
     page.goto(f"{address}/compare_masks")
