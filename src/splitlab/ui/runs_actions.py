@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import takewhile
+from typing import Any
 
 import streamlit as st
 
@@ -29,30 +31,38 @@ def show_actions(workspace: Workspace, listing: RunsListing, chosen: Sequence[Ru
     can_go_on = [name for name, state in states.items() if state in _ENDED_EARLY and name not in queue]
     can_stop = [name for name, state in states.items() if state == State.RUNNING or name in queue]
     waiting = [name for name in queue if name in states]
-    can_go = [name for name, state in states.items() if state != State.RUNNING]
+    can_delete = [name for name, state in states.items() if state != State.RUNNING]
 
-    def do(names: Iterable[str], act: Callable[[str], object]) -> None:
-        Hosting.here().require_writable("Changing runs")
-        for fault in _each(names, act):
-            st.toast(as_plain(fault), icon=":material/error:", duration="infinite")
-        listing.retake()
-        st.rerun()
+    def button(label: str, icon: str, names: Sequence[str], tip: str, act: Callable[[str], object]) -> None:
+        st.button(label, on_click=_do, args=(listing, names, act), **_look(icon, names, tip))
 
     with st.container(horizontal=True, vertical_alignment="center"):
         _say_how_many(len(chosen))
         failed = can_go_on and all(states[name] == State.FAILED for name in can_go_on)
-        if _button("Retry" if failed else "Go on", "play_arrow", can_go_on, "From the last saved state, by the queue"):
-            do(can_go_on, lambda name: launch(run_named(workspace, name), workspace))
-        if _button("Stop", "stop", can_stop, "Out of the queue; what trains saves its state first"):
-            do(can_stop, lambda name: cancel(workspace, name))
-        if _button("First", "vertical_align_top", waiting, "To the front of the queue"):
-            do(reversed(waiting), lambda name: move(workspace, name, Where.FIRST))
-        if _button("Up", "arrow_upward", waiting, "One place earlier in the queue"):
-            do(_behind_front(waiting, queue), lambda name: move(workspace, name, Where.UP))
-        if _button("Down", "arrow_downward", waiting, "One place later in the queue"):
-            do(_behind_front(waiting[::-1], queue[::-1]), lambda name: move(workspace, name, Where.DOWN))
-        if _button("Delete", "delete", can_go, "The folder with all that is in it; asks first"):
-            _ask_to_delete(workspace, can_go, do)
+        button(
+            "Retry" if failed else "Go on",
+            "play_arrow",
+            can_go_on,
+            "From the last saved state, by the queue",
+            lambda name: launch(run_named(workspace, name), workspace),
+        )
+        button(
+            "Stop",
+            "stop",
+            can_stop,
+            "Out of the queue; what trains saves its state first",
+            lambda name: cancel(workspace, name),
+        )
+        # The last of several goes first where it would pass the others.
+        earlier, later = _behind_front(waiting, queue), _behind_front(waiting[::-1], queue[::-1])
+        for label, icon, names, where, tip in (
+            ("First", "vertical_align_top", waiting[::-1] if earlier else [], Where.FIRST, "To the front of the queue"),
+            ("Up", "arrow_upward", earlier, Where.UP, "One place earlier in the queue"),
+            ("Down", "arrow_downward", later, Where.DOWN, "One place later"),
+        ):
+            button(label, icon, names, tip, partial(move, workspace, where=where))
+        if st.button("Delete", **_look("delete", can_delete, "The folder with all that is in it; asks first")):
+            _ask_to_delete(workspace, listing, can_delete)
         st.button("Untick all", icon=":material/close:", disabled=not chosen, on_click=choose_none, type="tertiary")
 
 
@@ -60,22 +70,34 @@ def _say_how_many(count: int) -> None:
     st.markdown(f"**{count:,}** chosen" if count else "None chosen", width="content")
 
 
-def _button(label: str, icon: str, names: Sequence[str], tip: str) -> bool:
-    return st.button(label, icon=f":material/{icon}:", disabled=not names, help=tip, key=f"runs_{icon}")
+def _look(icon: str, names: Sequence[str], tip: str) -> dict[str, Any]:
+    return {"icon": f":material/{icon}:", "disabled": not names, "help": tip, "key": f"runs_{icon}"}
+
+
+def _do(listing: RunsListing, names: Sequence[str], act: Callable[[str], object]) -> None:
+    """Do something with each run, for a button's click; what goes wrong is said, and holds up no other run."""
+    for name in names:
+        try:
+            Hosting.here().require_writable("Changing runs")
+            act(name)
+        except SplitLabError as error:
+            st.toast(as_plain(str(error)), icon=":material/error:", duration="infinite")
+    listing.retake()
 
 
 @st.dialog("Delete for good?")
-def _ask_to_delete(
-    workspace: Workspace, names: Sequence[str], do: Callable[[Iterable[str], Callable[[str], object]], None]
-) -> None:
+def _ask_to_delete(workspace: Workspace, listing: RunsListing, names: Sequence[str]) -> None:
     listed = [f"- {as_plain(name)}" for name in names[:MOST_NAMED]]
     if len(names) > MOST_NAMED:
         listed.append(f"- and {len(names) - MOST_NAMED:,} more")
-    st.markdown("\n".join([f"**{len(names):,}** run folders with their weights, curves and scores:", "", *listed]))
+    folders = "This run folder" if len(names) == 1 else f"These **{len(names):,}** run folders"
+    st.markdown("\n".join([f"{folders} with weights, curves and scores:", "", *listed]))
     with st.container(horizontal=True):
-        if st.button("Delete", type="primary", icon=":material/delete:", key="delete_for_good"):
-            do(names, lambda name: delete(workspace, name))
-        if st.button("Keep", key="delete_not"):
+        work = (listing, names, lambda name: delete(workspace, name))
+        done = st.button(
+            "Delete", type="primary", icon=":material/delete:", key="delete_for_good", on_click=_do, args=work
+        )
+        if st.button("Keep", key="delete_not") or done:
             st.rerun()
 
 
@@ -83,14 +105,3 @@ def _behind_front(names: Sequence[str], queue: Sequence[str]) -> list[str]:
     """Leave out those that fill the front of a queue: there they would only change places among themselves."""
     front = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(names, queue, strict=False))))
     return list(names[front:])
-
-
-def _each(names: Iterable[str], act: Callable[[str], object]) -> list[str]:
-    """Do something with each run; return what went wrong."""
-    faults = []
-    for name in names:
-        try:
-            act(name)
-        except SplitLabError as error:
-            faults.append(str(error))
-    return faults

@@ -111,9 +111,6 @@ def _above(workspace: Workspace, rows: pd.DataFrame, runs: int, waiting: Sequenc
         said = [f"**{len(rows):,}** of {runs:,} runs" if len(rows) < runs else f"**{runs:,}** runs"]
         said += [f"{counts[state]:,} {state}" for state in (State.RUNNING, State.WAITING) if counts[state]]
         st.markdown(" · ".join(said), width="content")
-        for kind in dict.fromkeys(entry.device for entry in waiting):
-            _worker(workspace, kind)
-        st.space("stretch")
         st.download_button(
             "CSV",
             lambda: rows_as_csv(rows),
@@ -123,6 +120,8 @@ def _above(workspace: Workspace, rows: pd.DataFrame, runs: int, waiting: Sequenc
             help="The rows of the table, with steps and notes.",
             on_click="ignore",
         )
+        for kind in dict.fromkeys(entry.device for entry in waiting):
+            _worker(workspace, kind)
 
 
 def _worker(workspace: Workspace, kind: str) -> None:
@@ -139,7 +138,7 @@ def _worker(workspace: Workspace, kind: str) -> None:
             Hosting.here().require_writable("Training")
             ensure_worker(workspace, kind)
             st.session_state[_ASKED.format(kind)] = time.monotonic()
-            st.rerun(scope="fragment")
+            st.rerun()
 
 
 def _columns(rows: pd.DataFrame) -> dict[str, Any]:
