@@ -105,6 +105,14 @@ def matches_for(image, target):
     )
 
 
+def test_a_predicted_box_without_any_width_has_a_finite_loss_and_gradient(model):
+    for layer in model.head.m:
+        layer.bias.data.view(3, -1)[:, 2:4] = -200.0
+    parts, gradients = loss_and_gradients(model, make_batch())
+    assert all(math.isfinite(part) for part in parts.values())
+    assert all(gradient.isfinite().all() for gradient in gradients.values())
+
+
 def test_mask_loss_is_divided_by_the_mask_images_not_by_the_batch():
     # One 8 x 8 px image side, prototypes 2 x 2, one coefficient: logits are the prototype itself.
     batch = Batch(

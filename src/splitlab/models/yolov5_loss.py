@@ -14,6 +14,7 @@ from splitlab.models.contract import Batch
 
 LEVEL_BALANCE = (4.0, 1.0, 0.4)
 ANCHOR_RATIO = 4.0
+LEAST_SIDE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,9 @@ def match_anchors(batch: Batch, anchors: Tensor, grid: tuple[int, int]) -> Match
 
 def _box_iou_loss(raw: Tensor, matches: Matches) -> Tensor:
     squashed = raw.sigmoid() * 2
-    centre, size = squashed[:, :2] - 0.5, squashed[:, 2:] ** 2 * matches.anchor_size
+    # A box of no width at all has no aspect ratio: its loss would be no number.
+    size = (squashed[:, 2:] ** 2 * matches.anchor_size).clamp(min=LEAST_SIDE)
+    centre = squashed[:, :2] - 0.5
     predicted = torch.cat([centre - size / 2, centre + size / 2], dim=1)
     centre, size = matches.box[:, :2], matches.box[:, 2:]
     truth = torch.cat([centre - size / 2, centre + size / 2], dim=1)
