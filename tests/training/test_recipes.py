@@ -93,7 +93,7 @@ def test_options_go_over_the_recipe_and_set_reaches_all_others(tiny_folder, tmp_
         (("--recipe", "best"), "no recipe 'best'"),
         (("--set", "momentum"), "momentum has no value"),
         (("--set", "colour=red"), "colour"),
-        (("--set", "steps=many"), "settings of a run"),
+        (("--set", "steps=many"), "steps is 'many'; it must be a whole number"),
         (("--f-size", "many"), "f_size is many"),
     ],
     ids=["recipe", "no value", "unknown", "no number", "f_size"],

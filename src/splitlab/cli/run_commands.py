@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +18,7 @@ from splitlab.errors import RunError
 from splitlab.runs.queue import enqueue, run_name
 from splitlab.runs.recipes import RECIPES
 from splitlab.runs.run_folder import RunFolder, State
+from splitlab.runs.scores import read_scores
 from splitlab.runs.spec import PRETRAINED, RunSpec
 from splitlab.runs.store import free_run_path, list_runs, weights_folder
 from splitlab.training.processes import is_main_process
@@ -111,7 +111,7 @@ def train(
         err.print(f"Stopped at step {run.status().step}. Go on with: splitlab train {run.path}")
         raise typer.Exit(CANCELLED_EXIT)
     out.print(f"Done: {run.path}")
-    _print_scores(json.loads(run.scores_path.read_text()))
+    _print_scores(read_scores(run.scores_path))
 
 
 @app.command(
@@ -226,7 +226,7 @@ def _lasting_start(start_from: str) -> str:
 def _print_scores(scores: dict[str, Any]) -> None:
     table = Table("", "AP50", "AP70", "AP75", "AP50:95")
     for kind in ("mask", "box"):
-        table.add_row(kind, *(shown(scores[kind][name]) for name in ("ap50", "ap70", "ap75", "ap50_95")))
+        table.add_row(kind, *(shown(scores.get(kind, {}).get(name)) for name in ("ap50", "ap70", "ap75", "ap50_95")))
     out.print(table)
 
 

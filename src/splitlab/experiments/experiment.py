@@ -226,7 +226,7 @@ def _card(run: RunFolder, spec: RunSpec, split: Split, train_set: Dataset) -> Ca
     recipe: dict[str, Any] = {
         name: value for name, value in spec.to_json().items() if name not in ("data", "full", "weak", "seed", "model")
     }
-    note = next((event for event in run.events() if event["kind"] == "start"), {})
+    note = next((event for event in run.events() if event.get("kind") == "start"), {})
     recipe |= {name: value for name, value in note.items() if name not in ("kind", "step")}
     return Card(
         name=run.name,

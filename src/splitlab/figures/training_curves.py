@@ -24,17 +24,17 @@ def training_curves(events: Sequence[Event], steps: int) -> go.Figure:
     A run of two stages has other parts in each, and no mask AP before it has learnt masks.
     """
     figure = make_subplots(1, 3, subplot_titles=("loss per image, by part", "AP on val", "images a second"))
-    windows = [event for event in events if event["kind"] == "train"]
-    evaluations = [event for event in events if event["kind"] == "evaluation"]
-    for rank, part in enumerate(dict.fromkeys(part for window in windows for part in window["losses"])):
-        values = [window["losses"].get(part) for window in windows]
+    windows = [event for event in events if event.get("kind") == "train"]
+    evaluations = [event for event in events if event.get("kind") == "evaluation"]
+    for rank, part in enumerate(dict.fromkeys(part for window in windows for part in window.get("losses", {}))):
+        values = [window.get("losses", {}).get(part) for window in windows]
         _line(figure, 1, windows, part, values, _LOSS_COLOURS.get(part, compared_grey(rank)))
     for metric, label in METRICS.items():
-        values = [event["scores"]["mask"][metric] for event in evaluations]
+        values = [event.get("scores", {}).get("mask", {}).get(metric) for event in evaluations]
         _line(figure, 2, evaluations, label.removeprefix("mask AP").strip(" ,"), values, _AP_COLOURS[metric])
-    box = [event["scores"].get("box", {}).get("ap50") for event in evaluations]
+    box = [event.get("scores", {}).get("box", {}).get("ap50") for event in evaluations]
     _line(figure, 2, evaluations, "boxes at IoU 0.50", box, WEAK_HUE)
-    _line(figure, 3, windows, "images a second", [e["images_per_second"] for e in windows], compared_grey(1))
+    _line(figure, 3, windows, "images a second", [e.get("images_per_second") for e in windows], compared_grey(1))
     figure.update_xaxes(title="step", range=[0, steps])
     figure.update_yaxes(rangemode="tozero")
     figure.update_layout(

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
+import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
 from splitlab.errors import CheckpointError
 from splitlab.runs.atomic_files import write_bytes, write_json
+from splitlab.runs.plain_json import plain_json
+from splitlab.runs.scores import KINDS, checked_scores
 
 WEIGHTS_NAME, CARD_NAME = "model.safetensors", "card.json"
+_SUM = "crc32"
 MAX_CARD_BYTES = 1_000_000
 MAX_IMAGE_SIZE, MAX_CLASSES, MAX_COUNT, MAX_LETTERS = 4096, 2000, 10**10, 1000
 
@@ -88,15 +91,12 @@ class Card:
             )
         if not isinstance(self.scores, dict) or not isinstance(self.trained_by, dict):
             raise CheckpointError(f"The card of '{self.name}' has scores or settings that are no table of names.")
-        if self.scores and not all(_is_score(self.scores.get(kind)) for kind in ("mask", "box")):
-            raise CheckpointError(f"The card of '{self.name}' has scores that are no AP in 0..100. Evaluate it again.")
-
-
-def _is_score(scores: object) -> bool:
-    if not isinstance(scores, dict):
-        return False
-    values = [scores.get(name) for name in ("ap50", "ap70", "ap75", "ap50_95")]
-    return all(value is None or (isinstance(value, int | float) and 0 <= value <= 100) for value in values)
+        try:
+            checked_scores(self.scores)
+        except ValueError as error:
+            raise CheckpointError(f"The card of '{self.name}' is wrong: {error}. Evaluate it again.") from error
+        if self.scores and not set(KINDS) <= self.scores.keys():
+            raise CheckpointError(f"The card of '{self.name}' has scores of masks or boxes alone. Evaluate it again.")
 
 
 def save_checkpoint(folder: Path, weights: Weights, card: Card) -> None:
@@ -106,7 +106,7 @@ def save_checkpoint(folder: Path, weights: Weights, card: Card) -> None:
         RunError: the folder cannot be written.
     """
     halved = {name: _halve(tensor) for name, tensor in weights.items()}
-    write_bytes(folder / WEIGHTS_NAME, save(halved))
+    write_bytes(folder / WEIGHTS_NAME, save(halved, {_SUM: _sum_of(halved)}))
     write_json(folder / CARD_NAME, asdict(card))
 
 
@@ -120,7 +120,7 @@ def read_card(folder: Path) -> Card:
     try:
         if path.stat().st_size > MAX_CARD_BYTES:
             raise CheckpointError(f"{path} is over {MAX_CARD_BYTES} bytes: it is no card of ours.")
-        return Card(**json.loads(path.read_text()))
+        return Card(**plain_json(path.read_bytes()))
     except FileNotFoundError as error:
         raise CheckpointError(f"{folder} holds no checkpoint (it has no {CARD_NAME}). Check the path.") from error
     except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
@@ -131,11 +131,15 @@ def read_weights(folder: Path) -> Weights:
     """Read a checkpoint's weights as float32.
 
     Raises:
-        CheckpointError: the file is missing or broken.
+        CheckpointError: the file is missing, broken, or not as it was written.
     """
     path = folder / WEIGHTS_NAME
     try:
-        return {name: _widen(tensor) for name, tensor in load_file(path).items()}
+        with safe_open(path, "numpy") as file:
+            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
+            stated = (file.metadata() or {}).get(_SUM)
+        _check_sum(stored, stated)
+        return {name: _widen(tensor) for name, tensor in stored.items()}
     except (OSError, SafetensorError, ValueError, TypeError, KeyError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}). Copy the checkpoint again.") from error
 
@@ -143,6 +147,20 @@ def read_weights(folder: Path) -> Weights:
 def list_checkpoints(folder: Path) -> list[Path]:
     """Find the checkpoint folders directly in a folder, by name; hidden ones are drafts."""
     return sorted(path.parent for path in folder.glob(f"[!.]*/{CARD_NAME}"))
+
+
+def _check_sum(weights: Weights, stated: str | None) -> None:
+    # Files of older versions and of others state none.
+    if stated not in (None, _sum_of(weights)):
+        raise ValueError("its numbers have changed since it was written")
+
+
+def _sum_of(weights: Weights) -> str:
+    total = 0
+    for name, tensor in sorted(weights.items()):
+        total = zlib.crc32(f"{name} {tensor.dtype} {tensor.shape}".encode(), total)
+        total = zlib.crc32(tensor.tobytes(), total)
+    return f"{total:08x}"
 
 
 def _halve(tensor: NDArray[Any]) -> NDArray[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from splitlab.runs.atomic_files import write_json
 from splitlab.runs.checkpoint import Card, list_checkpoints, read_card
 from splitlab.runs.checkpoint_files import MOST_BYTES, FileFacts, facts_of
 from splitlab.runs.checkpoint_names import checked_name
+from splitlab.runs.plain_json import plain_json
 
 INDEX_NAME, FORMAT = "index.json", 1
 MAX_INDEX_BYTES, MOST_ENTRIES = 10_000_000, 1000
@@ -90,7 +90,7 @@ def parse_index(content: bytes, where: str) -> dict[str, HubEntry]:
         CheckpointError: it is broken, of another format, or asks for what no honest index does.
     """
     try:
-        entries = _entries(json.loads(content))
+        entries = _entries(plain_json(content))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, CheckpointError) as error:
         raise CheckpointError(
             f"{where} is no index of checkpoints ({error}). Whoever keeps it can make it anew: "

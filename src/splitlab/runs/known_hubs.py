@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from splitlab.runs.atomic_files import write_json
 from splitlab.runs.hub import plain_hub
+from splitlab.runs.plain_json import plain_json
 
 FILE_NAME = "hubs.json"
 MOST_HUBS, MAX_BYTES = 50, 100_000
@@ -16,7 +16,7 @@ def known_hubs(root: Path) -> list[str]:
     """Return the hubs of a work space, the last used first; none where the file is missing or broken."""
     path = root / FILE_NAME
     try:
-        hubs = json.loads(path.read_bytes()[: MAX_BYTES + 1])["hubs"]
+        hubs = plain_json(path.read_bytes()[: MAX_BYTES + 1])["hubs"]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return []
     return [hub for hub in hubs if isinstance(hub, str)][:MOST_HUBS] if isinstance(hubs, list) else []

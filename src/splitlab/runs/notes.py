@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from splitlab.errors import RunError
 from splitlab.runs.atomic_files import write_json
+from splitlab.runs.plain_json import plain_json
 
 NOTES_NAME = "notes.json"
 MAX_NOTE, MAX_TAGS, MAX_TAG = 10_000, 50, 100
@@ -68,9 +68,9 @@ def read_notes(run: Path) -> Notes:
     """
     path = run / NOTES_NAME
     try:
-        with path.open() as file:
+        with path.open("rb") as file:
             # What is cut off here is no whole JSON.
-            return Notes.from_json(json.loads(file.read(MAX_LETTERS)))
+            return Notes.from_json(plain_json(file.read(MAX_LETTERS)))
     except FileNotFoundError:
         return Notes()
     except (OSError, ValueError, RecursionError, RunError) as error:

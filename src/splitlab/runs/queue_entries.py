@@ -126,7 +126,7 @@ def count_start(folder: Path, entry: Entry, saved_step: int) -> int | None:
     try:
         noted = json.loads(path.read_text())
         starts = int(noted["starts"]) if noted["step"] == saved_step else 0
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, RecursionError):
         starts = 0  # a new entry, or a note that is broken: count from here
     write_json(path, {"step": saved_step, "starts": starts + 1})
     return starts + 1

@@ -13,11 +13,15 @@ from typing import Any
 
 from splitlab.errors import RunError, SettingsError
 from splitlab.runs.atomic_files import write_bytes, write_json
+from splitlab.runs.events import Event, read_event
 from splitlab.runs.liveness import beating, has_beaten, host, process_start, wall_start
 from splitlab.runs.locks import holding, is_held
+from splitlab.runs.plain_json import plain_json
 from splitlab.runs.spec import RunSpec
 
 STATUS_NAME, HEARTBEAT_NAME = "status.json", "heartbeat"
+# Larger than any step, process or time; what is larger cannot be reckoned with.
+MOST = 2**53
 
 
 class State(StrEnum):
@@ -57,10 +61,12 @@ class Status:
 
     def __post_init__(self) -> None:
         numbers = (self.step, self.steps, self.pid, self.process_started, self.heartbeat)
-        if not all(isinstance(number, int | float) and number >= 0 for number in numbers):
-            raise TypeError(f"{numbers} are not all numbers from 0 up")
-        if not isinstance(self.pid, int) or not isinstance(self.message, str) or not isinstance(self.host, str):
-            raise TypeError("its process, message or host is of another type")
+        if not all(isinstance(number, int | float) and 0 <= number < MOST for number in numbers):
+            raise TypeError(f"{str(numbers)[:200]} are not all numbers from 0 up")
+        if not all(isinstance(count, int) for count in (self.step, self.steps, self.pid)):
+            raise TypeError("its step or process is no whole number")
+        if not isinstance(self.message, str) or not isinstance(self.host, str):
+            raise TypeError("its message or host is no text")
 
     @classmethod
     def seen(cls, content: dict[str, Any], folder: Path) -> Status:
@@ -149,7 +155,7 @@ class RunFolder:
             RunError: the file is broken.
         """
         try:
-            return RunSpec.from_json(json.loads(self.spec_path.read_text()))
+            return RunSpec.from_json(plain_json(self.spec_path.read_bytes()))
         except (OSError, ValueError, TypeError, RecursionError, SettingsError) as error:
             raise RunError(f"{self.spec_path} is broken ({error}). Start the run again in a new folder.") from error
 
@@ -190,7 +196,7 @@ class RunFolder:
             RunError: the file is broken.
         """
         try:
-            return Status.seen(json.loads(self._status_path.read_text()), self.path)
+            return Status.seen(plain_json(self._status_path.read_bytes()), self.path)
         except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise RunError(
                 f"{self._status_path} is broken ({error}). Go on with: splitlab train {self.path}"
@@ -208,7 +214,7 @@ class RunFolder:
         except OSError as error:
             raise RunError(f"{self._events_path}: cannot be written ({error.strerror}). Free some space.") from error
 
-    def events(self) -> list[dict[str, Any]]:
+    def events(self) -> list[Event]:
         """Read the whole lines of events.jsonl; a line cut short by a kill is left out.
 
         Raises:
@@ -216,10 +222,10 @@ class RunFolder:
         """
         if not self._events_path.exists():
             return []
-        whole, _, _ = self._events_path.read_text().rpartition("\n")
         try:
-            return [_event(line) for line in whole.splitlines()]
-        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            whole, _, _ = self._events_path.read_text().rpartition("\n")
+            return [read_event(line) for line in whole.splitlines()]
+        except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise RunError(f"{self._events_path} is broken ({error}). Take the broken line out.") from error
 
     def forget_events_after(self, step: int) -> None:
@@ -241,10 +247,3 @@ class RunFolder:
     def take_back_cancel(self) -> None:
         """Forget the wish to stop, before the run goes on."""
         self._cancel_path.unlink(missing_ok=True)
-
-
-def _event(line: str) -> dict[str, Any]:
-    event: dict[str, Any] = json.loads(line)
-    if not isinstance(event["step"], int):
-        raise TypeError("an event without a step")
-    return event

@@ -19,6 +19,7 @@ from typing import Any
 
 from splitlab.errors import RunError
 from splitlab.runs.atomic_files import write_bytes
+from splitlab.runs.plain_json import plain_json
 
 VERSION = 1
 MAX_INDEX_BYTES = 1_000_000_000
@@ -98,7 +99,7 @@ def _read_files(folder: str, names: Sequence[str]) -> Contents:
         with suppress(OSError, ValueError, RecursionError), open(f"{folder}/{name}", "rb") as file:  # noqa: PTH123
             text = file.read(MAX_FILE_BYTES + 1)
             if len(text) <= MAX_FILE_BYTES:
-                contents[name] = json.loads(text)
+                contents[name] = plain_json(text)
     return contents
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from splitlab.errors import SettingsError
@@ -12,9 +12,16 @@ AUTO = "auto"
 PRETRAINED = "pretrained"
 # The paper's long runs pass this often over F (PROTOCOL.md: 75 epochs of 800 mask images).
 PASSES_OVER_F = 75
-MAX_IMAGE_SIZE, MAX_SEED, MAX_BATCH = 4096, 2**32 - 1, 65536
+MAX_IMAGE_SIZE, MAX_SEED, MAX_BATCH, MAX_NUMBER = 4096, 2**32 - 1, 65536, 10**10
 DEVICES = ("cpu", "cuda", "mps")
 
+_TYPES: dict[Any, tuple[tuple[type, ...], str]] = {
+    "str": ((str,), "text"),
+    "int": ((int,), "a whole number"),
+    "float": ((int, float), "a number"),
+    "bool": ((bool,), "true or false"),
+    "int | str": ((int, str), f"a whole number, or '{AUTO}'"),
+}
 _CHOICES = {
     "device": DEVICES,
     "optimizer": ("adamw", "sgd"),
@@ -157,6 +164,7 @@ class RunSpec:
     mask_drop_at: float = 0.8
 
     def __post_init__(self) -> None:
+        self._check_types()
         self._check_numbers()
         self._check_batch()
         if self.compiled and self.device != "cuda":
@@ -166,13 +174,22 @@ class RunSpec:
                 shown = ", ".join(choice or "''" for choice in choices)
                 raise SettingsError(f"{name} is '{getattr(self, name)}'; choose one of {shown}.")
 
+    def _check_types(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            kinds, words = _TYPES[field.type]
+            if not isinstance(value, kinds):
+                raise SettingsError(f"{field.name} is {str(value)[:60]!r}; it must be {words}.")
+
     def _check_numbers(self) -> None:
         for name in _COUNTS:
             if getattr(self, name) < 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it must be at least 1.")
+            if getattr(self, name) > MAX_NUMBER:
+                raise SettingsError(f"{name} is above {MAX_NUMBER:,}.")
         for name in _NOT_NEGATIVE:
-            if not 0 <= getattr(self, name) < math.inf:
-                raise SettingsError(f"{name} is {getattr(self, name)}; it cannot be negative.")
+            if not 0 <= getattr(self, name) <= MAX_NUMBER:
+                raise SettingsError(f"{name} is {getattr(self, name)}; it must be 0 or more, and no huge number.")
         for name in _ABOVE_ZERO:
             if not 0 < getattr(self, name) <= 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it must be above 0 and at most 1.")

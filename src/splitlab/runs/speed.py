@@ -41,6 +41,6 @@ def training_seconds(spec: RunSpec, speeds: Mapping[Kind, float], done: int = 0)
 
 def _windows(run: RunFolder) -> list[dict[str, Any]]:
     try:
-        return [event for event in run.events() if event["kind"] == "train"]
+        return [event for event in run.events() if "images_per_second" in event]
     except RunError:
         return []  # a broken run is no ground to judge by, and no reason to stop

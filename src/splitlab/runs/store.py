@@ -14,6 +14,7 @@ from splitlab.runs.checkpoint import CARD_NAME, Card, list_checkpoints, read_car
 from splitlab.runs.notes import NOTES_NAME, Notes
 from splitlab.runs.run_folder import Status
 from splitlab.runs.run_index import Contents, read_folders
+from splitlab.runs.scores import checked_scores
 from splitlab.runs.spec import RunSpec
 
 _SUMMARY_FILES = ("spec.json", "status.json", "scores.json", NOTES_NAME)
@@ -120,8 +121,9 @@ def _heartbeat(contents: Contents) -> float:
 
 
 def _summarise(path: Path, contents: Contents) -> RunSummary:
-    scores = contents.get("scores.json")
-    notes = _NO_NOTES
+    scores, notes = {}, _NO_NOTES
+    with suppress(ValueError):
+        scores = checked_scores(contents.get("scores.json"))
     if NOTES_NAME in contents:
         with suppress(RunError):
             notes = Notes.from_json(contents[NOTES_NAME])
@@ -129,6 +131,6 @@ def _summarise(path: Path, contents: Contents) -> RunSummary:
         path,
         RunSpec.from_json(contents["spec.json"]),
         Status.seen(contents["status.json"], path),
-        scores if isinstance(scores, dict) else {},
+        scores,
         notes,
     )

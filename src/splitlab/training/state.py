@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,11 @@ from splitlab.models.contract import SegmentationModel
 from splitlab.runs.atomic_files import write_bytes
 from splitlab.runs.spec import RunSpec
 from splitlab.training.schedule import scaled_weight_decay
+
+_BROKEN = (
+    *(OSError, RuntimeError, ValueError, TypeError, KeyError, AttributeError, EOFError, NotImplementedError),
+    *(pickle.UnpicklingError, zipfile.BadZipFile, zlib.error),
+)
 
 
 @dataclass
@@ -81,6 +88,7 @@ class TrainingState:
             RunError: the file is broken or of another model.
         """
         try:
+            _check_sums(path)
             saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
             self.model.load_state_dict(saved["model"])
             self.average.load_state_dict(saved["average"])
@@ -90,11 +98,18 @@ class TrainingState:
                 parameter.grad = gradient.to(parameter.device)
             self.gathered = int(saved["gathered"])
             self.step = int(saved["step"])
-        except (OSError, RuntimeError, ValueError, KeyError, AttributeError, EOFError, pickle.UnpicklingError) as error:
+        except _BROKEN as error:
             raise RunError(f"{path} is broken ({error}). Delete it to train this run from its start.") from error
 
     def _gradients(self) -> dict[str, Tensor]:
         return {name: own.grad for name, own in self.model.named_parameters() if own.grad is not None}
+
+
+def _check_sums(path: Path) -> None:
+    """Hold every tensor against its checksum, which torch writes and does not look at."""
+    with zipfile.ZipFile(path) as saved:
+        if broken := saved.testzip():
+            raise ValueError(f"{broken} in it has changed since it was saved")
 
 
 def _moving_average(spec: RunSpec) -> Callable[..., None]:

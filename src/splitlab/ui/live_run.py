@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
+from contextlib import suppress
 
 import streamlit as st
 
@@ -14,6 +14,7 @@ from splitlab.runs.devices import worker_is_alive
 from splitlab.runs.launch import launch
 from splitlab.runs.queue import cancel, place_of, run_named
 from splitlab.runs.run_folder import RunFolder, State, Status
+from splitlab.runs.scores import read_scores
 from splitlab.training.anchors import AnchorFit
 from splitlab.ui.page import answered
 from splitlab.workspace import Workspace
@@ -54,9 +55,9 @@ def _show(workspace: Workspace, name: str, state_before: State) -> None:
         if status.state == State.FAILED:
             st.error(status.message)
         _buttons(workspace, run, status, place)
-        if start := next((event for event in events if event["kind"] == "start"), None):
+        if start := next((event for event in events if event.get("kind") == "start"), None):
             st.caption(" · ".join(_start_in_words(start)))
-        if any(event["kind"] != "start" for event in events):
+        if any(event.get("kind") != "start" for event in events):
             st.plotly_chart(
                 training_curves(events, status.steps), key=f"curves_{run.name}", config={"displaylogo": False}
             )
@@ -69,15 +70,16 @@ def _show(workspace: Workspace, name: str, state_before: State) -> None:
 def _start_in_words(start: Event) -> list[str]:
     words = [f"f_size {start.get('f_size')}"]
     if "start_from" in start:
-        words.append(start["start_from"])
-    if "anchors" in start:
+        words.append(str(start["start_from"]))
+    # A file that was changed by hand tells no anchors.
+    with suppress(KeyError, TypeError, ValueError):
         words.append(str(AnchorFit(**start["anchors"])))
     return words
 
 
 def seconds_left(status: Status, events: list[Event]) -> float | None:
     """Estimate the training time left in seconds from the last windows; None before the first."""
-    windows = [event for event in events if event["kind"] == "train"][-5:]
+    windows = [event for event in events if {"from_step", "seconds", "images_per_second"} <= event.keys()][-5:]
     steps = sum(window["step"] - window["from_step"] + 1 for window in windows)
     return sum(window["seconds"] for window in windows) / steps * (status.steps - status.step) if steps else None
 
@@ -86,7 +88,7 @@ def _progress_text(status: Status, events: list[Event]) -> str:
     text = f"step {status.step:,} of {status.steps:,}"
     left = seconds_left(status, events)
     if status.state == State.RUNNING and left is not None:
-        speed = next(event["images_per_second"] for event in reversed(events) if event["kind"] == "train")
+        speed = next(event["images_per_second"] for event in reversed(events) if "images_per_second" in event)
         text += f" · {speed:.0f} images a second · " + (f"about {duration(left)} left" if left else "evaluating")
     return text
 
@@ -128,10 +130,10 @@ def _can_go_on(workspace: Workspace, run: RunFolder, status: Status, place: int 
 
 
 def _scores(run: RunFolder) -> None:
-    scores = json.loads(run.scores_path.read_text())
+    scores = read_scores(run.scores_path)
     columns = st.columns(len(SHORT_METRICS))
     for column, (name, label) in zip(columns, SHORT_METRICS.items(), strict=True):
-        mask, box = scores["mask"][name], scores["box"][name]
+        mask, box = (scores.get(kind, {}).get(name) for kind in ("mask", "box"))
         column.metric(f"mask {label}", "–" if mask is None else f"{mask:.1f}", border=True)
         column.caption(f"box {label}: {'–' if box is None else f'{box:.1f}'}")
     st.page_link("pages/compare_masks.py", label="See its masks beside others", icon=":material/compare:")

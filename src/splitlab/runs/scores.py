@@ -1,0 +1,45 @@
+"""What an evaluation gave, read back from files that may be broken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from splitlab.errors import RunError
+from splitlab.runs.plain_json import plain_json
+
+KINDS = ("mask", "box")
+METRICS = ("ap50", "ap70", "ap75", "ap50_95")
+
+
+def checked_scores(content: object) -> dict[str, Any]:
+    """Return scores as they are: `{"mask": {...}, "box": {...}}`, each AP in 0..100 or None; a part may be missing.
+
+    Raises:
+        ValueError: they are something else.
+    """
+    if not isinstance(content, dict) or not all(_are_scores(content.get(kind, {})) for kind in KINDS):
+        raise ValueError("the scores are no AP in 0..100")
+    return content
+
+
+def read_scores(path: Path) -> dict[str, Any]:
+    """Read the scores of a run that was evaluated.
+
+    Raises:
+        RunError: the file is missing or broken.
+    """
+    try:
+        return checked_scores(plain_json(path.read_bytes()))
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(f"{path} is broken ({error}). Write it anew with: splitlab evaluate {path.parent}") from error
+
+
+def _are_scores(scores: object) -> bool:
+    if not isinstance(scores, dict):
+        return False
+    classes = scores.get("per_class") or {}
+    if not isinstance(classes, dict) or not all(isinstance(of_class, dict) for of_class in classes.values()):
+        return False
+    values = [of.get(name) for of in (scores, *classes.values()) for name in METRICS]
+    return all(value is None or (isinstance(value, int | float) and 0 <= value <= 100) for value in values)
