@@ -37,7 +37,7 @@ if not now.runs:
 with answered():
     chosen = chosen_runs(now.runs)
     say_in_link()
-    wanted = choose_filter(now)
+    wanted = choose_filter(workspace, listing)
     live_table(workspace, listing, wanted, chosen)
     if may_change("Changing runs"):
         show_actions(workspace, listing, [now.runs[name] for name in chosen])

@@ -128,3 +128,4 @@ with live:
             st.session_state.pop("run", None)
         chosen = st.selectbox("Run", names, key="run", bind="query-params")
         watch_run(workspace, chosen)
+        st.page_link("pages/runs.py", label="All runs, side by side", icon=":material/list_alt:")

@@ -1,19 +1,22 @@
-"""The controls that say which runs are wanted; the link says it too."""
+"""The controls that say which runs are wanted, as the link does too; and those runs as a file."""
 
 from __future__ import annotations
 
 import streamlit as st
 
+from splitlab.runs.queue import waiting_runs
 from splitlab.runs.run_folder import State
-from splitlab.ui.runs_listing import Listing
-from splitlab.ui.runs_rows import Filter
+from splitlab.ui.runs_listing import RunsListing
+from splitlab.ui.runs_rows import Filter, filtered, rows_as_csv, with_places
+from splitlab.workspace import Workspace
 
 _KEYS = {"run_text": "", "run_data": [], "run_state": [], "run_tag": []}
 
 
-def choose_filter(listing: Listing) -> Filter:
+def choose_filter(workspace: Workspace, listing: RunsListing) -> Filter:
     """Show a line of controls; return what they ask for."""
-    words, data, state, tag = st.columns([1.5, 1, 1, 1])
+    now = listing.now()
+    words, data, state, tag, file = st.columns([1.5, 1, 1, 1, 0.6], vertical_alignment="bottom")
     text = words.text_input(
         "Find",
         key="run_text",
@@ -22,18 +25,30 @@ def choose_filter(listing: Listing) -> Filter:
         placeholder="name, data, model, tag or note",
         icon=":material/search:",
     )
-    rows = listing.rows
+    rows = now.rows
     known = {
         "data": sorted(rows["data"].unique()),
         "state": [state.value for state in State if (rows["state"] == state.value).any()],
-        "tag": sorted({tag for run in listing.runs.values() for tag in run.notes.tags}),
+        "tag": sorted({tag for run in now.runs.values() for tag in run.notes.tags}),
     }
-    return Filter(
+    wanted = Filter(
         data.multiselect("Data set", known["data"], key="run_data", placeholder="any", bind="query-params"),
         state.multiselect("State", known["state"], key="run_state", placeholder="any", bind="query-params"),
         tag.multiselect("Tags", known["tag"], key="run_tag", placeholder="any", bind="query-params"),
         text,
     )
+    # Not beside the live table: what is drawn anew each second gives its file another address each second.
+    file.download_button(
+        "CSV",
+        lambda: rows_as_csv(with_places(filtered(listing.now().rows, wanted), waiting_runs(workspace))),
+        "splitlab-runs.csv",
+        "text/csv",
+        icon=":material/download:",
+        help="The runs of the table, with their steps and notes.",
+        on_click="ignore",
+        width="stretch",
+    )
+    return wanted
 
 
 def forget_filter() -> None:

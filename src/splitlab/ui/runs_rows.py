@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from splitlab.budget.annotation_cost import cost_hours, prices_for
+from splitlab.runs.queue_entries import Entry
 from splitlab.runs.run_folder import State
 from splitlab.runs.store import RunSummary
 
@@ -75,8 +76,9 @@ def filtered(rows: pd.DataFrame, wanted: Filter) -> pd.DataFrame:
     return rows[keep]
 
 
-def with_places(rows: pd.DataFrame, places: Mapping[str, int]) -> pd.DataFrame:
+def with_places(rows: pd.DataFrame, waiting: Sequence[Entry]) -> pd.DataFrame:
     """Write in each run's place in the queue, from 1; none for those that do not wait."""
+    places = {entry.run: place for place, entry in enumerate(waiting, start=1)}
     return rows.assign(place=rows["run"].map(places).astype("Int64"))
 
 

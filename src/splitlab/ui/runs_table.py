@@ -22,7 +22,7 @@ from splitlab.ui.page import answered
 from splitlab.ui.runs_chosen import TABLE, chosen_runs, tick
 from splitlab.ui.runs_filter import forget_filter
 from splitlab.ui.runs_listing import RunsListing
-from splitlab.ui.runs_rows import Filter, filtered, rows_as_csv, with_places
+from splitlab.ui.runs_rows import Filter, filtered, with_places
 from splitlab.workspace import Workspace
 
 REFRESH_SECONDS, IDLE_SECONDS = 2, 15
@@ -82,8 +82,7 @@ def _show(workspace: Workspace, listing: RunsListing, wanted: Filter, seen: _See
         if _see(workspace, listing, chosen_runs(now.runs)) != seen:
             st.rerun()
         waiting = waiting_runs(workspace)
-        places = {entry.run: place for place, entry in enumerate(waiting, start=1)}
-        rows = with_places(filtered(now.rows, wanted), places)
+        rows = with_places(filtered(now.rows, wanted), waiting)
         _above(workspace, rows, len(now.rows), waiting)
         if rows.empty:
             st.info("No run is like that.")
@@ -111,15 +110,6 @@ def _above(workspace: Workspace, rows: pd.DataFrame, runs: int, waiting: Sequenc
         said = [f"**{len(rows):,}** of {runs:,} runs" if len(rows) < runs else f"**{runs:,}** runs"]
         said += [f"{counts[state]:,} {state}" for state in (State.RUNNING, State.WAITING) if counts[state]]
         st.markdown(" · ".join(said), width="content")
-        st.download_button(
-            "CSV",
-            lambda: rows_as_csv(rows),
-            "splitlab-runs.csv",
-            "text/csv",
-            icon=":material/download:",
-            help="The rows of the table, with steps and notes.",
-            on_click="ignore",
-        )
         for kind in dict.fromkeys(entry.device for entry in waiting):
             _worker(workspace, kind)
 
@@ -153,14 +143,14 @@ def _columns(rows: pd.DataFrame) -> dict[str, Any]:
         "data": column.TextColumn(width=80),
         "full": column.NumberColumn("F", format="localized", help="|F|, images with masks", width=50),
         "weak": column.NumberColumn("W", format="localized", help="|W|, images with boxes only", width=50),
-        "model": column.TextColumn(width=130),
+        "model": column.TextColumn(width=120),
         "seed": column.NumberColumn(width=45),
         "step": column.ProgressColumn(
-            "step", help="Share of its steps that is done", format="%.0f%%", max_value=100, width=85
+            "step", help="Share of its steps that is done", format="%.0f%%", max_value=100, width=80
         ),
         "ap50": column.NumberColumn("AP50", format="%.1f", help="Of masks, once it is evaluated", width=50),
         "ap70": column.NumberColumn("AP70", format="%.1f", help="Of masks, once it is evaluated", width=50),
-        "cost_hours": column.NumberColumn("hours", format="%.1f", help="What labelling F and W costs", width=55),
-        "tags": column.MultiselectColumn(options=tags, color="gray", width=110),
-        "when": column.DatetimeColumn(format="distance", help="When it was last heard of", width=105),
+        "cost_hours": column.NumberColumn("hours", format="%.1f", help="What labelling F and W costs", width=50),
+        "tags": column.MultiselectColumn(options=tags, color="gray", width=100),
+        "when": column.DatetimeColumn(format="distance", help="When it was last heard of", width=130),
     }
