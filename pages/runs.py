@@ -12,13 +12,12 @@ from splitlab.ui.runs_filter import choose_filter
 from splitlab.ui.runs_listing import runs_listing
 from splitlab.ui.runs_notes import show_notes
 from splitlab.ui.runs_publish import show_publish
-from splitlab.ui.runs_rows import filtered
+from splitlab.ui.runs_rows import filtered, newest_begun
 from splitlab.ui.runs_settings import show_settings
-from splitlab.ui.runs_table import live_table
+from splitlab.ui.runs_table import live_table, wait_for_runs
 from splitlab.workspace import Workspace
 
 CURVES, SETTINGS, NOTES, PUBLISH = "Curves", "Settings", "Notes and tags", "Publish"
-NEWEST = 3
 
 page_head(
     "Runs",
@@ -32,6 +31,7 @@ if not now.runs:
     st.info("No runs yet. Start one on the Train page, or many with `splitlab sweep`: each gets a row here.")
     st.page_link("pages/train.py", label="Train a model", icon=":material/model_training:")
     show_broken(now.broken)
+    wait_for_runs(listing)
     st.stop()
 
 with answered():
@@ -52,8 +52,7 @@ with answered():
         bind="query-params",
         label_visibility="collapsed",
     )
-    rows = filtered(now.rows, wanted)
-    runs = [now.runs[name] for name in chosen or rows[rows["step"] > 0]["run"].head(NEWEST)]
+    runs = [now.runs[name] for name in chosen or newest_begun(filtered(now.rows, wanted))]
     if not runs:
         st.caption("Tick a run in the table.")
     elif not chosen:

@@ -122,6 +122,7 @@ def test_the_table_shows_each_run_with_what_is_running_first_then_the_newest(run
     assert (done["step"], done["ap50"], done["ap70"], done["seed"]) == (100, 41.26, 30.0, 1)
     assert done["cost_hours"] == pytest.approx((30 * 239.7 + 150 * 38.1) / 3600)
     assert by_name["ap50"].notna().sum() == 1
+    assert by_name.loc["failed", "message"] == "It failed."
 
 
 def test_rows_are_filtered_by_data_state_tag_and_text_which_a_link_may_say(runs):
@@ -173,11 +174,26 @@ def test_ticks_are_read_by_the_rows_they_were_made_in_and_hidden_runs_stay_chose
     assert "chosen" not in app.query_params
 
 
+def test_a_work_space_that_cannot_be_written_still_shows_its_runs(runs):
+    with lock_worker(Workspace.here(), Device("cpu")):
+        pass
+    queue = Workspace.here().queue
+    (queue / ".lock").unlink()
+    (queue / ".lock").mkdir()
+    app = open_page()
+    assert len(table(app)) == 6
+    assert len(app.error) == 1
+
+
 def test_curves_of_the_newest_are_drawn_where_nothing_is_ticked(runs):
     app = open_page()
     assert "these are the newest 3 of the table that have begun" in said(app)
     figure = json.loads(app.get("plotly_chart")[0].proto.spec)
     assert {trace["name"] for trace in figure["data"]} == {"running", "interrupted", "cancelled"}
+
+
+def test_a_failed_run_says_why(runs):
+    assert "failed failed: It failed." in said(open_page(chosen=["failed"]))
 
 
 def test_eight_runs_at_most_are_drawn_and_the_page_says_so():

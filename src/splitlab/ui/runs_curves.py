@@ -32,6 +32,9 @@ def _show(runs: Sequence[RunSummary]) -> None:
             st.caption(f"The first {MOST_RUNS} of {len(runs):,} are drawn: more lines cannot be told apart.")
         places = keep_places([run.name for run in drawn], st.session_state.get(_PLACES, {}))
         st.session_state[_PLACES] = places
+        for run in drawn:
+            if run.status.state == State.FAILED:
+                st.caption(f":red[:material/error:] {as_plain(run.name)} failed: {as_plain(run.status.message)}")
         curves = _events_of(drawn)
         if any(event["kind"] != "start" for events in curves.values() for event in events):
             st.plotly_chart(overlaid_curves(curves, places), key="runs_curves", config={"displaylogo": False})

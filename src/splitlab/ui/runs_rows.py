@@ -33,7 +33,10 @@ COLUMNS = (
     "tags",
     "note",
     "when",
+    "message",
 )
+
+NEWEST = 3
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,11 @@ def filtered(rows: pd.DataFrame, wanted: Filter) -> pd.DataFrame:
     return rows[keep]
 
 
+def newest_begun(rows: pd.DataFrame) -> list[str]:
+    """Return the names of the first three runs of a table that have done a step: what is shown where none is chosen."""
+    return list(rows.loc[rows["step"] > 0, "run"].head(NEWEST))
+
+
 def with_places(rows: pd.DataFrame, waiting: Sequence[Entry]) -> pd.DataFrame:
     """Write in each run's place in the queue, from 1; none for those that do not wait."""
     places = {entry.run: place for place, entry in enumerate(waiting, start=1)}
@@ -112,6 +120,7 @@ def _row(run: RunSummary) -> tuple[Any, ...]:
         list(run.notes.tags),
         run.notes.note,
         _time(status.heartbeat),
+        status.message,
     )
 
 

@@ -22,7 +22,7 @@ from splitlab.ui.page import answered
 from splitlab.ui.runs_chosen import TABLE, chosen_runs, tick
 from splitlab.ui.runs_filter import forget_filter
 from splitlab.ui.runs_listing import RunsListing
-from splitlab.ui.runs_rows import Filter, filtered, with_places
+from splitlab.ui.runs_rows import Filter, filtered, newest_begun, with_places
 from splitlab.workspace import Workspace
 
 REFRESH_SECONDS, IDLE_SECONDS = 2, 15
@@ -38,7 +38,7 @@ _COLOURS = {
 }
 # What is looked for first stands first: narrow windows show no more than the first ten.
 _COLUMNS = ["run", "state", "place", "step", "ap50", "ap70", "data", "full", "weak", "cost_hours", "model", "seed"]
-_COLUMNS += ["tags", "when"]
+_COLUMNS += ["tags", "when", "message"]
 
 
 def live_table(workspace: Workspace, listing: RunsListing, wanted: Filter, chosen: Sequence[str]) -> None:
@@ -50,13 +50,23 @@ def live_table(workspace: Workspace, listing: RunsListing, wanted: Filter, chose
         wanted: which runs are shown.
         chosen: those that the rest of the page was drawn for; with others, or others' states, it is drawn anew.
     """
-    seen = _see(workspace, listing, chosen)
+    seen = _see(workspace, listing, wanted, chosen)
     st.fragment(_show, run_every=REFRESH_SECONDS if seen.live else IDLE_SECONDS)(workspace, listing, wanted, seen)
+
+
+def wait_for_runs(listing: RunsListing) -> None:
+    """Draw the page anew once there is a run."""
+
+    def look() -> None:
+        if listing.now().runs:
+            st.rerun()
+
+    st.fragment(look, run_every=IDLE_SECONDS)()
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """What the rest of the page depends on: states of the chosen runs, those that wait, and whether any run is live."""
+    """What the rest of the page depends on: states of the runs looked at, those that wait, if any is live."""
 
     states: list[tuple[str, State]]
     waiting: list[str]
@@ -64,22 +74,23 @@ class _Seen:
     runs: bool
 
 
-def _see(workspace: Workspace, listing: RunsListing, chosen: Sequence[str]) -> _Seen:
-    runs, waiting = listing.now().runs, [entry.run for entry in waiting_runs(workspace)]
-    live = bool(waiting) or any(run.status.state == State.RUNNING for run in runs.values())
+def _see(workspace: Workspace, listing: RunsListing, wanted: Filter, chosen: Sequence[str]) -> _Seen:
+    now, waiting = listing.now(), [entry.run for entry in waiting_runs(workspace)]
+    live = bool(waiting) or any(run.status.state == State.RUNNING for run in now.runs.values())
     among = set(chosen)
+    looked_at = chosen or newest_begun(filtered(now.rows, wanted))
     return _Seen(
-        [(name, runs[name].status.state) for name in chosen if name in runs],
+        [(name, now.runs[name].status.state) for name in looked_at if name in now.runs],
         [name for name in waiting if name in among],
         live,
-        bool(runs),
+        bool(now.runs),
     )
 
 
 def _show(workspace: Workspace, listing: RunsListing, wanted: Filter, seen: _Seen) -> None:
     with answered():
         now = listing.now()
-        if _see(workspace, listing, chosen_runs(now.runs)) != seen:
+        if _see(workspace, listing, wanted, chosen_runs(now.runs)) != seen:
             st.rerun()
         waiting = waiting_runs(workspace)
         rows = with_places(filtered(now.rows, wanted), waiting)
@@ -111,7 +122,8 @@ def _above(workspace: Workspace, rows: pd.DataFrame, runs: int, waiting: Sequenc
         said += [f"{counts[state]:,} {state}" for state in (State.RUNNING, State.WAITING) if counts[state]]
         st.markdown(" · ".join(said), width="content")
         for kind in dict.fromkeys(entry.device for entry in waiting):
-            _worker(workspace, kind)
+            with answered():
+                _worker(workspace, kind)
 
 
 def _worker(workspace: Workspace, kind: str) -> None:
@@ -153,4 +165,5 @@ def _columns(rows: pd.DataFrame) -> dict[str, Any]:
         "cost_hours": column.NumberColumn("hours", format="%.1f", help="What labelling F and W costs", width=50),
         "tags": column.MultiselectColumn(options=tags, color="gray", width=100),
         "when": column.DatetimeColumn(format="distance", help="When it was last heard of", width=130),
+        "message": column.TextColumn(help="What it said last, such as why it failed", width=300),
     }
