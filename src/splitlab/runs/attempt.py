@@ -67,6 +67,7 @@ class Attempt:
         with lock_queue(self.workspace.queue):
             starts = queue_entries.count_start(self.workspace.queue, self.entry, step)
         if starts is None:
+            self._end_as_cancelled()
             return
         if starts > MOST_STARTS:
             self._give_up(step)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from splitlab.errors import RunError
 from splitlab.runs.atomic_files import write_json
+from splitlab.runs.locks import holding
 from splitlab.runs.plain_json import plain_json
 
-NOTES_NAME = "notes.json"
+NOTES_NAME, PATIENCE_SECONDS = "notes.json", 10.0
 MAX_NOTE, MAX_TAGS, MAX_TAG = 10_000, 50, 100
 MAX_LETTERS = 200_000
 
@@ -92,6 +94,20 @@ def add_tag(run: Path, tag: str) -> None:
     Raises:
         RunError: the notes are broken, full, or cannot be written.
     """
-    notes = read_notes(run)
-    if tag not in notes.tags:
-        write_notes(run, replace(notes, tags=(*notes.tags, tag)))
+    change_notes(run, lambda notes: notes if tag in notes.tags else replace(notes, tags=(*notes.tags, tag)))
+
+
+def change_notes(run: Path, change: Callable[[Notes], Notes]) -> None:
+    """Write what `change` makes of a run's notes; nobody else changes them in the meantime.
+
+    Raises:
+        RunError: the notes are broken or cannot be written.
+    """
+    if change(read_notes(run)) == read_notes(run):
+        return  # a folder that is only read needs no lock
+    refusal = f"{run / NOTES_NAME} is being written by another process that does not come to an end. Try again."
+    with holding(run / ".notes.lock", refusal, PATIENCE_SECONDS):
+        before = read_notes(run)
+        after = change(before)
+        if after != before:
+            write_notes(run, after)

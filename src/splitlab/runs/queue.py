@@ -19,6 +19,8 @@ from splitlab.workspace import Workspace
 
 # Runs put in under one hold of the queue's lock, for which others wait.
 AT_ONCE = 200
+# Somebody else who takes a run out or deletes it at the same moment is through sooner; a worker keeps it for longer.
+MOMENT_SECONDS = 1.0
 _ENDED_EARLY = (State.CANCELLED, State.FAILED, State.INTERRUPTED)
 
 
@@ -140,7 +142,7 @@ def take_out(workspace: Workspace, name: str) -> None:
     """
     run = run_named(workspace, name)
     try:
-        with run.claim():
+        with run.claim(MOMENT_SECONDS):
             _take_out(workspace, run)
     except HeldError as error:
         raise RunError(f"{run.path} is being trained. Stop it with: splitlab cancel {run.name}") from error
@@ -157,7 +159,7 @@ def cancel(workspace: Workspace, name: str) -> State:
     """
     run = run_named(workspace, name)
     try:
-        with run.claim():
+        with run.claim(0.0 if status_of(run).state == State.RUNNING else MOMENT_SECONDS):
             if status_of(run).state != State.RUNNING:
                 _take_out(workspace, run)
                 return State.CANCELLED
@@ -178,7 +180,7 @@ def delete(workspace: Workspace, name: str) -> None:
     if run.path.is_symlink():
         raise RunError(f"{run.path} is a link to {run.path.readlink()}. Delete what it leads to by hand.")
     try:
-        with run.claim(), run.lock():
+        with run.claim(MOMENT_SECONDS), run.lock():
             _refuse_on_another_machine(run)
             _remove(workspace, run)
             # Without its spec the folder is no run any more, so that a delete which breaks off leaves no half run.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import time
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
@@ -114,22 +115,41 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: Path, spec: RunSpec, split: dict[str, Any]) -> RunFolder:
-        """Make the folder of a new run, waiting; `spec.json` comes last, so a folder that has it has its split.
+        """Make the folder of a new run, waiting, in one step: of two who make it at the same moment, one does.
 
         Raises:
-            RunError: there is a run already, or the folder cannot be written.
+            RunError: there is a run already, or the folder cannot be written; nothing is left behind.
         """
         run = cls(path)
-        if run.spec_path.exists():
-            raise RunError(f"{path} already holds a run. Choose another folder, or go on with: splitlab train {path}")
+        run._refuse_taken()
         try:
-            run.weights.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".making-", dir=path.parent) as place:
+                draft = cls(Path(place) / "run")
+                draft.weights.mkdir(parents=True)
+                write_json(draft._status_path, asdict(Status(State.WAITING, 0, spec.steps)))
+                write_json(draft.split_path, split)
+                write_json(draft.spec_path, spec.to_json())
+                run._take_from(draft)
         except OSError as error:
             raise RunError(f"{path}: cannot be made ({error.strerror}). Choose a folder you may write to.") from error
-        write_json(run._status_path, asdict(Status(State.WAITING, 0, spec.steps)))
-        write_json(run.split_path, split)
-        write_json(run.spec_path, spec.to_json())
         return run
+
+    def _take_from(self, draft: RunFolder) -> None:
+        try:
+            draft.path.rename(self.path)
+        except OSError:
+            self._refuse_taken()
+            # What stands there is no run, such as one whose deletion broke off; the spec comes last and makes it one.
+            self.weights.mkdir(parents=True, exist_ok=True)
+            for name in (STATUS_NAME, self.split_path.name, self.spec_path.name):
+                (draft.path / name).replace(self.path / name)
+
+    def _refuse_taken(self) -> None:
+        if self.spec_path.exists():
+            raise RunError(
+                f"{self.path} already holds a run. Choose another folder, or go on with: splitlab train {self.path}"
+            )
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -168,14 +188,18 @@ class RunFolder:
         refusal = f"{self.path} is being trained by another process. Wait for it or cancel it."
         return holding(self._lock_path, refusal)
 
-    def claim(self) -> AbstractContextManager[None]:
+    def claim(self, patience: float = 0.0) -> AbstractContextManager[None]:
         """Hold the right to start this run, for the worker that looks after it; `lock` is held by what it starts.
 
+        Args:
+            patience: seconds to wait for who has it.
+
         Raises:
-            HeldError: a worker has it.
+            HeldError: a worker has it, or somebody who changes it.
             RunError: the folder cannot be written.
         """
-        return holding(self._claim_path, f"{self.path} belongs to a worker that runs. Wait for it or cancel the run.")
+        refusal = f"{self.path} belongs to a worker that runs. Wait for it or cancel the run."
+        return holding(self._claim_path, refusal, patience)
 
     def is_locked(self) -> bool:
         """Say whether some process trains the run.
@@ -246,4 +270,7 @@ class RunFolder:
 
     def take_back_cancel(self) -> None:
         """Forget the wish to stop, before the run goes on."""
-        self._cancel_path.unlink(missing_ok=True)
+        try:
+            self._cancel_path.unlink(missing_ok=True)
+        except OSError as error:
+            raise RunError(f"{self.path}: cannot be written ({error.strerror}), so the run cannot go on.") from error

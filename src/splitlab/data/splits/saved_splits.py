@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import tempfile
 from pathlib import Path
 
 from splitlab.data.splits.split import Split, read_split
@@ -21,13 +23,20 @@ def save_split(folder: Path, name: str, split: Split) -> Path:
     if not NAME.fullmatch(name):
         raise SplitError(f"'{name}' is no name for a split: use up to 60 letters, digits, spaces, dots and dashes.")
     path = folder / f"{name}.json"
-    draft = path.with_suffix(".draft")
+    draft: Path | None = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps(split.to_json()))
+        handle, draft_name = tempfile.mkstemp(prefix=".split-", dir=folder)
+        draft = Path(draft_name)
+        with os.fdopen(handle, "w") as file:
+            file.write(json.dumps(split.to_json()))
+        draft.chmod(0o644)
         draft.replace(path)
     except OSError as error:
         raise SplitError(f"{path}: cannot be written ({error.strerror}). Free some space.") from error
+    finally:
+        if draft is not None:
+            draft.unlink(missing_ok=True)
     return path
 
 
