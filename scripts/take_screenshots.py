@@ -1,4 +1,7 @@
-"""Take the pictures of the README and the docs from the running app: light and dark, the pages that show something."""
+"""Take the pictures of the README and the docs from the running app: light and dark, the pages that show something.
+
+Run: python scripts/take_screenshots.py [WORKSPACE]; with a work space that has runs, of the page Runs alone.
+"""
 
 from __future__ import annotations
 
@@ -24,24 +27,26 @@ PAGES = {
     "data": "data",
     "compare-masks": "compare_masks",
 }
+RUNS = {"runs": "runs"}
 WIDTH = 1400
 SERVER = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
 
 
 def main() -> None:
-    """Start a server with an empty work space, and look at each page in both themes."""
+    """Start a server with an empty work space, or the given one, and look at each page in both themes."""
     PICTURES.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as workspace:
+    given = sys.argv[1:2]
+    with tempfile.TemporaryDirectory() as empty:
         server = subprocess.Popen(
             [*SERVER, "--server.port", str(PORT)],
             cwd=ROOT,
-            env={**os.environ, "SPLITLAB_WORKSPACE": workspace},
+            env={**os.environ, "SPLITLAB_WORKSPACE": next(iter(given), empty)},
         )
         try:
             wait_for_server()
             with sync_playwright() as driver:
                 browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-                for name, path in PAGES.items():
+                for name, path in (RUNS if given else PAGES).items():
                     for theme in ("light", "dark"):
                         take(browser, path, theme, PICTURES / f"{name}-{theme}.png")
         finally:
