@@ -12,14 +12,18 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from splitlab.cli.cluster_work import ADDRESS_HELP, CpusOption, GpuShareOption, work_on_cluster
 from splitlab.cli.output import JsonOption, app, err, out, print_json
 from splitlab.cli.queued import tell_queued
 from splitlab.errors import SettingsError
 from splitlab.runs import queue
+from splitlab.runs.cluster import Shares
 from splitlab.runs.devices import Device
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.worker import Worker
 from splitlab.workspace import Workspace
+
+CANCELLED_EXIT = 130
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run of the work space: its name, or its folder.")]
 
@@ -74,6 +78,27 @@ def remove(run: RunArgument) -> None:
     """Take a waiting run out; its folder stays."""
     queue.take_out(Workspace.here(), run)
     out.print(f"{run}: no longer waits")
+
+
+@queue_app.command(epilog="Example: `splitlab queue run --cluster 10.0.0.5:6379 --gpu-share 0.5`")
+def run(
+    cluster: Annotated[str, typer.Option(metavar="ADDRESS", help=ADDRESS_HELP)],
+    gpu_share: GpuShareOption = 1.0,
+    cpus: CpusOption = 1,
+) -> None:
+    """Train the runs that wait now on a Ray cluster, and end with the last of them.
+
+    Ctrl-C saves the runs at hand, leaves them in the queue and ends.
+    """
+    workspace = Workspace.here()
+    waiting = [RunFolder(workspace.runs / entry.run) for entry in queue.waiting_runs(workspace)]
+    try:
+        ended = work_on_cluster(waiting, workspace, cluster, Shares(gpu_share, cpus))
+    except KeyboardInterrupt:
+        raise typer.Exit(CANCELLED_EXIT) from None
+    if ended:
+        err.print(f"{len(ended)} runs did not reach their end: {', '.join(one.name for one in ended)}", soft_wrap=True)
+        raise typer.Exit(1)
 
 
 @app.command(epilog="Examples: `splitlab cancel pets-30-450-1` · to go on later: `splitlab retry pets-30-450-1`")

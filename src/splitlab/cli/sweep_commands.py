@@ -8,16 +8,25 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from splitlab.cli.cluster_work import (
+    ADDRESS_HELP,
+    CpusOption,
+    GpuShareOption,
+    refuse_without_cluster,
+    work_on_cluster,
+)
 from splitlab.cli.output import JsonOption, app, err, print_json
 from splitlab.cli.results_commands import CsvOption, results_of, show_results
 from splitlab.cli.sweep_work import Ended, work_through
 from splitlab.cli.train_settings import named_values
 from splitlab.errors import SettingsError
-from splitlab.experiments.sweep import Sweep, make_folders, open_sweep
+from splitlab.experiments.sweep import Sweep, check_devices, make_folders, open_sweep
 from splitlab.experiments.sweep_file import plan_from, read_plan
 from splitlab.experiments.sweep_forecast import SweepForecast, check_disk, forecast_sweep
 from splitlab.experiments.sweep_plan import SweepPlan
 from splitlab.experiments.sweep_presets import PRESETS
+from splitlab.runs.cluster import Shares
+from splitlab.runs.run_folder import RunFolder
 from splitlab.workspace import Workspace
 
 CANCELLED_EXIT = 130
@@ -25,7 +34,8 @@ CANCELLED_EXIT = 130
 
 @app.command(
     epilog="Examples: `splitlab sweep plan.yaml --dry-run` · `splitlab sweep plan.yaml` · "
-    "`splitlab sweep voc-yolo --data path/to/VOC2012 --seeds 0,1,2 --set device=cuda`"
+    "`splitlab sweep voc-yolo --data path/to/VOC2012 --seeds 0,1,2 --set device=cuda` · "
+    "`splitlab sweep plan.yaml --cluster 10.0.0.5:6379 --gpu-share 0.5`"
 )
 def sweep(
     plan: Annotated[str, typer.Argument(metavar="PLAN", help=f"A YAML file, or a preset: {', '.join(PRESETS)}.")],
@@ -43,6 +53,9 @@ def sweep(
     results_only: Annotated[
         bool, typer.Option("--results", help="Show what its runs reached so far, and start nothing.")
     ] = False,
+    cluster: Annotated[str | None, typer.Option(metavar="ADDRESS", help=ADDRESS_HELP)] = None,
+    gpu_share: GpuShareOption = 1.0,
+    cpus: CpusOption = 1,
     csv: CsvOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -52,6 +65,11 @@ def sweep(
     `models`, `recipe` and `settings`. A run that fails does not stop the others.
     """
     workspace = Workspace.here()
+    if cluster is None:
+        refuse_without_cluster(gpu_share, cpus)
+    elif queue_only:
+        raise SettingsError("--queue-only trains nothing, so it takes no --cluster. Leave out one of the two.")
+    shares = Shares(gpu_share, cpus)
     asked = _plan(plan, {"data": data, "seeds": seeds, "name": name}, others or [], workspace)
     if results_only:
         show_results(results_of(workspace, asked.name), csv, as_json)
@@ -65,9 +83,11 @@ def sweep(
             print_json(_as_json(opened, forecast))
         return
     check_disk(forecast, workspace.runs)
+    if cluster is None:
+        check_devices(opened)
     folders = make_folders(opened)
     try:
-        ended = work_through(folders, workspace, wait=not queue_only)
+        ended = _work(folders, workspace, cluster, shares, queue_only)
     except KeyboardInterrupt:
         err.print("Stopped. Go on with the same command.")
         raise typer.Exit(CANCELLED_EXIT) from None
@@ -76,6 +96,14 @@ def sweep(
     elif not queue_only:
         show_results(results_of(workspace, asked.name), csv, as_json=False)
     _end(ended)
+
+
+def _work(
+    folders: list[RunFolder], workspace: Workspace, cluster: str | None, shares: Shares, queue_only: bool
+) -> list[Ended]:
+    if cluster is not None:
+        return work_on_cluster(folders, workspace, cluster, shares)
+    return work_through(folders, workspace, wait=not queue_only)
 
 
 def _plan(plan: str, changes: dict[str, str | None], others: list[str], workspace: Workspace) -> SweepPlan:

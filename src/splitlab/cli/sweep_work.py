@@ -41,7 +41,7 @@ def work_through(runs: Sequence[RunFolder], workspace: Workspace, wait: bool) ->
         SplitLabError: the work space cannot be written.
         KeyboardInterrupt: after Ctrl-C, once the run at hand is saved.
     """
-    _enqueue(runs, workspace)
+    enqueue_missing(runs, workspace)
     if not wait:
         err.print(f"{len(runs):,} runs wait. Work them off with: splitlab worker", highlight=False)
         return []
@@ -51,7 +51,12 @@ def work_through(runs: Sequence[RunFolder], workspace: Workspace, wait: bool) ->
     return [Ended(name, status.state, status.message) for name, status in states if status.state != State.DONE]
 
 
-def _enqueue(runs: Sequence[RunFolder], workspace: Workspace) -> None:
+def enqueue_missing(runs: Sequence[RunFolder], workspace: Workspace) -> None:
+    """Put those runs into the queue that neither wait nor train nor are done.
+
+    Raises:
+        RunError: the queue cannot be written.
+    """
     waiting = {entry.run for entry in waiting_runs(workspace)}
     # One that somebody trains without the queue is left to them.
     missing = [run for run in runs if run.name not in waiting]

@@ -58,16 +58,16 @@ def prepare_run(path: Path, spec: RunSpec, data_dir: Path, split: Split | None =
         SplitLabError: the data cannot be read, cannot give the split, the device is not there, or the folder
             cannot be made. Nothing is left behind.
     """
+    check_device(spec.device)
     return prepare_run_on(path, spec, open_dataset(spec.data, data_dir), split)
 
 
 def prepare_run_on(path: Path, spec: RunSpec, data: TrainVal, split: Split | None = None) -> RunFolder:
-    """Do what `prepare_run` does, on a data set that has been read already.
+    """Do what `prepare_run` does, on a data set that has been read already; the device may be on another machine.
 
     Raises:
         SplitLabError: as `prepare_run`.
     """
-    check_device(spec.device)
     check_tracker(spec.tracker)
     check_start(spec)
     stages = _stages_of_model(spec.model, len(data.train.class_names), spec.image_size)

@@ -142,11 +142,23 @@ def drawn_splits(sweep: Sweep) -> Iterator[Split]:
         yield draw(spec, sweep.data.train)
 
 
+def check_devices(sweep: Sweep) -> None:
+    """Look whether this machine has the devices of what is left to do.
+
+    Raises:
+        SettingsError: one is not there.
+    """
+    from splitlab.training.precision import check_device
+
+    for device in sorted({planned.spec.device for planned in sweep.to_do}):
+        check_device(device)
+
+
 def make_folders(sweep: Sweep) -> list[RunFolder]:
     """Make the run folders that are missing, tagged with the sweep's name; return those that are not done, in order.
 
     Raises:
-        SplitLabError: the settings do not fit the data or this machine, or a folder cannot be written.
+        SplitLabError: the settings do not fit the data, or a folder cannot be written.
     """
     from splitlab.experiments.experiment import prepare_run_on
 

@@ -91,15 +91,25 @@ class Worker:
                     own.append(entry)
         return own
 
+    def take(self, entry: Entry) -> bool:
+        """Look after a run of the queue until its training has ended once, unless somebody else does.
+
+        Returns:
+            Whether it was started.
+
+        Raises:
+            RunError: the work space cannot be written.
+        """
+        run = RunFolder(self.workspace.runs / entry.run)
+        with suppress(HeldError), run.claim():
+            if self._may_start(run, entry):
+                self._carry_out(run, entry)
+                return True
+        return False
+
     def _take_one(self, waiting: list[Entry]) -> bool:
         """Look after the first run that nobody looks after; say whether there was one."""
-        for entry in waiting:
-            run = RunFolder(self.workspace.runs / entry.run)
-            with suppress(HeldError), run.claim():
-                if self._may_start(run, entry):
-                    self._carry_out(run, entry)
-                    return True
-        return False
+        return any(self.take(entry) for entry in waiting)
 
     def _may_start(self, run: RunFolder, entry: Entry) -> bool:
         # Looks without the queue's lock: one that is just being moved has its turn a moment later.
