@@ -7,6 +7,7 @@ from splitlab.data.dataset import TrainVal
 from splitlab.data.open_dataset import EMBEDDED, dataset_names
 from splitlab.data.splits.saved_splits import saved_splits
 from splitlab.data.splits.split import Split
+from splitlab.errors import RunError
 from splitlab.hosting import Hosting
 from splitlab.runs.launch import launch
 from splitlab.runs.recipes import RECIPES, recipe_settings
@@ -96,7 +97,14 @@ def start_run(spec: RunSpec, split: Split | None, workspace: Workspace) -> None:
     from splitlab.experiments.experiment import prepare_run
 
     Hosting.here().require_writable(TRAINING)
-    run = prepare_run(free_run_path(workspace.runs, spec), spec, workspace.data, split)
+    path = free_run_path(workspace.runs, spec)
+    try:
+        run = prepare_run(path, spec, workspace.data, split)
+    except RunError:
+        if not path.exists():
+            raise
+        # Somebody else took the name while the data was read.
+        run = prepare_run(free_run_path(workspace.runs, spec), spec, workspace.data, split)
     launch(run, workspace)
     st.session_state["run"] = run.name
 

@@ -123,7 +123,7 @@ def _waits(status: Status) -> bool:
 
 
 def _can_go_on(workspace: Workspace, run: RunFolder, status: Status, place: int | None) -> bool:
-    starting = status.state == State.WAITING and time.time() - status.heartbeat < STARTING_SECONDS
+    starting = status.state == State.WAITING and 0 <= time.time() - status.heartbeat < STARTING_SECONDS
     if status.state not in _CAN_GO_ON or starting:
         return False
     return place is None or not worker_is_alive(workspace, run.spec().device)
