@@ -118,6 +118,24 @@ def test_a_preset_needs_its_data_and_a_plan_takes_no_changes(plan, capsys, monke
     assert "nope.yaml cannot be read" in fails_with(capsys, monkeypatch, "sweep", "nope.yaml")
 
 
+def test_what_a_cluster_cannot_do_is_refused_before_anything_starts(plan, capsys, monkeypatch):
+    said = fails_with(capsys, monkeypatch, "sweep", plan, "--queue-only", "--cluster", "head:6379")
+    assert "--queue-only trains nothing" in said
+    assert "Give its address: --cluster" in fails_with(capsys, monkeypatch, "sweep", plan, "--gpu-share", "0.5")
+    words = ("sweep", plan, "--cluster", "head:6379")
+    assert "give 0 to 1" in fails_with(capsys, monkeypatch, *words, "--gpu-share", "2")
+    assert "a run takes one at least" in fails_with(capsys, monkeypatch, *words, "--cpus", "0")
+    assert not Workspace.here().runs.exists()
+
+
+def test_a_sweep_whose_cluster_is_none_waits_in_the_queue_and_so_do_its_runs(plan, capsys, monkeypatch):
+    assert "give the HOST:PORT of a Ray head" in fails_with(
+        capsys, monkeypatch, "sweep", plan, "--cluster", "ray://a:1"
+    )
+    assert "give the HOST:PORT of a Ray head" in fails_with(capsys, monkeypatch, "queue", "run", "--cluster", "nowhere")
+    assert len(json.loads(run("queue", "--json").stdout)) == 2
+
+
 def test_results_are_the_mean_with_its_spread_over_seeds(scored):
     rows = {row["full"]: row for row in json.loads(run("results", "--sweep", "a", "--json").stdout)}
     assert set(rows) == {30, 60}

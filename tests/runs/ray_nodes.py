@@ -19,8 +19,6 @@ MARK = "SPLITLAB_TEST_NODE"
 SMALL = (
     "--disable-usage-stats",
     "--include-log-monitor=false",
-    "--num-cpus=2",
-    "--num-gpus=0",
     "--object-store-memory=80000000",
     "--block",
 )
@@ -43,9 +41,18 @@ class Nodes:
 
     def start(self) -> None:
         port = self.address.partition(":")[2]
-        self._start("head", "--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={self.folder}")
+        self._start(
+            "head",
+            "--head",
+            "--num-cpus=1",
+            "--num-gpus=0",
+            f"--port={port}",
+            "--include-dashboard=false",
+            f"--temp-dir={self.folder}",
+        )
         self.wait_for("head")
-        self._start("second", f"--address={self.address}")
+        # No GPU need be there: Ray only counts it, and says to a run which one it has.
+        self._start("second", f"--address={self.address}", "--num-cpus=2", "--num-gpus=1")
 
     def wait_for(self, node: str) -> None:
         wait_until(lambda: "Ray runtime started" in (self.folder / f"{node}.log").read_text())

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from importlib.util import find_spec
 
 import psutil
@@ -19,7 +20,7 @@ from splitlab.runs.leash import leashed
 from splitlab.runs.queue import waiting_runs
 from splitlab.runs.ray_cluster import connected
 from splitlab.runs.run_folder import State
-from tests.runs.queue_tools import make_queued, starts_of, state_of, wait_until, workspace_in
+from tests.runs.queue_tools import SPEC, make_queued, starts_of, state_of, wait_until, workspace_in
 from tests.runs.ray_nodes import MARK, Nodes
 
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
@@ -33,9 +34,12 @@ run = RunFolder(Path(sys.argv[1]))
 with run.lock(), run.beating():
     with (run.path / "starts").open("a") as file:
         file.write(os.environ.get("{MARK}", "worker").split()[-1] + "\\n")
+    (run.path / "gpu").write_text(os.environ.get("CUDA_VISIBLE_DEVICES", "none"))
     for step in range(max((event["step"] for event in run.events()), default=0) + 1, {STEPS} + 1):
         run.write_status(State.RUNNING, step - 1, {STEPS})
         time.sleep(float(sys.argv[2]))
+        while step > 2 and (run.path.parent / "hold").exists():
+            time.sleep(0.02)
         run.append_event({{"kind": "evaluation", "step": step}})
     run.write_status(State.DONE, {STEPS}, {STEPS})
 """
@@ -48,7 +52,7 @@ from splitlab.runs import cluster
 from splitlab.runs.queue import waiting_runs
 from splitlab.runs.run_folder import RunFolder
 from splitlab.workspace import Workspace
-root, address, training, seconds, stale = sys.argv[1:]
+root, address, training, seconds, stale, gpu = sys.argv[1:]
 cluster.ASIDE_SECONDS = 1.0
 workspace = Workspace(Path(root), Path(root))
 runs = [RunFolder(workspace.runs / entry.run) for entry in waiting_runs(workspace)]
@@ -62,7 +66,7 @@ class Command:
         return 1
 try:
     tell = lambda line: print(line, flush=True)
-    print(json.dumps(cluster.train_on_cluster(runs, workspace, address, cluster.Shares(), tell, Command())))
+    print(json.dumps(cluster.train_on_cluster(runs, workspace, address, cluster.Shares(float(gpu)), tell, Command())))
 except SplitLabError as error:
     sys.exit(str(error))
 except KeyboardInterrupt:
@@ -86,9 +90,9 @@ def workspace(tmp_path):
     return workspace_in(tmp_path)
 
 
-def start_driver(workspace, nodes, seconds=0.2, stale="", **env):
+def start_driver(workspace, nodes, seconds=0.2, stale="", gpu=1.0, **env):
     return subprocess.Popen(
-        [sys.executable, "-c", DRIVER, str(workspace.root), nodes.address, TRAINING, str(seconds), stale],
+        [sys.executable, "-c", DRIVER, str(workspace.root), nodes.address, TRAINING, str(seconds), stale, str(gpu)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -134,31 +138,45 @@ def test_a_wrong_token_is_refused_and_so_is_none(workspace, nodes):
 @pytest.mark.slow
 def test_a_node_with_another_version_gets_no_run_and_the_others_do_them_all(workspace, nodes):
     nodes.wait_for("second")
-    runs = make_queued(workspace, *"abcd")
+    runs = make_queued(workspace, *"abc")
     told = end_of(start_driver(workspace, nodes, seconds=0.02, stale="second"))
     assert "install the same everywhere. No run is given to it." in told
-    assert [(run.path / "starts").read_text() for run in runs] == ["head\n"] * 4
+    assert [(run.path / "starts").read_text() for run in runs] == ["head\n"] * 3
     assert {state_of(run) for run in runs} == {State.DONE}
 
 
 @needs_ray
 @pytest.mark.slow
+def test_two_runs_share_the_one_gpu_of_a_cluster(workspace, nodes):
+    nodes.wait_for("second")
+    runs = make_queued(workspace, *"ab", spec=replace(SPEC, device="cuda"))
+    driver = start_driver(workspace, nodes, gpu=0.5)
+    wait_until(lambda: all(state_of(run) == State.RUNNING for run in runs))
+    end_of(driver)
+    assert [(starts(run), (run.path / "gpu").read_text()) for run in runs] == [(b"second\n", "0")] * 2
+
+
+@needs_ray
+@pytest.mark.slow
 def test_ctrl_c_or_a_kill_of_the_driver_ends_the_trainings_and_the_next_goes_on(workspace, nodes):
-    runs = make_queued(workspace, *"abcde")
-    driver = start_driver(workspace, nodes, seconds=0.2)
-    wait_until(lambda: sum(bool(steps_of(run)) for run in runs) >= 2)
+    runs = make_queued(workspace, *"abcd")
+    hold = workspace.runs / "hold"
+    hold.touch()
+    driver = start_driver(workspace, nodes)
+    wait_until(lambda: sum(steps_of(run)[2] for run in runs) == 3)
     driver.send_signal(signal.SIGINT)
     assert "they and the others stay in the queue" in end_of(driver, code=130)
     assert trainings(nodes) == []
-    assert [entry.run for entry in waiting_runs(workspace)] == list("abcde")
+    assert [entry.run for entry in waiting_runs(workspace)] == list("abcd")
     assert {state_of(run) for run in runs} == {State.WAITING}
-    again = start_driver(workspace, nodes, seconds=0.2)
-    wait_until(lambda: sum(steps_of(run)[4] for run in runs) >= 2)
+    again = start_driver(workspace, nodes)
+    wait_until(lambda: sum(starts(run).count(b"\n") == 2 for run in runs) >= 2)
     again.kill()
     again.communicate()
     wait_until(lambda: trainings(nodes) == [])
+    hold.unlink()
     assert end_of(start_driver(workspace, nodes)).splitlines()[-1] == "{}"
-    assert [steps_of(run) for run in runs] == [ONCE_EACH] * 5
+    assert [steps_of(run) for run in runs] == [ONCE_EACH] * 4
     assert {state_of(run) for run in runs} == {State.DONE}
 
 
