@@ -27,7 +27,7 @@ SMALL = (
 class Nodes:
     def __init__(self) -> None:
         # Ray's sockets allow for no long path.
-        self.folder = Path(tempfile.mkdtemp(prefix="ray", dir="/tmp"))
+        self.folder = Path(tempfile.mkdtemp(prefix="ray"))
         self.started: list[subprocess.Popen] = []
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
