@@ -202,7 +202,11 @@ class _HttpRedirects(HTTPRedirectHandler):
 
 
 def _require_http(url: str) -> None:
-    if urlsplit(url).scheme not in SCHEMES:
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError as error:
+        raise DownloadError(f"{url} is no address to download from ({error}). Check how it is written.") from error
+    if scheme not in SCHEMES:
         raise DownloadError(f"{url} is no address to download from. It must start with http:// or https://.")
 
 

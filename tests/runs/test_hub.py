@@ -11,7 +11,7 @@ from splitlab.models.hub_get import get_checkpoint
 from splitlab.models.load import load_model
 from splitlab.runs.card_in_words import card_in_words
 from splitlab.runs.checkpoint_files import facts_of
-from splitlab.runs.hub import read_hub
+from splitlab.runs.hub import plain_hub, read_hub
 from splitlab.runs.hub_index import MOST_ENTRIES, parse_index, write_index
 from splitlab.runs.known_hubs import MOST_HUBS, forget_hub, known_hubs, remember_hub
 from tests.checkpoints import write_checkpoint
@@ -163,6 +163,7 @@ def test_a_card_other_than_the_one_shown_is_not_kept(hub, imported):
         lambda entry: entry["files"]["model.safetensors"].update(url="http://elsewhere"),
         lambda entry: entry["card"].update(class_names=[]),
         lambda entry: entry["card"].update(extra=1),
+        lambda entry: entry["card"].update(dataset="\x1b]0;pets\x07"),
         lambda entry: entry.update(card=None),
     ],
 )
@@ -216,6 +217,12 @@ def test_a_folder_without_checkpoints_and_one_with_an_odd_name_make_no_index(tmp
     write_checkpoint(tmp_path / "with space")
     with pytest.raises(CheckpointError, match="'with space' is no name"):
         write_index(tmp_path)
+
+
+def test_the_top_of_a_disk_is_not_taken_for_the_current_folder():
+    assert [plain_hub(hub) for hub in ("/", "/index.json", "//", "https://a.example/")] == [
+        "/", "/", "//", "https://a.example",
+    ]  # fmt: skip
 
 
 def test_hubs_are_remembered_the_last_used_first_and_forgotten(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +12,7 @@ from rich.table import Table
 
 from splitlab.cli.checkpoint_commands import checkpoint_app
 from splitlab.cli.output import JsonOption, out, print_json, progress_bar, shown
+from splitlab.errors import RunError
 from splitlab.runs.card_in_words import megabytes
 from splitlab.runs.hub import read_hub
 from splitlab.runs.hub_index import write_index
@@ -42,7 +44,9 @@ def list_hub(
         _list_hubs(known_hubs(root), as_json)
         return
     offered = read_hub(hub)
-    remember_hub(root, hub)
+    # A work space that is only read is no reason not to look.
+    with suppress(RunError):
+        remember_hub(root, hub)
     if as_json:
         print_json([asdict(entry) for entry in offered.values()])
         return

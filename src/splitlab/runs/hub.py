@@ -25,8 +25,8 @@ def is_address(hub: str) -> bool:
 
 def plain_hub(hub: str) -> str:
     """Return a hub as it is remembered: an address or the full path of a folder, without the index's name."""
-    hub = hub.strip().removesuffix(INDEX_NAME).rstrip("/") or "."
-    return hub if is_address(hub) else str(Path(hub).absolute())
+    hub = hub.strip().removesuffix(INDEX_NAME)
+    return hub.rstrip("/") if is_address(hub) else str(Path(hub).absolute())
 
 
 def read_hub(hub: str) -> dict[str, HubEntry]:

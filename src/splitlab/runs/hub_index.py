@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,9 @@ class HubEntry:
 
     def __post_init__(self) -> None:
         checked_name(self.name)
+        texts = (self.card.name, self.card.model, self.card.dataset, self.card.data_licence, *self.card.class_names)
+        if any(unicodedata.category(letter) == "Cc" for text in texts for letter in text):
+            raise CheckpointError(f"'{self.name}' has control characters on its card, which a terminal would obey.")
         if set(self.files) != set(MOST_BYTES):
             raise CheckpointError(f"'{self.name}' has other files than {' and '.join(MOST_BYTES)}.")
         for name, most in MOST_BYTES.items():

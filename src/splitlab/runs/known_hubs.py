@@ -19,7 +19,8 @@ def known_hubs(root: Path) -> list[str]:
     """Return the hubs of a work space, the last used first; none where the file is missing or broken."""
     path = root / FILE_NAME
     try:
-        hubs = plain_json(path.read_bytes()[: MAX_BYTES + 1])["hubs"]
+        with path.open("rb") as file:
+            hubs = plain_json(file.read(MAX_BYTES))["hubs"]
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return []
     return [hub for hub in hubs if isinstance(hub, str)][:MOST_HUBS] if isinstance(hubs, list) else []
