@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -64,9 +65,10 @@ def test_a_dry_run_says_what_it_would_take_and_writes_nothing(plan):
     assert not Workspace.here().runs.exists()
 
 
-def test_queue_only_leaves_the_runs_to_workers_and_twice_is_once(plan):
-    for _ in range(2):
-        assert "2 runs wait" in run("sweep", plan, "--queue-only").stderr
+def test_queue_only_leaves_the_runs_to_workers_and_twice_is_once(plan, tmp_path):
+    for words in ((), ("--json", "--csv", tmp_path / "results.csv")):
+        assert "2 runs wait" in run("sweep", plan, "--queue-only", *words).stderr
+    assert (tmp_path / "results.csv").is_file()
     waiting = json.loads(run("queue", "--json").stdout)
     assert [row["name"] for row in waiting] == [f"grid-4-4-yolov5n-seg-seed{seed}" for seed in (0, 1)]
 
@@ -145,6 +147,17 @@ def test_results_are_the_mean_with_its_spread_over_seeds(scored):
     table = run("results", "--sweep", "a").stdout
     assert "standard deviation over the seeds" in table
     assert "Nothing has been measured" in run("results", "--sweep", "nobody's").stdout
+
+
+def test_a_run_that_was_published_or_moved_still_counts_among_its_sweep_s_seeds(scored):
+    workspace = Workspace.here()
+    published = workspace.imported / "best"
+    shutil.copytree(workspace.runs / "a-30-seed0" / "weights", published)
+    card = json.loads((published / "card.json").read_text())
+    (published / "card.json").write_text(json.dumps({**card, "name": "best"}))
+    (workspace.runs / "a-30-seed1").rename(workspace.runs / "moved")
+    rows = {row["full"]: row for row in json.loads(run("results", "--sweep", "a", "--json").stdout)}
+    assert (rows[30]["seeds"], rows[30]["ap50"]) == (3, 53.0)
 
 
 def test_results_become_a_csv_with_a_row_for_each_split(scored, tmp_path):

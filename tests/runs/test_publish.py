@@ -54,6 +54,12 @@ def test_a_published_run_is_one_model_whatever_its_new_name(run, into):
     assert list(trained_models([into], run.parent)) == ["best", "grid-1"]
 
 
+def test_a_heartbeat_that_is_no_time_hides_no_model(run, into):
+    status = json.loads((run / "status.json").read_text())
+    (run / "status.json").write_text(json.dumps({**status, "heartbeat": 10**400}))
+    assert list(trained_models([into], run.parent)) == ["grid-1"]
+
+
 @pytest.mark.parametrize("name", ["../out", "/out", "a/b", "..", ".hidden", "", "a\0b", "x" * 61])
 def test_a_name_that_is_no_folder_s_is_refused(run, into, name):
     with pytest.raises(CheckpointError, match="no name for a checkpoint"):

@@ -12,7 +12,7 @@ from rich.table import Table
 from splitlab.budget.results import METRICS, SHORT_METRICS
 from splitlab.budget.seed_spread import ENOUGH_SEEDS, SPREAD_COLUMNS, over_seeds
 from splitlab.cli.output import JsonOption, app, err, out, print_json
-from splitlab.experiments.measured_results import measured_results
+from splitlab.experiments.measured_results import measured_results, run_results
 from splitlab.runs.atomic_files import write_bytes
 from splitlab.runs.store import list_runs
 from splitlab.workspace import Workspace
@@ -27,23 +27,34 @@ def results(
     as_json: JsonOption = False,
 ) -> None:
     """Show what was measured here: mask AP of each split, mean and spread over its seeds."""
-    show_results(results_of(Workspace.here(), sweep_name), csv, as_json)
+    table = results_of(Workspace.here(), sweep_name)
+    write_results(table, csv)
+    show_results(table, as_json)
 
 
 def results_of(workspace: Workspace, sweep_name: str | None) -> pd.DataFrame:
     """Return the results table over seeds; of one sweep's runs where it is named."""
-    rows = measured_results(workspace.checkpoint_folders, workspace.runs)
-    if sweep_name is not None:
+    if sweep_name is None:
+        rows = measured_results(workspace.checkpoint_folders, workspace.runs)
+    else:
         tagged = {summary.name for summary in list_runs(workspace.runs) if sweep_name in summary.notes.tags}
-        rows = rows[rows["run"].isin(tagged)]
+        rows = run_results(workspace.runs, tagged)
     return over_seeds(rows).sort_values(["dataset", "method", "settings", "full", "weak"], kind="stable")
 
 
-def show_results(table: pd.DataFrame, csv: Path | None, as_json: bool) -> None:
-    """Print such a table for people or programs, and write it where a file is named."""
+def write_results(table: pd.DataFrame, csv: Path | None) -> None:
+    """Write such a table where a file is named.
+
+    Raises:
+        RunError: it cannot be written.
+    """
     if csv is not None:
         write_bytes(csv, table.to_csv(index=False).encode())
         err.print(f"Results: {csv}", highlight=False)
+
+
+def show_results(table: pd.DataFrame, as_json: bool) -> None:
+    """Print such a table for people or programs."""
     if as_json:
         print_json([_json_row(row) for row in table.astype(object).to_dict("records")])
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ from splitlab.cli.cluster_work import (
     work_on_cluster,
 )
 from splitlab.cli.output import JsonOption, app, err, print_json
-from splitlab.cli.results_commands import CsvOption, results_of, show_results
+from splitlab.cli.results_commands import CsvOption, results_of, show_results, write_results
 from splitlab.cli.sweep_work import Ended, work_through
 from splitlab.cli.train_settings import named_values
 from splitlab.errors import SettingsError
@@ -72,7 +73,9 @@ def sweep(
     shares = Shares(gpu_share, cpus)
     asked = _plan(plan, {"data": data, "seeds": seeds, "name": name}, others or [], workspace)
     if results_only:
-        show_results(results_of(workspace, asked.name), csv, as_json)
+        reached = results_of(workspace, asked.name)
+        write_results(reached, csv)
+        show_results(reached, as_json)
         return
     opened = open_sweep(asked, workspace)
     forecast = forecast_sweep(opened, workspace.runs)
@@ -91,10 +94,12 @@ def sweep(
     except KeyboardInterrupt:
         err.print("Stopped. Go on with the same command.")
         raise typer.Exit(CANCELLED_EXIT) from None
+    reached = results_of(workspace, asked.name)
+    write_results(reached, csv)
     if as_json:
         print_json({**_as_json(opened, forecast), "failed": [vars(one) for one in ended]})
     elif not queue_only:
-        show_results(results_of(workspace, asked.name), csv, as_json=False)
+        show_results(reached, as_json=False)
     _end(ended)
 
 
@@ -122,7 +127,7 @@ def _plan(plan: str, changes: dict[str, str | None], others: list[str], workspac
 
 def _seeds(text: str) -> list[int]:
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdigit() for part in parts):
+    if not all(re.fullmatch("[0-9]{1,18}", part) for part in parts):
         raise SettingsError(f"--seeds {text}: give whole numbers, separated by commas, such as 0,1,2.")
     return [int(part) for part in parts]
 

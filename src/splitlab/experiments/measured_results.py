@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pandas as pd
 from splitlab.budget.annotation_cost import cost_hours, prices_for
 from splitlab.budget.results import MEASURED, METRICS, ResultRow, results_table
 from splitlab.runs.checkpoint import Card
-from splitlab.runs.store import trained_models
+from splitlab.runs.store import cards_of_runs, trained_models
 
 _OF_THE_MACHINE = ("splitlab", "precision", "device", "compiled", "tracker")
 
@@ -23,6 +24,17 @@ def measured_results(checkpoints: Sequence[Path], runs: Path) -> pd.DataFrame:
     """Return one row for each scored checkpoint of these folders and runs; see `trained_models`."""
     cards = (card for _, card in trained_models(checkpoints, runs).values())
     return results_table(_row(card) for card in cards if card.scores)
+
+
+def run_results(runs: Path, names: Collection[str]) -> pd.DataFrame:
+    """Return one row for each of these runs that is scored, whether it was published as a checkpoint or not.
+
+    Args:
+        runs: the folder of all runs.
+        names: of the run folders.
+    """
+    named = ((folder.parent.name, card) for folder, card in cards_of_runs(runs))
+    return results_table(_row(replace(card, name=name)) for name, card in named if name in names and card.scores)
 
 
 def settings_of(card: Card) -> str:

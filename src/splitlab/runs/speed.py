@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from statistics import median
-from typing import Any
 
 from splitlab.errors import RunError
-from splitlab.runs.run_folder import RunFolder
+from splitlab.runs.run_folder import MOST, RunFolder
 from splitlab.runs.spec import RunSpec
 from splitlab.runs.store import RunSummary
 
@@ -29,7 +28,7 @@ def measured_speeds(runs: Iterable[RunSummary], kinds: Iterable[Kind]) -> dict[K
         if kind in wanted and kind not in speeds and summary.status.step:
             windows = _windows(RunFolder(summary.path))
             if windows:
-                speeds[kind] = median(float(event["images_per_second"]) for event in windows)
+                speeds[kind] = median(windows)
     return speeds
 
 
@@ -39,8 +38,9 @@ def training_seconds(spec: RunSpec, speeds: Mapping[Kind, float], done: int = 0)
     return (spec.steps - done) * spec.batch_size / speed if speed else None
 
 
-def _windows(run: RunFolder) -> list[dict[str, Any]]:
+def _windows(run: RunFolder) -> list[float]:
     try:
-        return [event for event in run.events() if "images_per_second" in event]
+        said = [event.get("images_per_second", 0) for event in run.events()]
+        return [float(speed) for speed in said if 0 < speed < MOST]
     except RunError:
         return []  # a broken run is no ground to judge by, and no reason to stop

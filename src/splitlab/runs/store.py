@@ -75,7 +75,7 @@ def trained_models(checkpoints: Sequence[Path], runs: Path) -> dict[str, tuple[P
         of_split[card.split_hash].append(card)
     of_runs = (
         (folder, card)
-        for folder, card in _of_runs(runs)
+        for folder, card in cards_of_runs(runs)
         if not any(replace(card, name=other.name) == other for other in of_split[card.split_hash])
     )
     for folder, card in [*published, *of_runs]:
@@ -84,6 +84,14 @@ def trained_models(checkpoints: Sequence[Path], runs: Path) -> dict[str, tuple[P
             name, number = f"{card.name} ({number})", number + 1
         found.setdefault(name, (folder, card))
     return found
+
+
+def cards_of_runs(runs: Path) -> Iterator[tuple[Path, Card]]:
+    """Yield checkpoint folder and card of each run that has them, the newest first; broken ones are passed over."""
+    contents = read_folders(runs, _CARD_FILES, runs / _CARD_INDEX)
+    for name in sorted(contents, key=lambda name: (_heartbeat(contents[name]), name), reverse=True):
+        with suppress(KeyError, TypeError, AttributeError, CheckpointError):
+            yield runs / name / "weights", Card(**contents[name][_CARD_FILE])
 
 
 def weights_folder(path: Path) -> Path:
@@ -106,17 +114,10 @@ def _published(folders: Sequence[Path]) -> Iterator[tuple[Path, Card]]:
             yield path, read_card(path)
 
 
-def _of_runs(runs: Path) -> Iterator[tuple[Path, Card]]:
-    contents = read_folders(runs, _CARD_FILES, runs / _CARD_INDEX)
-    for name in sorted(contents, key=lambda name: (_heartbeat(contents[name]), name), reverse=True):
-        with suppress(KeyError, TypeError, AttributeError, CheckpointError):
-            yield runs / name / "weights", Card(**contents[name][_CARD_FILE])
-
-
 def _heartbeat(contents: Contents) -> float:
     try:
         return float(contents["status.json"]["heartbeat"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return 0.0
 
 
