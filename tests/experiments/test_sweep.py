@@ -94,6 +94,11 @@ def test_the_papers_splits_are_the_authors_own_images_whatever_the_seed(workspac
     assert [summary.spec.drawn for summary in list_runs(workspace.runs)] == ["paper", "paper"]
 
 
+def test_a_size_that_is_said_twice_in_other_words_is_one_run(plan, workspace):
+    sweep = open_sweep(replace(plan, splits=((4, "all"), (4, 8), (4, 4))), workspace)
+    assert [run.spec.split_name for run in sweep.runs] == ["4/8", "4/4", "4/8", "4/4"]
+
+
 def test_labels_that_several_splits_share_are_paid_once(plan, workspace):
     forecast = forecast_sweep(open_sweep(replace(plan, seeds=(0,)), workspace), workspace.runs)
     assert [(split.full, split.weak, split.runs) for split in forecast.splits] == [(2, 4, 1), (4, 4, 1)]
@@ -113,6 +118,14 @@ def test_hours_are_judged_by_a_run_of_the_same_kind_and_by_the_steps_that_are_le
     forecast = forecast_sweep(open_sweep(plan, workspace), workspace.runs)
     assert (forecast.runs, forecast.done, forecast.unjudged) == (4, 1, 0)
     assert forecast.training_hours == pytest.approx((1 + 4 + 4) * 4 / 2.0 / 3600)
+
+
+@pytest.mark.parametrize("speed", [10**400, -1.0, 0])
+def test_a_speed_that_no_machine_has_is_no_ground_to_judge_by(plan, workspace, speed):
+    run, *_ = make_folders(open_sweep(plan, workspace))
+    run.append_event({"kind": "train", "step": 1, "images_per_second": speed})
+    run.write_status(State.DONE, 4, 4)
+    assert forecast_sweep(open_sweep(plan, workspace), workspace.runs).unjudged == 3
 
 
 def test_an_unknown_model_is_told_before_any_folder_is_made(plan, workspace):

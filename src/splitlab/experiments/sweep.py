@@ -9,7 +9,7 @@ from pathlib import Path
 
 from splitlab.data.dataset import Dataset, TrainVal
 from splitlab.data.open_dataset import open_dataset
-from splitlab.data.splits.draw_split import draw_split, draw_stratified
+from splitlab.data.splits.draw_split import check_sizes, draw_split, draw_stratified
 from splitlab.data.splits.paper_split import draw_paper_split
 from splitlab.data.splits.split import Split
 from splitlab.errors import RunError, SplitError
@@ -95,7 +95,7 @@ def _impossible(plan: SweepPlan, specs: tuple[RunSpec, ...], train_set: Dataset)
     reasons = {}
     for spec in {spec.split_name: spec for spec in specs}.values():
         try:
-            draw(spec, train_set)
+            _check_sizes(spec, train_set)
         except SplitError as error:
             reasons[spec.split_name] = str(error)
     splits = len({spec.split_name for spec in specs})
@@ -103,6 +103,13 @@ def _impossible(plan: SweepPlan, specs: tuple[RunSpec, ...], train_set: Dataset)
         listed = "; ".join(f"{name} ({reason})" for name, reason in list(reasons.items())[:5])
         raise SplitError(f"'{plan.name}' asks for {splits} splits, of which {len(reasons)} cannot be drawn: {listed}")
     return reasons
+
+
+def _check_sizes(spec: RunSpec, train_set: Dataset) -> None:
+    if spec.drawn == "paper":
+        draw(spec, train_set)
+    else:
+        check_sizes(train_set, spec.full, spec.weak)
 
 
 def _planned(path: Path, spec: RunSpec, made: RunSummary | None) -> PlannedRun:

@@ -86,7 +86,7 @@ class SweepPlan:
         return len(self.splits) * len(self.seeds) * max(len(self.models), 1)
 
     def specs(self, train_images: int) -> tuple[RunSpec, ...]:
-        """Return the runs, seed by seed, so that a whole grid stands early.
+        """Return the runs, seed by seed, so that a whole grid stands early; two sizes that are the same are one run.
 
         Args:
             train_images: how many training images there are; `all` is what F leaves of them.
@@ -96,10 +96,12 @@ class SweepPlan:
         """
         settings = {**recipe_settings(self.recipe), **self.settings}
         models = self.models or (settings.get("model", RunSpec.model),)
+        # `all` may come to a number that stands beside it.
+        splits = dict.fromkeys((full, _count(weak, full, train_images)) for full, weak in self.splits)
         return tuple(
-            self._spec({**settings, "seed": seed, "model": model}, full, _count(weak, full, train_images))
+            self._spec({**settings, "seed": seed, "model": model}, full, weak)
             for seed in self.seeds
-            for full, weak in self.splits
+            for full, weak in splits
             for model in models
         )
 
