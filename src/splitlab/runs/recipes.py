@@ -85,17 +85,13 @@ _QUICK_DETR: dict[str, Any] = {
     "mask_learning_rate": 2e-3,
 }
 
-# Meant for small drawn scenes, four minutes on two cores (docs/embedded-data.md has what it reached).
+# Meant for the embedded scenes, four minutes on two cores (docs/embedded-data.md has what it reached).
 _EMBEDDED: dict[str, Any] = {
-    "model": "yolov5n-seg",
     "image_size": 160,
-    "steps": 2400,
-    "evaluate_every": 400,
-    "batch_size": 8,
-    "f_size": 3,
-    "learning_rate": 3e-3,
-    "class_factor": 16.0,
-    "mask_factor": 10.0,
+    "steps": 480,
+    "f_size": 6,
+    "class_factor": 8.0,
+    "mask_factor": 5.0,
     "mosaic": 0.0,
 }
 

@@ -10,11 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Points = NDArray[np.float64]
-Rgb = tuple[float, float, float]
-
-# Colours of marks, 0..1.
-CREAM: Rgb = (0.99, 0.96, 0.87)
-INK: Rgb = (0.16, 0.11, 0.22)
 
 
 @dataclass(frozen=True)
@@ -25,14 +20,12 @@ class Creature:
         body: painted in the main colour.
         fins: painted in the second colour, under the body; with the body they are the outline.
         marks: the pattern that tells look-alikes apart; only what lies on the body shows.
-        tone: colour of the marks.
         eyes: discs that show over everything, from large to small.
     """
 
     body: tuple[Points, ...]
     fins: tuple[Points, ...]
     marks: tuple[Points, ...]
-    tone: Rgb
     eyes: tuple[Points, ...] = ()
 
     @property
@@ -46,7 +39,7 @@ class Creature:
         def moved(parts: tuple[Points, ...]) -> tuple[Points, ...]:
             return tuple(part @ matrix.T + centre for part in parts)
 
-        return Creature(moved(self.body), moved(self.fins), moved(self.marks), self.tone, moved(self.eyes))
+        return Creature(moved(self.body), moved(self.fins), moved(self.marks), moved(self.eyes))
 
 
 @dataclass(frozen=True)

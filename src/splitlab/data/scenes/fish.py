@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from splitlab.data.scenes.body import CREAM, INK, Creature, Points, Rgb, Spine, disc, turn
+from splitlab.data.scenes.body import Creature, Points, Spine, disc, turn
 
 Pattern = Callable[[np.random.Generator, Spine, float], tuple[Points, ...]]
 
@@ -19,15 +19,15 @@ PROFILE = PchipInterpolator(
 
 def banded_fish(rng: np.random.Generator) -> Creature:
     """Draw a fish with bands across its body, about 1 long."""
-    return _fish(rng, _bands, INK)
+    return _fish(rng, _bands)
 
 
 def spotted_fish(rng: np.random.Generator) -> Creature:
     """Draw a fish with spots on its body, about 1 long."""
-    return _fish(rng, _spots, CREAM)
+    return _fish(rng, _spots)
 
 
-def _fish(rng: np.random.Generator, pattern: Pattern, tone: Rgb) -> Creature:
+def _fish(rng: np.random.Generator, pattern: Pattern) -> Creature:
     height = rng.uniform(0.17, 0.29)
     ticks = np.linspace(0, 1, 40)
     bend, wave = rng.uniform(-0.9, 0.9), rng.uniform(-0.5, 0.5)
@@ -38,7 +38,6 @@ def _fish(rng: np.random.Generator, pattern: Pattern, tone: Rgb) -> Creature:
         body=(spine.ribbon(along, -half, 0.9 * half),),
         fins=_fins(rng, spine, height),
         marks=pattern(rng, spine, height),
-        tone=tone,
         eyes=tuple(disc(spine.at(0.12, -0.25 * height)[0], share * height) for share in (0.2, 0.11)),
     )
     facing = rng.choice([-1.0, 1.0])

@@ -6,28 +6,27 @@ from collections.abc import Callable
 
 import numpy as np
 
-from splitlab.data.scenes.body import CREAM, INK, Creature, Points, Rgb, Spine, ellipse, turn
+from splitlab.data.scenes.body import Creature, Points, Spine, ellipse, turn
 
 Pattern = Callable[[float, float], tuple[Points, ...]]
 
 
 def compass_jelly(rng: np.random.Generator) -> Creature:
     """Draw a jellyfish with rays on its bell, about 1 long."""
-    return _jelly(rng, _rays, INK)
+    return _jelly(rng, _rays)
 
 
 def moon_jelly(rng: np.random.Generator) -> Creature:
     """Draw a jellyfish with rings on its bell, about 1 long."""
-    return _jelly(rng, _rings, CREAM)
+    return _jelly(rng, _rings)
 
 
-def _jelly(rng: np.random.Generator, pattern: Pattern, tone: Rgb) -> Creature:
+def _jelly(rng: np.random.Generator, pattern: Pattern) -> Creature:
     half_width, height = rng.uniform(0.26, 0.34), rng.uniform(0.3, 0.44)
     jelly = Creature(
         body=(_bell(rng, half_width, height),),
         fins=_arms(rng, half_width),
         marks=pattern(half_width, height),
-        tone=tone,
     )
     return jelly.moved(turn(rng.uniform(-0.7, 0.7)), np.zeros(2))
 

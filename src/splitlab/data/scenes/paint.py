@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from splitlab.data.scenes.body import Creature, Points, Rgb
+from splitlab.data.scenes.body import Creature, Points
 from splitlab.data.scenes.water import Canvas
 
 SUBPIXEL_BITS = 4
@@ -28,6 +28,8 @@ class Coat:
     fade: float
 
 
+# Cream or ink, 0..1: of the marks of any class, so that their form alone tells look-alikes apart.
+TONES = ((0.99, 0.96, 0.87), (0.16, 0.11, 0.22))
 # Main and second colour: RGB, 0..255. Any class may wear any of them.
 COATS = (
     ((244, 128, 72), (250, 190, 104)),
@@ -41,11 +43,12 @@ COATS = (
 )
 
 
-def random_coat(rng: np.random.Generator, tone: Rgb, contrast: float, haze: Canvas, fade: float) -> Coat:
+def random_coat(rng: np.random.Generator, contrast: float, haze: Canvas, fade: float) -> Coat:
     """Choose colours; the marks' tone is mixed into the main colour where `contrast` is below 1."""
+    tone = np.array(TONES[rng.integers(len(TONES))], np.float32)
     pair = np.array(COATS[rng.integers(len(COATS))], np.float32) / 255
     main, second = (pair * rng.uniform(0.7, 1.12, (2, 3)).astype(np.float32)).clip(0, 1)
-    mark = main + np.float32(contrast) * (np.array(tone, np.float32) - main)
+    mark = main + np.float32(contrast) * (tone - main)
     return Coat(main, second, mark, haze, fade)
 
 

@@ -54,14 +54,14 @@ class SceneSettings:
 
     size: int = 192
     most_objects: int = 6
-    company: float = 0.3
-    smallest: float = 0.3
-    largest: float = 0.65
-    weed_before: int = 2
+    company: float = 0.2
+    smallest: float = 0.22
+    largest: float = 0.6
+    weed_before: int = 3
     weed_behind: int = 1
-    least_visible: float = 0.6
-    mark_contrast: float = 1.0
-    fade: float = 0.15
+    least_visible: float = 0.5
+    mark_contrast: float = 0.33
+    fade: float = 0.35
     noise: float = 3.0
 
     def __post_init__(self) -> None:
@@ -91,7 +91,7 @@ def draw_scene(rng: np.random.Generator, settings: SceneSettings) -> tuple[Image
     placed = _place_creatures(rng, settings, _covered_pixels([*chain(*weed)], side))
     for item in reversed(placed):
         fade = settings.fade * (settings.largest - item.length) / (settings.largest - settings.smallest)
-        coat = random_coat(rng, item.creature.tone, settings.mark_contrast, haze, fade)
+        coat = random_coat(rng, settings.mark_contrast, haze, fade)
         paint_creature(canvas, item.creature, coat, grain)
     paint_weed(canvas, weed, haze, grain, rng)
     return _photo(rng, canvas, settings.noise), [(item.class_index, item.visible) for item in placed]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from splitlab.data.scenes.body import CREAM, INK, Creature, Points, Rgb, Spine, disc, turn
+from splitlab.data.scenes.body import Creature, Points, Spine, disc, turn
 
 Pattern = Callable[[Spine, float], tuple[Points, ...]]
 
@@ -15,22 +15,21 @@ ARMS = 5
 
 def barred_star(rng: np.random.Generator) -> Creature:
     """Draw a sea star with bars across its arms, about 1 wide."""
-    return _star(rng, _bars, CREAM)
+    return _star(rng, _bars)
 
 
 def beaded_star(rng: np.random.Generator) -> Creature:
     """Draw a sea star with a row of beads along each arm, about 1 wide."""
-    return _star(rng, _beads, INK)
+    return _star(rng, _beads)
 
 
-def _star(rng: np.random.Generator, pattern: Pattern, tone: Rgb) -> Creature:
+def _star(rng: np.random.Generator, pattern: Pattern) -> Creature:
     root = rng.uniform(0.11, 0.15)
     arms = [_arm(rng, 2 * np.pi * number / ARMS) for number in range(ARMS)]
     star = Creature(
         body=(disc((0, 0), 1.45 * root), *(arm.taper(root, 0.4 * root) for arm in arms)),
         fins=(),
         marks=tuple(mark for arm in arms for mark in pattern(arm, root)),
-        tone=tone,
     )
     seen_from = turn(rng.uniform(0, np.pi), 1.0, rng.uniform(0.6, 1.0))
     return star.moved(seen_from @ turn(rng.uniform(0, 2 * np.pi)), np.zeros(2))
