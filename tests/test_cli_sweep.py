@@ -182,6 +182,7 @@ def test_results_become_a_csv_with_a_row_for_each_split(scored, tmp_path):
 
 
 def test_runs_are_listed_by_tag_and_no_more_rows_than_asked_for(scored):
+    assert all(f"a-30-seed{seed}" in run("runs").stdout for seed in range(3))
     assert {row["name"][0] for row in json.loads(run("runs", "--tag", "b", "--json").stdout)} == {"b"}
     shown = run("runs", "--rows", "2")
     assert "4 older runs are not shown" in shown.stderr

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from splitlab.cli.checkpoint_commands import checkpoint_app
 from splitlab.cli.output import JsonOption, out, print_json, progress_bar, shown
@@ -50,7 +50,7 @@ def list_hub(
     if as_json:
         print_json([asdict(entry) for entry in offered.values()])
         return
-    table = Table("name", "model", "data set", "licence", "split", "mask AP50", "AP70", "size")
+    table = Table(Column("name", no_wrap=True), "model", "data set", "licence", "split", "mask AP50", "AP70", "size")
     for entry in offered.values():
         card, mask = entry.card, entry.card.scores.get("mask", {})
         scores = shown(mask.get("ap50")), shown(mask.get("ap70"))

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from splitlab.cli.cluster_work import ADDRESS_HELP, CpusOption, GpuShareOption, work_on_cluster
 from splitlab.cli.output import JsonOption, app, err, out, print_json
@@ -44,7 +44,7 @@ def show(context: typer.Context, as_json: JsonOption = False) -> None:
     if as_json:
         print_json(waiting)
         return
-    table = Table("", "run", "device", "state", "step")
+    table = Table("", Column("run", no_wrap=True), "device", "state", "step")
     for row in waiting:
         table.add_row(str(row["place"]), row["name"], row["device"], row["state"], f"{row['step']}/{row['steps']}")
     out.print(table if waiting else "No run waits. Put one in with: splitlab queue add RUN")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from splitlab.cli.output import JsonOption, SeedOption, app, err, out, print_json, progress_bar, shown
 from splitlab.cli.queued import tell_queued
@@ -184,7 +184,7 @@ def runs(
     if as_json:
         print_json([summary.to_json() for summary in summaries])
         return
-    table = Table("run", "data", "F/W", "model", "state", "step", "AP50", "AP70")
+    table = Table(Column("run", no_wrap=True), "data", "F/W", "model", "state", "step", "AP50", "AP70")
     for summary in summaries[:rows]:
         mask = summary.scores.get("mask", {})
         table.add_row(
