@@ -10,7 +10,6 @@ from splitlab.runs.devices import worker_is_alive
 from splitlab.runs.run_folder import State
 from splitlab.runs.store import list_runs
 from tests.app_server import app_server
-from tests.browser.test_app_in_chromium import browser, page, pytestmark  # noqa: F401 (fixtures and marks)
 from tests.runs.queue_tools import wait_until, workspace_in
 
 STEPS = 4
@@ -25,12 +24,15 @@ def kill_app():
 
 
 @pytest.mark.slow
-def test_a_training_goes_on_when_its_app_is_killed_and_the_next_app_shows_it(page, tiny_folder, tmp_path):  # noqa: F811
+def test_a_training_goes_on_when_its_app_is_killed_and_the_next_app_shows_it(page, tiny_folder, tmp_path):
     workspace = workspace_in(tmp_path / "workspace")
     shutil.copytree(tiny_folder, workspace.data / "tiny")
     with app_server(tmp_path) as address:
         page.goto(f"{address}/train?data=tiny")
         page.get_by_role("button", name="Start training").wait_for()
+        size = page.get_by_role("combobox", name="Image size, pixels")
+        size.fill("96")
+        size.press("Enter")
         steps = page.get_by_label("Steps")
         steps.fill(str(STEPS))
         steps.press("Enter")

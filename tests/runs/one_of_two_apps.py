@@ -53,7 +53,7 @@ def share(_name):
 
 def remember(_name):
     hub = f"https://{who}-{len(did['remembered'])}.example"
-    if len(did["remembered"]) < 20:
+    if len(did["remembered"]) < 15:
         remember_hub(root, hub)
         did["remembered"].append(hub)
 

@@ -106,3 +106,25 @@ def test_the_time_left_is_judged_without_the_clock(tiny_spec, tmp_path, monkeypa
     left = seconds_left(replace(run.status(), step=2), run.events())
     assert 0 < left < 60
     assert all(0 < event["seconds"] < 60 for event in run.events() if event["kind"] == "train")
+
+
+def test_who_starts_a_training_just_after_somebody_else_takes_the_next_name(tiny_folder, monkeypatch):
+    workspace = Workspace.here()
+    shutil.copytree(tiny_folder, workspace.data / "tiny")
+    names = []
+
+    def overtaken(path, *words):
+        if not names:
+            prepare_run(path, *words)
+        names.append(path.name)
+        return prepare_run(path, *words)
+
+    monkeypatch.setattr("splitlab.experiments.experiment.prepare_run", overtaken)
+    monkeypatch.setattr("splitlab.runs.launch.launch", lambda *_: None)
+    app = open_page("train", data="tiny")
+    next(button for button in app.button if button.label == "Start training").click().run()
+    assert not app.exception
+    assert not app.error
+    first, second = names
+    assert {run.name for run in list_runs(workspace.runs)} == {first, second}
+    assert app.session_state["run"] == second

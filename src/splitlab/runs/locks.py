@@ -26,8 +26,11 @@ def holding(path: Path, refusal: str, patience: float = 0.0) -> Iterator[None]:
 
     Raises:
         HeldError: another process holds it, or another part of this one.
-        RunError: the file cannot be made.
+        RunError: the file cannot be made, or its folder is gone.
     """
+    # The lock would make the folder anew, such as that of a run that was just deleted.
+    if not path.parent.is_dir():
+        raise RunError(f"{path.parent} is gone. Look at what is there now.")
     lock = FileLock(path, timeout=patience)
     try:
         lock.acquire()

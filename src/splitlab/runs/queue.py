@@ -6,6 +6,7 @@ Run folders are named by their name in the work space's folder of runs, and by n
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -181,15 +182,27 @@ def delete(workspace: Workspace, name: str) -> None:
         raise RunError(f"{run.path} is a link to {run.path.readlink()}. Delete what it leads to by hand.")
     try:
         with run.claim(MOMENT_SECONDS), run.lock():
+            # Somebody else may have deleted it while this one waited.
+            RunFolder.open(run.path)
             _refuse_on_another_machine(run)
             _remove(workspace, run)
-            # Without its spec the folder is no run any more, so that a delete which breaks off leaves no half run.
-            run.spec_path.unlink()
-            shutil.rmtree(run.path)
+            _bury(run)
     except HeldError as error:
         raise RunError(f"{run.path} is being trained. Stop it first with: splitlab cancel {run.name}") from error
     except OSError as error:
         raise RunError(f"{run.path} cannot be deleted ({error.strerror}). Delete the folder by hand.") from error
+
+
+def _bury(run: RunFolder) -> None:
+    grave = Path(tempfile.mkdtemp(prefix=".deleting-", dir=run.path.parent))
+    # In one step out of sight: a delete that breaks off leaves no half run, and nobody writes into what is deleted.
+    run.path.rename(grave / run.name)
+    try:
+        shutil.rmtree(grave)
+    except OSError as error:
+        raise RunError(
+            f"{run.path} is deleted, but {grave} could not be emptied ({error.strerror}). Delete that by hand."
+        ) from error
 
 
 def status_of(run: RunFolder) -> Status:

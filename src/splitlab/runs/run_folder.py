@@ -140,10 +140,14 @@ class RunFolder:
             draft.path.rename(self.path)
         except OSError:
             self._refuse_taken()
-            # What stands there is no run, such as one whose deletion broke off; the spec comes last and makes it one.
-            self.weights.mkdir(parents=True, exist_ok=True)
-            for name in (STATUS_NAME, self.split_path.name, self.spec_path.name):
-                (draft.path / name).replace(self.path / name)
+            if not self.path.is_dir():
+                raise
+            with self.lock():
+                self._refuse_taken()
+                # What stands there is no run, such as half a copy of one; the spec comes last and makes it one.
+                self.weights.mkdir(exist_ok=True)
+                for name in (STATUS_NAME, self.split_path.name, self.spec_path.name):
+                    (draft.path / name).replace(self.path / name)
 
     def _refuse_taken(self) -> None:
         if self.spec_path.exists():
