@@ -3,83 +3,19 @@
 import os
 import pickle
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from importlib.resources import as_file, files
-from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 
+from tests.app_server import app_server
 from tests.models.foreign_files import write_archive
-
-ROOT = Path(__file__).parents[2]
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-QUIET = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-REQUIRED = os.environ.get("SPLITLAB_REQUIRE_BROWSER") == "1"
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not REQUIRED and CHROMIUM is None, reason="no Chromium on this machine"),
-    pytest.mark.skipif(not REQUIRED and find_spec("playwright") is None, reason="playwright is not installed"),
-]
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     """A server with a work space of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    folder = tmp_path_factory.mktemp("server")
-    options = ["--server.headless", "true", "--server.address", "127.0.0.1", "--server.port", str(port)]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", *options],
-            cwd=ROOT,
-            env={**os.environ, "SPLITLAB_WORKSPACE": str(folder / "workspace")},
-            stdout=log,
-            stderr=log,
-        )
-        try:
-            wait_for(f"http://127.0.0.1:{port}/_stcore/health", server)
-            yield f"http://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-            server.wait(timeout=20)
-
-
-def wait_for(url, server):
-    for _ in range(300):
-        assert server.poll() is None, "the server ended"
-        try:
-            with urllib.request.urlopen(url, timeout=1):  # noqa: S310 (our own server)
-                return
-        except OSError:
-            time.sleep(0.1)
-    pytest.fail("the server did not answer within 30 seconds")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    assert CHROMIUM, "SPLITLAB_REQUIRE_BROWSER=1, but there is no Chromium: install Debian's package chromium"
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser):
-    page = browser.new_page(viewport={"width": 1400, "height": 1000})
-    page.set_default_timeout(60_000)
-    yield page
-    page.close()
+    with app_server(tmp_path_factory.mktemp("server")) as address:
+        yield address
 
 
 def test_the_very_first_visitor_may_follow_a_link_into_the_app(page, address):

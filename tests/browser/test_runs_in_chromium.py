@@ -9,7 +9,6 @@ import pytest
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
 from tests.app_server import app_server
-from tests.browser.test_app_in_chromium import browser, page, pytestmark  # noqa: F401 (fixtures and marks)
 
 ROW = 35
 
@@ -39,7 +38,7 @@ def tick(opened, row):
 
 
 @pytest.mark.slow
-def test_ticks_stay_with_their_runs_when_a_new_one_comes_and_a_question_stays_open(page, runs, tmp_path):  # noqa: F811
+def test_ticks_stay_with_their_runs_when_a_new_one_comes_and_a_question_stays_open(page, runs, tmp_path):
     with app_server(tmp_path) as address:
         page.goto(f"{address}/runs")
         page.get_by_text("None chosen").wait_for()
