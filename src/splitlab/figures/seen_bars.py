@@ -9,30 +9,26 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from splitlab.evaluation.seen_by import SeenBy
-from splitlab.figures.palette import compared_grey
+from splitlab.figures.palette import compared_grey, translucent
 
 ROW_PIXELS, HEAD_PIXELS = 30, 110
-# The more models, the stronger; what none sees is hollow. Bar and letters, readable on white and on near-black.
-_SHADES: Mapping[SeenBy, tuple[str, str]] = MappingProxyType(
-    {
-        SeenBy.ALL: ("#5B626E", "#FFFFFF"),
-        SeenBy.SOME: ("#9AA1AC", "#14161F"),
-        SeenBy.ONE: ("#D3D7DE", "#14161F"),
-        SeenBy.NONE: ("rgba(0,0,0,0)", compared_grey(0)),
-    }
+# The more models, the further from the page, be it white or near-black; what none sees is hollow.
+_OPACITIES: Mapping[SeenBy, float] = MappingProxyType(
+    {SeenBy.ALL: 0.65, SeenBy.SOME: 0.4, SeenBy.ONE: 0.15, SeenBy.NONE: 0.0}
 )
 
 
-def seen_bars(counts: pd.DataFrame, row_names: Sequence[str], models: int) -> go.Figure:
+def seen_bars(counts: pd.DataFrame, row_names: Sequence[str], models: int, letters: str) -> go.Figure:
     """Draw counts, stacked; a click brings back `customdata`: the row's name and the `SeenBy`.
 
     Args:
         counts: of `count_seen`.
         row_names: of its rows, the classes and what stands for nothing labelled.
         models: how many were compared.
+        letters: the colour of the page's letters, which stand on it and on the bars; plotly takes all pages for white.
     """
     figure = go.Figure()
-    for each, (fill, letters) in _SHADES.items():
+    for each, opacity in _OPACITIES.items():
         if each is SeenBy.SOME and models < 3:
             continue
         figure.add_bar(
@@ -40,7 +36,10 @@ def seen_bars(counts: pd.DataFrame, row_names: Sequence[str], models: int) -> go
             x=counts[each].tolist(),
             orientation="h",
             name=seen_in_words(each, models),
-            marker={"color": fill, "line": {"width": 1, "color": compared_grey(0)}},
+            marker={
+                "color": translucent(compared_grey(0), opacity),
+                "line": {"width": 1, "color": compared_grey(0)},
+            },
             text=[count or "" for count in counts[each]],
             textposition="inside",
             insidetextanchor="middle",

@@ -35,9 +35,13 @@ def show_seen_counts(comparison: Comparison) -> None:
     def take(data: list[str]) -> None:
         ask_for(**{TRUTH: data[0], KIND: f"seen by {data[1]}"})
 
-    clickable(seen_bars(counts, [*classes, NOTHING], models), "seen_bars", take)
+    clickable(seen_bars(counts, [*classes, NOTHING], models, _letters()), "seen_bars", take)
     st.caption(
         f"Seen: a mask IoU of 0.5 or more, whatever class is named; {int(labelled['named_differently'].sum()):,} "
         f"labelled objects are given more than one class. In the row '{NOTHING}' is what models see and nobody "
         "labelled: where all of them agree, a label may be missing."
     )
+
+
+def _letters() -> str:
+    return str(st.get_option(f"theme.{st.context.theme.type or 'light'}.textColor"))
