@@ -112,7 +112,8 @@ def _layout(photo: NDArray[np.uint8], panels: Sequence[Panel]) -> dict[str, Any]
         shared = {"visible": False, "constrain": "domain"}
         layout[f"xaxis{x[1:]}"] = {**shared, "anchor": y, "domain": across, "range": [0, width], "matches": "x"}
         layout[f"yaxis{y[1:]}"] = {
-            **shared, "anchor": x, "domain": up, "range": [height, 0], "matches": "y", "scaleanchor": "x"
+            **shared, "anchor": x, "domain": up, "range": [height, 0], "matches": "y", "scaleanchor": "x",
+            "constraintoward": "top",
         }  # fmt: skip
         layout["annotations"].append(_title(panel.title, sum(across) / 2, up[1]))
     return layout

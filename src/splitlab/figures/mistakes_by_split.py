@@ -58,7 +58,7 @@ def mistakes_by_split(models: Sequence[SplitMistakes]) -> go.Figure:
 def _span(sizes: Sequence[int]) -> list[float]:
     """Leave room for marks at 0 and for names to the right of the last."""
     largest = max(sizes, default=0) or 1
-    return [-0.06 * largest, 1.3 * largest]
+    return [-0.06 * largest, 1.6 * largest]
 
 
 def _marks(models: Sequence[SplitMistakes], measure: str, size: str, number: str) -> go.Scatter:

@@ -38,9 +38,9 @@ def training_curves(events: Sequence[Event], steps: int) -> go.Figure:
     figure.update_xaxes(title="step", range=[0, steps])
     figure.update_yaxes(rangemode="tozero")
     figure.update_layout(
-        height=320,
+        height=360,
         margin={"l": 10, "r": 10, "t": 40, "b": 10},
-        legend={"orientation": "h", "y": -0.3},
+        legend={"orientation": "h", "y": -0.35, "yanchor": "top"},
         uirevision="keep",
     )
     return figure

@@ -13,6 +13,8 @@ from splitlab.ui.photos import Photo
 from splitlab.ui.plain_text import as_plain
 from splitlab.ui.swipe import choose_sides, show_swipe
 
+# More classes than these stand in one line that scrolls.
+MOST_WRAPPED = 12
 SIDE_BY_SIDE, SWIPE = "side by side", "swipe"
 # What stands in a link for the panels that no checkpoint drew.
 PHOTO, TRUTH = "photo", "truth"
@@ -35,7 +37,15 @@ def choose_score() -> float:
 def choose_classes(names: list[str]) -> set[str]:
     """Choose the classes that are shown, all at first."""
     forget_unknown("classes", names)
-    chosen = st.pills("Classes", names, default=names, selection_mode="multi", key="classes", bind="query-params")
+    chosen = st.pills(
+        "Classes",
+        names,
+        default=names,
+        selection_mode="multi",
+        key="classes",
+        bind="query-params",
+        wrap=len(names) <= MOST_WRAPPED,
+    )
     return set(chosen)
 
 

@@ -92,7 +92,7 @@ def _one(listing: RunsListing, run: RunSummary, known: Sequence[str]) -> None:
         note = st.session_state[note_key]
         save(lambda before: replace(before, note=note))
 
-    name, labels, text = st.columns([1, 1.4, 2.4], vertical_alignment="top")
+    name, labels, text = st.columns([1.4, 1.4, 2.2], vertical_alignment="top")
     name.markdown(f"**{as_plain(run.name)}**  \n{run.spec.split_name} · {as_plain(run.spec.model)}")
     labels.multiselect(
         "Tags",

@@ -73,7 +73,7 @@ def _keep(name: str, split: Split, workspace: Workspace) -> None:
     if kept:
         shown = ", ".join(f"**{known}** ({its.name})" for known, its in kept.items())
         st.caption(f"Kept so far: {shown}")
-    left, right = st.columns(2)
+    left, right = st.columns(2, vertical_alignment="center")
     left.download_button(
         "Split as JSON",
         json.dumps(split.to_json()),

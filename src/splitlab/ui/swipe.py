@@ -110,4 +110,4 @@ def show_swipe(photo: Photo, left: Panel, right: Panel) -> None:
             **sides,
         },
     )
-    st.caption("Drag the divider, click where it shall stand, or use the arrow keys.")
+    st.caption("Drag the divider, click where you want it, or use the arrow keys.")
