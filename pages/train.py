@@ -16,6 +16,7 @@ from splitlab.runs.store import free_run_path, list_runs
 from splitlab.ui.datasets import read_dataset
 from splitlab.ui.hosted import TRAINING, may_change
 from splitlab.ui.live_run import duration, watch_run
+from splitlab.ui.named_links import linked_selectbox
 from splitlab.ui.page import answered, page_head
 from splitlab.ui.split_chip import split_chip
 from splitlab.ui.training_choices import RECIPE_HELP, device_names, expected_seconds, model_names, more_settings
@@ -59,13 +60,13 @@ def choose(workspace: Workspace) -> tuple[RunSpec, TrainVal, Split | None]:
         settings |= EMBEDDED_SETTINGS
     start = RunSpec(name, full, weak, **settings)
     key = f"{name}_{recipe}"
-    left, right = st.columns(2)
     known = model_names()
-    model = left.selectbox("Model", known, index=known.index(start.model), key=f"model_{key}")
-    size = right.selectbox("Image size, pixels", SIZES, key=f"size_{key}", index=SIZES.index(start.image_size))
-    left, middle, right = st.columns(3)
-    steps = int(left.number_input("Steps", 1, 1_000_000, start.steps, key=f"steps_{key}"))
-    device = middle.selectbox("Device", device_names(), key="device")
+    model = st.selectbox("Model", known, index=known.index(start.model), key=f"model_{key}")
+    left, right = st.columns(2)
+    size = left.selectbox("Image size, pixels", SIZES, key=f"size_{key}", index=SIZES.index(start.image_size))
+    steps = int(right.number_input("Steps", 1, 1_000_000, start.steps, key=f"steps_{key}"))
+    left, right = st.columns(2)
+    device = left.selectbox("Device", device_names(), key="device")
     seed = int(right.number_input("Seed", 0, 10_000, 0, key="seed"))
     chosen = {"model": model, "image_size": size, "steps": steps, "device": device, "seed": seed}
     # A model of two stages keeps the recipe's share of steps for its masks.
@@ -132,8 +133,6 @@ with live:
         st.info("No runs yet. Choose a split on the left and start: its curves appear here.")
     else:
         names = [summary.name for summary in runs]
-        if st.session_state.get("run") not in names:
-            st.session_state.pop("run", None)
-        chosen = st.selectbox("Run", names, key="run", bind="query-params")
+        chosen = linked_selectbox("Run", names, "run", names[0], st.container())
         watch_run(workspace, chosen)
         st.page_link("pages/runs.py", label="All runs, side by side", icon=":material/list_alt:")

@@ -1,3 +1,5 @@
+"""Runs that wait, on the Train page."""
+
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,8 @@ from splitlab.runs.devices import Device, lock_worker
 from splitlab.runs.queue import place_of
 from splitlab.runs.run_folder import State
 from splitlab.workspace import Workspace
-from tests.runs.queue_tools import make_queued, state_of
+from tests.runs.queue_tools import make_queued, make_run, state_of
+from tests.ui.opened import open_page
 
 SCRIPT = """
 from splitlab.ui.live_run import watch_run
@@ -59,3 +62,24 @@ def test_a_run_that_waits_for_nobody_can_be_given_a_worker(monkeypatch):
     assert labels(app) == ["Stop", "Go on"]
     app.button[1].click().run()
     assert started == ["one"]
+
+
+def test_what_a_run_is_called_and_says_is_no_markup():
+    run = make_run(Workspace.here(), "[free](evil.org) **run**")
+    run.write_status(State.FAILED, 1, 20, "[Click](evil.org) *now*")
+    app = watched(run.name)
+    assert app.markdown[0].value.startswith(r"**\[free\](evil.org) \*\*run\*\*** ·")
+    assert app.error[0].value == r"\[Click\](evil.org) \*now\*"
+
+
+def test_the_link_names_the_run_that_is_shown_first(monkeypatch):
+    monkeypatch.setenv("SPLITLAB_READ_ONLY", "1")
+    make_run(Workspace.here(), "one")
+    app = open_page("train")
+    assert app.query_params["run"] == "one"
+    make_run(Workspace.here(), "two")
+    app.run()
+    assert not app.exception
+    assert app.selectbox(key="run").value == "one"
+    again = open_page("train", run="two")
+    assert again.selectbox(key="run").value == "two"

@@ -17,6 +17,7 @@ from splitlab.runs.run_folder import RunFolder, State, Status
 from splitlab.runs.scores import read_scores
 from splitlab.training.anchors import AnchorFit
 from splitlab.ui.page import answered
+from splitlab.ui.plain_text import as_plain
 from splitlab.workspace import Workspace
 
 _WORDS = {
@@ -50,13 +51,13 @@ def _show(workspace: Workspace, name: str, state_before: State) -> None:
             st.rerun()
         place = place_of(workspace, name)
         words = _WORDS[status.state] + (f", place {place} in the queue" if place and _waits(status) else "")
-        st.markdown(f"**{run.name}** · {run.spec().split_name} · {words}")
+        st.markdown(f"**{as_plain(run.name)}** · {run.spec().split_name} · {words}")
         st.progress(min(status.step / max(status.steps, 1), 1.0), text=_progress_text(status, events))
         if status.state == State.FAILED:
-            st.error(status.message)
+            st.error(as_plain(status.message))
         _buttons(workspace, run, status, place)
         if start := next((event for event in events if event.get("kind") == "start"), None):
-            st.caption(" · ".join(_start_in_words(start)))
+            st.caption(as_plain(" · ".join(_start_in_words(start))))
         if any(event.get("kind") != "start" for event in events):
             st.plotly_chart(
                 training_curves(events, status.steps), key=f"curves_{run.name}", config={"displaylogo": False}

@@ -44,11 +44,9 @@ def more_settings(start: RunSpec, key: str, workspace: Workspace) -> dict[str, A
         batch_size = int(left.number_input("Batch size", 1, 256, start.batch_size, key=f"batch_{key}"))
         sizes = [AUTO, *range(1, batch_size)] if batch_size > 1 else [1]
         index = sizes.index(start.f_size) if start.f_size in sizes else 0
-        f_size = right.selectbox(
-            "f_size, of them masks", sizes, index=index, key=f"f_size_{key}_{batch_size}", help=F_SIZE_HELP
-        )
-        left, right = st.columns(2)
-        rate = left.number_input(
+        f_size = right.selectbox("f_size", sizes, index=index, key=f"f_size_{key}_{batch_size}", help=F_SIZE_HELP)
+        # A row of its own: half a row cuts a small rate.
+        rate = st.number_input(
             "Learning rate",
             1e-6,
             1.0,
@@ -57,7 +55,7 @@ def more_settings(start: RunSpec, key: str, workspace: Workspace) -> dict[str, A
             key=f"rate_{key}",
             help=f"of {start.optimizer}",
         )
-        anchors = right.selectbox(
+        anchors = st.selectbox(
             "Anchors", ["paper", AUTO], index=int(start.anchors == AUTO), key=f"anchors_{key}", help=ANCHORS_HELP
         )
         models = trained_models(workspace.checkpoint_folders, workspace.runs)
