@@ -51,6 +51,27 @@ def test_a_time_that_no_calendar_has_is_left_out(tmp_path, heartbeat):
     assert rows["when"].isna().all()
 
 
+def test_visitors_who_come_at_the_same_moment_list_the_runs_once(tmp_path, monkeypatch):
+    listings, plain = [], runs_listing.list_runs
+
+    def slowly(folder):
+        listings.append(folder)
+        time.sleep(0.1)
+        return plain(folder)
+
+    monkeypatch.setattr(runs_listing, "list_runs", slowly)
+    make(tmp_path, "first")
+    listing = RunsListing(tmp_path)
+    seen = []
+    visitors = [threading.Thread(target=lambda: seen.append(list(listing.now().runs))) for _ in range(5)]
+    for visitor in visitors:
+        visitor.start()
+    for visitor in visitors:
+        visitor.join()
+    assert seen == [["first"]] * 5
+    assert len(listings) == 1
+
+
 def test_a_long_listing_is_made_while_the_one_before_is_shown(tmp_path, monkeypatch):
     make(tmp_path, "first")
     monkeypatch.setattr(runs_listing, "QUICK_SECONDS", 0.0)

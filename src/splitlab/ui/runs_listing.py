@@ -47,20 +47,29 @@ class RunsListing:
         """Return the runs as they are, or as they were a moment ago where listing them takes long."""
         if time.monotonic() > self._due:
             if self._seconds < QUICK_SECONDS:
-                self.retake()
+                self._retake_if_due()
             elif not self._lock.locked():
-                threading.Thread(target=self.retake, daemon=True, name="list runs").start()
+                threading.Thread(target=self._retake_if_due, daemon=True, name="list runs").start()
         return self._listing
 
     def retake(self) -> None:
         """List the runs anew, because something was changed."""
         with self._lock:
-            start = time.monotonic()
-            runs = {run.name: run for run in list_runs(self._folder)}
-            self._listing = Listing(runs, run_rows(list(runs.values())), broken_runs(self._folder, runs))
-            end = time.monotonic()
-            self._seconds = end - start
-            self._due = end + max(FRESH_SECONDS, self._seconds / BUSY_SHARE)
+            self._take()
+
+    def _retake_if_due(self) -> None:
+        with self._lock:
+            # Of visitors who come at the same moment, the first lists for all.
+            if time.monotonic() > self._due:
+                self._take()
+
+    def _take(self) -> None:
+        start = time.monotonic()
+        runs = {run.name: run for run in list_runs(self._folder)}
+        self._listing = Listing(runs, run_rows(list(runs.values())), broken_runs(self._folder, runs))
+        end = time.monotonic()
+        self._seconds = end - start
+        self._due = end + max(FRESH_SECONDS, self._seconds / BUSY_SHARE)
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
