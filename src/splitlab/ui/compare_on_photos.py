@@ -89,7 +89,15 @@ def _turn_to_upload() -> None:
     # A photo that was refused leaves an entry without a name.
     held = [file for file in st.session_state["photos"] if isinstance(file, UploadedFile)]
     if held:
-        st.session_state["photo"] = held[-1].name
+        st.session_state["photo"] = list(_by_name(held))[-1]
+
+
+def _by_name(files: Sequence[UploadedFile]) -> dict[str, UploadedFile]:
+    """Give each upload a name of its own; phones call many photos alike."""
+    named: dict[str, UploadedFile] = {}
+    for number, file in enumerate(files, start=1):
+        named[file.name if file.name not in named else f"{file.name} ({number})"] = file
+    return named
 
 
 def _choose_photo() -> Photo:
@@ -104,9 +112,8 @@ def _choose_photo() -> Photo:
     )
     keep_photos(files)
     uploads: dict[str, Photo] = {}
-    for file in files:
+    for name, file in _by_name(files).items():
         with answered():
-            name = file.name if file.name not in uploads else f"{file.name} ({len(uploads) + 1})"
             uploads[name] = uploaded_photo(file.file_id, name, file)
     names = [*uploads, *SAMPLES]
     if st.session_state.get("photo", names[0]) not in names:

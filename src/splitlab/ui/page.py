@@ -9,6 +9,7 @@ import streamlit as st
 
 from splitlab.errors import SplitLabError
 from splitlab.ui.navigation import enter_by_app
+from splitlab.ui.plain_text import as_plain
 
 
 def page_head(title: str, sentence: str) -> None:
@@ -24,5 +25,4 @@ def answered() -> Iterator[None]:
     try:
         yield
     except SplitLabError as error:
-        # Paths may hold characters that Markdown takes for markup.
-        st.error(str(error).replace("\\", "\\\\").replace("_", "\\_").replace("*", "\\*").replace("$", "\\$"))
+        st.error(as_plain(str(error)))
