@@ -5,6 +5,9 @@ import json
 
 import pytest
 
+from splitlab.ui.models import checkpoint_choices
+from splitlab.workspace import Workspace
+from tests.checkpoints import write_checkpoint
 from tests.ui.opened import ROOT, looked_at, open_page, texts
 
 DATA_IMAGES = "images of a data set"
@@ -30,6 +33,13 @@ def test_a_link_names_checkpoints_data_and_image_even_where_nothing_was_chosen(w
     assert sorted(app.query_params["models"]) == sorted(CHECKPOINTS)
     assert app.query_params["data"] == "tiny"
     assert app.query_params["image"] == "1"
+
+
+def test_models_of_drawn_scenes_come_after_those_of_photos(tmp_path, monkeypatch):
+    monkeypatch.setenv("SPLITLAB_CHECKPOINTS", str(tmp_path))
+    for dataset in ("pets", "embedded", "cows"):
+        write_checkpoint(tmp_path / f"of-{dataset}", dataset=dataset)
+    assert list(checkpoint_choices(Workspace.here())) == ["of-cows", "of-pets", "of-embedded"]
 
 
 def test_a_link_opens_the_checkpoints_it_names_in_its_order(workspace):

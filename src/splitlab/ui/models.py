@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from splitlab.data.open_dataset import EMBEDDED
 from splitlab.evaluation.image_detections import ImageDetections
 from splitlab.geometry import FloatArray
 from splitlab.hosting import Hosting
@@ -46,7 +47,12 @@ def checkpoint_choices(workspace: Workspace) -> dict[str, Choice]:
     """List the checkpoints that ship, were imported or come from runs, by name; broken ones are passed over."""
     models = trained_models(workspace.checkpoint_folders, workspace.runs)
     found = {name: Choice(*model) for name, model in models.items() if model[1].finds_objects}
-    return dict(sorted(found.items(), key=lambda item: (item[1].card.dataset, item[1].card.full, item[1].card.weak)))
+    return dict(sorted(found.items(), key=lambda item: _rank(item[1].card)))
+
+
+def _rank(card: Card) -> tuple[bool, str, int, int]:
+    # Models of drawn scenes come last: they find nothing in the photos that a page begins with.
+    return card.dataset == EMBEDDED, card.dataset, card.full, card.weak
 
 
 def detect_objects(choice: Choice, photo: Photo) -> ImageDetections:
