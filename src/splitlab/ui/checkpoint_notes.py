@@ -9,6 +9,7 @@ import streamlit as st
 from splitlab.budget.annotation_cost import cost_hours, prices_for
 from splitlab.runs.checkpoint import Card
 from splitlab.ui.models import Choice
+from splitlab.ui.plain_text import as_plain
 from splitlab.ui.split_chip import split_chip
 
 
@@ -29,7 +30,7 @@ def _describe(choice: Choice, longest_hours: float) -> None:
     if card.full or card.weak:
         split_chip(card.full, card.weak, prices_for(card.dataset), longest_hours)
     else:
-        st.markdown(f"**{card.name}**, imported")
+        st.markdown(f"**{as_plain(card.name)}**, imported")
     mask, box = card.scores.get("mask", {}), card.scores.get("box", {})
     scores = [
         f"{label} **{value:.1f}**"
@@ -42,4 +43,4 @@ def _describe(choice: Choice, longest_hours: float) -> None:
         if value is not None
     ]
     origin = f"{card.model}, {card.steps:,} steps, seed {card.seed}" if card.steps else card.model
-    st.caption(f"{' · '.join(scores) or 'not scored'}  \n{origin}")
+    st.caption(f"{' · '.join(scores) or 'not scored'}  \n{as_plain(origin)}")

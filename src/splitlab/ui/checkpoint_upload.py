@@ -11,13 +11,14 @@ import streamlit as st
 
 from splitlab.hosting import Hosting
 from splitlab.runs.checkpoint import Card
-from splitlab.runs.checkpoint_files import FileFacts, facts_of, zipped
+from splitlab.runs.checkpoint_files import zipped
 from splitlab.runs.checkpoint_names import MOST_LETTERS, checked_name, proposed_name
-from splitlab.ui.checkpoint_card import show_card
+from splitlab.ui.checkpoint_card import facts_in, show_card
 from splitlab.ui.checkpoint_hub import offer_hubs
 from splitlab.ui.hosted import may_change, upload_limit
 from splitlab.ui.models import Choice
 from splitlab.ui.page import answered
+from splitlab.ui.plain_text import as_plain
 from splitlab.workspace import Workspace
 
 UPLOAD_MEGABYTES = 400
@@ -65,7 +66,7 @@ def upload_checkpoint(workspace: Workspace) -> None:
     if st.button("Import it", type="primary", icon=":material/add:", width="stretch"):
         with st.spinner("Reading"):
             _import(file, own, workspace.imported / checked_name(name.strip()))
-        st.success(f"'{name}' is here: pick it among the checkpoints.")
+        st.success(f"'{as_plain(name)}' is here: pick it among the checkpoints.")
 
 
 @st.cache_data(show_spinner="Reading the card", max_entries=1, scope="session")
@@ -89,17 +90,12 @@ def _import(file: BinaryIO, own: bool, into: Path) -> None:
         import_checkpoint(path, into)
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
-def _facts(folder: Path, version: int) -> dict[str, FileFacts]:  # noqa: ARG001 (new weights are a new entry)
-    return facts_of(folder)
-
-
 def _take_away(choices: list[Choice]) -> None:
     if not choices:
         st.caption("There is no checkpoint here yet.")
         return
     choice = st.selectbox("Checkpoint", choices, format_func=lambda one: one.label, key="take_away")
-    show_card(choice.card, _facts(choice.folder, choice.version))
+    show_card(choice.card, facts_in(choice.folder, choice.version))
     st.download_button(
         "As a zip",
         lambda: zipped(choice.folder),

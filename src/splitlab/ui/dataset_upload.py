@@ -9,6 +9,7 @@ import streamlit as st
 from splitlab.data.incoming.import_archive import import_archive
 from splitlab.hosting import Hosting
 from splitlab.ui.hosted import upload_limit
+from splitlab.ui.plain_text import as_plain
 from splitlab.workspace import Workspace
 
 UPLOAD_MEGABYTES = 500
@@ -29,7 +30,7 @@ def upload_dataset(workspace: Workspace) -> None:
     )
     st.caption(
         "COCO: images/, instances_train.json, instances_val.json. YOLO: data.yaml, images/, labels/. "
-        f"Larger ones: put the folder into {workspace.data}."
+        f"Larger ones: put the folder into {as_plain(str(workspace.data))}."
     )
     st.caption("On the command line: `splitlab data get pets`, `splitlab data get voc2012`.")
     if file is None:
@@ -39,4 +40,4 @@ def upload_dataset(workspace: Workspace) -> None:
         Hosting.here().require_writable(ADDING)
         with st.spinner("Unpacking and reading"):
             data = import_archive(file, name.strip(), workspace.data)
-        st.success(f"'{name}' is here: {len(data.train.images):,} training images. Choose it by its name.")
+        st.success(f"'{as_plain(name)}' is here: {len(data.train.images):,} training images. Choose it by its name.")

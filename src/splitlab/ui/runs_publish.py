@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import streamlit as st
 
 from splitlab.hosting import Hosting
 from splitlab.runs.card_in_words import megabytes
 from splitlab.runs.checkpoint import CARD_NAME, read_card
-from splitlab.runs.checkpoint_files import FileFacts, facts_of
 from splitlab.runs.checkpoint_names import MOST_LETTERS, proposed_name
 from splitlab.runs.publish import publish
 from splitlab.runs.store import RunSummary
-from splitlab.ui.checkpoint_card import show_card
+from splitlab.ui.checkpoint_card import facts_in, show_card
 from splitlab.ui.hosted import may_change
 from splitlab.ui.page import answered
 from splitlab.ui.plain_text import as_plain
@@ -33,7 +31,7 @@ def show_publish(workspace: Workspace, runs: Sequence[RunSummary]) -> None:
     with form, answered():
         name = st.selectbox("Run", list(ready), key="run_to_publish") if len(ready) > 1 else next(iter(ready))
         weights = ready[name].path / "weights"
-        files = _facts(weights, (weights / CARD_NAME).stat().st_mtime_ns)
+        files = facts_in(weights, (weights / CARD_NAME).stat().st_mtime_ns)
         with card, st.container(border=True):
             show_card(read_card(weights), files)
         if not may_change(PUBLISHING):
@@ -46,8 +44,3 @@ def show_publish(workspace: Workspace, runs: Sequence[RunSummary]) -> None:
             folder = publish(ready[name].path, called.strip(), workspace.imported)
             st.success(f"'{as_plain(folder.name)}' is among the checkpoints: {as_plain(str(folder))}")
             st.page_link("pages/compare_masks.py", label="See its masks beside others", icon=":material/compare:")
-
-
-@st.cache_data(show_spinner=False, max_entries=32)
-def _facts(weights: Path, written: int) -> dict[str, FileFacts]:  # noqa: ARG001 (written anew, it is read anew)
-    return facts_of(weights)
