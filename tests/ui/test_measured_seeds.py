@@ -1,18 +1,16 @@
 """Pages that show measured runs, with several seeds of one split."""
 
 import json
-from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from splitlab.runs.checkpoint import Card
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
 from splitlab.ui.tables import measured
 from splitlab.workspace import Workspace
+from tests.ui.opened import open_page
 
-ROOT = Path(__file__).parents[2]
 SCORES = {(30, 0): 50.0, (30, 1): 52.0, (30, 2): 57.0, (60, 0): 60.0}
 
 
@@ -28,16 +26,6 @@ def finish_run(full, seed, ap):
 def measured_runs():
     for (full, seed), ap in SCORES.items():
         finish_run(full, seed, ap)
-
-
-def open_page(name, **parameters):
-    app = AppTest.from_file(ROOT / "app.py", default_timeout=60)
-    for key, value in parameters.items():
-        app.query_params[key] = value
-    app.run()
-    app.switch_page(f"pages/{name}.py").run()
-    assert not app.exception
-    return app
 
 
 def test_several_seeds_are_one_mark_with_a_bar_and_can_be_picked(measured_runs):
