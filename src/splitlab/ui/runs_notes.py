@@ -10,6 +10,7 @@ import streamlit as st
 
 from splitlab.errors import RunError, SplitLabError
 from splitlab.hosting import Hosting
+from splitlab.runs import notes
 from splitlab.runs.notes import MAX_NOTE, MAX_TAGS, Notes, read_notes, write_notes
 from splitlab.runs.store import RunSummary
 from splitlab.ui.page import answered
@@ -44,12 +45,11 @@ def change_notes(run: Path, change: Callable[[Notes], Notes]) -> None:
     """
     Hosting.here().require_writable("Writing notes")
     try:
-        before = read_notes(run)
+        read_notes(run)
     except RunError:
-        before = Notes()  # what is broken is written anew
-    after = change(before)
-    if after != before:
-        write_notes(run, after)
+        write_notes(run, change(Notes()))  # what is broken is written anew
+    else:
+        notes.change_notes(run, change)
 
 
 def _tags_for_all(listing: RunsListing, runs: Sequence[RunSummary], known: Sequence[str]) -> None:
@@ -64,7 +64,7 @@ def _tags_for_all(listing: RunsListing, runs: Sequence[RunSummary], known: Seque
     with answered():
         for run in runs:
             change_notes(
-                run.path, (lambda notes: _added(notes, tags)) if add else (lambda notes: _without(notes, tags))
+                run.path, (lambda before: _added(before, tags)) if add else (lambda before: _without(before, tags))
             )
         for run in runs:
             st.session_state.pop(_key("tags", run), None)
@@ -73,7 +73,7 @@ def _tags_for_all(listing: RunsListing, runs: Sequence[RunSummary], known: Seque
 
 
 def _one(listing: RunsListing, run: RunSummary, known: Sequence[str]) -> None:
-    notes = read_notes(run.path)
+    kept = read_notes(run.path)
     tags_key, note_key = _key("tags", run), _key("note", run)
 
     def save(change: Callable[[Notes], Notes]) -> None:
@@ -96,8 +96,8 @@ def _one(listing: RunsListing, run: RunSummary, known: Sequence[str]) -> None:
     name.markdown(f"**{as_plain(run.name)}**  \n{run.spec.split_name} · {as_plain(run.spec.model)}")
     labels.multiselect(
         "Tags",
-        sorted({*known, *notes.tags}),
-        list(notes.tags),
+        sorted({*known, *kept.tags}),
+        list(kept.tags),
         key=tags_key,
         accept_new_options=True,
         max_selections=MAX_TAGS,
@@ -107,7 +107,7 @@ def _one(listing: RunsListing, run: RunSummary, known: Sequence[str]) -> None:
     )
     text.text_area(
         "Note",
-        notes.note,
+        kept.note,
         height=80,
         max_chars=MAX_NOTE,
         key=note_key,
@@ -121,9 +121,9 @@ def _key(what: str, run: RunSummary) -> str:
     return f"{what} of {run.name}"
 
 
-def _added(notes: Notes, tags: Sequence[str]) -> Notes:
-    return replace(notes, tags=tuple(dict.fromkeys([*notes.tags, *map(str.strip, tags)])))
+def _added(before: Notes, tags: Sequence[str]) -> Notes:
+    return replace(before, tags=tuple(dict.fromkeys([*before.tags, *map(str.strip, tags)])))
 
 
-def _without(notes: Notes, tags: Sequence[str]) -> Notes:
-    return replace(notes, tags=tuple(tag for tag in notes.tags if tag not in tags))
+def _without(before: Notes, tags: Sequence[str]) -> Notes:
+    return replace(before, tags=tuple(tag for tag in before.tags if tag not in tags))
