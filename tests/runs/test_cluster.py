@@ -21,7 +21,7 @@ from splitlab.runs.queue import waiting_runs
 from splitlab.runs.ray_cluster import connected
 from splitlab.runs.run_folder import State
 from tests.runs.queue_tools import SPEC, make_queued, starts_of, state_of, wait_until, workspace_in
-from tests.runs.ray_nodes import MARK, Nodes
+from tests.runs.ray_nodes import MARK, Nodes, with_no_fuss
 
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
 STEPS = 5
@@ -115,7 +115,7 @@ def trainings(nodes):
         process
         for node in ("head", "second")
         for process in nodes.processes(node)
-        if any("run.append_event" in word for word in process.cmdline())
+        if any("run.append_event" in word for word in with_no_fuss(process.cmdline))
     ]
 
 
