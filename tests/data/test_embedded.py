@@ -131,8 +131,8 @@ def test_settings_that_leave_no_creature_room_are_a_sentence(monkeypatch):
 
 def test_the_picture_shows_the_creature_where_its_mask_is():
     """The same scene with another coat differs inside the masks, and nowhere far from them."""
-    settings = SceneSettings(weed_before=0, weed_behind=0, noise=0)
-    plain = SceneSettings(weed_before=0, weed_behind=0, noise=0, mark_contrast=0)
+    settings = SceneSettings(weed_before=0, weed_behind=0, reef=0, noise=0)
+    plain = SceneSettings(weed_before=0, weed_behind=0, reef=0, noise=0, mark_contrast=0)
     marked, objects = draw_scene(np.random.default_rng(8), settings)
     unmarked, _ = draw_scene(np.random.default_rng(8), plain)
     differs = (marked != unmarked).any(axis=2)
@@ -143,6 +143,36 @@ def test_the_picture_shows_the_creature_where_its_mask_is():
 
 def grown(mask):
     return np.lib.stride_tricks.sliding_window_view(np.pad(mask, 1), (3, 3)).any(axis=(2, 3))
+
+
+def test_corals_and_sponges_are_seen_and_belong_to_no_object():
+    bare, reef = SceneSettings(reef=0), SceneSettings(reef=4)
+    changed = 0
+    for number in range(8):
+        empty, objects = draw_scene(np.random.default_rng(number), bare)
+        grown_over, same = draw_scene(np.random.default_rng(number), reef)
+        assert [index for index, _ in same] == [index for index, _ in objects]
+        assert all(np.array_equal(mask, other) for (_, mask), (_, other) in zip(objects, same, strict=True))
+        changed += (np.abs(grown_over.astype(int) - empty).max(axis=2) > 30).mean() > 0.02
+    assert changed > 4
+
+
+def test_a_disguised_reef_wears_the_colours_of_the_creatures(monkeypatch):
+    """Every coat that is painted is one that a creature of the scene wears, and only in disguise."""
+    worn = []
+    monkeypatch.setattr(scenes, "paint_creature", lambda _canvas, creature, coat, _grain: worn.append(id(coat)))
+    draw_scene(np.random.default_rng(3), SceneSettings(reef=40, disguise=1, company=0))
+    assert len(worn) > 5
+    assert len(set(worn)) == 1
+    worn.clear()
+    draw_scene(np.random.default_rng(3), SceneSettings(reef=40, disguise=0, company=0))
+    assert worn[-1] not in worn[:-1]
+
+
+@pytest.mark.parametrize("knobs", [{"reef": -1}, {"disguise": 1.1}, {"disguise": -0.1}])
+def test_a_reef_that_cannot_be_is_refused(knobs):
+    with pytest.raises(SettingsError, match="reef is"):
+        SceneSettings(**knobs)
 
 
 def test_a_scene_too_small_to_draw_in_is_refused():

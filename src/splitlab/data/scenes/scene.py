@@ -13,6 +13,7 @@ from splitlab.data.scenes.body import Creature, Points, turn
 from splitlab.data.scenes.fish import banded_fish, spotted_fish
 from splitlab.data.scenes.jelly import compass_jelly, moon_jelly
 from splitlab.data.scenes.paint import coverage, paint_creature, random_coat
+from splitlab.data.scenes.reef import grow_reef
 from splitlab.data.scenes.star import barred_star, beaded_star
 from splitlab.data.scenes.water import Canvas, cloud, draw_water
 from splitlab.data.scenes.weed import grow_weed, paint_weed
@@ -46,6 +47,8 @@ class SceneSettings:
         company: chance that one more creature is there, 0..1, below 1.
         smallest, largest: length of a creature as a share of `size`.
         weed_before, weed_behind: most clumps of weed in front of all creatures, and behind them.
+        reef: most corals and sponges behind all creatures.
+        disguise: share of these that wear the coat of a creature of the scene, 0..1.
         least_visible: share of a creature's pixels that must show.
         mark_contrast: strength of the marks that tell look-alikes apart, 0..1.
         fade: how far the smallest creatures fade into the water, 0..1.
@@ -55,12 +58,14 @@ class SceneSettings:
     size: int = 192
     most_objects: int = 6
     company: float = 0.2
-    smallest: float = 0.22
-    largest: float = 0.6
+    smallest: float = 0.3
+    largest: float = 0.75
     weed_before: int = 3
     weed_behind: int = 1
+    reef: int = 4
+    disguise: float = 0.7
     least_visible: float = 0.5
-    mark_contrast: float = 0.33
+    mark_contrast: float = 0.25
     fade: float = 0.35
     noise: float = 3.0
 
@@ -69,6 +74,10 @@ class SceneSettings:
             raise SettingsError(f"A scene of {self.size} pixels is too small to draw in; use {SMALLEST_SCENE} or more.")
         if not 0 <= self.company < 1:
             raise SettingsError(f"company is {self.company}; it is a chance of 0 or more and below 1.")
+        if self.reef < 0 or not 0 <= self.disguise <= 1:
+            raise SettingsError(
+                f"reef is {self.reef} and disguise {self.disguise}; give 0 or more, and a share of 0 to 1."
+            )
 
 
 @dataclass(frozen=True)
@@ -89,12 +98,20 @@ def draw_scene(rng: np.random.Generator, settings: SceneSettings) -> tuple[Image
     paint_weed(canvas, grow_weed(rng, side, settings.weed_behind), haze, grain, rng)
     weed = grow_weed(rng, side, settings.weed_before)
     placed = _place_creatures(rng, settings, _covered_pixels([*chain(*weed)], side))
-    for item in reversed(placed):
-        fade = settings.fade * (settings.largest - item.length) / (settings.largest - settings.smallest)
-        coat = random_coat(rng, settings.mark_contrast, haze, fade)
+    coats = [random_coat(rng, settings.mark_contrast, haze, _fade(settings, item.length)) for item in placed]
+    for clump in grow_reef(rng, side, settings.reef):
+        own_coat = random_coat(rng, settings.mark_contrast, haze, settings.fade / 2)
+        worn = coats[rng.integers(len(coats))] if rng.random() < settings.disguise else own_coat
+        paint_creature(canvas, clump, worn, grain)
+    for item, coat in zip(reversed(placed), reversed(coats), strict=True):
         paint_creature(canvas, item.creature, coat, grain)
     paint_weed(canvas, weed, haze, grain, rng)
     return _photo(rng, canvas, settings.noise), [(item.class_index, item.visible) for item in placed]
+
+
+def _fade(settings: SceneSettings, length: float) -> float:
+    """Return how far a creature of this length, a share of the scene, fades into the water."""
+    return settings.fade * (settings.largest - length) / (settings.largest - settings.smallest)
 
 
 def _place_creatures(rng: np.random.Generator, settings: SceneSettings, covered: Mask) -> list[_Placed]:
