@@ -91,6 +91,7 @@ def test_an_object_without_neighbours_in_an_image_without_others_trains(model):
         batch.classes[~lonely],
         batch.image_index[~lonely],
         batch.has_mask,
+        batch.object_has_mask[~lonely],
         batch.masks[~lonely],
     )
     parts, _ = loss_and_gradients(model, one_image_empty)
@@ -121,6 +122,7 @@ def test_mask_loss_is_divided_by_the_mask_images_not_by_the_batch():
         classes=torch.zeros(3, dtype=torch.long),
         image_index=torch.tensor([0, 1, 2]),
         has_mask=torch.tensor([True, True, False]),
+        object_has_mask=torch.tensor([True, True, False]),
         masks=torch.tensor([[[1, 1], [1, 1]], [[0, 1], [0, 1]], [[1, 0], [0, 1]]], dtype=torch.uint8),
     )
     prototypes = torch.tensor([[[[2.0, 2], [2, 2]]], [[[-1.0, 5], [-1, 5]]], [[[9.0, 9], [9, 9]]]])

@@ -17,6 +17,7 @@ from splitlab.runs.checkpoint import Card, save_checkpoint
 from tests.models.test_mixed_loss import SIDE, make_batch, scramble
 
 NAMES = ["yolov8n-seg", "yolo11n-seg", "yolo26n-seg"]
+ROWS = ("boxes", "classes", "image_index", "object_has_mask", "masks")
 READ_MASKS = {"yolov8n-seg": {"mask"}, "yolo11n-seg": {"mask"}, "yolo26n-seg": {"mask", "semantic"}}
 
 
@@ -59,13 +60,14 @@ def of_images(batch, images):
         classes=batch.classes[rows],
         image_index=torch.searchsorted(images, batch.image_index[rows]),
         has_mask=batch.has_mask[images],
+        object_has_mask=batch.object_has_mask[rows],
         masks=batch.masks[rows],
     )
 
 
 def their_loss(model, batch):
     """Ultralytics' own criterion, which knows of no box images, on our model's predictions."""
-    labels = ultralytics_labels(replace(batch, has_mask=torch.ones_like(batch.has_mask)))
+    labels = ultralytics_labels(replace(batch, object_has_mask=torch.ones_like(batch.object_has_mask)))
     parts, _ = model.network.init_criterion()(model(batch.images), labels)
     return parts.detach()
 
@@ -174,7 +176,7 @@ def test_batches_without_mask_images_or_without_objects_train(model, name, has_m
 def test_objects_may_come_in_any_order(model):
     batch = make_batch(objects_per_image=3)
     order = torch.randperm(len(batch.boxes), generator=torch.Generator().manual_seed(3))
-    rows = {part: getattr(batch, part)[order] for part in ("boxes", "classes", "image_index", "masks")}
+    rows = {part: getattr(batch, part)[order] for part in ROWS}
     torch.testing.assert_close(in_their_order(model.loss(replace(batch, **rows))), in_their_order(model.loss(batch)))
 
 

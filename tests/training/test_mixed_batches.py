@@ -93,6 +93,7 @@ def blank():
         np.zeros((64, 64, 3), np.uint8),
         np.zeros((0, 4), np.float32),
         np.zeros(0, np.int64),
+        np.zeros(0, np.bool_),
         np.zeros((0, 16, 16), np.uint8),
     )
 

@@ -164,7 +164,7 @@ def test_a_batch_twice_has_twice_the_loss(stage):
     once = make_batch((True, True), 2)
     twice = replace(
         once,
-        **{name: torch.cat([getattr(once, name)] * 2) for name in ("images", "boxes", "classes", "masks", "has_mask")},
+        **{name: torch.cat([part] * 2) for name, part in vars(once).items() if name != "image_index"},
         image_index=torch.cat([once.image_index, once.image_index + 2]),
     )
     parts, doubled = model.loss(once), model.loss(twice)
