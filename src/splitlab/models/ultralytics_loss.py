@@ -67,7 +67,7 @@ class GatedSegmentationLoss(v8SegmentationLoss):
         self.gates = gates
         self.bcedice_loss = OfMaskImages(self.bcedice_loss, gates.images)  # type: ignore[assignment]
 
-    def calculate_segmentation_loss(  # type: ignore[override]
+    def calculate_segmentation_loss(
         self, fg_mask: Tensor, masks: Tensor, target_gt_idx: Tensor, *args: Any, **kwargs: Any
     ) -> Tensor:
         """Return the mean over the positive cells (B, A) of objects with a known mask; 0 where there are none."""
