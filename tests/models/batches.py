@@ -1,5 +1,7 @@
 """Batches of random objects, small enough for a test."""
 
+from dataclasses import replace
+
 import torch
 
 from splitlab.models.contract import Batch
@@ -23,3 +25,16 @@ def make_batch(has_mask=(True, True, False, False), objects_per_image=2, seed=0)
         object_has_mask=torch.tensor(has_mask)[image_index],
         masks=torch.randint(0, 2, (count, SIDE // 4, SIDE // 4), generator=generator, dtype=torch.uint8),
     )
+
+
+def without_masks(batch, rows):
+    """The batch, with the masks of these objects not known."""
+    known = batch.object_has_mask.clone()
+    known[rows] = False
+    return replace(batch, object_has_mask=known)
+
+
+def scramble_unknown(batch):
+    """The batch, with another mask for each object whose mask is not known."""
+    masks = torch.where(batch.object_has_mask[:, None, None], batch.masks, 1 - batch.masks)
+    return replace(batch, masks=masks)

@@ -1,4 +1,4 @@
-"""A mask taken apart: the prototypes that a YOLO makes of a photo, and the coefficients by which one object adds them."""
+"""A mask taken apart: the prototypes that a YOLO makes of a photo, and the coefficients that one object adds up."""
 
 from __future__ import annotations
 
