@@ -34,7 +34,7 @@ def case(request):
 
 
 def test_everything_fits_but_only_known_classes_bring_their_rows(case):
-    base, novel, before, report = case
+    _, novel, before, report = case
     assert not report.left
     after = weights_of(novel)
     for name, rows in novel.class_rows(len(NOVEL)).items():
@@ -71,9 +71,8 @@ def test_the_same_classes_in_another_order_bring_their_own_rows():
 
 def test_a_head_of_another_size_or_of_a_card_that_lies_is_left_alone():
     model, larger = built("yolov5n-seg", NOVEL), weights_of(built("yolov5s-seg", BASE))
-    assert all(
-        np.array_equal(larger[name], turned) for name, turned in turned_to_classes(model, larger, NOVEL, BASE).items()
-    )
+    turned = turned_to_classes(model, larger, NOVEL, BASE)
+    assert all(np.array_equal(larger[name], turned[name]) for name in larger if larger[name].ndim > 1)
     lying = weights_of(built("yolov5n-seg", BASE))
     turned = turned_to_classes(model, lying, NOVEL, ["only one"])
     assert np.array_equal(turned["model.24.m.0.bias"], lying["model.24.m.0.bias"])
