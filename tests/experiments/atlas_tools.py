@@ -15,16 +15,18 @@ name: atlas-tiny
 data: {data}
 full: {full}
 weak: {weak}
+seeds: {seeds}
 models: [yolov5n-seg]
 settings: {{image_size: 64, steps: {steps}, batch_size: 4, f_size: 2, evaluate_every: {every}, device: cpu}}
 """
 
 
-def write_plan(data: Path, full=(2, 4), weak=(0, 4), steps=2, every=2, name="1-grid") -> Path:
+def write_plan(data: Path, full=(2, 4), weak=(0, 4), steps=2, every=2, seeds=(0,), name="1-grid") -> Path:
     """Write one stage of the atlas "tiny"; return its file."""
     path = Workspace.here().measured / "tiny" / f"{name}.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(PLAN.format(data=data, full=list(full), weak=list(weak), steps=steps, every=every))
+    lists = {"full": list(full), "weak": list(weak), "seeds": list(seeds)}
+    path.write_text(PLAN.format(data=data, steps=steps, every=every, **lists))
     return path
 
 

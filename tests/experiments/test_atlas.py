@@ -12,6 +12,8 @@ from dataclasses import replace
 import pytest
 from typer.testing import CliRunner
 
+from splitlab.budget.atlas.advice import advised_splits
+from splitlab.budget.atlas.grid import measured_grid
 from splitlab.budget.atlas.measured_row import COLUMNS, read_rows, rows_as_csv
 from splitlab.cli import main as cli
 from splitlab.data.open_dataset import open_dataset
@@ -19,10 +21,11 @@ from splitlab.data.scenes.make_embedded import EmbeddedSettings, make_embedded
 from splitlab.data.splits.split import read_split
 from splitlab.errors import BudgetError, SettingsError
 from splitlab.experiments.atlas import parts as parts_of
-from splitlab.experiments.atlas.open_runs import not_measured, spec_hash
+from splitlab.experiments.atlas.open_runs import not_measured
 from splitlab.experiments.atlas.parts import held_out, open_parts, part_hash
 from splitlab.experiments.atlas.plans import read_atlas
 from splitlab.experiments.atlas.rows_file import add_rows
+from splitlab.experiments.atlas.spec_hash import spec_hash
 from splitlab.experiments.atlas.work import AtlasWork, Deadline
 from splitlab.experiments.experiment import evaluate_checkpoint
 from splitlab.runs.run_folder import RunFolder
@@ -139,6 +142,21 @@ def test_stages_are_trained_in_order_and_a_run_of_two_stages_once(tiny_folder):
     write_plan(tiny_folder, full=[4], weak=[0], name="1-corner")
     write_plan(tiny_folder, full=[2, 4], weak=[0, 40], name="2-grid")
     assert [run.spec.split_name for run in open_tiny().planned] == ["4/0", "2/0"]
+
+
+def test_once_the_grid_is_measured_the_planners_advice_is_trained_too(tiny_folder):
+    write_plan(tiny_folder, full=[2, 4], weak=[0], seeds=[0, 1])
+    assert len(work().work_through().measured) > 4
+    opened = open_tiny()
+    grid = measured_grid(rows(), opened.atlas.planned(9), "ap70")
+    assert (len(grid.rows), grid.missing) == (4, ())
+    extra = {(one.full, one.weak, one.seed) for one in rows()[4:]}
+    assert extra == {(*split, seed) for split in advised_splits(grid) for seed in (0, 1)} - set(planned_of(opened))
+    assert work().work_through().measured == []
+
+
+def planned_of(opened):
+    return [(run.spec.full, run.spec.weak, run.spec.seed) for run in opened.planned]
 
 
 def test_a_run_that_fails_does_not_stop_the_others(tiny_folder, monkeypatch):

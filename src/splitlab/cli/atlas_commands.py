@@ -88,19 +88,20 @@ def _open(name: str, data: str | None, device: str | None) -> OpenedAtlas:
 
 def _tell(opened: OpenedAtlas, as_json: bool, **more: Any) -> None:
     rows = read_rows(opened.atlas.table)
-    left = not_measured(opened.planned, rows)
+    asked = opened.asked(rows)
+    left = not_measured(asked, rows)
     hours = _hours(left, rows)
     if as_json:
-        asked = [{"run": one.path.name, "measured": one not in left, **one.hashes} for one in opened.planned]
-        print_json({"atlas": opened.atlas.name, "runs": asked, "open": len(left), "hours_left": hours, **more})
+        runs = [{"run": one.path.name, "measured": one not in left, **one.hashes} for one in asked]
+        print_json({"atlas": opened.atlas.name, "runs": runs, "open": len(left), "hours_left": hours, **more})
         return
     table = Table("F/W", "seed", "model", "measured")
-    for one in opened.planned:
+    for one in asked:
         table.add_row(one.spec.split_name, str(one.spec.seed), one.spec.model, "no" if one in left else "yes")
     out.print(table)
     told = "" if hours is None else f", about {hours:.1f} hours of training by the rows there are"
-    done = len(opened.planned) - len(left)
-    out.print(f"{opened.atlas.name}: {done} of {len(opened.planned)} runs measured{told}.", highlight=False)
+    done = len(asked) - len(left)
+    out.print(f"{opened.atlas.name}: {done} of {len(asked)} runs measured{told}.", highlight=False)
     for name, reason in more.get("failed", {}).items():
         err.print(f"{name}: {reason}", highlight=False)
 

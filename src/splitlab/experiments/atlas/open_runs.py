@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterable
-from dataclasses import MISSING, dataclass, fields, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+from splitlab.budget.atlas.advice import advised_splits
+from splitlab.budget.atlas.grid import METRIC, measured_grid
 from splitlab.budget.atlas.measured_row import MeasuredRow
 from splitlab.data.splits.draw_split import check_sizes
 from splitlab.errors import SplitError
 from splitlab.experiments.atlas.parts import Parts, open_parts, part_hash
 from splitlab.experiments.atlas.plans import Atlas
+from splitlab.experiments.atlas.spec_hash import spec_hash
 from splitlab.experiments.sweep_plan import SweepPlan
 from splitlab.runs.spec import RunSpec
 from splitlab.workspace import Workspace
 
-# What changes nothing of what a model learns.
-_NOT_LEARNT = ("data", "device", "compiled", "tracker", "evaluate_every")
+ADVISED_SEEDS = (0, 1)
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,17 @@ class OpenedAtlas:
         """Every run of the plans once, in the order they are trained; corners of a grid without images are left out."""
         return self._once(run for stage in self.atlas.stages for run in self.runs_of(stage))
 
+    def asked(self, rows: Sequence[MeasuredRow]) -> tuple[AtlasRun, ...]:
+        """Return the runs of the plans, and once they are all measured those that the planner advises by their rows."""
+        return self._once([*self.planned, *self._advised(rows)])
+
+    def _advised(self, rows: Sequence[MeasuredRow]) -> list[AtlasRun]:
+        grid = measured_grid(rows, self.atlas.planned(len(self.parts.train.images)), METRIC)
+        splits = advised_splits(grid) if grid else ()
+        if not splits:
+            return []
+        return self.runs_of(replace(self.atlas.stages[0], splits=splits, is_grid=False, seeds=ADVISED_SEEDS))
+
     def runs_of(self, stage: SweepPlan) -> list[AtlasRun]:
         """Return the runs of one plan that the data set can give.
 
@@ -109,16 +121,3 @@ def not_measured(runs: Iterable[AtlasRun], rows: Iterable[MeasuredRow]) -> list[
     """Return those runs that have no row."""
     measured = {row.key for row in rows}
     return [run for run in runs if run.key not in measured]
-
-
-def spec_hash(spec: RunSpec) -> str:
-    """Return 12 hexadecimal digits for all settings that a model learns by.
-
-    Settings at their default are left out, so that one that is added to `RunSpec` later opens no measured run again.
-    """
-    told = {
-        field.name: getattr(spec, field.name)
-        for field in fields(spec)
-        if field.name not in _NOT_LEARNT and (field.default is MISSING or getattr(spec, field.name) != field.default)
-    }
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from splitlab.errors import SettingsError
+from splitlab.experiments.atlas.spec_hash import spec_hash
 from splitlab.experiments.sweep_file import read_plan
 from splitlab.experiments.sweep_plan import SweepPlan
 
@@ -24,6 +25,24 @@ class Atlas:
     name: str
     stages: tuple[SweepPlan, ...]
     table: Path
+
+    def planned(self, images: int) -> dict[str, tuple[int, int, int]]:
+        """Return |F|, |W| and seed of the runs of the grid by their `spec_hash`.
+
+        The grid is what trains the first stage's model: what other models are in the plans is there to be looked at.
+
+        Args:
+            images: that F and W are drawn from.
+
+        Raises:
+            SettingsError: a setting may not stand there.
+        """
+        specs = [spec for stage in self.stages for spec in stage.specs(images)]
+        return {
+            spec_hash(spec): (spec.full, spec.weak, spec.seed)
+            for spec in specs
+            if spec.model == specs[0].model and spec.full + spec.weak <= images
+        }
 
 
 def atlas_names(measured: Path) -> list[str]:

@@ -90,7 +90,7 @@ class AtlasWork:
 
     def _left(self, outcome: Outcome) -> list[AtlasRun]:
         rows = read_rows(self.opened.atlas.table)
-        return [run for run in not_measured(self.opened.planned, rows) if run.path.name not in outcome.failed]
+        return [run for run in not_measured(self.opened.asked(rows), rows) if run.path.name not in outcome.failed]
 
     def _take(self, run: AtlasRun, outcome: Outcome) -> bool:
         """Train and measure a run unless another process does; say whether it was taken."""
