@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from splitlab.cli import (
+    atlas_commands,
     budget_commands,
     checkpoint_commands,
     compare_commands,
@@ -30,6 +31,7 @@ COMMANDS = (
     queue_commands,
     sweep_commands,
     results_commands,
+    atlas_commands,
     checkpoint_commands,
     hub_commands,
     publish_commands,
