@@ -33,6 +33,7 @@ def make_batch() -> Batch:
         classes=torch.randint(0, 20, (count,)),
         image_index=torch.arange(IMAGES).repeat_interleave(OBJECTS),
         has_mask=torch.ones(IMAGES, dtype=torch.bool),
+        object_has_mask=torch.ones(count, dtype=torch.bool),
         masks=(torch.rand(count, SIZE // 4, SIZE // 4) > 0.5).byte(),
     )
 

@@ -22,8 +22,9 @@ os.environ.pop("COLUMNS", None)
 
 @pytest.fixture(autouse=True)
 def own_workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test writes outside its own folder."""
+    """No test writes outside its own folder, and none rests on the rows that the atlas has measured so far."""
     monkeypatch.setenv("SPLITLAB_WORKSPACE", str(tmp_path / "workspace"))
+    monkeypatch.setenv("SPLITLAB_MEASURED", str(tmp_path / "measured"))
 
 
 @pytest.fixture(scope="session")

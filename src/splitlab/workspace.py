@@ -1,10 +1,12 @@
-"""Where SplitLab keeps what it makes: one folder for data sets and runs, one for checkpoints."""
+"""Where SplitLab keeps what it makes: data sets and runs, checkpoints, and what was measured."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
+
+MEASURED = Path(__file__).parent / "measured"
 
 
 @dataclass(frozen=True)
@@ -14,17 +16,23 @@ class Workspace:
     Attributes:
         root: data sets and runs are made here.
         checkpoints: trained models that come with the project.
+        measured: the atlas: its plans, and the rows it has measured, which come with the package.
     """
 
     root: Path
     checkpoints: Path
+    measured: Path = MEASURED
 
     @classmethod
     def here(cls) -> Workspace:
-        """Take `SPLITLAB_WORKSPACE` and `SPLITLAB_CHECKPOINTS`, else folders below the current one."""
+        """Take `SPLITLAB_WORKSPACE` and `SPLITLAB_CHECKPOINTS`, else folders below the current one.
+
+        `SPLITLAB_MEASURED` moves the atlas out of the package.
+        """
         return cls(
             Path(os.environ.get("SPLITLAB_WORKSPACE", "workspace")).absolute(),
             Path(os.environ.get("SPLITLAB_CHECKPOINTS", "checkpoints")).absolute(),
+            Path(os.environ.get("SPLITLAB_MEASURED", MEASURED)).absolute(),
         )
 
     @property

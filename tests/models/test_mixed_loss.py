@@ -8,7 +8,7 @@ import torch.nn.functional as nnf
 from splitlab.models.contract import Batch
 from splitlab.models.registry import LITE0, build_model
 from splitlab.models.yolov5_loss import Matches, inside_boxes, mask_loss, match_anchors
-from tests.models.batches import SIDE, make_batch
+from tests.models.batches import SIDE, make_batch, scramble_unknown, without_masks
 
 
 def scramble(batch, images):
@@ -57,6 +57,27 @@ def test_scrambled_masks_of_a_mask_image_change_the_mask_loss_and_gradients(mode
     assert not torch.equal(scrambled_gradients[proto], gradients[proto])
 
 
+def test_scrambled_masks_of_objects_without_one_in_a_mask_image_change_no_bit(model):
+    batch = without_masks(make_batch(), [0, 3])
+    parts, gradients = loss_and_gradients(model, batch)
+    changed = scramble_unknown(batch)
+    assert not torch.equal(changed.masks[[0, 3]], batch.masks[[0, 3]])
+    changed_parts, changed_gradients = loss_and_gradients(model, changed)
+    assert changed_parts == parts
+    assert all(torch.equal(changed_gradients[name], gradient) for name, gradient in gradients.items())
+    assert parts["mask"] > 0
+
+
+def test_only_the_mask_part_hears_that_a_mask_is_not_known(model):
+    batch = make_batch()
+    parts, _ = loss_and_gradients(model, batch)
+    fewer, _ = loss_and_gradients(model, without_masks(batch, [0]))
+    assert fewer["mask"] != parts["mask"]
+    assert {name: fewer[name] for name in ("box", "objectness", "class")} == {
+        name: parts[name] for name in ("box", "objectness", "class")
+    }
+
+
 @pytest.mark.parametrize("part", ["class", "mask"])
 def test_a_factor_scales_its_part_of_the_loss_and_no_other(model, part):
     batch = make_batch()
@@ -91,6 +112,7 @@ def test_an_object_without_neighbours_in_an_image_without_others_trains(model):
         batch.classes[~lonely],
         batch.image_index[~lonely],
         batch.has_mask,
+        batch.object_has_mask[~lonely],
         batch.masks[~lonely],
     )
     parts, _ = loss_and_gradients(model, one_image_empty)
@@ -121,6 +143,7 @@ def test_mask_loss_is_divided_by_the_mask_images_not_by_the_batch():
         classes=torch.zeros(3, dtype=torch.long),
         image_index=torch.tensor([0, 1, 2]),
         has_mask=torch.tensor([True, True, False]),
+        object_has_mask=torch.tensor([True, True, False]),
         masks=torch.tensor([[[1, 1], [1, 1]], [[0, 1], [0, 1]], [[1, 0], [0, 1]]], dtype=torch.uint8),
     )
     prototypes = torch.tensor([[[[2.0, 2], [2, 2]]], [[[-1.0, 5], [-1, 5]]], [[[9.0, 9], [9, 9]]]])
@@ -129,6 +152,17 @@ def test_mask_loss_is_divided_by_the_mask_images_not_by_the_batch():
     # Image 0: four pixels want 1 at logit 2. Image 1: its box holds the left column, two pixels want 0 at logit -1.
     first, second = math.log(1 + math.exp(-2)), math.log(1 + math.exp(-1))
     assert loss.item() == pytest.approx((first + second) / 2, rel=1e-6)
+
+
+def test_the_mean_is_over_objects_with_a_mask_and_an_image_without_any_still_divides():
+    batch = make_batch(has_mask=(True, True, False), objects_per_image=2)
+    prototypes = torch.randn(3, 8, 16, 16, generator=torch.Generator().manual_seed(2))
+    coefficients = torch.randn(4, 8, generator=torch.Generator().manual_seed(3))
+    level = matches_for([0, 0, 1, 1], [0, 1, 2, 3])
+    known = without_masks(batch, [1, 2, 3])
+    alone = replace(batch, has_mask=torch.tensor([True, False, False]))
+    one_object = mask_loss([coefficients[:1]], prototypes, [matches_for([0], [0])], alone)
+    assert mask_loss([coefficients], prototypes, [level], known).item() == pytest.approx(one_object.item() / 2)
 
 
 def test_mask_loss_equals_a_plain_loop_over_instances():

@@ -12,11 +12,13 @@ from splitlab.errors import SettingsError
 from splitlab.models.contract import DetectSettings
 from splitlab.models.load import load_model, weights_of
 from splitlab.models.registry import MODELS, build_for_training, build_model
-from splitlab.models.ultralytics_loss import CRITERION_SETTINGS, ultralytics_labels
+from splitlab.models.ultralytics_loss import CRITERION_SETTINGS, MaskGates, ultralytics_labels
 from splitlab.runs.checkpoint import Card, save_checkpoint
-from tests.models.test_mixed_loss import SIDE, make_batch, scramble
+from tests.models.batches import SIDE, make_batch, scramble_unknown, without_masks
+from tests.models.test_mixed_loss import scramble
 
 NAMES = ["yolov8n-seg", "yolo11n-seg", "yolo26n-seg"]
+ROWS = ("boxes", "classes", "image_index", "object_has_mask", "masks")
 READ_MASKS = {"yolov8n-seg": {"mask"}, "yolo11n-seg": {"mask"}, "yolo26n-seg": {"mask", "semantic"}}
 
 
@@ -59,13 +61,14 @@ def of_images(batch, images):
         classes=batch.classes[rows],
         image_index=torch.searchsorted(images, batch.image_index[rows]),
         has_mask=batch.has_mask[images],
+        object_has_mask=batch.object_has_mask[rows],
         masks=batch.masks[rows],
     )
 
 
 def their_loss(model, batch):
     """Ultralytics' own criterion, which knows of no box images, on our model's predictions."""
-    labels = ultralytics_labels(replace(batch, has_mask=torch.ones_like(batch.has_mask)))
+    labels = ultralytics_labels(replace(batch, object_has_mask=torch.ones_like(batch.object_has_mask)))
     parts, _ = model.network.init_criterion()(model(batch.images), labels)
     return parts.detach()
 
@@ -108,6 +111,37 @@ def test_scrambled_or_blank_masks_of_box_images_change_no_bit_of_loss_or_gradien
         assert changed_parts == parts
         assert changed_gradients.keys() == gradients.keys()
         assert all(torch.equal(changed_gradients[name], gradient) for name, gradient in gradients.items())
+
+
+def test_scrambled_or_blank_masks_of_objects_without_one_in_a_mask_image_change_no_bit(model):
+    batch = without_masks(make_batch(), [0, 3])
+    parts, gradients = loss_and_gradients(model, batch)
+    blank = replace(batch, masks=batch.masks * batch.object_has_mask[:, None, None])
+    for changed in (scramble_unknown(batch), blank):
+        assert not torch.equal(changed.masks, batch.masks)
+        changed_parts, changed_gradients = loss_and_gradients(model, changed)
+        assert changed_parts == parts
+        assert all(torch.equal(changed_gradients[name], gradient) for name, gradient in gradients.items())
+    assert parts["mask"] > 0
+
+
+def test_objects_without_a_mask_are_assigned_by_their_boxes_alone(model, name):
+    """Box, class and distance are those of box images where no object has a mask, whatever the images are."""
+    batch = make_batch(objects_per_image=3)
+    none_known = without_masks(batch, slice(None))
+    parts, of_boxes = model.loss(none_known), model.loss(replace(none_known, has_mask=torch.zeros(4, dtype=torch.bool)))
+    torch.testing.assert_close(in_their_order(parts), in_their_order(of_boxes), rtol=0, atol=0)
+    assert all(parts[part] == 0 for part in READ_MASKS[name])
+
+
+def test_gates_are_by_object_and_an_image_that_lacks_one_mask_is_not_whole():
+    batch = without_masks(make_batch(has_mask=(True, True, False), objects_per_image=2), [1])
+    order = torch.tensor([5, 1, 3, 0, 2, 4])
+    rows = {part: getattr(batch, part)[order] for part in ROWS}
+    gates = MaskGates.of(replace(batch, **rows))
+    # Of image 0 object 1 comes before object 0 now.
+    assert gates.objects.tolist() == [[False, True], [True, True], [False, False]]
+    assert gates.images.tolist() == [False, True, False]
 
 
 def test_scrambled_masks_of_a_mask_image_change_the_parts_that_read_masks(model, name):
@@ -174,7 +208,7 @@ def test_batches_without_mask_images_or_without_objects_train(model, name, has_m
 def test_objects_may_come_in_any_order(model):
     batch = make_batch(objects_per_image=3)
     order = torch.randperm(len(batch.boxes), generator=torch.Generator().manual_seed(3))
-    rows = {part: getattr(batch, part)[order] for part in ("boxes", "classes", "image_index", "masks")}
+    rows = {part: getattr(batch, part)[order] for part in ROWS}
     torch.testing.assert_close(in_their_order(model.loss(replace(batch, **rows))), in_their_order(model.loss(batch)))
 
 

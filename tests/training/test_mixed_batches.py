@@ -6,6 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
+from splitlab.data.class_views import masks_of_classes
 from splitlab.data.dataset import ImageLabels, ObjectLabel
 from splitlab.data.splits.split_dataset import boxes_only
 from splitlab.errors import DataError
@@ -55,6 +56,27 @@ def test_masks_of_w_reach_no_batch_so_scrambling_them_changes_no_bit(full, weak)
     assert all(equal(before[step], after[step]) for step in range(5))
 
 
+def test_masks_of_other_classes_reach_no_batch_so_scrambling_them_changes_no_bit(tiny):
+    def batches(images):
+        data = replace(tiny, train=replace(tiny.train, images=tuple(images)))
+        seen = masks_of_classes(data, ["disc"]).train.images
+        return MixedBatches(seen[:6], seen[6:], SETTINGS)
+
+    def squares_scrambled(image):
+        return scrambled([image])[0] if image.objects[0].class_index == 0 else image
+
+    before, after = batches(tiny.train.images), batches(map(squares_scrambled, tiny.train.images))
+    discs = {1: True, 0: False}
+    for step in range(5):
+        assert equal(before[step], after[step])
+        known = before[step].object_has_mask
+        of_f = before[step].has_mask[before[step].image_index]
+        wanted = torch.tensor([discs[int(index)] for index in before[step].classes], dtype=torch.bool)
+        assert torch.equal(known, wanted & of_f)
+        assert known.any()
+        assert not before[step].masks[~known].any()
+
+
 def test_masks_of_f_reach_the_batches(full, weak):
     before, after = MixedBatches(full, weak, SETTINGS), MixedBatches(scrambled(full), weak, SETTINGS)
     assert not equal(before[0], after[0])
@@ -93,6 +115,7 @@ def blank():
         np.zeros((64, 64, 3), np.uint8),
         np.zeros((0, 4), np.float32),
         np.zeros(0, np.int64),
+        np.zeros(0, np.bool_),
         np.zeros((0, 16, 16), np.uint8),
     )
 

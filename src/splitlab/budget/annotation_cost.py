@@ -79,8 +79,11 @@ PRESETS: Mapping[str, Prices] = MappingProxyType({prices.name: prices for prices
 
 
 def prices_for(dataset: str) -> Prices:
-    """A data set's own prices, or VOC2012's where the paper has none for it."""
-    return PRESETS.get(dataset, VOC2012)
+    """A data set's own prices, or VOC2012's where the paper has none for it.
+
+    A name such as "Cityscapes (car, bus)", of some classes alone, stands for the data set before the bracket.
+    """
+    return PRESETS.get(dataset.split(" (", maxsplit=1)[0], VOC2012)
 
 
 def preset(dataset: str) -> Prices:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 
 from splitlab.cli import (
+    atlas_commands,
     budget_commands,
     checkpoint_commands,
     compare_commands,
     data_commands,
+    few_shot_commands,
     hub_commands,
     publish_commands,
     queue_commands,
@@ -25,9 +27,11 @@ COMMANDS = (
     data_commands,
     split_commands,
     run_commands,
+    few_shot_commands,
     queue_commands,
     sweep_commands,
     results_commands,
+    atlas_commands,
     checkpoint_commands,
     hub_commands,
     publish_commands,

@@ -8,25 +8,23 @@ from typing import Annotated, Any
 import typer
 from rich.table import Column, Table
 
+from splitlab.cli.new_run import lasting_name, lasting_start, leave_to_worker, run_with, train_here
 from splitlab.cli.output import JsonOption, SeedOption, app, err, out, print_json, progress_bar, shown
-from splitlab.cli.queued import tell_queued
 from splitlab.cli.train_settings import chosen_settings, run_of_main_process, value_of
 from splitlab.data.images import load_image
-from splitlab.data.open_dataset import dataset_names, open_dataset
-from splitlab.data.splits.split import Split, read_split
+from splitlab.data.open_dataset import open_dataset
+from splitlab.data.splits.split import read_split
 from splitlab.errors import RunError
-from splitlab.runs.queue import enqueue, run_name
+from splitlab.runs.queue import run_name
 from splitlab.runs.recipes import RECIPES
-from splitlab.runs.run_folder import RunFolder, State
+from splitlab.runs.run_folder import RunFolder
 from splitlab.runs.scores import read_scores
-from splitlab.runs.spec import PRETRAINED, RunSpec
-from splitlab.runs.store import free_run_path, list_runs, weights_folder
+from splitlab.runs.spec import RunSpec
+from splitlab.runs.store import list_runs, weights_folder
 from splitlab.training.processes import is_main_process
 from splitlab.workspace import Workspace
 
 # torch takes seconds to import, so commands that need it import it themselves.
-
-CANCELLED_EXIT = 130
 
 
 @app.command(
@@ -64,8 +62,6 @@ def train(
 
     Ctrl-C stops after the step at hand; the same command on the run folder goes on from there.
     """
-    from splitlab.experiments.experiment import carry_out
-
     workspace = Workspace.here()
     if queued and folder:
         run_name(workspace, str(folder))
@@ -83,14 +79,14 @@ def train(
             "f_size": None if f_size is None else value_of(f_size),
             "learning_rate": learning_rate,
             "anchors": anchors,
-            "start_from": start_from and _lasting_start(start_from),
+            "start_from": start_from and lasting_start(start_from),
             "evaluate_every": evaluate_every,
             "device": device,
             "tracker": tracker,
         }
         spec = RunSpec.from_json(
             {
-                "data": _lasting_name(path, workspace),
+                "data": lasting_name(path, workspace),
                 "full": len(drawn.full) if drawn else full,
                 "weak": len(drawn.weak) if drawn else weak,
                 "seed": seed,
@@ -98,20 +94,12 @@ def train(
                 **chosen_settings(recipe, options, others or ()),
             }
         )
-        run = _run_with(spec, drawn, folder, workspace) if is_main_process() else run_of_main_process(folder)
+        run = run_with(spec, drawn, folder, workspace) if is_main_process() else run_of_main_process(folder)
     if queued:
-        enqueue(workspace, str(run.path))
-        tell_queued(workspace, str(run.path))
-        return
-    with progress_bar() as progress:
-        state = carry_out(run, workspace.data, progress, err.print)
-    if not is_main_process():
-        return
-    if state == State.CANCELLED:
-        err.print(f"Stopped at step {run.status().step}. Go on with: splitlab train {run.path}")
-        raise typer.Exit(CANCELLED_EXIT)
-    out.print(f"Done: {run.path}")
-    _print_scores(read_scores(run.scores_path))
+        leave_to_worker(run, workspace)
+    elif train_here(run, workspace):
+        out.print(f"Done: {run.path}")
+        _print_scores(read_scores(run.scores_path))
 
 
 @app.command(
@@ -200,27 +188,6 @@ def runs(
     out.print(table if summaries else "No runs yet. Start one with: splitlab train embedded --full 30 --weak 150")
     if len(summaries) > rows:
         err.print(f"{len(summaries) - rows:,} older runs are not shown; see --rows, --tag and --json.", highlight=False)
-
-
-def _run_with(spec: RunSpec, split: Split | None, out_folder: Path | None, workspace: Workspace) -> RunFolder:
-    """Make the run, or open the one that the same command made before."""
-    from splitlab.experiments.experiment import prepare_run
-
-    folder = out_folder or free_run_path(workspace.runs, spec)
-    if (folder / "spec.json").is_file():
-        run = RunFolder.open(folder)
-        if run.spec() == spec and (split is None or read_split(run.split_path) == split):
-            return run
-    return prepare_run(folder, spec, workspace.data, split)
-
-
-def _lasting_name(data: str, workspace: Workspace) -> str:
-    """Keep names of the work space; make paths absolute, so that a run goes on from any folder."""
-    return data if data in dataset_names(workspace.data) else str(Path(data).absolute())
-
-
-def _lasting_start(start_from: str) -> str:
-    return start_from if start_from == PRETRAINED else str(weights_folder(Path(start_from)).absolute())
 
 
 def _print_scores(scores: dict[str, Any]) -> None:

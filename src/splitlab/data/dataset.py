@@ -33,6 +33,7 @@ class ObjectLabel:
         mask: the object's mask in image size, read or still on disk; None where only the box is known.
         is_crowd: a region of many objects: never a target, and ignored by the evaluation.
         is_difficult: left out where the image stands in W, as the paper's authors do (PROTOCOL.md, Splits).
+        is_box_only: its class is taught by boxes alone, so its image may stand in F without its mask.
     """
 
     class_index: int
@@ -40,6 +41,7 @@ class ObjectLabel:
     mask: Rle | IndexedMask | None
     is_crowd: bool = False
     is_difficult: bool = False
+    is_box_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +61,8 @@ class ImageLabels:
 
     @property
     def can_be_full(self) -> bool:
-        """Whether every target has a mask, so that the image may stand in F."""
-        return all(label.mask is not None for label in self.targets)
+        """Whether every target that is to have a mask has one, so that the image may stand in F."""
+        return all(label.mask is not None or label.is_box_only for label in self.targets)
 
 
 @dataclass(frozen=True)

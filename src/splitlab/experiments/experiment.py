@@ -14,7 +14,6 @@ import torch
 import splitlab
 from splitlab.data.dataset import Dataset, TrainVal
 from splitlab.data.masks import with_masks
-from splitlab.data.open_dataset import open_dataset
 from splitlab.data.progress import Progress, no_progress
 from splitlab.data.splits.draw_split import draw_split
 from splitlab.data.splits.split import Split, read_split
@@ -22,6 +21,7 @@ from splitlab.data.splits.split_dataset import boxes_only
 from splitlab.errors import CheckpointError, RunError, SplitError, SplitLabError
 from splitlab.evaluation.coco_eval import Scores, coco_results
 from splitlab.evaluation.evaluate import evaluate_model
+from splitlab.experiments.run_data import open_run_data
 from splitlab.experiments.start import batches_of, check_start, lines_of, starting_model
 from splitlab.models.contract import SegmentationModel
 from splitlab.models.load import load_model, weights_of
@@ -59,11 +59,11 @@ def prepare_run(path: Path, spec: RunSpec, data_dir: Path, split: Split | None =
             cannot be made. Nothing is left behind.
     """
     check_device(spec.device)
-    return prepare_run_on(path, spec, open_dataset(spec.data, data_dir), split)
+    return prepare_run_on(path, spec, open_run_data(spec, data_dir), split)
 
 
 def prepare_run_on(path: Path, spec: RunSpec, data: TrainVal, split: Split | None = None) -> RunFolder:
-    """Do what `prepare_run` does, on a data set that has been read already; the device may be on another machine.
+    """Do what `prepare_run` does, on a data set as `open_run_data` gives it; the device may be on another machine.
 
     Raises:
         SplitLabError: as `prepare_run`.
@@ -134,7 +134,7 @@ def _is_done(run: RunFolder) -> bool:
 
 
 def _train_and_evaluate(run: RunFolder, spec: RunSpec, data_dir: Path, progress: Progress, tell: Tell) -> State:
-    data = open_dataset(spec.data, data_dir)
+    data = open_run_data(spec, data_dir)
     split = _split_of(run, data.train)
     model, stages, batches, note = _start(spec, split, data.train)
     if not run.state_path.exists():
@@ -161,7 +161,7 @@ def _train_and_evaluate(run: RunFolder, spec: RunSpec, data_dir: Path, progress:
 def _train_along(run: RunFolder, data_dir: Path) -> State:
     """Train as one of several processes that is not the main one: it writes and evaluates nothing."""
     spec = run.spec()
-    train_set = open_dataset(spec.data, data_dir).train
+    train_set = open_run_data(spec, data_dir).train
     model, stages, batches, _ = _start(spec, _split_of(run, train_set), train_set)
     trained = train(model, stages, batches, run, lambda *_: {}, lambda _: None)
     return State.CANCELLED if trained is None else State.DONE
@@ -171,7 +171,7 @@ def _start(
     spec: RunSpec, split: Split, train_set: Dataset
 ) -> tuple[SegmentationModel, list[Stage], BatchesOf, dict[str, Any]]:
     full, weak = list(with_masks(train_set.select(split.full))), train_set.select(split.weak)
-    model, note = starting_model(spec, len(train_set.class_names), [*full, *map(boxes_only, weak)])
+    model, note = starting_model(spec, train_set.class_names, [*full, *map(boxes_only, weak)])
     return model, stages_of(spec, model.stages), lambda stage: batches_of(stage, full, weak), note
 
 
@@ -183,7 +183,7 @@ def evaluate_run(run: RunFolder, data_dir: Path, progress: Progress = no_progres
     Raises:
         SplitLabError: the run has no checkpoint yet, or its data is gone.
     """
-    val = open_dataset(run.spec().data, data_dir).val
+    val = open_run_data(run.spec(), data_dir).val
     model, card = _load_for(run.weights, val)
     scores, detections = evaluate_model(model, val, card.image_size, _counting("evaluate", val, progress))
     write_json(run.detections_path, coco_results(val, detections))

@@ -56,6 +56,8 @@ def _known(scores: dict[str, Any]) -> dict[str, Any]:
 def _row(card: Card) -> ResultRow:
     prices = prices_for(card.dataset)
     scores: dict[str, Any] = card.scores["mask"]
+    of_masks = card.trained_by.get("mask_classes")
+    boxes_in_f = f" In F only {of_masks} have masks; the cost counts those of all." if of_masks else ""
     return ResultRow(
         source=MEASURED,
         dataset=card.dataset,
@@ -67,5 +69,5 @@ def _row(card: Card) -> ResultRow:
         seed=card.seed,
         run=card.name,
         settings=settings_of(card),
-        note=f"One run, seed {card.seed}. Cost by {prices.name} prices.",
+        note=f"One run, seed {card.seed}. Cost by {prices.name} prices.{boxes_in_f}",
     )

@@ -11,11 +11,12 @@ import torch
 
 from splitlab.data.dataset import ImageLabels
 from splitlab.errors import SettingsError
+from splitlab.models.class_transfer import new_classes_in_words, turned_to_classes
 from splitlab.models.contract import SegmentationModel
 from splitlab.models.foreign_start_weights import start_from
 from splitlab.models.registry import ULTRALYTICS, build_for_training
 from splitlab.models.yolov5_seg import YOLOv5Seg
-from splitlab.runs.checkpoint import read_card, read_weights
+from splitlab.runs.checkpoint import Card, Weights, read_card, read_weights
 from splitlab.runs.spec import AUTO, PRETRAINED, RunSpec
 from splitlab.training.anchors import AnchorFit, box_sizes, fit_anchors
 from splitlab.training.augment import Changes
@@ -26,31 +27,32 @@ from splitlab.workspace import Workspace
 Note = dict[str, Any]
 
 
-def starting_model(spec: RunSpec, class_count: int, images: Sequence[ImageLabels]) -> tuple[SegmentationModel, Note]:
+def starting_model(
+    spec: RunSpec, class_names: Sequence[str], images: Sequence[ImageLabels]
+) -> tuple[SegmentationModel, Note]:
     """Build the model at step 0, and note what cannot be seen from the spec.
 
     Args:
         spec: the run's settings.
-        class_count: classes of the data set.
+        class_names: of the data set.
         images: of F and W, whose boxes the anchors are fitted to.
 
     Returns:
         The model, and a note of `f_size`, of the `anchors` where they were looked at, and of `start_from`: how many
-        tensors the checkpoint gave.
+        tensors the checkpoint gave, and for which classes the head's rows start anew.
 
     Raises:
         CheckpointError: the checkpoint to start from is not whole, or nothing of it fits.
     """
-    folder = Path(spec.start_from)
-    weights = read_weights(folder) if spec.start_from not in ("", PRETRAINED) else {}
-    model = build_for_training(spec.model, class_count, spec.image_size, spec.seed, weights)
+    weights = read_weights(Path(spec.start_from)) if spec.start_from not in ("", PRETRAINED) else {}
+    model = build_for_training(spec.model, len(class_names), spec.image_size, spec.seed, weights)
     note: Note = {"f_size": spec.mask_images}
     if isinstance(model, YOLOv5Seg):
         model.loss_settings = replace(model.loss_settings, class_factor=spec.class_factor, mask_factor=spec.mask_factor)
     if spec.start_from == PRETRAINED:
         note["start_from"] = _start_pretrained(model, spec.model)
     elif spec.start_from:
-        note["start_from"] = f"Starts with {start_from(model, weights)}, from {read_card(folder).name}."
+        note["start_from"] = _start_from_checkpoint(model, weights, class_names, read_card(Path(spec.start_from)))
     if spec.anchors == AUTO and isinstance(model, YOLOv5Seg):
         fit = anchors_for(model, images, spec.image_size)
         if not fit.are_standard:
@@ -73,6 +75,11 @@ def check_start(spec: RunSpec) -> None:
         )
     if spec.start_from not in ("", PRETRAINED):
         read_card(Path(spec.start_from))
+
+
+def _start_from_checkpoint(model: SegmentationModel, weights: Weights, class_names: Sequence[str], card: Card) -> str:
+    report = start_from(model, turned_to_classes(model, weights, class_names, card.class_names))
+    return f"Starts with {report}, from {card.name}.{new_classes_in_words(class_names, card.class_names)}"
 
 
 def _start_pretrained(model: SegmentationModel, name: str) -> str:

@@ -13,6 +13,7 @@ from splitlab.data.splits.draw_split import check_sizes, draw_split, draw_strati
 from splitlab.data.splits.paper_split import draw_paper_split
 from splitlab.data.splits.split import Split
 from splitlab.errors import RunError, SplitError
+from splitlab.experiments.run_data import as_run_sees
 from splitlab.experiments.sweep_plan import SweepPlan
 from splitlab.runs.notes import add_tag
 from splitlab.runs.run_folder import RunFolder, State
@@ -78,7 +79,9 @@ def open_sweep(plan: SweepPlan, workspace: Workspace) -> Sweep:
     Raises:
         SplitLabError: the data cannot be read, cannot give a split, or a run folder is another run's.
     """
-    data = open_dataset(plan.data, workspace.data)
+    data = as_run_sees(
+        open_dataset(plan.data, workspace.data), plan.settings.get("classes", ""), plan.settings.get("mask_classes", "")
+    )
     specs = plan.specs(len(data.train.images))
     impossible = _impossible(plan, specs, data.train)
     earlier = list_runs(workspace.runs)

@@ -21,7 +21,8 @@ class Batch:
         classes: (N,) int64.
         image_index: (N,) int64, the image each object is in.
         has_mask: (B,) bool, True for images of F.
-        masks: (N, S/4, S/4) uint8 0 or 1. Rows of box images are never read by a loss.
+        object_has_mask: (N,) bool, True where the object's mask is known; False for every object of W.
+        masks: (N, S/4, S/4) uint8 0 or 1. Rows of objects without a mask are never read by a loss.
     """
 
     images: Tensor
@@ -29,6 +30,7 @@ class Batch:
     classes: Tensor
     image_index: Tensor
     has_mask: Tensor
+    object_has_mask: Tensor
     masks: Tensor
 
     def to(self, device: torch.device) -> Batch:
@@ -91,6 +93,14 @@ class SegmentationModel(nn.Module, ABC):
 
     def keep_outputs(self, max_bytes: int) -> None:
         """Keep what frozen parts say of an image until it comes again, within a limit; most models have none."""
+
+    def class_rows(self, class_count: int) -> dict[str, Tensor]:  # noqa: ARG002
+        """Say which rows of which tensors answer for the classes of a model like this with so many of them.
+
+        Returns:
+            (class_count, R) int64 by the tensor's name: each class has R rows of its own in it.
+        """
+        return {}
 
     @abstractmethod
     def loss(self, batch: Batch) -> dict[str, Tensor]:

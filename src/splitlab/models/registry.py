@@ -65,6 +65,11 @@ MODELS: dict[str, Builder] = {
 }
 
 
+def ships_backbone(name: str) -> bool:
+    """Say whether weights of the model's backbone come with a package, so that a run may start from them alone."""
+    return name == LITE0 or (name in SIZES and SIZES[name].backbone == "lite0")
+
+
 def build_model(name: str, class_count: int, image_size: int) -> SegmentationModel:
     """Build a model with random weights.
 

@@ -1,4 +1,4 @@
-"""Ultralytics' criteria with three gates, so that the masks of box images, and their absence, teach nothing.
+"""Ultralytics' criteria with three gates, so that masks that are not known, and their absence, teach nothing.
 
 The criteria themselves are theirs and stay as they are; docs/decisions/0202 names the leaks that are closed.
 """
@@ -7,6 +7,7 @@ The criteria themselves are theirs and stay as they are; docs/decisions/0202 nam
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -27,40 +28,67 @@ from splitlab.models.ultralytics_import import (
 CRITERION_SETTINGS = SimpleNamespace(box=7.5, cls=0.5, dfl=1.5, overlap_mask=False)
 
 
+@dataclass(frozen=True)
+class MaskGates:
+    """Whose masks are known.
+
+    Attributes:
+        objects: (B, most objects in an image) bool, each image's objects in their order; False behind the last.
+        images: (B,) bool, True for mask images that lack no object's mask, so that the pixels between masks are
+            known to be nothing.
+    """
+
+    objects: Tensor
+    images: Tensor
+
+    @classmethod
+    def of(cls, batch: Batch) -> MaskGates:
+        """Read the gates of a batch."""
+        order = batch.image_index.argsort(stable=True)
+        image, known = batch.image_index[order], batch.object_has_mask[order]
+        counts = torch.bincount(image, minlength=len(batch.images))
+        place = torch.arange(len(image), device=image.device) - (counts.cumsum(0) - counts)[image]
+        objects = known.new_zeros(len(batch.images), int(counts.max()))
+        objects[image, place] = known
+        return cls(objects, batch.has_mask & (objects.sum(dim=1) == counts))
+
+
 class GatedSegmentationLoss(v8SegmentationLoss):
-    """The criterion of YOLOv8 and YOLO11; its mask term sees mask images only.
+    """The criterion of YOLOv8 and YOLO11; its mask term sees objects whose mask is known, and no others.
 
     Args:
         model: Ultralytics' network.
         tal_topk, tal_topk2: how many cells answer for an object, as Ultralytics has it.
-        has_mask: (B,) bool, True for mask images.
+        gates: whose masks are known.
     """
 
-    def __init__(self, model: nn.Module, tal_topk: int = 10, tal_topk2: int | None = None, *, has_mask: Tensor) -> None:
+    def __init__(self, model: nn.Module, tal_topk: int = 10, tal_topk2: int | None = None, *, gates: MaskGates) -> None:
         super().__init__(model, tal_topk, tal_topk2)
-        self.has_mask = has_mask
-        self.bcedice_loss = OfMaskImages(self.bcedice_loss, has_mask)  # type: ignore[assignment]
+        self.gates = gates
+        self.bcedice_loss = OfMaskImages(self.bcedice_loss, gates.images)  # type: ignore[assignment]
 
-    def calculate_segmentation_loss(self, fg_mask: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        """Return the mean over the positive cells (B, A) of mask images; 0 where there are none."""
-        answering = fg_mask & self.has_mask[:, None]
+    def calculate_segmentation_loss(
+        self, fg_mask: Tensor, masks: Tensor, target_gt_idx: Tensor, *args: Any, **kwargs: Any
+    ) -> Tensor:
+        """Return the mean over the positive cells (B, A) of objects with a known mask; 0 where there are none."""
+        answering = fg_mask & self.gates.objects.gather(1, target_gt_idx)
         if not answering.any():
             return torch.zeros((), device=fg_mask.device)
-        loss: Tensor = super().calculate_segmentation_loss(answering, *args, **kwargs)
+        loss: Tensor = super().calculate_segmentation_loss(answering, masks, target_gt_idx, *args, **kwargs)
         return loss
 
 
 class GatedSegmentLoss26(GatedSegmentationLoss, SegmentLoss26):
-    """The criterion of YOLO26: besides the mask term, its semantic term and its assigner see mask images only."""
+    """The criterion of YOLO26: besides the mask term, its semantic term and its assigner read known masks only."""
 
-    def __init__(self, model: nn.Module, tal_topk: int = 10, tal_topk2: int | None = None, *, has_mask: Tensor) -> None:
-        super().__init__(model, tal_topk, tal_topk2, has_mask=has_mask)
+    def __init__(self, model: nn.Module, tal_topk: int = 10, tal_topk2: int | None = None, *, gates: MaskGates) -> None:
+        super().__init__(model, tal_topk, tal_topk2, gates=gates)
         kept = ("topk", "topk2", "num_classes", "alpha", "beta", "stride")
-        self.assigner = GatedAssigner(has_mask, **{name: getattr(self.assigner, name) for name in kept})
+        self.assigner = GatedAssigner(gates.objects, **{name: getattr(self.assigner, name) for name in kept})
 
 
 class GatedAssigner(SegTaskAlignedAssigner):
-    """YOLO26's assigner, which weighs box IoU and mask IoU; in box images the box IoU stands alone."""
+    """YOLO26's assigner, which weighs box IoU and mask IoU; of objects without a mask the box IoU stands alone."""
 
     def __init__(self, has_mask: Tensor, **settings: Any) -> None:
         super().__init__(**settings)
@@ -76,11 +104,11 @@ class GatedAssigner(SegTaskAlignedAssigner):
         """Return (P,) the overlap of each pair of an object and a cell; `indices` are its image, object and cell."""
         with_masks = super().pair_overlaps(indices, gt_bboxes, pd_bboxes, **extra)
         boxes = self.iou_calculation(gt_bboxes[indices[:2]], pd_bboxes[indices[0], indices[2]])
-        return torch.where(has_mask[indices[0]], with_masks, boxes)
+        return torch.where(has_mask[indices[:2]], with_masks, boxes)
 
 
 class OfMaskImages(nn.Module):
-    """A loss of predictions and targets (B, ...) over the mask images among them; 0 where there are none."""
+    """A loss of predictions and targets (B, ...) over the images where `has_mask`; 0 where there are none."""
 
     def __init__(self, loss: nn.Module, has_mask: Tensor) -> None:
         super().__init__()
@@ -103,11 +131,11 @@ def gated_loss(network: UltralyticsNetwork, raw: dict[str, Any], batch: Batch) -
         raw: what it answers in training.
         batch: the fused batch.
     """
-    is_yolo26 = "one2one" in raw
+    is_yolo26, gates = "one2one" in raw, MaskGates.of(batch)
     criterion = (
-        E2ELoss(network, partial(GatedSegmentLoss26, has_mask=batch.has_mask))
+        E2ELoss(network, partial(GatedSegmentLoss26, gates=gates))
         if is_yolo26
-        else GatedSegmentationLoss(network, has_mask=batch.has_mask)
+        else GatedSegmentationLoss(network, gates=gates)
     )
     # In bfloat16 a box of 600 px is 4 px wide or high of the mark.
     with torch.autocast(batch.images.device.type, enabled=False):
@@ -117,7 +145,7 @@ def gated_loss(network: UltralyticsNetwork, raw: dict[str, Any], batch: Batch) -
 
 
 def ultralytics_labels(batch: Batch) -> dict[str, Tensor]:
-    """Say a batch's labels in Ultralytics' words; the masks of box images are blank, so nothing behind can read them.
+    """Say a batch's labels in Ultralytics' words; masks that are not known are blank, so nothing behind can read them.
 
     Returns:
         batch_idx (N,), cls (N,), bboxes (N, 4) centre and size in 0..1, masks (N, h, w) 0 or 1, and sem_masks
@@ -125,7 +153,7 @@ def ultralytics_labels(batch: Batch) -> dict[str, Tensor]:
     """
     order = batch.image_index.argsort(stable=True)  # they count on objects coming image by image
     image, boxes, classes = batch.image_index[order], batch.boxes[order] / batch.images.shape[-1], batch.classes[order]
-    masks = batch.masks[order] * batch.has_mask[image][:, None, None]
+    masks = batch.masks[order] * batch.object_has_mask[order][:, None, None]
     semantic = [_class_map(masks[image == number], classes[image == number]) for number in range(len(batch.images))]
     centre, size = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
     return {

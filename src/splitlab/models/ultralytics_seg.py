@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import torch
@@ -16,6 +17,8 @@ from splitlab.models.ultralytics_decode import decode
 from splitlab.models.ultralytics_import import ROOT, YAML, Detect, UltralyticsNetwork
 from splitlab.models.ultralytics_loss import CRITERION_SETTINGS, gated_loss
 
+# The last layers of the class branches, and of YOLO26's semantic one.
+_CLASS_TENSORS = re.compile(r"\.((one2one_)?cv3\.\d+|proto\.semseg)\.2\.(weight|bias)")
 LAYOUTS = {"yolov8": "v8/yolov8-seg.yaml", "yolo11": "11/yolo11-seg.yaml", "yolo26": "26/yolo26-seg.yaml"}
 
 
@@ -60,6 +63,11 @@ class UltralyticsSeg(SegmentationModel):
         """(B, 3, S, S), 0..1, to Ultralytics' raw predictions; YOLO26's are two such dicts, one2many and one2one."""
         raw: dict[str, Any] = self.network(images)
         return raw
+
+    def class_rows(self, class_count: int) -> dict[str, Tensor]:
+        """Return (class_count, 1) rows of the last layer of each branch that answers for classes."""
+        rows = torch.arange(class_count)[:, None]
+        return {name: rows for name in self.state_dict() if _CLASS_TENSORS.search(name)}
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return Ultralytics' parts of the loss; those that read masks see mask images only."""

@@ -82,7 +82,7 @@ def mixed_loss(
         levels: per level (B, A, rows, columns, 5 + classes + prototypes), raw.
         prototypes: (B, P, S/4, S/4).
         anchors: (levels, A, 2), cells.
-        batch: the fused batch; masks of its box images are not read.
+        batch: the fused batch; only masks that it says are known are read.
         settings: the gains.
     """
     image_count = batch.images.shape[0]
@@ -174,12 +174,13 @@ def joint_mean(values: Tensor) -> Tensor:
 def mask_loss(coefficients: list[Tensor], prototypes: Tensor, matches: list[Matches], batch: Batch) -> Tensor:
     """Return the mask part: mean over instances, summed over levels and mask images, divided by the mask images.
 
-    Box images take no part: neither their masks nor their number (PROTOCOL.md, YOLOv5).
+    Box images take no part: neither their masks nor their number (PROTOCOL.md, YOLOv5). Nor do objects of a mask image
+    whose mask is not known; the image counts among the mask images all the same, as one without objects does.
     """
     total = prototypes.sum() * 0
     for image in batch.has_mask.nonzero().flatten():
         for coefficient, level in zip(coefficients, matches, strict=True):
-            chosen = (level.image == image).nonzero().flatten()
+            chosen = ((level.image == image) & batch.object_has_mask[level.target]).nonzero().flatten()
             if len(chosen):
                 logits = torch.einsum("kp,phw->khw", coefficient[chosen], prototypes[image])
                 target = level.target[chosen]

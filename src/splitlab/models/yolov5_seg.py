@@ -17,6 +17,7 @@ from splitlab.models.yolov5_loss import LossSettings, mixed_loss
 
 STRIDES = (8, 16, 32)
 PROTOTYPES = 32
+ANCHORS_PER_LEVEL, OBJECTNESS_AND_BOX = 3, 5
 # Width and height in pixels of a 640 px image, three for each stride (PROTOCOL.md, YOLOv5).
 ANCHORS_AT_640 = (
     ((10, 13), (16, 30), (33, 23)),
@@ -89,6 +90,12 @@ class YOLOv5Seg(SegmentationModel):
         coarse = layer["23"](torch.cat([layer["21"](medium), top], dim=1))
         out: tuple[list[Tensor], Tensor] = self.head([fine, medium, coarse])
         return out
+
+    def class_rows(self, class_count: int) -> dict[str, Tensor]:
+        """Return (class_count, anchors) rows of the head: for each anchor it lists box, objectness, classes, mask."""
+        per_anchor = OBJECTNESS_AND_BOX + class_count + PROTOTYPES
+        rows = torch.arange(class_count)[:, None] + OBJECTNESS_AND_BOX + per_anchor * torch.arange(ANCHORS_PER_LEVEL)
+        return {f"model.24.m.{level}.{part}": rows for level in range(len(STRIDES)) for part in ("weight", "bias")}
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the four parts of Eq. 1; the mask part sees mask images only."""

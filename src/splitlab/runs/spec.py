@@ -107,6 +107,9 @@ class RunSpec:
             anchors pass over it.
         start_from: a checkpoint folder whose fitting weights the model starts with; `pretrained` for those that
             Ultralytics trained on COCO, downloaded for its own families; empty for none.
+        classes: the classes that count, comma-separated, the data set seen as if it had no others; empty for all.
+        mask_classes: the classes whose masks may be read, comma-separated; the others have only boxes, in F too. Empty
+            for all.
         compiled: whether torch.compile builds the model's forward pass; on CUDA alone.
         tracker: tensorboard, wandb or mlflow, to follow the run there too; empty for none.
         mask_steps: the last of the steps, which teach masks from F alone, of a model that learns boxes first (DETR);
@@ -162,6 +165,8 @@ class RunSpec:
     mask_batch_size: int = 0
     mask_learning_rate: float = 0.0
     mask_drop_at: float = 0.8
+    classes: str = ""
+    mask_classes: str = ""
 
     def __post_init__(self) -> None:
         self._check_types()

@@ -52,12 +52,14 @@ class Example:
         image: (S, S, 3) uint8 RGB.
         boxes: (N, 4) float32 xyxy, pixels of the S x S image.
         classes: (N,) int64.
+        has_mask: (N,) bool; False for objects that have only a box.
         masks: (N, S/4, S/4) uint8 0 or 1; all zero for objects that have only a box.
     """
 
     image: Image
     boxes: FloatArray
     classes: NDArray[np.int64]
+    has_mask: NDArray[np.bool_]
     masks: Image
 
 
@@ -104,6 +106,7 @@ def _render(
     canvas = np.full((size, size, 3), GREY, np.uint8)
     boxes: list[FloatArray] = []
     classes: list[int] = []
+    has_mask: list[bool] = []
     masks: list[Image] = []
     for labels, photo, placed in tiles:
         _paint(photo, placed, canvas)
@@ -113,11 +116,13 @@ def _render(
             if target is not None:
                 boxes.append(target[0])
                 classes.append(label.class_index)
+                has_mask.append(label.mask is not None)
                 masks.append(target[1])
     return Example(
         image=_jitter_colour(canvas, rng, changes),
         boxes=np.array(boxes, np.float32).reshape(-1, 4),
         classes=np.array(classes, np.int64),
+        has_mask=np.array(has_mask, np.bool_),
         masks=np.array(masks, np.uint8).reshape(-1, size // MASK_STRIDE, size // MASK_STRIDE),
     )
 

@@ -129,12 +129,16 @@ def fuse(full: Sequence[Example], weak: Sequence[Example]) -> Batch:
     examples = [*full, *weak]
     counts = [len(example.classes) for example in examples]
     pixels = torch.from_numpy(np.stack([example.image for example in examples]))
+    image_index = torch.arange(len(examples)).repeat_interleave(torch.tensor(counts))
+    of_f = torch.arange(len(examples)) < len(full)
+    known = torch.from_numpy(np.concatenate([example.has_mask for example in examples]))
     return Batch(
         # The permuted view is what torch calls channels_last.
         images=pixels.permute(0, 3, 1, 2).float() / 255,
         boxes=torch.from_numpy(np.concatenate([example.boxes for example in examples])),
         classes=torch.from_numpy(np.concatenate([example.classes for example in examples])),
-        image_index=torch.arange(len(examples)).repeat_interleave(torch.tensor(counts)),
-        has_mask=torch.arange(len(examples)) < len(full),
+        image_index=image_index,
+        has_mask=of_f,
+        object_has_mask=known & of_f[image_index],
         masks=torch.from_numpy(np.concatenate([example.masks for example in examples])),
     )

@@ -19,6 +19,7 @@ from splitlab.ui.photos import Photo
 from splitlab.workspace import Workspace
 
 if TYPE_CHECKING:
+    from splitlab.evaluation.prototype_masks import TakenApart
     from splitlab.models.contract import SegmentationModel
 
 LEAST_SCORE = 0.05
@@ -73,6 +74,15 @@ def look_of(choice: Choice, photo: Photo) -> list[FloatArray] | None:
     return _look(str(choice.folder), choice.version, photo.key, photo)
 
 
+def take_apart_with(choice: Choice, photo: Photo) -> TakenApart | None:
+    """Take apart the mask of the best object that a YOLO checkpoint sees; None where it sees none.
+
+    Raises:
+        CheckpointError: its files are broken.
+    """
+    return _take_apart(str(choice.folder), choice.version, photo.key, photo)
+
+
 @dataclass(frozen=True)
 class _Loaded:
     model: SegmentationModel
@@ -107,3 +117,12 @@ def _look(folder: str, version: int, photo_key: str, _photo: Photo) -> list[Floa
     settings = DetectSettings(min_score=LEAST_SCORE)
     with loaded.lock:
         return attention_over(loaded.model, _photo.pixels, loaded.card.image_size, settings)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _take_apart(folder: str, version: int, photo_key: str, _photo: Photo) -> TakenApart | None:  # noqa: ARG001
+    from splitlab.evaluation.prototype_masks import take_apart
+
+    loaded = _load(folder, version)
+    with loaded.lock:
+        return take_apart(loaded.model, _photo.pixels, loaded.card.image_size)

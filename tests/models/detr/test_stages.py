@@ -8,6 +8,7 @@ from splitlab.models.contract import DetectSettings
 from splitlab.models.detr.detr_seg import Stage, mask_images
 from splitlab.models.detr.losses import mask_losses
 from splitlab.models.detr.matcher import Targets, match_queries
+from tests.models.batches import scramble_unknown, without_masks
 from tests.models.detr.small import CALM, CLASSES, TINY, loss_and_gradients, make_batch, make_model
 
 MASK_PARTS = ("bbox_attention.", "mask_head.")
@@ -62,6 +63,27 @@ def test_stage_2_sees_nothing_of_the_box_images():
     boxes[4:] = float("nan")
     other = replace(scrambled(batch, slice(4, None)), images=images, boxes=boxes)
     assert_equal_bits(loss_and_gradients(model, other), before)
+
+
+def test_stage_2_reads_no_mask_of_objects_without_one_and_counts_them_not():
+    model, batch = model_in(Stage.MASKS), without_masks(make_batch((True, True), 2), [1, 2])
+    before = loss_and_gradients(model, batch)
+    assert_equal_bits(loss_and_gradients(model, scramble_unknown(batch)), before)
+    assert before[0]["mask_dice"] > 0
+    rows = []
+    handle = model.mask_head.lay1.register_forward_hook(lambda _module, inputs, _output: rows.append(len(inputs[0])))
+    model.loss(batch)
+    handle.remove()
+    assert rows == [2]
+
+
+def test_stage_2_matches_all_objects_before_it_leaves_any_out():
+    """An object without a mask keeps its query, so the others' losses are what they are beside it."""
+    model, batch = model_in(Stage.MASKS, CALM).eval(), make_batch((True,), 3)
+    alone = [model.loss(without_masks(batch, [row for row in range(3) if row != kept])) for kept in range(3)]
+    together = model.loss(batch)
+    for name, part in together.items():
+        assert part.item() == pytest.approx(sum(one[name].item() for one in alone) / 3, rel=1e-4)
 
 
 def test_stage_2_hears_a_scrambled_mask_of_a_mask_image():
@@ -164,7 +186,7 @@ def test_a_batch_twice_has_twice_the_loss(stage):
     once = make_batch((True, True), 2)
     twice = replace(
         once,
-        **{name: torch.cat([getattr(once, name)] * 2) for name in ("images", "boxes", "classes", "masks", "has_mask")},
+        **{name: torch.cat([part] * 2) for name, part in vars(once).items() if name != "image_index"},
         image_index=torch.cat([once.image_index, once.image_index + 2]),
     )
     parts, doubled = model.loss(once), model.loss(twice)

@@ -5,7 +5,8 @@ from typing import Literal
 
 import pandas as pd
 
-Verdict = Literal["holds", "holds but for", "does not hold"]
+Verdict = Literal["holds", "holds but for", "does not hold", "not shown", "not measured yet"]
+"""The last two are for our own measurements: a difference within noise shows nothing, and runs may be missing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,7 +19,7 @@ class Claim:
         statement: What the paper says, in its words or close to them.
         verdict: Whether the tables bear it out; "holds but for" if they do with an exception that `finding` names.
         finding: The recomputed figures in a sentence.
-        rows: The rows of the published tables it rests on; empty if it rests on none.
+        rows: The rows of the published or measured table it rests on; empty if it rests on none.
     """
 
     key: str

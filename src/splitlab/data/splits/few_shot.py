@@ -55,18 +55,33 @@ def draw_few_shot(dataset: Dataset, masks_per_class: int, seed: int, class_names
     """
     if masks_per_class < 1:
         raise SplitError(f"{masks_per_class} masks a class: it must be at least 1.")
-    names = tuple(class_names) or dataset.class_names
-    unknown = [name for name in names if name not in dataset.class_names]
-    if unknown:
-        raise SplitError(
-            f"'{dataset.name}' has no class '{unknown[0]}'. Choose among {', '.join(dataset.class_names)}."
-        )
+    names = _known(dataset, class_names)
     wanted = {dataset.class_names.index(name) for name in names}
     order = np.random.default_rng(seed).permutation(len(dataset.images))
     shuffled = [dataset.images[index] for index in order if dataset.images[index].can_be_full]
     full = _choose(shuffled, wanted, masks_per_class, dataset)
     weak = _showing(dataset, names, set(full))
     return Split(tuple(full), tuple(weak), seed, dataset.source_hash, f"few-shot {masks_per_class}")
+
+
+def zero_shot_split(dataset: Dataset, class_names: Sequence[str] = ()) -> Split:
+    """Return no image as F, and as W every image that shows one of the classes (all where none is named).
+
+    Raises:
+        SplitError: there is no such class, or no image shows one.
+    """
+    weak = _showing(dataset, _known(dataset, class_names), set())
+    return Split((), tuple(weak), 0, dataset.source_hash, "zero-shot")
+
+
+def _known(dataset: Dataset, class_names: Sequence[str]) -> tuple[str, ...]:
+    names = tuple(class_names) or dataset.class_names
+    unknown = [name for name in names if name not in dataset.class_names]
+    if unknown:
+        raise SplitError(
+            f"'{dataset.name}' has no class '{unknown[0]}'. Choose among {', '.join(dataset.class_names)}."
+        )
+    return names
 
 
 def _choose(images: list[ImageLabels], wanted: set[int], masks: int, dataset: Dataset) -> list[ImageId]:

@@ -69,6 +69,11 @@ class DETRSeg(SegmentationModel):
         """
         self._kept = KeptOutputs(max_bytes)
 
+    def class_rows(self, class_count: int) -> dict[str, Tensor]:
+        """Return (class_count, 1) rows of the class layer; the row behind them, "nothing", belongs to no class."""
+        rows = torch.arange(class_count)[:, None]
+        return {f"detr.class_embed.{part}": rows for part in ("weight", "bias")}
+
     def train(self, mode: bool = True) -> DETRSeg:
         """As nn.Module, but what stage 2 froze stays in evaluation mode.
 
@@ -149,14 +154,17 @@ class DETRSeg(SegmentationModel):
         return box_losses(outputs.logits, outputs.boxes, Targets.of(batch), self.loss_weights)
 
     def _mask_loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Run the mask head on the matched queries alone: the loss reads no others."""
+        """Run the mask head on the queries matched with objects whose mask is known: the loss reads no others.
+
+        All objects take part in the matching, so that none of them lends its query to another.
+        """
         targets = Targets.of(batch)
-        count = object_count(targets)
-        if not len(batch.classes):
+        count = object_count(targets.only(batch.object_has_mask))
+        if not batch.object_has_mask.any():
             return self._no_mask_loss()
         with torch.no_grad():
             outputs = self.detr(batch.images) if self._kept is None else self._kept.outputs(batch.images, self.detr)
-        matches = match_queries(outputs.logits[-1], outputs.boxes[-1], targets)
+        matches = match_queries(outputs.logits[-1], outputs.boxes[-1], targets).of_targets(batch.object_has_mask)
         logits = self.mask_logits(outputs, matches.image, matches.query)
         return mask_losses(logits, batch.masks[matches.target], count, self.loss_weights)
 
@@ -197,6 +205,7 @@ def mask_images(batch: Batch) -> Batch:
         classes=batch.classes[kept],
         image_index=place[batch.image_index[kept]],
         has_mask=batch.has_mask[batch.has_mask],
+        object_has_mask=batch.object_has_mask[kept],
         masks=batch.masks[kept],
     )
 

@@ -35,6 +35,10 @@ class Targets:
         sides = batch.boxes.new_tensor([width, height, width, height])
         return cls(box_convert(batch.boxes / sides, "xyxy", "cxcywh"), batch.classes, batch.image_index)
 
+    def only(self, kept: Tensor) -> Targets:
+        """Return the objects where the (N,) bool is True."""
+        return Targets(self.boxes[kept], self.classes[kept], self.image[kept])
+
 
 @dataclass(frozen=True)
 class Matches:
@@ -43,6 +47,11 @@ class Matches:
     image: Tensor
     query: Tensor
     target: Tensor
+
+    def of_targets(self, kept: Tensor) -> Matches:
+        """Return the pairs of the objects where the (N,) bool is True."""
+        rows = kept[self.target]
+        return Matches(self.image[rows], self.query[rows], self.target[rows])
 
 
 @torch.no_grad()

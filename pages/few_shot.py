@@ -1,0 +1,55 @@
+"""Few-shot: what a few masks a class buy, what none buy, and why."""
+
+import streamlit as st
+
+from splitlab.data.splits.few_shot import FEW_SHOT_CLASSES, FEW_SHOT_IMAGES
+from splitlab.ui.few_shot_scores import show_measured, show_published
+from splitlab.ui.page import answered, page_head
+from splitlab.ui.taken_apart import offer_taken_apart
+from splitlab.workspace import Workspace
+
+COMMAND = """\
+# 3 masks of each class, boxes of all other images that show one; AP70 class by class at the end
+splitlab few-shot embedded --masks 3 --classes compass_jelly,moon_jelly --recipe embedded
+# the same from a model that knows other classes, and with no mask at all
+splitlab few-shot embedded --masks 3 --classes compass_jelly,moon_jelly --recipe embedded --start-from RUN
+splitlab few-shot embedded --masks 0 --classes compass_jelly,moon_jelly --recipe embedded --start-from RUN
+# masks of some classes, boxes of all
+splitlab train embedded --full 100 --weak 400 --recipe embedded --set mask_classes=spotted_fish,banded_fish
+# the paper's own 17 images
+splitlab few-shot VOC2012 --masks paper --start-from CITYSCAPES_RUN --recipe paper-few-shot"""
+
+page_head(
+    "Few-shot",
+    "How far three masks a class and boxes for the rest go, what is left with no mask at all, and why a model that "
+    "finds an object may still not know its outline.",
+)
+
+st.subheader("What the paper reports", anchor=False)
+st.markdown(
+    f"Sec. 4.6: {len(FEW_SHOT_CLASSES)} classes of VOC2012, 3 masks of each in {len(FEW_SHOT_IMAGES)} images, boxes "
+    "for all other images that show one of them. A model that knew Cityscapes' masks does better than one that begins "
+    "with an ImageNet backbone, and both stay below the baseline with all masks."
+)
+show_published()
+
+st.subheader("What was measured here", anchor=False)
+with answered():
+    show_measured()
+
+st.subheader("With no mask at all", anchor=False)
+st.markdown(
+    "A YOLO makes 32 **prototypes** of a whole photo, the same for every object, and gives each object 32 "
+    "**coefficients**. The mask is the sum of the prototypes, each times its coefficient, cut to the box. The mask "
+    "loss alone teaches both, and with |F| = 0 it is never fed: box, class and score are learnt from W, but nothing "
+    "tells a sum that is the object from one that is not. From a backbone alone, prototypes and coefficients are "
+    "random. From a model that has seen masks of other classes the prototypes are there, and the coefficients are a "
+    "guess. The paper (Sec. 4.6) calls zero-shot a failure for this reason: image features are learnt, but not how to "
+    "combine them."
+)
+with answered():
+    offer_taken_apart(Workspace.here())
+
+st.subheader("Do it yourself", anchor=False)
+st.code(COMMAND, language="bash")
+st.page_link("pages/train.py", label="Train on a split of your own", icon=":material/model_training:")

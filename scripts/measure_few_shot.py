@@ -1,0 +1,90 @@
+"""Measure few-shot, zero-shot and partly supervised training on the embedded data set; write the package's table.
+
+Run: python scripts/measure_few_shot.py --machine "2 cores of ..." [--seeds 0 1] [--variants "new pair" look-alikes].
+Run folders lie in the work space (SPLITLAB_WORKSPACE). It may be stopped at any time: the same command goes on, trains
+nothing twice, and writes the rows of each run as soon as it is done. --dry-run lists the runs and trains none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import splitlab
+from splitlab.budget.few_shot_measured import table_path
+from splitlab.cli.output import err, out, progress_bar
+from splitlab.cli.train_settings import chosen_settings
+from splitlab.data.open_dataset import EMBEDDED, open_dataset
+from splitlab.errors import SplitLabError
+from splitlab.experiments.few_shot_measurement import VARIANTS, Measurement, PlannedRun, Sizes, train_planned
+from splitlab.experiments.few_shot_table import class_rows, store_rows
+from splitlab.workspace import Workspace
+
+ROOT = Path(__file__).parents[1]
+STOPPED = 130
+
+
+def main() -> int:
+    asked = arguments()
+    workspace = Workspace.here()
+    data = open_dataset(EMBEDDED, workspace.data)
+    sizes = Sizes(asked.base_masks, asked.masks, asked.full, asked.weak)
+    settings = chosen_settings(asked.recipe, {}, asked.set)
+    measurement = Measurement(EMBEDDED, data, workspace.runs, settings, sizes)
+    variants = [variant for variant in VARIANTS if variant.name in asked.variants]
+    planned = [run for seed in asked.seeds for variant in variants for run in measurement.planned(variant, seed)]
+    measured_with = {"code_version": code_version(), "machine": asked.machine}
+    for number, run in enumerate(planned, start=1):
+        out.print(f"{number} of {len(planned)}: {in_words(run)}", highlight=False)
+        if asked.dry_run:
+            continue
+        with progress_bar() as progress:
+            done = train_planned(run, workspace.data, progress)
+        if done is None:
+            err.print("Stopped. The same command goes on.")
+            return STOPPED
+        store_rows(asked.out, class_rows(run, data, measured_with))
+    return 0
+
+
+def in_words(run: PlannedRun) -> str:
+    return f"{run.variant.name}, {run.setting} from {run.start}, {run.spec.split_name}, seed {run.spec.seed}"
+
+
+def code_version() -> str:
+    """Return the commit, with a plus where files were changed since; the package's version where git is not there."""
+    git = shutil.which("git")
+    if git is None or not (ROOT / ".git").exists():
+        return splitlab.__version__
+    said = [
+        subprocess.run([git, "-C", ROOT, *words], capture_output=True, text=True, check=True).stdout.strip()
+        for words in (("rev-parse", "--short=10", "HEAD"), ("status", "--porcelain", "--", "*.py"))
+    ]
+    return said[0] + ("+" if said[1] else "")
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = [variant.name for variant in VARIANTS]
+    parser.add_argument("--machine", required=True, help="what it runs on, in words; stands in the table")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--variants", nargs="+", choices=names, default=names, help="which classes are novel")
+    parser.add_argument("--recipe", default=EMBEDDED)
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="any other setting of a run")
+    parser.add_argument("--base-masks", type=int, default=Sizes.base_masks, help="mask images of the base model")
+    parser.add_argument("--masks", type=int, default=Sizes.masks, help="masks of each novel class, few-shot")
+    parser.add_argument("--full", type=int, default=Sizes.full, help="mask images, partly supervised and all masks")
+    parser.add_argument("--weak", type=int, default=Sizes.weak, help="box images of those")
+    parser.add_argument("--out", type=Path, default=table_path(), help="the table; the package's own where left out")
+    parser.add_argument("--dry-run", action="store_true")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except SplitLabError as error:
+        sys.exit(f"Error: {error}")

@@ -1,0 +1,139 @@
+"""The measured rows of one model on one data set, beside what was planned: what every verdict of the atlas rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from splitlab.budget.annotation_cost import Prices, cost_hours, prices_for
+from splitlab.budget.atlas.measured_row import COLUMNS, MeasuredRow
+from splitlab.budget.atlas.noise import Change, Mean, SeedNoise, Split, seed_noise
+from splitlab.budget.results import check_metric
+
+INTERVAL_WIDTH = 2 * 1.96
+"""A 95 % interval is so many standard errors wide."""
+
+CONFUSION, MASK_IOU = "class_confusion", "mask_iou"
+
+METRIC = "ap70"
+"""The AP that verdicts go by, as the paper does on VOC2012; chosen before anything was measured."""
+
+Planned = Mapping[str, tuple[int, int, int]]
+"""The runs of a plan: |F|, |W| and seed by the hash of their settings."""
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """What was measured of a plan.
+
+    Attributes:
+        rows: one row a run of the plan, with the columns of `MeasuredRow`; of one data set, model and test part.
+        extra: runs of other splits with the same settings, such as those that a planner advised.
+        missing: (|F|, |W|, seed) of the planned runs without a row.
+        metric: the column of AP that verdicts go by.
+    """
+
+    rows: pd.DataFrame
+    extra: pd.DataFrame
+    missing: tuple[tuple[int, int, int], ...]
+    metric: str
+
+    @property
+    def images(self) -> int:
+        """Images that F and W are drawn from."""
+        return int(self.rows["train_images"].iloc[0])
+
+    @property
+    def prices(self) -> Prices:
+        """What labels cost."""
+        return prices_for(str(self.rows["dataset"].iloc[0]))
+
+    @cached_property
+    def splits(self) -> pd.DataFrame:
+        """One row a split, the cheapest first: full, weak, runs, cost_hours, and each score's mean over its runs."""
+        return _splits(self.rows, self.prices)
+
+    def noise(self, score: str) -> SeedNoise:
+        """Return how far two seeds of one split lie apart in a score.
+
+        Raises:
+            BudgetError: no split has two.
+        """
+        return seed_noise(self._all, score)
+
+    def mean(self, split: Split, score: str) -> Mean:
+        """Return the mean score of a split, planned or extra; over no runs where it was not measured."""
+        return mean_of(self._all[(self._all["full"] == split[0]) & (self._all["weak"] == split[1])], score)
+
+    def change(self, start: Split, end: Split, score: str, comparisons: int = 1, sign: int = 1) -> Change:
+        """Return how a score changes between two measured splits.
+
+        Args:
+            start: where from.
+            end: where to.
+            score: the column.
+            comparisons: how many changes one claim looks at, this one among them.
+            sign: -1 to count a fall as a rise.
+
+        Raises:
+            BudgetError: no split has two seeds.
+        """
+        first, second = self.mean(start, score), self.mean(end, score)
+        margin = self.noise(score).margin(first, second, comparisons)
+        return Change(start, end, sign * (second.value - first.value), margin)
+
+    @cached_property
+    def _all(self) -> pd.DataFrame:
+        return pd.concat([self.rows, self.extra], ignore_index=True)
+
+
+def named(splits: pd.DataFrame) -> list[Split]:
+    """Return the splits of a table as pairs (|F|, |W|)."""
+    return list(zip(splits["full"].astype(int), splits["weak"].astype(int), strict=True))
+
+
+def mean_of(rows: pd.DataFrame, score: str) -> Mean:
+    """Return the mean of a score over runs of one split; images add an error where the table has intervals."""
+    known = rows[rows[score].notna()]
+    error = 0.0
+    if f"{score}_low" in known:
+        # The runs share their test images, so more of them do not make this smaller.
+        error = float((known[f"{score}_high"] - known[f"{score}_low"]).mean()) / INTERVAL_WIDTH
+    return Mean(float(known[score].mean()), len(known), error)
+
+
+def measured_grid(rows: Iterable[MeasuredRow], planned: Planned, metric: str) -> Grid | None:
+    """Pick the rows of a plan; None where there is none.
+
+    Rows of older data or an older test part than the last row's are passed over.
+
+    Args:
+        rows: of one table.
+        planned: the runs of its plan.
+        metric: a column of AP.
+
+    Raises:
+        BudgetError: the metric is none.
+    """
+    check_metric(metric)
+    table = pd.DataFrame([asdict(row) for row in rows], columns=list(COLUMNS))
+    ours = table[table["spec_hash"].isin(list(planned))]
+    if ours.empty:
+        return None
+    last = ours.iloc[-1]
+    same_data = (table["data_hash"] == last["data_hash"]) & (table["test_hash"] == last["test_hash"])
+    same_kind = (table["model"] == last["model"]) & (table["settings"] == last["settings"])
+    ours, others = (part[same_data & same_kind] for part in (ours, table[~table.index.isin(ours.index)]))
+    missing = tuple(run for spec_hash, run in planned.items() if spec_hash not in set(ours["spec_hash"]))
+    return Grid(ours.reset_index(drop=True), others.reset_index(drop=True), missing, metric)
+
+
+def _splits(rows: pd.DataFrame, prices: Prices) -> pd.DataFrame:
+    scores = ["ap50", "ap70", "ap75", "ap50_95", "box_ap50", CONFUSION, MASK_IOU]
+    groups = rows.groupby(["full", "weak"])
+    means = groups[scores].mean().assign(runs=groups.size()).reset_index()
+    means["cost_hours"] = cost_hours(means["full"], means["weak"], prices)
+    return means.sort_values("cost_hours", ignore_index=True)

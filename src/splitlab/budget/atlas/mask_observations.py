@@ -1,0 +1,118 @@
+"""Observations 4 to 7 of the paper (Sec. 4.4), on a measured grid: classes and masks of models with like scores."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+from splitlab.budget.atlas.equal_scores import SAME_AP, equal_score_splits
+from splitlab.budget.atlas.grid import CONFUSION, MASK_IOU, Grid, named
+from splitlab.budget.atlas.in_words import change_in_words, listed, rises_in_words, split_name
+from splitlab.budget.atlas.lines import lines_along
+from splitlab.budget.atlas.noise import Change, Split
+from splitlab.budget.claims.claim import Claim, Verdict
+from splitlab.budget.results import SHORT_METRICS
+
+CLOSE_IOU = 0.03
+"""Mean mask IoUs that differ by no more count as alike; fixed before anything was measured."""
+
+_PERCENT, _IOU = "% wrong classes", "mask IoU"
+
+
+def equal_scores_look_alike(grid: Grid) -> Claim:
+    """Check Observation 4: splits of equal AP draw masks of close IoU."""
+    pairs = _pairs_of_equal_score(grid)
+    # "All are alike" needs no sharing out of doubt: it fails if one pair is not.
+    alike = [pair for pair in pairs if grid.change(*pair, MASK_IOU).is_within(CLOSE_IOU)]
+    strict = [grid.change(*pair, MASK_IOU, len(pairs)) for pair in pairs]
+    apart = [change for change in strict if abs(change.change) - change.margin > CLOSE_IOU]
+    whole = grid.splits[MASK_IOU]
+    differ = f" Apart: {listed(change_in_words(change, _IOU, digits=3) for change in apart)}." if apart else ""
+    return Claim(
+        key="observation-4",
+        section="4.4",
+        statement=f"Observation 4. Models with identical {SHORT_METRICS[grid.metric]} scores produce visually similar "
+        f"segmentations. (Here: within {SAME_AP:g} AP of each other, their mask IoUs lie within {CLOSE_IOU:g}.)",
+        verdict=_verdict_of_pairs(len(pairs), len(alike), len(apart)),
+        finding=f"Of {len(pairs)} pairs with other numbers of masks and equal scores, {len(alike)} have mask IoUs that "
+        f"are that close with noise counted in, {len(apart)} have not. Over all splits the mask IoU runs from "
+        f"{whole.min():.3f} to {whole.max():.3f}.{differ}",
+        rows=grid.rows,
+    )
+
+
+def more_boxes_name_better(grid: Grid) -> Claim:
+    """Check Observation 5: more boxes make wrong classes rarer."""
+    falls = lines_along(grid, "weak", CONFUSION, sign=-1)
+    return Claim(
+        key="observation-5",
+        section="4.4",
+        statement="Observation 5. Training with more weak examples improves a model's ability to locate and classify "
+        "objects. (Here: the share of localised objects with a wrong class falls with |W| for every |F|.)",
+        verdict=falls.verdict,
+        finding=rises_in_words(falls, "weak", _PERCENT, 100, up="falls"),
+        rows=grid.rows,
+    )
+
+
+def more_masks_draw_better(grid: Grid) -> Claim:
+    """Check Observation 6: more masks make better masks."""
+    rises = lines_along(grid, "full", MASK_IOU)
+    return Claim(
+        key="observation-6",
+        section="4.4",
+        statement="Observation 6. A larger size of the F set is expected to result in better mask quality. (Here: the "
+        "mean mask IoU of found objects rises with |F| for every |W|.)",
+        verdict=rises.verdict,
+        finding=rises_in_words(rises, "full", _IOU, digits=3),
+        rows=grid.rows,
+    )
+
+
+def middle_is_balanced(grid: Grid) -> Claim:
+    """Check Observation 7: of splits that score alike, the middle one draws better than one end and names better."""
+    statement = (
+        'Observation 7. The "middle" split appears to be the optimal choice visually, as it strikes a balance between '
+        "mask quality and class identification. (Here: of the splits of about equal score, the middle one has better "
+        "masks than the one with the fewest masks, and fewer wrong classes than the one with the most.)"
+    )
+    ends = named(equal_score_splits(grid.splits, grid.metric))
+    if len(ends) < 3:
+        finding = f"Only {len(ends)} numbers of masks reach about the same score ({listed(map(split_name, ends))})."
+        return Claim("observation-7", "4.4", statement, "not measured yet", finding, grid.rows)
+    fewest, middle, most = ends[0], ends[len(ends) // 2], ends[-1]
+    draws = grid.change(fewest, middle, MASK_IOU, 2)
+    names = grid.change(most, middle, CONFUSION, 2, sign=-1)
+    return Claim(
+        key="observation-7",
+        section="4.4",
+        statement=statement,
+        verdict=_verdict_of_both(draws, names),
+        finding=f"About equal score: {', '.join(map(split_name, ends))}. {change_in_words(draws, _IOU, digits=3)}; "
+        f"fewer by {change_in_words(names, _PERCENT, 100)}.",
+        rows=grid.rows,
+    )
+
+
+def _pairs_of_equal_score(grid: Grid) -> list[tuple[Split, Split]]:
+    scores = grid.splits.set_index(["full", "weak"])[grid.metric].dropna()
+    return [
+        (first, second)
+        for first, second in combinations(sorted(named(grid.splits[grid.splits[grid.metric].notna()])), 2)
+        if first[0] != second[0] and abs(scores[first] - scores[second]) <= SAME_AP
+    ]
+
+
+def _verdict_of_pairs(pairs: int, alike: int, apart: int) -> Verdict:
+    if not pairs:
+        return "not measured yet"
+    if alike == pairs:
+        return "holds"
+    if apart > alike:
+        return "does not hold"
+    return "holds but for" if apart and alike > pairs / 2 else "not shown"
+
+
+def _verdict_of_both(draws: Change, names: Change) -> Verdict:
+    if draws.rises and names.rises:
+        return "holds"
+    return "does not hold" if draws.falls or names.falls else "not shown"

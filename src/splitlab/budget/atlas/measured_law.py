@@ -1,0 +1,153 @@
+"""The equiscore law on a measured grid (Sec. 4.5): k with an interval, and whether |W| falls as 1 / |F| at all.
+
+Of each |F| the |W| at which the score reaches a level is read off its line, made to rise (isotonic regression) and
+joined by straight pieces; nothing is read outside the splits that were trained. The law knows k phi0^2 alone, so phi0
+keeps the paper's meaning, the largest |F|. Intervals come from drawing every score again with the noise between seeds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import isotonic_regression
+
+from splitlab.budget.ap_surface import Floats
+from splitlab.budget.atlas.grid import Grid
+from splitlab.budget.atlas.noise import SeedNoise
+from splitlab.budget.equiscore import EquiscoreLaw, fit_law
+from splitlab.errors import BudgetError
+
+DRAWS = 1000
+_INTERVAL = (2.5, 97.5)
+_LEVELS = 101
+ENOUGH_POINTS = 3
+"""Two points lie on a hyperbola of any exponent."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A value with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, eq=False)
+class MeasuredLaw:
+    """An equiscore law fitted to a grid.
+
+    Attributes:
+        level: the AP that the splits reach.
+        law: |W| = k phi0^2 / |F|, phi0 the largest |F| of the grid.
+        k: the law's k with its interval.
+        exponent: b of |W| = a |F|^-b, fitted to the same points; the law says 1.
+        points: full and weak (images, not rounded) at which each line reaches the level.
+        whole_draws: share of the draws in which enough lines reached the level to fit at all.
+    """
+
+    level: float
+    law: EquiscoreLaw
+    k: Interval
+    exponent: Interval
+    points: pd.DataFrame
+    whole_draws: float
+
+
+def measured_law(grid: Grid) -> MeasuredLaw:
+    """Fit the law at the level that most numbers of masks reach by adding boxes; the middle one, where several are.
+
+    Raises:
+        BudgetError: fewer than three numbers of masks reach any one level, or no split has two seeds.
+    """
+    lines = _lines(grid)
+    level = _level(lines)
+    points = _crossings(lines, level)
+    if len(points) < ENOUGH_POINTS:
+        raise BudgetError(
+            f"{len(points)} numbers of masks reach AP {level:.1f} by adding boxes; a law needs {ENOUGH_POINTS} or more."
+        )
+    phi0 = float(grid.splits["full"].max())
+    fit, exponent = _fit(points, phi0)
+    draws = _drawn_again(lines, level, phi0, grid.noise(grid.metric))
+    k_ends, exponent_ends = np.percentile(draws, _INTERVAL, axis=0).T
+    return MeasuredLaw(
+        level=level,
+        law=fit,
+        k=Interval(fit.k, *map(float, k_ends)),
+        exponent=Interval(exponent, *map(float, exponent_ends)),
+        points=points,
+        whole_draws=len(draws) / DRAWS,
+    )
+
+
+@dataclass(frozen=True)
+class _Line:
+    full: int
+    weak: Floats
+    ap: Floats
+    runs: Floats
+
+
+def _lines(grid: Grid) -> list[_Line]:
+    """The splits of each |F| below the largest, where the law is fitted; at least two |W| each."""
+    splits = grid.splits[grid.splits[grid.metric].notna()].sort_values("weak")
+    below = splits[splits["full"] < splits["full"].max()]
+    return [
+        _Line(int(str(full)), *(line[name].to_numpy(float) for name in ("weak", grid.metric, "runs")))
+        for full, line in below.groupby("full")
+        if len(line) > 1
+    ]
+
+
+def _level(lines: list[_Line]) -> float:
+    if not lines:
+        raise BudgetError("no number of masks was trained with two numbers of boxes: no law can be fitted.")
+    scores = np.concatenate([line.ap for line in lines])
+    levels = np.linspace(scores.min(), scores.max(), _LEVELS)
+    reached = np.array([len(_crossings(lines, level)) for level in levels])
+    most = np.flatnonzero(reached == reached.max())
+    return float(levels[most[len(most) // 2]])
+
+
+def _crossings(lines: list[_Line], level: float) -> pd.DataFrame:
+    found = [(line.full, _weak_at(line, level)) for line in lines]
+    reached = [(full, weak) for full, weak in found if weak is not None and weak > 0]
+    return pd.DataFrame(reached, columns=["full", "weak"]).astype({"full": "int64", "weak": "float64"})
+
+
+def _weak_at(line: _Line, level: float) -> float | None:
+    """Return the |W| at which a line reaches the level; None where it lies outside of it."""
+    rising = isotonic_regression(line.ap, weights=line.runs).x
+    if not rising[0] < level < rising[-1]:
+        return None
+    above = int(np.searchsorted(rising, level))
+    share = (level - rising[above - 1]) / (rising[above] - rising[above - 1])
+    return float(line.weak[above - 1] + share * (line.weak[above] - line.weak[above - 1]))
+
+
+def _fit(points: pd.DataFrame, phi0: float) -> tuple[EquiscoreLaw, float]:
+    slope, _ = np.polyfit(np.log(points["full"]), np.log(points["weak"]), 1)
+    return fit_law(points["full"], points["weak"], phi0).law, -float(slope)
+
+
+def _drawn_again(lines: list[_Line], level: float, phi0: float, noise: SeedNoise) -> Floats:
+    """Return k and exponent, shape (N, 2), of grids whose scores are drawn again around those measured."""
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(DRAWS):
+        drawn = [
+            _Line(line.full, line.weak, rng.normal(line.ap, noise.deviation / np.sqrt(line.runs)), line.runs)
+            for line in lines
+        ]
+        points = _crossings(drawn, level)
+        if len(points) >= ENOUGH_POINTS:
+            law, exponent = _fit(points, phi0)
+            found.append((law.k, exponent))
+    if not found:
+        raise BudgetError(
+            f"with noise counted in, no {ENOUGH_POINTS} lines reach AP {level:.1f}: no interval can be given."
+        )
+    return np.array(found)

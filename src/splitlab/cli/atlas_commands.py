@@ -1,0 +1,112 @@
+"""Commands of the atlas: our own grid of runs, measured and kept with the package."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from splitlab.budget.atlas.measured_row import MeasuredRow, read_rows
+from splitlab.cli.output import JsonOption, app, err, out, print_json, progress_bar
+from splitlab.experiments.atlas.open_runs import AtlasRun, OpenedAtlas, not_measured, open_atlas
+from splitlab.experiments.atlas.plans import atlas_names, read_atlas
+from splitlab.workspace import Workspace
+
+CANCELLED_EXIT = 130
+
+atlas_app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+app.add_typer(
+    atlas_app, name="atlas", help="The paper's experiment on our own data: train its grid, see how far it is."
+)
+
+NameArgument = Annotated[str, typer.Argument(metavar="ATLAS", help="Whose plans: embedded, pets or street.")]
+DataOption = Annotated[str | None, typer.Option(help="Where the data set is, if not in the work space by its name.")]
+DeviceOption = Annotated[str | None, typer.Option(help="cpu, cuda or mps; what the plans say where left out.")]
+
+
+@atlas_app.command(
+    epilog="Examples: `splitlab atlas run embedded` · `splitlab atlas run pets --data ../shared/data/pets` · "
+    "`splitlab atlas run street --device cuda --minutes 9`"
+)
+def run(
+    name: NameArgument,
+    data: DataOption = None,
+    device: DeviceOption = None,
+    minutes: Annotated[float | None, typer.Option(min=0, help="Save the run at hand and stop after so long.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train what has no row yet, one run at a time, and measure each on the test part.
+
+    The same command goes on after Ctrl-C, a kill or on another machine; several at once never train a run twice.
+    """
+    # torch takes seconds to import.
+    from splitlab.experiments.atlas.work import AtlasWork, Deadline
+    from splitlab.training.precision import check_device
+
+    opened = _open(name, data, device)
+    for needed in {asked.spec.device for asked in opened.planned}:
+        check_device(needed)
+    deadline = Deadline() if minutes is None else Deadline(60 * minutes)
+    with progress_bar() as progress:
+        work = AtlasWork(opened, Workspace.here(), deadline, progress, lambda line: err.print(line, highlight=False))
+        try:
+            done = work.work_through()
+        except KeyboardInterrupt:
+            err.print("Stopped. Go on with the same command.")
+            raise typer.Exit(CANCELLED_EXIT) from None
+    _tell(opened, as_json, measured=done.measured, failed=done.failed)
+    if done.stopped:
+        raise typer.Exit(0 if deadline.is_over else CANCELLED_EXIT)
+    if done.failed:
+        raise typer.Exit(1)
+
+
+@atlas_app.command(epilog="Example: `splitlab atlas status embedded --json`")
+def status(name: NameArgument, data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Say which runs are measured, which are open, and about how long they will take here."""
+    _tell(_open(name, data, None), as_json)
+
+
+@atlas_app.command("list", epilog="Example: `splitlab atlas list --json`")
+def list_atlases(as_json: JsonOption = False) -> None:
+    """List the atlases there are, and how many rows each has."""
+    workspace = Workspace.here()
+    rows = {name: len(read_rows(workspace.measured / f"{name}.csv")) for name in atlas_names(workspace.measured)}
+    if as_json:
+        print_json(rows)
+        return
+    for name, count in rows.items():
+        out.print(f"{name}: {count} runs measured", highlight=False)
+
+
+def _open(name: str, data: str | None, device: str | None) -> OpenedAtlas:
+    workspace = Workspace.here()
+    return open_atlas(read_atlas(name, workspace.measured, workspace.data, data), workspace, device)
+
+
+def _tell(opened: OpenedAtlas, as_json: bool, **more: Any) -> None:
+    rows = read_rows(opened.atlas.table)
+    asked = opened.asked(rows)
+    left = not_measured(asked, rows)
+    hours = _hours(left, rows)
+    if as_json:
+        runs = [{"run": one.path.name, "measured": one not in left, **one.hashes} for one in asked]
+        print_json({"atlas": opened.atlas.name, "runs": runs, "open": len(left), "hours_left": hours, **more})
+        return
+    table = Table("F/W", "seed", "model", "measured")
+    for one in asked:
+        table.add_row(one.spec.split_name, str(one.spec.seed), one.spec.model, "no" if one in left else "yes")
+    out.print(table)
+    told = "" if hours is None else f", about {hours:.1f} hours of training by the rows there are"
+    done = len(asked) - len(left)
+    out.print(f"{opened.atlas.name}: {done} of {len(asked)} runs measured{told}.", highlight=False)
+    for name, reason in more.get("failed", {}).items():
+        err.print(f"{name}: {reason}", highlight=False)
+
+
+def _hours(left: list[AtlasRun], rows: tuple[MeasuredRow, ...]) -> float | None:
+    """Judge the training that is left by the median of the rows of each model; None where one has no row."""
+    seconds = [[row.train_seconds for row in rows if row.model == one.spec.model] for one in left]
+    return round(sum(map(median, seconds)) / 3600, 2) if all(seconds) else None

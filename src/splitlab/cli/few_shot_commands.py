@@ -1,0 +1,88 @@
+"""The command that learns classes from a few masks, or from none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from splitlab.cli.new_run import lasting_name, leave_to_worker, run_with, train_here
+from splitlab.cli.output import DataArgument, JsonOption, SeedOption, app, err, out, print_json, shown
+from splitlab.cli.train_settings import chosen_settings
+from splitlab.data.open_dataset import open_dataset
+from splitlab.errors import SettingsError
+from splitlab.experiments.few_shot import BACKBONE, F_SIZE, PAPER, class_scores, plan_few_shot, start_weights
+from splitlab.runs.queue import run_name
+from splitlab.runs.recipes import RECIPES
+from splitlab.runs.run_folder import RunFolder
+from splitlab.runs.scores import read_scores
+from splitlab.runs.spec import RunSpec
+from splitlab.workspace import Workspace
+
+
+@app.command(
+    "few-shot",
+    epilog="Examples: `splitlab few-shot embedded --masks 3 --classes compass_jelly,moon_jelly --recipe embedded` · "
+    "`splitlab few-shot VOC2012 --masks paper --start-from runs/cityscapes --recipe paper-few-shot`",
+)
+def few_shot(
+    data: DataArgument,
+    masks: Annotated[
+        str, typer.Option(help="Masks of each class: 0 for zero-shot, `paper` for the paper's 17 images of VOC2012.")
+    ] = "3",
+    classes: Annotated[str, typer.Option(help="The classes that count, comma-separated; all where left out.")] = "",
+    start_from: Annotated[
+        str, typer.Option(help="A checkpoint or run whose fitting weights to start with, or `backbone` for ImageNet's.")
+    ] = BACKBONE,
+    seed: SeedOption = 0,
+    recipe: Annotated[str, typer.Option(help=f"How to train: {', '.join(RECIPES)}.")] = "quick",
+    others: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Any other setting of spec.json, such as steps=240."),
+    ] = None,
+    folder: Annotated[Path | None, typer.Option("--out", help="The run folder; made for you where left out.")] = None,
+    queued: Annotated[bool, typer.Option("--queue", help="Leave it to `splitlab worker`, behind what waits.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Learn classes from a few masks each and boxes of all other images that show them (Sec. 4.6 of the paper).
+
+    Prints AP70 class by class, as Table 4 does. Objects of other classes are left out of the labels; validation is
+    on all images. A batch holds one mask image, as the paper has it, unless `--set f_size=...` says otherwise.
+    `splitlab train RUN` goes on after a break.
+    """
+    workspace = Workspace.here()
+    if queued and folder:
+        run_name(workspace, str(folder))
+    settings = chosen_settings(recipe, {"classes": classes, "f_size": F_SIZE}, others or ())
+    settings["start_from"] = start_weights(start_from, settings.get("model", RunSpec.model))
+    name = lasting_name(data, workspace)
+    spec, split = plan_few_shot(name, open_dataset(name, workspace.data), _masks(masks), seed, settings)
+    run = run_with(spec, split, folder, workspace)
+    if queued:
+        leave_to_worker(run, workspace)
+    elif train_here(run, workspace):
+        _tell(run, as_json)
+
+
+def _masks(text: str) -> int | str:
+    if text != PAPER and not text.isdecimal():
+        raise SettingsError(f"--masks {text}: give a number of masks a class, 0 for none, or the word {PAPER}.")
+    return text if text == PAPER else int(text)
+
+
+def _tell(run: RunFolder, as_json: bool) -> None:
+    """Print the AP70 of each class, as Table 4 has it, and of boxes below it."""
+    spec, scores = run.spec(), read_scores(run.scores_path)
+    by_kind = {kind: class_scores(scores, "ap70", kind) for kind in ("mask", "box")}
+    if as_json:
+        print_json({"run": str(run.path), "split": spec.split_name, "drawn": spec.drawn, "ap70": by_kind})
+        return
+    out.print(f"Done: {run.path}")
+    table = Table("AP70", *by_kind["mask"], title=f"{spec.drawn}, {spec.split_name}")
+    for kind, of_kind in by_kind.items():
+        table.add_row(kind, *map(shown, of_kind.values()))
+    out.print(table)
+    if not spec.full:
+        err.print("No mask was seen in this run: those it draws come from its start weights, or from chance.")

@@ -1,0 +1,85 @@
+"""A data set as one sees it who counts some of its classes alone, or knows the masks of some classes alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+from splitlab.data.dataset import Dataset, ImageLabels, TrainVal
+from splitlab.errors import DataError
+
+
+def of_classes(data: TrainVal, class_names: Sequence[str]) -> TrainVal:
+    """Return the data set with these classes alone, in its own order; objects of others are left out.
+
+    Train keeps the images that show one of the classes, as Sec. 4.6 selects them. Val keeps all its images, so that
+    who finds a class where it is not is told so: a class's AP is what it is on the whole data set.
+    Equal classes, in whatever order, give an equal `source_hash`, which is not that of the whole.
+
+    Raises:
+        DataError: the data set lacks one of the classes, or none is named.
+    """
+    names = _in_own_order(data.train, class_names)
+    train, val = _only(data.train, names), _only(data.val, names)
+    shown = tuple(image for image in train.images if image.targets)
+    if not shown:
+        raise DataError(f"No image of '{data.train.name}' shows {', '.join(names)}. Choose other classes.")
+    kept = {image.image_id for image in shown}
+    pools = tuple(tuple(image_id for image_id in pool if image_id in kept) for pool in train.paper_pools)
+    return replace(data, train=replace(train, images=shown, paper_pools=pools), val=val)
+
+
+def masks_of_classes(data: TrainVal, class_names: Sequence[str]) -> TrainVal:
+    """Return the data set whose train images have masks of these classes alone, and boxes of all (partly supervised).
+
+    The masks of other classes are taken out, and their objects are told to do without: an image may stand in F as
+    soon as its masks of these classes are there. Splits of the whole data set fit: `source_hash` stays. So does val.
+
+    Raises:
+        DataError: the data set lacks one of the classes, or none is named.
+    """
+    names = _in_own_order(data.train, class_names)
+    known = {data.train.class_names.index(name) for name in names}
+    images = tuple(_masks_of(image, known) for image in data.train.images)
+    return replace(data, train=replace(data.train, images=images))
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """Read class names from a comma-separated list; no names from an empty one."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _in_own_order(dataset: Dataset, class_names: Sequence[str]) -> tuple[str, ...]:
+    unknown = [name for name in class_names if name not in dataset.class_names]
+    if unknown or not class_names:
+        missing = f"no class '{unknown[0]}'" if unknown else "no class without a name"
+        raise DataError(f"'{dataset.name}' has {missing}. Choose among {', '.join(dataset.class_names)}.")
+    return tuple(name for name in dataset.class_names if name in class_names)
+
+
+def _only(dataset: Dataset, names: tuple[str, ...]) -> Dataset:
+    places = [dataset.class_names.index(name) for name in names]
+    new_index = {place: index for index, place in enumerate(places)}
+    return replace(
+        dataset,
+        # Of another name, so that no table takes its scores for scores of the whole.
+        name=f"{dataset.name} ({', '.join(names)})",
+        class_names=names,
+        category_ids=tuple(dataset.category_ids[place] for place in places),
+        images=tuple(_renumbered(image, new_index) for image in dataset.images),
+        source_hash=hashlib.sha256(json.dumps([dataset.source_hash, names]).encode()).hexdigest(),
+    )
+
+
+def _renumbered(image: ImageLabels, new_index: dict[int, int]) -> ImageLabels:
+    kept = (label for label in image.objects if label.class_index in new_index)
+    return replace(image, objects=tuple(replace(label, class_index=new_index[label.class_index]) for label in kept))
+
+
+def _masks_of(image: ImageLabels, known: set[int]) -> ImageLabels:
+    objects = (
+        label if label.class_index in known else replace(label, mask=None, is_box_only=True) for label in image.objects
+    )
+    return replace(image, objects=tuple(objects))

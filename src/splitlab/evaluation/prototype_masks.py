@@ -1,0 +1,92 @@
+"""A mask taken apart: the prototypes that a YOLO makes of a photo, and the coefficients that one object adds up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from splitlab.data.images import ImageArray
+from splitlab.evaluation.predict import letterbox
+from splitlab.geometry import FloatArray
+from splitlab.models.contract import SegmentationModel
+
+LEAST_SCORE = 0.25
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class TakenApart:
+    """The best-scoring object of a photo, as the model's S x S square shows it.
+
+    Attributes:
+        square: (S, S, 3) uint8 RGB.
+        box: (4,) xyxy, pixels of the square.
+        class_index: the class it is given.
+        score: 0..1.
+        prototypes: (P, h, w).
+        coefficients: (P,) of this object.
+        mask: (h, w), what the two make together within the box.
+        by_chance: (h, w), what the same prototypes make with coefficients of the same length drawn at random.
+    """
+
+    square: ImageArray
+    box: FloatArray
+    class_index: int
+    score: float
+    prototypes: FloatArray
+    coefficients: FloatArray
+    mask: Mask
+    by_chance: Mask
+
+    @property
+    def strongest(self) -> NDArray[np.int64]:
+        """The places of the prototypes, those that this mask owes most first."""
+        spread = self.prototypes.std(axis=(1, 2))
+        order: NDArray[np.int64] = np.argsort(-np.abs(self.coefficients) * spread)
+        return order
+
+
+def take_apart(model: SegmentationModel, image: ImageArray, size: int, seed: int = 0) -> TakenApart | None:
+    """Look at a photo and take the best-scoring object's mask apart.
+
+    Args:
+        model: a YOLO, in evaluation mode.
+        image: (H, W, 3) uint8 RGB.
+        size: side of the square the model sees, pixels.
+        seed: of the coefficients drawn at random.
+
+    Returns:
+        None where nothing scores `LEAST_SCORE`, or the model makes its masks in another way.
+    """
+    square, _ = letterbox(image, size)
+    batch = torch.from_numpy(square)[None].permute(0, 3, 1, 2).float() / 255
+    with torch.inference_mode():
+        found = {name: tensor[0].float().numpy() for name, tensor in model.outputs(batch).items()}
+    if "coefficients" not in found or found["scores"].max() < LEAST_SCORE:
+        return None
+    cell, class_index = np.unravel_index(found["scores"].argmax(), found["scores"].shape)
+    box, coefficients, prototypes = found["boxes"][cell], found["coefficients"][cell], found["prototypes"]
+    chance = np.random.default_rng(seed).normal(size=coefficients.shape)
+    chance *= np.linalg.norm(coefficients) / np.linalg.norm(chance)
+    inside = _inside(box, size, prototypes.shape[1:])
+    return TakenApart(
+        square=square,
+        box=box,
+        class_index=int(class_index),
+        score=float(found["scores"][cell, class_index]),
+        prototypes=prototypes,
+        coefficients=coefficients,
+        mask=(np.tensordot(coefficients, prototypes, 1) > 0) & inside,
+        by_chance=(np.tensordot(chance, prototypes, 1) > 0) & inside,
+    )
+
+
+def _inside(box: FloatArray, size: int, shape: tuple[int, ...]) -> Mask:
+    """Return (h, w): the cells whose middle lies in an xyxy box of the square."""
+    rows, columns = ((np.arange(count) + 0.5) * size / count for count in shape)
+    left, top, right, bottom = box
+    inside: Mask = ((rows >= top) & (rows <= bottom))[:, None] & ((columns >= left) & (columns <= right))[None, :]
+    return inside

@@ -1,0 +1,167 @@
+"""Train what an atlas has not measured yet, one run at a time, and write each row down as soon as it is there."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+
+from splitlab.budget.atlas.measured_row import read_rows
+from splitlab.data.dataset import TrainVal
+from splitlab.data.progress import Progress, no_progress
+from splitlab.errors import RunError, SplitLabError
+from splitlab.experiments.atlas.measure import measure_checkpoint, measured_row
+from splitlab.experiments.atlas.open_runs import AtlasRun, OpenedAtlas, not_measured
+from splitlab.experiments.atlas.rows_file import add_rows
+from splitlab.experiments.experiment import Tell, carry_out, prepare_run_on, tell_nobody
+from splitlab.experiments.sweep import draw
+from splitlab.runs.atomic_files import write_json
+from splitlab.runs.locks import HeldError
+from splitlab.runs.notes import add_tag
+from splitlab.runs.run_folder import RunFolder, State
+from splitlab.workspace import Workspace
+
+LOOK_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Deadline:
+    """When to stop; the run at hand is saved and goes on with the next call."""
+
+    seconds: float = float("inf")
+    start: float = field(default_factory=time.monotonic)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is over."""
+        return time.monotonic() - self.start >= self.seconds
+
+
+@dataclass
+class Outcome:
+    """What a call of `work_through` did.
+
+    Attributes:
+        measured: names of the runs whose rows it wrote.
+        failed: reasons by the names of the runs that could not be trained or measured.
+        stopped: whether it was asked to stop, or its time was over, before all was done.
+    """
+
+    measured: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    stopped: bool = False
+
+
+@dataclass(frozen=True)
+class AtlasWork:
+    """One process that works an atlas off; several may do so side by side.
+
+    Attributes:
+        opened: the atlas with its data.
+        workspace: where data sets and runs are.
+        deadline: when to stop.
+        progress: told how far the run at hand is.
+        tell: takes a line for each run.
+    """
+
+    opened: OpenedAtlas
+    workspace: Workspace
+    deadline: Deadline = field(default_factory=Deadline)
+    progress: Progress = no_progress
+    tell: Tell = tell_nobody
+
+    def work_through(self) -> Outcome:
+        """Train and measure run after run until none is left, it is stopped, or the time is over.
+
+        A run that fails does not stop the others. One that another process trains is left to it, and looked for again
+        once nothing else is left. Ctrl-C and a polite kill save the run at hand.
+
+        Raises:
+            SplitLabError: the table cannot be read.
+            KeyboardInterrupt: Ctrl-C came while no run was being trained.
+        """
+        outcome = Outcome()
+        while not outcome.stopped and (left := self._left(outcome)):
+            outcome.stopped = self.deadline.is_over
+            if not outcome.stopped and not any(self._take(run, outcome) for run in left):
+                time.sleep(LOOK_SECONDS)  # others train all that is left
+        return outcome
+
+    def _left(self, outcome: Outcome) -> list[AtlasRun]:
+        rows = read_rows(self.opened.atlas.table)
+        return [run for run in not_measured(self.opened.asked(rows), rows) if run.path.name not in outcome.failed]
+
+    def _take(self, run: AtlasRun, outcome: Outcome) -> bool:
+        """Train and measure a run unless another process does; say whether it was taken."""
+        try:
+            with suppress(HeldError):
+                folder = self._folder(run)
+                with folder.claim():
+                    self._carry_out(run, folder, outcome)
+                    return True
+        except SplitLabError as error:
+            outcome.failed[run.path.name] = str(error)
+            self.tell(f"{run.path.name}: failed. {error}")
+            return True
+        return False
+
+    def _carry_out(self, run: AtlasRun, folder: RunFolder, outcome: Outcome) -> None:
+        if not not_measured([run], read_rows(self.opened.atlas.table)):
+            return  # another process measured it a moment ago
+        if folder.spec() != run.spec:
+            # The same run, taken over from another machine: its data lie elsewhere, or it has another device.
+            write_json(folder.spec_path, run.spec.to_json())
+        self.tell(f"{folder.name}: starts")
+        state = carry_out(folder, self.workspace.data, partial(self._watch, folder), self.tell)
+        if state != State.DONE:
+            outcome.stopped = True
+            self.tell(f"{folder.name}: saved at step {folder.status().step} of {run.spec.steps}")
+            return
+        # Before the row, so that no kill leaves it behind: a run that is done needs it no more.
+        forget_training(folder)
+        self._measure(run, folder)
+        outcome.measured.append(folder.name)
+
+    def _measure(self, run: AtlasRun, folder: RunFolder) -> None:
+        parts, atlas = self.opened.parts, self.opened.atlas
+        reached = measure_checkpoint(folder.weights, parts.test, self.progress)
+        row = measured_row(folder, reached, atlas.name, len(parts.train.images), run.hashes)
+        add_rows(atlas.table, (row,))
+        self.tell(
+            f"{folder.name}: AP50 {row.ap50:.1f}, AP70 {row.ap70:.1f}, wrong class {row.class_confusion:.1%}, "
+            f"mask IoU {row.mask_iou:.3f}, {row.train_seconds:.0f} s"
+        )
+
+    def _watch(self, folder: RunFolder, what: str, done: int, total: int) -> None:
+        if what == "train" and self.deadline.is_over:
+            folder.ask_to_cancel()
+        self.progress(what, done, total)
+
+    def _folder(self, run: AtlasRun) -> RunFolder:
+        """Return the run's folder, made where it is missing."""
+        folder = RunFolder(run.path)
+        if not folder.spec_path.exists():
+            train = self.opened.parts.train
+            try:
+                prepare_run_on(run.path, run.spec, TrainVal(train, self.opened.parts.val), draw(run.spec, train))
+            except RunError:
+                # Another process may have made it in this moment.
+                if not folder.spec_path.exists():
+                    raise
+        with suppress(RunError):
+            add_tag(folder.path, run.tag)
+        return folder
+
+
+def forget_training(folder: RunFolder) -> None:
+    """Delete what a finished run needs only to go on; its checkpoint stays.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    try:
+        for path in folder.weights.glob(f"{folder.state_path.stem}*{folder.state_path.suffix}"):
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise RunError(f"{folder.weights}: cannot be written ({error.strerror}).") from error

@@ -1,0 +1,29 @@
+"""The data set of a run, as its settings let it be seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from splitlab.data.class_views import masks_of_classes, names_in, of_classes
+from splitlab.data.dataset import TrainVal
+from splitlab.data.open_dataset import open_dataset
+from splitlab.runs.spec import RunSpec
+
+
+def open_run_data(spec: RunSpec, data_dir: Path) -> TrainVal:
+    """Read the data set of a run: its classes alone, and in train the masks of its mask classes alone.
+
+    Raises:
+        DataError: there is no such data set, its files are broken, or it lacks one of the classes.
+    """
+    return as_run_sees(open_dataset(spec.data, data_dir), spec.classes, spec.mask_classes)
+
+
+def as_run_sees(data: TrainVal, classes: str, mask_classes: str) -> TrainVal:
+    """Restrict a data set as the settings `classes` and `mask_classes` of a run say; empty ones change nothing.
+
+    Raises:
+        DataError: it lacks one of the classes.
+    """
+    seen = of_classes(data, names_in(classes)) if classes else data
+    return masks_of_classes(seen, names_in(mask_classes)) if mask_classes else seen

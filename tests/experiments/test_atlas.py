@@ -1,0 +1,294 @@
+"""An atlas is worked off run by run, on images that no run has seen, and goes on after any end."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import pytest
+from typer.testing import CliRunner
+
+from splitlab.budget.atlas.advice import advised_splits
+from splitlab.budget.atlas.grid import measured_grid
+from splitlab.budget.atlas.measured_row import COLUMNS, read_rows, rows_as_csv
+from splitlab.cli import main as cli
+from splitlab.data.open_dataset import open_dataset
+from splitlab.data.scenes.make_embedded import EmbeddedSettings, make_embedded
+from splitlab.data.splits.split import read_split
+from splitlab.errors import BudgetError, SettingsError
+from splitlab.experiments.atlas import parts as parts_of
+from splitlab.experiments.atlas.open_runs import not_measured
+from splitlab.experiments.atlas.parts import held_out, open_parts, part_hash
+from splitlab.experiments.atlas.plans import read_atlas
+from splitlab.experiments.atlas.rows_file import add_rows
+from splitlab.experiments.atlas.spec_hash import spec_hash
+from splitlab.experiments.atlas.work import AtlasWork, Deadline
+from splitlab.experiments.experiment import evaluate_checkpoint
+from splitlab.runs.run_folder import RunFolder
+from splitlab.runs.spec import RunSpec
+from splitlab.runs.store import list_runs
+from splitlab.workspace import MEASURED, Workspace
+from tests.conftest import write_tiny
+from tests.experiments.atlas_tools import open_tiny, row, rows, start_worker, write_plan
+
+runner = CliRunner()
+
+
+def work() -> AtlasWork:
+    return AtlasWork(open_tiny(), Workspace.here())
+
+
+@pytest.fixture
+def worked(tiny_folder):
+    """An atlas of two runs, done."""
+    write_plan(tiny_folder, full=[4], weak=[0, 4])
+    outcome = work().work_through()
+    assert (len(outcome.measured), outcome.failed, outcome.stopped) == (2, {}, False)
+    return open_tiny()
+
+
+def test_a_quarter_of_the_photos_is_held_out_and_in_no_split(tiny_folder, tmp_path):
+    parts = open_parts(str(tiny_folder), tmp_path)
+    ids = [{image.image_id for image in part.images} for part in (parts.train, parts.test)]
+    assert (len(ids[0]), len(ids[1])) == (9, 3)
+    assert ids[0].isdisjoint(ids[1])
+    whole = open_dataset(str(tiny_folder), tmp_path)
+    assert ids[0] | ids[1] == set(whole.train.by_id)
+    assert parts.val == whole.val
+
+
+def test_what_is_held_out_depends_on_the_ids_alone_and_not_on_their_order():
+    ids = list(range(100))
+    assert held_out(ids) == held_out(ids[::-1])
+    assert len(held_out(ids)) == 25
+    kept = [number for number in ids if number % 3]
+    assert held_out(ids) & set(kept) >= held_out(kept) & held_out(ids)
+
+
+def test_the_test_scenes_of_the_embedded_data_set_are_other_scenes(tmp_path, monkeypatch):
+    monkeypatch.setattr(parts_of, "TEST_SCENES", 3)
+    make_embedded(tmp_path / "embedded", settings=EmbeddedSettings(4, 3))
+    parts = open_parts("embedded", tmp_path)
+    assert [len(part.images) for part in (parts.train, parts.val, parts.test)] == [4, 3, 3]
+    photos = [image.path.read_bytes() for part in (parts.train, parts.val, parts.test) for image in part.images]
+    assert len(set(photos)) == 10
+    assert len({part_hash(part) for part in (parts.train, parts.val, parts.test)}) == 3
+
+
+def test_each_row_says_what_evaluate_says_of_its_checkpoint_on_the_test_part(worked):
+    for run in worked.planned:
+        (found,) = [one for one in rows() if one.key == run.key]
+        scores = evaluate_checkpoint(run.path / "weights", worked.parts.test)
+        for metric in ("ap50", "ap70", "ap75", "ap50_95"):
+            assert getattr(found, metric) == scores["mask"][metric]
+        assert found.box_ap50 == scores["box"]["ap50"]
+        assert (found.train_images, found.test_images, found.objects) == (9, 3, 3)
+        assert (found.full, found.weak, found.seed) == (run.spec.full, run.spec.weak, run.spec.seed)
+        assert found.train_seconds > 0
+
+
+def test_no_test_image_is_trained_on_and_only_the_checkpoint_is_kept(worked):
+    tests = set(worked.parts.test.by_id)
+    for run in worked.planned:
+        split = read_split(run.path / "split.json")
+        assert tests.isdisjoint([*split.full, *split.weak])
+        assert sorted(path.name for path in (run.path / "weights").iterdir()) == ["card.json", "model.safetensors"]
+
+
+def test_what_has_a_row_is_not_trained_again_even_without_its_run_folder(worked):
+    before = rows()
+    for run in worked.planned:
+        RunFolder(run.path).spec_path.unlink()
+    assert work().work_through().measured == []
+    assert rows() == before
+
+
+def test_a_row_that_is_taken_out_is_measured_again_from_the_run_that_is_there(worked):
+    before, seconds = rows(), [path.stat().st_mtime for path in Workspace.here().runs.glob("*/weights/*.safetensors")]
+    Workspace.here().measured.joinpath("tiny.csv").write_text(rows_as_csv(before[:1]))
+    assert len(work().work_through().measured) == 1
+    assert [replace(one, cores=1) for one in rows()] == [replace(one, cores=1) for one in before]
+    assert [path.stat().st_mtime for path in Workspace.here().runs.glob("*/weights/*.safetensors")] == seconds
+
+
+def test_other_settings_and_other_data_are_other_runs(worked, tiny_folder, tmp_path):
+    write_plan(tiny_folder, full=[4], weak=[0, 4], steps=3)
+    assert len(not_measured(open_tiny().planned, rows())) == 2
+    write_tiny(tmp_path / "other", {"train": 16, "val": 4})
+    write_plan(tmp_path / "other", full=[4], weak=[0, 4])
+    again = open_tiny()
+    assert len(not_measured(again.planned, rows())) == 2
+    assert {run.path for run in again.planned}.isdisjoint(run.path for run in worked.planned)
+
+
+def test_where_the_data_lie_and_what_trains_them_is_no_other_run(worked, tiny_folder, tmp_path):
+    (tmp_path / "elsewhere").symlink_to(tiny_folder)
+    write_plan(tmp_path / "elsewhere", full=[4], weak=[0, 4], every=1)
+    assert not_measured(open_tiny().planned, rows()) == []
+
+
+def test_a_setting_that_is_added_later_opens_no_run_again():
+    spec = RunSpec("a", 30, 0, steps=480)
+    assert spec_hash(spec) == spec_hash(replace(spec, data="b", device="cuda", evaluate_every=7))
+    changes = [{"full": 31}, {"seed": 1}, {"steps": 481}, {"model": "yolov5n-seg"}, {"drawn": "stratified"}]
+    assert len({spec_hash(spec), *(spec_hash(replace(spec, **change)) for change in changes)}) == 6
+
+
+def test_stages_are_trained_in_order_and_a_run_of_two_stages_once(tiny_folder):
+    write_plan(tiny_folder, full=[4], weak=[0], name="1-corner")
+    write_plan(tiny_folder, full=[2, 4], weak=[0, 40], name="2-grid")
+    assert [run.spec.split_name for run in open_tiny().planned] == ["4/0", "2/0"]
+
+
+def test_once_the_grid_is_measured_the_planners_advice_is_trained_too(tiny_folder):
+    write_plan(tiny_folder, full=[2, 4], weak=[0], seeds=[0, 1])
+    assert len(work().work_through().measured) > 4
+    opened = open_tiny()
+    grid = measured_grid(rows(), opened.atlas.planned(9), "ap70")
+    assert (len(grid.rows), grid.missing) == (4, ())
+    extra = {(one.full, one.weak, one.seed) for one in rows()[4:]}
+    assert extra == {(*split, seed) for split in advised_splits(grid) for seed in (0, 1)} - set(planned_of(opened))
+    assert work().work_through().measured == []
+
+
+def planned_of(opened):
+    return [(run.spec.full, run.spec.weak, run.spec.seed) for run in opened.planned]
+
+
+def test_a_run_that_fails_does_not_stop_the_others(tiny_folder, monkeypatch):
+    write_plan(tiny_folder, full=[4], weak=[0, 4])
+    broken, _ = open_tiny().planned
+    broken.path.mkdir(parents=True)
+    (broken.path / "spec.json").write_text("{")
+    outcome = work().work_through()
+    assert list(outcome.failed) == [broken.path.name]
+    assert "spec.json is broken" in outcome.failed[broken.path.name]
+    assert [one.weak for one in rows()] == [4]
+
+
+def test_when_the_time_is_over_the_run_at_hand_is_saved_and_goes_on_with_the_next_call(tiny_folder):
+    write_plan(tiny_folder, full=[4], weak=[0], steps=6, every=6)
+    ticks = iter([False, False, False, True, True, True])
+
+    class Soon(Deadline):
+        is_over = property(lambda _: next(ticks, True))
+
+    outcome = AtlasWork(open_tiny(), Workspace.here(), Soon()).work_through()
+    assert (outcome.measured, outcome.stopped, rows()) == ([], True, ())
+    (run,) = open_tiny().planned
+    assert 0 < RunFolder(run.path).status().step < 6
+    assert len(work().work_through().measured) == 1
+
+
+def kill_in_training(worker: subprocess.Popen) -> None:
+    """Kill a worker with -9 once it has saved a state and is not done."""
+    for _ in range(600):
+        if any(Workspace.here().runs.glob("*/weights/state.pt")):
+            break
+        time.sleep(0.05)
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.wait()
+
+
+@pytest.mark.slow
+def test_killed_with_9_it_goes_on_where_it_was_and_ends_as_if_it_had_not_been(tiny_folder, tmp_path, monkeypatch):
+    write_plan(tiny_folder, full=[4], weak=[0, 4], steps=30, every=5)
+    worker = start_worker()
+    kill_in_training(worker)
+    assert worker.returncode == -signal.SIGKILL
+    assert len(rows()) < 2
+    second = start_worker()
+    assert second.wait(120) == 0, second.stderr.read()
+    ended = {one.key: one for one in rows()}
+    monkeypatch.setenv("SPLITLAB_WORKSPACE", str(tmp_path / "undisturbed"))
+    (Workspace.here().measured / "tiny.csv").unlink()
+    undisturbed = start_worker()
+    assert undisturbed.wait(120) == 0, undisturbed.stderr.read()
+    for one in rows():
+        assert replace(one, train_seconds=0.0) == replace(ended[one.key], train_seconds=0.0)
+
+
+@pytest.mark.slow
+def test_two_workers_side_by_side_train_every_run_once(tiny_folder):
+    write_plan(tiny_folder, full=[2, 4], weak=[0, 2, 4], steps=12, every=4)
+    workers = [start_worker("--json"), start_worker("--json")]
+    assert [worker.wait(180) for worker in workers] == [0, 0], [worker.stderr.read() for worker in workers]
+    assert len(rows()) == len({one.key for one in rows()}) == 6
+    for summary in list_runs(Workspace.here().runs):
+        starts = [event for event in RunFolder(summary.path).events() if event["kind"] == "start"]
+        assert len(starts) == 1
+
+
+@pytest.mark.slow
+def test_ctrl_c_saves_the_run_at_hand_and_ends_with_130(tiny_folder):
+    write_plan(tiny_folder, full=[4], weak=[0], steps=2000, every=5)
+    worker = start_worker()
+    for _ in range(600):
+        if any(Workspace.here().runs.glob("*/weights/state.pt")):
+            break
+        time.sleep(0.05)
+    worker.send_signal(signal.SIGINT)
+    assert worker.wait(60) == 130
+    assert "saved at step" in worker.stderr.read()
+
+
+def test_rows_added_by_many_processes_at_once_are_all_there(tmp_path):
+    code = (
+        "import sys\nfrom dataclasses import replace\nfrom pathlib import Path\n"
+        "from splitlab.experiments.atlas.rows_file import add_rows\nfrom tests.experiments.atlas_tools import row\n"
+        "for number in range(10):\n    add_rows(Path(sys.argv[1]), (row(spec_hash=f'{sys.argv[2]}-{number}'),))\n"
+    )
+    table = tmp_path / "rows.csv"
+    writers = [subprocess.Popen([sys.executable, "-c", code, str(table), str(number)]) for number in range(3)]
+    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    assert len({one.spec_hash for one in read_rows(table)}) == len(read_rows(table)) == 30
+
+
+def test_a_row_comes_back_as_it_was_written_and_once(tmp_path):
+    table = tmp_path / "rows.csv"
+    odd = row(settings='a, "b"', ap50=math.nan, class_confusion=math.nan)
+    assert (add_rows(table, (odd, row(spec_hash="x"))), add_rows(table, (odd,))) == (2, 0)
+    back, _ = read_rows(table)
+    assert repr(back) == repr(odd)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda text: text.replace("60.0", "160.0"), r"line 2: ap50 is 160.0: it lies between 0 and 100"),
+        (lambda text: text.replace("60.0", "many"), "line 2: could not convert"),
+        (lambda text: text.replace(",2026-11-25", ""), f"line 2 has more or fewer than {len(COLUMNS)} cells"),
+        (lambda text: text.replace("dataset,full", "full,dataset"), "does not name the columns"),
+        (lambda text: text.replace("tiny,2,", "tiny,-2,"), "full is -2"),
+        (lambda text: text.replace("tiny,", ",", 1), "dataset is empty"),
+    ],
+)
+def test_a_broken_table_is_told_by_line(tmp_path, change, told):
+    table = tmp_path / "rows.csv"
+    table.write_text(change(rows_as_csv([row()])))
+    with pytest.raises(BudgetError, match=told):
+        read_rows(table)
+
+
+def test_the_command_says_how_far_an_atlas_is(worked):
+    told = json.loads(runner.invoke(cli.app, ["atlas", "status", "tiny", "--json"], catch_exceptions=False).stdout)
+    assert (told["open"], told["hours_left"], [run["measured"] for run in told["runs"]]) == (0, 0.0, [True, True])
+    assert json.loads(runner.invoke(cli.app, ["atlas", "list", "--json"]).stdout) == {"tiny": 2}
+
+
+def test_an_atlas_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(SettingsError, match="no atlas 'moon'"):
+        read_atlas("moon", tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["embedded", "pets", "street"])
+def test_the_plans_that_ship_can_be_read_and_have_runs_of_equal_length(name, tmp_path):
+    atlas = read_atlas(name, MEASURED, tmp_path)
+    assert {stage.data for stage in atlas.stages} == {name}
+    images = {"embedded": 800, "pets": 360, "street": 376}[name]
+    specs = [spec for stage in atlas.stages for spec in stage.specs(images) if spec.model == "yolov5n-lite0-seg"]
+    assert len({(spec.steps, spec.image_size, spec.batch_size, spec.recipe) for spec in specs}) == 1
