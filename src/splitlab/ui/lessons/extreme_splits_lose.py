@@ -29,8 +29,8 @@ def _who_beats_it() -> None:
     extremes = extreme_splits(series.rows, series.metric, series.images)
     if extremes.empty:
         st.markdown(
-            f"**{series.name}**: {len(series.rows)} splits, and the cheapest and the dearest have nothing to be compared "
-            "with. That leaves no extreme split to look at: too few to say."
+            f"**{series.name}**: {len(series.rows)} splits, and the cheapest and the dearest have nothing to be "
+            "compared with. That leaves no extreme split to look at: too few to say."
         )
         return
     names = [f"{full:,}/{weak:,}" for full, weak in zip(extremes["full"], extremes["weak"], strict=True)]
@@ -77,8 +77,9 @@ def _where_it_does_not_hold() -> None:
     st.markdown(f"Recomputed from the paper's own tables: **{claim.verdict}**.")
     st.markdown(claim.finding)
     st.markdown(
-        "A rule that was read off a table has the table's exceptions. Where boxes are nearly as dear as masks, or where "
-        "there are few images left to draw boxes on, an end may well win: **let your own prices and images decide.**"
+        "A rule that was read off a table has the table's exceptions. Where boxes are nearly as dear as masks, or "
+        "where there are few images left to draw boxes on, an end may well win: **your own prices and "
+        "images decide.**"
     )
     st.page_link("pages/plan.py", label="Plan a budget with your own prices", icon=":material/savings:")
 
@@ -129,9 +130,9 @@ def judge_middle(chosen: SplitForecast, plan: Plan) -> Verdict:
         )
     return Verdict(
         True,
-        f"{chosen.full:,}/{chosen.weak:,} spends {mask_share(chosen.full, chosen.weak, VOC2012):.0%} on masks, and loses "
-        f"{max(lost, 0):.1f} AP against the best. Anything from {plan.fewest_flat.full:,} to {plan.most_flat.full:,} masks "
-        "would do: the middle is wide, the ends are steep.",
+        f"{chosen.full:,}/{chosen.weak:,} spends {mask_share(chosen.full, chosen.weak, VOC2012):.0%} on masks, and "
+        f"loses {max(lost, 0):.1f} AP against the best. Anything from {plan.fewest_flat.full:,} to "
+        f"{plan.most_flat.full:,} masks would do: the middle is wide, the ends are steep.",
     )
 
 
@@ -168,8 +169,8 @@ LESSON = Lesson(
         Screen(
             "Your turn: find the middle",
             _find_the_middle,
-            "Most stop at about half and are right, at any budget; lesson 7 says why. Who bet in lesson 1 may check the "
-            "bet now.",
+            "Most stop at about half and are right, at any budget; lesson 7 says why. Who bet in lesson 1 may check "
+            "the bet now.",
         ),
     ),
 )

@@ -35,8 +35,8 @@ def _what_an_image_tells() -> None:
     outline = "**yes**" if seen == AS_FULL else "no"
     right.markdown(
         "| What the model is to learn | does this label tell? |\n|---|---|\n"
-        "| Is something there? | **yes** |\n| Where is it, and how large? | **yes** |\n| What is it called? | **yes** |\n"
-        f"| Which pixels are its own? | {outline} |"
+        "| Is something there? | **yes** |\n| Where is it, and how large? | **yes** |\n| What is it called? | **yes** "
+        f"|\n| Which pixels are its own? | {outline} |"
     )
     st.markdown(
         "A model's training has four parts, one for each question (Eq. 1 of the paper). Boxes answer three of the four."
@@ -56,8 +56,8 @@ def _only_boxes_added() -> None:
     pair = of_full[of_full["weak"] == weak]
     row = pair.iloc[0]
     st.markdown(
-        f"**{weak:,}** images with boxes on top of **{full:,}** with masks: not one mask more, and **masks get better by "
-        f"{row['together'] - row['alone']:.1f} AP** for {row['hours']:.0f} hours."
+        f"**{weak:,}** images with boxes on top of **{full:,}** with masks: not one mask more, and **masks get better "
+        f"by {row['together'] - row['alone']:.1f} AP** for {row['hours']:.0f} hours."
     )
     show_chart(pair_slopes(pair, METRICS[_METRIC]), "published_pair")
     st.caption("Published: YOLOv5 on VOC2012 (Table 2 of the paper).")
@@ -130,8 +130,8 @@ LESSON = Lesson(
         Screen(
             "Add boxes, and nothing else",
             _only_boxes_added,
-            "Let the class guess the gain before you move the slider. Why do masks gain? A mask can only be right on an "
-            "object that was found and named. Published: 400/0 scores 38.6 AP70, 400/5,000 scores 49.9.",
+            "Let the class guess the gain before you move the slider. Why do masks gain? A mask can only be right on "
+            "an object that was found and named. Published: 400/0 scores 38.6 AP70, 400/5,000 scores 49.9.",
         ),
         Screen(
             "Measured, not only published",
