@@ -47,6 +47,9 @@ def pages() -> st.Page:
                 st.Page("pages/train.py", title="Train", icon=":material/model_training:"),
                 st.Page("pages/runs.py", title="Runs", icon=":material/list_alt:"),
             ],
+            "Learn": [
+                st.Page("pages/lessons.py", title="Lessons", icon=":material/school:"),
+            ],
         }
     )
 
