@@ -14,7 +14,7 @@ _CELL = 0.42
 _LETTERS = 16
 _NOTHING = "0"
 # In rows of cells, of all pictures side by side, and of one.
-_ACROSS, _HIGHEST = 14.5, 3.0
+_ACROSS, _HIGHEST = 13.0, 3.2
 
 
 def picture_rows(images: int) -> float:
@@ -65,8 +65,8 @@ def _share(pulls: tuple[float, ...], place: int) -> float:
 
 def _add_picture(figure: go.Figure, place: int, above: float, picture: Image.Image) -> None:
     figure.add_layout_image(
-        source=picture, xref="x", yref="y", x=place, y=-0.5 - above / 2, sizex=0.94, sizey=0.94 * above,
-        xanchor="center", yanchor="middle", sizing="contain", layer="above",
+        source=picture, xref="x", yref="y", x=place, y=-0.5, sizex=0.94, sizey=0.94 * above,
+        xanchor="center", yanchor="bottom", sizing="contain", layer="above",
     )  # fmt: skip
 
 

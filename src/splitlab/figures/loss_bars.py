@@ -41,7 +41,7 @@ def add_loss_bars(figure: go.Figure, look: BatchLook, before: BatchLook, letters
         col=2,
     )
     mask_row = list(parts).index(MASK_PART)
-    _add_mark(figure, look.mask_over_batch, mask_row, compared_grey(1), "divided by the batch size it would be")
+    _add_mark(figure, look.mask_over_batch, mask_row, letters, "divided by the batch size it would be")
     for row, (part, value) in enumerate(before.per_image.items()):
         if value != parts[part]:
             _add_mark(figure, value, row, PICK_HUE, "before it was")

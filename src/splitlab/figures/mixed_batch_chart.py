@@ -9,7 +9,7 @@ from splitlab.experiments.fused_batch import BatchLook, changes_between
 from splitlab.figures.batch_matrix import add_matrix, picture_rows
 from splitlab.figures.loss_bars import add_loss_bars
 
-_ROW_PIXELS, _HEAD_PIXELS = 58, 70
+_ROW_PIXELS, _HEAD_PIXELS = 54, 60
 
 
 def mixed_batch_chart(look: BatchLook, before: BatchLook, letters: str) -> go.Figure:
@@ -20,7 +20,7 @@ def mixed_batch_chart(look: BatchLook, before: BatchLook, letters: str) -> go.Fi
         before: the same batch before masks were scrambled: what is no longer the same is framed and marked.
         letters: the colour of the page's letters, which stand on the cells; plotly takes all pages for white.
     """
-    figure = make_subplots(1, 2, column_widths=[0.82, 0.18], horizontal_spacing=0.015)
+    figure = make_subplots(1, 2, column_widths=[0.84, 0.16], horizontal_spacing=0.015)
     add_matrix(figure, look, changes_between(before, look), letters)
     add_loss_bars(figure, look, before, letters)
     figure.add_annotation(

@@ -53,7 +53,10 @@ def what_changed(scramble: Scramble, scrambled: int, changes: Changes) -> str:
             f"{head} **Not one bit changed**: all parts of the loss and all {changes.parameters:,} gradients are equal."
         )
     parts = _listed([f"**{part}**" for part in changes.losses]) or "no part of the loss"
-    return f"{head} Changed: {parts}, and {len(changes.gradients):,} of {changes.parameters:,} gradients of the model."
+    return (
+        f"{head} Changed: {parts}, and {len(changes.gradients):,} of {changes.parameters:,} gradients of the model. "
+        "All other parts are equal to the last bit."
+    )
 
 
 def _count(number: int, noun: str) -> str:

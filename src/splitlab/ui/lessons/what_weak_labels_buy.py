@@ -12,6 +12,7 @@ from splitlab.budget.published_surface import published_surface
 from splitlab.budget.results import METRICS
 from splitlab.budget.weak_gains import weak_gains
 from splitlab.figures.lessons.pair_slopes import pair_slopes
+from splitlab.ui.fused_batch import show_fused_batch
 from splitlab.ui.lessons.lesson import Lesson, Screen, Verdict, show_chart, show_verdict
 from splitlab.ui.lessons.scene_pictures import scene_pictures
 from splitlab.ui.lessons.split_rows import measured_splits, tell_sources
@@ -126,7 +127,17 @@ LESSON = Lesson(
             "that a box is a poor mask; here it is none at all, it is a full answer to three other questions. The four "
             "parts are the paper's Eq. 1: class, objectness, box, mask.",
         ),
-        # How mixed training works (the fused batch) belongs here.
+        Screen(
+            "How mixed training works",
+            show_fused_batch,
+            "Cover the bottom row and ask: which cells will be empty? Then scramble all masks of W: every part of the"
+            " loss and every gradient stays the same to the last bit, because those masks are taken out before "
+            "anything reads them. Scramble one of F: the mask part alone moves, and one cell. Ask for the f_size at "
+            "which dividing by the batch size would halve the mask part; they find it by moving it: half of the "
+            "batch. The paper's authors take 2 of 16 on VOC2012, where it would count an eighth. All numbers are "
+            "computed here, by the code that trains. For the curious: images of W do move masks, through the weights "
+            "that all parts share and, while it trains, through batch normalisation; masks of W never do.",
+        ),
         Screen(
             "Add boxes, and nothing else",
             _only_boxes_added,
