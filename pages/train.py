@@ -18,6 +18,7 @@ from splitlab.ui.hosted import TRAINING, may_change
 from splitlab.ui.live_run import duration, watch_run
 from splitlab.ui.named_links import linked_selectbox
 from splitlab.ui.page import answered, page_head
+from splitlab.ui.split_batch import offer_batch
 from splitlab.ui.split_chip import split_chip
 from splitlab.ui.training_choices import RECIPE_HELP, device_names, expected_seconds, model_names, more_settings
 from splitlab.workspace import Workspace
@@ -122,6 +123,7 @@ with settings, answered():
     if may_change(TRAINING):
         spec, data, split = choose(workspace)
         explain(spec, data, workspace)
+        offer_batch(spec, data.train, split)
         if st.button("Start training", type="primary", icon=":material/play_arrow:", width="stretch"):
             with st.spinner("Starting"):
                 start_run(spec, split, workspace)

@@ -48,6 +48,7 @@ def pages() -> st.Page:
                 st.Page("pages/runs.py", title="Runs", icon=":material/list_alt:"),
             ],
             "Learn": [
+                st.Page("pages/lessons.py", title="Lessons", icon=":material/school:"),
                 st.Page("pages/few_shot.py", title="Few-shot", icon=":material/filter_3:"),
             ],
         }

@@ -9,6 +9,7 @@ from splitlab.experiments.comparison import Comparison
 from splitlab.figures.seen_bars import seen_bars, seen_in_words
 from splitlab.ui.error_charts import clickable
 from splitlab.ui.images_behind import KIND, NOTHING, SOMETHING, TRUTH, ask_for
+from splitlab.ui.letters import letter_colour
 
 
 def show_seen_counts(comparison: Comparison) -> None:
@@ -35,13 +36,9 @@ def show_seen_counts(comparison: Comparison) -> None:
     def take(data: list[str]) -> None:
         ask_for(**{TRUTH: data[0], KIND: f"seen by {data[1]}"})
 
-    clickable(seen_bars(counts, [*classes, NOTHING], models, _letters()), "seen_bars", take)
+    clickable(seen_bars(counts, [*classes, NOTHING], models, letter_colour()), "seen_bars", take)
     st.caption(
         f"Seen: a mask IoU of 0.5 or more, whatever class is named; {int(labelled['named_differently'].sum()):,} "
         f"labelled objects are given more than one class. In the row '{NOTHING}' is what models see and nobody "
         "labelled: where all of them agree, a label may be missing."
     )
-
-
-def _letters() -> str:
-    return str(st.get_option(f"theme.{st.context.theme.type or 'light'}.textColor"))

@@ -1,0 +1,41 @@
+"""One purse of hours, spent in every way: the expected score against the share that goes into masks."""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from splitlab.budget.planner import SplitForecast
+from splitlab.figures.palette import FULL_HUE, PICK_HUE, translucent
+
+
+def one_purse(line: pd.DataFrame, chosen: SplitForecast, axis_title: str) -> go.Figure:
+    """Draw expected AP along one budget with its interval, and the split that is looked at.
+
+    Args:
+        line: rows of `budget_line`, those with masks.
+        chosen: the split that is looked at.
+        axis_title: what the AP is.
+    """
+    edges = {"x": line["full"], "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
+    figure = go.Figure(
+        [
+            go.Scatter(y=line["low"], **edges),
+            go.Scatter(y=line["high"], fill="tonexty", fillcolor=translucent(FULL_HUE, 0.18), **edges),
+            go.Scatter(
+                x=line["full"], y=line["ap"], mode="lines", line={"color": FULL_HUE, "width": 4}, showlegend=False,
+                customdata=line[["weak"]].to_numpy(),
+                hovertemplate="<b>%{x:,} / %{customdata[0]:,}</b><br>expected AP %{y:.1f}<extra></extra>",
+            ),
+            go.Scatter(
+                x=[chosen.full], y=[chosen.ap], mode="markers+text", showlegend=False, cliponaxis=False,
+                text=[f"<b>{chosen.full:,} / {chosen.weak:,}: {chosen.ap:.1f}</b>"], textposition="top center",
+                marker={"size": 20, "color": PICK_HUE}, hoverinfo="skip",
+            ),
+        ]
+    )  # fmt: skip
+    figure.update_layout(height=440)
+    figure.update_xaxes(title="images with masks; the rest of the hours goes into boxes", rangemode="tozero")
+    # Towards no masks at all the curve falls to 0, which would flatten all the rest.
+    figure.update_yaxes(title=axis_title, range=[max(line["low"].quantile(0.1) - 4, 0), line["high"].max() + 3])
+    return figure

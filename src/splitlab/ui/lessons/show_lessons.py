@@ -1,0 +1,139 @@
+"""The page Lessons: the list of all, one screen of one, or one as it is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import urlencode
+
+import streamlit as st
+
+from splitlab.ui.lessons.lesson import Lesson
+from splitlab.ui.lessons.place import LESSON, PRINT, SCREEN, Place, read_place
+from splitlab.ui.lessons.style import BODY, NAV, print_style, progress_html, screen_style
+from splitlab.ui.page import answered, page_head
+
+NOTES = "notes"
+PAGE = "pages/lessons.py"
+
+
+def show_lessons(lessons: Sequence[Lesson]) -> None:
+    """Show what the link asks for."""
+    place = read_place(st.query_params, lessons)
+    if place.complaint:
+        st.warning(place.complaint)
+    if not place.lesson:
+        _show_list(lessons)
+    elif place.printed:
+        _show_sheets(lessons[place.lesson - 1], place)
+    else:
+        _show_screen(lessons, place)
+
+
+def _show_list(lessons: Sequence[Lesson]) -> None:
+    page_head(
+        "Lessons",
+        "Short lessons to project in front of a class or to do alone. Each ends with a question that is answered by "
+        "playing; the real computation judges it.",
+    )
+    for number, lesson in enumerate(lessons, start=1):
+        with st.container(border=True):
+            name, length = st.columns([5, 1], vertical_alignment="center")
+            name.page_link(
+                PAGE,
+                label=f"**{number}. {lesson.title}**",
+                icon=":material/arrow_forward:",
+                query_params={LESSON: str(number)},
+            )
+            name.markdown(lesson.answers)
+            length.caption(f"{len(lesson.screens)} screens, about {lesson.minutes} minutes")
+
+
+def _show_screen(lessons: Sequence[Lesson], place: Place) -> None:
+    lesson = lessons[place.lesson - 1]
+    screen = lesson.screens[place.screen - 1]
+    st.html(screen_style())
+    with st.container(key=BODY):
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            st.caption(f"Lesson {place.lesson} of {len(lessons)}: {lesson.title}", width="content")
+            st.html(_print_link(), width="content")
+            notes = st.toggle("Presenter notes", key=NOTES, bind="query-params", width="content")
+        st.header(screen.title, anchor=False)
+        if notes:
+            _show_notes(screen.notes)
+        with answered():
+            screen.show()
+    _show_steps(lessons, place)
+
+
+def _show_notes(notes: str) -> None:
+    with st.container(border=True):
+        st.markdown(":material/co_present: **For the presenter.** " + notes)
+
+
+def _show_steps(lessons: Sequence[Lesson], place: Place) -> None:
+    before, after = _neighbours(lessons, place)
+    with st.container(key=NAV):
+        back, middle, forth = st.columns([1.3, 3, 1.3], vertical_alignment="center", gap="medium")
+        _step(back, "back", "Back" if before else "All lessons", before, shortcut="PageUp", main=False)
+        middle.html(progress_html(place.screen, len(lessons[place.lesson - 1].screens)))
+        last = place.screen == len(lessons[place.lesson - 1].screens)
+        name = ("Next lesson" if last else "Next") if after else "All lessons"
+        _step(forth, "next", name, after, shortcut="PageDown", main=True)
+
+
+def _neighbours(lessons: Sequence[Lesson], place: Place) -> tuple[Place | None, Place | None]:
+    """Return the screens before and after this one; None where the list of all lessons is."""
+    every = [
+        Place(number, screen)
+        for number, lesson in enumerate(lessons, start=1)
+        for screen in range(1, len(lesson.screens) + 1)
+    ]
+    here = every.index(Place(place.lesson, place.screen))
+    before = every[here - 1] if here and place.screen > 1 else None
+    return before, every[here + 1] if here + 1 < len(every) else None
+
+
+def _step(
+    column: st.delta_generator.DeltaGenerator, key: str, label: str, to: Place | None, *, shortcut: str, main: bool
+) -> None:
+    column.button(
+        label,
+        key=key,
+        type="primary" if main else "secondary",
+        width="stretch",
+        shortcut=shortcut,
+        on_click=_go,
+        args=(to,),
+    )
+
+
+def _go(place: Place | None) -> None:
+    if place is None:
+        for key in (LESSON, SCREEN):
+            st.query_params.pop(key, None)
+        return
+    st.query_params[LESSON] = str(place.lesson)
+    st.query_params[SCREEN] = str(place.screen)
+
+
+def _print_link() -> str:
+    """Return a link to this lesson on paper, with the controls as they are."""
+    asked = {key: st.query_params.get_all(key) for key in st.query_params if key != SCREEN}
+    # Paper is white: the browser is asked for the light theme, whatever the reader's is.
+    asked |= {PRINT: ["true"], "embed": ["true"], "embed_options": ["light_theme"]}
+    return f'<a href="?{urlencode(asked, doseq=True)}" target="_blank" rel="noopener">Print view</a>'
+
+
+def _show_sheets(lesson: Lesson, place: Place) -> None:
+    st.html(print_style())
+    with st.container(key=BODY):
+        notes = st.toggle("Presenter notes", key=NOTES, bind="query-params")
+        st.title(f"{place.lesson}. {lesson.title}", anchor=False)
+        st.markdown(lesson.answers)
+        for number, screen in enumerate(lesson.screens, start=1):
+            with st.container(key=f"sheet_{number}"):
+                st.subheader(screen.title, anchor=False)
+                if notes:
+                    _show_notes(screen.notes)
+                with answered():
+                    screen.show()

@@ -1,0 +1,89 @@
+"""How mixed training works, as a lesson shows it; and the batch of one's own split, folded on the page Train."""
+
+import pytest
+
+from splitlab.data.scenes.make_embedded import EmbeddedSettings, make_embedded
+from tests.ui.opened import ROOT, open_page, texts
+
+SCREEN = {"lesson": "2", "screen": "2"}
+
+
+@pytest.fixture(autouse=True)
+def at_the_root(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return make_embedded(tmp_path_factory.mktemp("data") / "embedded", settings=EmbeddedSettings(180, 2))
+
+
+@pytest.fixture(autouse=True)
+def embedded(made, tmp_path):
+    data = tmp_path / "workspace" / "data"
+    data.mkdir(parents=True)
+    (data / "embedded").symlink_to(made)
+
+
+def test_the_lesson_counts_what_each_part_sees_and_answers_to_scrambled_masks():
+    app = open_page("lessons", **SCREEN)
+    assert "**2 images of F** and **4 of W**" in texts(app)
+    assert "**masks from 2**. About the images of W the mask part says exactly nothing." in texts(app)
+    assert "3 times smaller" in texts(app)
+    app.button_group(key="scramble").set_value("all of W").run()
+    assert "**Not one bit changed**: all parts of the loss" in texts(app)
+    app.button_group(key="scramble").set_value("one of F").run()
+    assert "1 mask of F became coin flips, in the batch. Changed: **mask**, and" in texts(app)
+    assert not app.exception
+
+
+def test_the_lesson_follows_its_link():
+    app = open_page("lessons", **SCREEN, batch_size="4", f_size="2", batch="3", scramble="all of W")
+    assert "**Not one bit changed**" in texts(app)
+    assert app.number_input(key="batch").value == 3
+    app.button_group(key="scramble").set_value("none").run()
+    assert "**2 images of F** and **2 of W**" in texts(app)
+    assert "2 times smaller" in texts(app)
+
+
+def test_a_link_with_impossible_sizes_shows_possible_ones():
+    app = open_page("lessons", **SCREEN, batch_size="9999", f_size="-3", batch="x", scramble="<b>all</b>")
+    assert "**2 images of F** and **4 of W**" in texts(app)
+
+
+def test_a_smaller_batch_takes_f_size_along():
+    app = open_page("lessons", **SCREEN, f_size="5")
+    assert "**5 images of F** and **1 of W**" in texts(app)
+    app.button_group(key="batch_size").set_value("4").run()
+    assert not app.exception
+    assert "**3 images of F** and **1 of W**" in texts(app)
+
+
+def test_train_makes_the_batch_of_the_split_only_when_it_is_opened(monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        "splitlab.experiments.batch_loss.batch_images", lambda *given: made.append(given) or real(*given)
+    )
+    app = open_page("train")
+    assert not made
+    assert len(app.get("imgs")) == 0
+    app = open_page("train", fused_batch="true")
+    assert len(made) == 1
+    assert len(app.get("imgs")) == 1
+    spec, split, dataset, step = made[0]
+    assert (spec.batch_size, step) == (16, 0)
+    assert (len(split.full), len(split.weak)) == (30, 150)
+    assert "the images of F alone" in texts(app)
+
+
+def test_train_says_why_a_run_in_two_stages_has_no_mixed_batch():
+    app = open_page("train", fused_batch="true", recipe="quick-detr")
+    assert "learns boxes of F and W first, then masks of F" in texts(app)
+    assert len(app.get("imgs")) == 0
+
+
+def real(*given):
+    from splitlab.experiments.batch_loss import _fused, _images_of
+
+    spec, split, dataset, step = given
+    return _images_of(_fused(spec, dataset.select(split.full), dataset.select(split.weak), step))
