@@ -70,7 +70,7 @@ def test_train_makes_the_batch_of_the_split_only_when_it_is_opened(monkeypatch):
     app = open_page("train", fused_batch="true")
     assert len(made) == 1
     assert len(app.get("imgs")) == 1
-    spec, split, dataset, step = made[0]
+    spec, split, _dataset, step = made[0]
     assert (spec.batch_size, step) == (16, 0)
     assert (len(split.full), len(split.weak)) == (30, 150)
     assert "the images of F alone" in texts(app)
