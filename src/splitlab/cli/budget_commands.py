@@ -80,7 +80,11 @@ def plan(
     prices = _prices(dataset, box_seconds, mask_seconds, instances)
     name = preset(dataset).name
     pool = ImagePool(TRAINING_IMAGES[name] if images is None else images, have_full, have_weak)
-    fitted = _pilot_surface(pilot, metric or SCORE) if pilot else published_surface(name, method, metric or MAIN_METRIC[name])
+    fitted = (
+        _pilot_surface(pilot, metric or SCORE)
+        if pilot
+        else published_surface(name, method, metric or MAIN_METRIC[name])
+    )
     if (hours is None) == (score is None):
         raise BudgetError("Give either --hours, such as --hours 80, or --score, such as --score 50.")
     found = (

@@ -72,7 +72,9 @@ def add(
     """Unpack a data set into the work space, if it can be read; nothing is kept otherwise."""
     data_dir = Workspace.here().data
     if archive.is_dir():
-        raise DataError(f"{archive} is a folder: its path is taken as it is. To know it by name, move it into {data_dir}.")
+        raise DataError(
+            f"{archive} is a folder: its path is taken as it is. To know it by name, move it into {data_dir}."
+        )
     try:
         with archive.open("rb") as file:
             added = import_archive(file, name or archive.name.split(".")[0], data_dir, Limits())
