@@ -59,8 +59,8 @@ def command_line() -> str:
     )
     sections = [_command_section(name, command) for name, command in commands.items()]
     lead = (
-        "Every command takes `--help`. It ends with 0 where it is done, 1 where something is wrong, 2 for an option that "
-        "it does not know, 130 where it was stopped."
+        "Every command takes `--help`. It ends with 0 where it is done, 1 where something is wrong, 2 for an option "
+        "that it does not know, 130 where it was stopped."
     )
     return _page("The command line", lead, index, *sections)
 
