@@ -17,8 +17,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 TUTORIAL = ROOT / "docs" / "tutorial.md"
-# A block of commands, and the output that follows it where there is one.
-STEP = re.compile(r"^```\n(?P<commands>.*?)^```\n(?:\n```text\n(?P<printed>.*?)^```\n)?", re.MULTILINE | re.DOTALL)
+# A fence without a language holds commands.
+BLOCK = re.compile(r"^```(?P<language>\w*)\n(?P<content>.*?)^```$", re.MULTILINE | re.DOTALL)
 PLAN = re.compile(r"^```yaml\n# (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -29,21 +29,25 @@ def main(folder: Path) -> None:
     for name, content in PLAN.findall(text):
         (folder / name).write_text(content)
     seconds: dict[str, float] = {}
-    printed = [run_block(step["commands"], folder, seconds) for step in STEP.finditer(text)]
+    printed = [run_block(block["content"], folder, seconds) for block in BLOCK.finditer(text) if not block["language"]]
     TUTORIAL.write_text(with_outputs(text, printed))
     for command, took in seconds.items():
         print(f"{took:6.1f} s  {command}")
 
 
 def with_outputs(text: str, printed: list[str]) -> str:
-    """Put what each block printed into the output after it; blocks without one stay so."""
+    """Put what each block of commands printed into the `text` block after it, where there is one."""
     outputs = iter(printed)
+    latest: list[str] = []
 
-    def renewed(step: re.Match[str]) -> str:
-        output = next(outputs)
-        return step[0] if step["printed"] is None else step[0].replace(step["printed"], output)
+    def renewed(block: re.Match[str]) -> str:
+        if not block["language"]:
+            latest[:] = [next(outputs)]
+        elif block["language"] == "text" and latest:
+            return f"```text\n{latest.pop()}```"
+        return block[0]
 
-    return STEP.sub(renewed, text)
+    return BLOCK.sub(renewed, text)
 
 
 def run_block(commands: str, folder: Path, seconds: dict[str, float]) -> str:

@@ -97,7 +97,7 @@ def test_outputs_of_the_tutorial_go_into_the_blocks_after_their_commands():
     spec = importlib.util.spec_from_file_location("rerun_tutorial", ROOT / "scripts" / "rerun_tutorial.py")
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
-    page = "a\n\n```\none\n```\n\n```\ntwo\n```\n\n```text\nold\n```\n"
+    page = "```yaml\nplan\n```\n\n```\none\n```\n\n```\ntwo\n```\n\n```text\nold\n```\n"
     assert script.with_outputs(page, ["1\n", "2\n"]) == page.replace("old", "2")
 
 
