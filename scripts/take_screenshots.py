@@ -1,6 +1,7 @@
 """Take the pictures of the README and the docs from the running app: light and dark, the pages that show something.
 
-Run: python scripts/take_screenshots.py [WORKSPACE]; with a work space that has runs, of the page Runs alone.
+Run: python scripts/take_screenshots.py [WORKSPACE] [PAGE...]; with a work space that has runs, those of the pages that
+need some. Names of pages take these alone. A new page is one line in PAGES or OF_RUNS.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ import tempfile
 import urllib.request
 from pathlib import Path
 from time import sleep
+from typing import Literal
 
 from playwright.sync_api import Browser, sync_playwright
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"
 PORT = 8765
+# The picture's name and the page's address.
 PAGES = {
     "home": "",
     "plan": "plan",
@@ -27,30 +30,48 @@ PAGES = {
     "data": "data",
     "compare-masks": "compare_masks",
 }
-RUNS = {"runs": "runs"}
+# These show something only where a work space has runs.
+OF_RUNS = {"runs": "runs"}
+# All pictures together; a repository keeps every version of them.
+MOST_BYTES = 3_000_000
+# What a page must show before its picture is taken.
+SHOWN = ".js-plotly-plot, [data-testid=stDataFrame], [data-testid=stImage]"
 WIDTH = 1400
+THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SERVER = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true"]
 
 
 def main() -> None:
     """Start a server with an empty work space, or the given one, and look at each page in both themes."""
     PICTURES.mkdir(parents=True, exist_ok=True)
-    given = sys.argv[1:2]
+    words = sys.argv[1:]
+    given = next((word for word in words if word not in {**PAGES, **OF_RUNS} and Path(word).is_dir()), None)
+    pages = {**PAGES, **OF_RUNS} if given else PAGES
+    if unknown := set(words) - {*pages, given}:
+        sys.exit(f"{', '.join(sorted(unknown))}: neither a work space nor one of {', '.join(pages)}.")
+    chosen = {name: pages[name] for name in words if name in pages} or (OF_RUNS if given else PAGES)
     with tempfile.TemporaryDirectory() as empty:
         server = subprocess.Popen(
             [*SERVER, "--server.port", str(PORT)],
             cwd=ROOT,
-            env={**os.environ, "SPLITLAB_WORKSPACE": next(iter(given), empty)},
+            env={**os.environ, "SPLITLAB_WORKSPACE": given or empty},
         )
         try:
             wait_for_server()
-            with sync_playwright() as driver:
-                browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-                for name, path in (RUNS if given else PAGES).items():
-                    for theme in ("light", "dark"):
-                        take(browser, path, theme, PICTURES / f"{name}-{theme}.png")
+            take_all(chosen)
         finally:
             server.terminate()
+    size = sum(picture.stat().st_size for picture in PICTURES.iterdir())
+    if size > MOST_BYTES:
+        sys.exit(f"{PICTURES} holds {size:,} bytes, more than {MOST_BYTES:,}: take fewer pages, or smaller ones.")
+
+
+def take_all(pages: dict[str, str]) -> None:
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        for name, path in pages.items():
+            for theme in THEMES:
+                take(browser, path, theme, PICTURES / f"{name}-{theme}.png")
 
 
 def wait_for_server() -> None:
@@ -63,16 +84,18 @@ def wait_for_server() -> None:
     sys.exit("the server did not answer within 20 seconds")
 
 
-def take(browser: Browser, path: str, theme: str, picture: Path) -> None:
+def take(browser: Browser, path: str, theme: Literal["light", "dark"], picture: Path) -> None:
     page = browser.new_page(viewport={"width": WIDTH, "height": 900}, color_scheme=theme)
     page.goto(f"http://127.0.0.1:{PORT}/{path}")
     page.locator("h1").wait_for()
-    page.locator(".js-plotly-plot").first.wait_for(timeout=120_000)
+    page.locator(SHOWN).first.wait_for(timeout=120_000)
     page.locator("[data-testid=stStatusWidget]").wait_for(state="hidden")
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": WIDTH, "height": int(height)})
     # Charts settle into the new size.
     page.wait_for_timeout(1500)
+    if page.locator("[data-testid=stException]").count():
+        sys.exit(f"{path or 'home'} shows an error; its picture stays as it was.")
     page.screenshot(path=picture)
     page.close()
 

@@ -42,6 +42,12 @@ def test_a_clean_data_set_is_said_to_be_clean(tiny_folder):
     assert "every label fits its photo" in run("data", "check", tiny_folder)
 
 
+def test_a_folder_to_add_is_told_that_its_path_will_do(tiny_folder):
+    said = str(runner.invoke(cli.app, ["data", "add", str(tiny_folder)]).exception)
+    assert said.startswith(f"{tiny_folder} is a folder")
+    assert "workspace/data" in said
+
+
 def test_the_paper_protocol_draws_voc_by_name(tmp_path):
     root = voc_tree(tmp_path / "voc")
     everything = json.loads(run("split", root, "--protocol", "paper", "--full", 1, "--weak", "all", "--json"))

@@ -25,6 +25,15 @@ def test_a_pilot_is_read_whatever_else_the_file_holds():
     assert runs["full"].dtype.kind == "i"
 
 
+def test_the_score_may_stand_in_a_column_of_another_name():
+    runs = read_pilot("full,weak,ap50,ap70\n30,0,85.5,68.5\n", score="ap70")
+    assert runs.to_dict("list") == {"full": [30], "weak": [0], "ap": [68.5]}
+    with pytest.raises(BudgetError, match="--metric ap50 on the command line"):
+        read_pilot("full,weak,ap50,ap70\n30,0,85.5,68.5\n")
+    with pytest.raises(BudgetError, match="line 2, column ap70: 685 is no AP"):
+        read_pilot("full,weak,ap70\n30,0,685\n", score="ap70")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -1,4 +1,4 @@
-"""A user's own runs from a CSV with the columns full, weak and score; wrong cells are named by line and column."""
+"""A user's own runs from a CSV with full, weak and a score in columns; wrong cells are named by line and column."""
 
 import csv
 import io
@@ -6,17 +6,19 @@ import math
 
 import pandas as pd
 
+from splitlab.budget.results import METRICS
 from splitlab.errors import BudgetError
 
-PILOT_COLUMNS = ("full", "weak", "score")
+SCORE = "score"
 
 
-def read_pilot(text: str, name: str = "the CSV") -> pd.DataFrame:
+def read_pilot(text: str, name: str = "the CSV", score: str = SCORE) -> pd.DataFrame:
     """The runs of a pilot: one line for each trained model, with a header line above.
 
     Args:
-        text: Content of the CSV; columns beside full, weak and score are left alone.
+        text: Content of the CSV; columns beside full, weak and the score are left alone.
         name: The file's name, for messages.
+        score: The column of the score, such as "ap50" in what `splitlab results --csv` writes.
 
     Returns:
         A table with the columns full, weak (images) and ap (0..100), fit for `fit_surface`.
@@ -26,8 +28,8 @@ def read_pilot(text: str, name: str = "the CSV") -> pd.DataFrame:
     """
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True, skipinitialspace=True)
     try:
-        _check_header(name, list(reader.fieldnames or []))
-        runs = [_run(row, f"{name}, line {reader.line_num}") for row in reader]
+        _check_header(name, list(reader.fieldnames or []), score)
+        runs = [_run(row, f"{name}, line {reader.line_num}", score) for row in reader]
     except csv.Error as error:
         # The inner reader counts the line that fails, too.
         place = f"{name}, line {reader.reader.line_num}"
@@ -36,26 +38,29 @@ def read_pilot(text: str, name: str = "the CSV") -> pd.DataFrame:
         raise BudgetError(f"{name} has a header but no run: add one line for each trained model.")
     table = pd.DataFrame(runs)
     if table["ap"].max() <= 1:
-        raise BudgetError(f"{name}, column score: all scores are 1 or less; give AP from 0 to 100, such as 53.5.")
+        raise BudgetError(f"{name}, column {score}: all scores are 1 or less; give AP from 0 to 100, such as 53.5.")
     return table
 
 
-def _check_header(name: str, header: list[str]) -> None:
-    missing = [column for column in PILOT_COLUMNS if column not in header]
-    if missing:
-        raise BudgetError(
-            f"{name}, line 1: column {missing[0]} is missing. The first line must name {', '.join(PILOT_COLUMNS)}, "
-            f"separated by commas; it reads {','.join(header)!r}."
-        )
+def _check_header(name: str, header: list[str], score: str) -> None:
+    missing = [column for column in ("full", "weak", score) if column not in header]
+    if not missing:
+        return
+    metrics = [column for column in header if column in METRICS]
+    rename = f" Say --metric {metrics[0]} on the command line, or name that column {SCORE}." if metrics else ""
+    raise BudgetError(
+        f"{name}, line 1: column {missing[0]} is missing. The first line must name full, weak, {score}, "
+        f"separated by commas; it reads {','.join(header)!r}.{rename}"
+    )
 
 
-def _run(row: dict[str, str | None], place: str) -> dict[str, float]:
-    full, weak, score = (_number(row, column, place) for column in PILOT_COLUMNS)
+def _run(row: dict[str, str | None], place: str, score_column: str) -> dict[str, float]:
+    full, weak, score = (_number(row, column, place) for column in ("full", "weak", score_column))
     for column, images, least in (("full", full, 1), ("weak", weak, 0)):
         if images < least or not images.is_integer():
             raise BudgetError(f"{place}, column {column}: {images:g} is no whole number of images from {least} on.")
     if not 0 <= score <= 100:
-        raise BudgetError(f"{place}, column score: {score:g} is no AP; it lies between 0 and 100.")
+        raise BudgetError(f"{place}, column {score_column}: {score:g} is no AP; it lies between 0 and 100.")
     return {"full": int(full), "weak": int(weak), "ap": score}
 
 

@@ -16,7 +16,7 @@ from splitlab.budget.claims import paper_claims
 from splitlab.budget.equiscore import PAPER_CURVES, EquiscoreLaw
 from splitlab.budget.fitted_surface import FittedSurface
 from splitlab.budget.image_pool import ImagePool
-from splitlab.budget.pilot import read_pilot
+from splitlab.budget.pilot import SCORE, read_pilot
 from splitlab.budget.planner import SplitForecast, plan_for_hours, plan_for_score
 from splitlab.budget.published import MAIN_METRIC, TRAINING_IMAGES
 from splitlab.budget.published_surface import published_surface
@@ -56,7 +56,7 @@ def cost(
 
 @app.command(
     epilog="Examples: `splitlab plan --dataset voc2012 --hours 80 --json` · `splitlab plan --score 50` · "
-    "`splitlab plan --hours 20 --images 2000 --pilot runs.csv`"
+    "`splitlab plan --hours 20 --images 2000 --pilot results.csv --metric ap50`"
 )
 def plan(
     hours: Annotated[float | None, typer.Option(help="Hours there are for labelling.")] = None,
@@ -67,17 +67,24 @@ def plan(
     images: ImagesOption = None,
     have_full: Annotated[int, typer.Option(help="Images that have masks already.")] = 0,
     have_weak: Annotated[int, typer.Option(help="Images that have boxes already.")] = 0,
-    pilot: Annotated[Path | None, typer.Option(help="A CSV of your own runs: full, weak, score.")] = None,
+    pilot: Annotated[Path | None, typer.Option(help="A CSV of your own runs; see below.")] = None,
     box_seconds: BoxOption = None,
     mask_seconds: MaskOption = None,
     instances: ObjectsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find the split for a budget, or the cheapest one for a score, with the score to expect (90% interval)."""
+    """Find the split for a budget, or the cheapest one for a score, with the score to expect (90% interval).
+
+    --pilot takes a CSV with the columns full, weak and score, or what `splitlab results --csv` writes with a --metric.
+    """
     prices = _prices(dataset, box_seconds, mask_seconds, instances)
     name = preset(dataset).name
     pool = ImagePool(TRAINING_IMAGES[name] if images is None else images, have_full, have_weak)
-    fitted = _pilot_surface(pilot) if pilot else published_surface(name, method, metric or MAIN_METRIC[name])
+    fitted = (
+        _pilot_surface(pilot, metric or SCORE)
+        if pilot
+        else published_surface(name, method, metric or MAIN_METRIC[name])
+    )
     if (hours is None) == (score is None):
         raise BudgetError("Give either --hours, such as --hours 80, or --score, such as --score 50.")
     found = (
@@ -162,12 +169,12 @@ def _prices(dataset: str, box_seconds: float | None, mask_seconds: float | None,
     )
 
 
-def _pilot_surface(path: Path) -> FittedSurface:
+def _pilot_surface(path: Path, score: str) -> FittedSurface:
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise BudgetError(f"{path} cannot be read as text ({error}). Give a CSV with full, weak, score.") from error
-    runs = read_pilot(text, str(path))
+    runs = read_pilot(text, str(path), score)
     return fit_surface(runs["full"], runs["weak"], runs["ap"])
 
 

@@ -70,9 +70,14 @@ def add(
     name: Annotated[str | None, typer.Option(help="What to call it; the archive's name where left out.")] = None,
 ) -> None:
     """Unpack a data set into the work space, if it can be read; nothing is kept otherwise."""
+    data_dir = Workspace.here().data
+    if archive.is_dir():
+        raise DataError(
+            f"{archive} is a folder: its path is taken as it is. To know it by name, move it into {data_dir}."
+        )
     try:
         with archive.open("rb") as file:
-            added = import_archive(file, name or archive.name.split(".")[0], Workspace.here().data, Limits())
+            added = import_archive(file, name or archive.name.split(".")[0], data_dir, Limits())
     except OSError as error:
         raise DataError(f"{archive}: cannot be read ({error.strerror}). Check the path.") from error
     out.print(f"{added.train.name} is here: {len(added.train.images):,} training images, format {added.format}.")

@@ -35,8 +35,9 @@ class Card:
         image_size: side of the images it was trained on, pixels.
         class_names: in the order of its class scores.
         dataset: the data set's name.
-        data_hash, data_licence: the labels it was trained from, and what their source says of its licence.
-        full, weak, seed: its split.
+        data_hash: of the labels it was trained from.
+        data_licence: what their source says of its licence.
+        full, weak, seed: its split, |F| and |W|, and the seed of all that is random.
         split_hash: of the very images.
         steps: optimiser steps.
         trained_by: SplitLab's version, the device and the settings that matter.

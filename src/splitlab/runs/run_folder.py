@@ -95,7 +95,28 @@ class Status:
 
 
 class RunFolder:
-    """The files of one run; see `create` and `open`."""
+    """The files of one run; see `create` and `open`.
+
+    Files:
+        spec.json: every setting; enough to do the run again.
+        split.json: the ids of F and W, the hash of the labels they were drawn from, and their own hash.
+        status.json: state, step, process, heartbeat.
+        events.jsonl: how it started (anchors, copied weights, f_size), a line for each ten steps (losses, rate, images
+            a second) and for each evaluation.
+        weights/state.pt: model, moving average, optimiser, step; written at each evaluation.
+        weights/state-masks.pt: the same of DETR's second stage.
+        weights/model.safetensors: the moving average in half precision.
+        weights/card.json: what the model is; with the weights it is the checkpoint.
+        detections.json: COCO results on the validation set.
+        scores.json: their AP.
+        tracker/: what TensorBoard, W&B or MLflow wrote, where asked for.
+        log.txt: what the training process printed, where a page or a worker started it.
+        cancel: there while somebody wants the run to stop.
+        notes.json: a note and tags; a sweep's name is one of them.
+        heartbeat: touched every ten seconds while it trains.
+        run.lock: held by the process that trains it; the system gives it back however that ends.
+        claim.lock: likewise, by the worker that looks after it.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -114,8 +114,8 @@ class RunSpec:
         tracker: tensorboard, wandb or mlflow, to follow the run there too; empty for none.
         mask_steps: the last of the steps, which teach masks from F alone, of a model that learns boxes first (DETR);
             0 for others.
-        mask_batch_size, mask_learning_rate: in those; 0 for the same as before.
-        mask_drop_at: `drop_at` in those, as a share of them.
+        mask_batch_size, mask_learning_rate: in the mask steps; 0 for the same as before.
+        mask_drop_at: `drop_at` in the mask steps, as a share of them.
     """
 
     data: str

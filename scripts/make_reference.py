@@ -1,0 +1,237 @@
+"""Write docs/reference from the code: commands, settings, files and the library's public functions.
+
+Run: python scripts/make_reference.py. A test fails while the committed pages differ from what this gives.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import MISSING, fields
+from enum import Enum
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+from typer.main import get_command
+
+from splitlab.budget.results import COLUMN_TYPES, ResultRow
+from splitlab.budget.seed_spread import SPREAD_COLUMNS, over_seeds
+from splitlab.cli.main import app
+from splitlab.runs.checkpoint import Card
+from splitlab.runs.recipes import RECIPES
+from splitlab.runs.run_folder import RunFolder, Status
+from splitlab.runs.spec import RunSpec
+
+ROOT = Path(__file__).parents[1]
+REFERENCE = ROOT / "docs" / "reference"
+# The pages and the command line are no library.
+ROOMS = ("budget", "data", "runs", "models", "training", "evaluation", "experiments", "figures")
+SHARED = ("errors", "geometry", "workspace", "hosting", "download")
+MADE = "Made from the code by `scripts/make_reference.py`; change it there."
+KINDS = {int: "number", float: "number", Path: "path"}
+Rows = Iterable[Sequence[str]]
+
+
+def main() -> None:
+    """Write all pages."""
+    REFERENCE.mkdir(parents=True, exist_ok=True)
+    for name, text in reference_pages().items():
+        (REFERENCE / name).write_text(text)
+
+
+def reference_pages() -> dict[str, str]:
+    """Return each page's text by its file's name."""
+    return {
+        "command-line.md": command_line(),
+        "settings.md": settings(),
+        "results-and-files.md": results_and_files(),
+        "library.md": library(),
+    }
+
+
+def command_line() -> str:
+    """Return a section for each command: what it does, its arguments and options, an example."""
+    commands = dict(sorted(_commands(get_command(app), "splitlab")))
+    index = _table(
+        ("command", "what it does"), ((f"[`{n}`](#{_anchor(n)})", _first_line(c.help)) for n, c in commands.items())
+    )
+    sections = [_command_section(name, command) for name, command in commands.items()]
+    lead = (
+        "Every command takes `--help`. It ends with 0 where it is done, 1 where something is wrong, 2 for an option "
+        "that it does not know, 130 where it was stopped."
+    )
+    return _page("The command line", lead, index, *sections)
+
+
+def settings() -> str:
+    """Return the settings of a run with their defaults and meaning, and what each recipe sets."""
+    meaning = attributes_of(RunSpec)
+    rows = [(f"`{f.name}`", _default(f.default), meaning[f.name]) for f in fields(RunSpec)]
+    changed = sorted(
+        {name for recipe in RECIPES.values() for name in recipe}, key=[f.name for f in fields(RunSpec)].index
+    )
+    recipes = [name for name in RECIPES if RECIPES[name]]
+    by_recipe = [(f"`{n}`", *(_default(RECIPES[recipe].get(n, MISSING)) for recipe in recipes)) for n in changed]
+    return _page(
+        "Settings of a run",
+        "They stand in a run's `spec.json`. `splitlab train` has options for the usual ones and `--set NAME=VALUE` for "
+        "all; in the file of a sweep they stand under `settings`.",
+        _table(("setting", "default", "meaning"), rows),
+        "## What follows from them",
+        _table(("name", "meaning"), ((f"`{name}`", text) for name, text in _properties(RunSpec))),
+        "## Recipes\n\nA recipe is a name for settings that belong together; what you give yourself goes over it. "
+        "`quick` is the defaults above. An empty cell is the default, too.",
+        _table(("setting", *recipes), by_recipe),
+    )
+
+
+def results_and_files() -> str:
+    """Return the columns of the results table and the files of a run and a checkpoint."""
+    columns = attributes_of(ResultRow)
+    rows = [(f"`{name}`", kind, columns[name]) for name, kind in COLUMN_TYPES.items()]
+    spread = ", ".join(f"`{end}`" for ends in SPREAD_COLUMNS.values() for end in ends)
+    return _page(
+        "Results and files",
+        "What `splitlab results --csv` writes, and what lies in the folders.",
+        "## Columns of the results table",
+        _table(("column", "type", "meaning"), rows),
+        "`splitlab results` has one row for all seeds of a split: each score is the mean, `seeds` says how many, and "
+        f"the ends of the spread stand in {spread}. {_returns(over_seeds)}",
+        "## Files of a run folder",
+        _table(("file", "what it says"), ((f"`{n}`", text) for n, text in attributes_of(RunFolder, "Files").items())),
+        "## status.json",
+        _table(("name", "meaning"), ((f"`{name}`", text) for name, text in attributes_of(Status).items())),
+        "## card.json, the card of a checkpoint",
+        _table(("name", "meaning"), ((f"`{name}`", text) for name, text in attributes_of(Card).items())),
+    )
+
+
+def library() -> str:
+    """Return the public functions and classes of each room, with the first sentence of their docstrings."""
+    source = ROOT / "src" / "splitlab"
+    shared = [section for name in SHARED for section in _module_section(source / f"{name}.py")]
+    sections = ["## For all rooms", *shared]
+    for room in ROOMS:
+        about = ast.get_docstring(ast.parse((source / room / "__init__.py").read_text()))
+        sections += [f"## {room}\n\n{about}"]
+        sections += [part for path in sorted((source / room).rglob("*.py")) for part in _module_section(path)]
+    lead = "What may be imported, room by room ([what a room is](../rooms.md)). The full text is in the docstrings."
+    return _page("The library", lead, *sections)
+
+
+def attributes_of(described: type, heading: str = "Attributes") -> dict[str, str]:
+    """Read a section of a class's docstring: what it says of each name."""
+    section = re.search(rf"^ *{heading}:\n((?: {{8}}.*\n|\n)+)", described.__doc__ or "", re.MULTILINE)
+    assert section, f"{described.__name__} has no section {heading}"  # noqa: S101 (a mistake of ours)
+    entries = re.split(r"^ {8}(?=\S)", section[1], flags=re.MULTILINE)[1:]
+    found = {}
+    for entry in entries:
+        names, _, text = entry.partition(": ")
+        found.update(dict.fromkeys(names.split(", "), _sentence(text)))
+    return found
+
+
+def _properties(described: type) -> Iterator[tuple[str, str]]:
+    for name, member in vars(described).items():
+        if isinstance(member, property):
+            yield name, _sentence(member.__doc__ or "")
+
+
+def _commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
+    subcommands: Mapping[str, Any] = getattr(command, "commands", {})
+    if name != "splitlab" and (not subcommands or not command.no_args_is_help):
+        yield name, command
+    for word, subcommand in subcommands.items():
+        yield from _commands(subcommand, f"{name} {word}")
+
+
+def _command_section(name: str, command: Any) -> str:
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    options = [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
+    kinds = get_type_hints(inspect.unwrap(command.callback))
+    words = " ".join(a.metavar or str(a.name).upper() for a in arguments)
+    parts = [f"## {name}", _paragraphs(command.help), f"`{name} {words}`".replace(" `", "`")]
+    if arguments:
+        parts.append(
+            _table(
+                ("argument", "meaning"), ((f"`{a.metavar or str(a.name).upper()}`", a.help or "") for a in arguments)
+            )
+        )
+    if options:
+        parts.append(_table(("option", "default", "meaning"), (_option_row(o, kinds[o.name]) for o in options)))
+    return "\n\n".join([*parts, *([command.epilog] if command.epilog else [])])
+
+
+def _option_row(option: Any, kind: Any) -> tuple[str, str, str]:
+    shown = "" if option.is_flag else option.metavar or _kind(kind)
+    default = "" if option.is_flag else _default(option.default)
+    return f"`{option.opts[0]} {shown}".strip() + "`", "needed" if option.required else default, option.help or ""
+
+
+def _kind(annotation: Any) -> str:
+    """Say what an option takes: its choices, or what kind of value."""
+    kinds = [kind for kind in (*get_args(annotation), annotation) if isinstance(kind, type)]
+    if issubclass(kinds[0], Enum):
+        return "|".join(choice.value for choice in kinds[0])
+    return KINDS.get(kinds[0], "text")
+
+
+def _default(value: Any) -> str:
+    if value in (MISSING, None):
+        return ""
+    value = getattr(value, "value", value)
+    shown = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"`{shown.lower() if isinstance(value, bool) else shown}`" if shown else "empty"
+
+
+def _module_section(path: Path) -> Iterator[str]:
+    """Yield one section for a module that has anything public."""
+    members = [node for node in ast.parse(path.read_text()).body if _is_public(node)]
+    if members:
+        module = ".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__")
+        lines = [f"- `{node.name}`: {_first_line(ast.get_docstring(node))}" for node in members]
+        yield f"### `{module}`\n\n" + "\n".join(lines)
+
+
+def _is_public(node: ast.stmt) -> bool:
+    return isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+
+
+def _returns(function: Any) -> str:
+    """Return what a function's docstring says of the spread."""
+    return "The ends are " + _sentence(
+        function.__doc__.partition("two ends of its spread")[2].partition("):")[2].split("\n\n")[0]
+    )
+
+
+def _first_line(docstring: str | None) -> str:
+    return _sentence((docstring or "").strip().split("\n\n")[0])
+
+
+def _paragraphs(text: str | None) -> str:
+    return "\n\n".join(_sentence(part) for part in (text or "").strip().split("\n\n"))
+
+
+def _sentence(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _anchor(heading: str) -> str:
+    return heading.replace(" ", "-")
+
+
+def _table(head: Sequence[str], rows: Rows) -> str:
+    lines = [tuple(head), ("---",) * len(head), *rows]
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|").replace("\\\\|", "\\|") for cell in line) + " |" for line in lines
+    )
+
+
+def _page(title: str, lead: str, *parts: str) -> str:
+    return "\n\n".join([f"# {title}", lead, *parts, f"*{MADE}*"]) + "\n"
+
+
+if __name__ == "__main__":
+    main()

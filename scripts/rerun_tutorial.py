@@ -1,0 +1,76 @@
+"""Follow docs/tutorial.md for real, and write into it what its commands printed.
+
+Run: python scripts/rerun_tutorial.py FOLDER, in an empty folder, with the cores free; about eight minutes. What the
+last command of a block prints on standard output goes into the `text` block that follows it. The seconds of each
+command are printed at the end, for the sentences that say them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+TUTORIAL = ROOT / "docs" / "tutorial.md"
+# A fence without a language holds commands.
+BLOCK = re.compile(r"^```(?P<language>\w*)\n(?P<content>.*?)^```$", re.MULTILINE | re.DOTALL)
+PLAN = re.compile(r"^```yaml\n# (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def main(folder: Path) -> None:
+    """Run all steps and write the page anew."""
+    folder.mkdir(parents=True, exist_ok=True)
+    text = TUTORIAL.read_text()
+    for name, content in PLAN.findall(text):
+        (folder / name).write_text(content)
+    seconds: dict[str, float] = {}
+    printed = [run_block(block["content"], folder, seconds) for block in BLOCK.finditer(text) if not block["language"]]
+    TUTORIAL.write_text(with_outputs(text, printed))
+    for command, took in seconds.items():
+        print(f"{took:6.1f} s  {command}")
+
+
+def with_outputs(text: str, printed: list[str]) -> str:
+    """Put what each block of commands printed into the `text` block after it, where there is one."""
+    outputs = iter(printed)
+    latest: list[str] = []
+
+    def renewed(block: re.Match[str]) -> str:
+        if not block["language"]:
+            latest[:] = [next(outputs)]
+        elif block["language"] == "text" and latest:
+            return f"```text\n{latest.pop()}```"
+        return block[0]
+
+    return BLOCK.sub(renewed, text)
+
+
+def run_block(commands: str, folder: Path, seconds: dict[str, float]) -> str:
+    """Run the commands of a block; return what the last one printed."""
+    output = ""
+    for command in commands.splitlines():
+        started = time.monotonic()
+        output = run(command, folder)
+        seconds[command] = time.monotonic() - started
+    return output
+
+
+def run(command: str, folder: Path) -> str:
+    # The interpreter's own folder holds the command `splitlab` of this installation.
+    path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+    settings = {**os.environ, "PATH": path, "SPLITLAB_WORKSPACE": str(folder / "workspace"), "COLUMNS": "96"}
+    done = subprocess.run(
+        shlex.split(command, comments=True), cwd=folder, env=settings, check=False, stdout=subprocess.PIPE, text=True
+    )
+    if done.returncode:
+        sys.exit(f"{command} ended with {done.returncode}")
+    return done.stdout.replace(f"{folder}/", "").lstrip("\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]).absolute())
