@@ -117,7 +117,7 @@ def _really_spent() -> None:
         f"{closest['cost_hours']:.1f} hours; the dearest takes {on_curve['cost_hours'].max():.1f}."
     )
     cheapest = your_hours(point.full, point.weak, VOC2012).assign(name=f"by the law {point.full:,}/{point.weak:,}")
-    bars = pd.concat([cheapest, as_hours(trained, "ap70")], ignore_index=True)
+    bars = pd.concat([cheapest, as_hours(trained)], ignore_index=True)
     total = bars["mask_hours"] + bars["box_hours"]
     told = [
         f"{share:.0%} on masks, {hours:.1f} h" for share, hours in zip(bars["mask_hours"] / total, total, strict=True)
@@ -127,11 +127,12 @@ def _really_spent() -> None:
 
 
 def _find_the_cheapest() -> None:
+    task = st.container()
     left, right = st.columns(2, gap="large")
     mask = left.slider("Seconds for the masks of an image", 200, 1200, 600, 50, key="dear", bind="query-params")
     full = right.slider("Images with masks", _FEWEST, _MOST, 780, 5, key="answer", bind="query-params")
     prices = replace(VOC2012, mask_seconds=float(mask), name="these masks")
-    st.markdown(
+    task.markdown(
         f"Now a mask image takes **{mask}** seconds and a box image {prices.box_seconds:g}. Boxes follow from the "
         f"curve: **{full:,}/{float(_LAW.weak(full)):,.0f}**. Choose the masks so that this score "
         "costs least, to a hundredth."

@@ -39,7 +39,11 @@ def _one_score() -> None:
         f"cheapest takes {rows['cost_hours'].min():.0f} hours, the dearest {rows['cost_hours'].max():.0f}. Are they "
         "the same model, then?"
     )
-    show_chart(split_hours(as_hours(rows, curve.metric)), "equal_hours")
+    told = [
+        f"{hours:.0f} hours, {SHORT_METRICS[curve.metric]} {ap:.1f}"
+        for hours, ap in zip(rows["cost_hours"], rows[curve.metric], strict=True)
+    ]
+    show_chart(split_hours(as_hours(rows).assign(told=told)), "equal_hours")
     st.caption(
         f"Published: the splits underlined in the paper's tables, shown side by side in its figures 2 to 4. {name}."
     )
@@ -114,6 +118,7 @@ def _what_to_look_for() -> None:
 
 
 def _make_them_disagree() -> None:
+    task = st.container()
     models = _equal_models()
     if len(models) < 2:
         st.info(_NO_MODELS)
@@ -125,7 +130,7 @@ def _make_them_disagree() -> None:
     score = right.slider(
         "Least confidence", LEAST_SCORE, 0.95, 0.1, 0.05, key="confident", bind="query-params", format="%.2f"
     )
-    st.markdown(
+    task.markdown(
         "These models know three breeds of pets. **Choose a photo and a least confidence at which they do not agree "
         "whether there is anything to see.**"
     )

@@ -95,13 +95,14 @@ def _its_limits() -> None:
 
 
 def _find_a_curve() -> None:
+    task = st.container()
     series = choose_series("search_curve", least_splits=2)
     points = _with_boxes(series)
     if points.empty:
         st.markdown("No split here can carry a curve: choose other models.")
         return
     taken = _take_points(points, "mine", ())
-    st.markdown(
+    task.markdown(
         f"**Click {LEAST_POINTS} or more splits** with different numbers of masks, whose scores lie within "
         f"{MOST_APART:g} AP, so that the curve through them misses none by more than {MOST_OFF:.0%} of its boxes."
     )
