@@ -27,7 +27,7 @@ _LEAST_SHARE, _MOST_SHARE = 5, 100
 def _who_beats_it() -> None:
     left, right = st.columns(2, gap="large")
     with left:
-        series = choose_series("models")
+        series = choose_series("extremes_of")
     extremes = extreme_splits(series.rows, series.metric, series.images)
     if extremes.empty:
         st.markdown(

@@ -36,7 +36,7 @@ _DECIDED = {
 
 
 def _slide_the_line() -> None:
-    hours = st.slider("Hours", 50.0, 150.0, 130.0, 0.5, key="line", bind="query-params", format="%.1f h")
+    hours = st.slider("Hours", 50.0, 110.0, 100.0, 0.5, key="line", bind="query-params", format="%.1f h")
     met, least = meeting_full(_LAW, VOC2012, hours), least_hours(_LAW, VOC2012)
     if met is None:
         st.markdown(
@@ -72,9 +72,10 @@ def _why() -> None:
     full = st.slider("Images with masks", _FEWEST, _MOST, 240, 4, key="stretch", bind="query-params")
     masks, boxes = mask_hours(float(full), VOC2012), box_hours(float(_LAW.weak(full)), VOC2012)
     st.markdown(
-        "**On the curve, masks times boxes stays the same, so hours for masks times hours for boxes stays the same: "
-        "the area of a rectangle. Of all rectangles with one area the square has the shortest sides together, and a "
-        "square has two equal sides.**"
+        "1. On the curve masks times boxes stays the same, and so does **hours for masks times hours for boxes**: the "
+        "area of a rectangle.\n"
+        "2. Of all rectangles with one area the **square** has the shortest sides together, and the sides of a square "
+        "are equal: **half on masks, half on boxes**."
     )
     show_chart(equal_area(masks, boxes), "equal_area")
     st.caption(

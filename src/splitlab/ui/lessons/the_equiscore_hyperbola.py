@@ -54,10 +54,16 @@ def _your_points() -> None:
     )
 
 
+def _taken_in_words(scores: pd.Series) -> str:
+    if len(scores) == 1:
+        return f"You took **one** split, which scores {scores.item():.1f}."
+    return f"You took **{len(scores)}** splits, scores from {scores.min():.1f} to {scores.max():.1f}."
+
+
 def _the_law() -> None:
-    left, right = st.columns(2, gap="large")
+    left, right = st.columns([1.5, 1], gap="large")
     names = list(_CURVES)
-    name = left.segmented_control("Curve of", names, default=names[0], required=True, key="curve", bind="query-params")
+    name = left.segmented_control("Curve of", names, default=names[0], required=True, key="law_of", bind="query-params")
     curve = _CURVES[name]
     share = right.slider("Masks, in percent of the most that were tried", 14, 54, 27, key="tau", bind="query-params")
     full = curve.law.phi0 * share / 100

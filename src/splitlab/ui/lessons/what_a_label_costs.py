@@ -53,7 +53,7 @@ def _two_labels() -> None:
 
 def _dear_and_cheap() -> None:
     dataset = st.segmented_control(
-        "Prices of", list(PRESETS), default="VOC2012", required=True, key="prices", bind="query-params"
+        "Prices of", list(PRESETS), default="VOC2012", required=True, key="prices_of", bind="query-params"
     )
     prices = PRESETS[dataset]
     st.markdown(
