@@ -18,6 +18,7 @@ def one_purse(line: pd.DataFrame, chosen: SplitForecast, axis_title: str) -> go.
         axis_title: what the AP is.
     """
     edges = {"x": line["full"], "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
+    beside = "top left" if chosen.full > line["full"].max() / 2 else "top right"
     figure = go.Figure(
         [
             go.Scatter(y=line["low"], **edges),
@@ -29,7 +30,7 @@ def one_purse(line: pd.DataFrame, chosen: SplitForecast, axis_title: str) -> go.
             ),
             go.Scatter(
                 x=[chosen.full], y=[chosen.ap], mode="markers+text", showlegend=False, cliponaxis=False,
-                text=[f"<b>{chosen.full:,} / {chosen.weak:,}: {chosen.ap:.1f}</b>"], textposition="top center",
+                text=[f"<b>{chosen.full:,} / {chosen.weak:,}: {chosen.ap:.1f}</b>"], textposition=beside,
                 marker={"size": 20, "color": PICK_HUE}, hoverinfo="skip",
             ),
         ]

@@ -3,6 +3,7 @@
 BODY, NAV = "lesson", "lesson_nav"
 
 _LARGE = f"""
+[data-testid=stMainBlockContainer] {{ padding-top: 2.6rem; padding-bottom: 0; }}
 .st-key-{BODY} {{ max-width: 68rem; margin: 0 auto; }}
 .st-key-{BODY} [data-testid=stMarkdown] p, .st-key-{BODY} [data-testid=stMarkdown] li {{
   font-size: 1.3rem; line-height: 1.5; }}
@@ -52,7 +53,7 @@ def progress_html(screen: int, screens: int) -> str:
     """Return one bar for each screen, those up to this one filled."""
     bars = "".join(
         f'<i style="flex:1;height:.45rem;border-radius:.25rem;background:'
-        f'{"var(--st-primary-color)" if place <= screen else "rgba(128,128,128,.3)"}"></i>'
+        f'currentColor;opacity:{0.75 if place <= screen else 0.18}"></i>'
         for place in range(1, screens + 1)
     )
     return f'<div role="img" aria-label="Screen {screen} of {screens}" style="display:flex;gap:.35rem">{bars}</div>'

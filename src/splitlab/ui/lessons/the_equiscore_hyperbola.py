@@ -54,10 +54,16 @@ def _your_points() -> None:
     )
 
 
+def _taken_in_words(scores: pd.Series) -> str:
+    if len(scores) == 1:
+        return f"You took **one** split, which scores {scores.item():.1f}."
+    return f"You took **{len(scores)}** splits, scores from {scores.min():.1f} to {scores.max():.1f}."
+
+
 def _the_law() -> None:
-    left, right = st.columns(2, gap="large")
+    left, right = st.columns([1.5, 1], gap="large")
     names = list(_CURVES)
-    name = left.segmented_control("Curve of", names, default=names[0], required=True, key="curve", bind="query-params")
+    name = left.segmented_control("Curve of", names, default=names[0], required=True, key="law_of", bind="query-params")
     curve = _CURVES[name]
     share = right.slider("Masks, in percent of the most that were tried", 14, 54, 27, key="tau", bind="query-params")
     full = curve.law.phi0 * share / 100
@@ -95,13 +101,14 @@ def _its_limits() -> None:
 
 
 def _find_a_curve() -> None:
+    task = st.container()
     series = choose_series("search_curve", least_splits=2)
     points = _with_boxes(series)
     if points.empty:
         st.markdown("No split here can carry a curve: choose other models.")
         return
     taken = _take_points(points, "mine", ())
-    st.markdown(
+    task.markdown(
         f"**Click {LEAST_POINTS} or more splits** with different numbers of masks, whose scores lie within "
         f"{MOST_APART:g} AP, so that the curve through them misses none by more than {MOST_OFF:.0%} of its boxes."
     )
