@@ -1,6 +1,5 @@
 """How mixed training works, in a real Chromium: the chart of a fused batch, and masks that are scrambled."""
 
-from splitlab.data.scenes.make_embedded import EmbeddedSettings, make_embedded
 from tests.app_server import app_server
 
 EMPTY_CELLS = """chart => [...chart.querySelectorAll(".shapelayer path")]
@@ -8,7 +7,6 @@ EMPTY_CELLS = """chart => [...chart.querySelectorAll(".shapelayer path")]
 
 
 def test_masks_of_w_change_nothing_when_scrambled_and_one_of_f_changes_one_cell(page, tmp_path):
-    make_embedded(tmp_path / "workspace" / "data" / "embedded", settings=EmbeddedSettings(180, 2))
     with app_server(tmp_path) as address:
         page.goto(f"{address}/lessons?lesson=2&screen=2")
         page.get_by_text("the mask part says exactly nothing").wait_for(timeout=120_000)

@@ -12,8 +12,8 @@ from splitlab.ui.lessons.all_lessons import LESSONS
 from splitlab.ui.lessons.place import Place, read_place
 from tests.ui.opened import ROOT, open_page, texts
 
-# Screens that let models look, as (lesson, screen).
-WITH_MODELS = {(5, 3), (5, 5)}
+# Screens that let models look, or learn, as (lesson, screen).
+WITH_MODELS = {(2, 2), (5, 3), (5, 5)}
 WALK = f"""
 import sys
 sys.path.insert(0, ".")
