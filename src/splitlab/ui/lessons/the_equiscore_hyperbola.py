@@ -61,11 +61,10 @@ def _taken_in_words(scores: pd.Series) -> str:
 
 
 def _the_law() -> None:
-    left, right = st.columns([1.5, 1], gap="large")
     names = list(_CURVES)
-    name = left.segmented_control("Curve of", names, default=names[0], required=True, key="law_of", bind="query-params")
+    name = st.segmented_control("Curve of", names, default=names[0], required=True, key="law_of", bind="query-params")
     curve = _CURVES[name]
-    share = right.slider("Masks, in percent of the most that were tried", 14, 54, 27, key="tau", bind="query-params")
+    share = st.slider("Masks, in percent of the most that were tried", 14, 54, 27, key="tau", bind="query-params")
     full = curve.law.phi0 * share / 100
     st.markdown(
         f"**{full:,.0f} masks x {float(curve.law.weak(full)):,.0f} boxes = "
