@@ -138,7 +138,7 @@ def judge_curve(taken: pd.DataFrame, fit: LawFit | None) -> Verdict:
     if round(apart, 6) > MOST_APART:
         return Verdict(False, f"Their scores lie {apart:.1f} AP apart: not one score. Give the oddest back.")
     off = (fit.points["ratio"] - 1).abs()
-    worst = fit.points.loc[off.idxmax()]
+    worst = fit.points.iloc[int(off.argmax())]
     split = f"{worst['full']:,.0f}/{worst['weak']:,.0f}"
     if off.max() > MOST_OFF:
         return Verdict(
@@ -153,8 +153,8 @@ def judge_curve(taken: pd.DataFrame, fit: LawFit | None) -> Verdict:
 
 
 def _score_of(curve: PaperCurve, split: Split) -> float:
-    rows = method_rows(published(), curve.dataset, curve.method).set_index(["full", "weak"])
-    return float(rows.loc[split, curve.metric])
+    rows = method_rows(published(), curve.dataset, curve.method)
+    return float(rows.loc[(rows["full"] == split[0]) & (rows["weak"] == split[1]), curve.metric].item())
 
 
 def _with_boxes(series: Series) -> pd.DataFrame:
