@@ -47,12 +47,16 @@ def extremes_chart(
 
 def _point_at(figure: go.Figure, picked: pd.Series) -> None:
     x, y = picked["cost_hours"], picked["ap"]
-    _name(figure, x, y, f"{picked['full']:,}/{picked['weak']:,}", "bottom right")
+    _name(figure, x, y, f"{picked['full']:,}/{picked['weak']:,}", "bottom center")
     figure.add_scatter(
         x=[x], y=[y], mode="markers", showlegend=False, hoverinfo="skip",
         marker={"symbol": "circle-open", "size": 24, "color": PICK_HUE, "line": {"width": 3}},
     )  # fmt: skip
     if picked["beaten"]:
+        figure.add_scatter(
+            x=[picked["by_hours"]], y=[picked["by_ap"]], mode="markers", showlegend=False, hoverinfo="skip",
+            marker={"symbol": "circle", "size": 15, "color": PICK_HUE},
+        )  # fmt: skip
         _name(
             figure,
             picked["by_hours"],

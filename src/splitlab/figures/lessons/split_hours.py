@@ -50,6 +50,6 @@ def split_hours(rows: pd.DataFrame) -> go.Figure:
         bargap=0.3,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
     )
-    figure.update_xaxes(title="labelling cost (hours)", range=[0, 1.5 * max(float(total.max()), 1)])
+    figure.update_xaxes(title="labelling cost (hours)", range=[0, 1.6 * max(float(total.max()), 1)])
     figure.update_yaxes(autorange="reversed", ticksuffix="  ", type="category")
     return figure

@@ -120,9 +120,7 @@ def _really_spent() -> None:
     cheapest = your_hours(point.full, point.weak, VOC2012).assign(name=f"by the law {point.full:,}/{point.weak:,}")
     bars = pd.concat([cheapest, as_hours(trained)], ignore_index=True)
     total = bars["mask_hours"] + bars["box_hours"]
-    told = [
-        f"{share:.0%} on masks, {hours:.1f} h" for share, hours in zip(bars["mask_hours"] / total, total, strict=True)
-    ]
+    told = [f"{share:.0%} masks, {hours:.1f} h" for share, hours in zip(bars["mask_hours"] / total, total, strict=True)]
     show_chart(split_hours(bars.assign(told=told)), "really_spent")
     tell_sources(here)
 

@@ -58,7 +58,7 @@ def _stricter() -> None:
     if len(rows) < 2:
         st.markdown("Fewer than two splits of one data set were measured here yet.")
         return
-    found, outlined = (rows.loc[rows[metric].idxmax()] for metric in ("ap50", "ap75"))
+    found, outlined = (rows.sort_values(metric).iloc[-1] for metric in ("ap50", "ap75"))
     gaps = {metric: rows[metric].max() - rows[metric].min() for metric in THRESHOLDS}
     st.markdown(
         f"AP50 counts an object as found when half of the mask is right; AP75 wants the outline. The models lie "
@@ -203,7 +203,7 @@ def _measured_trade() -> str:
     alone = rows[rows["weak"] == 0] if len(rows) else rows
     if with_boxes.empty or alone.empty:
         return ""
-    boxes, masks = with_boxes.loc[with_boxes["weak"].idxmax()], alone.loc[alone["full"].idxmax()]
+    boxes, masks = with_boxes.sort_values("weak").iloc[-1], alone.sort_values("full").iloc[-1]
     return (
         f"Measured here, on {boxes['dataset']}: {_split(boxes)} and {_split(masks)} lie "
         f"**{abs(boxes['ap50'] - masks['ap50']):.1f}** points apart in AP50 and "

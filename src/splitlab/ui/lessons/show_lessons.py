@@ -72,13 +72,16 @@ def _show_notes(notes: str) -> None:
 
 def _show_steps(lessons: Sequence[Lesson], place: Place) -> None:
     before, after = _neighbours(lessons, place)
-    with st.container(key=NAV):
-        back, middle, forth = st.columns([1.3, 3, 1.3], vertical_alignment="center", gap="medium")
-        _step(back, "back", "Back" if before else "All lessons", before, shortcut="PageUp", main=False)
-        middle.html(progress_html(place.screen, len(lessons[place.lesson - 1].screens)))
-        last = place.screen == len(lessons[place.lesson - 1].screens)
-        name = ("Next lesson" if last else "Next") if after else "All lessons"
-        _step(forth, "next", name, after, shortcut="PageDown", main=True)
+    screens = len(lessons[place.lesson - 1].screens)
+    forth = "Next lesson" if place.screen == screens else "Next"
+    with st.container(key=NAV, horizontal=True, vertical_alignment="center", gap="medium"):
+        # Page Down and Page Up are the keys of a presenter's clicker.
+        st.button("Back" if before else "All lessons", key="back", shortcut="PageUp", on_click=_go, args=(before,))
+        st.html(progress_html(place.screen, screens))
+        st.button(
+            forth if after else "All lessons", key="next", type="primary", shortcut="PageDown", on_click=_go,
+            args=(after,),
+        )  # fmt: skip
 
 
 def _neighbours(lessons: Sequence[Lesson], place: Place) -> tuple[Place | None, Place | None]:
@@ -91,20 +94,6 @@ def _neighbours(lessons: Sequence[Lesson], place: Place) -> tuple[Place | None, 
     here = every.index(Place(place.lesson, place.screen))
     before = every[here - 1] if here and place.screen > 1 else None
     return before, every[here + 1] if here + 1 < len(every) else None
-
-
-def _step(
-    column: st.delta_generator.DeltaGenerator, key: str, label: str, to: Place | None, *, shortcut: str, main: bool
-) -> None:
-    column.button(
-        label,
-        key=key,
-        type="primary" if main else "secondary",
-        width="stretch",
-        shortcut=shortcut,
-        on_click=_go,
-        args=(to,),
-    )
 
 
 def _go(place: Place | None) -> None:

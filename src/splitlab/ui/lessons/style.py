@@ -25,7 +25,7 @@ _CONTROLS = ", ".join(
 )  # fmt: skip
 _PAPER = f"""
 {_CONTROLS}, .st-key-verdict, .st-key-{NAV}, .modebar {{ display: none !important; }}
-.st-key-{BODY} {{ max-width: 45rem; margin: 0 auto; }}
+.st-key-{BODY} {{ max-width: 42rem; margin: 0 auto; }}
 .st-key-{BODY} [data-testid=stMarkdown] p, .st-key-{BODY} [data-testid=stMarkdown] li {{
   font-size: 1.05rem; line-height: 1.45; }}
 [class*="st-key-sheet_"] {{ break-inside: avoid; padding-bottom: 1.2rem; }}

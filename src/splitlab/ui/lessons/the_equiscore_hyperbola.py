@@ -61,11 +61,10 @@ def _taken_in_words(scores: pd.Series) -> str:
 
 
 def _the_law() -> None:
-    left, right = st.columns([1.5, 1], gap="large")
     names = list(_CURVES)
-    name = left.segmented_control("Curve of", names, default=names[0], required=True, key="law_of", bind="query-params")
+    name = st.segmented_control("Curve of", names, default=names[0], required=True, key="law_of", bind="query-params")
     curve = _CURVES[name]
-    share = right.slider("Masks, in percent of the most that were tried", 14, 54, 27, key="tau", bind="query-params")
+    share = st.slider("Masks, in percent of the most that were tried", 14, 54, 27, key="tau", bind="query-params")
     full = curve.law.phi0 * share / 100
     st.markdown(
         f"**{full:,.0f} masks x {float(curve.law.weak(full)):,.0f} boxes = "
@@ -139,7 +138,7 @@ def judge_curve(taken: pd.DataFrame, fit: LawFit | None) -> Verdict:
     if round(apart, 6) > MOST_APART:
         return Verdict(False, f"Their scores lie {apart:.1f} AP apart: not one score. Give the oddest back.")
     off = (fit.points["ratio"] - 1).abs()
-    worst = fit.points.loc[off.idxmax()]
+    worst = fit.points.iloc[int(off.argmax())]
     split = f"{worst['full']:,.0f}/{worst['weak']:,.0f}"
     if off.max() > MOST_OFF:
         return Verdict(
@@ -154,8 +153,8 @@ def judge_curve(taken: pd.DataFrame, fit: LawFit | None) -> Verdict:
 
 
 def _score_of(curve: PaperCurve, split: Split) -> float:
-    rows = method_rows(published(), curve.dataset, curve.method).set_index(["full", "weak"])
-    return float(rows.loc[split, curve.metric])
+    rows = method_rows(published(), curve.dataset, curve.method)
+    return float(rows.loc[(rows["full"] == split[0]) & (rows["weak"] == split[1]), curve.metric].item())
 
 
 def _with_boxes(series: Series) -> pd.DataFrame:
