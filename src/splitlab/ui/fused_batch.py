@@ -102,5 +102,5 @@ def _small_print(spec: RunSpec) -> str:
     return (
         f"{spec.model} as a run starts it, on drawn scenes at {spec.image_size} px. A cell: the image's share of the "
         "gradient that the part of the loss sends to the model's answers; 0 is exactly zero. Framed: changed. "
-        "Line across the mask's bar: its loss if the batch size divided it."
+        "Bars: the loss per image; the line across the mask's: what it would be if the batch size divided it."
     )
