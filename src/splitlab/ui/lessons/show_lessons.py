@@ -51,7 +51,7 @@ def _show_list(lessons: Sequence[Lesson]) -> None:
 def _show_screen(lessons: Sequence[Lesson], place: Place) -> None:
     lesson = lessons[place.lesson - 1]
     screen = lesson.screens[place.screen - 1]
-    st.html(screen_style())
+    st.html(screen_style(str(st.get_option(f"theme.{st.context.theme.type or 'light'}.backgroundColor"))))
     with st.container(key=BODY):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.caption(f"Lesson {place.lesson} of {len(lessons)}: {lesson.title}", width="content")
