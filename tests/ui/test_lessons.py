@@ -150,7 +150,7 @@ def test_a_print_shows_all_screens_and_notes_where_asked_for(number):
 
 def test_the_print_link_keeps_what_the_controls_say():
     html = " ".join(part.proto.body for part in lesson(1, 3, masks="500").get("html"))
-    assert "lesson=1&amp;masks=500" in html.replace("&masks", "&amp;masks")
+    assert "lesson=1&amp;masks=500" in html
     assert "print=true" in html
     assert "screen=" not in html
 

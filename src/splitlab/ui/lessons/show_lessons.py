@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -110,7 +111,7 @@ def _print_link() -> str:
     asked = {key: st.query_params.get_all(key) for key in st.query_params if key != SCREEN}
     # Paper is white: the browser is asked for the light theme, whatever the reader's is.
     asked |= {PRINT: ["true"], "embed": ["true"], "embed_options": ["light_theme"]}
-    return f'<a href="?{urlencode(asked, doseq=True)}" target="_blank" rel="noopener">Print view</a>'
+    return f'<a href="?{escape(urlencode(asked, doseq=True))}" target="_blank" rel="noopener">Print view</a>'
 
 
 def _show_sheets(lesson: Lesson, place: Place) -> None:
