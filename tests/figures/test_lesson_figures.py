@@ -90,8 +90,8 @@ def test_the_curve_through_taken_points_is_their_law():
 
 
 def test_the_sliding_line_meets_the_curve_only_with_enough_hours():
-    assert len(named(sliding_line(LAW, VOC2012, 100), "both").x) == 2
-    assert not any(trace.name == "both" for trace in sliding_line(LAW, VOC2012, 60).data)
+    assert len(named(sliding_line(LAW, VOC2012, 100), "on both").x) == 2
+    assert not any(trace.name == "on both" for trace in sliding_line(LAW, VOC2012, 60).data)
 
 
 def test_hours_along_the_curve_are_least_where_masks_and_boxes_cross():

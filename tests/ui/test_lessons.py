@@ -150,7 +150,7 @@ def test_a_print_shows_all_screens_and_notes_where_asked_for(number):
 
 def test_the_print_link_keeps_what_the_controls_say():
     html = " ".join(part.proto.body for part in lesson(1, 3, masks="500").get("html"))
-    assert "lesson=1&amp;masks=500" in html.replace("&masks", "&amp;masks")
+    assert "lesson=1&amp;masks=500" in html
     assert "print=true" in html
     assert "screen=" not in html
 
@@ -211,7 +211,7 @@ def test_no_point_is_taken_where_the_link_names_none_that_is_there():
 def test_the_line_is_told_to_cut_to_touch_and_to_miss():
     app = lesson(7, 1)
     assert "cuts the curve" in texts(app)
-    app.slider(key="line").set_value(78.0).run()
+    app.slider(key="line").set_value(77.5).run()
     assert "the line touches" in texts(app)
     app.slider(key="line").set_value(60.0).run()
     assert "not enough" in texts(app)

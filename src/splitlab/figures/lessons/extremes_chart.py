@@ -39,7 +39,7 @@ def extremes_chart(
             name=name,
         )
     _point_at(figure, picked)
-    figure.update_layout(height=500, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
+    figure.update_layout(height=430, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
     figure.update_xaxes(title="labelling cost (hours)")
     figure.update_yaxes(title=axis_title)
     return figure
@@ -47,7 +47,7 @@ def extremes_chart(
 
 def _point_at(figure: go.Figure, picked: pd.Series) -> None:
     x, y = picked["cost_hours"], picked["ap"]
-    _name(figure, x, y, f"{picked['full']:,}/{picked['weak']:,}", "bottom center")
+    _name(figure, x, y, f"<br>{picked['full']:,}/{picked['weak']:,}", "bottom center")
     figure.add_scatter(
         x=[x], y=[y], mode="markers", showlegend=False, hoverinfo="skip",
         marker={"symbol": "circle-open", "size": 24, "color": PICK_HUE, "line": {"width": 3}},
@@ -73,6 +73,6 @@ def _point_at(figure: go.Figure, picked: pd.Series) -> None:
 
 def _name(figure: go.Figure, x: float, y: float, text: str, place: str) -> None:
     figure.add_scatter(
-        x=[x], y=[y], mode="text", text=[f"  <b>{text}</b>  "], textposition=place, showlegend=False, hoverinfo="skip",
+        x=[x], y=[y], mode="text", text=[f"<b>{text}</b>  "], textposition=place, showlegend=False, hoverinfo="skip",
         cliponaxis=False,
     )  # fmt: skip

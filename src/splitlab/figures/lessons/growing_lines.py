@@ -45,7 +45,7 @@ def growing_lines(
                 showlegend=opacity == 1.0 and len(line) > 1,
                 hovertemplate="%{x:,}: AP %{y:.1f}<extra>" + f"{size:,}" + "</extra>",
             )
-    figure.update_layout(height=460, legend={"traceorder": "reversed"})
+    figure.update_layout(height=400, legend={"traceorder": "reversed"})
     figure.update_xaxes(title=_AXES[grows], rangemode="tozero")
     figure.update_yaxes(title=axis_title)
     return figure

@@ -35,7 +35,7 @@ def one_purse(line: pd.DataFrame, chosen: SplitForecast, axis_title: str) -> go.
             ),
         ]
     )  # fmt: skip
-    figure.update_layout(height=440)
+    figure.update_layout(height=390)
     figure.update_xaxes(title="images with masks; the rest of the hours goes into boxes", rangemode="tozero")
     # Towards no masks at all the curve falls to 0, which would flatten all the rest.
     figure.update_yaxes(title=axis_title, range=[max(line["low"].quantile(0.1) - 4, 0), line["high"].max() + 3])

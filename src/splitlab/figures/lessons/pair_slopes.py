@@ -34,9 +34,12 @@ def pair_slopes(pairs: pd.DataFrame, axis_title: str) -> go.Figure:
             cliponaxis=False,
             name=f"{pair['dataset']}, {pair['source']}",
         )
-    figure.update_layout(height=460, showlegend=False)
+    figure.update_layout(height=400, showlegend=False)
     figure.update_xaxes(range=[-0.6, 1.6], title="")
-    figure.update_yaxes(title=axis_title)
+    scores = pairs[["alone", "together"]].to_numpy()
+    # Room for two lines of letters above the highest mark and below the lowest.
+    room = 0.25 * max(float(scores.max() - scores.min()), 1.0)
+    figure.update_yaxes(title=axis_title, range=[scores.min() - room, scores.max() + room])
     return figure
 
 

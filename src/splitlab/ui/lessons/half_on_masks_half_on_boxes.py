@@ -37,19 +37,22 @@ _DECIDED = {
 
 def _slide_the_line() -> None:
     hours = st.slider("Hours", 50.0, 110.0, 100.0, 0.5, key="line", bind="query-params", format="%.1f h")
-    met, least = meeting_full(_LAW, VOC2012, hours), least_hours(_LAW, VOC2012)
+    least = least_hours(_LAW, VOC2012)
+    if touches := abs(hours - least) <= TOUCHES * least:
+        hours = least
+    met = meeting_full(_LAW, VOC2012, hours)
     if met is None:
         st.markdown(
-            f"With **{hours:g} hours** the line stays below the curve: **not enough** for this score, however spent."
+            f"With **{hours:.1f} hours** the line stays below the curve: **not enough** for this score, however spent."
         )
-    elif hours - least <= TOUCHES * least:
-        full = round(sum(met) / 2)
+    elif touches:
+        full = round(met[0])
         weak = round(float(_LAW.weak(full)))
-        st.markdown(f"**{hours:g} hours: the line touches.** For this score nothing is cheaper. Look at the bar:")
-        split_chip(full, weak, VOC2012, cost_hours(float(full), float(weak), VOC2012))
+        st.markdown(f"**{hours:.1f} hours: the line touches.** For this score nothing is cheaper. Look at the bar:")
+        split_chip(full, weak, VOC2012, hours)
     else:
         st.markdown(
-            f"With **{hours:g} hours** the line cuts the curve at {met[0]:,.0f} and at {met[1]:,.0f} masks. Between "
+            f"With **{hours:.1f} hours** the line cuts the curve at {met[0]:,.0f} and at {met[1]:,.0f} masks. Between "
             "the two lies the same score for **less**: slide the line down."
         )
     show_chart(sliding_line(_LAW, VOC2012, hours), "sliding_line")

@@ -134,8 +134,9 @@ def _make_them_disagree() -> None:
     score = right.slider(
         "Least confidence", LEAST_SCORE, 0.95, 0.1, 0.05, key="confident", bind="query-params", format="%.2f"
     )
+    known = ", ".join(next(iter(models.values())).card.class_names)
     task.markdown(
-        f"These models know {as_plain(', '.join(next(iter(models.values())).card.class_names))}, and nothing else. "
+        f"These models know {as_plain(known.replace('_', ' '))}, and nothing else. "
         "**Choose a photo and a least confidence at which they do not agree whether there is anything to see.**"
     )
     photo = sample_photo(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -51,7 +52,7 @@ def _show_list(lessons: Sequence[Lesson]) -> None:
 def _show_screen(lessons: Sequence[Lesson], place: Place) -> None:
     lesson = lessons[place.lesson - 1]
     screen = lesson.screens[place.screen - 1]
-    st.html(screen_style())
+    st.html(screen_style(str(st.get_option(f"theme.{st.context.theme.type or 'light'}.backgroundColor"))))
     with st.container(key=BODY):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.caption(f"Lesson {place.lesson} of {len(lessons)}: {lesson.title}", width="content")
@@ -110,7 +111,7 @@ def _print_link() -> str:
     asked = {key: st.query_params.get_all(key) for key in st.query_params if key != SCREEN}
     # Paper is white: the browser is asked for the light theme, whatever the reader's is.
     asked |= {PRINT: ["true"], "embed": ["true"], "embed_options": ["light_theme"]}
-    return f'<a href="?{urlencode(asked, doseq=True)}" target="_blank" rel="noopener">Print view</a>'
+    return f'<a href="?{escape(urlencode(asked, doseq=True))}" target="_blank" rel="noopener">Print view</a>'
 
 
 def _show_sheets(lesson: Lesson, place: Place) -> None:

@@ -13,8 +13,9 @@ _LARGE = f"""
 .st-key-{BODY} [data-testid=stWidgetLabel] p {{ font-size: 1.05rem; }}
 """
 _BAR = f"""
-.st-key-{NAV} {{ position: sticky; bottom: 0; z-index: 5; padding: .6rem 0 .4rem; max-width: 68rem; margin: 0 auto;
-  background: var(--st-background-color); border-top: 1px solid rgba(128, 128, 128, .25); }}
+[data-testid=stLayoutWrapper]:has(> .st-key-{NAV}) {{ position: sticky; bottom: 0; z-index: 5; }}
+.st-key-{NAV} {{ padding: .6rem 0 .4rem; max-width: 68rem; margin: 0 auto;
+  border-top: 1px solid rgba(128, 128, 128, .25); }}
 """
 _CONTROLS = ", ".join(
     f"[data-testid={name}]"
@@ -39,9 +40,13 @@ _PAPER = f"""
 """
 
 
-def screen_style() -> str:
-    """Return the style of a screen, as HTML."""
-    return f"<style>{_LARGE}{_BAR}</style>"
+def screen_style(background: str) -> str:
+    """Return the style of a screen, as HTML.
+
+    Args:
+        background: the page's own colour, so that nothing shines through the bar below.
+    """
+    return f"<style>{_LARGE}{_BAR}.st-key-{NAV} {{ background: {background}; }}</style>"
 
 
 def print_style() -> str:
