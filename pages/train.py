@@ -123,10 +123,10 @@ with settings, answered():
     if may_change(TRAINING):
         spec, data, split = choose(workspace)
         explain(spec, data, workspace)
-        offer_batch(spec, data.train, split)
         if st.button("Start training", type="primary", icon=":material/play_arrow:", width="stretch"):
             with st.spinner("Starting"):
                 start_run(spec, split, workspace)
+        offer_batch(spec, data.train, split)
         st.page_link("pages/data.py", label="Your own photos, or a split you build", icon=":material/photo_library:")
 
 with live:

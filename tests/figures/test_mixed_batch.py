@@ -89,9 +89,14 @@ def test_bars_are_losses_per_image_with_a_line_where_the_batch_size_would_divide
 def test_the_words_count_the_images_that_each_part_learns_from():
     said = who_feeds_what(LOOK)
     assert "**1 image of F** and **2 of W**" in said
-    assert "box from 3 images" in said
-    assert "**masks from 1**" in said
+    assert "The box parts of the loss learn from all 3 images, the **mask part from 1**." in said
     assert "About the images of W the mask part says exactly nothing." in said
+
+
+def test_the_words_count_each_part_where_not_all_images_have_objects():
+    empty = replace(LOOK, pulls={"box": (1.0, 0.0, 2.0), "class": (1.0, 1.0, 1.0), "mask": (3.0, 0.0, 0.0)})
+    said = who_feeds_what(empty)
+    assert "learns: the box part from 2 and class part from 3, the **mask part from 1**." in said
 
 
 def test_the_words_claim_nothing_about_w_that_the_numbers_do_not_show():

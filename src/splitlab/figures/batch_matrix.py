@@ -53,8 +53,8 @@ def add_matrix(figure: go.Figure, look: BatchLook, changes: Changes, letters: st
     )  # fmt: skip
     figure.update_yaxes(
         range=[len(look.pulls) - 0.5, -0.5 - above], tickvals=list(range(len(look.pulls))),
-        ticktext=[f"<b>{part}</b>" for part in look.pulls], ticksuffix="  ", showgrid=False, zeroline=False,
-        fixedrange=True, col=1,
+        ticktext=[f"<b>{part}</b>" for part in look.pulls], ticksuffix="  ", tickfont_color=letters, showgrid=False,
+        zeroline=False, fixedrange=True, col=1,
     )  # fmt: skip
 
 

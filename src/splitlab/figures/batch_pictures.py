@@ -36,7 +36,8 @@ def batch_picture(image: BatchImage) -> Picture:
             left, top, right, bottom = (round(float(edge) * inner / len(image.pixels)) for edge in box)
             cv2.rectangle(picture, (left, top), (right - 1, bottom - 1), colour, _LINE)
     frame = hex_to_rgb(hue_of(image))
-    return np.asarray(cv2.copyMakeBorder(picture, *[_FRAME] * 4, cv2.BORDER_CONSTANT, value=frame), np.uint8)
+    framed = cv2.copyMakeBorder(picture, _FRAME, _FRAME, _FRAME, _FRAME, cv2.BORDER_CONSTANT, value=frame)
+    return np.asarray(framed, np.uint8)
 
 
 def batch_sheet(images: Sequence[BatchImage]) -> Picture:

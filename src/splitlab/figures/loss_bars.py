@@ -46,7 +46,7 @@ def add_loss_bars(figure: go.Figure, look: BatchLook, before: BatchLook, letters
         if value != parts[part]:
             _add_mark(figure, value, row, PICK_HUE, "before it was")
     most = max(*parts.values(), *before.per_image.values(), 1e-9)
-    figure.update_xaxes(range=[0, 1.6 * most], fixedrange=True, showgrid=False, showticklabels=False, col=2)
+    figure.update_xaxes(range=[0, 2 * most], fixedrange=True, showgrid=False, showticklabels=False, col=2)
     figure.update_yaxes(showgrid=False, zeroline=False, fixedrange=True, showticklabels=False, matches="y", col=2)
 
 

@@ -20,11 +20,11 @@ def mixed_batch_chart(look: BatchLook, before: BatchLook, letters: str) -> go.Fi
         before: the same batch before masks were scrambled: what is no longer the same is framed and marked.
         letters: the colour of the page's letters, which stand on the cells; plotly takes all pages for white.
     """
-    figure = make_subplots(1, 2, column_widths=[0.84, 0.16], horizontal_spacing=0.015)
+    figure = make_subplots(1, 2, column_widths=[0.81, 0.19], horizontal_spacing=0.015)
     add_matrix(figure, look, changes_between(before, look), letters)
     add_loss_bars(figure, look, before, letters)
     figure.add_annotation(
-        text="loss per image",
+        text="loss",
         xref="x2 domain",
         yref="y",
         x=0,

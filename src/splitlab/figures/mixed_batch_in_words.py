@@ -11,8 +11,6 @@ from splitlab.figures.batch_pictures import short_names
 def who_feeds_what(look: BatchLook) -> str:
     """Say from how many images each part of the loss learns, and which the mask part does not see. Markdown."""
     full, weak = look.mask_images, len(look.images) - look.mask_images
-    seen = {part: len(look.images) - len(look.unmoved(part)) for part in look.pulls}
-    others = [f"{part} from {seen[part]}" for part in look.pulls if part != MASK_PART]
     blind = look.unmoved(MASK_PART)
     names = short_names(look.images)
     if weak and blind == tuple(range(full, full + weak)):
@@ -22,9 +20,18 @@ def who_feeds_what(look: BatchLook) -> str:
             f"The mask part says exactly nothing about {_listed([names[place] for place in blind]) or 'no image'}."
         )
     return (
-        f"This batch holds **{_count(full, 'image')} of F** and **{weak} of W**. The model learns {_listed(others)} "
-        f"images, **{MASK_PART}s from {seen[MASK_PART]}**. {nothing}"
+        f"This batch holds **{_count(full, 'image')} of F** and **{weak} of W**. {_learnt_by_others(look)}, the **"
+        f"{MASK_PART} part from {len(look.images) - len(blind)}**. {nothing}"
     )
+
+
+def _learnt_by_others(look: BatchLook) -> str:
+    total = len(look.images)
+    seen = {part: total - len(look.unmoved(part)) for part in look.pulls if part != MASK_PART}
+    if set(seen.values()) == {total}:
+        return f"The {_listed(list(seen))} parts of the loss learn from all {_count(total, 'image')}"
+    told = _listed([f"{part} part from {count}" for part, count in seen.items()])
+    return f"Of these {_count(total, 'image')} the model learns: the {told}"
 
 
 def what_divides(look: BatchLook) -> str:

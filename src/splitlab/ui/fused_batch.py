@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from splitlab.data.dataset import Dataset
-from splitlab.data.open_dataset import EMBEDDED
+from splitlab.data.scenes.make_embedded import EmbeddedSettings, make_embedded
+from splitlab.data.scenes.scene import SceneSettings
 from splitlab.data.splits.draw_split import draw_split
 from splitlab.experiments.fused_batch import BatchLook, Scramble, changes_between
 from splitlab.figures.mixed_batch_chart import mixed_batch_chart
@@ -18,10 +19,13 @@ from splitlab.workspace import Workspace
 
 BATCH_SIZES = (4, 6, 8, 12)
 FIRST_SIZE, FIRST_F_SIZE, MOST_STEPS = 6, 2, 1000
-# A batch whose creatures are large enough for the last row of a class.
-FIRST_NUMBER = 130
+# A batch whose creatures stand whole and alone.
+FIRST_NUMBER = 109
 IMAGE_SIZE = 160
-FULL, WEAK = 30, 150
+FULL, WEAK = 10, 50
+# The embedded scenes, few enough to be drawn at once, with creatures that can be seen from the last row of a class.
+SCENES = ".lesson-scenes"
+SCENE_SETTINGS = EmbeddedSettings(FULL + WEAK, 1, SceneSettings(smallest=0.4, largest=0.7, weed_before=1))
 SIZE, F_SIZE, NUMBER, SCRAMBLE = "batch_size", "f_size", "batch", "scramble"
 
 
@@ -40,7 +44,7 @@ def show_fused_batch() -> None:
     with last:
         scramble = _choose_scramble()
     spec, step = _spec(size, f_size), int(number) - 1
-    dataset = read_dataset(spec.data, Workspace.here()).train
+    dataset = _scenes(Workspace.here())
     before = _look(spec, dataset.source_hash, step, Scramble.NOTHING, dataset)
     look = _look(spec, dataset.source_hash, step, scramble, dataset)
     if scramble is Scramble.NOTHING:
@@ -49,6 +53,11 @@ def show_fused_batch() -> None:
         st.markdown(what_changed(scramble, look.scrambled, changes_between(before, look)))
     show_chart(mixed_batch_chart(look, before, letter_colour()), "mixed_batch")
     st.caption(_small_print(spec))
+
+
+def _scenes(workspace: Workspace) -> Dataset:
+    make_embedded(workspace.data / SCENES, settings=SCENE_SETTINGS)
+    return read_dataset(SCENES, workspace).train
 
 
 def _choose_size() -> int:
@@ -75,9 +84,9 @@ def _choose_scramble() -> Scramble:
 
 
 def _spec(size: int, f_size: int) -> RunSpec:
-    """Return a run on Train's first split, in small; single images are easier to read than mosaics."""
+    """Return a run of the recipe quick, in small; single images are easier to read than mosaics."""
     return RunSpec(
-        EMBEDDED, FULL, WEAK, image_size=IMAGE_SIZE, steps=MOST_STEPS, batch_size=size, f_size=f_size,
+        SCENES, FULL, WEAK, image_size=IMAGE_SIZE, steps=MOST_STEPS, batch_size=size, f_size=f_size,
         mosaic=0.0,
     )  # fmt: skip
 
@@ -93,5 +102,5 @@ def _small_print(spec: RunSpec) -> str:
     return (
         f"{spec.model} as a run starts it, on drawn scenes at {spec.image_size} px. A cell: the image's share of the "
         "gradient that the part of the loss sends to the model's answers; 0 is exactly zero. Framed: changed. "
-        "Line across the mask's bar: its loss if the batch size divided it."
+        "Bars: the loss per image; the line across the mask's: what it would be if the batch size divided it."
     )

@@ -30,7 +30,7 @@ def by_threshold(rows: pd.DataFrame) -> go.Figure:
             name=f"{row['full']:,}/{row['weak']:,}",
             hovertemplate=f"{row['full']:,}/{row['weak']:,}<br>%{{x}}: %{{y:.1f}}<extra></extra>",
         )
-    figure.update_layout(height=460, legend={"title": {"text": "masks/boxes"}})
+    figure.update_layout(height=400, legend={"title": {"text": "masks/boxes"}})
     figure.update_xaxes(title="how much of mask and truth must overlap: half, 70%, 75%", range=[-0.15, 2.15])
     figure.update_yaxes(title="mask AP")
     return figure

@@ -32,16 +32,14 @@ def extremes_chart(
         figure.add_scatter(
             x=shown[x],
             y=shown[y],
-            mode="markers+text",
+            mode="markers",
             text=[f"{full:,}/{weak:,}" for full, weak in zip(shown["full"], shown["weak"], strict=True)],
-            textposition="bottom right",
-            textfont={"size": 12, "color": hue},
             marker={"symbol": mark, "size": 13, "color": hue, "line": {"width": 2.5}},
             hovertemplate="<b>%{text}</b><br>%{x:.1f} hours, AP %{y:.1f}<extra></extra>",
             name=name,
         )
     _point_at(figure, picked)
-    figure.update_layout(height=500, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
+    figure.update_layout(height=430, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
     figure.update_xaxes(title="labelling cost (hours)")
     figure.update_yaxes(title=axis_title)
     return figure
@@ -49,13 +47,32 @@ def extremes_chart(
 
 def _point_at(figure: go.Figure, picked: pd.Series) -> None:
     x, y = picked["cost_hours"], picked["ap"]
+    _name(figure, x, y, f"<br>{picked['full']:,}/{picked['weak']:,}", "bottom center")
     figure.add_scatter(
         x=[x], y=[y], mode="markers", showlegend=False, hoverinfo="skip",
         marker={"symbol": "circle-open", "size": 24, "color": PICK_HUE, "line": {"width": 3}},
     )  # fmt: skip
     if picked["beaten"]:
+        figure.add_scatter(
+            x=[picked["by_hours"]], y=[picked["by_ap"]], mode="markers", showlegend=False, hoverinfo="skip",
+            marker={"symbol": "circle", "size": 15, "color": PICK_HUE},
+        )  # fmt: skip
+        _name(
+            figure,
+            picked["by_hours"],
+            picked["by_ap"],
+            f"{picked['by_full']:,.0f}/{picked['by_weak']:,.0f}",
+            "top left",
+        )
         figure.add_annotation(
             x=picked["by_hours"], y=picked["by_ap"], ax=x, ay=y, xref="x", yref="y", axref="x", ayref="y",
             showarrow=True, arrowhead=2, arrowsize=1.4, arrowwidth=2.5, arrowcolor=PICK_HUE, standoff=10,
             startstandoff=14,
         )  # fmt: skip
+
+
+def _name(figure: go.Figure, x: float, y: float, text: str, place: str) -> None:
+    figure.add_scatter(
+        x=[x], y=[y], mode="text", text=[f"<b>{text}</b>  "], textposition=place, showlegend=False, hoverinfo="skip",
+        cliponaxis=False,
+    )  # fmt: skip

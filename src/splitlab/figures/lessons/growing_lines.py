@@ -40,10 +40,12 @@ def growing_lines(
                 line={"color": hue, "width": 3},
                 marker={"symbol": "circle" if filled else "circle-open", "size": 11, "line": {"width": 2.5}},
                 name=f"{fixed[0].upper()} = {size:,}",
-                showlegend=opacity == 1.0,
+                cliponaxis=False,
+                # The most boxes there are differ from |F| to |F|: single points need no name.
+                showlegend=opacity == 1.0 and len(line) > 1,
                 hovertemplate="%{x:,}: AP %{y:.1f}<extra>" + f"{size:,}" + "</extra>",
             )
-    figure.update_layout(height=460, legend={"traceorder": "reversed"})
+    figure.update_layout(height=400, legend={"traceorder": "reversed"})
     figure.update_xaxes(title=_AXES[grows], rangemode="tozero")
     figure.update_yaxes(title=axis_title)
     return figure

@@ -25,7 +25,7 @@ def hours_along(law: EquiscoreLaw, prices: Prices, full: float) -> go.Figure:
             hovertemplate="%{x:,.0f} masks: %{y:.1f} hours<extra>" + name + "</extra>",
         )  # fmt: skip
     figure.add_vline(x=full, line={"color": PICK_HUE, "width": 3})
-    figure.update_layout(height=440, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
+    figure.update_layout(height=390, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
     figure.update_xaxes(title="images with masks, F; boxes follow from the curve")
     figure.update_yaxes(title="hours", rangemode="tozero")
     return figure
@@ -51,7 +51,7 @@ def equal_area(masks: float, boxes: float) -> go.Figure:
     for x, y, hue in (([0, masks], [0, 0], FULL_HUE), ([0, 0], [0, boxes], WEAK_HUE)):
         figure.add_scatter(x=x, y=y, mode="lines", line={"color": hue, "width": 9}, showlegend=False, hoverinfo="skip")
     longest = 1.08 * max(masks, boxes, 2.2 * side)
-    figure.update_layout(height=460, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
+    figure.update_layout(height=400, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
     figure.update_xaxes(title="hours for masks", range=[-0.01 * longest, longest], constrain="domain")
     # One hour is as wide as it is high: else no square looks like one.
     figure.update_yaxes(title="hours for boxes", range=[-0.01 * longest, longest], scaleanchor="x", constrain="domain")

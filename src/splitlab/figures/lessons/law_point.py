@@ -45,7 +45,7 @@ def law_point(curve: PaperCurve, full: float, scores: dict[tuple[int, int], floa
     figure.add_scatter(
         x=[full], y=[weak], mode="markers", marker={"size": 20, "color": PICK_HUE}, hoverinfo="skip", name="your point"
     )
-    figure.update_layout(height=480, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
+    figure.update_layout(height=420, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
     figure.update_xaxes(title="images with masks, F", range=[0, end])
     figure.update_yaxes(title="images with boxes only, W", range=[-0.04 * top, top])
     return figure

@@ -18,6 +18,7 @@ def one_purse(line: pd.DataFrame, chosen: SplitForecast, axis_title: str) -> go.
         axis_title: what the AP is.
     """
     edges = {"x": line["full"], "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
+    beside = "top left" if chosen.full > line["full"].max() / 2 else "top right"
     figure = go.Figure(
         [
             go.Scatter(y=line["low"], **edges),
@@ -29,12 +30,12 @@ def one_purse(line: pd.DataFrame, chosen: SplitForecast, axis_title: str) -> go.
             ),
             go.Scatter(
                 x=[chosen.full], y=[chosen.ap], mode="markers+text", showlegend=False, cliponaxis=False,
-                text=[f"<b>{chosen.full:,} / {chosen.weak:,}: {chosen.ap:.1f}</b>"], textposition="top center",
+                text=[f"<b>{chosen.full:,} / {chosen.weak:,}: {chosen.ap:.1f}</b>"], textposition=beside,
                 marker={"size": 20, "color": PICK_HUE}, hoverinfo="skip",
             ),
         ]
     )  # fmt: skip
-    figure.update_layout(height=440)
+    figure.update_layout(height=390)
     figure.update_xaxes(title="images with masks; the rest of the hours goes into boxes", rangemode="tozero")
     # Towards no masks at all the curve falls to 0, which would flatten all the rest.
     figure.update_yaxes(title=axis_title, range=[max(line["low"].quantile(0.1) - 4, 0), line["high"].max() + 3])

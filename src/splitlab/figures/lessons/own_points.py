@@ -46,7 +46,7 @@ def own_points(points: pd.DataFrame, fit: LawFit | None, *, filled: bool) -> go.
             name=name,
         )
     figure.update_layout(
-        height=500, clickmode="event+select", legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
+        height=430, clickmode="event+select", legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0}
     )
     figure.update_xaxes(title="images with masks, F", range=[0, end])
     figure.update_yaxes(title="images with boxes only, W", range=[-0.05 * top, top])

@@ -27,18 +27,21 @@ def pair_slopes(pairs: pd.DataFrame, axis_title: str) -> go.Figure:
             y=[pair["alone"], pair["together"]],
             mode="lines+markers+text",
             text=[_told(pair, 0, pair["alone"]), _told(pair, pair["weak"], pair["together"])],
-            textposition=["middle left", "middle right"],
+            textposition=["bottom center", "top center"],
             line={"color": "#8A8F98", "width": 3, "dash": "solid" if is_measured else "dot"},
             marker={"symbol": symbols, "size": 17, "color": [FULL_HUE, WEAK_HUE], "line": {"width": 3}},
             hovertemplate="%{text}<extra></extra>",
             cliponaxis=False,
             name=f"{pair['dataset']}, {pair['source']}",
         )
-    figure.update_layout(height=460, showlegend=False)
-    figure.update_xaxes(range=[-0.75, 1.75], title="")
-    figure.update_yaxes(title=axis_title)
+    figure.update_layout(height=400, showlegend=False)
+    figure.update_xaxes(range=[-0.6, 1.6], title="")
+    scores = pairs[["alone", "together"]].to_numpy()
+    # Room for two lines of letters above the highest mark and below the lowest.
+    room = 0.25 * max(float(scores.max() - scores.min()), 1.0)
+    figure.update_yaxes(title=axis_title, range=[scores.min() - room, scores.max() + room])
     return figure
 
 
 def _told(pair: pd.Series, weak: int, ap: float) -> str:
-    return f"  {pair['dataset']} {pair['full']:,}/{weak:,}: <b>{ap:.1f}</b>  "
+    return f"{pair['dataset']} {pair['full']:,}/{weak:,}<br><b>{ap:.1f}</b>"

@@ -27,7 +27,7 @@ def sliding_line(law: EquiscoreLaw, prices: Prices, hours: float) -> go.Figure:
     figure.add_scatter(
         x=x, y=np.maximum(equal_cost_weak(x, hours, prices), 0), mode="lines", fill="tozeroy",
         line={"color": WEAK_HUE, "width": 4}, fillcolor=translucent(WEAK_HUE, 0.15), hoverinfo="skip",
-        name=f"all that {hours:g} hours pay for",
+        name=f"all that {hours:.1f} hours pay for",
     )  # fmt: skip
     curve = np.linspace(end / 300, end, 400)
     curve = curve[law.weak(curve) <= 1.2 * top]
@@ -40,9 +40,9 @@ def sliding_line(law: EquiscoreLaw, prices: Prices, hours: float) -> go.Figure:
         full = np.array(met)
         figure.add_scatter(
             x=full, y=law.weak(full), mode="markers", marker={"size": 20, "color": PICK_HUE},
-            hovertemplate="%{x:,.0f} / %{y:,.0f}<extra></extra>", name="both",
+            hovertemplate="%{x:,.0f} / %{y:,.0f}<extra></extra>", name="on both",
         )  # fmt: skip
-    figure.update_layout(height=460, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
+    figure.update_layout(height=400, legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
     figure.update_xaxes(title="images with masks, F", range=[0, end])
     figure.update_yaxes(title="images with boxes only, W", range=[0, top])
     return figure

@@ -31,7 +31,7 @@ def step_bars(steps: pd.DataFrame, score: str, *, filled: bool) -> go.Figure:
             hovertemplate="%{x}: %{y:+.2f} AP for 1,000 images with boxes<extra></extra>",
         )
     )
-    figure.update_layout(height=430, bargap=0.45)
+    figure.update_layout(height=390, bargap=0.45)
     figure.update_xaxes(title="images with boxes, from and to")
     figure.update_yaxes(title=f"{score} gained by 1,000 more", zeroline=True)
     return figure

@@ -25,7 +25,9 @@ _LEAST_SHARE, _MOST_SHARE = 5, 100
 
 
 def _who_beats_it() -> None:
-    series = choose_series("models")
+    left, right = st.columns(2, gap="large")
+    with left:
+        series = choose_series("extremes_of")
     extremes = extreme_splits(series.rows, series.metric, series.images)
     if extremes.empty:
         st.markdown(
@@ -34,7 +36,9 @@ def _who_beats_it() -> None:
         )
         return
     names = [f"{full:,}/{weak:,}" for full, weak in zip(extremes["full"], extremes["weak"], strict=True)]
-    name = linked_selectbox("An extreme split", names, "extreme", names[0], st.container())
+    # The dearest one without boxes has most to lose.
+    at_first = names[int(extremes["cost_hours"].where(extremes["weak"] == 0, 0).argmax())]
+    name = linked_selectbox("An extreme split", names, "extreme", at_first, right)
     picked = extremes.iloc[names.index(name)]
     if picked["beaten"]:
         st.markdown(
@@ -85,13 +89,14 @@ def _where_it_does_not_hold() -> None:
 
 
 def _find_the_middle() -> None:
+    task = st.container()
     left, right = st.columns(2, gap="large")
     hours = left.slider("Hours you have", 30, 150, 60, 5, key="to_spend", bind="query-params")
     share = right.slider(
         "Share of them for masks (%)", _LEAST_SHARE, _MOST_SHARE, 100, 1, key="masks_share", bind="query-params"
     )
     chosen = spend(float(hours), share / 100)
-    st.markdown(
+    task.markdown(
         f"**{hours} hours.** Choose how much of it goes into masks, so that no other way to spend them is expected to "
         "score more than half a point better."
     )

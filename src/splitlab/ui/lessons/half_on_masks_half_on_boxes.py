@@ -36,20 +36,23 @@ _DECIDED = {
 
 
 def _slide_the_line() -> None:
-    hours = st.slider("Hours", 50.0, 150.0, 130.0, 0.5, key="line", bind="query-params", format="%.1f h")
-    met, least = meeting_full(_LAW, VOC2012, hours), least_hours(_LAW, VOC2012)
+    hours = st.slider("Hours", 50.0, 110.0, 100.0, 0.5, key="line", bind="query-params", format="%.1f h")
+    least = least_hours(_LAW, VOC2012)
+    if touches := abs(hours - least) <= TOUCHES * least:
+        hours = least
+    met = meeting_full(_LAW, VOC2012, hours)
     if met is None:
         st.markdown(
-            f"With **{hours:g} hours** the line stays below the curve: **not enough** for this score, however spent."
+            f"With **{hours:.1f} hours** the line stays below the curve: **not enough** for this score, however spent."
         )
-    elif hours - least <= TOUCHES * least:
-        full = round(sum(met) / 2)
+    elif touches:
+        full = round(met[0])
         weak = round(float(_LAW.weak(full)))
-        st.markdown(f"**{hours:g} hours: the line touches.** For this score nothing is cheaper. Look at the bar:")
-        split_chip(full, weak, VOC2012, cost_hours(float(full), float(weak), VOC2012))
+        st.markdown(f"**{hours:.1f} hours: the line touches.** For this score nothing is cheaper. Look at the bar:")
+        split_chip(full, weak, VOC2012, hours)
     else:
         st.markdown(
-            f"With **{hours:g} hours** the line cuts the curve at {met[0]:,.0f} and at {met[1]:,.0f} masks. Between "
+            f"With **{hours:.1f} hours** the line cuts the curve at {met[0]:,.0f} and at {met[1]:,.0f} masks. Between "
             "the two lies the same score for **less**: slide the line down."
         )
     show_chart(sliding_line(_LAW, VOC2012, hours), "sliding_line")
@@ -72,9 +75,10 @@ def _why() -> None:
     full = st.slider("Images with masks", _FEWEST, _MOST, 240, 4, key="stretch", bind="query-params")
     masks, boxes = mask_hours(float(full), VOC2012), box_hours(float(_LAW.weak(full)), VOC2012)
     st.markdown(
-        "**On the curve, masks times boxes stays the same, so hours for masks times hours for boxes stays the same: "
-        "the area of a rectangle. Of all rectangles with one area the square has the shortest sides together, and a "
-        "square has two equal sides.**"
+        "1. On the curve masks times boxes stays the same, and so does **hours for masks times hours for boxes**: the "
+        "area of a rectangle.\n"
+        "2. Of all rectangles with one area the **square** has the shortest sides together, and the sides of a square "
+        "are equal: **half on masks, half on boxes**."
     )
     show_chart(equal_area(masks, boxes), "equal_area")
     st.caption(
@@ -117,21 +121,20 @@ def _really_spent() -> None:
         f"{closest['cost_hours']:.1f} hours; the dearest takes {on_curve['cost_hours'].max():.1f}."
     )
     cheapest = your_hours(point.full, point.weak, VOC2012).assign(name=f"by the law {point.full:,}/{point.weak:,}")
-    bars = pd.concat([cheapest, as_hours(trained, "ap70")], ignore_index=True)
+    bars = pd.concat([cheapest, as_hours(trained)], ignore_index=True)
     total = bars["mask_hours"] + bars["box_hours"]
-    told = [
-        f"{share:.0%} on masks, {hours:.1f} h" for share, hours in zip(bars["mask_hours"] / total, total, strict=True)
-    ]
+    told = [f"{share:.0%} masks, {hours:.1f} h" for share, hours in zip(bars["mask_hours"] / total, total, strict=True)]
     show_chart(split_hours(bars.assign(told=told)), "really_spent")
     tell_sources(here)
 
 
 def _find_the_cheapest() -> None:
+    task = st.container()
     left, right = st.columns(2, gap="large")
     mask = left.slider("Seconds for the masks of an image", 200, 1200, 600, 50, key="dear", bind="query-params")
     full = right.slider("Images with masks", _FEWEST, _MOST, 780, 5, key="answer", bind="query-params")
     prices = replace(VOC2012, mask_seconds=float(mask), name="these masks")
-    st.markdown(
+    task.markdown(
         f"Now a mask image takes **{mask}** seconds and a box image {prices.box_seconds:g}. Boxes follow from the "
         f"curve: **{full:,}/{float(_LAW.weak(full)):,.0f}**. Choose the masks so that this score "
         "costs least, to a hundredth."

@@ -33,7 +33,7 @@ def _grow(grows: Grows, series_key: str, reach_key: str) -> None:
     if len(sizes) < 2:
         st.markdown(f"**{series.name}**: all its splits hold the same number of {_WORDS[grows]}, {sizes[0]}.")
         return
-    asked = right.select_slider(f"Up to so many {_WORDS[grows]}", sizes, sizes[-1], key=reach_key, bind="query-params")
+    asked = right.select_slider(f"Up to so many {_WORDS[grows]}", sizes, sizes[1], key=reach_key, bind="query-params")
     reach = int(asked.replace(",", ""))
     steps = steps_of(series.rows[series.rows[grows] <= reach], series.metric, grows)
     rises = int((steps["gain"] > 0).sum())
@@ -85,6 +85,7 @@ def _few_masks_compete() -> None:
 
 
 def _find_the_fall() -> None:
+    task = st.container()
     left, middle, right = st.columns([2, 1, 1], gap="medium")
     with left:
         series = choose_series("search_in")
@@ -97,7 +98,7 @@ def _find_the_fall() -> None:
     own = steps[steps["full"] == full]
     with right:
         weak = _pick_size("Boxes, W, up to", own["weak"].tolist(), "search_w")
-    st.markdown(
+    task.markdown(
         "More boxes, a better score: it holds in nearly every row the paper printed. **Find a step where it does "
         "not.** Look at the lines before you choose."
     )

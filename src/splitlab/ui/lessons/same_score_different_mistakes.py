@@ -15,13 +15,14 @@ from splitlab.experiments.figure_presets import YOLO, small_presets
 from splitlab.figures.drawn_objects import drawn_detections
 from splitlab.figures.lessons.by_threshold import THRESHOLDS, by_threshold
 from splitlab.figures.lessons.split_hours import split_hours
-from splitlab.figures.mask_panels import Panel
+from splitlab.figures.mask_panels import Panel, mask_panels
 from splitlab.ui.compare_choices import by_short_name, choose_models
 from splitlab.ui.compared_panels import choose_view, show_panels, title_of
 from splitlab.ui.lessons.lesson import Lesson, Screen, Verdict, show_chart, show_verdict
 from splitlab.ui.lessons.split_rows import as_hours, measured_splits
 from splitlab.ui.models import LEAST_SCORE, Choice, checkpoint_choices, detect_objects
 from splitlab.ui.photos import SAMPLES, Photo, sample_photo
+from splitlab.ui.plain_text import as_plain
 from splitlab.ui.tables import published
 from splitlab.workspace import Workspace
 
@@ -39,7 +40,11 @@ def _one_score() -> None:
         f"cheapest takes {rows['cost_hours'].min():.0f} hours, the dearest {rows['cost_hours'].max():.0f}. Are they "
         "the same model, then?"
     )
-    show_chart(split_hours(as_hours(rows, curve.metric)), "equal_hours")
+    told = [
+        f"{hours:.0f} hours, {SHORT_METRICS[curve.metric]} {ap:.1f}"
+        for hours, ap in zip(rows["cost_hours"], rows[curve.metric], strict=True)
+    ]
+    show_chart(split_hours(as_hours(rows).assign(told=told)), "equal_hours")
     st.caption(
         f"Published: the splits underlined in the paper's tables, shown side by side in its figures 2 to 4. {name}."
     )
@@ -53,7 +58,7 @@ def _stricter() -> None:
     if len(rows) < 2:
         st.markdown("Fewer than two splits of one data set were measured here yet.")
         return
-    found, outlined = (rows.loc[rows[metric].idxmax()] for metric in ("ap50", "ap75"))
+    found, outlined = (rows.sort_values(metric).iloc[-1] for metric in ("ap50", "ap75"))
     gaps = {metric: rows[metric].max() - rows[metric].min() for metric in THRESHOLDS}
     st.markdown(
         f"AP50 counts an object as found when half of the mask is right; AP75 wants the outline. The models lie "
@@ -73,26 +78,28 @@ def _see_it() -> None:
     if not choices:
         st.info(_NO_MODELS)
         return
-    left, right = st.columns([1, 1.6], gap="large")
-    photo = sample_photo(
-        left.segmented_control("Photo", list(SAMPLES), default=next(iter(SAMPLES)), required=True, key="photo",
-        bind="query-params")
-    )  # fmt: skip
-    score = left.slider(
+    left, right = st.columns(2, gap="large")
+    name = left.segmented_control(
+        "Photo", list(SAMPLES), default=next(iter(SAMPLES)), required=True, key="seen_photo", bind="query-params"
+    )
+    score = right.slider(
         "Least confidence", LEAST_SCORE, 0.95, 0.4, 0.05, key="least", bind="query-params", format="%.2f"
     )
-    with right:
-        names = choose_models(choices)
+    # What comes first is chosen first.
+    names = choose_models({name: choices[name] for name in dict.fromkeys([*_several_splits(choices), *choices])})
     view = choose_view()
     if not names:
         st.markdown("Pick one or more checkpoints.")
         return
     chosen = by_short_name(choices, names)
-    panels = {}
+    photo, panels = sample_photo(name), {}
     with st.spinner("Looking for objects", show_time=True):
-        for name, link_name in zip(chosen, names, strict=True):
-            objects = drawn_detections(detect_objects(chosen[name], photo), chosen[name].card.class_names, score)
-            panels[link_name] = Panel(title_of(chosen[name], objects), objects)
+        for short, link_name in zip(chosen, names, strict=True):
+            panels[link_name] = _panel(chosen[short], detect_objects(chosen[short], photo), score)
+    st.markdown(
+        "One photo, seen by models that were trained on different labels. Look at the **name**, at the **outline**, at "
+        "what is **missing**."
+    )
     show_panels(photo, panels, view)
     st.page_link("pages/compare_masks.py", label="Your own photos: Compare masks", icon=":material/compare:")
 
@@ -114,7 +121,9 @@ def _what_to_look_for() -> None:
 
 
 def _make_them_disagree() -> None:
-    models = _equal_models()
+    task = st.container()
+    choices = checkpoint_choices(Workspace.here())
+    models = by_short_name(choices, _several_splits(choices))
     if len(models) < 2:
         st.info(_NO_MODELS)
         return
@@ -125,9 +134,10 @@ def _make_them_disagree() -> None:
     score = right.slider(
         "Least confidence", LEAST_SCORE, 0.95, 0.1, 0.05, key="confident", bind="query-params", format="%.2f"
     )
-    st.markdown(
-        "These models know three breeds of pets. **Choose a photo and a least confidence at which they do not agree "
-        "whether there is anything to see.**"
+    known = ", ".join(next(iter(models.values())).card.class_names)
+    task.markdown(
+        f"These models know {as_plain(known.replace('_', ' '))}, and nothing else. "
+        "**Choose a photo and a least confidence at which they do not agree whether there is anything to see.**"
     )
     photo = sample_photo(name)
     with st.spinner("Looking for objects", show_time=True):
@@ -158,19 +168,19 @@ def judge_disagreement(found: Mapping[str, ImageDetections], least_score: float)
 
 
 def _show_found(photo: Photo, models: Mapping[str, Choice], found: Mapping[str, ImageDetections], score: float) -> None:
-    panels = {}
-    for name, detections in found.items():
-        objects = drawn_detections(detections, models[name].card.class_names, score)
-        panels[name] = Panel(title_of(models[name], objects), objects)
-    show_panels(photo, panels, "side by side")
+    panels = [_panel(models[name], detections, score) for name, detections in found.items()]
+    st.plotly_chart(mask_panels(photo.pixels, panels), key="found_panels", config={"displayModeBar": False})
 
 
-def _equal_models() -> dict[str, Choice]:
-    """Return the checkpoints of the first data set that was trained on several splits, by short names."""
-    choices = checkpoint_choices(Workspace.here())
+def _panel(choice: Choice, found: ImageDetections, score: float) -> Panel:
+    objects = drawn_detections(found, choice.card.class_names, score)
+    return Panel(title_of(choice, objects), objects)
+
+
+def _several_splits(choices: Mapping[str, Choice]) -> list[str]:
+    """Name the checkpoints of the first data set that was trained on several splits."""
     presets = small_presets({name: choice.card for name, choice in choices.items()})
-    preset = next((preset for preset in presets if preset.kind == YOLO), None)
-    return by_short_name(choices, list(preset.names)) if preset else {}
+    return next((list(preset.names) for preset in presets if preset.kind == YOLO), [])
 
 
 def _equal_rows(name: str) -> pd.DataFrame:
@@ -194,7 +204,7 @@ def _measured_trade() -> str:
     alone = rows[rows["weak"] == 0] if len(rows) else rows
     if with_boxes.empty or alone.empty:
         return ""
-    boxes, masks = with_boxes.loc[with_boxes["weak"].idxmax()], alone.loc[alone["full"].idxmax()]
+    boxes, masks = with_boxes.sort_values("weak").iloc[-1], alone.sort_values("full").iloc[-1]
     return (
         f"Measured here, on {boxes['dataset']}: {_split(boxes)} and {_split(masks)} lie "
         f"**{abs(boxes['ap50'] - masks['ap50']):.1f}** points apart in AP50 and "

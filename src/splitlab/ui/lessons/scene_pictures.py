@@ -10,8 +10,8 @@ import streamlit as st
 
 from splitlab.data.dataset import ImageLabels, ObjectLabel
 from splitlab.data.images import ImageArray
-from splitlab.data.scenes.scene import CLASS_NAMES, SceneSettings, draw_scene
-from splitlab.figures.label_pictures import as_full, as_weak, class_legend_html
+from splitlab.data.scenes.scene import SceneSettings, draw_scene
+from splitlab.figures.label_pictures import as_full, as_weak
 from splitlab.geometry import mask_to_rle, rle_to_xyxy
 
 # Few enough creatures to be told apart from the last row, and enough that the scene is not one fish.
@@ -23,21 +23,15 @@ SCENES = len(_SEEDS)
 
 @dataclass(frozen=True)
 class ScenePictures:
-    """One scene, three times.
+    """One scene, (384, 384, 3) uint8 RGB, twice.
 
     Attributes:
-        photo: (384, 384, 3) uint8 RGB.
         as_full: with its masks drawn in.
         as_weak: with its boxes drawn in.
-        legend: its classes beside their colours, as HTML.
-        objects: how many there are.
     """
 
-    photo: ImageArray
     as_full: ImageArray
     as_weak: ImageArray
-    legend: str
-    objects: int
 
 
 @st.cache_data(show_spinner=False)
@@ -46,10 +40,7 @@ def scene_pictures(number: int) -> ScenePictures:
     photo, drawn = draw_scene(np.random.default_rng(_SEEDS[number - 1]), _SETTINGS)
     objects = tuple(_label(class_index, mask) for class_index, mask in drawn)
     labels = ImageLabels(f"scene {number}", Path(f"scene-{number}"), photo.shape[1], photo.shape[0], objects)
-    classes = sorted({class_index for class_index, _ in drawn})
-    return ScenePictures(
-        photo, as_full(photo, labels), as_weak(photo, labels), class_legend_html(CLASS_NAMES, classes), len(objects)
-    )
+    return ScenePictures(as_full(photo, labels), as_weak(photo, labels))
 
 
 def _label(class_index: int, mask: np.ndarray) -> ObjectLabel:

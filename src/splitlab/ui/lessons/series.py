@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from splitlab.budget.annotation_cost import Prices, prices_for
 from splitlab.budget.published import MAIN_METRIC, TRAINING_IMAGES
 from splitlab.budget.results import MEASURED, METRICS, SHORT_METRICS
 from splitlab.budget.seed_spread import over_seeds
@@ -49,11 +48,6 @@ class Series:
     def score(self) -> str:
         """The score in short."""
         return SHORT_METRICS[self.metric]
-
-    @property
-    def prices(self) -> Prices:
-        """What labels cost."""
-        return prices_for(self.dataset)
 
     @property
     def images(self) -> int:

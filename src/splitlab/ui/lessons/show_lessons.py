@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -51,7 +52,7 @@ def _show_list(lessons: Sequence[Lesson]) -> None:
 def _show_screen(lessons: Sequence[Lesson], place: Place) -> None:
     lesson = lessons[place.lesson - 1]
     screen = lesson.screens[place.screen - 1]
-    st.html(screen_style())
+    st.html(screen_style(str(st.get_option(f"theme.{st.context.theme.type or 'light'}.backgroundColor"))))
     with st.container(key=BODY):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.caption(f"Lesson {place.lesson} of {len(lessons)}: {lesson.title}", width="content")
@@ -72,13 +73,16 @@ def _show_notes(notes: str) -> None:
 
 def _show_steps(lessons: Sequence[Lesson], place: Place) -> None:
     before, after = _neighbours(lessons, place)
-    with st.container(key=NAV):
-        back, middle, forth = st.columns([1.3, 3, 1.3], vertical_alignment="center", gap="medium")
-        _step(back, "back", "Back" if before else "All lessons", before, shortcut="PageUp", main=False)
-        middle.html(progress_html(place.screen, len(lessons[place.lesson - 1].screens)))
-        last = place.screen == len(lessons[place.lesson - 1].screens)
-        name = ("Next lesson" if last else "Next") if after else "All lessons"
-        _step(forth, "next", name, after, shortcut="PageDown", main=True)
+    screens = len(lessons[place.lesson - 1].screens)
+    forth = "Next lesson" if place.screen == screens else "Next"
+    with st.container(key=NAV, horizontal=True, vertical_alignment="center", gap="medium"):
+        # Page Down and Page Up are the keys of a presenter's clicker.
+        st.button("Back" if before else "All lessons", key="back", shortcut="PageUp", on_click=_go, args=(before,))
+        st.html(progress_html(place.screen, screens))
+        st.button(
+            forth if after else "All lessons", key="next", type="primary", shortcut="PageDown", on_click=_go,
+            args=(after,),
+        )  # fmt: skip
 
 
 def _neighbours(lessons: Sequence[Lesson], place: Place) -> tuple[Place | None, Place | None]:
@@ -91,20 +95,6 @@ def _neighbours(lessons: Sequence[Lesson], place: Place) -> tuple[Place | None, 
     here = every.index(Place(place.lesson, place.screen))
     before = every[here - 1] if here and place.screen > 1 else None
     return before, every[here + 1] if here + 1 < len(every) else None
-
-
-def _step(
-    column: st.delta_generator.DeltaGenerator, key: str, label: str, to: Place | None, *, shortcut: str, main: bool
-) -> None:
-    column.button(
-        label,
-        key=key,
-        type="primary" if main else "secondary",
-        width="stretch",
-        shortcut=shortcut,
-        on_click=_go,
-        args=(to,),
-    )
 
 
 def _go(place: Place | None) -> None:
@@ -121,7 +111,7 @@ def _print_link() -> str:
     asked = {key: st.query_params.get_all(key) for key in st.query_params if key != SCREEN}
     # Paper is white: the browser is asked for the light theme, whatever the reader's is.
     asked |= {PRINT: ["true"], "embed": ["true"], "embed_options": ["light_theme"]}
-    return f'<a href="?{urlencode(asked, doseq=True)}" target="_blank" rel="noopener">Print view</a>'
+    return f'<a href="?{escape(urlencode(asked, doseq=True))}" target="_blank" rel="noopener">Print view</a>'
 
 
 def _show_sheets(lesson: Lesson, place: Place) -> None:

@@ -7,7 +7,6 @@ import streamlit as st
 
 from splitlab.budget.annotation_cost import Prices, box_hours, mask_hours, prices_for
 from splitlab.budget.published import method_rows
-from splitlab.budget.results import SHORT_METRICS
 from splitlab.budget.seed_spread import over_seeds
 from splitlab.figures.lessons.split_hours import YOURS
 from splitlab.ui.tables import measured, published
@@ -28,8 +27,8 @@ def published_split(dataset: str, method: str, full: int, weak: int) -> pd.DataF
     return rows[(rows["full"] == full) & (rows["weak"] == weak)]
 
 
-def as_hours(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Return rows for `split_hours`: a name, the hours of masks and of boxes, and hours and score in words."""
+def as_hours(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return rows for `split_hours`: a name, the hours of masks and of boxes, and their sum in words."""
     prices = rows["dataset"].map(prices_for)
     masks = [mask_hours(float(full), price) for full, price in zip(rows["full"], prices, strict=True)]
     boxes = [box_hours(float(weak), price) for weak, price in zip(rows["weak"], prices, strict=True)]
@@ -39,10 +38,7 @@ def as_hours(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
             "source": rows["source"].tolist(),
             "mask_hours": masks,
             "box_hours": boxes,
-            "told": [
-                f"{m + b:,.1f} h, {SHORT_METRICS[metric]} {ap:.1f}"
-                for m, b, ap in zip(masks, boxes, rows[metric], strict=True)
-            ],
+            "told": [f"{mask + box:,.1f} hours" for mask, box in zip(masks, boxes, strict=True)],
         }
     )
 
@@ -56,7 +52,7 @@ def your_hours(full: int, weak: int, prices: Prices) -> pd.DataFrame:
             "source": [YOURS],
             "mask_hours": [masks],
             "box_hours": [boxes],
-            "told": [f"{masks + boxes:,.1f} h"],
+            "told": [f"{masks + boxes:,.1f} hours"],
         }
     )
 

@@ -3,6 +3,7 @@
 BODY, NAV = "lesson", "lesson_nav"
 
 _LARGE = f"""
+[data-testid=stMainBlockContainer] {{ padding-top: 2.6rem; padding-bottom: 0; }}
 .st-key-{BODY} {{ max-width: 68rem; margin: 0 auto; }}
 .st-key-{BODY} [data-testid=stMarkdown] p, .st-key-{BODY} [data-testid=stMarkdown] li {{
   font-size: 1.3rem; line-height: 1.5; }}
@@ -12,8 +13,9 @@ _LARGE = f"""
 .st-key-{BODY} [data-testid=stWidgetLabel] p {{ font-size: 1.05rem; }}
 """
 _BAR = f"""
-.st-key-{NAV} {{ position: sticky; bottom: 0; z-index: 5; padding: .6rem 0 .4rem; max-width: 68rem; margin: 0 auto;
-  background: var(--st-background-color); border-top: 1px solid rgba(128, 128, 128, .25); }}
+[data-testid=stLayoutWrapper]:has(> .st-key-{NAV}) {{ position: sticky; bottom: 0; z-index: 5; }}
+.st-key-{NAV} {{ padding: .6rem 0 .4rem; max-width: 68rem; margin: 0 auto;
+  border-top: 1px solid rgba(128, 128, 128, .25); }}
 """
 _CONTROLS = ", ".join(
     f"[data-testid={name}]"
@@ -24,7 +26,7 @@ _CONTROLS = ", ".join(
 )  # fmt: skip
 _PAPER = f"""
 {_CONTROLS}, .st-key-verdict, .st-key-{NAV}, .modebar {{ display: none !important; }}
-.st-key-{BODY} {{ max-width: 45rem; margin: 0 auto; }}
+.st-key-{BODY} {{ max-width: 42rem; margin: 0 auto; }}
 .st-key-{BODY} [data-testid=stMarkdown] p, .st-key-{BODY} [data-testid=stMarkdown] li {{
   font-size: 1.05rem; line-height: 1.45; }}
 [class*="st-key-sheet_"] {{ break-inside: avoid; padding-bottom: 1.2rem; }}
@@ -38,9 +40,13 @@ _PAPER = f"""
 """
 
 
-def screen_style() -> str:
-    """Return the style of a screen, as HTML."""
-    return f"<style>{_LARGE}{_BAR}</style>"
+def screen_style(background: str) -> str:
+    """Return the style of a screen, as HTML.
+
+    Args:
+        background: the page's own colour, so that nothing shines through the bar below.
+    """
+    return f"<style>{_LARGE}{_BAR}.st-key-{NAV} {{ background: {background}; }}</style>"
 
 
 def print_style() -> str:
@@ -52,7 +58,7 @@ def progress_html(screen: int, screens: int) -> str:
     """Return one bar for each screen, those up to this one filled."""
     bars = "".join(
         f'<i style="flex:1;height:.45rem;border-radius:.25rem;background:'
-        f'{"var(--st-primary-color)" if place <= screen else "rgba(128,128,128,.3)"}"></i>'
+        f'currentColor;opacity:{0.75 if place <= screen else 0.18}"></i>'
         for place in range(1, screens + 1)
     )
     return f'<div role="img" aria-label="Screen {screen} of {screens}" style="display:flex;gap:.35rem">{bars}</div>'

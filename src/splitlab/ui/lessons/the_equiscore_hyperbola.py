@@ -54,12 +54,17 @@ def _your_points() -> None:
     )
 
 
+def _taken_in_words(scores: pd.Series) -> str:
+    if len(scores) == 1:
+        return f"You took **one** split, which scores {scores.item():.1f}."
+    return f"You took **{len(scores)}** splits, scores from {scores.min():.1f} to {scores.max():.1f}."
+
+
 def _the_law() -> None:
-    left, right = st.columns(2, gap="large")
     names = list(_CURVES)
-    name = left.segmented_control("Curve of", names, default=names[0], required=True, key="curve", bind="query-params")
+    name = st.segmented_control("Curve of", names, default=names[0], required=True, key="law_of", bind="query-params")
     curve = _CURVES[name]
-    share = right.slider("Masks, in percent of the most that were tried", 14, 54, 27, key="tau", bind="query-params")
+    share = st.slider("Masks, in percent of the most that were tried", 14, 54, 27, key="tau", bind="query-params")
     full = curve.law.phi0 * share / 100
     st.markdown(
         f"**{full:,.0f} masks x {float(curve.law.weak(full)):,.0f} boxes = "
@@ -95,13 +100,14 @@ def _its_limits() -> None:
 
 
 def _find_a_curve() -> None:
+    task = st.container()
     series = choose_series("search_curve", least_splits=2)
     points = _with_boxes(series)
     if points.empty:
         st.markdown("No split here can carry a curve: choose other models.")
         return
     taken = _take_points(points, "mine", ())
-    st.markdown(
+    task.markdown(
         f"**Click {LEAST_POINTS} or more splits** with different numbers of masks, whose scores lie within "
         f"{MOST_APART:g} AP, so that the curve through them misses none by more than {MOST_OFF:.0%} of its boxes."
     )
@@ -132,7 +138,7 @@ def judge_curve(taken: pd.DataFrame, fit: LawFit | None) -> Verdict:
     if round(apart, 6) > MOST_APART:
         return Verdict(False, f"Their scores lie {apart:.1f} AP apart: not one score. Give the oddest back.")
     off = (fit.points["ratio"] - 1).abs()
-    worst = fit.points.loc[off.idxmax()]
+    worst = fit.points.iloc[int(off.argmax())]
     split = f"{worst['full']:,.0f}/{worst['weak']:,.0f}"
     if off.max() > MOST_OFF:
         return Verdict(
@@ -147,8 +153,8 @@ def judge_curve(taken: pd.DataFrame, fit: LawFit | None) -> Verdict:
 
 
 def _score_of(curve: PaperCurve, split: Split) -> float:
-    rows = method_rows(published(), curve.dataset, curve.method).set_index(["full", "weak"])
-    return float(rows.loc[split, curve.metric])
+    rows = method_rows(published(), curve.dataset, curve.method)
+    return float(rows.loc[(rows["full"] == split[0]) & (rows["weak"] == split[1]), curve.metric].item())
 
 
 def _with_boxes(series: Series) -> pd.DataFrame:

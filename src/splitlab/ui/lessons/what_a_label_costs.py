@@ -53,7 +53,7 @@ def _two_labels() -> None:
 
 def _dear_and_cheap() -> None:
     dataset = st.segmented_control(
-        "Prices of", list(PRESETS), default="VOC2012", required=True, key="prices", bind="query-params"
+        "Prices of", list(PRESETS), default="VOC2012", required=True, key="prices_of", bind="query-params"
     )
     prices = PRESETS[dataset]
     st.markdown(
@@ -68,7 +68,7 @@ def _dear_and_cheap() -> None:
 
 def _a_split_has_a_price() -> None:
     st.markdown(
-        "A **split** says how many images get masks and how many only boxes, written `masks / boxes`. Its price is "
+        "A **split** says how many images get masks and how many only boxes, written **masks/boxes**. Its price is "
         "hours. Move both and watch your bar beside those that were really trained."
     )
     left, right = st.columns(2, gap="large")
@@ -76,17 +76,18 @@ def _a_split_has_a_price() -> None:
     weak = right.slider("Images with boxes only, W", 0, 10000, 2000, 250, key="boxes", bind="query-params")
     here = measured_splits("ap70").head(MOST_MEASURED)
     published = pd.concat([published_split("VOC2012", "YOLOv5", *split) for split in _SHOWN])
-    rows = [your_hours(full, weak, VOC2012), as_hours(published, "ap70"), as_hours(here, "ap70")]
+    rows = [your_hours(full, weak, VOC2012), as_hours(published), as_hours(here)]
     show_chart(split_hours(pd.concat(rows, ignore_index=True)), "split_hours")
     tell_sources(here)
 
 
 def _spend_it_all() -> None:
+    task = st.container()
     left, middle, right = st.columns(3, gap="large")
     hours = left.slider("Hours you have", 20, 80, 40, 5, key="purse", bind="query-params")
     full = middle.slider("Images with masks", 0, 600, 0, 10, key="give_masks", bind="query-params")
     weak = right.slider("Images with boxes only", 0, 8000, 0, 50, key="give_boxes", bind="query-params")
-    st.markdown(
+    task.markdown(
         f"You have **{hours} hours** and must label at least **{LEAST_MASKS}** images with masks. Spend it all: at "
         "most one hour may be left."
     )

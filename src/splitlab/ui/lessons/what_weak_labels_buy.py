@@ -85,9 +85,10 @@ def _measured_here_too() -> None:
 
 
 def _boxes_instead_of_masks() -> None:
+    task = st.container()
     fitted = published_surface(_DATASET, _METHOD, _METRIC)
     weak = st.slider("Images with boxes beside 400 with masks", 0, 10_000, 500, 100, key="instead", bind="query-params")
-    st.markdown(
+    task.markdown(
         f"**{_LARGEST_FULL:,}** images with masks and no boxes take {cost_hours(1464.0, 0.0, VOC2012):.1f} hours. You "
         "only draw masks for **400**. How many images with boxes make up for the rest?"
     )

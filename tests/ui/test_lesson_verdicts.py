@@ -1,0 +1,132 @@
+"""What the lessons judge: by the library's own computation, whatever the numbers are."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from splitlab.budget.annotation_cost import VOC2012, Prices, cost_hours
+from splitlab.budget.cheapest_point import cheapest_point
+from splitlab.budget.equiscore import EquiscoreLaw, fit_law
+from splitlab.budget.image_pool import ImagePool
+from splitlab.budget.planner import FLAT_LOSS, plan_for_hours
+from splitlab.budget.published import method_rows, published_results
+from splitlab.budget.published_surface import published_surface
+from splitlab.budget.steps import steps_of
+from splitlab.evaluation.image_detections import ImageDetections
+from splitlab.ui.lessons.extreme_splits_lose import judge_middle, spend
+from splitlab.ui.lessons.half_on_masks_half_on_boxes import TOUCHES, judge_cheapest
+from splitlab.ui.lessons.more_weak_more_full import judge_step
+from splitlab.ui.lessons.same_score_different_mistakes import judge_disagreement
+from splitlab.ui.lessons.the_equiscore_hyperbola import LEAST_POINTS, MOST_APART, MOST_OFF, judge_curve
+from splitlab.ui.lessons.what_a_label_costs import LEAST_MASKS, MOST_LEFT_HOURS, judge_spending
+from splitlab.ui.lessons.what_weak_labels_buy import EQUAL_AP, judge_replacement
+
+FITTED = published_surface("VOC2012", "YOLOv5", "ap70")
+POOL = ImagePool(10731)
+
+
+@given(full=st.integers(0, 600), weak=st.integers(0, 8000), hours=st.integers(20, 80))
+def test_hours_are_spent_when_little_is_left_and_enough_masks_are_drawn(full, weak, hours):
+    cost = cost_hours(float(full), float(weak), VOC2012)
+    wanted = full >= LEAST_MASKS and 0 <= hours - cost <= MOST_LEFT_HOURS
+    assert judge_spending(full, weak, hours, VOC2012).right == wanted
+
+
+@given(weak=st.integers(0, 10_000))
+def test_boxes_replace_masks_when_the_surface_expects_the_same(weak):
+    gap = float(FITTED.surface.ap(400, weak) - FITTED.surface.ap(1464, 0))
+    verdict = judge_replacement((400, weak), (1464, 0), FITTED, VOC2012)
+    assert verdict.right == (abs(gap) <= EQUAL_AP)
+    assert ("More boxes." in verdict.why) == (gap < -EQUAL_AP)
+    assert ("fewer boxes" in verdict.why) == (gap > EQUAL_AP)
+
+
+@pytest.mark.parametrize("hours", [30, 60, 150])
+def test_the_middle_is_right_and_both_ends_are_not(hours):
+    plan = plan_for_hours(FITTED, VOC2012, hours, POOL)
+    verdicts = {share: judge_middle(spend(hours, share / 100), plan) for share in range(5, 101, 5)}
+    right = [share for share, verdict in verdicts.items() if verdict.right]
+    assert right == list(range(min(right), max(right) + 5, 5))
+    assert 5 < min(right) <= 50
+    assert max(right) < 100
+    assert "Too many boxes" in verdicts[5].why
+    assert "Too many masks" in verdicts[100].why
+    for share in right:
+        assert plan.best.ap - spend(hours, share / 100).ap <= FLAT_LOSS + 0.05
+
+
+@given(hours=st.integers(20, 190), share=st.floats(0.05, 1))
+def test_what_is_spent_is_within_the_hours_and_the_images(hours, share):
+    split = spend(float(hours), share)
+    assert cost_hours(float(split.full), float(split.weak), VOC2012) <= hours + 1e-9
+    assert split.full + split.weak <= POOL.images
+    assert split.full >= 1
+
+
+def test_every_step_is_judged_by_its_own_gain():
+    steps = steps_of(method_rows(published_results(), "Cityscapes", "YOLOv5"), "ap50_95")
+    for _, step in steps.iterrows():
+        assert judge_step(step, steps, "AP50:95").right == (step["ap"] <= step["ap_before"])
+
+
+def test_a_reader_is_told_where_no_step_falls():
+    steps = steps_of(method_rows(published_results(), "VOC2012", "YOLOv5"), "ap70")
+    assert "try others" in judge_step(steps.iloc[0], steps, "AP70").why
+
+
+def seen(*scores):
+    count = len(scores)
+    boxes, classes = np.zeros((count, 4), np.float32), np.zeros(count, np.int64)
+    return ImageDetections(8, 8, boxes, np.array(scores, np.float64), classes, ())
+
+
+@given(best=st.lists(st.one_of(st.none(), st.floats(0.05, 1)), min_size=2, max_size=4), least=st.floats(0.05, 0.95))
+def test_models_disagree_when_some_see_something_and_others_nothing(best, least):
+    found = {f"model {place}": seen() if score is None else seen(score) for place, score in enumerate(best)}
+    seeing = sum(score is not None and score >= least for score in best)
+    assert judge_disagreement(found, least).right == (0 < seeing < len(best))
+
+
+SPLITS = st.lists(
+    st.tuples(st.integers(20, 1400), st.integers(1, 10_000), st.floats(30, 60).map(lambda ap: round(ap, 1))),
+    min_size=1, max_size=5, unique_by=lambda split: split[0],
+)  # fmt: skip
+
+
+@given(splits=SPLITS)
+def test_a_curve_is_right_for_enough_points_of_one_score_near_it(splits):
+    taken = pd.DataFrame(splits, columns=["full", "weak", "ap"])
+    fit = fit_law(taken["full"], taken["weak"], phi0=1464)
+    off = (taken["weak"] / fit.law.weak(taken["full"]) - 1).abs().max()
+    one_score = round(taken["ap"].max() - taken["ap"].min(), 6) <= MOST_APART
+    assert judge_curve(taken, fit).right == (len(taken) >= LEAST_POINTS and one_score and off <= MOST_OFF)
+
+
+@pytest.mark.parametrize(
+    ("splits", "right"),
+    [
+        ([(200, 10531, 50.3), (400, 5000, 49.9), (800, 3000, 50.2)], True),
+        ([(200, 10531, 50.3), (400, 5000, 49.9), (800, 5000, 53.5)], False),
+        ([(400, 5000, 49.9), (800, 3000, 50.2)], False),
+    ],
+)
+def test_the_papers_own_points_are_an_answer(splits, right):
+    taken = pd.DataFrame(splits, columns=["full", "weak", "ap"])
+    assert judge_curve(taken, fit_law(taken["full"], taken["weak"], phi0=1464)).right == right
+
+
+def test_no_points_are_no_curve():
+    assert not judge_curve(pd.DataFrame(columns=["full", "weak", "ap"]), None).right
+
+
+@given(mask=st.floats(100, 1200), full=st.floats(200, 800))
+def test_an_answer_is_cheap_when_it_costs_a_hundredth_more_than_the_cheapest_at_most(mask, full):
+    law, prices = EquiscoreLaw(1, 1464), Prices(38.1, mask)
+    point = cheapest_point(law, prices, 10731)
+    cost = cost_hours(full, float(law.weak(full)), prices)
+    verdict = judge_cheapest(full, law, prices, point)
+    assert verdict.right == (cost <= (1 + TOUCHES) * point.hours)
+    if not verdict.right:
+        assert ("fewer masks" in verdict.why) == (full > point.full)
