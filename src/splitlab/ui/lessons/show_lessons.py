@@ -53,7 +53,10 @@ def _show_screen(lessons: Sequence[Lesson], place: Place) -> None:
     lesson = lessons[place.lesson - 1]
     screen = lesson.screens[place.screen - 1]
     st.html(screen_style(str(st.get_option(f"theme.{st.context.theme.type or 'light'}.backgroundColor"))))
-    with st.container(key=BODY):
+    body = st.container(key=BODY)
+    # Known before the screen is drawn: else a quick second step would be taken for the first one once more.
+    _show_steps(lessons, place)
+    with body:
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.caption(f"Lesson {place.lesson} of {len(lessons)}: {lesson.title}", width="content")
             st.html(_print_link(), width="content")
@@ -63,7 +66,6 @@ def _show_screen(lessons: Sequence[Lesson], place: Place) -> None:
             _show_notes(screen.notes)
         with answered():
             screen.show()
-    _show_steps(lessons, place)
 
 
 def _show_notes(notes: str) -> None:
