@@ -42,12 +42,21 @@ def test_the_best_object_is_taken_apart_by_hand(photo):
     assert apart.strongest.tolist() == [0, 1]
 
 
-def test_coefficients_drawn_at_random_are_as_long_and_equal_seeds_equal(photo):
+def test_equal_seeds_draw_equal_coefficients(photo):
     model = Outputs([[0.1, 0.2], [0.3, 0.9], [0.5, 0.1]])
     first, again = take_apart(model, photo, SIDE, seed=3), take_apart(model, photo, SIDE, seed=3)
     assert np.array_equal(first.by_chance, again.by_chance)
-    masks = {take_apart(model, photo, SIDE, seed=seed).by_chance.tobytes() for seed in range(20)}
-    assert len(masks) > 1
+    assert len({mask.tobytes() for mask in first.by_chance}) > 1
+    assert not np.array_equal(first.by_chance, take_apart(model, photo, SIDE, seed=4).by_chance)
+
+
+def test_draws_stand_in_the_order_of_their_iou_and_the_box_is_worked_out_by_hand(photo):
+    apart = take_apart(Outputs([[0.1, 0.2], [0.3, 0.9], [0.5, 0.1]]), photo, SIDE)
+    assert (np.diff(apart.chance_ious) >= 0).all()
+    # The mask is the left column; a draw is right where it adds as the coefficients do.
+    assert apart.filled_box_iou == 0.5
+    for mask, iou in zip(apart.by_chance, apart.chance_ious, strict=True):
+        assert iou == pytest.approx((mask & apart.mask).sum() / (mask | apart.mask).sum())
 
 
 def test_who_is_sure_of_nothing_or_has_no_prototypes_is_not_taken_apart(photo):
@@ -67,4 +76,5 @@ def test_its_parts_make_the_mask_that_the_model_detects():
     assert best.boxes[0].tolist() == pytest.approx(apart.box.tolist(), abs=1e-3)
     detected = (best.mask_logits[0] > 0).numpy()
     assert (detected & apart.mask).sum() == apart.mask.sum() > 0
-    assert (apart.mask ^ apart.by_chance).sum() > 0.2 * apart.mask.sum()
+    # What nobody taught may come out right: but as often as not it is worse than the filled box.
+    assert apart.chance_ious[50] < apart.filled_box_iou

@@ -84,3 +84,4 @@ def test_a_mask_is_taken_apart_on_demand_by_a_real_checkpoint(tmp_path, monkeypa
     assert said.count("prototype ") >= 4
     assert "all 32 added up" in said
     assert "coefficients drawn at random" in said
+    assert "The filled box alone reaches" in said
