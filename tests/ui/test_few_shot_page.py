@@ -18,7 +18,7 @@ def a_table(path):
     rows = [
         told | {"variant": variant, "setting": setting, "start": start, "class": name, "group": group, "ap70": ap70}
         for variant, name, group in (
-            ("pair", "moon_jelly", "novel"),
+            ("pair", "moon jelly", "novel"),
             ("pair", "star", "base"),
             ("twins", "star", "novel"),
         )
@@ -55,7 +55,7 @@ def test_the_page_draws_table_4_and_says_how_to_measure_where_nothing_was(tmp_pa
 def test_what_was_measured_is_told_with_code_machine_and_seeds(measured):
     app = open_page("few_shot")
     assert len(charts(app)) == 2
-    assert "1 seed; novel: moon_jelly" in texts(app)
+    assert "1 seed; novel: moon jelly" in texts(app)
     assert "abc123" in texts(app)
     app.button_group(key="variant").set_value("twins").run()
     assert not app.exception

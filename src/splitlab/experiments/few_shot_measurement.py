@@ -39,8 +39,8 @@ class Variant:
 
 # Of the embedded scenes: a pair of classes unlike any other, and one class of each look-alike pair.
 VARIANTS = (
-    Variant("new pair", ("compass_jelly", "moon_jelly")),
-    Variant("look-alikes", ("spotted_fish", "beaded_star", "moon_jelly")),
+    Variant("new pair", ("compass jelly", "moon jelly")),
+    Variant("look-alikes", ("spotted fish", "beaded star", "moon jelly")),
 )
 
 
