@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: app test check screenshots clean
+.PHONY: app test check screenshots few-shot-atlas clean
 
 app: $(VENV)/app-installed
 	$(BIN)/streamlit run app.py
@@ -19,6 +19,10 @@ check: $(VENV)/dev-installed
 
 screenshots: $(VENV)/dev-installed
 	$(BIN)/python scripts/take_screenshots.py
+
+# Half an hour for each way to part the classes and each seed, on two cores; goes on where it was stopped.
+few-shot-atlas: $(VENV)/app-installed
+	$(BIN)/python scripts/measure_few_shot.py --machine "$(MACHINE)"
 
 $(VENV)/app-installed: requirements.txt pyproject.toml scripts/install_app.sh
 	PYTHON=$(PYTHON) scripts/install_app.sh $(VENV)

@@ -10,12 +10,12 @@ from splitlab.workspace import Workspace
 
 COMMAND = """\
 # 3 masks of each class, boxes of all other images that show one; AP70 class by class at the end
-splitlab few-shot embedded --masks 3 --classes compass_jelly,moon_jelly --recipe embedded
+splitlab few-shot embedded --masks 3 --classes "compass jelly,moon jelly" --recipe embedded
 # the same from a model that knows other classes, and with no mask at all
-splitlab few-shot embedded --masks 3 --classes compass_jelly,moon_jelly --recipe embedded --start-from RUN
-splitlab few-shot embedded --masks 0 --classes compass_jelly,moon_jelly --recipe embedded --start-from RUN
+splitlab few-shot embedded --masks 3 --classes "compass jelly,moon jelly" --recipe embedded --start-from RUN
+splitlab few-shot embedded --masks 0 --classes "compass jelly,moon jelly" --recipe embedded --start-from RUN
 # masks of some classes, boxes of all
-splitlab train embedded --full 100 --weak 400 --recipe embedded --set mask_classes=spotted_fish,banded_fish
+splitlab train embedded --full 100 --weak 400 --recipe embedded --set mask_classes="banded fish,spotted fish"
 # the paper's own 17 images
 splitlab few-shot VOC2012 --masks paper --start-from CITYSCAPES_RUN --recipe paper-few-shot"""
 

@@ -80,7 +80,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--weak", type=int, default=Sizes.weak, help="box images of those")
     parser.add_argument("--out", type=Path, default=table_path(), help="the table; the package's own where left out")
     parser.add_argument("--dry-run", action="store_true")
-    return parser.parse_args()
+    asked = parser.parse_args()
+    if not asked.machine.strip():
+        parser.error("--machine is empty: say what it runs on, such as '2 cores of ...'")
+    return asked
 
 
 if __name__ == "__main__":

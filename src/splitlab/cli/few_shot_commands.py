@@ -24,7 +24,7 @@ from splitlab.workspace import Workspace
 
 @app.command(
     "few-shot",
-    epilog="Examples: `splitlab few-shot embedded --masks 3 --classes compass_jelly,moon_jelly --recipe embedded` · "
+    epilog="Examples: `splitlab few-shot embedded --masks 3 --classes 'moon jelly' --recipe embedded` · "
     "`splitlab few-shot VOC2012 --masks paper --start-from runs/cityscapes --recipe paper-few-shot`",
 )
 def few_shot(

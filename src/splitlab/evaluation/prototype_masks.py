@@ -14,6 +14,7 @@ from splitlab.geometry import FloatArray
 from splitlab.models.contract import SegmentationModel
 
 LEAST_SCORE = 0.25
+DRAWS = 100
 Mask = NDArray[np.bool_]
 
 
@@ -29,7 +30,9 @@ class TakenApart:
         prototypes: (P, h, w).
         coefficients: (P,) of this object.
         mask: (h, w), what the two make together within the box.
-        by_chance: (h, w), what the same prototypes make with coefficients of the same length drawn at random.
+        by_chance: (DRAWS, h, w), what the same prototypes make with coefficients drawn at random, the worst first.
+        chance_ious: (DRAWS,) IoU of those with `mask`, 0..1.
+        filled_box_iou: IoU of the whole box with `mask`, 0..1: what not trying at all would reach.
     """
 
     square: ImageArray
@@ -40,6 +43,8 @@ class TakenApart:
     coefficients: FloatArray
     mask: Mask
     by_chance: Mask
+    chance_ious: FloatArray
+    filled_box_iou: float
 
     @property
     def strongest(self) -> NDArray[np.int64]:
@@ -69,9 +74,11 @@ def take_apart(model: SegmentationModel, image: ImageArray, size: int, seed: int
         return None
     cell, class_index = np.unravel_index(found["scores"].argmax(), found["scores"].shape)
     box, coefficients, prototypes = found["boxes"][cell], found["coefficients"][cell], found["prototypes"]
-    chance = np.random.default_rng(seed).normal(size=coefficients.shape)
-    chance *= np.linalg.norm(coefficients) / np.linalg.norm(chance)
     inside = _inside(box, size, prototypes.shape[1:])
+    drawn = np.random.default_rng(seed).normal(size=(DRAWS, len(coefficients)))
+    mask, by_chance = ((np.tensordot(added, prototypes, 1) > 0) & inside for added in (coefficients, drawn))
+    ious = _iou(by_chance, mask)
+    order = ious.argsort(kind="stable")
     return TakenApart(
         square=square,
         box=box,
@@ -79,9 +86,18 @@ def take_apart(model: SegmentationModel, image: ImageArray, size: int, seed: int
         score=float(found["scores"][cell, class_index]),
         prototypes=prototypes,
         coefficients=coefficients,
-        mask=(np.tensordot(coefficients, prototypes, 1) > 0) & inside,
-        by_chance=(np.tensordot(chance, prototypes, 1) > 0) & inside,
+        mask=mask,
+        by_chance=by_chance[order],
+        chance_ious=ious[order],
+        filled_box_iou=float(_iou(inside[None], mask)[0]),
     )
+
+
+def _iou(masks: Mask, other: Mask) -> FloatArray:
+    """Return (N,) the IoU of (N, h, w) masks with an (h, w) one; 0 where both are empty."""
+    common, either = (masks & other).sum(axis=(1, 2)), (masks | other).sum(axis=(1, 2))
+    ious: FloatArray = (common / np.maximum(either, 1)).astype(np.float32)
+    return ious
 
 
 def _inside(box: FloatArray, size: int, shape: tuple[int, ...]) -> Mask:

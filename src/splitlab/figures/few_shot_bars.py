@@ -48,13 +48,7 @@ def class_bars(rows: pd.DataFrame, styles: Mapping[str, BarStyle], axis: str, hi
             x=rows["class"].tolist(),
             y=rows[key].tolist(),
             name=style.name,
-            marker={
-                "color": translucent(style.colour, 0.25) if style.published else style.colour,
-                "line": {"color": style.colour, "width": 1.5},
-                "pattern": {"shape": "/" if style.hatched else "", "fgcolor": style.colour, "size": 6}
-                if style.published
-                else {"shape": "/" if style.hatched else "", "fgcolor": "white", "size": 6},
-            },
+            marker=_marker(style),
             texttemplate=f"%{{y:{digits}}}",
             textposition="outside",
             textangle=0,
@@ -71,3 +65,13 @@ def class_bars(rows: pd.DataFrame, styles: Mapping[str, BarStyle], axis: str, hi
         uirevision="keep",
     )
     return figure
+
+
+def _marker(style: BarStyle) -> dict[str, object]:
+    # Filled bars are hatched in white, outlines in their own hue.
+    lines = {"fgcolor": style.colour} if style.published else {"fgcolor": "white", "fillmode": "overlay"}
+    return {
+        "color": translucent(style.colour, 0.25) if style.published else style.colour,
+        "line": {"color": style.colour, "width": 1.5},
+        "pattern": {"shape": "/" if style.hatched else "", "size": 6, **lines},
+    }

@@ -1,0 +1,74 @@
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from splitlab.cli import main as cli
+from splitlab.runs.run_folder import RunFolder
+from splitlab.workspace import Workspace
+from tests.checkpoints import write_checkpoint
+
+runner = CliRunner()
+SMALL = [
+    word
+    for setting in ("model=yolov5n-seg", "image_size=64", "batch_size=4", "steps=1", "evaluate_every=1")
+    for word in ("--set", setting)
+]
+
+
+def run(*words):
+    result = runner.invoke(cli.app, [str(word) for word in words], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+@pytest.fixture
+def start(tmp_path):
+    return write_checkpoint(tmp_path / "start", class_names=["cat", "disc"])
+
+
+def test_few_shot_trains_and_prints_ap_class_by_class_as_table_4_does(tiny_folder, start, tmp_path):
+    words = ("few-shot", tiny_folder, "--masks", 2, "--start-from", start, *SMALL, "--out", tmp_path / "run")
+    table = run(*words)
+    assert "few-shot 2, 4/8" in table
+    assert all(word in table for word in ("square", "disc", "all", "mask", "box"))
+    spec = RunFolder.open(tmp_path / "run").spec()
+    assert (spec.full, spec.weak, spec.f_size, spec.classes) == (4, 8, 1, "")
+    assert spec.start_from == str(start)
+    # The very same command goes on.
+    told = json.loads(run(*words, "--json"))
+    assert (told["split"], told["drawn"]) == ("4/8", "few-shot 2")
+    assert list(told["ap70"]["mask"]) == list(told["ap70"]["box"]) == ["square", "disc", "all"]
+
+
+def test_no_masks_make_a_zero_shot_run_that_may_wait_in_the_queue(tiny_folder, start):
+    words = ("few-shot", tiny_folder, "--masks", 0, "--classes", "disc", "--start-from", start, *SMALL, "--queue")
+    assert "place 1 in the queue" in run(*words)
+    (folder,) = [path for path in Workspace.here().runs.iterdir() if (path / "spec.json").exists()]
+    spec = RunFolder.open(folder).spec()
+    assert (spec.full, spec.weak, spec.classes, spec.drawn) == (0, 6, "disc", "zero-shot")
+
+
+def test_the_command_explains_itself_with_an_example():
+    text = run("few-shot", "--help")
+    assert "Example" in text
+    assert "splitlab few-shot" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--masks", "three"), "give a number of masks a class, 0 for none"),
+        (("--classes", "horse", "--set", "model=yolov5n-lite0-seg"), "Choose among square, disc"),
+        (("--masks", "99", "--set", "model=yolov5n-lite0-seg"), "Ask for fewer"),
+        (("--set", "model=yolov5n-seg"), "No weights ship for the backbone of yolov5n-seg"),
+    ],
+)
+def test_mistakes_get_one_sentence(capsys, monkeypatch, tiny_folder, words, says):
+    monkeypatch.setattr("sys.argv", ["splitlab", "few-shot", str(tiny_folder), *words])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    shown = capsys.readouterr().err
+    assert says in " ".join(shown.split())
+    assert "Traceback" not in shown
