@@ -8,6 +8,7 @@ from splitlab.cli import (
     atlas_commands,
     budget_commands,
     checkpoint_commands,
+    claims_commands,
     compare_commands,
     data_commands,
     hub_commands,
@@ -35,6 +36,7 @@ COMMANDS = (
     publish_commands,
     compare_commands,
     budget_commands,
+    claims_commands,
 )
 
 

@@ -1,0 +1,71 @@
+"""The tables of the atlas as the rest of the project reads them: a grid for verdicts, a results table for charts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from splitlab.budget.annotation_cost import cost_hours, prices_for
+from splitlab.budget.atlas.grid import Grid, measured_grid
+from splitlab.budget.atlas.measured_row import MeasuredRow, read_rows
+from splitlab.budget.results import MEASURED, METRICS, ResultRow, results_table
+from splitlab.experiments.atlas.plans import Atlas
+
+TEST_PART = ", test part"
+"""Follows a data set's name in charts: scores on another part do not compare."""
+
+
+def grid_of(atlas: Atlas, metric: str) -> Grid | None:
+    """Return what was measured of an atlas; None where nothing was.
+
+    Raises:
+        SplitLabError: its table or a plan is broken, or the metric is none.
+    """
+    rows = read_rows(atlas.table)
+    return measured_grid(rows, atlas.planned(rows[-1].train_images), metric) if rows else None
+
+
+def atlas_results(measured: Path) -> pd.DataFrame:
+    """Return the rows of all atlases as a results table; of each the newest data and test part alone.
+
+    Args:
+        measured: the folder of tables.
+
+    Raises:
+        BudgetError: a table is broken.
+    """
+    tables = [read_rows(path) for path in sorted(measured.glob("[!.]*.csv"))]
+    return results_table(_result(row) for rows in tables for row in rows if _parts(row) == _parts(rows[-1]))
+
+
+def train_images(measured: Path) -> dict[str, int]:
+    """Return how many images F and W are drawn from, by the data sets' names in `atlas_results`.
+
+    Raises:
+        BudgetError: a table is broken.
+    """
+    tables = [read_rows(path) for path in sorted(measured.glob("[!.]*.csv"))]
+    return {rows[-1].dataset + TEST_PART: rows[-1].train_images for rows in tables if rows}
+
+
+def _parts(row: MeasuredRow) -> tuple[str, str]:
+    return row.data_hash, row.test_hash
+
+
+def _result(row: MeasuredRow) -> ResultRow:
+    prices = prices_for(row.dataset)
+    return ResultRow(
+        source=MEASURED,
+        dataset=row.dataset + TEST_PART,
+        method=row.model,
+        full=row.full,
+        weak=row.weak,
+        cost_hours=cost_hours(row.full, row.weak, prices),
+        **{metric: getattr(row, metric) for metric in METRICS},
+        seed=row.seed,
+        run=f"atlas-{row.spec_hash}",
+        settings=row.settings,
+        note=f"One run, seed {row.seed}, scored on {row.test_images} images that no choice has seen. "
+        f"Cost by {prices.name} prices.",
+    )
