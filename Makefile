@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: app test check screenshots clean
+.PHONY: app test check screenshots atlas clean
 
 app: $(VENV)/app-installed
 	$(BIN)/streamlit run app.py
@@ -19,6 +19,12 @@ check: $(VENV)/dev-installed
 
 screenshots: $(VENV)/dev-installed
 	$(BIN)/python scripts/take_screenshots.py
+
+# Hours of training, see docs/atlas.md; goes on where it was. ATLAS="embedded pets" with the photos in workspace/data.
+ATLAS ?= embedded
+atlas: $(VENV)/app-installed
+	for name in $(ATLAS); do $(BIN)/splitlab atlas run $$name || exit $$?; done
+	$(BIN)/splitlab claims --measured
 
 $(VENV)/app-installed: requirements.txt pyproject.toml scripts/install_app.sh
 	PYTHON=$(PYTHON) scripts/install_app.sh $(VENV)
