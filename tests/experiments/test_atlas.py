@@ -113,7 +113,7 @@ def test_a_row_that_is_taken_out_is_measured_again_from_the_run_that_is_there(wo
     before, seconds = rows(), [path.stat().st_mtime for path in Workspace.here().runs.glob("*/weights/*.safetensors")]
     Workspace.here().measured.joinpath("tiny.csv").write_text(rows_as_csv(before[:1]))
     assert len(work().work_through().measured) == 1
-    assert [replace(one, cores=1) for one in rows()] == [replace(one, cores=1) for one in before]
+    assert list(map(repr, rows())) == list(map(repr, before))
     assert [path.stat().st_mtime for path in Workspace.here().runs.glob("*/weights/*.safetensors")] == seconds
 
 
@@ -215,7 +215,12 @@ def test_killed_with_9_it_goes_on_where_it_was_and_ends_as_if_it_had_not_been(ti
     undisturbed = start_worker()
     assert undisturbed.wait(PATIENCE) == 0, told()
     for one in rows():
-        assert replace(one, train_seconds=0.0) == replace(ended[one.key], train_seconds=0.0)
+        assert repr(as_if_at_once(one)) == repr(as_if_at_once(ended[one.key]))
+
+
+def as_if_at_once(measured):
+    """Without what another hour or a commit in between changes."""
+    return replace(measured, train_seconds=0.0, code_version="-", date="-")
 
 
 @pytest.mark.slow

@@ -107,6 +107,7 @@ def _add_measured_lines(figure: go.Figure, rows: pd.DataFrame, metric: str, ramp
                 go.Scatter(
                     x=line["cost_hours"],
                     y=line[metric],
+                    name="",
                     mode="lines",
                     line={"color": ramp[int(line["full"].iloc[0])], "width": 1.5},
                     legendgroup="measured",
