@@ -87,7 +87,7 @@ def balanced(full, weak):
         (
             equal_scores_look_alike,
             {"iou": lambda _f, _w: 0.8},
-            {"iou": lambda f, _w: 0.3 + 0.2 * np.log10(f)},
+            {"iou": lambda f, _w: 0.1 + 0.3 * np.log10(f)},
             {"iou": lambda _f, _w: 0.8, "width": 0.1},
         ),
     ],

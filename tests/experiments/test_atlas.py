@@ -3,12 +3,14 @@
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -21,6 +23,7 @@ from splitlab.data.scenes.make_embedded import EmbeddedSettings, make_embedded
 from splitlab.data.splits.split import read_split
 from splitlab.errors import BudgetError, SettingsError
 from splitlab.experiments.atlas import parts as parts_of
+from splitlab.experiments.atlas.machine import code_version, machine_name
 from splitlab.experiments.atlas.open_runs import not_measured
 from splitlab.experiments.atlas.parts import held_out, open_parts, part_hash
 from splitlab.experiments.atlas.plans import read_atlas
@@ -28,6 +31,7 @@ from splitlab.experiments.atlas.rows_file import add_rows
 from splitlab.experiments.atlas.spec_hash import spec_hash
 from splitlab.experiments.atlas.work import AtlasWork, Deadline
 from splitlab.experiments.experiment import evaluate_checkpoint
+from splitlab.runs.checkpoint import read_weights
 from splitlab.runs.run_folder import RunFolder
 from splitlab.runs.spec import RunSpec
 from splitlab.runs.store import list_runs
@@ -209,13 +213,19 @@ def test_killed_with_9_it_goes_on_where_it_was_and_ends_as_if_it_had_not_been(ti
     assert len(rows()) < 2
     second = start_worker()
     assert second.wait(PATIENCE) == 0, told()
-    ended = {one.key: one for one in rows()}
+    ended, weights = {one.key: one for one in rows()}, weights_of_runs()
     monkeypatch.setenv("SPLITLAB_WORKSPACE", str(tmp_path / "undisturbed"))
     (Workspace.here().measured / "tiny.csv").unlink()
     undisturbed = start_worker()
     assert undisturbed.wait(PATIENCE) == 0, told()
     for one in rows():
         assert repr(as_if_at_once(one)) == repr(as_if_at_once(ended[one.key]))
+    for name, tensors in weights_of_runs().items():
+        assert all(np.array_equal(tensor, weights[name][part]) for part, tensor in tensors.items())
+
+
+def weights_of_runs():
+    return {run.name: read_weights(run / "weights") for run in Workspace.here().runs.glob("atlas-*")}
 
 
 def as_if_at_once(measured):
@@ -286,6 +296,12 @@ def test_the_command_says_how_far_an_atlas_is(worked):
     told = json.loads(runner.invoke(cli.app, ["atlas", "status", "tiny", "--json"], catch_exceptions=False).stdout)
     assert (told["open"], told["hours_left"], [run["measured"] for run in told["runs"]]) == (0, 0.0, [True, True])
     assert json.loads(runner.invoke(cli.app, ["atlas", "list", "--json"]).stdout) == {"tiny": 2}
+
+
+def test_code_and_machine_are_named_without_a_path():
+    assert re.fullmatch(r"[0-9a-f]{10}\+?|[0-9.]+", code_version())
+    assert machine_name("cpu")
+    assert not machine_name("cpu").startswith("/")
 
 
 def test_an_atlas_that_is_not_there_is_told(tmp_path):

@@ -101,17 +101,21 @@ def _add_compared(figure: go.Figure, rows: pd.DataFrame, metric: str) -> None:
 
 
 def _add_measured_lines(figure: go.Figure, rows: pd.DataFrame, metric: str, ramp: dict[int, str]) -> None:
-    for _, line in rows.sort_values("weak").groupby(["dataset", "method", "settings", "full"]):
+    lines = rows.sort_values("weak").groupby(["dataset", "method", "settings", "full"])
+    by_itself = not figure.data and len(rows[["dataset", "method", "settings"]].drop_duplicates()) == 1
+    for _, line in lines:
+        full = int(line["full"].iloc[0])
         if len(line) > 1:
             figure.add_trace(
                 go.Scatter(
                     x=line["cost_hours"],
                     y=line[metric],
-                    name="",
+                    name=f"|F| = {full}",
                     mode="lines",
-                    line={"color": ramp[int(line["full"].iloc[0])], "width": 1.5},
+                    line={"color": ramp[full], "width": 1.5},
                     legendgroup="measured",
-                    showlegend=False,
+                    # Beside published lines the legend would hold each |F| twice.
+                    showlegend=by_itself,
                     hoverinfo="skip",
                 )
             )

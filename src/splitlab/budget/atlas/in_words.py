@@ -52,7 +52,7 @@ def rises_in_words(rises: Rises, grows: Size, unit: str, scale: float = 1.0, dig
     mean = sum(line.change for line in rises.ends) / len(rises.ends) * scale
     told = [
         f"From the smallest {SIZES[grows]} to the largest it {up} by more than noise in {len(shown)} of "
-        f"{len(rises.ends)} lines; asked for {up}, the mean change is {mean:+.{digits}f} {unit}"
+        f"{len(rises.ends)} lines, on average by {mean:.{digits}f} {unit}"
     ]
     for what, changes in (
         ("Within noise", open_lines),
