@@ -3,7 +3,7 @@ VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
 
-.PHONY: app test check screenshots few-shot-atlas clean
+.PHONY: app test check screenshots atlas few-shot-atlas clean
 
 app: $(VENV)/app-installed
 	$(BIN)/streamlit run app.py
@@ -23,6 +23,12 @@ screenshots: $(VENV)/dev-installed
 # Half an hour for each way to part the classes and each seed, on two cores; goes on where it was stopped.
 few-shot-atlas: $(VENV)/app-installed
 	$(BIN)/python scripts/measure_few_shot.py --machine "$(MACHINE)"
+
+# Hours of training, see docs/atlas.md; goes on where it was. ATLAS="embedded pets" with the photos in workspace/data.
+ATLAS ?= embedded
+atlas: $(VENV)/app-installed
+	for name in $(ATLAS); do $(BIN)/splitlab atlas run $$name || exit $$?; done
+	$(BIN)/splitlab claims --measured
 
 $(VENV)/app-installed: requirements.txt pyproject.toml scripts/install_app.sh
 	PYTHON=$(PYTHON) scripts/install_app.sh $(VENV)

@@ -9,10 +9,14 @@ from splitlab.budget.seed_spread import over_seeds
 from splitlab.figures.cost_against_ap import GROUP_LABELS, SPLIT_GROUP, cost_against_ap, row_key
 from splitlab.ui.page import page_head
 from splitlab.ui.split_chip import split_chip
-from splitlab.ui.tables import measured, published
+from splitlab.ui.tables import atlas_images, measured, published
 from splitlab.workspace import Workspace
 
 CHART = "cost_chart"
+ABOUT_MARKS = {
+    True: "Outlined: published. Filled stars: measured here, on another data set: compare them with one another only.",
+    False: "All measured here, on images that no choice has seen; lines join runs with the same number of mask images.",
+}
 FIRST_PICK = {"VOC2012": (400, 5000), "Cityscapes": (400, 2000)}
 
 
@@ -45,10 +49,12 @@ page_head(
 
 here = over_seeds(measured(Workspace.here()))
 controls = st.container(horizontal=True, gap="medium")
+sets_of_the_atlas = sorted(atlas_images(Workspace.here()))
 dataset = controls.segmented_control(
-    "Data set", list(PRESETS), default="VOC2012", required=True, key="dataset", bind="query-params"
+    "Data set", [*PRESETS, *sets_of_the_atlas], default="VOC2012", required=True, key="dataset", bind="query-params"
 )
-metrics = reported_metrics(published(), dataset)
+of_the_paper = dataset in PRESETS
+metrics = reported_metrics(published() if of_the_paper else here, dataset)
 preferred = "ap70" if "ap70" in metrics else "ap50_95"
 metric = controls.segmented_control(
     "Metric",
@@ -59,14 +65,18 @@ metric = controls.segmented_control(
     key=f"metric_{dataset}",
     bind="query-params",
 )
-groups = controls.pills(
-    "Published models",
-    list(GROUP_LABELS),
-    default=list(GROUP_LABELS),
-    selection_mode="multi",
-    format_func=GROUP_LABELS.get,
-    key="groups",
-    bind="query-params",
+groups = (
+    controls.pills(
+        "Published models",
+        list(GROUP_LABELS),
+        default=list(GROUP_LABELS),
+        selection_mode="multi",
+        format_func=GROUP_LABELS.get,
+        key="groups",
+        bind="query-params",
+    )
+    if of_the_paper
+    else []
 )
 measured_sets = sorted(here["dataset"].unique())
 overlaid = (
@@ -78,8 +88,8 @@ overlaid = (
         key="measured",
         bind="query-params",
     )
-    if measured_sets
-    else []
+    if measured_sets and of_the_paper
+    else [dataset]
 )
 
 rows = pd.concat(
@@ -127,8 +137,7 @@ with chart_side:
             config={"displaylogo": False},
         )
         st.caption(
-            "Outlined: published. Filled stars: measured here, on another data set: "
-            "compare them with one another only. Bars, where a split was trained with several seeds: "
+            f"{ABOUT_MARKS[of_the_paper]} Bars, where a split was trained with several seeds: "
             "one standard deviation each way, or both scores where there are two. "
             "Click a point of a split to pick it."
         )

@@ -7,15 +7,17 @@ from splitlab.budget.cheapest_point import cheapest_point
 from splitlab.budget.equiscore import PAPER_CURVES, EquiscoreLaw, fit_law
 from splitlab.budget.published import TRAINING_IMAGES, method_rows
 from splitlab.budget.results import METRICS
+from splitlab.budget.seed_spread import over_seeds
 from splitlab.errors import BudgetError
 from splitlab.figures.equiscore_curve import equiscore_curve
 from splitlab.ui.budget_choices import choose_prices, read_splits, write_splits
 from splitlab.ui.page import answered, page_head
 from splitlab.ui.split_chip import split_chip
-from splitlab.ui.tables import published
+from splitlab.ui.tables import atlas_curves, atlas_images, measured, published
+from splitlab.workspace import Workspace
 
 CHART = "equiscore_chart"
-CURVES = {f"{c.dataset} {c.method}, AP about {c.score:g}": c for c in PAPER_CURVES}
+PUBLISHED_LAW, MEASURED_LAW = "the paper's", "as measured"
 
 
 def take_clicked_point() -> None:
@@ -32,20 +34,23 @@ page_head(
     "until it touches: there half of the money goes into masks, half into boxes.",
 )
 
+curves = {f"{c.dataset} {c.method}, AP about {c.score:g}": c for c in (*PAPER_CURVES, *atlas_curves(Workspace.here()))}
 settings, picture = st.columns([1, 2.2], gap="large")
 with settings:
-    name = st.selectbox("Curve of the paper", list(CURVES), key="curve", bind="query-params")
-    paper = CURVES[name]
+    name = st.selectbox("Curve", list(curves), key="curve", bind="query-params")
+    paper = curves[name]
+    is_published = paper in PAPER_CURVES
     POINTS = f"points_{paper.panel}"
-    rows = method_rows(published(), paper.dataset, paper.method)
+    table = published() if is_published else over_seeds(measured(Workspace.here()))
+    rows = method_rows(table, paper.dataset, paper.method)
     every_split = list(zip(rows["full"].tolist(), rows["weak"].tolist(), strict=True))
     chosen = read_splits(st.query_params.get(POINTS, ""), every_split) or sorted(paper.splits)
     way = st.segmented_control(
         "k and φ₀",
-        ["the paper's", "fitted", "mine"],
-        default="the paper's",
+        [law_there_is := PUBLISHED_LAW if is_published else MEASURED_LAW, "fitted", "mine"],
+        default=law_there_is,
         required=True,
-        key="law",
+        key="law" if is_published else "measured_law",
         bind="query-params",
     )
     if way == "mine":
@@ -54,13 +59,12 @@ with settings:
             "φ₀, the largest |F| used", 50, 20_000, int(paper.law.phi0), key=f"phi0_{paper.panel}", bind="query-params"
         )
     prices = choose_prices(paper.dataset)
-    images = st.number_input(
-        "Training images", 1, 10_000_000, TRAINING_IMAGES[paper.dataset], key=f"pool_{paper.dataset}"
-    )
+    there_are = {**TRAINING_IMAGES, **atlas_images(Workspace.here())}[paper.dataset]
+    images = st.number_input("Training images", 1, 10_000_000, there_are, key=f"pool_{paper.dataset}")
 
 with picture, answered():
     fit = fit_law([f for f, _ in chosen], [w for _, w in chosen], phi0=paper.law.phi0)
-    law = {"the paper's": paper.law, "fitted": fit.law}.get(way) or EquiscoreLaw(k, phi0)
+    law = {law_there_is: paper.law, "fitted": fit.law}.get(way) or EquiscoreLaw(k, phi0)
     try:
         cheapest = cheapest_point(law, prices, int(images))
     except BudgetError as error:
@@ -91,9 +95,10 @@ with picture, answered():
         config={"displaylogo": False},
     )
     st.caption(
-        f"Points: published {METRICS[paper.metric]}; filled ones are in the fit. Click a point to take it in or out "
+        f"Points, {'published' if is_published else 'measured'}: {METRICS[paper.metric]}; "
+        "filled ones are in the fit. Click a point to take it in or out "
         "(splits without boxes or with |F| = φ₀ carry no fit: c(τ) falls to 0 there). "
-        f"Fitted k = {fit.law.k:.2f} (the paper's {paper.law.k:.2f}) at φ₀ = {paper.law.phi0:,.0f}. "
+        f"Fitted k = {fit.law.k:.2f} ({law_there_is} {paper.law.k:.2f}) at φ₀ = {paper.law.phi0:,.0f}. "
         "Dotted: τ near 0 or 1, where the law does not hold (Remark 2)."
     )
     with st.expander("Points and residuals"):

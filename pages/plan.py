@@ -23,6 +23,8 @@ from splitlab.figures.budget_plan import hours_curve, plan_chart
 from splitlab.ui.budget_choices import choose_prices, choose_source
 from splitlab.ui.page import answered, page_head
 from splitlab.ui.split_chip import split_chip
+from splitlab.ui.tables import atlas_images
+from splitlab.workspace import Workspace
 
 BY_HOURS, BY_SCORE = "hours I have", "score I need"
 CURVE_POINTS = 50
@@ -115,7 +117,7 @@ with picture, answered():
                 "AP to reach", 0.1, 99.9, start, key=f"score_{source.dataset}_{source.method}", bind="query-params"
             )
         prices = choose_prices(source.dataset)
-        pool = choose_pool(TRAINING_IMAGES.get(source.dataset, OWN_IMAGES))
+        pool = choose_pool({**TRAINING_IMAGES, **atlas_images(Workspace.here())}.get(source.dataset, OWN_IMAGES))
         runs = own_runs()
 
     fitted = source.surface if runs is None else fit_surface(runs["full"], runs["weak"], runs["ap"])

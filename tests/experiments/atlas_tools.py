@@ -40,9 +40,20 @@ def rows() -> tuple[MeasuredRow, ...]:
 
 
 def start_worker(*words: str) -> subprocess.Popen:
-    """Start `splitlab atlas run tiny` in a process of its own."""
+    """Start `splitlab atlas run tiny` in a process of its own; what it tells is in `told()`."""
     command = [sys.executable, "-m", "splitlab", "atlas", "run", "tiny", *words]
-    return subprocess.Popen(command, env={**os.environ}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    Workspace.here().root.mkdir(parents=True, exist_ok=True)
+    with _log().open("ab") as log:
+        return subprocess.Popen(command, env={**os.environ}, stdout=subprocess.DEVNULL, stderr=log)
+
+
+def told() -> str:
+    """Return what the workers of this work space have told so far."""
+    return _log().read_text()
+
+
+def _log() -> Path:
+    return Workspace.here().root / "workers.log"
 
 
 def row(**changes) -> MeasuredRow:

@@ -3,12 +3,14 @@
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -21,6 +23,7 @@ from splitlab.data.scenes.make_embedded import EmbeddedSettings, make_embedded
 from splitlab.data.splits.split import read_split
 from splitlab.errors import BudgetError, SettingsError
 from splitlab.experiments.atlas import parts as parts_of
+from splitlab.experiments.atlas.machine import code_version, machine_name
 from splitlab.experiments.atlas.open_runs import not_measured
 from splitlab.experiments.atlas.parts import held_out, open_parts, part_hash
 from splitlab.experiments.atlas.plans import read_atlas
@@ -28,14 +31,17 @@ from splitlab.experiments.atlas.rows_file import add_rows
 from splitlab.experiments.atlas.spec_hash import spec_hash
 from splitlab.experiments.atlas.work import AtlasWork, Deadline
 from splitlab.experiments.experiment import evaluate_checkpoint
+from splitlab.runs.checkpoint import read_weights
 from splitlab.runs.run_folder import RunFolder
 from splitlab.runs.spec import RunSpec
 from splitlab.runs.store import list_runs
 from splitlab.workspace import MEASURED, Workspace
 from tests.conftest import write_tiny
-from tests.experiments.atlas_tools import open_tiny, row, rows, start_worker, write_plan
+from tests.experiments.atlas_tools import open_tiny, row, rows, start_worker, told, write_plan
 
 runner = CliRunner()
+# Other work may want the cores.
+PATIENCE = 900
 
 
 def work() -> AtlasWork:
@@ -111,7 +117,7 @@ def test_a_row_that_is_taken_out_is_measured_again_from_the_run_that_is_there(wo
     before, seconds = rows(), [path.stat().st_mtime for path in Workspace.here().runs.glob("*/weights/*.safetensors")]
     Workspace.here().measured.joinpath("tiny.csv").write_text(rows_as_csv(before[:1]))
     assert len(work().work_through().measured) == 1
-    assert [replace(one, cores=1) for one in rows()] == [replace(one, cores=1) for one in before]
+    assert list(map(repr, rows())) == list(map(repr, before))
     assert [path.stat().st_mtime for path in Workspace.here().runs.glob("*/weights/*.safetensors")] == seconds
 
 
@@ -184,39 +190,54 @@ def test_when_the_time_is_over_the_run_at_hand_is_saved_and_goes_on_with_the_nex
     assert len(work().work_through().measured) == 1
 
 
+def wait_for_a_saved_state() -> None:
+    end = time.monotonic() + PATIENCE
+    while not any(Workspace.here().runs.glob("*/weights/state.pt")):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
 def kill_in_training(worker: subprocess.Popen) -> None:
     """Kill a worker with -9 once it has saved a state and is not done."""
-    for _ in range(600):
-        if any(Workspace.here().runs.glob("*/weights/state.pt")):
-            break
-        time.sleep(0.05)
+    wait_for_a_saved_state()
     os.kill(worker.pid, signal.SIGKILL)
     worker.wait()
 
 
 @pytest.mark.slow
 def test_killed_with_9_it_goes_on_where_it_was_and_ends_as_if_it_had_not_been(tiny_folder, tmp_path, monkeypatch):
-    write_plan(tiny_folder, full=[4], weak=[0, 4], steps=30, every=5)
+    write_plan(tiny_folder, full=[4], weak=[0, 4], steps=12, every=3)
     worker = start_worker()
     kill_in_training(worker)
     assert worker.returncode == -signal.SIGKILL
     assert len(rows()) < 2
     second = start_worker()
-    assert second.wait(120) == 0, second.stderr.read()
-    ended = {one.key: one for one in rows()}
+    assert second.wait(PATIENCE) == 0, told()
+    ended, weights = {one.key: one for one in rows()}, weights_of_runs()
     monkeypatch.setenv("SPLITLAB_WORKSPACE", str(tmp_path / "undisturbed"))
     (Workspace.here().measured / "tiny.csv").unlink()
     undisturbed = start_worker()
-    assert undisturbed.wait(120) == 0, undisturbed.stderr.read()
+    assert undisturbed.wait(PATIENCE) == 0, told()
     for one in rows():
-        assert replace(one, train_seconds=0.0) == replace(ended[one.key], train_seconds=0.0)
+        assert repr(as_if_at_once(one)) == repr(as_if_at_once(ended[one.key]))
+    for name, tensors in weights_of_runs().items():
+        assert all(np.array_equal(tensor, weights[name][part]) for part, tensor in tensors.items())
+
+
+def weights_of_runs():
+    return {run.name: read_weights(run / "weights") for run in Workspace.here().runs.glob("atlas-*")}
+
+
+def as_if_at_once(measured):
+    """Without what another hour or a commit in between changes."""
+    return replace(measured, train_seconds=0.0, code_version="-", date="-")
 
 
 @pytest.mark.slow
 def test_two_workers_side_by_side_train_every_run_once(tiny_folder):
     write_plan(tiny_folder, full=[2, 4], weak=[0, 2, 4], steps=12, every=4)
     workers = [start_worker("--json"), start_worker("--json")]
-    assert [worker.wait(180) for worker in workers] == [0, 0], [worker.stderr.read() for worker in workers]
+    assert [worker.wait(PATIENCE) for worker in workers] == [0, 0], told()
     assert len(rows()) == len({one.key for one in rows()}) == 6
     for summary in list_runs(Workspace.here().runs):
         starts = [event for event in RunFolder(summary.path).events() if event["kind"] == "start"]
@@ -227,13 +248,10 @@ def test_two_workers_side_by_side_train_every_run_once(tiny_folder):
 def test_ctrl_c_saves_the_run_at_hand_and_ends_with_130(tiny_folder):
     write_plan(tiny_folder, full=[4], weak=[0], steps=2000, every=5)
     worker = start_worker()
-    for _ in range(600):
-        if any(Workspace.here().runs.glob("*/weights/state.pt")):
-            break
-        time.sleep(0.05)
+    wait_for_a_saved_state()
     worker.send_signal(signal.SIGINT)
-    assert worker.wait(60) == 130
-    assert "saved at step" in worker.stderr.read()
+    assert worker.wait(PATIENCE) == 130
+    assert "saved at step" in told()
 
 
 def test_rows_added_by_many_processes_at_once_are_all_there(tmp_path):
@@ -244,7 +262,7 @@ def test_rows_added_by_many_processes_at_once_are_all_there(tmp_path):
     )
     table = tmp_path / "rows.csv"
     writers = [subprocess.Popen([sys.executable, "-c", code, str(table), str(number)]) for number in range(3)]
-    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    assert [writer.wait(PATIENCE) for writer in writers] == [0, 0, 0]
     assert len({one.spec_hash for one in read_rows(table)}) == len(read_rows(table)) == 30
 
 
@@ -278,6 +296,12 @@ def test_the_command_says_how_far_an_atlas_is(worked):
     told = json.loads(runner.invoke(cli.app, ["atlas", "status", "tiny", "--json"], catch_exceptions=False).stdout)
     assert (told["open"], told["hours_left"], [run["measured"] for run in told["runs"]]) == (0, 0.0, [True, True])
     assert json.loads(runner.invoke(cli.app, ["atlas", "list", "--json"]).stdout) == {"tiny": 2}
+
+
+def test_code_and_machine_are_named_without_a_path():
+    assert re.fullmatch(r"[0-9a-f]{10}\+?|[0-9.]+", code_version())
+    assert machine_name("cpu")
+    assert not machine_name("cpu").startswith("/")
 
 
 def test_an_atlas_that_is_not_there_is_told(tmp_path):

@@ -120,10 +120,10 @@ def fit_law(full: ArrayLike, weak: ArrayLike, phi0: float | None = None) -> LawF
 
 @dataclass(frozen=True)
 class PaperCurve:
-    """One panel of Fig. 5: a law and the splits it was drawn through.
+    """One panel of Fig. 5, or a curve measured here: a law and the splits it was drawn through.
 
     Attributes:
-        panel: The panel's letter.
+        panel: The panel's letter; the data set's name of a measured one.
         dataset: Data set of the points.
         method: Model that was trained.
         metric: Column of the results table that is about equal on the curve.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from splitlab.budget.atlas.measured_row import MeasuredRow, read_rows
 from splitlab.cli.output import JsonOption, app, err, out, print_json, progress_bar
 from splitlab.experiments.atlas.open_runs import AtlasRun, OpenedAtlas, not_measured, open_atlas
 from splitlab.experiments.atlas.plans import atlas_names, read_atlas
+from splitlab.experiments.atlas.take import take_back
 from splitlab.workspace import Workspace
 
 CANCELLED_EXIT = 130
@@ -67,6 +69,21 @@ def run(
 def status(name: NameArgument, data: DataOption = None, as_json: JsonOption = False) -> None:
     """Say which runs are measured, which are open, and about how long they will take here."""
     _tell(_open(name, data, None), as_json)
+
+
+@atlas_app.command(epilog="Example: `splitlab atlas take came-back`")
+def take(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What `scripts/train_on_gpu.sh run` left.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Take in rows and runs that were measured on another machine; twice is once."""
+    taken = take_back(folder, Workspace.here())
+    if as_json:
+        print_json({"rows": taken.rows, "runs": list(taken.runs)})
+        return
+    for name, count in taken.rows.items():
+        out.print(f"{name}: {count} new rows", highlight=False)
+    out.print(f"{len(taken.runs)} run folders", highlight=False)
 
 
 @atlas_app.command("list", epilog="Example: `splitlab atlas list --json`")

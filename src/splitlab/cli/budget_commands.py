@@ -1,4 +1,4 @@
-"""Commands that work on numbers: cost, plan, equiscore, claims."""
+"""Commands that work on numbers: cost, plan, equiscore."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from splitlab.budget.annotation_cost import Prices, cost_hours, mask_share, preset
 from splitlab.budget.caveats import caveats
 from splitlab.budget.cheapest_point import cheapest_point, tangent_full
-from splitlab.budget.claims import paper_claims
 from splitlab.budget.equiscore import PAPER_CURVES, EquiscoreLaw
 from splitlab.budget.fitted_surface import FittedSurface
 from splitlab.budget.image_pool import ImagePool
@@ -138,21 +136,6 @@ def equiscore(
             f"decided by the {cheapest.decided_by}.",
             highlight=False,
         )
-
-
-@app.command(epilog="Example: `splitlab claims --json`")
-def claims(as_json: JsonOption = False) -> None:
-    """Recompute what the paper says of its own tables, sentence by sentence."""
-    checked = paper_claims()
-    if as_json:
-        print_json(
-            [{**{k: v for k, v in vars(claim).items() if k != "rows"}, "rows": len(claim.rows)} for claim in checked]
-        )
-        return
-    table = Table("Sec.", "what the paper says", "verdict", "recomputed", show_lines=True)
-    for claim in checked:
-        table.add_row(claim.section, claim.statement, claim.verdict, claim.finding)
-    out.print(table)
 
 
 def _prices(dataset: str, box_seconds: float | None, mask_seconds: float | None, instances: float | None) -> Prices:

@@ -8,6 +8,7 @@ from splitlab.cli import (
     atlas_commands,
     budget_commands,
     checkpoint_commands,
+    claims_commands,
     compare_commands,
     data_commands,
     few_shot_commands,
@@ -37,6 +38,7 @@ COMMANDS = (
     publish_commands,
     compare_commands,
     budget_commands,
+    claims_commands,
 )
 
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from splitlab.budget.results import METRICS, SHORT_METRICS
 from splitlab.budget.seed_spread import ENOUGH_SEEDS, SPREAD_COLUMNS, over_seeds
 from splitlab.cli.output import JsonOption, app, err, out, print_json
-from splitlab.experiments.measured_results import measured_results, run_results
+from splitlab.experiments.measured_results import all_measured, run_results
 from splitlab.runs.atomic_files import write_bytes
 from splitlab.runs.store import list_runs
 from splitlab.workspace import Workspace
@@ -26,7 +26,7 @@ def results(
     csv: CsvOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what was measured here: mask AP of each split, mean and spread over its seeds."""
+    """Show what was measured here and in the atlas: mask AP of each split, mean and spread over its seeds."""
     table = results_of(Workspace.here(), sweep_name)
     write_results(table, csv)
     show_results(table, as_json)
@@ -35,7 +35,7 @@ def results(
 def results_of(workspace: Workspace, sweep_name: str | None) -> pd.DataFrame:
     """Return the results table over seeds; of one sweep's runs where it is named."""
     if sweep_name is None:
-        rows = measured_results(workspace.checkpoint_folders, workspace.runs)
+        rows = all_measured(workspace)
     else:
         tagged = {summary.name for summary in list_runs(workspace.runs) if sweep_name in summary.notes.tags}
         rows = run_results(workspace.runs, tagged)

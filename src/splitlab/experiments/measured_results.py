@@ -13,11 +13,23 @@ from typing import Any
 import pandas as pd
 
 from splitlab.budget.annotation_cost import cost_hours, prices_for
-from splitlab.budget.results import MEASURED, METRICS, ResultRow, results_table
+from splitlab.budget.results import COLUMN_TYPES, MEASURED, METRICS, ResultRow, results_table
+from splitlab.experiments.atlas.measured_tables import atlas_results
 from splitlab.runs.checkpoint import Card
 from splitlab.runs.store import cards_of_runs, trained_models
+from splitlab.workspace import Workspace
 
 _OF_THE_MACHINE = ("splitlab", "precision", "device", "compiled", "tracker")
+
+
+def all_measured(workspace: Workspace) -> pd.DataFrame:
+    """Return what was measured on this machine, and behind it the rows of the atlas, which come with the package.
+
+    Raises:
+        BudgetError: a table of the atlas is broken.
+    """
+    own = measured_results(workspace.checkpoint_folders, workspace.runs)
+    return pd.concat([own, atlas_results(workspace.measured)], ignore_index=True).astype(dict(COLUMN_TYPES))
 
 
 def measured_results(checkpoints: Sequence[Path], runs: Path) -> pd.DataFrame:

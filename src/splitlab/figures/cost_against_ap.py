@@ -33,7 +33,8 @@ def cost_against_ap(table: pd.DataFrame, metric: str, picked: str | None = None)
     """Draw rows of a results table as a scatter of cost (hours, log) against a metric (AP, 0..100).
 
     The paper's models with one |F| are joined by a line and outlined; methods compared against are grey marks;
-    measured rows are filled, with bars where several seeds were trained. Rows without the metric are left out.
+    measured rows are filled, with bars where several seeds were trained, and joined likewise where they were trained
+    alike. Rows without the metric are left out.
 
     Args:
         table: rows to draw; with the columns of `over_seeds` where there are bars.
@@ -46,6 +47,7 @@ def cost_against_ap(table: pd.DataFrame, metric: str, picked: str | None = None)
     ramp = full_ramp(shown.loc[shown["group"] == SPLIT_GROUP, "full"].tolist())
     _add_own(figure, shown[~measured & (shown["group"] == SPLIT_GROUP)], metric, ramp)
     _add_compared(figure, shown[~measured & (shown["group"] != SPLIT_GROUP)], metric)
+    _add_measured_lines(figure, shown[measured], metric, ramp)
     _add_measured(figure, shown[measured], metric, ramp)
     _ring(figure, shown, metric, picked)
     figure.update_layout(
@@ -96,6 +98,27 @@ def _add_compared(figure: go.Figure, rows: pd.DataFrame, metric: str) -> None:
                 legendgrouptitle={"text": f"{GROUP_LABELS[str(group)]}, published"},
             )
         )
+
+
+def _add_measured_lines(figure: go.Figure, rows: pd.DataFrame, metric: str, ramp: dict[int, str]) -> None:
+    lines = rows.sort_values("weak").groupby(["dataset", "method", "settings", "full"])
+    by_itself = not figure.data and len(rows[["dataset", "method", "settings"]].drop_duplicates()) == 1
+    for _, line in lines:
+        full = int(line["full"].iloc[0])
+        if len(line) > 1:
+            figure.add_trace(
+                go.Scatter(
+                    x=line["cost_hours"],
+                    y=line[metric],
+                    name=f"|F| = {full}",
+                    mode="lines",
+                    line={"color": ramp[full], "width": 1.5},
+                    legendgroup="measured",
+                    # Beside published lines the legend would hold each |F| twice.
+                    showlegend=by_itself,
+                    hoverinfo="skip",
+                )
+            )
 
 
 def _add_measured(figure: go.Figure, rows: pd.DataFrame, metric: str, ramp: dict[int, str]) -> None:

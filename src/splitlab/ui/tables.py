@@ -5,8 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
+from splitlab.budget.equiscore import PaperCurve
 from splitlab.budget.published import published_results
-from splitlab.experiments.measured_results import measured_results
+from splitlab.experiments.atlas.measured_tables import measured_curves, train_images
+from splitlab.experiments.measured_results import all_measured
 from splitlab.workspace import Workspace
 
 
@@ -18,5 +20,17 @@ def published() -> pd.DataFrame:
 
 @st.cache_data(show_spinner=False, ttl=5)
 def measured(workspace: Workspace) -> pd.DataFrame:
-    """Return what was measured here, read again after a few seconds."""
-    return measured_results(workspace.checkpoint_folders, workspace.runs)
+    """Return what was measured, on this machine and in the atlas, read again after a few seconds."""
+    return all_measured(workspace)
+
+
+@st.cache_data(show_spinner=False, ttl=5)
+def atlas_images(workspace: Workspace) -> dict[str, int]:
+    """Return how many training images the atlas's data sets have, by their names in `measured`."""
+    return train_images(workspace.measured)
+
+
+@st.cache_data(show_spinner=False, ttl=60)
+def atlas_curves(workspace: Workspace) -> tuple[PaperCurve, ...]:
+    """Return the equiscore curves that were measured in the atlas."""
+    return measured_curves(workspace)

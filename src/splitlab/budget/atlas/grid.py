@@ -21,6 +21,8 @@ CONFUSION, MASK_IOU = "class_confusion", "mask_iou"
 METRIC = "ap70"
 """The AP that verdicts go by, as the paper does on VOC2012; chosen before anything was measured."""
 
+_ALIKE = ("model", "settings", "data_hash", "test_hash")
+
 Planned = Mapping[str, tuple[int, int, int]]
 """The runs of a plan: |F|, |W| and seed by the hash of their settings."""
 
@@ -124,9 +126,9 @@ def measured_grid(rows: Iterable[MeasuredRow], planned: Planned, metric: str) ->
     if ours.empty:
         return None
     last = ours.iloc[-1]
-    same_data = (table["data_hash"] == last["data_hash"]) & (table["test_hash"] == last["test_hash"])
-    same_kind = (table["model"] == last["model"]) & (table["settings"] == last["settings"])
-    ours, others = (part[same_data & same_kind] for part in (ours, table[~table.index.isin(ours.index)]))
+    alike = (table[list(_ALIKE)] == last[list(_ALIKE)]).all(axis=1)
+    is_planned = table["spec_hash"].isin(list(planned))
+    ours, others = table[alike & is_planned], table[alike & ~is_planned]
     missing = tuple(run for spec_hash, run in planned.items() if spec_hash not in set(ours["spec_hash"]))
     return Grid(ours.reset_index(drop=True), others.reset_index(drop=True), missing, metric)
 

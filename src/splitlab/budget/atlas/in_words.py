@@ -8,6 +8,7 @@ from splitlab.budget.atlas.lines import Rises, Size
 from splitlab.budget.atlas.noise import Change, Split
 
 SIZES = {"full": "|F|", "weak": "|W|"}
+_OTHER: dict[Size, Size] = {"full": "weak", "weak": "full"}
 MOST_NAMED = 6
 
 
@@ -42,6 +43,8 @@ def rises_in_words(rises: Rises, grows: Size, unit: str, scale: float = 1.0, dig
         digits: behind its point.
         up: what was asked for, "rises" or "falls".
     """
+    if not rises.ends:
+        return f"No two splits with equal {SIZES[_OTHER[grows]]} are measured."
     shown = [line for line in rises.ends if line.rises]
     against = [line for line in rises.ends if line.falls]
     open_lines = [line for line in rises.ends if not line.rises and not line.falls]
@@ -49,7 +52,7 @@ def rises_in_words(rises: Rises, grows: Size, unit: str, scale: float = 1.0, dig
     mean = sum(line.change for line in rises.ends) / len(rises.ends) * scale
     told = [
         f"From the smallest {SIZES[grows]} to the largest it {up} by more than noise in {len(shown)} of "
-        f"{len(rises.ends)} lines; asked for {up}, the mean change is {mean:+.{digits}f} {unit}"
+        f"{len(rises.ends)} lines, on average by {mean:.{digits}f} {unit}"
     ]
     for what, changes in (
         ("Within noise", open_lines),

@@ -33,6 +33,8 @@ class Rises:
         half of the lines rise and more than fall. Where less is shown, it is not shown; it does not hold where lines
         or steps fall and no more lines rise.
         """
+        if not self.ends:
+            return "not measured yet"
         rising, falling = sum(line.rises for line in self.ends), sum(line.falls for line in self.ends)
         falls = falling or any(step.falls for step in self.steps)
         if rising == len(self.ends) and not falls:

@@ -107,7 +107,7 @@ def _verdict_of_pairs(pairs: int, alike: int, apart: int) -> Verdict:
         return "not measured yet"
     if alike == pairs:
         return "holds"
-    if apart > alike:
+    if apart > pairs / 2:
         return "does not hold"
     return "holds but for" if apart and alike > pairs / 2 else "not shown"
 

@@ -16,7 +16,7 @@ from scipy.optimize import isotonic_regression
 from splitlab.budget.ap_surface import Floats
 from splitlab.budget.atlas.grid import Grid
 from splitlab.budget.atlas.noise import SeedNoise
-from splitlab.budget.equiscore import EquiscoreLaw, fit_law
+from splitlab.budget.equiscore import EquiscoreLaw, c_of_tau
 from splitlab.errors import BudgetError
 
 DRAWS = 1000
@@ -64,21 +64,21 @@ def measured_law(grid: Grid) -> MeasuredLaw:
     """
     lines = _lines(grid)
     level = _level(lines)
-    points = _crossings(lines, level)
-    if len(points) < ENOUGH_POINTS:
+    full, weak = _crossings(lines, level)
+    if len(full) < ENOUGH_POINTS:
         raise BudgetError(
-            f"{len(points)} numbers of masks reach AP {level:.1f} by adding boxes; a law needs {ENOUGH_POINTS} or more."
+            f"{len(full)} numbers of masks reach AP {level:.1f} by adding boxes; a law needs {ENOUGH_POINTS} or more."
         )
     phi0 = float(grid.splits["full"].max())
-    fit, exponent = _fit(points, phi0)
+    k, exponent = _fit(full, weak, phi0)
     draws = _drawn_again(lines, level, phi0, grid.noise(grid.metric))
     k_ends, exponent_ends = np.percentile(draws, _INTERVAL, axis=0).T
     return MeasuredLaw(
         level=level,
-        law=fit,
-        k=Interval(fit.k, *map(float, k_ends)),
+        law=EquiscoreLaw(k, phi0),
+        k=Interval(k, *map(float, k_ends)),
         exponent=Interval(exponent, *map(float, exponent_ends)),
-        points=points,
+        points=pd.DataFrame({"full": full.astype(int), "weak": weak}),
         whole_draws=len(draws) / DRAWS,
     )
 
@@ -107,15 +107,17 @@ def _level(lines: list[_Line]) -> float:
         raise BudgetError("no number of masks was trained with two numbers of boxes: no law can be fitted.")
     scores = np.concatenate([line.ap for line in lines])
     levels = np.linspace(scores.min(), scores.max(), _LEVELS)
-    reached = np.array([len(_crossings(lines, level)) for level in levels])
+    reached = np.array([len(_crossings(lines, level)[0]) for level in levels])
     most = np.flatnonzero(reached == reached.max())
     return float(levels[most[len(most) // 2]])
 
 
-def _crossings(lines: list[_Line], level: float) -> pd.DataFrame:
+def _crossings(lines: list[_Line], level: float) -> tuple[Floats, Floats]:
+    """Return |F| and |W|, shape (N,) each, of the lines that reach the level by adding boxes."""
     found = [(line.full, _weak_at(line, level)) for line in lines]
     reached = [(full, weak) for full, weak in found if weak is not None and weak > 0]
-    return pd.DataFrame(reached, columns=["full", "weak"]).astype({"full": "int64", "weak": "float64"})
+    full, weak = np.array(reached, dtype=float).reshape(-1, 2).T
+    return full, weak
 
 
 def _weak_at(line: _Line, level: float) -> float | None:
@@ -128,9 +130,10 @@ def _weak_at(line: _Line, level: float) -> float | None:
     return float(line.weak[above - 1] + share * (line.weak[above] - line.weak[above - 1]))
 
 
-def _fit(points: pd.DataFrame, phi0: float) -> tuple[EquiscoreLaw, float]:
-    slope, _ = np.polyfit(np.log(points["full"]), np.log(points["weak"]), 1)
-    return fit_law(points["full"], points["weak"], phi0).law, -float(slope)
+def _fit(full: Floats, weak: Floats, phi0: float) -> tuple[float, float]:
+    """Fit k as `fit_law` does, and the exponent with a k of its own, both by least squares on ln |W|."""
+    slope, _ = np.polyfit(np.log(full), np.log(weak), 1)
+    return float(np.exp(np.log(c_of_tau(full, weak, phi0)).mean())), -float(slope)
 
 
 def _drawn_again(lines: list[_Line], level: float, phi0: float, noise: SeedNoise) -> Floats:
@@ -142,10 +145,9 @@ def _drawn_again(lines: list[_Line], level: float, phi0: float, noise: SeedNoise
             _Line(line.full, line.weak, rng.normal(line.ap, noise.deviation / np.sqrt(line.runs)), line.runs)
             for line in lines
         ]
-        points = _crossings(drawn, level)
-        if len(points) >= ENOUGH_POINTS:
-            law, exponent = _fit(points, phi0)
-            found.append((law.k, exponent))
+        full, weak = _crossings(drawn, level)
+        if len(full) >= ENOUGH_POINTS:
+            found.append(_fit(full, weak, phi0))
     if not found:
         raise BudgetError(
             f"with noise counted in, no {ENOUGH_POINTS} lines reach AP {level:.1f}: no interval can be given."

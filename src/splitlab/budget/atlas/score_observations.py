@@ -85,12 +85,16 @@ def more_masks_help(grid: Grid) -> Claim:
 
 
 def _rivals(grid: Grid) -> dict[Split, list[Split]]:
-    """Return for each extreme split the middle ones that cost no more; an extreme without such a rival is left out."""
+    """Return for each extreme split the middle ones that cost no more.
+
+    The cheapest and the dearest split of all are left out, as the paper does, and those without such a rival.
+    """
     splits = grid.splits
     extreme = (splits["weak"] == 0) | (splits["full"] + splits["weak"] >= grid.images)
+    judged = splits.iloc[1:-1][extreme.iloc[1:-1]]
     found = {
         (int(row["full"]), int(row["weak"])): named(splits[~extreme & (splits["cost_hours"] <= row["cost_hours"])])
-        for _, row in splits[extreme].iterrows()
+        for _, row in judged.iterrows()
     }
     return {split: rivals for split, rivals in found.items() if rivals}
 

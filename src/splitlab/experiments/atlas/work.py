@@ -128,10 +128,7 @@ class AtlasWork:
         reached = measure_checkpoint(folder.weights, parts.test, self.progress)
         row = measured_row(folder, reached, atlas.name, len(parts.train.images), run.hashes)
         add_rows(atlas.table, (row,))
-        self.tell(
-            f"{folder.name}: AP50 {row.ap50:.1f}, AP70 {row.ap70:.1f}, wrong class {row.class_confusion:.1%}, "
-            f"mask IoU {row.mask_iou:.3f}, {row.train_seconds:.0f} s"
-        )
+        self.tell(f"{folder.name}: AP50 {row.ap50:.1f}, AP70 {row.ap70:.1f}, {row.train_seconds:.0f} s")
 
     def _watch(self, folder: RunFolder, what: str, done: int, total: int) -> None:
         if what == "train" and self.deadline.is_over:

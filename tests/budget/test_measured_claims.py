@@ -1,0 +1,266 @@
+"""The verdicts of the atlas on tables where each observation holds, fails or drowns in noise by construction."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from splitlab.budget.atlas.advice import BUDGETS, advice, advice_was_good, advised_splits
+from splitlab.budget.atlas.equal_scores import SAME_AP, equal_score_splits
+from splitlab.budget.atlas.grid import measured_grid
+from splitlab.budget.atlas.law_claims import law_holds, surface_predicts
+from splitlab.budget.atlas.lines import lines_along
+from splitlab.budget.atlas.mask_observations import (
+    equal_scores_look_alike,
+    middle_is_balanced,
+    more_boxes_name_better,
+    more_masks_draw_better,
+)
+from splitlab.budget.atlas.measured_law import measured_law
+from splitlab.budget.atlas.noise import Mean, SeedNoise, seed_noise
+from splitlab.budget.atlas.score_observations import (
+    extremes_lose,
+    few_masks_compete,
+    more_boxes_help,
+    more_masks_help,
+)
+from splitlab.budget.atlas.verdicts import CHECKS, measured_claims
+from splitlab.errors import BudgetError
+from tests.budget.synthetic_grid import (
+    FULL,
+    IMAGES,
+    PLANNED,
+    RUNS,
+    SPLITS,
+    better_masks,
+    fewer_wrong,
+    made_grid,
+    made_row,
+    rising,
+)
+
+
+def flat(_full, _weak):
+    return 50.0
+
+
+def falling(full, weak):
+    return 120 - rising(full, weak)
+
+
+def by_masks_alone(full, _weak):
+    return 20 + 12 * np.log10(full)
+
+
+def balanced(full, weak):
+    """Best in the middle at equal cost: extremes of either kind pay a price."""
+    return rising(full, weak) - (8 if weak == 0 or full + weak >= IMAGES else 0)
+
+
+@pytest.mark.parametrize(
+    ("check", "good", "bad", "drowned"),
+    [
+        (
+            extremes_lose,
+            {"ap": balanced},
+            {"ap": lambda f, w: 2 * rising(f, w) - balanced(f, w)},
+            {"ap": balanced, "noise": 9},
+        ),
+        (few_masks_compete, {"ap": lambda f, w: 40 + w / 40}, {"ap": by_masks_alone}, {"ap": flat}),
+        (more_boxes_help, {"ap": rising}, {"ap": falling}, {"ap": by_masks_alone}),
+        (more_masks_help, {"ap": rising}, {"ap": falling}, {"ap": rising, "noise": 12}),
+        (
+            more_boxes_name_better,
+            {"confusion": fewer_wrong},
+            {"confusion": lambda f, w: 0.5 - fewer_wrong(f, w)},
+            {"confusion": fewer_wrong, "width": 0.2},
+        ),
+        (
+            more_masks_draw_better,
+            {"iou": better_masks},
+            {"iou": lambda f, w: 1.4 - better_masks(f, w)},
+            {"iou": better_masks, "width": 0.2},
+        ),
+        (
+            equal_scores_look_alike,
+            {"iou": lambda _f, _w: 0.8},
+            {"iou": lambda f, _w: 0.1 + 0.3 * np.log10(f)},
+            {"iou": lambda _f, _w: 0.8, "width": 0.1},
+        ),
+    ],
+)
+def test_an_observation_that_holds_by_construction_holds_and_one_that_does_not_does_not(check, good, bad, drowned):
+    assert check(made_grid(**good)).verdict == "holds"
+    assert check(made_grid(**bad)).verdict == "does not hold"
+    assert check(made_grid(**drowned)).verdict == "not shown"
+
+
+def test_observation_3_names_the_line_that_does_not_rise():
+    odd = made_grid(ap=lambda full, weak: rising(full, 0 if full == 100 else weak))
+    claim = more_boxes_help(odd)
+    assert claim.verdict == "holds but for"
+    assert "Within noise: 100/0 to 100/700" in claim.finding
+    assert "4 of 5 lines" in claim.finding
+
+
+def test_observation_3_names_the_step_that_falls():
+    claim = more_boxes_help(made_grid(ap=lambda f, w: rising(f, w) - 9 * ((f, w) == (50, 200))))
+    assert claim.verdict == "holds but for"
+    assert "Single steps the other way: 50/100 to 50/200" in claim.finding
+
+
+def test_observation_7_asks_for_both_halves():
+    level = {25: 400, 50: 200, 100: 100, 200: 0}
+
+    def equal(full, weak):
+        return 60.0 if level.get(full) == weak else 10 * np.log2(full)
+
+    assert middle_is_balanced(made_grid(ap=equal)).verdict == "holds"
+    worse = middle_is_balanced(made_grid(ap=equal, iou=lambda f, w: 1.4 - better_masks(f, w)))
+    assert worse.verdict == "does not hold"
+    open_half = middle_is_balanced(made_grid(ap=equal, confusion=lambda _f, _w: 0.2))
+    assert open_half.verdict == "not shown"
+    assert "About equal score: 25/400, 50/200, 100/100, 200/0" in open_half.finding
+
+
+def test_equal_scores_are_one_split_for_each_number_of_masks_within_an_ap():
+    grid = made_grid()
+    found = equal_score_splits(grid.splits, "ap70")
+    assert found["full"].is_unique
+    assert found["full"].is_monotonic_increasing
+    assert found["ap70"].max() - found["ap70"].min() <= 2 * SAME_AP
+
+
+def hyperbola(k, exponent=1.0):
+    """A score whose lines of equal score are |W| = k phi0^2 / |F|^exponent, in units of phi0."""
+    return lambda full, weak: 30 + 10 * np.log10(1 + (weak / 400) * (full / 400) ** exponent / k)
+
+
+@pytest.mark.parametrize("k", [0.1, 0.2])
+def test_the_law_is_found_again_where_it_was_put_in(k):
+    # Straight pieces between splits read |W| a little off; noise adds to it.
+    fitted = measured_law(made_grid(ap=hyperbola(k), noise=0.02))
+    at_level = k * (10 ** ((fitted.level - 30) / 10) - 1)
+    assert fitted.law.phi0 == 400
+    assert fitted.k.value == pytest.approx(at_level, rel=0.15)
+    assert fitted.exponent.value == pytest.approx(1, abs=0.25)
+    assert fitted.k.low < fitted.k.value < fitted.k.high
+
+
+def test_another_exponent_is_no_equiscore_law():
+    claim = law_holds(made_grid(ap=hyperbola(0.3, exponent=0.2), noise=0.02))
+    assert claim.verdict == "does not hold"
+
+
+def test_noise_leaves_the_law_open_and_no_crossing_leaves_it_unmeasured():
+    assert law_holds(made_grid(ap=hyperbola(0.2), noise=1.5)).verdict == "not shown"
+    steep = law_holds(made_grid(ap=lambda full, _w: 10.0 + full / 10, noise=0.001))
+    assert steep.verdict == "not measured yet"
+
+
+def test_the_surface_predicts_what_is_smooth_and_not_what_jumps():
+    assert surface_predicts(made_grid(noise=0.3)).verdict == "holds"
+    rng = np.random.default_rng(0)
+    jumps = {split: float(rng.choice([20.0, 80.0])) for split in SPLITS}
+    assert surface_predicts(made_grid(ap=lambda f, w: jumps[f, w])).finding.count("mean error") == 1
+
+
+def test_the_advice_rests_on_the_planned_runs_alone():
+    grid = made_grid()
+    advised = advised_splits(grid)
+    assert 1 <= len(advised) <= len(BUDGETS)
+    after = made_grid(extra=[(*split, seed) for split in advised for seed in (0, 1)], ap=lambda f, w: rising(f, w))
+    assert advised_splits(after) == advised
+    for hours in BUDGETS:
+        assert advice(grid, hours).hours <= hours
+
+
+def test_no_advice_is_trained_before_the_grid_is_whole_or_where_noise_is_unknown():
+    assert advised_splits(made_grid(RUNS[:-1])) == ()
+    one_seed = [run for run in RUNS if run[2] == 0]
+    plan = {name: run for name, run in PLANNED.items() if run[2] == 0}
+    assert advised_splits(measured_grid([made_row(run) for run in one_seed], plan, "ap70")) == ()
+
+
+def test_advice_that_is_followed_is_held_against_its_interval():
+    hours = BUDGETS[1]
+    advised = advice(made_grid(), hours)
+    split = (advised.full, advised.weak)
+    runs = [(*split, 0), (*split, 1)]
+    assert advice_was_good(hours, made_grid()).verdict == "not measured yet"
+    assert advice_was_good(hours, made_grid(extra=runs)).verdict == "holds"
+    off = made_grid(extra=runs, ap=lambda f, w: rising(f, w) - 20 * ((f, w) == split))
+    claim = advice_was_good(hours, off)
+    assert claim.verdict == "does not hold"
+    assert "It reached" in claim.finding
+
+
+def test_a_partial_table_gives_no_verdict_and_says_how_many_runs_are_missing():
+    claims = measured_claims(made_grid(RUNS[:-3]))
+    assert {claim.verdict for claim in claims} == {"not measured yet"}
+    assert all("3 of the 33 planned runs are missing" in claim.finding for claim in claims)
+    assert any("So far it holds." in claim.finding for claim in claims)
+
+
+def test_without_a_second_seed_nobody_knows_what_a_difference_means():
+    (claim,) = measured_claims(made_grid([run for run in RUNS if run[2] == 0]))
+    assert claim.verdict == "not measured yet"
+    assert "two seeds" in claim.finding
+    assert "9 of the 33" in claim.finding
+
+
+def test_every_claim_has_a_key_of_its_own_and_figures_in_its_finding():
+    claims = measured_claims(made_grid())
+    assert len({claim.key for claim in claims}) == len(claims) == len(CHECKS)
+    assert all(any(character.isdigit() for character in claim.finding) for claim in claims)
+
+
+@settings(max_examples=20, deadline=None)
+@given(kept=st.sets(st.sampled_from(RUNS), min_size=1))
+def test_any_part_of_a_table_gives_claims_and_never_a_verdict(kept):
+    claims = measured_claims(made_grid(sorted(kept)))
+    assert claims
+    if len(kept) < len(RUNS):
+        assert {claim.verdict for claim in claims} == {"not measured yet"}
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), noise=st.floats(0.2, 5))
+def test_of_tables_of_nothing_but_noise_none_shows_a_rise_in_every_line(seed, noise):
+    rng = np.random.default_rng(seed)
+    strays = {run: noise * rng.standard_normal() for run in RUNS}
+    rows = [made_row(run, ap=flat, noise=0) for run in RUNS]
+    table = [type(one)(**{**vars(one), "ap70": 50 + strays[one.full, one.weak, one.seed]}) for one in rows]
+    grid = measured_grid(table, PLANNED, "ap70")
+    assert more_boxes_help(grid).verdict not in ("holds", "holds but for")
+
+
+def test_the_spread_over_seeds_is_pooled_as_it_is_by_hand():
+    rows = pd.DataFrame({"full": [1, 1, 2, 2, 2, 3], "weak": 0, "ap70": [10.0, 12.0, 20.0, 21.0, 22.0, 50.0]})
+    noise = seed_noise(rows, "ap70")
+    assert (noise.freedom, noise.deviation) == (3, pytest.approx(math.sqrt((2 + 2) / 3)))
+    with pytest.raises(BudgetError, match="two seeds"):
+        seed_noise(rows[rows["full"] == 3], "ap70")
+
+
+def test_a_margin_grows_with_comparisons_and_shrinks_with_runs():
+    noise, one, four = SeedNoise(1.0, 9), Mean(50.0, 1), Mean(50.0, 4)
+    assert noise.margin(one, one, 1) == pytest.approx(2.262 * math.sqrt(2), abs=0.01)
+    assert noise.margin(one, one, 10) > noise.margin(one, one, 1) > noise.margin(four, four, 1)
+    assert noise.margin(Mean(1.0, 1, 3.0), one, 1) > noise.margin(one, one, 1)
+
+
+def test_rows_of_older_data_are_passed_over():
+    old = [type(one)(**{**vars(one), "data_hash": "old", "ap70": 1.0}) for one in (made_row(run) for run in RUNS)]
+    grid = measured_grid([*old, *(made_row(run) for run in RUNS)], PLANNED, "ap70")
+    assert (len(grid.rows), grid.missing) == (len(RUNS), ())
+    assert grid.rows["ap70"].min() > 1
+
+
+def test_each_line_of_the_grid_is_looked_at_once():
+    rises = lines_along(made_grid(), "weak", "ap70")
+    assert len(rises.ends) == len(FULL)
+    assert len(rises.steps) == len(SPLITS) - len(FULL)

@@ -1,0 +1,98 @@
+"""The rows of the atlas on the pages, as a data set of their own beside the published ones."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from typer.testing import CliRunner
+
+from splitlab.budget.atlas.measured_row import rows_as_csv
+from splitlab.budget.atlas.verdicts import CHECKS
+from splitlab.cli import main as cli
+from splitlab.experiments.atlas.plans import read_atlas
+from splitlab.ui.tables import atlas_curves, atlas_images, measured
+from splitlab.workspace import Workspace
+from tests.budget.synthetic_grid import IMAGES, made_row
+from tests.ui.opened import open_page
+
+NAME = "tiny, test part"
+PLAN = """
+name: atlas-tiny
+data: tiny
+full: {full}
+weak: {weak}
+seeds: {seeds}
+models: [yolov5n-seg]
+"""
+
+
+@pytest.fixture
+def atlas():
+    """Rows of a whole made grid of 24 splits, nine of them with two seeds."""
+    folder = Workspace.here().measured / "tiny"
+    folder.mkdir(parents=True)
+    (folder / "1.yaml").write_text(PLAN.format(full=[25, 50, 100, 200, 400], weak=[0, 100, 200, 400, "all"], seeds=[0]))
+    (folder / "2.yaml").write_text(PLAN.format(full=[50, 100, 200], weak=[100, 200, 400], seeds=[1]))
+    atlas = read_atlas("tiny", Workspace.here().measured, Workspace.here().data)
+    rows = [replace(made_row(run), spec_hash=digits) for digits, run in atlas.planned(IMAGES).items()]
+    atlas.table.write_text(rows_as_csv(rows))
+    for cached in (measured, atlas_images, atlas_curves):
+        cached.clear()
+    return rows
+
+
+def chart_of(app):
+    (chart,) = app.get("plotly_chart")
+    return json.loads(chart.proto.spec)
+
+
+def test_cost_against_ap_shows_the_atlas_beside_the_published_rows_and_by_itself(atlas):
+    app = open_page("cost_against_ap")
+    assert not app.exception
+    marks = [trace for trace in chart_of(app)["data"] if trace["name"] == NAME]
+    assert len(marks[0]["customdata"]) == 24
+    app.button_group(key="dataset").set_value(NAME).run()
+    assert not app.exception
+    data = chart_of(app)["data"]
+    assert {trace["legendgroup"] for trace in data if trace.get("customdata")} == {"measured"}
+    assert sum(trace.get("mode") == "lines" for trace in data) == 5
+
+
+def test_a_plan_goes_by_the_atlas_with_its_own_number_of_images(atlas):
+    app = open_page("plan")
+    app.selectbox(key="source").set_value(f"{NAME} yolov5n-seg, measured").run()
+    assert not app.exception
+    assert app.number_input(key=f"images_{IMAGES}").value == IMAGES
+    assert any("from 33 measured results" in caption.value for caption in app.caption)
+
+
+def test_the_equiscore_page_shows_the_measured_curve(atlas):
+    app = open_page("equiscore")
+    (name,) = (option for option in app.selectbox(key="curve").options if option.startswith(NAME))
+    app.selectbox(key="curve").set_value(name).run()
+    assert not app.exception
+    assert any("Points, measured: mask AP at IoU 0.70" in caption.value for caption in app.caption)
+
+
+def test_without_rows_the_pages_offer_the_papers_data_sets_alone():
+    for cached in (measured, atlas_images, atlas_curves):
+        cached.clear()
+    app = open_page("cost_against_ap")
+    assert app.button_group(key="dataset").options[:2] == ["VOC2012", "Cityscapes"]
+    assert len(app.button_group(key="dataset").options) == 2
+
+
+def test_the_command_gives_the_verdicts_and_says_what_is_missing(atlas):
+    def claims(*words):
+        return CliRunner().invoke(cli.app, ["claims", "--measured", "--json", *words], catch_exceptions=False)
+
+    whole = json.loads(claims("--dataset", "tiny").stdout)
+    assert len(whole) == len(CHECKS)
+    assert {row["dataset"] for row in whole} == {"tiny"}
+    assert {row["key"]: row["verdict"] for row in whole}["observation-3-boxes"] == "holds"
+    Workspace.here().measured.joinpath("tiny.csv").write_text(rows_as_csv(atlas[:-1]))
+    assert all("1 of the 33 planned runs" in row["finding"] for row in json.loads(claims().stdout))
+    Workspace.here().measured.joinpath("tiny.csv").unlink()
+    nothing = claims()
+    assert json.loads(nothing.stdout) == []
+    assert "nothing is measured yet" in nothing.stderr
