@@ -64,7 +64,7 @@ def look_at_batch(
         DataError, ImageError: a photo or a mask cannot be read, or the split is of other data.
     """
     full, weak = dataset.select(split.full), dataset.select(split.weak)
-    model, _ = starting_model(spec, len(dataset.class_names), [*full, *weak])
+    model, _ = starting_model(spec, dataset.class_names, [*full, *weak])
     if not isinstance(model, YOLOv5Seg):
         raise SettingsError(f"The parts of the loss are told apart for YOLOv5's models; {spec.model} is none of them.")
     batch = _fused(spec, full, _scrambled_labels(weak) if scramble is Scramble.WEAK else weak, step)
