@@ -43,9 +43,9 @@ st.markdown(
     "**coefficients**. The mask is the sum of the prototypes, each times its coefficient, cut to the box. The mask "
     "loss alone teaches both, and with |F| = 0 it is never fed: box, class and score are learnt from W, but nothing "
     "tells a sum that is the object from one that is not. From a backbone alone, prototypes and coefficients are "
-    "random. From a model that has seen masks of other classes the prototypes are there, and the coefficients are a "
-    "guess. The paper (Sec. 4.6) calls zero-shot a failure for this reason: image features are learnt, but not how to "
-    "combine them."
+    "random. The paper (Sec. 4.6) calls zero-shot a failure for this reason: image features are learnt, but not how to "
+    "combine them. From a model that has seen masks of other classes both come along; how far they carry to a new "
+    "outline is what the bars above tell, \"no mask, from the base model\" beside \"from the backbone\"."
 )
 with answered():
     offer_taken_apart(Workspace.here())

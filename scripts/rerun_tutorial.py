@@ -1,8 +1,8 @@
 """Follow docs/tutorial.md for real, and write into it what its commands printed.
 
 Run: python scripts/rerun_tutorial.py FOLDER, in an empty folder, with the cores free; about eight minutes. What the
-last command of a block prints on standard output goes into the `text` block that follows it. The seconds of each
-command are printed at the end, for the sentences that say them.
+last command of a block prints goes into the `text` block that follows it: standard output, or the messages where it
+has none. The seconds of each command are printed at the end, for the sentences that say them.
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ def run(command: str, folder: Path) -> str:
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     settings = {**os.environ, "PATH": path, "SPLITLAB_WORKSPACE": str(folder / "workspace"), "COLUMNS": "96"}
     done = subprocess.run(
-        shlex.split(command, comments=True), cwd=folder, env=settings, check=False, stdout=subprocess.PIPE, text=True
+        shlex.split(command, comments=True), cwd=folder, env=settings, check=False, capture_output=True, text=True
     )
     if done.returncode:
-        sys.exit(f"{command} ended with {done.returncode}")
-    return done.stdout.replace(f"{folder}/", "").lstrip("\n")
+        sys.exit(f"{command} ended with {done.returncode}: {done.stderr}")
+    return (done.stdout or done.stderr).replace(f"{folder}/", "").lstrip("\n")
 
 
 if __name__ == "__main__":

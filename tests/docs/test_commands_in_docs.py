@@ -115,7 +115,7 @@ def run_ours(command):
     if "--pilot" in words:
         raise_scores(Path(words[words.index("--pilot") + 1]))
     words += next((more for start, more in treatment.MORE_WORDS.items() if command.words[: len(start)] == start), [])
-    if words[0] == "train" and ("--full" in words or "--split" in words):
+    if words[0] == "few-shot" or (words[0] == "train" and ("--full" in words or "--split" in words)):
         words += [word for name, value in treatment.CUT_SHORT.items() for word in ("--set", f"{name}={value}")]
     result = runner.invoke(app, words, env=command.variables)
     assert result.exit_code == 0, f"{command}\n{result.output}\n{result.exception!r}"

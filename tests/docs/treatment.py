@@ -31,10 +31,15 @@ ONLY_PARSED = {
     "voc-detr": "all of VOC2012, likewise",
     "cityscapes-yolo": "all of Cityscapes, likewise",
     "yolov5s-seg.pt": "somebody else's file; tests/models/test_foreign_yolov5.py imports one made like it",
+    "paper-few-shot": "the paper's own images of VOC2012; tests/experiments/test_few_shot.py has drawn ones",
     ".onnx": "an export of ten seconds; tests/models/test_onnx_export.py does it",
 }
 ONLY_PARSED_COMMANDS = {
     ("splitlab", "data", "get"): "a download; tests/test_download.py",
+    (
+        "splitlab",
+        "atlas",
+    ): "hours of training; tests/experiments/test_atlas.py has a tiny one",
 }
 
 # Places that a test may not write to, and what stands in for them.
@@ -51,6 +56,7 @@ NOT_RUN = {
     "docker": "no container engine; tests/test_dockerfile.py follows the Dockerfile",
     "scripts/install_app.sh": "installs; make runs it",
     "scripts/serve_app.sh": "serves for ever; tests/test_dockerfile.py starts it",
+    "scripts/train_on_gpu.sh": "trains for minutes; tests/experiments/test_atlas_on_another_machine.py runs its ways",
     "ray": "a cluster; tests/runs/test_cluster.py starts one",
     "accelerate": "starts several processes; tests/training/test_processes.py does",
     "export": "sets a variable of the shell",
