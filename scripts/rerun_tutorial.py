@@ -69,7 +69,8 @@ def run(command: str, folder: Path) -> str:
     )
     if done.returncode:
         sys.exit(f"{command} ended with {done.returncode}: {done.stderr}")
-    return (done.stdout or done.stderr).replace(f"{folder}/", "").lstrip("\n")
+    printed = (done.stdout or done.stderr).replace(f"{folder}/", "").strip("\n")
+    return "".join(f"{line.rstrip()}\n" for line in printed.splitlines())
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def show_fused_batch() -> None:
     Raises:
         SplitLabError: the data set cannot be made or read.
     """
-    first, second, third, last = st.columns([1, 1.1, 0.8, 1.2], gap="medium")
+    first, second, third, last = st.columns([1, 0.9, 0.8, 1.4], gap="medium")
     with first:
         size = _choose_size()
     with second:
