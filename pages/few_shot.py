@@ -45,7 +45,7 @@ st.markdown(
     "tells a sum that is the object from one that is not. From a backbone alone, prototypes and coefficients are "
     "random. The paper (Sec. 4.6) calls zero-shot a failure for this reason: image features are learnt, but not how to "
     "combine them. From a model that has seen masks of other classes both come along; how far they carry to a new "
-    "outline is what the bars above tell, \"no mask, from the base model\" beside \"from the backbone\"."
+    'outline is what the bars above tell, "no mask, from the base model" beside "from the backbone".'
 )
 with answered():
     offer_taken_apart(Workspace.here())

@@ -24,7 +24,12 @@ def app_server(folder: Path) -> Iterator[str]:
         server = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "app.py", *options],
             cwd=ROOT,
-            env={**os.environ, "SPLITLAB_WORKSPACE": str(folder / "workspace")},
+            env={
+                **os.environ,
+                "SPLITLAB_WORKSPACE": str(folder / "workspace"),
+                # What is measured one day must not change what a test sees the next.
+                "SPLITLAB_MEASURED": str(folder / "measured"),
+            },
             stdout=log,
             stderr=log,
         )

@@ -50,3 +50,14 @@ def test_the_index_of_the_shipped_checkpoints_is_true_to_the_files():
 
     stated = json.loads((ROOT / "checkpoints" / "index.json").read_text())
     assert stated == make_index(ROOT / "checkpoints"), "run: splitlab checkpoint index checkpoints"
+
+
+def test_what_was_measured_and_ships_can_be_read_by_those_who_show_it():
+    from splitlab.budget.few_shot_measured import measured_few_shot, table_path
+    from splitlab.experiments.atlas.measured_tables import atlas_results, train_images
+    from splitlab.workspace import MEASURED
+
+    results = atlas_results(MEASURED)
+    assert len(results) == sum(len(path.read_text().splitlines()) - 1 for path in MEASURED.glob("*.csv"))
+    assert set(results["dataset"]) == set(train_images(MEASURED))
+    assert len(measured_few_shot()) == len(table_path().read_text().splitlines()) - 1 > 0

@@ -127,7 +127,7 @@ def test_a_split_is_built_from_data_that_was_uploaded(page, address, tiny_folder
     page.get_by_text("'squares' is here: 12 training images").wait_for()
     page.goto(f"{address}/data?data=squares")
     page.get_by_test_id("stMetricValue").get_by_text("12").first.wait_for()
-    assert page.locator("img").count() >= 8
+    page.locator("img").nth(7).wait_for()
     masks = page.get_by_label("|F|, masks")
     masks.fill("4")
     masks.press("Enter")

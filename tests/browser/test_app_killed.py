@@ -16,7 +16,8 @@ STEPS = 4
 
 
 def kill_app():
-    apps = [child for child in psutil.Process().children() if "streamlit" in child.cmdline()]
+    alive = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+    apps = [child for child in alive if "streamlit" in child.cmdline()]
     assert len(apps) == 1
     apps[0].kill()
     with suppress(psutil.NoSuchProcess):

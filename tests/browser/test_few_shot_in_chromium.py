@@ -19,7 +19,9 @@ def test_table_4_is_drawn_and_a_mask_taken_apart_is_a_link(page, address):
     assert bars.count() == 27
     page.get_by_text("Take a mask apart").click()
     page.get_by_text("The filled box alone reaches").wait_for()
-    assert page.get_by_test_id("stImage").count() == 6
+    pictures = page.get_by_test_id("stImage")
+    pictures.nth(5).wait_for()
+    assert pictures.count() == 6
     assert "take_apart=true" in page.url
     page.reload()
     page.get_by_text("The filled box alone reaches").wait_for()

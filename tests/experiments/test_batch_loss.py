@@ -111,5 +111,5 @@ def test_a_run_that_learns_boxes_and_masks_one_after_the_other_has_no_mixed_batc
 
 def start(tiny, spec, split):
     full, weak = tiny.train.select(split.full), tiny.train.select(split.weak)
-    model, _ = starting_model(spec, len(tiny.train.class_names), [*full, *weak])
+    model, _ = starting_model(spec, tiny.train.class_names, [*full, *weak])
     return model, batches_of(Stage("", 0, spec), full, weak)[STEP]

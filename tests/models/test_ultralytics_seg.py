@@ -235,7 +235,7 @@ def test_a_few_steps_lower_the_loss(name):
     batch = make_batch(has_mask=(True, False))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     losses = []
-    for _ in range(12):
+    for _ in range(20):
         total = sum(model.loss(batch).values())
         optimizer.zero_grad()
         total.backward()

@@ -79,7 +79,8 @@ def test_two_processes_gather_the_gradients_of_one_with_the_joint_batch(tiny_spe
         for name, tensor in one[part].items():
             if tensor.is_floating_point():
                 off = (two[part][name] - tensor).abs().max() / tensor.abs().max().clamp(min=1e-6)
-                assert off < 1e-5, (part, name, float(off))
+                # Half batches are summed by other kernels than whole ones: 1.5e-5 apart were seen, by the processor.
+                assert off < 5e-5, (part, name, float(off))
     first, second = ([e["losses"] for e in run.events() if e["kind"] == "train"] for run in runs)
     assert second == [pytest.approx(losses, rel=1e-5) for losses in first]
 

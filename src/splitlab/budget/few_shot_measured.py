@@ -9,7 +9,7 @@ import pandas as pd
 
 from splitlab.errors import BudgetError
 
-TABLE = "few_shot_embedded.csv"
+TABLE = "few_shot/embedded.csv"
 COLUMNS = (
     "variant",
     "setting",
