@@ -8,22 +8,19 @@ nothing twice, and writes the rows of each run as soon as it is done. --dry-run 
 from __future__ import annotations
 
 import argparse
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
-import splitlab
 from splitlab.budget.few_shot_measured import table_path
 from splitlab.cli.output import err, out, progress_bar
 from splitlab.cli.train_settings import chosen_settings
 from splitlab.data.open_dataset import EMBEDDED, open_dataset
 from splitlab.errors import SplitLabError
+from splitlab.experiments.atlas.machine import code_version
 from splitlab.experiments.few_shot_measurement import VARIANTS, Measurement, PlannedRun, Sizes, train_planned
 from splitlab.experiments.few_shot_table import class_rows, store_rows
 from splitlab.workspace import Workspace
 
-ROOT = Path(__file__).parents[1]
 STOPPED = 130
 
 
@@ -52,18 +49,6 @@ def main() -> int:
 
 def in_words(run: PlannedRun) -> str:
     return f"{run.variant.name}, {run.setting} from {run.start}, {run.spec.split_name}, seed {run.spec.seed}"
-
-
-def code_version() -> str:
-    """Return the commit, with a plus where files were changed since; the package's version where git is not there."""
-    git = shutil.which("git")
-    if git is None or not (ROOT / ".git").exists():
-        return splitlab.__version__
-    said = [
-        subprocess.run([git, "-C", ROOT, *words], capture_output=True, text=True, check=True).stdout.strip()
-        for words in (("rev-parse", "--short=10", "HEAD"), ("status", "--porcelain", "--", "*.py"))
-    ]
-    return said[0] + ("+" if said[1] else "")
 
 
 def arguments() -> argparse.Namespace:

@@ -101,7 +101,7 @@ def start_driver(workspace, nodes, seconds=0.2, stale="", gpu=1.0, **env):
 
 
 def end_of(driver, code=0):
-    told, complaints = driver.communicate(timeout=90)
+    told, complaints = driver.communicate(timeout=180)
     assert driver.returncode == code, complaints + told
     return told + complaints
 
