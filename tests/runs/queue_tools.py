@@ -80,7 +80,7 @@ def state_of(run: RunFolder) -> str:
     return status_of(run).state
 
 
-def wait_until(happened, seconds: float = 120) -> None:
+def wait_until(happened, seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not happened():
         assert time.monotonic() < deadline, f"nothing happened for {seconds} seconds"

@@ -37,8 +37,6 @@ class Nodes:
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": TOKEN,
             "RAY_NUM_REDIS_GET_RETRIES": "2",
-            # By itself Ray lets trainings wait for everybody else: beside other tests they would hardly begin.
-            "RAY_worker_niceness": "0",
         }
 
     def start(self) -> None:

@@ -44,7 +44,7 @@ with run.lock(), run.beating():
     run.write_status(State.DONE, {STEPS}, {STEPS})
 """
 DRIVER = """
-import json, os, sys
+import json, os, signal, sys
 from pathlib import Path
 import splitlab
 from splitlab.errors import SplitLabError
@@ -52,6 +52,8 @@ from splitlab.runs import cluster
 from splitlab.runs.queue import waiting_runs
 from splitlab.runs.run_folder import RunFolder
 from splitlab.workspace import Workspace
+# Whoever starts the tests in a shell's background has it ignored, and all that they start with it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 root, address, training, seconds, stale, gpu = sys.argv[1:]
 cluster.ASIDE_SECONDS = 1.0
 workspace = Workspace(Path(root), Path(root))
@@ -101,7 +103,7 @@ def start_driver(workspace, nodes, seconds=0.2, stale="", gpu=1.0, **env):
 
 
 def end_of(driver, code=0):
-    told, complaints = driver.communicate(timeout=180)
+    told, complaints = driver.communicate(timeout=90)
     assert driver.returncode == code, complaints + told
     return told + complaints
 
