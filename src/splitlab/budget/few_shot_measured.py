@@ -68,10 +68,3 @@ def measured_few_shot(path: Path | None = None) -> pd.DataFrame:
     if missing:
         raise BudgetError(f"{path} lacks the column {missing[0]}. Measure again: scripts/measure_few_shot.py.")
     return table[list(COLUMNS)]
-
-
-def class_means(table: pd.DataFrame, group: str, metric: str) -> pd.DataFrame:
-    """Return the mean over the classes of a group, one row for each run: its `KEY`, |F|, |W| and the metric."""
-    rows = table[table["group"] == group]
-    means: pd.DataFrame = rows.groupby([*KEY, "full", "weak"], sort=False)[metric].mean().reset_index()
-    return means

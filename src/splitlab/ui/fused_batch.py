@@ -23,9 +23,10 @@ FIRST_SIZE, FIRST_F_SIZE, MOST_STEPS = 6, 2, 1000
 FIRST_NUMBER = 109
 IMAGE_SIZE = 160
 FULL, WEAK = 10, 50
-# The embedded scenes, few enough to be drawn at once, with creatures that can be seen from the last row of a class.
+# The embedded scenes, few enough to be drawn at once, with creatures that can be seen from the last row of a class and
+# no coral that looks like them.
 SCENES = ".lesson-scenes"
-SCENE_SETTINGS = EmbeddedSettings(FULL + WEAK, 1, SceneSettings(smallest=0.4, largest=0.7, weed_before=1))
+SCENE_SETTINGS = EmbeddedSettings(FULL + WEAK, 1, SceneSettings(smallest=0.4, largest=0.7, weed_before=1, reef=0))
 SIZE, F_SIZE, NUMBER, SCRAMBLE = "batch_size", "f_size", "batch", "scramble"
 
 

@@ -73,18 +73,24 @@ def _stricter() -> None:
     )
 
 
+def _choose_look(photo_key: str, score_key: str, first_score: float) -> tuple[str, float]:
+    """Let a sample photo and a least confidence be chosen; a print shows both screens, so each has keys of its own."""
+    left, right = st.columns(2, gap="large")
+    name = left.segmented_control(
+        "Photo", list(SAMPLES), default=next(iter(SAMPLES)), required=True, key=photo_key, bind="query-params"
+    )
+    score = right.slider(
+        "Least confidence", LEAST_SCORE, 0.95, first_score, 0.05, key=score_key, bind="query-params", format="%.2f"
+    )
+    return str(name), float(score)
+
+
 def _see_it() -> None:
     choices = checkpoint_choices(Workspace.here())
     if not choices:
         st.info(_NO_MODELS)
         return
-    left, right = st.columns(2, gap="large")
-    name = left.segmented_control(
-        "Photo", list(SAMPLES), default=next(iter(SAMPLES)), required=True, key="seen_photo", bind="query-params"
-    )
-    score = right.slider(
-        "Least confidence", LEAST_SCORE, 0.95, 0.4, 0.05, key="least", bind="query-params", format="%.2f"
-    )
+    name, score = _choose_look("seen_photo", "least", 0.4)
     # What comes first is chosen first.
     names = choose_models({name: choices[name] for name in dict.fromkeys([*_several_splits(choices), *choices])})
     view = choose_view()
@@ -127,13 +133,7 @@ def _make_them_disagree() -> None:
     if len(models) < 2:
         st.info(_NO_MODELS)
         return
-    left, right = st.columns(2, gap="large")
-    name = left.segmented_control(
-        "Photo", list(SAMPLES), default=next(iter(SAMPLES)), required=True, key="show_them", bind="query-params"
-    )
-    score = right.slider(
-        "Least confidence", LEAST_SCORE, 0.95, 0.1, 0.05, key="confident", bind="query-params", format="%.2f"
-    )
+    name, score = _choose_look("show_them", "confident", 0.1)
     known = ", ".join(next(iter(models.values())).card.class_names)
     task.markdown(
         f"These models know {as_plain(known.replace('_', ' '))}, and nothing else. "
