@@ -7,7 +7,8 @@ import torch
 
 from splitlab.models.load import weights_of
 from splitlab.models.registry import build_model
-from splitlab.runs.checkpoint import Card, Weights, save_checkpoint
+from splitlab.runs.checkpoint import Card, save_checkpoint
+from splitlab.runs.stored_weights import Weights
 
 
 def card(**changes) -> Card:

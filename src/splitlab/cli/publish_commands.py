@@ -1,19 +1,23 @@
-"""The command that makes a checkpoint of a run."""
+"""Commands that make a checkpoint: of a run, or a smaller one of another."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from splitlab.cli.checkpoint_commands import checkpoint_app
-from splitlab.cli.output import out
+from splitlab.cli.checkpoint_commands import CheckpointArgument, checkpoint_app
+from splitlab.cli.output import out, progress_bar
 from splitlab.cli.queue_commands import RunArgument
-from splitlab.runs.card_in_words import megabytes
+from splitlab.data.open_dataset import open_dataset
+from splitlab.runs.card_in_words import card_in_words, megabytes
+from splitlab.runs.checkpoint import read_card
 from splitlab.runs.checkpoint_files import facts_of
 from splitlab.runs.checkpoint_names import proposed_name
 from splitlab.runs.publish import publish
 from splitlab.runs.queue import run_named
+from splitlab.runs.store import weights_folder
 from splitlab.workspace import Workspace
 
 
@@ -26,5 +30,35 @@ def publish_run(
     workspace = Workspace.here()
     folder = run_named(workspace, run)
     made = publish(folder.path, name or proposed_name(folder.name), workspace.imported)
-    size = sum(facts.bytes for facts in facts_of(made).values())
-    out.print(f"{made.name}, {megabytes(size)}: {made}", highlight=False, soft_wrap=True)
+    out.print(f"{made.name}, {megabytes(_size(made))}: {made}", highlight=False, soft_wrap=True)
+
+
+@checkpoint_app.command(
+    epilog="Example: `splitlab checkpoint shrink pets-30-450-1 --name pets-30-450 --data path/to/pets`"
+)
+def shrink(
+    folder: CheckpointArgument,
+    name: Annotated[str, typer.Option(help="What to call the copy.")],
+    data: Annotated[str, typer.Option(help="The data set to score it on: its val images.")],
+    into: Annotated[
+        Path | None, typer.Option(help="The folder of checkpoints; the work space's where left out.")
+    ] = None,
+) -> None:
+    """Copy a checkpoint with 8 bits a weight, half of half precision, and score the copy, for one that is to be sent.
+
+    Both scores are shown; the card has those of the copy.
+    """
+    from splitlab.experiments.shrink import shrink as shrink_checkpoint
+
+    workspace, folder = Workspace.here(), weights_folder(folder)
+    with progress_bar() as progress:
+        val = open_dataset(data, workspace.data).val
+        made = shrink_checkpoint(folder, name, into or workspace.imported, val, progress)
+    for checkpoint in (folder, made):
+        scores = card_in_words(read_card(checkpoint), {})["mask AP"]
+        out.print(f"{megabytes(_size(checkpoint))}: {scores}", highlight=False, soft_wrap=True)
+    out.print(f"{made.name}: {made}", highlight=False, soft_wrap=True)
+
+
+def _size(checkpoint: Path) -> int:
+    return sum(facts.bytes for facts in facts_of(checkpoint).values())

@@ -16,8 +16,9 @@ from splitlab.models.contract import SegmentationModel
 from splitlab.models.foreign_start_weights import start_from
 from splitlab.models.registry import ULTRALYTICS, build_for_training
 from splitlab.models.yolov5_seg import YOLOv5Seg
-from splitlab.runs.checkpoint import Card, Weights, read_card, read_weights
+from splitlab.runs.checkpoint import Card, read_card, read_weights
 from splitlab.runs.spec import AUTO, PRETRAINED, RunSpec
+from splitlab.runs.stored_weights import Weights
 from splitlab.training.anchors import AnchorFit, box_sizes, fit_anchors
 from splitlab.training.augment import Changes
 from splitlab.training.mixed_batches import BatchSettings, MixedBatches

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from splitlab.models.contract import SegmentationModel
-from splitlab.runs.checkpoint import Weights
+from splitlab.runs.stored_weights import Weights
 
 Array = NDArray[np.generic]
 

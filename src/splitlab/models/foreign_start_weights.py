@@ -8,7 +8,7 @@ import torch
 
 from splitlab.errors import CheckpointError
 from splitlab.models.contract import SegmentationModel
-from splitlab.runs.checkpoint import Weights
+from splitlab.runs.stored_weights import Weights
 
 # Anchors follow the image size of the run, not that of the checkpoint.
 NOT_LEARNT = ".anchors"

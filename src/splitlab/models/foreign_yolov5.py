@@ -17,7 +17,8 @@ from splitlab.models.foreign_tree import ForeignObject
 from splitlab.models.registry import build_model
 from splitlab.models.yolov5_backbones import scaled_channels
 from splitlab.models.yolov5_seg import PROTOTYPES, SCALES, YOLOv5Seg
-from splitlab.runs.checkpoint import MAX_CLASSES, MAX_IMAGE_SIZE, Weights
+from splitlab.runs.checkpoint import MAX_CLASSES, MAX_IMAGE_SIZE
+from splitlab.runs.stored_weights import Weights
 
 FIRST_WEIGHT, LAST_BIAS, CLASSIFIER_BIAS = "model.0.conv.weight", "model.24.m.0.bias", "model.9.linear.bias"
 BACKBONE_NAME = re.compile(r"model\.[0-8]\.")

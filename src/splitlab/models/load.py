@@ -9,7 +9,8 @@ import torch
 from splitlab.errors import CheckpointError, SplitLabError
 from splitlab.models.contract import SegmentationModel
 from splitlab.models.registry import build_to_fill
-from splitlab.runs.checkpoint import Card, Weights, read_card, read_weights
+from splitlab.runs.checkpoint import Card, read_card, read_weights
+from splitlab.runs.stored_weights import Weights
 
 
 def load_model(folder: Path) -> tuple[SegmentationModel, Card]:

@@ -15,7 +15,7 @@ from splitlab.models.foreign_tree import ForeignObject
 from splitlab.models.ultralytics_import import attempt_download_asset, is_online
 from splitlab.models.ultralytics_seg import LAYOUTS, UltralyticsSeg
 from splitlab.runs.atomic_files import write_bytes
-from splitlab.runs.checkpoint import Weights
+from splitlab.runs.stored_weights import Weights
 
 RETRIES = 1
 

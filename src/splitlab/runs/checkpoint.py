@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
@@ -16,13 +15,12 @@ from splitlab.errors import CheckpointError
 from splitlab.runs.atomic_files import write_bytes, write_json
 from splitlab.runs.plain_json import plain_json
 from splitlab.runs.scores import KINDS, checked_scores
+from splitlab.runs.stored_weights import Weights, full_precision, half_precision
 
 WEIGHTS_NAME, CARD_NAME = "model.safetensors", "card.json"
 _SUM = "crc32"
 MAX_CARD_BYTES = 1_000_000
 MAX_IMAGE_SIZE, MAX_CLASSES, MAX_COUNT, MAX_LETTERS = 4096, 2000, 10**10, 1000
-
-Weights = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -100,14 +98,16 @@ class Card:
             raise CheckpointError(f"The card of '{self.name}' has scores of masks or boxes alone. Evaluate it again.")
 
 
-def save_checkpoint(folder: Path, weights: Weights, card: Card) -> None:
-    """Write a checkpoint folder; floats are stored in half precision.
+def save_checkpoint(
+    folder: Path, weights: Weights, card: Card, store: Callable[[Weights], Weights] = half_precision
+) -> None:
+    """Write a checkpoint folder; floats are stored in half precision, or as `eight_bits` stores them.
 
     Raises:
         RunError: the folder cannot be written.
     """
-    halved = {name: _halve(tensor) for name, tensor in weights.items()}
-    write_bytes(folder / WEIGHTS_NAME, save(halved, {_SUM: _sum_of(halved)}))
+    stored = store(weights)
+    write_bytes(folder / WEIGHTS_NAME, save(stored, {_SUM: _sum_of(stored)}))
     write_json(folder / CARD_NAME, asdict(card))
 
 
@@ -140,7 +140,7 @@ def read_weights(folder: Path) -> Weights:
             stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
             stated = (file.metadata() or {}).get(_SUM)
         _check_sum(stored, stated)
-        return {name: _widen(tensor) for name, tensor in stored.items()}
+        return full_precision(stored)
     except (OSError, SafetensorError, ValueError, TypeError, KeyError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}). Copy the checkpoint again.") from error
 
@@ -162,11 +162,3 @@ def _sum_of(weights: Weights) -> str:
         total = zlib.crc32(f"{name} {tensor.dtype} {tensor.shape}".encode(), total)
         total = zlib.crc32(tensor.tobytes(), total)
     return f"{total:08x}"
-
-
-def _halve(tensor: NDArray[Any]) -> NDArray[Any]:
-    return tensor.astype(np.float16) if tensor.dtype == np.float32 else tensor
-
-
-def _widen(tensor: NDArray[Any]) -> NDArray[Any]:
-    return tensor.astype(np.float32) if tensor.dtype == np.float16 else tensor

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from splitlab.errors import CheckpointError, RunError
+from splitlab.errors import CheckpointError
 from splitlab.runs.checkpoint import CARD_NAME, read_card, read_weights, save_checkpoint
-from splitlab.runs.checkpoint_names import checked_name
+from splitlab.runs.new_checkpoint import new_checkpoint
 
 
 def publish(run: Path, name: str, into: Path) -> Path:
@@ -26,20 +25,9 @@ def publish(run: Path, name: str, into: Path) -> Path:
         CheckpointError: the name is no folder's name or taken, or the run has no whole weights.
         RunError: the folder cannot be written.
     """
-    folder = into / checked_name(name)
-    if folder.exists():
-        raise CheckpointError(f"{folder} is there already. Choose another name, or delete it.")
     if not (run / "weights" / CARD_NAME).is_file():
         raise CheckpointError(f"{run} has no weights to publish yet. They are there when it is done.")
     card, weights = replace(read_card(run / "weights"), name=name), read_weights(run / "weights")
-    try:
-        into.mkdir(parents=True, exist_ok=True)
-        # Beside its place, under a name that listings pass over, so that a break leaves no half checkpoint.
-        with tempfile.TemporaryDirectory(prefix=".publish-", dir=into) as place:
-            draft = Path(place) / "draft"
-            draft.mkdir()
-            save_checkpoint(draft, weights, card)
-            draft.rename(folder)
-    except OSError as error:
-        raise RunError(f"{folder}: cannot be written ({error.strerror}). Free some space or choose another.") from error
-    return folder
+    with new_checkpoint(name, into) as draft:
+        save_checkpoint(draft, weights, card)
+    return into / name

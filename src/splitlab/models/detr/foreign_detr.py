@@ -15,7 +15,8 @@ from splitlab.models.detr.backbone import RESNET_CHANNELS, ResNetBackbone
 from splitlab.models.detr.detr_seg import build_detr
 from splitlab.models.detr.published import BODY, find_detr, resnet_weights
 from splitlab.models.detr.sizes import DetrSize, Norm
-from splitlab.runs.checkpoint import MAX_CLASSES, Weights
+from splitlab.runs.checkpoint import MAX_CLASSES
+from splitlab.runs.stored_weights import Weights
 
 CLASS_BIASES = ("class_embed.bias", "detr.class_embed.bias")
 CLASSIFIER_BIAS, LAST_LAYER = "fc.bias", "layer4.0.conv1.weight"

@@ -9,7 +9,8 @@ import torch
 from splitlab.errors import CheckpointError
 from splitlab.models.detr.detr_seg import build_detr
 from splitlab.models.detr.sizes import COUNTER, SIZES, Norm
-from splitlab.runs.checkpoint import MAX_CLASSES, Weights
+from splitlab.runs.checkpoint import MAX_CLASSES
+from splitlab.runs.stored_weights import Weights
 
 PREFIX, BODY = "detr.", "detr.backbone.0.body."
 MASK_PARTS = ("bbox_attention.", "mask_head.")

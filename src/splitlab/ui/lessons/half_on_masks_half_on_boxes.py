@@ -17,7 +17,7 @@ from splitlab.figures.lessons.halves import equal_area, hours_along
 from splitlab.figures.lessons.sliding_line import sliding_line
 from splitlab.figures.lessons.split_hours import split_hours
 from splitlab.ui.lessons.lesson import Lesson, Screen, Verdict, show_chart, show_verdict
-from splitlab.ui.lessons.split_rows import MOST_MEASURED, as_hours, measured_splits, tell_sources, your_hours
+from splitlab.ui.lessons.split_rows import as_hours, measured_alike, tell_sources, your_hours
 from splitlab.ui.split_chip import split_chip
 from splitlab.ui.tables import published
 
@@ -107,7 +107,7 @@ def _prices_move_it() -> None:
 def _really_spent() -> None:
     rows = method_rows(published(), _CURVE.dataset, _CURVE.method)
     on_curve = rows[[split in _CURVE.splits for split in zip(rows["full"], rows["weak"], strict=True)]]
-    here = measured_splits("ap70").head(MOST_MEASURED)
+    here = measured_alike("ap70")
     point = cheapest_point(_LAW, VOC2012, _IMAGES)
     trained = pd.concat([on_curve, here])
     shares = [

@@ -12,9 +12,8 @@ from splitlab.figures.palette import FULL_HUE, WEAK_HUE
 from splitlab.ui.lessons.lesson import Lesson, Screen, Verdict, show_chart, show_verdict
 from splitlab.ui.lessons.scene_pictures import SCENES, scene_pictures
 from splitlab.ui.lessons.split_rows import (
-    MOST_MEASURED,
     as_hours,
-    measured_splits,
+    measured_alike,
     published_split,
     tell_sources,
     your_hours,
@@ -74,7 +73,7 @@ def _a_split_has_a_price() -> None:
     left, right = st.columns(2, gap="large")
     full = left.slider("Images with masks, F", 0, 1500, 300, 50, key="masks", bind="query-params")
     weak = right.slider("Images with boxes only, W", 0, 10000, 2000, 250, key="boxes", bind="query-params")
-    here = measured_splits("ap70").head(MOST_MEASURED)
+    here = measured_alike("ap70")
     published = pd.concat([published_split("VOC2012", "YOLOv5", *split) for split in _SHOWN])
     rows = [your_hours(full, weak, VOC2012), as_hours(published), as_hours(here)]
     show_chart(split_hours(pd.concat(rows, ignore_index=True)), "split_hours")

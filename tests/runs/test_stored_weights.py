@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
+from safetensors.numpy import load_file, save_file
+
+from splitlab.errors import CheckpointError
+from splitlab.models.load import load_model
+from splitlab.runs.checkpoint import read_weights, save_checkpoint
+from splitlab.runs.stored_weights import eight_bits, full_precision
+from tests.checkpoints import card, write_checkpoint
+
+KERNELS = arrays(
+    np.float32,
+    array_shapes(min_dims=2, max_dims=4, max_side=5),
+    elements=st.floats(-100, 100, width=32, allow_subnormal=False),
+)
+
+
+@given(KERNELS)
+def test_a_weight_is_wrong_by_at_most_a_254th_of_the_largest_of_its_channel(kernel):
+    back = full_precision(eight_bits({"conv": kernel}))["conv"]
+    largest = abs(kernel.reshape(len(kernel), -1)).max(axis=1)
+    wrong = abs(back - kernel).reshape(len(kernel), -1).max(axis=1)
+    assert back.dtype == np.float32
+    assert (wrong <= largest / 254 * 1.001 + 1e-37).all()
+
+
+@given(KERNELS)
+def test_what_was_stored_once_is_stored_the_same_again(kernel):
+    stored = eight_bits({"conv": kernel})
+    again = eight_bits(full_precision(stored))
+    assert np.array_equal(again["conv"], stored["conv"])
+
+
+def test_each_channel_has_a_scale_of_its_own():
+    kernel = np.array([[1.0, -0.5], [0.001, 0.0005], [0, 0]], np.float32)
+    stored = eight_bits({"conv": kernel})
+    assert stored["conv"].tolist() == [[127, -64], [127, 64], [0, 0]]
+    assert full_precision(stored)["conv"] == pytest.approx(kernel, abs=0.004)
+    assert full_precision(stored)["conv"][1] == pytest.approx(kernel[1], rel=0.01)
+
+
+def test_vectors_are_halved_and_counts_stay():
+    weights = {"bias": np.array([1 / 3], np.float32), "seen": np.array(10**9, np.int64), "ids": np.eye(2, dtype=int)}
+    stored = eight_bits(weights)
+    assert {name: tensor.dtype for name, tensor in stored.items()} == {"bias": "f2", "seen": "i8", "ids": "i8"}
+    assert full_precision(stored)["seen"] == 10**9
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_weights_that_are_no_numbers_have_no_scale(value):
+    with pytest.raises(CheckpointError, match="no finite number"):
+        eight_bits({"conv": np.array([[1, value]], np.float32)})
+
+
+def test_a_checkpoint_in_8_bits_has_half_the_size_and_nearly_the_same_weights(tmp_path):
+    halved = write_checkpoint(tmp_path / "halved")
+    (tmp_path / "small").mkdir()
+    save_checkpoint(tmp_path / "small", read_weights(halved), card(), eight_bits)
+    small, large = (tmp_path / name / "model.safetensors" for name in ("small", "halved"))
+    assert small.stat().st_size < 0.55 * large.stat().st_size
+    model, same = load_model(tmp_path / "small")[0], load_model(halved)[0].state_dict()
+    for name, tensor in model.state_dict().items():
+        assert (tensor - same[name]).abs().max() <= same[name].abs().max() / 250, name
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"conv::scale": np.ones(3, np.float32)},
+        {"conv::scale": np.ones((2, 1), np.float32)},
+        {"conv::scale": np.ones(2, np.int64)},
+        {"conv": np.ones((2, 2), np.float16)},
+        {"other::scale": np.ones(2, np.float32)},
+    ],
+)
+def test_scales_that_fit_no_weights_are_refused(tmp_path, change):
+    folder = write_checkpoint(tmp_path / "broken")
+    stored = eight_bits({"conv": np.eye(2, dtype=np.float32)})
+    save_file({**stored, **change}, folder / "model.safetensors")
+    assert load_file(folder / "model.safetensors").keys() >= {"conv"}
+    with pytest.raises(CheckpointError, match=r"cannot be read .*(scales|no such weights)"):
+        read_weights(folder)
