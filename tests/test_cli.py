@@ -1,10 +1,13 @@
 import json
 import re
+from itertools import chain
 
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from splitlab.cli import main as cli
+from splitlab.cli.command_order import PANELS
 from splitlab.geometry import rle_to_mask
 from splitlab.runs.run_folder import RunFolder
 
@@ -24,6 +27,19 @@ def trained(tiny_folder, tmp_path_factory):
     words = ("train", tiny_folder, "--full", "4", "--weak", "6", "--steps", "2", *TRAINING, "--out", folder)
     assert "Done" in run(*words)
     return folder
+
+
+def test_help_lists_every_command_once_under_the_heading_of_its_work():
+    commands = get_command(cli.app).commands
+    assert sorted(name for names in PANELS.values() for name in names) == sorted(commands)
+    told = run("--help")
+    places = [re.search(rf"│ {re.escape(word)}\b|─ {re.escape(word)} ─", told) for word in chain(*in_order())]
+    assert all(places)
+    assert [place.start() for place in places] == sorted(place.start() for place in places)
+
+
+def in_order():
+    return ((heading, *names) for heading, names in PANELS.items())
 
 
 def test_split_prints_the_form_that_others_rely_on(tiny_folder):

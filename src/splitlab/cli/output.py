@@ -13,11 +13,13 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from splitlab.cli.command_order import OrderedCommands
+
 DataArgument = Annotated[str, typer.Argument(metavar="DATA", help="A data set's folder, its name, or `embedded`.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on standard output.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="Equal seeds draw equal splits.")]
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="markdown")
+app = typer.Typer(cls=OrderedCommands, no_args_is_help=True, add_completion=False, rich_markup_mode="markdown")
 # Names of classes, photos and runs may hold what rich takes for markup.
 out, err = Console(markup=False), Console(markup=False, stderr=True)
 
