@@ -1,4 +1,4 @@
-"""Two small checkpoints and the data they know, for pages that compare models."""
+"""What pages show in tests: two small checkpoints and the data they know, and a whole atlas."""
 
 import dataclasses
 import shutil
@@ -6,8 +6,22 @@ import shutil
 import pytest
 import streamlit as st
 
+from splitlab.budget.atlas.measured_row import rows_as_csv
+from splitlab.experiments.atlas.plans import read_atlas
 from splitlab.experiments.experiment import carry_out, prepare_run
 from splitlab.runs.checkpoint import read_card, read_weights, save_checkpoint
+from splitlab.ui.tables import atlas_curves, atlas_images, claims_of_atlas, measured
+from splitlab.workspace import Workspace
+from tests.budget.synthetic_grid import IMAGES, made_row
+
+PLAN = """
+name: atlas-tiny
+data: tiny
+full: {full}
+weak: {weak}
+seeds: {seeds}
+models: [yolov5n-seg]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -38,3 +52,18 @@ def workspace(trained, tiny_folder, tmp_path, monkeypatch):
     data.mkdir(parents=True)
     shutil.copytree(tiny_folder, data / "tiny")
     return tmp_path / "workspace"
+
+
+@pytest.fixture
+def atlas():
+    """Rows of a whole made grid of 24 splits, nine of them with two seeds."""
+    folder = Workspace.here().measured / "tiny"
+    folder.mkdir(parents=True)
+    (folder / "1.yaml").write_text(PLAN.format(full=[25, 50, 100, 200, 400], weak=[0, 100, 200, 400, "all"], seeds=[0]))
+    (folder / "2.yaml").write_text(PLAN.format(full=[50, 100, 200], weak=[100, 200, 400], seeds=[1]))
+    atlas = read_atlas("tiny", Workspace.here().measured, Workspace.here().data)
+    rows = [dataclasses.replace(made_row(run), spec_hash=digits) for digits, run in atlas.planned(IMAGES).items()]
+    atlas.table.write_text(rows_as_csv(rows))
+    for cached in (measured, atlas_images, atlas_curves, claims_of_atlas):
+        cached.clear()
+    return rows

@@ -1,44 +1,18 @@
 """The rows of the atlas on the pages, as a data set of their own beside the published ones."""
 
 import json
-from dataclasses import replace
 
-import pytest
 from typer.testing import CliRunner
 
 from splitlab.budget.atlas.measured_row import rows_as_csv
 from splitlab.budget.atlas.verdicts import CHECKS
 from splitlab.cli import main as cli
-from splitlab.experiments.atlas.plans import read_atlas
 from splitlab.ui.tables import atlas_curves, atlas_images, measured
 from splitlab.workspace import Workspace
-from tests.budget.synthetic_grid import IMAGES, made_row
+from tests.budget.synthetic_grid import IMAGES
 from tests.ui.opened import open_page
 
 NAME = "tiny, test part"
-PLAN = """
-name: atlas-tiny
-data: tiny
-full: {full}
-weak: {weak}
-seeds: {seeds}
-models: [yolov5n-seg]
-"""
-
-
-@pytest.fixture
-def atlas():
-    """Rows of a whole made grid of 24 splits, nine of them with two seeds."""
-    folder = Workspace.here().measured / "tiny"
-    folder.mkdir(parents=True)
-    (folder / "1.yaml").write_text(PLAN.format(full=[25, 50, 100, 200, 400], weak=[0, 100, 200, 400, "all"], seeds=[0]))
-    (folder / "2.yaml").write_text(PLAN.format(full=[50, 100, 200], weak=[100, 200, 400], seeds=[1]))
-    atlas = read_atlas("tiny", Workspace.here().measured, Workspace.here().data)
-    rows = [replace(made_row(run), spec_hash=digits) for digits, run in atlas.planned(IMAGES).items()]
-    atlas.table.write_text(rows_as_csv(rows))
-    for cached in (measured, atlas_images, atlas_curves):
-        cached.clear()
-    return rows
 
 
 def chart_of(app):

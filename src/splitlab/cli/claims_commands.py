@@ -9,12 +9,11 @@ import typer
 from rich.table import Table
 
 from splitlab.budget.atlas.grid import METRIC
-from splitlab.budget.atlas.verdicts import measured_claims
 from splitlab.budget.claims import Claim, paper_claims
 from splitlab.cli.output import JsonOption, app, err, out, print_json
 from splitlab.errors import SettingsError
-from splitlab.experiments.atlas.measured_tables import grid_of
-from splitlab.experiments.atlas.plans import atlas_names, read_atlas
+from splitlab.experiments.atlas.measured_tables import atlas_claims
+from splitlab.experiments.atlas.plans import atlas_names
 from splitlab.workspace import Workspace
 
 
@@ -46,12 +45,10 @@ def claims(
 
 
 def _measured(name: str, metric: str) -> list[Claim]:
-    workspace = Workspace.here()
-    grid = grid_of(read_atlas(name, workspace.measured, workspace.data), metric)
-    if grid is None:
+    checked = atlas_claims(name, metric, Workspace.here())
+    if not checked:
         err.print(f"Of {name} nothing is measured yet. Start with: splitlab atlas run {name}", highlight=False)
-        return []
-    return measured_claims(grid)
+    return checked
 
 
 def _show(checked: Sequence[Claim], as_json: bool) -> None:

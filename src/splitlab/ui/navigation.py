@@ -50,6 +50,7 @@ def pages() -> st.Page:
             "Learn": [
                 st.Page("pages/lessons.py", title="Lessons", icon=":material/school:"),
                 st.Page("pages/few_shot.py", title="Few-shot", icon=":material/filter_3:"),
+                st.Page("pages/paper.py", title="About the paper", icon=":material/description:"),
             ],
         }
     )

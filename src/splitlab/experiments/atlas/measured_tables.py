@@ -11,6 +11,8 @@ from splitlab.budget.atlas.equal_scores import SAME_AP
 from splitlab.budget.atlas.grid import METRIC, Grid, measured_grid, named
 from splitlab.budget.atlas.measured_law import measured_law
 from splitlab.budget.atlas.measured_row import MeasuredRow, read_rows
+from splitlab.budget.atlas.verdicts import measured_claims
+from splitlab.budget.claims import Claim
 from splitlab.budget.equiscore import PaperCurve
 from splitlab.budget.results import MEASURED, METRICS, ResultRow, results_table
 from splitlab.errors import BudgetError
@@ -29,6 +31,16 @@ def grid_of(atlas: Atlas, metric: str) -> Grid | None:
     """
     rows = read_rows(atlas.table)
     return measured_grid(rows, atlas.planned(rows[-1].train_images), metric) if rows else None
+
+
+def atlas_claims(name: str, metric: str, workspace: Workspace) -> list[Claim]:
+    """Return what an atlas says of the paper's observations, the law and the planner; nothing where it has no row.
+
+    Raises:
+        SplitLabError: there is no such atlas, its table or a plan is broken, or the metric is none.
+    """
+    grid = grid_of(read_atlas(name, workspace.measured, workspace.data), metric)
+    return measured_claims(grid) if grid else []
 
 
 def atlas_results(measured: Path) -> pd.DataFrame:

@@ -1,0 +1,96 @@
+"""About the paper: a card for each claim, whose rows and verdicts a link can ask for."""
+
+import io
+from collections import Counter
+
+import pandas as pd
+
+from splitlab.budget.atlas.verdicts import CHECKS
+from splitlab.budget.claims import paper_claims
+from splitlab.ui.plain_text import as_plain
+from splitlab.ui.shown_claims import LOOKS, claims_table
+from splitlab.workspace import Workspace
+from tests.ui.opened import open_page, texts
+
+
+def rows_buttons(app):
+    return [button for button in app.button if button.key and button.key.startswith("rows ")]
+
+
+def test_every_claim_of_the_paper_has_a_card_with_its_figures():
+    app = open_page("paper")
+    claims = paper_claims()
+    assert {as_plain(claim.statement) for claim in claims} <= {text.value for text in app.markdown}
+    assert {as_plain(claim.finding) for claim in claims} <= {text.value for text in app.caption}
+    assert len(rows_buttons(app)) == sum(len(claim.rows) > 0 for claim in claims)
+    assert not app.dataframe
+
+
+def test_a_button_shows_the_rows_of_its_claim_and_the_link_says_so():
+    app = open_page("paper")
+    app.button(key="rows observation-1").click().run()
+    (rows,) = app.dataframe
+    (claim,) = [claim for claim in paper_claims() if claim.key == "observation-1"]
+    assert len(rows.value) == len(claim.rows)
+    assert app.query_params["claim"] == "observation-1"
+    app.button(key="rows observation-1").click().run()
+    assert not app.dataframe
+    assert "claim" not in app.query_params
+
+
+def test_a_link_opens_a_claim_and_picks_verdicts():
+    app = open_page("paper", claim="observation-3", verdicts="holds but for")
+    assert len(app.dataframe) == 1
+    wanted = [claim for claim in paper_claims() if claim.verdict == "holds but for" and len(claim.rows)]
+    assert [button.key for button in rows_buttons(app)] == [f"rows {claim.key}" for claim in wanted]
+
+
+def test_a_link_to_what_is_not_there_shows_everything():
+    app = open_page("paper", claim="observation-99", verdicts="maybe", against="nowhere")
+    assert not app.exception
+    assert not app.dataframe
+    assert len(rows_buttons(app)) > 20
+
+
+def test_our_own_runs_are_held_against_the_paper(atlas):
+    app = open_page("paper", against="tiny")
+    assert not app.error
+    assert len(rows_buttons(app)) == len(CHECKS)
+    assert "Observation 7." in texts(app)
+    app.selectbox(key="by").set_value("ap50").run()
+    assert "AP50" in texts(app)
+    assert (app.query_params["against"], app.query_params["by"]) == ("tiny", "ap50")
+
+
+def test_verdicts_that_the_other_data_do_not_have_are_forgotten(atlas):
+    app = open_page("paper", verdicts="holds but for")
+    app.selectbox(key="against").set_value("tiny").run()
+    assert not app.exception
+    assert rows_buttons(app)
+
+
+def test_an_atlas_without_rows_says_how_to_measure_it():
+    folder = Workspace.here().measured / "tiny"
+    folder.mkdir(parents=True)
+    (folder / "1.yaml").write_text("name: atlas-tiny\ndata: tiny\nfull: [2]\nweak: [0]\nmodels: [yolov5n-seg]\n")
+    app = open_page("paper", against="tiny")
+    assert "Nothing of tiny has been measured yet" in app.info[0].value
+    assert app.code[0].value == "splitlab atlas run tiny"
+
+
+def test_a_broken_table_is_a_sentence():
+    folder = Workspace.here().measured / "tiny"
+    folder.mkdir(parents=True)
+    (folder / "1.yaml").write_text("name: atlas-tiny\ndata: tiny\nfull: [2]\nweak: [0]\nmodels: [yolov5n-seg]\n")
+    folder.with_suffix(".csv").write_text("no,table\n1,2\n")
+    app = open_page("paper", against="tiny")
+    assert not app.exception
+    assert "tiny.csv" in app.error[0].value
+
+
+def test_what_is_taken_away_has_every_claim():
+    claims = paper_claims()
+    table = pd.read_csv(io.StringIO(claims_table(claims).to_csv(index=False)))
+    assert Counter(table["verdict"]) == Counter(claim.verdict for claim in claims)
+    assert table["key"].is_unique
+    assert set(table["verdict"]) <= set(LOOKS)
