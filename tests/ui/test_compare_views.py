@@ -2,6 +2,7 @@
 
 import base64
 import json
+from itertools import product
 
 import pytest
 
@@ -103,6 +104,15 @@ def test_counts_over_the_data_set_lead_to_their_images(workspace):
     assert "2 in 2 images" in texts(app)
     app.button(key="seen all").click().run()
     assert "No image has such" in texts(app)
+
+
+def test_presets_of_drawn_scenes_are_offered_on_their_images_and_not_on_photos(tmp_path, monkeypatch):
+    monkeypatch.setenv("SPLITLAB_CHECKPOINTS", str(tmp_path))
+    for dataset, full, weak in product(("pets", "embedded"), (3, 5), (4,)):
+        write_checkpoint(tmp_path / f"{dataset}-{full}", dataset=dataset, full=full, weak=weak)
+    offered = {button.key for button in open_page("compare_masks").button}
+    assert "preset pets YOLO" in offered
+    assert "preset embedded YOLO" not in offered
 
 
 def test_a_preset_picks_splits_that_are_here_and_a_figure_says_what_is_missing(workspace):

@@ -11,6 +11,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from splitlab.data.dataset import ImageLabels
+from splitlab.data.open_dataset import EMBEDDED
 from splitlab.evaluation.disagreement import compare_image
 from splitlab.evaluation.image_detections import ImageDetections
 from splitlab.figures.drawn_objects import drawn_detections, keep_shown
@@ -36,7 +37,8 @@ def compare_on_photos(choices: Mapping[str, Choice], workspace: Workspace) -> No
         photo = _choose_photo()
     with model_side:
         with st.container(horizontal=True):
-            offer_small_presets(choices)
+            # Models of drawn scenes find nothing in photos.
+            offer_small_presets({name: one for name, one in choices.items() if one.card.dataset != EMBEDDED})
             offer_figures(choices)
         names = choose_models(choices, at_first=2)
         score = choose_score()
