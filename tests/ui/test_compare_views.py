@@ -106,7 +106,7 @@ def test_counts_over_the_data_set_lead_to_their_images(workspace):
     assert "No image has such" in texts(app)
 
 
-def test_presets_of_drawn_scenes_are_offered_on_their_images_and_not_on_photos(tmp_path, monkeypatch):
+def test_presets_of_drawn_scenes_are_not_offered_on_photos(tmp_path, monkeypatch):
     monkeypatch.setenv("SPLITLAB_CHECKPOINTS", str(tmp_path))
     for dataset, full, weak in product(("pets", "embedded"), (3, 5), (4,)):
         write_checkpoint(tmp_path / f"{dataset}-{full}", dataset=dataset, full=full, weak=weak)
