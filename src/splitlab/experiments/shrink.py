@@ -8,7 +8,7 @@ from pathlib import Path
 from splitlab.data.dataset import Dataset
 from splitlab.data.progress import Progress, no_progress
 from splitlab.experiments.experiment import evaluate_checkpoint
-from splitlab.runs.checkpoint import read_card, read_weights, save_checkpoint
+from splitlab.runs.checkpoint import read_card, read_weights, save_checkpoint, write_card
 from splitlab.runs.new_checkpoint import new_checkpoint
 from splitlab.runs.stored_weights import eight_bits
 
@@ -37,5 +37,5 @@ def shrink(checkpoint: Path, name: str, into: Path, dataset: Dataset, progress: 
     with new_checkpoint(name, into) as draft:
         save_checkpoint(draft, weights, card, eight_bits)
         scores = evaluate_checkpoint(draft, dataset, progress)
-        save_checkpoint(draft, weights, replace(card, scores=scores), eight_bits)
+        write_card(draft, replace(card, scores=scores))
     return into / name

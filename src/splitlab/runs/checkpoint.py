@@ -108,6 +108,15 @@ def save_checkpoint(
     """
     stored = store(weights)
     write_bytes(folder / WEIGHTS_NAME, save(stored, {_SUM: _sum_of(stored)}))
+    write_card(folder, card)
+
+
+def write_card(folder: Path, card: Card) -> None:
+    """Write a checkpoint's card alone, such as with its scores; the weights stay.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
     write_json(folder / CARD_NAME, asdict(card))
 
 
