@@ -1,9 +1,6 @@
 """The verdicts of the atlas on tables where each observation holds, fails or drowns in noise by construction."""
 
-import math
-
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,7 +17,6 @@ from splitlab.budget.atlas.mask_observations import (
     more_masks_draw_better,
 )
 from splitlab.budget.atlas.measured_law import measured_law
-from splitlab.budget.atlas.noise import Mean, SeedNoise, seed_noise
 from splitlab.budget.atlas.score_observations import (
     extremes_lose,
     few_masks_compete,
@@ -28,7 +24,6 @@ from splitlab.budget.atlas.score_observations import (
     more_masks_help,
 )
 from splitlab.budget.atlas.verdicts import CHECKS, measured_claims
-from splitlab.errors import BudgetError
 from tests.budget.synthetic_grid import (
     FULL,
     IMAGES,
@@ -238,26 +233,20 @@ def test_of_tables_of_nothing_but_noise_none_shows_a_rise_in_every_line(seed, no
     assert more_boxes_help(grid).verdict not in ("holds", "holds but for")
 
 
-def test_the_spread_over_seeds_is_pooled_as_it_is_by_hand():
-    rows = pd.DataFrame({"full": [1, 1, 2, 2, 2, 3], "weak": 0, "ap70": [10.0, 12.0, 20.0, 21.0, 22.0, 50.0]})
-    noise = seed_noise(rows, "ap70")
-    assert (noise.freedom, noise.deviation) == (3, pytest.approx(math.sqrt((2 + 2) / 3)))
-    with pytest.raises(BudgetError, match="two seeds"):
-        seed_noise(rows[rows["full"] == 3], "ap70")
-
-
-def test_a_margin_grows_with_comparisons_and_shrinks_with_runs():
-    noise, one, four = SeedNoise(1.0, 9), Mean(50.0, 1), Mean(50.0, 4)
-    assert noise.margin(one, one, 1) == pytest.approx(2.262 * math.sqrt(2), abs=0.01)
-    assert noise.margin(one, one, 10) > noise.margin(one, one, 1) > noise.margin(four, four, 1)
-    assert noise.margin(Mean(1.0, 1, 3.0), one, 1) > noise.margin(one, one, 1)
-
-
 def test_rows_of_older_data_are_passed_over():
     old = [type(one)(**{**vars(one), "data_hash": "old", "ap70": 1.0}) for one in (made_row(run) for run in RUNS)]
     grid = measured_grid([*old, *(made_row(run) for run in RUNS)], PLANNED, "ap70")
     assert (len(grid.rows), grid.missing) == (len(RUNS), ())
     assert grid.rows["ap70"].min() > 1
+
+
+def test_luck_that_a_seed_brings_to_all_its_splits_hides_nothing_and_moves_nothing():
+    plain, lucky = made_grid(), made_grid(luck={1: -12.0})
+    assert more_boxes_help(lucky).verdict == more_masks_help(lucky).verdict == "holds"
+    for split in SPLITS:
+        ours, theirs = plain.change((25, 0), split, "ap70"), lucky.change((25, 0), split, "ap70")
+        assert theirs.change == pytest.approx(ours.change)
+        assert theirs.margin == pytest.approx(ours.margin)
 
 
 def test_each_line_of_the_grid_is_looked_at_once():

@@ -29,9 +29,9 @@ def advice(grid: Grid, hours: float) -> SplitForecast:
 def advised_splits(grid: Grid) -> tuple[Split, ...]:
     """Return the splits to train to see whether the advice was good.
 
-    None before all planned runs are measured, or where no split has two seeds, so that no outcome could be judged.
+    None before all planned runs are measured, or where too few splits have two seeds to judge an outcome.
     """
-    if grid.missing or not grid.rows.duplicated(["full", "weak"]).any():
+    if grid.missing or not grid.scores(grid.metric).knows_noise:
         return ()
     forecasts = [advice(grid, hours) for hours in BUDGETS]
     return tuple(dict.fromkeys((forecast.full, forecast.weak) for forecast in forecasts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -10,7 +11,7 @@ import pandas as pd
 
 from splitlab.budget.annotation_cost import Prices, cost_hours, prices_for
 from splitlab.budget.atlas.measured_row import COLUMNS, MeasuredRow
-from splitlab.budget.atlas.noise import Change, Mean, SeedNoise, Split, seed_noise
+from splitlab.budget.atlas.noise import Change, Mean, Split, SplitScores, split_scores
 from splitlab.budget.results import check_metric
 
 INTERVAL_WIDTH = 2 * 1.96
@@ -20,6 +21,8 @@ CONFUSION, MASK_IOU = "class_confusion", "mask_iou"
 
 METRIC = "ap70"
 """The AP that verdicts go by, as the paper does on VOC2012; chosen before anything was measured."""
+
+_SCORES = ("ap50", "ap70", "ap75", "ap50_95", "box_ap50", CONFUSION, MASK_IOU)
 
 _ALIKE = ("model", "settings", "data_hash", "test_hash")
 
@@ -55,20 +58,21 @@ class Grid:
 
     @cached_property
     def splits(self) -> pd.DataFrame:
-        """One row a split, the cheapest first: full, weak, runs, cost_hours, and each score's mean over its runs."""
-        return _splits(self.rows, self.prices)
+        """One row a planned split, cheapest first: full, weak, runs, cost_hours, each score with the average seed."""
+        runs = self.rows.groupby(["full", "weak"]).size().rename("runs")
+        scores = {score: self.scores(score).values for score in _SCORES}
+        table = pd.DataFrame(scores).reindex(runs.index).assign(runs=runs).reset_index()
+        table["cost_hours"] = cost_hours(table["full"], table["weak"], self.prices)
+        return table.sort_values("cost_hours", ignore_index=True)
 
-    def noise(self, score: str) -> SeedNoise:
-        """Return how far two seeds of one split lie apart in a score.
-
-        Raises:
-            BudgetError: no split has two.
-        """
-        return seed_noise(self._all, score)
+    def scores(self, score: str) -> SplitScores:
+        """Return one score of all splits, planned and extra, with its noise."""
+        return self._fitted[score]
 
     def mean(self, split: Split, score: str) -> Mean:
-        """Return the mean score of a split, planned or extra; over no runs where it was not measured."""
-        return mean_of(self._all[(self._all["full"] == split[0]) & (self._all["weak"] == split[1])], score)
+        """Return the score of a split, planned or extra; over no runs where it was not measured."""
+        ours = self._all[(self._all["full"] == split[0]) & (self._all["weak"] == split[1]) & self._all[score].notna()]
+        return Mean(float(self.scores(score).values.get(split, math.nan)), len(ours), _image_error(ours, score))
 
     def change(self, start: Split, end: Split, score: str, comparisons: int = 1, sign: int = 1) -> Change:
         """Return how a score changes between two measured splits.
@@ -81,11 +85,16 @@ class Grid:
             sign: -1 to count a fall as a rise.
 
         Raises:
-            BudgetError: no split has two seeds.
+            BudgetError: too few splits have two seeds.
         """
         first, second = self.mean(start, score), self.mean(end, score)
-        margin = self.noise(score).margin(first, second, comparisons)
+        image_error = math.hypot(first.image_error, second.image_error)
+        margin = self.scores(score).margin(start, end, comparisons, image_error)
         return Change(start, end, sign * (second.value - first.value), margin)
+
+    @cached_property
+    def _fitted(self) -> dict[str, SplitScores]:
+        return {score: split_scores(self._all, score) for score in _SCORES}
 
     @cached_property
     def _all(self) -> pd.DataFrame:
@@ -95,16 +104,6 @@ class Grid:
 def named(splits: pd.DataFrame) -> list[Split]:
     """Return the splits of a table as pairs (|F|, |W|)."""
     return list(zip(splits["full"].astype(int), splits["weak"].astype(int), strict=True))
-
-
-def mean_of(rows: pd.DataFrame, score: str) -> Mean:
-    """Return the mean of a score over runs of one split; images add an error where the table has intervals."""
-    known = rows[rows[score].notna()]
-    error = 0.0
-    if f"{score}_low" in known:
-        # The runs share their test images, so more of them do not make this smaller.
-        error = float((known[f"{score}_high"] - known[f"{score}_low"]).mean()) / INTERVAL_WIDTH
-    return Mean(float(known[score].mean()), len(known), error)
 
 
 def measured_grid(rows: Iterable[MeasuredRow], planned: Planned, metric: str) -> Grid | None:
@@ -133,9 +132,9 @@ def measured_grid(rows: Iterable[MeasuredRow], planned: Planned, metric: str) ->
     return Grid(ours.reset_index(drop=True), others.reset_index(drop=True), missing, metric)
 
 
-def _splits(rows: pd.DataFrame, prices: Prices) -> pd.DataFrame:
-    scores = ["ap50", "ap70", "ap75", "ap50_95", "box_ap50", CONFUSION, MASK_IOU]
-    groups = rows.groupby(["full", "weak"])
-    means = groups[scores].mean().assign(runs=groups.size()).reset_index()
-    means["cost_hours"] = cost_hours(means["full"], means["weak"], prices)
-    return means.sort_values("cost_hours", ignore_index=True)
+def _image_error(rows: pd.DataFrame, score: str) -> float:
+    """Return the standard error that test images add to a score of one split; 0 where the table has no interval."""
+    if f"{score}_low" not in rows or rows.empty:
+        return 0.0
+    # The runs share their test images, so more of them do not make this smaller.
+    return float((rows[f"{score}_high"] - rows[f"{score}_low"]).mean()) / INTERVAL_WIDTH

@@ -54,7 +54,7 @@ def lines_along(grid: Grid, grows: Size, score: str, sign: int = 1) -> Rises:
         sign: 1 to ask whether it rises, -1 to ask whether it falls.
 
     Raises:
-        BudgetError: no split has two seeds.
+        BudgetError: too few splits have two seeds.
     """
     fixed = "weak" if grows == "full" else "full"
     by_line = grid.splits[grid.splits[score].notna()].sort_values(grows).groupby(fixed)

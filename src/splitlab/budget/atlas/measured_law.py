@@ -7,15 +7,14 @@ keeps the paper's meaning, the largest |F|. Intervals come from drawing every sc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from scipy.optimize import isotonic_regression
 
 from splitlab.budget.ap_surface import Floats
-from splitlab.budget.atlas.grid import Grid
-from splitlab.budget.atlas.noise import SeedNoise
+from splitlab.budget.atlas.grid import Grid, named
 from splitlab.budget.equiscore import EquiscoreLaw, c_of_tau
 from splitlab.errors import BudgetError
 
@@ -60,7 +59,7 @@ def measured_law(grid: Grid) -> MeasuredLaw:
     """Fit the law at the level that most numbers of masks reach by adding boxes; the middle one, where several are.
 
     Raises:
-        BudgetError: fewer than three numbers of masks reach any one level, or no split has two seeds.
+        BudgetError: fewer than three numbers of masks reach any one level, or too few splits have two seeds.
     """
     lines = _lines(grid)
     level = _level(lines)
@@ -71,7 +70,7 @@ def measured_law(grid: Grid) -> MeasuredLaw:
         )
     phi0 = float(grid.splits["full"].max())
     k, exponent = _fit(full, weak, phi0)
-    draws = _drawn_again(lines, level, phi0, grid.noise(grid.metric))
+    draws = _drawn_again(lines, level, phi0)
     k_ends, exponent_ends = np.percentile(draws, _INTERVAL, axis=0).T
     return MeasuredLaw(
         level=level,
@@ -89,14 +88,17 @@ class _Line:
     weak: Floats
     ap: Floats
     runs: Floats
+    error: Floats
 
 
 def _lines(grid: Grid) -> list[_Line]:
     """The splits of each |F| below the largest, where the law is fitted; at least two |W| each."""
-    splits = grid.splits[grid.splits[grid.metric].notna()].sort_values("weak")
+    known = grid.splits[grid.splits[grid.metric].notna()].sort_values("weak")
+    errors = grid.scores(grid.metric).errors
+    splits = known.assign(error=errors.loc[named(known)].to_numpy())
     below = splits[splits["full"] < splits["full"].max()]
     return [
-        _Line(int(str(full)), *(line[name].to_numpy(float) for name in ("weak", grid.metric, "runs")))
+        _Line(int(str(full)), *(line[name].to_numpy(float) for name in ("weak", grid.metric, "runs", "error")))
         for full, line in below.groupby("full")
         if len(line) > 1
     ]
@@ -136,15 +138,12 @@ def _fit(full: Floats, weak: Floats, phi0: float) -> tuple[float, float]:
     return float(np.exp(np.log(c_of_tau(full, weak, phi0)).mean())), -float(slope)
 
 
-def _drawn_again(lines: list[_Line], level: float, phi0: float, noise: SeedNoise) -> Floats:
+def _drawn_again(lines: list[_Line], level: float, phi0: float) -> Floats:
     """Return k and exponent, shape (N, 2), of grids whose scores are drawn again around those measured."""
     rng = np.random.default_rng(0)
     found = []
     for _ in range(DRAWS):
-        drawn = [
-            _Line(line.full, line.weak, rng.normal(line.ap, noise.deviation / np.sqrt(line.runs)), line.runs)
-            for line in lines
-        ]
+        drawn = [replace(line, ap=rng.normal(line.ap, line.error)) for line in lines]
         full, weak = _crossings(drawn, level)
         if len(full) >= ENOUGH_POINTS:
             found.append(_fit(full, weak, phi0))

@@ -15,9 +15,9 @@ from splitlab.budget.atlas.mask_observations import (
     more_boxes_name_better,
     more_masks_draw_better,
 )
+from splitlab.budget.atlas.noise import NOISE_UNKNOWN
 from splitlab.budget.atlas.score_observations import extremes_lose, few_masks_compete, more_boxes_help, more_masks_help
 from splitlab.budget.claims.claim import Claim
-from splitlab.errors import BudgetError
 
 CHECKS: tuple[Callable[[Grid], Claim], ...] = (
     extremes_lose,
@@ -38,13 +38,10 @@ def measured_claims(grid: Grid) -> list[Claim]:
     """Check Observations 1 to 7, the law, the surface and the planner's advice on a measured grid.
 
     Where planned runs are missing no verdict is given: the finding says how many, and what it looks like so far. The
-    same where no split has two seeds, for then nobody knows what a difference means.
+    same where too few splits have two seeds, for then nobody knows what a difference means.
     """
-    try:
-        for score in (grid.metric, CONFUSION, MASK_IOU):
-            grid.noise(score)
-    except BudgetError as error:
-        return [_unknown_noise(grid, error)]
+    if not all(grid.scores(score).knows_noise for score in (grid.metric, CONFUSION, MASK_IOU)):
+        return [_unknown_noise(grid)]
     return [_so_far(check(grid), grid) for check in CHECKS]
 
 
@@ -56,13 +53,13 @@ def _so_far(claim: Claim, grid: Grid) -> Claim:
     return replace(claim, verdict="not measured yet", finding=finding)
 
 
-def _unknown_noise(grid: Grid, error: BudgetError) -> Claim:
+def _unknown_noise(grid: Grid) -> Claim:
     return Claim(
         key="noise",
         section="here",
         statement="Two trainings that differ by their seed alone lie close together.",
         verdict="not measured yet",
-        finding=f"{error} {_missing(grid)}",
+        finding=f"{NOISE_UNKNOWN} {_missing(grid)}",
         rows=grid.rows,
     )
 

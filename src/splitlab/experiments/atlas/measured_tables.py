@@ -81,7 +81,7 @@ def _curve(grid: Grid) -> PaperCurve | None:
     try:
         fitted = measured_law(grid)
     except BudgetError:
-        return None  # too few lines reach a score, or no split has two seeds yet
+        return None  # too few lines reach a score, or too few splits have two seeds yet
     first, splits = grid.rows.iloc[0], grid.splits
     near = splits[(splits[grid.metric] - fitted.level).abs() <= SAME_AP]
     return PaperCurve(
