@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from splitlab.data.class_views import masks_of_classes, names_in, of_classes
+from splitlab.data.class_views import masks_of_classes, of_classes
 from splitlab.data.dataset import Dataset, ImageLabels, ObjectLabel, TrainVal
 from splitlab.data.splits.draw_split import draw_split
 from splitlab.data.splits.few_shot import draw_few_shot, zero_shot_split
@@ -121,8 +121,3 @@ def test_few_masks_are_counted_among_the_chosen_classes_alone():
     split = draw_few_shot(of_classes(DATA, ["bird"]).train, 1, seed=0)
     assert len(split.full) == 1
     assert set(split.full) | set(split.weak) == {2, 4}
-
-
-@pytest.mark.parametrize(("text", "names"), [("", ()), ("a", ("a",)), (" a, b ,,", ("a", "b"))])
-def test_names_are_read_from_a_list(text, names):
-    assert names_in(text) == names

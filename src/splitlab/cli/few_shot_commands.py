@@ -32,7 +32,7 @@ def few_shot(
     masks: Annotated[
         str, typer.Option(help="Masks of each class: 0 for zero-shot, `paper` for the paper's 17 images of VOC2012.")
     ] = "3",
-    classes: Annotated[str, typer.Option(help="The classes that count, comma-separated; all where left out.")] = "",
+    classes: Annotated[str, typer.Option(help='The classes that count, as `cat,"dog, big"`; all where left out.')] = "",
     start_from: Annotated[
         str, typer.Option(help="A checkpoint or run whose fitting weights to start with, or `backbone` for ImageNet's.")
     ] = BACKBONE,

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from splitlab.cli.output import DataArgument, JsonOption, SeedOption, app, out, print_json
+from splitlab.data.class_lists import names_in
 from splitlab.data.dataset import Dataset
 from splitlab.data.open_dataset import open_dataset
 from splitlab.data.splits.draw_split import draw_split, draw_stratified
@@ -48,7 +49,7 @@ def split(
     full_list: Annotated[Path | None, typer.Option(help="lists: a file that names the images of F.")] = None,
     weak_list: Annotated[Path | None, typer.Option(help="lists: a file that names the images of W.")] = None,
     masks_per_class: Annotated[int | None, typer.Option(help="few-shot: masks of each class.")] = None,
-    classes: Annotated[str, typer.Option(help="few-shot: the classes that count, comma-separated.")] = "",
+    classes: Annotated[str, typer.Option(help="few-shot: the classes that count, a line of CSV.")] = "",
     as_json: JsonOption = False,
     save: Annotated[Path | None, typer.Option("--out", help="Also write the split to this file.")] = None,
 ) -> None:
@@ -96,7 +97,7 @@ def _count(weak: str) -> int:
 def _few_shot(train: Dataset, masks_per_class: int | None, seed: int, classes: str) -> Split:
     if masks_per_class is None:
         return paper_few_shot(train)
-    return draw_few_shot(train, masks_per_class, seed, [name.strip() for name in classes.split(",") if name.strip()])
+    return draw_few_shot(train, masks_per_class, seed, names_in(classes))
 
 
 def _by_lists(train: Dataset, full_list: Path | None, weak_list: Path | None) -> Split:

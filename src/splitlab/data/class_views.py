@@ -46,11 +46,6 @@ def masks_of_classes(data: TrainVal, class_names: Sequence[str]) -> TrainVal:
     return replace(data, train=replace(data.train, images=images))
 
 
-def names_in(text: str) -> tuple[str, ...]:
-    """Read class names from a comma-separated list; no names from an empty one."""
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
 def _in_own_order(dataset: Dataset, class_names: Sequence[str]) -> tuple[str, ...]:
     unknown = [name for name in class_names if name not in dataset.class_names]
     if unknown or not class_names:

@@ -27,7 +27,7 @@ from splitlab.models.contract import SegmentationModel
 from splitlab.models.load import load_model, weights_of
 from splitlab.models.registry import build_model
 from splitlab.runs.atomic_files import write_json
-from splitlab.runs.checkpoint import Card, save_checkpoint
+from splitlab.runs.checkpoint import Card, save_checkpoint, write_card
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
 from splitlab.training.loop import BatchesOf, train
@@ -188,7 +188,7 @@ def evaluate_run(run: RunFolder, data_dir: Path, progress: Progress = no_progres
     scores, detections = evaluate_model(model, val, card.image_size, _counting("evaluate", val, progress))
     write_json(run.detections_path, coco_results(val, detections))
     write_json(run.scores_path, scores)
-    save_checkpoint(run.weights, weights_of(model), Card(**{**vars(card), "scores": scores}))
+    write_card(run.weights, replace(card, scores=scores))
     return scores
 
 

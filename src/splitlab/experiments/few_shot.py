@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from splitlab.data.class_lists import in_one_line
 from splitlab.data.dataset import Dataset, TrainVal
 from splitlab.data.splits.few_shot import FEW_SHOT_CLASSES, draw_few_shot, paper_few_shot, zero_shot_split
 from splitlab.data.splits.split import Split
@@ -38,10 +39,10 @@ def plan_few_shot(
         SplitError: the data set has not so many masks, or not the paper's images.
         SettingsError: a setting is unknown or has a value it may not have.
     """
-    classes = settings.get("classes", "") or (",".join(FEW_SHOT_CLASSES) if masks == PAPER else "")
+    classes = settings.get("classes", "") or (in_one_line(FEW_SHOT_CLASSES) if masks == PAPER else "")
     train_set = as_run_sees(data, classes, settings.get("mask_classes", "")).train
     split = _draw(train_set, masks, seed)
-    in_own_order = ",".join(train_set.class_names) if classes else ""
+    in_own_order = in_one_line(train_set.class_names) if classes else ""
     drawn = {"drawn": split.drawn, "full": len(split.full), "weak": len(split.weak), "classes": in_own_order}
     return RunSpec.from_json({**settings, "data": name, "seed": seed, **drawn}), split
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from splitlab.budget.few_shot_measured import BASE
+from splitlab.data.class_lists import in_one_line
 from splitlab.data.dataset import TrainVal
 from splitlab.data.progress import Progress, no_progress
 from splitlab.data.splits.draw_split import draw_split
@@ -104,7 +105,7 @@ class Measurement:
         Raises:
             SplitLabError: the data set lacks a class, or has not so many images or masks.
         """
-        others = ",".join(name for name in self.data.train.class_names if name not in variant.novel)
+        others = in_one_line(name for name in self.data.train.class_names if name not in variant.novel)
         base = self._random(variant, BASE, seed, {"classes": others}, self.sizes.base_masks, 0)
         yield base
         for setting, masks in (("few-shot", self.sizes.masks), ("zero-shot", 0)):
@@ -114,7 +115,7 @@ class Measurement:
             yield self._random(variant, setting, seed, {"mask_classes": masked}, self.sizes.full, self.sizes.weak)
 
     def _shots(self, variant: Variant, setting: str, start: str, seed: int, masks: int, weights: str) -> PlannedRun:
-        settings = {**self.settings, "f_size": F_SIZE, "classes": ",".join(variant.novel), "start_from": weights}
+        settings = {**self.settings, "f_size": F_SIZE, "classes": in_one_line(variant.novel), "start_from": weights}
         spec, split = plan_few_shot(self.name, self.data, masks, seed, settings)
         return PlannedRun(variant, setting, start, spec, split, self._path(variant, setting, start, seed))
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from splitlab.data.class_views import masks_of_classes, names_in, of_classes
+from splitlab.data.class_lists import names_in
+from splitlab.data.class_views import masks_of_classes, of_classes
 from splitlab.data.dataset import TrainVal
 from splitlab.data.open_dataset import open_dataset
 from splitlab.runs.spec import RunSpec

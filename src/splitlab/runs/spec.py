@@ -107,7 +107,8 @@ class RunSpec:
             anchors pass over it.
         start_from: a checkpoint folder whose fitting weights the model starts with; `pretrained` for those that
             Ultralytics trained on COCO, downloaded for its own families; empty for none.
-        classes: the classes that count, comma-separated, the data set seen as if it had no others; empty for all.
+        classes: the classes that count, comma-separated, the data set seen as if it had no others; empty for all. A
+            name that has a comma stands in double quotes.
         mask_classes: the classes whose masks may be read, comma-separated; the others have only boxes, in F too. Empty
             for all.
         compiled: whether torch.compile builds the model's forward pass; on CUDA alone.
