@@ -1,0 +1,62 @@
+"""What the tests of the page Runs do on it, and the runs they make."""
+
+import json
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+from splitlab.runs.run_folder import RunFolder, State
+from splitlab.runs.spec import RunSpec
+from splitlab.workspace import Workspace
+
+ROOT = Path(__file__).parents[3]
+SCORES = {"mask": {"ap50": 41.26, "ap70": 30.0, "ap75": 25.0, "ap50_95": 20.0}, "box": {"ap50": 50.0}}
+CHANGING = {"Go on", "Retry", "Stop", "First", "Up", "Down", "Delete", "Start a worker", "Publish", "Add", "Take away"}
+
+
+def make(name, state=State.WAITING, step=0, age=0.0, **settings):
+    """Make a run that was last heard of so many seconds ago; the younger, the later in a test."""
+    spec = RunSpec(**{"data": "embedded", "full": 30, "weak": 150, "steps": 20, **settings})
+    run = RunFolder.create(Workspace.here().runs / name, spec, {})
+    run.write_status(state, step, spec.steps, "It failed." if state == State.FAILED else "")
+    if state == State.DONE:
+        run.scores_path.write_text(json.dumps(SCORES))
+    for end in range(10, step + 1, 10):
+        losses = {"box": 1.0 / end, "mask": 2.0 / end}
+        run.append_event({"kind": "train", "step": end, "losses": losses, "images_per_second": 20.0})
+    path = run.path / "status.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "heartbeat": content["heartbeat"] - age}))
+    return run
+
+
+def open_page(**parameters):
+    app = AppTest.from_file(ROOT / "app.py", default_timeout=60).run()
+    for key, value in parameters.items():
+        app.query_params[key] = value
+    app.switch_page("pages/runs.py").run()
+    assert not app.exception
+    return app
+
+
+def said(app):
+    kinds = (app.markdown, app.caption, app.info, app.error, app.success, app.toast)
+    return " ".join(element.value for kind in kinds for element in kind).replace("\\", "")
+
+
+def table(app):
+    return app.dataframe[0].value
+
+
+def button(app, label):
+    return next(found for found in app.button if found.label == label)
+
+
+def can_press(app):
+    return {found.label for found in app.button if not found.disabled}
+
+
+def press(app, label):
+    button(app, label).click().run()
+    assert not app.exception
+    return app
