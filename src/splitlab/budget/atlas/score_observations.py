@@ -26,9 +26,9 @@ def extremes_lose(grid: Grid) -> Claim:
         statement="Observation 1. Extreme training data splits, where the absolute majority is either F or W, are "
         "not optimal in terms of labeling cost and performance.",
         verdict=_verdict_of_extremes(len(changes), len(beaten), len(unbeaten)),
-        finding=f"Of {len(changes)} splits with no boxes or all of them that a middle split does not cost more than, "
-        f"{len(beaten)} are beaten by more than noise, {len(unbeaten)} beat all of those middle splits. The best "
-        f"middle split against each: {told}.",
+        finding=f"{len(changes)} splits have no boxes or all of them and a middle split that costs no more. Beaten by "
+        f"it by more than noise: {len(beaten)}; better than every such one by more than noise: {len(unbeaten)}. "
+        f"The best middle split against each: {told}.",
         rows=grid.rows,
     )
 
