@@ -1,6 +1,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from splitlab.budget.annotation_cost import CITYSCAPES, VOC2012
 from splitlab.budget.equiscore import PAPER_CURVES, fit_law
@@ -12,7 +14,7 @@ from splitlab.figures.lessons.extremes_chart import extremes_chart
 from splitlab.figures.lessons.growing_lines import growing_lines
 from splitlab.figures.lessons.halves import equal_area, hours_along
 from splitlab.figures.lessons.own_points import own_points
-from splitlab.figures.lessons.pair_slopes import pair_slopes
+from splitlab.figures.lessons.pair_slopes import apart, pair_slopes
 from splitlab.figures.lessons.price_bars import price_bars
 from splitlab.figures.lessons.sliding_line import sliding_line
 from splitlab.figures.lessons.split_hours import split_hours
@@ -50,6 +52,29 @@ def test_slopes_of_published_pairs_are_dotted_and_open():
     both = pd.concat([pairs, pairs.assign(source="measured")])
     styles = [(trace.line.dash, trace.marker.symbol[0]) for trace in pair_slopes(both, "AP").data]
     assert styles == [("dot", "circle-open")] * 2 + [("solid", "circle")] * 2
+
+
+def test_names_of_slopes_stand_beside_their_ends_and_none_over_another():
+    pairs = weak_gains(VOC, "ap70").head(3)
+    figure = pair_slopes(pd.concat([pairs, pairs.assign(source="measured")]), "AP")
+    low, high = figure.layout.yaxis.range
+    for end in ("right", "left"):
+        heights = sorted(note.y for note in figure.layout.annotations if note.xanchor == end)
+        assert len(heights) == 6
+        # Two lines of letters take about 36 of 300 pixels.
+        assert min(np.diff(heights)) >= (high - low) * 36 / 300
+
+
+def test_heights_that_touch_are_moved_apart_around_their_middle_and_others_stay():
+    assert apart(np.array([50.0, 10.0, 50.0, 90.0]), 4.0) == pytest.approx([48.0, 10.0, 52.0, 90.0])
+
+
+@given(st.lists(st.floats(0, 100), min_size=1, max_size=8), st.floats(0.1, 20))
+def test_heights_keep_their_order_and_their_mean(heights, least):
+    moved = apart(np.array(heights), least)
+    order = np.argsort(heights, kind="stable")
+    assert (np.diff(moved[order]) >= least - 1e-6).all()
+    assert moved.mean() == pytest.approx(np.mean(heights))
 
 
 def test_points_beyond_the_reach_are_faint():

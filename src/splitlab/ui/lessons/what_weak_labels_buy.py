@@ -74,7 +74,7 @@ def _measured_here_too() -> None:
         st.markdown("The paper's pair. No pair was measured here yet: train a split with boxes, and its masks alone.")
     else:
         told = "; ".join(
-            f"{row['dataset']} {row['full']:,} masks, {row['weak']:,} boxes on top: "
+            f"{row['dataset']}: {row['full']:,} masks, {row['weak']:,} boxes on top, "
             f"**{row['together'] - row['alone']:+.1f} AP** for {row['hours']:.1f} hours"
             for _, row in best.iterrows()
         )
