@@ -14,7 +14,8 @@ from splitlab.workspace import Workspace
 
 CHART = "cost_chart"
 ABOUT_MARKS = {
-    True: "Outlined: published. Filled stars: measured here, on another data set: compare them with one another only.",
+    True: "Outlined: published. Filled stars: measured here, each data set by its own star; compare those of one set "
+    "with one another only.",
     False: "All measured here, on images that no choice has seen; lines join runs with the same number of mask images.",
 }
 FIRST_PICK = {"VOC2012": (400, 5000), "Cityscapes": (400, 2000)}
@@ -130,7 +131,9 @@ with chart_side:
         st.info("No models are shown: turn on a group of published models above.")
     else:
         st.plotly_chart(
-            cost_against_ap(rows, metric, picked=None if picked is None else row_key(picked)),
+            cost_against_ap(
+                rows, metric, picked=None if picked is None else row_key(picked), measured_sets=measured_sets
+            ),
             key=CHART,
             on_select=take_clicked_point,
             selection_mode="points",

@@ -37,6 +37,15 @@ def test_models_of_one_f_are_joined_from_few_boxes_to_many(table):
     assert list(line.y) == [38.6, 43.0, 47.6, 49.9, 52.8]
 
 
+def test_each_measured_data_set_has_a_star_of_its_own_and_keeps_it_when_others_are_hidden():
+    sets = ["embedded", "pets", "street"]
+    table = results_table([ResultRow(MEASURED, name, "yolov5n-seg", 30, 0, 2.0, ap70=50.0, run="r") for name in sets])
+    stars = {trace.name: trace.marker.symbol for trace in cost_against_ap(table, "ap70", measured_sets=sets).data}
+    assert len(set(stars.values())) == len(sets)
+    (alone,) = cost_against_ap(table[table["dataset"] == "pets"], "ap70", measured_sets=sets).data
+    assert alone.marker.symbol == stars["pets"]
+
+
 def test_published_marks_are_open_and_measured_ones_filled(table):
     measured = results_table([ResultRow(MEASURED, "pets", "yolov5n-seg", 30, 450, 6.8, ap70=80.0, run="r")])
     for figure, is_open in ((cost_against_ap(table, "ap70"), True), (cost_against_ap(measured, "ap70"), False)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import cycle
 from typing import Any
 
 import pandas as pd
@@ -20,7 +22,7 @@ GROUP_LABELS = {
 }
 _METHOD_MARKS = ("circle", "square", "diamond")
 _COMPARED_MARKS = ("x", "triangle-up", "triangle-down", "cross", "star", "pentagon", "hexagram", "bowtie")
-_MEASURED_MARK = "star"
+_MEASURED_MARKS = ("star", "star-diamond", "hexagram", "star-square", "star-triangle-up", "star-triangle-down")
 _COST_TICKS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
 
 
@@ -29,7 +31,9 @@ def row_key(row: pd.Series) -> str:
     return "|".join(str(row[name]) for name in ("source", "dataset", "method", "full", "weak", "run"))
 
 
-def cost_against_ap(table: pd.DataFrame, metric: str, picked: str | None = None) -> go.Figure:
+def cost_against_ap(
+    table: pd.DataFrame, metric: str, picked: str | None = None, measured_sets: Sequence[str] | None = None
+) -> go.Figure:
     """Draw rows of a results table as a scatter of cost (hours, log) against a metric (AP, 0..100).
 
     The paper's models with one |F| are joined by a line and outlined; methods compared against are grey marks;
@@ -40,6 +44,8 @@ def cost_against_ap(table: pd.DataFrame, metric: str, picked: str | None = None)
         table: rows to draw; with the columns of `over_seeds` where there are bars.
         metric: a key of `METRICS`.
         picked: the `row_key` of the row to ring.
+        measured_sets: all data sets that were measured on, hidden ones too, so that each keeps its mark; those of the
+            table where left out.
     """
     figure = go.Figure()
     shown = table[table[metric].notna()]
@@ -48,7 +54,7 @@ def cost_against_ap(table: pd.DataFrame, metric: str, picked: str | None = None)
     _add_own(figure, shown[~measured & (shown["group"] == SPLIT_GROUP)], metric, ramp)
     _add_compared(figure, shown[~measured & (shown["group"] != SPLIT_GROUP)], metric)
     _add_measured_lines(figure, shown[measured], metric, ramp)
-    _add_measured(figure, shown[measured], metric, ramp)
+    _add_measured(figure, shown[measured], metric, ramp, measured_sets or sorted(shown[measured]["dataset"].unique()))
     _ring(figure, shown, metric, picked)
     figure.update_layout(
         xaxis={"title": "labelling cost (hours, log scale)", "type": "log", "tickvals": _COST_TICKS},
@@ -121,7 +127,10 @@ def _add_measured_lines(figure: go.Figure, rows: pd.DataFrame, metric: str, ramp
             )
 
 
-def _add_measured(figure: go.Figure, rows: pd.DataFrame, metric: str, ramp: dict[int, str]) -> None:
+def _add_measured(
+    figure: go.Figure, rows: pd.DataFrame, metric: str, ramp: dict[int, str], measured_sets: Sequence[str]
+) -> None:
+    marks = dict(zip(measured_sets, cycle(_MEASURED_MARKS), strict=False))
     for dataset, models in rows.groupby("dataset"):
         figure.add_trace(
             _points(
@@ -131,7 +140,7 @@ def _add_measured(figure: go.Figure, rows: pd.DataFrame, metric: str, ramp: dict
                 mode="markers",
                 error_y=_bars(models, metric),
                 marker={
-                    "symbol": _MEASURED_MARK,
+                    "symbol": marks[str(dataset)],
                     "size": 14,
                     "color": [ramp[full] for full in models["full"]],
                     "line": {"width": 1, "color": "#7C828C"},
