@@ -140,8 +140,8 @@ with chart_side:
             config={"displaylogo": False},
         )
         st.caption(
-            f"{ABOUT_MARKS[of_the_paper]} Bars, where a split was trained with several seeds: "
-            "one standard deviation each way, or both scores where there are two. "
+            f"{ABOUT_MARKS[of_the_paper]} Marks go by the seeds that all splits trained alike have; bars show what "
+            "several seeds scored: both scores of two, one standard deviation each way of more. "
             "Click a point of a split to pick it."
         )
 

@@ -54,16 +54,22 @@ with settings:
         bind="query-params",
     )
     if way == "mine":
-        k = st.slider("k", 0.05, 5.0, float(round(paper.law.k, 2)), 0.05, key=f"k_{paper.panel}", bind="query-params")
+        k = st.slider(
+            "k", 0.01, 5.0, max(float(round(paper.law.k, 2)), 0.01), 0.01, key=f"k_{paper.panel}", bind="query-params"
+        )
         phi0 = st.slider(
-            "φ₀, the largest |F| used", 50, 20_000, int(paper.law.phi0), key=f"phi0_{paper.panel}", bind="query-params"
+            "φ₀, the largest |F| used", 10, 20_000, int(paper.law.phi0), key=f"phi0_{paper.panel}", bind="query-params"
         )
     prices = choose_prices(paper.dataset)
     there_are = {**TRAINING_IMAGES, **atlas_images(Workspace.here())}[paper.dataset]
     images = st.number_input("Training images", 1, 10_000_000, there_are, key=f"pool_{paper.dataset}")
 
 with picture, answered():
-    fit = fit_law([f for f, _ in chosen], [w for _, w in chosen], phi0=paper.law.phi0)
+    try:
+        fit = fit_law([f for f, _ in chosen], [w for _, w in chosen], phi0=paper.law.phi0)
+    except BudgetError as error:
+        fit = fit_law(*zip(*paper.splits, strict=True), phi0=paper.law.phi0)
+        st.warning(f"{error} Until you take more in, the curve's own points are fitted.")
     law = {law_there_is: paper.law, "fitted": fit.law}.get(way) or EquiscoreLaw(k, phi0)
     try:
         cheapest = cheapest_point(law, prices, int(images))

@@ -14,7 +14,7 @@ from splitlab.budget.leave_one_out import LeaveOneOut, leave_one_out
 from splitlab.budget.next_labels import next_labels
 from splitlab.budget.next_run import next_run
 from splitlab.budget.pilot import read_pilot
-from splitlab.budget.planner import Plan, best_splits, budget_line, plan_for_hours, plan_for_score
+from splitlab.budget.planner import Plan, SplitForecast, best_splits, budget_line, plan_for_hours, plan_for_score
 from splitlab.budget.published import TRAINING_IMAGES
 from splitlab.budget.results import METRICS
 from splitlab.budget.surface_fit import fit_surface
@@ -29,6 +29,8 @@ from splitlab.workspace import Workspace
 BY_HOURS, BY_SCORE = "hours I have", "score I need"
 CURVE_POINTS = 50
 OWN_IMAGES = 1000
+LEAST_AP = 0.1
+NEXT_HOURS = 8.0
 
 
 @st.cache_data(show_spinner=False, ttl=600)
@@ -63,13 +65,11 @@ def choose_pool(images: int) -> ImagePool:
     return ImagePool(int(there_are), int(full), int(weak))
 
 
-def answer(plan: Plan, prices: Prices, fitted: FittedSurface) -> None:
+def answer(plan: Plan, prices: Prices, fitted: FittedSurface, pool: ImagePool) -> None:
     """Say the plan in one sentence, with what keeps it from being a promise."""
     best = plan.best
-    st.markdown(
-        f"### Label **{best.full:,}** images with masks and **{best.weak:,}** with boxes: "
-        f"expect AP **{best.ap:.1f}** ({best.low:.1f} to {best.high:.1f})"
-    )
+    expected = f"expect AP **{best.ap:.1f}** ({best.low:.1f} to {best.high:.1f})"
+    st.markdown(f"### {labels_to_make(best, pool)}: {expected}")
     split_chip(best.full, best.weak, prices, cost_hours(float(best.full), float(best.weak), prices))
     st.markdown(
         f"{best.hours:,.1f} hours to pay. Any |F| from **{plan.fewest_flat.full:,}** to **{plan.most_flat.full:,}** "
@@ -80,11 +80,22 @@ def answer(plan: Plan, prices: Prices, fitted: FittedSurface) -> None:
         st.warning(sentence)
 
 
+def labels_to_make(best: SplitForecast, pool: ImagePool) -> str:
+    """Say what to label; where labels are already paid for, what comes on top of them."""
+    if not pool.full and not pool.weak:
+        return f"Label **{best.full:,}** images with masks and **{best.weak:,}** with boxes"
+    masks, boxes = best.full - pool.full, max(best.weak - pool.weak, 0)
+    whole = f"**{best.full:,}/{best.weak:,}** in all"
+    if not masks and not boxes:
+        return f"The labels there are, {whole}, do already"
+    return f"Label **{masks:,}** more images with masks and **{boxes:,}** more with boxes, {whole}"
+
+
 def advise(fitted: FittedSurface, prices: Prices, pool: ImagePool, plan: Plan) -> None:
     """Say what the next hours would add to the labels there are, or to those planned."""
     st.subheader("What to label next", anchor=False)
     start = pool if pool.full else ImagePool(pool.images, plan.best.full, plan.best.weak)
-    hours = st.number_input("With the next hours", 1.0, 1000.0, 8.0, key="next_hours", bind="query-params")
+    hours = st.number_input("With the next hours", 1.0, 1000.0, NEXT_HOURS, key="next_hours", bind="query-params")
     gains = next_labels(fitted, prices, start, hours)
     rows = [
         {"label": label, "from": f"{start.full:,}/{start.weak:,}", **asdict(gain), "AP per hour": gain.ap_per_hour}
@@ -112,10 +123,9 @@ with picture, answered():
                 "Hours of labelling", 0.5, 100_000.0, 80.0, key="hours_planned", bind="query-params"
             )
         else:
-            start = float(round(source.surface.ap.mean()))
-            score = st.number_input(
-                "AP to reach", 0.1, 99.9, start, key=f"score_{source.dataset}_{source.method}", bind="query-params"
-            )
+            start = max(float(round(source.surface.ap.mean())), LEAST_AP)
+            key = f"score_{source.dataset}_{source.method}_{source.metric}"
+            score = st.number_input("AP to reach", LEAST_AP, 99.9, start, key=key, bind="query-params")
         prices = choose_prices(source.dataset)
         pool = choose_pool({**TRAINING_IMAGES, **atlas_images(Workspace.here())}.get(source.dataset, OWN_IMAGES))
         runs = own_runs()
@@ -124,7 +134,7 @@ with picture, answered():
     plan = plan_for_hours(fitted, prices, hours, pool) if score == 0 else plan_for_score(fitted, prices, score, pool)
     spent = hours if score == 0 else plan.best.hours
     axis = "expected " + (METRICS[source.metric] if runs is None else "score of your runs")
-    answer(plan, prices, fitted)
+    answer(plan, prices, fitted, pool)
     line = budget_line(fitted, prices, spent, pool)
     st.plotly_chart(plan_chart(line, plan, axis), key="plan_chart", config={"displaylogo": False})
     st.caption(
@@ -134,7 +144,9 @@ with picture, answered():
     st.download_button("Download CSV", line.to_csv(index=False), "splitlab-plan.csv", icon=":material/download:")
     advise(fitted, prices, pool, plan)
     with st.expander("More hours, more AP: the best split of each budget"):
-        budgets = np.geomspace(max(spent / 4, prices.mask_seconds / 3600 * 20), spent * 3, CURVE_POINTS)
+        # Where the labels there are do already, the curve shows what some hours more would bring.
+        most = 3 * spent or NEXT_HOURS
+        budgets = np.geomspace(max(most / 12, prices.mask_seconds / 3600 * 20), most, CURVE_POINTS)
         curve = best_splits(fitted, prices, budgets, pool)
         st.plotly_chart(hours_curve(curve, spent, axis), key="hours_curve", config={"displaylogo": False})
     with st.expander("How far to trust it"):
@@ -147,7 +159,9 @@ with picture, answered():
             )
             st.dataframe(checked.rows.round(1), hide_index=True)
         else:
-            advice = next_run(fitted, (plan.best.full, plan.best.weak), (pool.full, pool.weak))
+            # The pilot was trained on labels that must be there, said or not.
+            labels = max(pool.full, int(runs["full"].max())), max(pool.weak, int(runs["weak"].max()))
+            advice = next_run(fitted, (plan.best.full, plan.best.weak), labels)
             st.markdown(
                 f"The run that would tell most: **{advice.full:,}/{advice.weak:,}**. It would narrow the interval "
                 f"of this plan from {advice.width_now:.1f} to about {advice.width_then:.1f} AP."

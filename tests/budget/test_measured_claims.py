@@ -249,7 +249,10 @@ def test_luck_that_a_seed_brings_to_all_its_splits_hides_nothing_and_moves_nothi
         assert theirs.margin == pytest.approx(ours.margin)
 
 
-def test_each_line_of_the_grid_is_looked_at_once():
-    rises = lines_along(made_grid(), "weak", "ap70")
+def test_each_line_of_the_grid_is_looked_at_once_and_lines_share_their_doubt():
+    grid = made_grid()
+    rises = lines_along(grid, "weak", "ap70")
     assert len(rises.ends) == len(FULL)
     assert len(rises.steps) == len(SPLITS) - len(FULL)
+    first = rises.ends[0]
+    assert first.margin == grid.change(first.start, first.end, "ap70", len(FULL)).margin

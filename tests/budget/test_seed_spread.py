@@ -27,7 +27,7 @@ def test_three_seeds_become_their_mean_with_a_standard_deviation_each_way():
     assert one["ap50_high"] - one["ap50"] == pytest.approx(stdev((50, 52, 57)))
     assert one["ap50"] - one["ap50_low"] == pytest.approx(stdev((50, 52, 57)))
     assert pd.isna(one["seed"])
-    assert one["note"] == "Mean of 3 seeds (0, 1, 2); bars: standard deviation each way."
+    assert one["note"] == "one. Mean of 3 seeds (0, 1, 2); bars: standard deviation each way."
 
 
 def test_two_seeds_show_their_own_scores_as_ends():
@@ -50,6 +50,21 @@ def test_a_seed_that_was_trained_twice_is_no_second_trial():
     assert math.isnan(one["ap50_low"])
     (other,) = merged(row(0, 50.0, run="a"), row(0, 52.0, run="b"), row(1, 61.0))
     assert (other["seeds"], other["ap50"]) == (2, 56.0)
+
+
+def test_splits_are_compared_by_the_seeds_that_all_of_their_series_have():
+    rows = [row(0, 60.0), row(0, 70.0, full=60), row(1, 50.0, full=60), row(1, 20.0, settings="long")]
+    other, ours, both = merged(*rows)
+    # By its mean of 60 the split with more masks would be no better.
+    assert (ours["ap50"], both["ap50"]) == (60.0, 70.0)
+    assert (both["ap50_low"], both["ap50_high"], both["seeds"]) == (50.0, 70.0, 2)
+    assert both["note"] == "one. Seed 0 alone, which all splits here have; bars: smallest and largest of seeds 0, 1."
+    assert other["ap50"] == 20.0
+
+
+def test_where_no_seed_is_common_each_split_has_the_mean_over_its_own():
+    rows = merged(row(0, 60.0), row(1, 70.0, full=60), row(2, 50.0, full=60))
+    assert [one["ap50"] for one in rows] == [60.0, 60.0]
 
 
 def test_other_splits_settings_and_prices_stay_rows_of_their_own():

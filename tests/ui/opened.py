@@ -12,7 +12,8 @@ def open_page(name, **parameters):
     for key, value in parameters.items():
         app.query_params[key] = value
     app.run()
-    app.switch_page(f"pages/{name}.py").run()
+    if name != "home":  # what the app opens with
+        app.switch_page(f"pages/{name}.py").run()
     assert not app.exception
     return app
 

@@ -37,8 +37,9 @@ def test_several_seeds_are_one_mark_with_a_bar_and_can_be_picked(measured_runs):
     assert "error_y" in marks
     app.selectbox(key="pick_model").set_value("yolo (measured, VOC2012)").run()
     assert not app.exception
-    assert app.metric[0].value == "53.0"
-    assert any("Mean of 3 seeds (0, 1, 2)" in caption.value for caption in app.caption)
+    # The other split has seed 0 alone.
+    assert app.metric[0].value == "50.0"
+    assert any("Seed 0 alone" in caption.value and "seeds 0, 1, 2" in caption.value for caption in app.caption)
 
 
 def test_a_plan_goes_by_all_measured_runs_and_by_a_new_one_at_once(measured_runs):

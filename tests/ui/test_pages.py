@@ -4,7 +4,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from splitlab.data.scenes.make_embedded import EmbeddedSettings, make_embedded
 from splitlab.models.registry import build_model
@@ -12,6 +11,7 @@ from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
 from splitlab.workspace import Workspace
 from tests.models.foreign_files import save_as_the_authors_do
+from tests.ui.opened import open_page, texts
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,132 +32,6 @@ def embedded(made, tmp_path):
     data = tmp_path / "workspace" / "data"
     data.mkdir(parents=True)
     (data / "embedded").symlink_to(made)
-
-
-def open_page(name, **parameters):
-    app = AppTest.from_file(ROOT / "app.py", default_timeout=60)
-    for key, value in parameters.items():
-        app.query_params[key] = value
-    app.run()
-    if name != "home":
-        app.switch_page(f"pages/{name}.py").run()
-    assert not app.exception
-    return app
-
-
-def texts(app):
-    return " ".join(element.value for kind in (app.markdown, app.caption, app.subheader, app.info) for element in kind)
-
-
-def test_home_answers_at_once_and_again_when_the_hours_move():
-    app = open_page("home")
-    assert "With 80 hours, label **659** images with masks and **3,413** with boxes" in texts(app)
-    assert len(app.get("plotly_chart")) == 1
-    app.slider(key="hours").set_value(30).run()
-    assert "With 30 hours" in texts(app)
-    assert "659" not in texts(app)
-
-
-def test_a_plan_answers_with_a_split_its_interval_and_what_to_label_next():
-    app = open_page("plan")
-    assert "Label **659** images with masks and **3,413** with boxes: expect AP **50.4** (49.3 to 51.4)" in texts(app)
-    assert "from **426** to **899**" in texts(app)
-    app.button_group(key="mode").set_value("score I need").run()
-    app.number_input(key="score_VOC2012_YOLOv5").set_value(50.0).run()
-    assert "expect AP **50.0**" in texts(app)
-    app.number_input(key="score_VOC2012_YOLOv5").set_value(99.0).run()
-    assert "out of reach" in app.error[0].value
-
-
-def test_a_dearer_mask_moves_the_plan_towards_boxes():
-    app = open_page("plan")
-    app.slider(key="mask_VOC2012").set_value(1200.0).run()
-    assert not app.exception
-    best = app.dataframe[0].value.iloc[0]
-    assert int(best["from"].split("/")[0].replace(",", "")) < 300
-
-
-def test_prices_may_be_given_for_an_object():
-    app = open_page("plan")
-    app.button_group(key="unit").set_value("an object").run()
-    app.slider(key="objects").set_value(10.0).run()
-    assert not app.exception
-    assert "Label **" in texts(app)
-
-
-def test_a_plan_by_measured_runs_says_what_it_borrows():
-    app = open_page("plan")
-    measured = next(name for name in app.selectbox(key="source").options if "measured" in name and "pets" in name)
-    app.selectbox(key="source").set_value(measured).run()
-    app.number_input(key="hours_planned").set_value(10.0).run()
-    assert not app.exception
-    assert any("borrowed" in warning.value or "rests on" in warning.value for warning in app.warning)
-
-
-def test_the_points_of_an_equiscore_fit_travel_in_the_link():
-    app = open_page("equiscore", points_a="400-5000,999-1")
-    assert "Fitted k = 0.93" in texts(app)
-
-
-def test_labels_beyond_the_images_there_are_get_a_sentence():
-    app = open_page("plan")
-    app.number_input(key="have_full").set_value(20_000).run()
-    assert not app.exception
-    assert "more than the 10731" in app.error[0].value
-
-
-def test_the_equiscore_page_touches_the_papers_curve_at_equal_halves():
-    app = open_page("equiscore")
-    assert "Cheapest on this curve: **584** masks and **3,671** boxes, 77.7 hours" in texts(app)
-    assert "50% of it on masks" in texts(app)
-    app.button_group(key="law").set_value("fitted").run()
-    assert not app.exception
-    app.button_group(key="law").set_value("mine").run()
-    app.slider(key="k_a").set_value(5.0).run()
-    assert not app.exception
-    app.selectbox(key="curve").set_value(app.selectbox(key="curve").options[1]).run()
-    assert "The images there are decide" in texts(app)
-    assert not app.exception
-
-
-def test_a_picked_split_shows_its_score_and_what_beats_it():
-    app = open_page("cost_against_ap")
-    assert app.metric[0].value == "49.9"
-    assert "Nothing beats 400/5,000" in texts(app)
-    app.selectbox(key="pick_full").set_value(1464).run()
-    app.selectbox(key="pick_weak").set_value(0).run()
-    assert app.metric[0].value == "49.9"
-    assert "What beats 1,464/0" in texts(app)
-    better = app.dataframe[0].value
-    assert (better["cost_hours"] <= 97.5).all()
-    assert (better["ap70"] >= 49.9).all()
-    assert {(400, 5000), (800, 3000)} <= set(zip(better["full"], better["weak"], strict=True))
-
-
-@pytest.mark.parametrize("metric", ["ap50", "ap50_95"])
-def test_cityscapes_has_its_own_metrics_and_first_pick(metric):
-    app = open_page("cost_against_ap")
-    app.button_group(key="dataset").set_value("Cityscapes").run()
-    app.button_group(key="metric_Cityscapes").set_value(metric).run()
-    assert not app.exception
-    assert app.metric[0].value == {"ap50": "55.2", "ap50_95": "31.8"}[metric]
-
-
-def test_with_no_group_shown_the_page_says_what_to_turn_on():
-    app = open_page("cost_against_ap")
-    app.button_group(key="groups").set_value([]).run()
-    app.button_group(key="measured").set_value([]).run()
-    assert "turn on" in texts(app)
-    assert not app.exception
-
-
-def test_measured_models_can_be_picked_beside_published_ones():
-    app = open_page("cost_against_ap")
-    model = next(name for name in app.selectbox(key="pick_model").options if "measured, pets" in name)
-    app.selectbox(key="pick_model").set_value(model).run()
-    app.selectbox(key="pick_full").set_value(480).run()
-    assert float(app.metric[0].value) > 60
-    assert not app.exception
 
 
 def test_compare_opens_with_two_models_and_a_photo_already_compared():

@@ -24,18 +24,21 @@ def read_pilot(text: str, name: str = "the CSV", score: str = SCORE) -> pd.DataF
         A table with the columns full, weak (images) and ap (0..100), fit for `fit_surface`.
 
     Raises:
-        BudgetError: If a column is missing or a cell is wrong: it names the file, the line, the column and the value.
+        BudgetError: If a column is missing, a cell is wrong (the message names the file, the line, the column and the
+            value), or a column dataset, method or settings tells runs of several kinds.
     """
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True, skipinitialspace=True)
     try:
         _check_header(name, list(reader.fieldnames or []), score)
-        runs = [_run(row, f"{name}, line {reader.line_num}", score) for row in reader]
+        rows = [(row, f"{name}, line {reader.line_num}") for row in reader]
     except csv.Error as error:
         # The inner reader counts the line that fails, too.
         place = f"{name}, line {reader.reader.line_num}"
         raise BudgetError(f"{place}: not a CSV ({error}). Save it as comma-separated text.") from error
-    if not runs:
+    if not rows:
         raise BudgetError(f"{name} has a header but no run: add one line for each trained model.")
+    _check_alike(name, [row for row, _ in rows])
+    runs = [_run(row, place, score) for row, place in rows]
     table = pd.DataFrame(runs)
     if table["ap"].max() <= 1:
         raise BudgetError(f"{name}, column {score}: all scores are 1 or less; give AP from 0 to 100, such as 53.5.")
@@ -54,6 +57,19 @@ def _check_header(name: str, header: list[str], score: str) -> None:
     )
 
 
+def _check_alike(name: str, rows: list[dict[str, str | None]]) -> None:
+    """Refuse runs of several kinds: their differences would be taken for those of their splits."""
+    for column in ("dataset", "method", "settings"):
+        kinds = sorted({row.get(column) or "" for row in rows})
+        if len(kinds) > 1:
+            shown = " and ".join(repr(kind) for kind in kinds[:2])
+            raise BudgetError(
+                f"{name}, column {column}: {len(kinds)} kinds of runs, such as {shown}. A plan goes by runs that "
+                "differ by their split alone: keep the lines of one kind. `splitlab results --sweep NAME` writes those "
+                "of one sweep."
+            )
+
+
 def _run(row: dict[str, str | None], place: str, score_column: str) -> dict[str, float]:
     full, weak, score = (_number(row, column, place) for column in ("full", "weak", score_column))
     for column, images, least in (("full", full, 1), ("weak", weak, 0)):
@@ -67,7 +83,7 @@ def _run(row: dict[str, str | None], place: str, score_column: str) -> dict[str,
 def _number(row: dict[str, str | None], column: str, place: str) -> float:
     cell = (row[column] or "").strip()
     if not cell:
-        raise BudgetError(f"{place}, column {column}: the cell is empty. Write a number, 0 for none.")
+        raise BudgetError(f"{place}, column {column}: the cell is empty. Write a number, or take the line out.")
     try:
         number = float(cell)
     except ValueError:

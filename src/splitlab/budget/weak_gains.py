@@ -5,19 +5,19 @@ import pandas as pd
 from splitlab.budget.annotation_cost import box_hours, prices_for
 from splitlab.budget.results import check_metric
 
-_MODEL = ["source", "dataset", "method", "full"]
+_MODEL = ["source", "dataset", "method", "settings", "full"]
 
 
 def weak_gains(table: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Return one row for each split with boxes whose masks were also trained on alone.
+    """Return one row for each split with boxes whose masks were also trained on alone, with the same settings.
 
     Args:
         table: a results table; of several trainings of a split the mean counts.
         metric: one of `METRICS`; rows without it are passed over.
 
     Returns:
-        Columns source, dataset, method, full, weak, alone and together (AP 0..100 without and with the boxes), and
-        hours (what the boxes cost, by the data set's prices); by |F|, then |W|, within each model.
+        Columns source, dataset, method, settings, full, weak, alone and together (AP 0..100 without and with the
+        boxes), and hours (what the boxes cost, by the data set's prices); by |F|, then |W|, within each model.
 
     Raises:
         BudgetError: the metric is none of `METRICS`.

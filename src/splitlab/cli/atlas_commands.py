@@ -67,7 +67,7 @@ def run(
 
 @atlas_app.command(epilog="Example: `splitlab atlas status embedded --json`")
 def status(name: NameArgument, data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Say which runs are measured, which are open, and about how long they will take here."""
+    """Say which runs are measured, which are open, and about how long these will train, by the rows there are."""
     _tell(_open(name, data, None), as_json)
 
 

@@ -73,7 +73,8 @@ def plan(
 ) -> None:
     """Find the split for a budget, or the cheapest one for a score, with the score to expect (90% interval).
 
-    --pilot takes a CSV with the columns full, weak and score, or what `splitlab results --csv` writes with a --metric.
+    --pilot takes a CSV with the columns full, weak and score, or with --metric what `splitlab results --csv` writes of
+    runs that differ by their split alone.
     """
     prices = _prices(dataset, box_seconds, mask_seconds, instances)
     name = preset(dataset).name
@@ -102,7 +103,8 @@ def plan(
         return
     best = found.best
     out.print(
-        f"Label {best.full:,} images with masks and {best.weak:,} with boxes ({best.hours:.1f} hours): "
+        f"Label {best.full:,} images with masks and {best.weak:,} with boxes{_there_already(pool)} ({best.hours:.1f} "
+        "hours to pay): "
         f"expect AP {best.ap:.1f} ({best.low:.1f} to {best.high:.1f}).\n"
         f"Any |F| from {found.fewest_flat.full:,} to {found.most_flat.full:,} costs at most 0.5 AP.",
         highlight=False,
@@ -150,6 +152,12 @@ def _prices(dataset: str, box_seconds: float | None, mask_seconds: float | None,
         known.box_seconds if box_seconds is None else box_seconds,
         known.mask_seconds if mask_seconds is None else mask_seconds,
     )
+
+
+def _there_already(pool: ImagePool) -> str:
+    if not pool.full and not pool.weak:
+        return ""
+    return f", the {pool.full:,} and {pool.weak:,} there are among them"
 
 
 def _pilot_surface(path: Path, score: str) -> FittedSurface:

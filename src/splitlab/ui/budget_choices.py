@@ -22,11 +22,12 @@ PER_IMAGE, PER_OBJECT = "an image", "an object"
 
 @dataclass(frozen=True)
 class Source:
-    """Results a plan goes by: the models of one kind on one data set, in one metric."""
+    """Results a plan goes by: models that were trained alike on one data set, in one metric."""
 
     dataset: str
     method: str
     source: str
+    settings: str
     metric: str
 
     @property
@@ -34,21 +35,20 @@ class Source:
         """The AP surface fitted to them."""
         if self.source == PUBLISHED:
             return published_surface(self.dataset, self.method, self.metric)
-        rows = method_rows(measured(Workspace.here()), self.dataset, self.method)
-        rows = rows[rows[self.metric].notna()]
+        rows = _to_plan_by(method_rows(measured(Workspace.here()), self.dataset, self.method))
+        rows = rows[(rows["settings"] == self.settings) & rows[self.metric].notna()]
         return fit_surface(rows["full"], rows["weak"], rows[self.metric])
 
 
 def choose_source() -> Source:
     """Choose the models and the metric that a page goes by: the paper's, and those measured here."""
     table = pd.concat([published(), measured(Workspace.here())], ignore_index=True)
-    splits = table[table["group"] == "split"]
-    known = list(splits[["dataset", "method", "source"]].drop_duplicates().itertuples(index=False, name=None))
-    labels = [f"{dataset} {method}, {source}" for dataset, method, source in known]
-    dataset, method, source = known[
-        labels.index(st.selectbox("Going by", labels, key="source", bind="query-params") or labels[0])
-    ]
-    rows = splits[(splits["dataset"] == dataset) & (splits["method"] == method)]
+    splits = _to_plan_by(table[table["group"] == "split"])
+    kinds = splits.groupby(["dataset", "method", "source", "settings"], sort=False, dropna=False)
+    labels = _labels([tuple(map(str, kind)) for kind, _ in kinds])
+    chosen = st.selectbox("Going by", list(labels), key="source", bind="query-params") or next(iter(labels))
+    dataset, method, source, settings = labels[chosen]
+    rows = kinds.get_group(labels[chosen])
     metrics = [metric for metric in METRICS if rows[metric].notna().any()]
     start = metrics.index(MAIN_METRIC.get(dataset, "ap70"))
     metric = st.selectbox(
@@ -59,7 +59,20 @@ def choose_source() -> Source:
         key=f"plan_metric_{dataset}",
         bind="query-params",
     )
-    return Source(dataset, method, source, metric)
+    return Source(dataset, method, source, settings, metric)
+
+
+def _to_plan_by(splits: pd.DataFrame) -> pd.DataFrame:
+    """Leave out models that saw no mask: no budget for labels leads to them."""
+    return splits[splits["full"] > 0]
+
+
+def _labels(kinds: list[tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Name each kind of models; how they were trained is said where that alone tells two apart."""
+    short = [f"{dataset} {method}, {source}" for dataset, method, source, _ in kinds]
+    return {
+        name if short.count(name) == 1 else f"{name}, {kind[-1]}": kind for name, kind in zip(short, kinds, strict=True)
+    }
 
 
 def choose_prices(dataset: str) -> Prices:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from splitlab.budget.atlas.grid import Grid, named
+from splitlab.budget.atlas.grid import METRIC, Grid, named
 from splitlab.budget.atlas.in_words import split_name
 from splitlab.budget.atlas.noise import Split
 from splitlab.budget.claims.claim import Claim, Verdict
@@ -52,7 +52,7 @@ def advice_was_good(hours: float, grid: Grid) -> Claim:
         "was told before, and no measured split that costs no more beats it by more than noise.",
         verdict=_verdict(grid, advised, hours),
         finding=f"{told} {_outcome(grid, split, hours)}",
-        rows=grid.rows,
+        rows=grid.runs,
     )
 
 
@@ -62,14 +62,16 @@ def _verdict(grid: Grid, advised: SplitForecast, hours: float) -> Verdict:
     if not reached.runs:
         return "not measured yet"
     others = _for_the_same_money(grid, split, hours)
-    beaten = any(grid.change(split, other, grid.metric, len(others)).rises for other in others)
+    # "Nothing beats it" needs no sharing out of doubt: it fails if one does.
+    beaten = any(grid.change(split, other, grid.metric).rises for other in others)
     return "holds" if advised.low <= reached.value <= advised.high and not beaten else "does not hold"
 
 
 def _outcome(grid: Grid, split: Split, hours: float) -> str:
     reached, others = grid.mean(split, grid.metric), _for_the_same_money(grid, split, hours)
     if not reached.runs:
-        return "That split is not trained yet."
+        followed = "" if grid.metric == METRIC else f" Advice is followed for {SHORT_METRICS[METRIC]} alone."
+        return f"That split is not trained.{followed}"
     told = f"It reached {reached.value:.1f}, over {reached.runs} runs."
     if not others:
         return told

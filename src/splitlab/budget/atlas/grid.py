@@ -71,7 +71,7 @@ class Grid:
 
     def mean(self, split: Split, score: str) -> Mean:
         """Return the score of a split, planned or extra; over no runs where it was not measured."""
-        ours = self._all[(self._all["full"] == split[0]) & (self._all["weak"] == split[1]) & self._all[score].notna()]
+        ours = self.runs[(self.runs["full"] == split[0]) & (self.runs["weak"] == split[1]) & self.runs[score].notna()]
         return Mean(float(self.scores(score).values.get(split, math.nan)), len(ours), _image_error(ours, score))
 
     def change(self, start: Split, end: Split, score: str, comparisons: int = 1, sign: int = 1) -> Change:
@@ -94,10 +94,11 @@ class Grid:
 
     @cached_property
     def _fitted(self) -> dict[str, SplitScores]:
-        return {score: split_scores(self._all, score) for score in _SCORES}
+        return {score: split_scores(self.runs, score) for score in _SCORES}
 
     @cached_property
-    def _all(self) -> pd.DataFrame:
+    def runs(self) -> pd.DataFrame:
+        """All runs, planned and extra: noise rests on them, and what is said of advice."""
         return pd.concat([self.rows, self.extra], ignore_index=True)
 
 

@@ -30,8 +30,8 @@ def law_holds(grid: Grid) -> Claim:
         fitted = measured_law(grid)
     except BudgetError as error:
         told = str(error)
-        return Claim("equiscore", "4.5", statement, "not measured yet", told[0].upper() + told[1:], grid.rows)
-    return Claim("equiscore", "4.5", statement, _verdict(fitted), _law_in_words(fitted, grid), grid.rows)
+        return Claim("equiscore", "4.5", statement, "not measured yet", told[0].upper() + told[1:], grid.runs)
+    return Claim("equiscore", "4.5", statement, _verdict(fitted), _law_in_words(fitted, grid), grid.runs)
 
 
 def surface_predicts(grid: Grid) -> Claim:
@@ -42,7 +42,7 @@ def surface_predicts(grid: Grid) -> Claim:
     )
     known = grid.rows[grid.rows[grid.metric].notna()]
     if len(named(known.drop_duplicates(["full", "weak"]))) < ENOUGH_TO_LEAVE_OUT:
-        return Claim("surface", "here", statement, "not measured yet", f"{len(known)} runs are too few.", grid.rows)
+        return Claim("surface", "here", statement, "not measured yet", f"{len(known)} runs are too few.", grid.runs)
     left = leave_one_out(fit_surface(known["full"], known["weak"], known[grid.metric]))
     return Claim(
         key="surface",

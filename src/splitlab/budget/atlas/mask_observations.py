@@ -36,7 +36,7 @@ def equal_scores_look_alike(grid: Grid) -> Claim:
         finding=f"Of {len(pairs)} pairs with other numbers of masks and equal scores, {len(alike)} have mask IoUs that "
         f"are that close with noise counted in, {len(apart)} have not. Over all splits the mask IoU runs from "
         f"{whole.min():.3f} to {whole.max():.3f}.{differ}",
-        rows=grid.rows,
+        rows=grid.runs,
     )
 
 
@@ -50,7 +50,7 @@ def more_boxes_name_better(grid: Grid) -> Claim:
         "objects. (Here: the share of localised objects with a wrong class falls with |W| for every |F|.)",
         verdict=falls.verdict,
         finding=rises_in_words(falls, "weak", _PERCENT, 100, up="falls"),
-        rows=grid.rows,
+        rows=grid.runs,
     )
 
 
@@ -64,7 +64,7 @@ def more_masks_draw_better(grid: Grid) -> Claim:
         "mean mask IoU of found objects rises with |F| for every |W|.)",
         verdict=rises.verdict,
         finding=rises_in_words(rises, "full", _IOU, digits=3),
-        rows=grid.rows,
+        rows=grid.runs,
     )
 
 
@@ -78,7 +78,7 @@ def middle_is_balanced(grid: Grid) -> Claim:
     ends = named(equal_score_splits(grid.splits, grid.metric))
     if len(ends) < 3:
         finding = f"Only {len(ends)} numbers of masks reach about the same score ({listed(map(split_name, ends))})."
-        return Claim("observation-7", "4.4", statement, "not measured yet", finding, grid.rows)
+        return Claim("observation-7", "4.4", statement, "not measured yet", finding, grid.runs)
     fewest, middle, most = ends[0], ends[len(ends) // 2], ends[-1]
     draws = grid.change(fewest, middle, MASK_IOU, 2)
     names = grid.change(most, middle, CONFUSION, 2, sign=-1)
@@ -89,7 +89,7 @@ def middle_is_balanced(grid: Grid) -> Claim:
         verdict=_verdict_of_both(draws, names),
         finding=f"About equal score: {', '.join(map(split_name, ends))}. {change_in_words(draws, _IOU, digits=3)}; "
         f"fewer by {change_in_words(names, _PERCENT, 100)}.",
-        rows=grid.rows,
+        rows=grid.runs,
     )
 
 

@@ -4,8 +4,8 @@ A seed draws nested sets and the head's first weights for all its splits, so its
 split's, plus its seed's luck, plus noise, fitted by least squares. What the seeds share drops out of differences.
 
 A verdict of the atlas compares such fitted scores. A difference counts when it is larger than the margin that
-Student's t allows at 95 %, shared out over all comparisons of one claim (Bonferroni): among twenty comparisons of
-nothing but noise, one would pass an ordinary test.
+Student's t allows at 95 %, shared out over all comparisons of one kind that a claim looks at (Bonferroni): among twenty
+comparisons of nothing but noise, one would pass an ordinary test.
 """
 
 from __future__ import annotations
@@ -81,7 +81,8 @@ class SplitScores:
             start: one split.
             end: the other.
             comparisons: how many differences one claim looks at, this one among them.
-            image_error: standard error that the choice of test images adds; 0 where it is the same for both.
+            image_error: standard error that the choice of test images adds, counted as if each split had images of its
+                own (they share them, so it is too large); 0 where nobody knows it, as for AP.
 
         Raises:
             BudgetError: as `deviation`, or there are no comparisons.
@@ -101,7 +102,7 @@ class Mean:
     Attributes:
         value: with the average seed; NaN where there is none.
         runs: how many it rests on.
-        image_error: standard error that the choice of test images adds; 0 where it is the same for both sides.
+        image_error: standard error that the choice of test images adds; 0 where the table has no interval, as for AP.
     """
 
     value: float

@@ -29,7 +29,7 @@ def extremes_lose(grid: Grid) -> Claim:
         finding=f"{len(changes)} splits have no boxes or all of them and a middle split that costs no more. Beaten by "
         f"it by more than noise: {len(beaten)}; better than every such one by more than noise: {len(unbeaten)}. "
         f"The best middle split against each: {told}.",
-        rows=grid.rows,
+        rows=grid.runs,
     )
 
 
@@ -44,7 +44,7 @@ def few_masks_compete(grid: Grid) -> Claim:
     )
     if alone.empty:
         finding = f"No split of masks alone costs as much as the {hours:.1f} h of {split_name(small)}."
-        return Claim("observation-2", "4.3", statement, "not measured yet", finding, grid.rows)
+        return Claim("observation-2", "4.3", statement, "not measured yet", finding, grid.runs)
     masks = named(alone)[0]
     change = grid.change(masks, small, grid.metric)
     return Claim(
@@ -54,7 +54,7 @@ def few_masks_compete(grid: Grid) -> Claim:
         verdict="holds" if change.rises else "does not hold" if change.falls else "not shown",
         finding=f"{change_in_words(change, SHORT_METRICS[grid.metric])}; it costs {hours:.1f} h, those masks "
         f"{float(alone['cost_hours'].iloc[0]):.1f} h.",
-        rows=grid.rows,
+        rows=grid.runs,
     )
 
 
@@ -67,7 +67,7 @@ def more_boxes_help(grid: Grid) -> Claim:
         statement="Observation 3. Larger sizes of W result in better performance for any given size of F.",
         verdict=rises.verdict,
         finding=rises_in_words(rises, "weak", SHORT_METRICS[grid.metric]),
-        rows=grid.rows,
+        rows=grid.runs,
     )
 
 
@@ -80,7 +80,7 @@ def more_masks_help(grid: Grid) -> Claim:
         statement="Observation 3. Larger sizes of F lead to better performance regardless of the size of W.",
         verdict=rises.verdict,
         finding=rises_in_words(rises, "full", SHORT_METRICS[grid.metric]),
-        rows=grid.rows,
+        rows=grid.runs,
     )
 
 

@@ -20,7 +20,10 @@ _PACKAGE = Path(splitlab.__file__).parent
 
 def code_version() -> str:
     """Return the commit, with a plus where code was changed since; without a history what was told, or the version."""
-    commit = _git("rev-parse", "--short=10", "HEAD")
+    # A package installed inside of another project lies in that one's folders, but not in its history.
+    commit = _git("ls-files", "--error-unmatch", str(_PACKAGE / "__init__.py")) and _git(
+        "rev-parse", "--short=10", "HEAD"
+    )
     if not commit:
         return os.environ.get(CODE_VERSION) or splitlab.__version__
     changed = _git("status", "--porcelain", "--", f"{_PACKAGE}/*.py")

@@ -11,7 +11,7 @@ from splitlab.budget.published import MAIN_METRIC, TRAINING_IMAGES
 from splitlab.budget.results import MEASURED, METRICS, SHORT_METRICS
 from splitlab.budget.seed_spread import over_seeds
 from splitlab.ui.named_links import linked_selectbox
-from splitlab.ui.tables import measured, published
+from splitlab.ui.tables import atlas_images, measured, published
 from splitlab.workspace import Workspace
 
 _SETTLED = "ap70"
@@ -19,13 +19,13 @@ _SETTLED = "ap70"
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """One model on one data set, trained on several splits.
+    """One model on one data set, trained alike on several splits.
 
     Attributes:
         source: published or measured.
         dataset, method: as the results table names them.
         metric: the score that is looked at.
-        rows: those of the results table that report it; the mean over seeds.
+        rows: those of the results table that report it; one for each split.
     """
 
     source: str
@@ -51,9 +51,9 @@ class Series:
 
     @property
     def images(self) -> int:
-        """Training images there are: the paper's figure, else the most that a split labels."""
+        """Training images there are: the paper's figure, the atlas's, else the most that a split labels."""
         labelled = int((self.rows["full"] + self.rows["weak"]).max())
-        return TRAINING_IMAGES.get(self.dataset, labelled)
+        return {**TRAINING_IMAGES, **atlas_images(Workspace.here())}.get(self.dataset, labelled)
 
     @property
     def is_measured(self) -> bool:
@@ -62,16 +62,20 @@ class Series:
 
 
 def all_series(least_splits: int = 2) -> dict[str, Series]:
-    """Return every series with so many different splits or more by its name: the paper's, then those measured here."""
+    """Return every series with so many different splits or more by its name: the paper's, then those measured here.
+
+    Of a model that was trained in several ways the way with most splits counts.
+    """
     table = pd.concat([published(), over_seeds(measured(Workspace.here()))], ignore_index=True)
     found = {}
     for (source, dataset, method), rows in table[table["group"] == "split"].groupby(
         ["source", "dataset", "method"], sort=False
     ):
         metric = MAIN_METRIC.get(str(dataset), _SETTLED)
-        scored = rows[rows[metric].notna()]
-        if len(scored[["full", "weak"]].drop_duplicates()) >= least_splits:
-            series = Series(str(source), str(dataset), str(method), metric, scored)
+        trained_alike = [alike for _, alike in rows[rows[metric].notna()].groupby("settings", sort=False)]
+        most = max(trained_alike, key=len, default=rows.head(0))
+        if len(most[["full", "weak"]].drop_duplicates()) >= least_splits:
+            series = Series(str(source), str(dataset), str(method), metric, most)
             found[series.name] = series
     return found
 

@@ -17,14 +17,14 @@ MOST_MEASURED = 5
 
 
 def measured_splits(metric: str) -> pd.DataFrame:
-    """Return the splits measured here that report a metric, one row each, with the mean over seeds."""
+    """Return the splits measured here that report a metric, one row each."""
     rows = over_seeds(measured(Workspace.here()))
     return rows[(rows["group"] == "split") & rows[metric].notna()]
 
 
 def measured_alike(metric: str) -> pd.DataFrame:
     """Return measured splits of about equal score, at most `MOST_MEASURED`: of the models that have most of them."""
-    of_models = measured_splits(metric).groupby(["dataset", "method"])
+    of_models = measured_splits(metric).groupby(["dataset", "method", "settings"])
     alike = [equal_score_splits(rows, metric) for _, rows in of_models]
     return max(alike, key=len, default=measured_splits(metric)).head(MOST_MEASURED)
 
