@@ -28,12 +28,16 @@ def take_clicked_point() -> None:
         key = points[0]["customdata"][0]
         if key in by_key.index and by_key.loc[key, "group"] == SPLIT_GROUP:
             row = by_key.loc[key]
-            st.session_state["pick_model"] = f"{row['method']} ({row['source']}{_of(row)})"
+            st.session_state["pick_model"] = row["name"]
             st.session_state["pick_full"], st.session_state["pick_weak"] = int(row["full"]), int(row["weak"])
 
 
-def _of(row: pd.Series) -> str:
-    return f", {row['dataset']}" if row["source"] == MEASURED else ""
+def model_names(rows: pd.DataFrame) -> pd.Series:
+    """Name the models to pick from; how they were trained is said where that alone tells two apart."""
+    of = (", " + rows["dataset"]).where(rows["source"] == MEASURED, "")
+    names = rows["method"] + " (" + rows["source"] + of + ")"
+    ways = rows["settings"].groupby(names).transform("nunique")
+    return names.where(ways == 1, names.str.removesuffix(")") + ", " + rows["settings"] + ")")
 
 
 def pick_size(label: str, sizes: list[int], start: int, key: str) -> int:
@@ -100,6 +104,7 @@ rows = pd.concat(
     ],
     ignore_index=True,
 )
+rows["name"] = model_names(rows)
 splits = rows[(rows["group"] == SPLIT_GROUP) & rows[metric].notna()]
 by_key = rows.set_index(rows.apply(row_key, axis=1)) if len(rows) else rows
 
@@ -111,9 +116,8 @@ with pick_side:
         st.info(f"Nothing to pick from: turn on '{GROUP_LABELS[SPLIT_GROUP]}' or a measured data set above.")
         picked = None
     else:
-        names = (splits["method"] + " (" + splits["source"] + splits.apply(_of, axis=1) + ")").rename("name")
-        model = st.selectbox("Model", names.unique(), key="pick_model", bind="query-params")
-        own = splits[names == model]
+        model = st.selectbox("Model", splits["name"].unique(), key="pick_model", bind="query-params")
+        own = splits[splits["name"] == model]
         sizes = sorted(own["full"].unique().tolist())
         start = FIRST_PICK.get(dataset, (sizes[0], 0))
         full = pick_size("|F|, images with masks", sizes, start[0], "pick_full")

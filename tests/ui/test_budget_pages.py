@@ -117,6 +117,19 @@ def test_measured_models_can_be_picked_beside_published_ones():
     assert not app.exception
 
 
+def test_models_that_were_trained_in_two_ways_are_picked_apart(monkeypatch):
+    rows = [
+        ResultRow(MEASURED, "shapes", "yolo", 30, 0, 1.0, ap50=ap, ap70=ap, settings=settings, run=settings)
+        for ap, settings in ((20.0, "short"), (40.0, "long"))
+    ]
+    monkeypatch.setattr("splitlab.ui.tables.measured", lambda _: results_table(rows))
+    app = open_page("cost_against_ap")
+    found = [name for name in app.selectbox(key="pick_model").options if "shapes" in name]
+    assert found == ["yolo (measured, shapes, long)", "yolo (measured, shapes, short)"]
+    app.selectbox(key="pick_model").set_value(found[1]).run()
+    assert app.metric[0].value == "20.0"
+
+
 def test_where_the_labels_there_are_do_already_the_page_says_so_and_shows_the_rest():
     app = open_page("plan", mode="score I need", have_full="400", have_weak="5000")
     app.number_input(key="score_VOC2012_YOLOv5_ap70").set_value(40.0).run()
