@@ -1,7 +1,6 @@
 """Take the pictures of the README and the docs from the running app: light and dark, the pages that show something.
 
-Run: python scripts/take_screenshots.py [WORKSPACE] [PAGE...]; with a work space that has runs, those of the pages that
-need some. Names of pages take these alone. A new page is one line in PAGES or OF_RUNS.
+Run: python scripts/take_screenshots.py [PAGE...]; names of pages take these alone. A new page is one line in PAGES.
 """
 
 from __future__ import annotations
@@ -23,15 +22,11 @@ PICTURES = ROOT / "docs" / "pictures"
 PORT = 8765
 # The picture's name and the page's address.
 PAGES = {
-    "home": "",
     "plan": "plan",
     "equiscore": "equiscore",
     "cost-against-ap": "cost_against_ap",
-    "data": "data",
     "compare-masks": "compare_masks",
 }
-# These show something only where a work space has runs.
-OF_RUNS = {"runs": "runs"}
 # All pictures together; a repository keeps every version of them.
 MOST_BYTES = 3_000_000
 # What a page must show before its picture is taken.
@@ -42,23 +37,20 @@ SERVER = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless
 
 
 def main() -> None:
-    """Start a server with an empty work space, or the given one, and look at each page in both themes."""
+    """Start a server with an empty work space and look at each page in both themes."""
     PICTURES.mkdir(parents=True, exist_ok=True)
-    words = sys.argv[1:]
-    given = next((word for word in words if word not in {**PAGES, **OF_RUNS} and Path(word).is_dir()), None)
-    pages = {**PAGES, **OF_RUNS} if given else PAGES
-    if unknown := set(words) - {*pages, given}:
-        sys.exit(f"{', '.join(sorted(unknown))}: neither a work space nor one of {', '.join(pages)}.")
-    chosen = {name: pages[name] for name in words if name in pages} or (OF_RUNS if given else PAGES)
+    asked = sys.argv[1:] or list(PAGES)
+    if unknown := set(asked) - PAGES.keys():
+        sys.exit(f"{', '.join(sorted(unknown))}: choose among {', '.join(PAGES)}.")
     with tempfile.TemporaryDirectory() as empty:
         server = subprocess.Popen(
             [*SERVER, "--server.port", str(PORT)],
             cwd=ROOT,
-            env={**os.environ, "SPLITLAB_WORKSPACE": given or empty},
+            env={**os.environ, "SPLITLAB_WORKSPACE": empty},
         )
         try:
             wait_for_server()
-            take_all(chosen)
+            take_all({name: PAGES[name] for name in asked})
         finally:
             server.terminate()
     size = sum(picture.stat().st_size for picture in PICTURES.iterdir())
@@ -95,7 +87,7 @@ def take(browser: Browser, path: str, theme: Literal["light", "dark"], picture: 
     # Charts settle into the new size.
     page.wait_for_timeout(1500)
     if page.locator("[data-testid=stException]").count():
-        sys.exit(f"{path or 'home'} shows an error; its picture stays as it was.")
+        sys.exit(f"{path} shows an error; its picture stays as it was.")
     page.screenshot(path=picture)
     page.close()
 

@@ -8,7 +8,7 @@ from tests.docs.code_blocks import FENCE, ROOT
 
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
-LINK = re.compile(r"\]\(([^)\s]+)\)")
+LINK = re.compile(r"""(?:\]\(|src="|srcset=")([^)\s"]+)[)"]""")
 HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 GLOSSARY = ROOT / "docs" / "glossary.md"
 
@@ -30,6 +30,11 @@ def test_every_page_of_the_docs_is_reached_from_the_start_page():
         reached.add(page)
         waiting += [(page.parent / link.partition("#")[0]).resolve() for link in links_of(page) if link[0] != "#"]
     assert {page for page in PAGES if page.is_relative_to(ROOT / "docs")} <= reached
+
+
+def test_every_picture_is_shown_on_a_page():
+    shown = {(page.parent / link).resolve() for page in PAGES for link in links_of(page)}
+    assert set((ROOT / "docs" / "pictures").iterdir()) <= shown
 
 
 def test_the_glossary_stands_in_the_order_of_its_letters_and_says_something_of_each_term():
