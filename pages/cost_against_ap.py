@@ -5,7 +5,8 @@ import streamlit as st
 
 from splitlab.budget.annotation_cost import PRESETS, prices_for
 from splitlab.budget.results import MEASURED, METRICS, SHORT_METRICS, cheaper_and_better, reported_metrics
-from splitlab.budget.seed_spread import over_seeds
+from splitlab.budget.seed_spread import by_common_seeds
+from splitlab.budget.ways_of_training import ways_of_training
 from splitlab.figures.cost_against_ap import GROUP_LABELS, SPLIT_GROUP, cost_against_ap, row_key
 from splitlab.ui.page import page_head
 from splitlab.ui.split_chip import split_chip
@@ -36,8 +37,8 @@ def model_names(rows: pd.DataFrame) -> pd.Series:
     """Name the models to pick from; how they were trained is said where that alone tells two apart."""
     of = (", " + rows["dataset"]).where(rows["source"] == MEASURED, "")
     names = rows["method"] + " (" + rows["source"] + of + ")"
-    ways = rows["settings"].groupby(names).transform("nunique")
-    return names.where(ways == 1, names.str.removesuffix(")") + ", " + rows["settings"] + ")")
+    way = ways_of_training(rows)
+    return names.where(way.groupby(names).transform("nunique") == 1, names.str.removesuffix(")") + ", " + way + ")")
 
 
 def pick_size(label: str, sizes: list[int], start: int, key: str) -> int:
@@ -52,7 +53,7 @@ page_head(
     "number of mask images |F|; along a line only boxes are added.",
 )
 
-here = over_seeds(measured(Workspace.here()))
+here = by_common_seeds(measured(Workspace.here()))
 controls = st.container(horizontal=True, gap="medium")
 sets_of_the_atlas = sorted(atlas_images(Workspace.here()))
 dataset = controls.segmented_control(

@@ -7,7 +7,7 @@ from splitlab.budget.cheapest_point import cheapest_point
 from splitlab.budget.equiscore import PAPER_CURVES, EquiscoreLaw, fit_law
 from splitlab.budget.published import TRAINING_IMAGES, method_rows
 from splitlab.budget.results import METRICS
-from splitlab.budget.seed_spread import over_seeds
+from splitlab.budget.seed_spread import by_common_seeds
 from splitlab.errors import BudgetError
 from splitlab.figures.equiscore_curve import equiscore_curve
 from splitlab.ui.budget_choices import choose_prices, read_splits, write_splits
@@ -41,7 +41,7 @@ with settings:
     paper = curves[name]
     is_published = paper in PAPER_CURVES
     POINTS = f"points_{paper.panel}"
-    table = published() if is_published else over_seeds(measured(Workspace.here()))
+    table = published() if is_published else by_common_seeds(measured(Workspace.here()))
     rows = method_rows(table, paper.dataset, paper.method)
     every_split = list(zip(rows["full"].tolist(), rows["weak"].tolist(), strict=True))
     chosen = read_splits(st.query_params.get(POINTS, ""), every_split) or sorted(paper.splits)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from splitlab.budget.annotation_cost import PRESETS, mask_hours
+from splitlab.budget.annotation_cost import PRESETS, mask_hours, prices_for
 from splitlab.data.dataset import TrainVal
 from splitlab.data.open_dataset import EMBEDDED, dataset_names
 from splitlab.data.splits.saved_splits import saved_splits
@@ -89,7 +89,9 @@ def explain(spec: RunSpec, data: TrainVal, workspace: Workspace) -> None:
         f"**{spec.full:,}** mask images and **{spec.weak:,}** box images of {len(data.train.images):,}, "
         f"{spec.steps:,} steps of {spec.batch_size} images on {spec.device}: {time}."
     )
-    prices = PRESETS[st.selectbox("Labelling prices", list(PRESETS), key="prices", bind="query-params")]
+    known, names = prices_for(data.train.name), list(PRESETS)
+    first = next((place for place, name in enumerate(names) if PRESETS[name] == known), 0)
+    prices = PRESETS[st.selectbox("Labelling prices", names, first, key=f"prices_{known.name}", bind="query-params")]
     split_chip(spec.full, spec.weak, prices, scale_hours=mask_hours(float(len(data.train.images)), prices))
     st.caption(f"Expected labelling cost; the whole width is masks on all {len(data.train.images):,} images.")
 

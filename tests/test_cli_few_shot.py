@@ -61,6 +61,7 @@ def test_the_command_explains_itself_with_an_example():
         (("--masks", "three"), "give a number of masks a class, 0 for none"),
         (("--classes", "horse", "--set", "model=yolov5n-lite0-seg"), "Choose among square, disc"),
         (("--masks", "99", "--set", "model=yolov5n-lite0-seg"), "Ask for fewer"),
+        (("--set", "seed=3"), "seed is said by --seed"),
         (("--set", "model=yolov5n-seg"), "No weights ship for the backbone of yolov5n-seg"),
     ],
 )

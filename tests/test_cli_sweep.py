@@ -128,6 +128,7 @@ def test_a_preset_needs_its_data_and_a_plan_takes_no_changes(plan, capsys, monke
     assert "--seeds a: give whole numbers" in fails_with(capsys, monkeypatch, *words, "--seeds", "a")
     assert "stpes" in fails_with(capsys, monkeypatch, *words, "--set", "stpes=3")
     assert "nope.yaml cannot be read" in fails_with(capsys, monkeypatch, "sweep", "nope.yaml")
+    assert "or a preset: voc-yolo" in fails_with(capsys, monkeypatch, "sweep", "voc-yol0", "--data", "embedded")
 
 
 def test_what_a_cluster_cannot_do_is_refused_before_anything_starts(plan, capsys, monkeypatch):
@@ -156,7 +157,7 @@ def test_results_are_the_mean_with_its_spread_over_seeds(scored):
     assert (rows[60]["ap50_low"], rows[60]["ap50_high"]) == (60.0, 62.0)
     table = run("results", "--sweep", "a").stdout
     assert "standard deviation over the seeds" in table
-    assert "Nothing has been measured" in run("results", "--sweep", "nobody's").stdout
+    assert "No such run is scored" in run("results", "--sweep", "nobody's").stdout
 
 
 def test_a_run_that_was_published_or_moved_still_counts_among_its_sweep_s_seeds(scored):

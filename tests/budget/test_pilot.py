@@ -46,7 +46,7 @@ def test_the_score_may_stand_in_a_column_of_another_name():
         ("full,weak,score\n0,100,41\n", "line 2, column full: 0 is no whole number of images from 1"),
         ("full,weak,score\n30,-1,41\n", "line 2, column weak: -1"),
         ("full,weak,score\n30,,41\n", "line 2, column weak: the cell is empty"),
-        ("full,weak,score,settings\n30,0,41,short\n60,0,52,long\n", "column settings: 2 kinds of runs"),
+        ("full,weak,score,settings\n30,0,41,short\n60,0,52,short\n9,9,9,long\n", "column settings: 2 kinds of runs"),
         ("dataset,full,weak,score\npets,30,0,41\nstreet,60,0,12\n", "such as 'pets' and 'street'"),
         ("full,weak,score\n30,1\n", "line 2, column score: the cell is empty"),
         ("full,weak,score\n30,1,101\n", "line 2, column score: 101 is no AP"),

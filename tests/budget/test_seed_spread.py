@@ -3,9 +3,11 @@ from statistics import mean, stdev
 
 import pandas as pd
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from splitlab.budget.results import MEASURED, ResultRow, results_table
-from splitlab.budget.seed_spread import over_seeds, spread_in_words
+from splitlab.budget.seed_spread import COMMON_ALONE, by_common_seeds, over_seeds, spread_in_words
 
 
 def row(seed, ap50, full=30, settings="quick", run=None, **more):
@@ -54,17 +56,37 @@ def test_a_seed_that_was_trained_twice_is_no_second_trial():
 
 def test_splits_are_compared_by_the_seeds_that_all_of_their_series_have():
     rows = [row(0, 60.0), row(0, 70.0, full=60), row(1, 50.0, full=60), row(1, 20.0, settings="long")]
-    other, ours, both = merged(*rows)
+    table = by_common_seeds(results_table(rows)).set_index(["full", "settings"])
     # By its mean of 60 the split with more masks would be no better.
-    assert (ours["ap50"], both["ap50"]) == (60.0, 70.0)
+    assert table["ap50"].to_dict() == {(30, "long"): 20.0, (30, "quick"): 60.0, (60, "quick"): 70.0}
+    both = table.loc[60, "quick"]
     assert (both["ap50_low"], both["ap50_high"], both["seeds"]) == (50.0, 70.0, 2)
-    assert both["note"] == "one. Seed 0 alone, which all splits here have; bars: smallest and largest of seeds 0, 1."
-    assert other["ap50"] == 20.0
+    assert both["note"].endswith("smallest and largest." + COMMON_ALONE)
+    assert table.loc[30, "quick"]["note"] == "one"
 
 
-def test_where_no_seed_is_common_each_split_has_the_mean_over_its_own():
-    rows = merged(row(0, 60.0), row(1, 70.0, full=60), row(2, 50.0, full=60))
-    assert [one["ap50"] for one in rows] == [60.0, 60.0]
+def test_where_all_splits_have_all_seeds_or_none_in_common_each_is_its_mean():
+    for seeds in ((0, 0, 1), (0, 1, 2)):
+        rows = [row(seeds[0], 60.0), row(seeds[1], 70.0, full=60), row(seeds[2], 50.0, full=60)]
+        rows += [row(1, 62.0)] if seeds[0] == seeds[1] else []
+        table = results_table(rows)
+        assert by_common_seeds(table).equals(over_seeds(table))
+
+
+@given(st.lists(st.tuples(st.sampled_from([30, 60]), st.sampled_from([0, 1, 2])), min_size=1), st.floats(-20, 20))
+def test_luck_of_a_seed_changes_no_comparison(runs, luck):
+    splits = {full for full, _ in runs}
+    common = set.intersection(*({seed for full, seed in runs if full == split} for split in splits))
+    assume(len(splits) == 2 and common)
+
+    def difference(lucky):
+        rows = [
+            row(seed, 50.0 + full / 10 + lucky * seed, full=full, run=str(at)) for at, (full, seed) in enumerate(runs)
+        ]
+        scores = by_common_seeds(results_table(rows)).set_index("full")["ap50"]
+        return scores[60] - scores[30]
+
+    assert difference(luck) == pytest.approx(difference(0))
 
 
 def test_other_splits_settings_and_prices_stay_rows_of_their_own():

@@ -124,6 +124,14 @@ def test_a_preset_trains_the_splits_of_the_papers_table_on_its_own_images(name, 
     assert {spec.model for spec in specs} == {RECIPES[specs[0].recipe]["model"]}
 
 
+@pytest.mark.parametrize("size", ["batch_size", "mask_batch_size"])
+def test_a_batch_of_no_images_is_refused_by_its_name_where_passes_are_counted(tmp_path, size):
+    path = tmp_path / "plan.yaml"
+    path.write_text(GRID.replace("steps: 7", f"{size}: {0 if size == 'batch_size' else -1}") + "passes: 3\n")
+    with pytest.raises(SettingsError, match=size):
+        read_plan(path, tmp_path).specs(100)
+
+
 def test_detr_s_length_is_counted_in_the_papers_passes():
     specs = {spec.split_name: spec for spec in preset("voc-detr").specs(10_731)}
     recipe = RECIPES["paper-detr-voc"]

@@ -5,7 +5,7 @@ from plotly.subplots import make_subplots
 
 from splitlab.budget.published import published_results
 from splitlab.budget.results import MEASURED, ResultRow, results_table
-from splitlab.budget.seed_spread import over_seeds
+from splitlab.budget.seed_spread import by_common_seeds
 from splitlab.figures.cost_against_ap import cost_against_ap, row_key
 from splitlab.figures.mask_panels import DrawnObject, Panel, columns_of, mask_outlines, mask_panels
 from splitlab.figures.palette import class_colour, full_ramp, translucent
@@ -59,7 +59,7 @@ def test_several_seeds_are_one_mark_with_a_bar_and_one_seed_has_none():
         for seed, ap in scores.items()
     ]
     alone = ResultRow(MEASURED, "pets", "yolov5n-seg", 480, 0, 32.0, ap70=90.0, seed=0, run="alone")
-    (marks,) = cost_against_ap(over_seeds(results_table([*rows, alone])), "ap70").data
+    (marks,) = cost_against_ap(by_common_seeds(results_table([*rows, alone])), "ap70").data
     by_score = dict(zip(marks.y, zip(marks.error_y.array, marks.error_y.arrayminus, strict=True), strict=True))
     # The mark is seed 0, which both splits have; the bar is the mean of all three, a deviation each way.
     assert by_score == {78.0: pytest.approx((3 + 13**0.5, 13**0.5 - 3)), 90.0: (0, 0)}

@@ -7,9 +7,12 @@ import math
 import pandas as pd
 
 from splitlab.budget.results import METRICS
+from splitlab.budget.ways_of_training import ways_of_training
 from splitlab.errors import BudgetError
 
 SCORE = "score"
+# Columns that tell kinds of runs apart, where a file has them.
+_KIND = ("source", "dataset", "method", "settings")
 
 
 def read_pilot(text: str, name: str = "the CSV", score: str = SCORE) -> pd.DataFrame:
@@ -37,9 +40,9 @@ def read_pilot(text: str, name: str = "the CSV", score: str = SCORE) -> pd.DataF
         raise BudgetError(f"{place}: not a CSV ({error}). Save it as comma-separated text.") from error
     if not rows:
         raise BudgetError(f"{name} has a header but no run: add one line for each trained model.")
-    _check_alike(name, [row for row, _ in rows])
     runs = [_run(row, place, score) for row, place in rows]
     table = pd.DataFrame(runs)
+    _check_alike(name, table.assign(**{of: [row.get(of) or "" for row, _ in rows] for of in _KIND}))
     if table["ap"].max() <= 1:
         raise BudgetError(f"{name}, column {score}: all scores are 1 or less; give AP from 0 to 100, such as 53.5.")
     return table
@@ -57,10 +60,11 @@ def _check_header(name: str, header: list[str], score: str) -> None:
     )
 
 
-def _check_alike(name: str, rows: list[dict[str, str | None]]) -> None:
+def _check_alike(name: str, runs: pd.DataFrame) -> None:
     """Refuse runs of several kinds: their differences would be taken for those of their splits."""
-    for column in ("dataset", "method", "settings"):
-        kinds = sorted({row.get(column) or "" for row in rows})
+    told_apart = runs.assign(settings=ways_of_training(runs))
+    for column in _KIND:
+        kinds = sorted(told_apart[column].unique())
         if len(kinds) > 1:
             shown = " and ".join(repr(kind) for kind in kinds[:2])
             raise BudgetError(

@@ -21,6 +21,17 @@ from splitlab.runs.scores import read_scores
 from splitlab.runs.spec import RunSpec
 from splitlab.workspace import Workspace
 
+# Settings that an option or the drawn split says.
+_OWN = {
+    "data": "DATA",
+    "classes": "--classes",
+    "start_from": "--start-from",
+    "seed": "--seed",
+    "full": "--masks",
+    "weak": "--masks",
+    "drawn": "--masks",
+}
+
 
 @app.command(
     "few-shot",
@@ -55,7 +66,7 @@ def few_shot(
     workspace = Workspace.here()
     if queued and folder:
         run_name(workspace, str(folder))
-    settings = chosen_settings(recipe, {"classes": classes, "f_size": F_SIZE}, others or ())
+    settings = chosen_settings(recipe, {"classes": classes, "f_size": F_SIZE}, _not_said_elsewhere(others or []))
     settings["start_from"] = start_weights(start_from, settings.get("model", RunSpec.model))
     name = lasting_name(data, workspace)
     spec, split = plan_few_shot(name, open_dataset(name, workspace.data), _masks(masks), seed, settings)
@@ -64,6 +75,14 @@ def few_shot(
         leave_to_worker(run, workspace)
     elif train_here(run, workspace):
         _tell(run, as_json)
+
+
+def _not_said_elsewhere(others: list[str]) -> list[str]:
+    for other in others:
+        name = other.partition("=")[0]
+        if name in _OWN:
+            raise SettingsError(f"--set {other}: {name} is said by {_OWN[name]}.")
+    return others
 
 
 def _masks(text: str) -> int | str:

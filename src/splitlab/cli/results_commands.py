@@ -63,7 +63,7 @@ def show_results(table: pd.DataFrame, as_json: bool) -> None:
         aps = (_mean_and_spread(row, metric) for metric in METRICS)
         split, hours = f"{row['full']}/{row['weak']}", f"{row['cost_hours']:,.1f}"
         shown.add_row(row["dataset"], row["method"], row["settings"], split, hours, str(row["seeds"]), *aps)
-    out.print(shown if len(table) else "Nothing has been measured yet.")
+    out.print(shown if len(table) else "No such run is scored yet.")
     if len(table) and table["seeds"].max() > 1:
         out.print("±: standard deviation over the seeds. In brackets: both scores, where there are two.")
 

@@ -114,7 +114,7 @@ def _work(
 def _plan(plan: str, changes: dict[str, str | None], others: list[str], workspace: Workspace) -> SweepPlan:
     given = {key: value for key, value in changes.items() if value is not None}
     if plan not in PRESETS or Path(plan).is_file():
-        if given or others:
+        if (given or others) and Path(plan).is_file():
             raise SettingsError(f"{plan} is a plan of its own: write --{next(iter(given), 'set')} into that file.")
         return read_plan(Path(plan), workspace.data)
     content: dict[str, Any] = {"preset": plan, **given, "settings": named_values(others)}

@@ -6,13 +6,16 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from splitlab.errors import SettingsError
 from splitlab.runs.recipes import recipe_settings
 from splitlab.runs.run_folder import RunFolder
+from splitlab.runs.spec import RunSpec
 
 RUN_SECONDS = 600
+# Their quotes and digits are their own.
+_TEXTS = frozenset(name for name, kind in get_type_hints(RunSpec).items() if kind is str)
 
 
 def chosen_settings(recipe: str, options: dict[str, Any], others: Sequence[str]) -> dict[str, Any]:
@@ -46,7 +49,7 @@ def _named_value(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
         raise SettingsError(f"--set {text} has no value. Write it as NAME=VALUE, such as --set momentum=0.9.")
-    return name, value_of(value)
+    return name, value if name in _TEXTS else value_of(value)
 
 
 def run_of_main_process(folder: Path | None) -> RunFolder:

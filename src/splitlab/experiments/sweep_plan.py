@@ -113,8 +113,9 @@ class SweepPlan:
 
     def _steps(self, asked: dict[str, Any]) -> dict[str, int]:
         """Count passes in whole batches, as the paper's epochs are."""
-        batch = asked.get("batch_size", RunSpec.batch_size)
-        mask_batch = asked.get("mask_batch_size") or batch
+        # A size that no run may have is refused by the spec, after this.
+        batch = max(asked.get("batch_size", RunSpec.batch_size), 1)
+        mask_batch = max(asked.get("mask_batch_size") or batch, 1)
         masks = round(self.mask_passes * math.ceil(asked["full"] / mask_batch))
         boxes = round(self.passes * math.ceil((asked["full"] + asked["weak"]) / batch))
         return {"steps": max(boxes + masks, 1), "mask_steps": masks}

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 
 from splitlab.budget.results import MEASURED, METRICS
 from splitlab.budget.seed_spread import SPREAD_COLUMNS
+from splitlab.budget.ways_of_training import ways_of_training
 from splitlab.figures.palette import PICK_HUE, compared_grey, full_ramp
 
 SPLIT_GROUP = "split"
@@ -41,7 +42,7 @@ def cost_against_ap(
     alike. Rows without the metric are left out.
 
     Args:
-        table: rows to draw; with the columns of `over_seeds` where there are bars.
+        table: rows to draw; with the columns of `by_common_seeds` where there are bars.
         metric: a key of `METRICS`.
         picked: the `row_key` of the row to ring.
         measured_sets: all data sets that were measured on, hidden ones too, so that each keeps its mark; those of the
@@ -107,8 +108,9 @@ def _add_compared(figure: go.Figure, rows: pd.DataFrame, metric: str) -> None:
 
 
 def _add_measured_lines(figure: go.Figure, rows: pd.DataFrame, metric: str, ramp: dict[int, str]) -> None:
-    lines = rows.sort_values("weak").groupby(["dataset", "method", "settings", "full"])
-    by_itself = not figure.data and len(rows[["dataset", "method", "settings"]].drop_duplicates()) == 1
+    rows = rows.assign(way=ways_of_training(rows))
+    lines = rows.sort_values("weak").groupby(["dataset", "method", "way", "full"])
+    by_itself = not figure.data and len(rows[["dataset", "method", "way"]].drop_duplicates()) == 1
     for _, line in lines:
         full = int(line["full"].iloc[0])
         if len(line) > 1:

@@ -14,6 +14,7 @@ from splitlab.budget.published import MAIN_METRIC, method_rows
 from splitlab.budget.published_surface import published_surface
 from splitlab.budget.results import METRICS, PUBLISHED
 from splitlab.budget.surface_fit import fit_surface
+from splitlab.budget.ways_of_training import ways_of_training
 from splitlab.ui.tables import measured, published
 from splitlab.workspace import Workspace
 
@@ -27,7 +28,7 @@ class Source:
     dataset: str
     method: str
     source: str
-    settings: str
+    way: str
     metric: str
 
     @property
@@ -36,7 +37,7 @@ class Source:
         if self.source == PUBLISHED:
             return published_surface(self.dataset, self.method, self.metric)
         rows = _to_plan_by(method_rows(measured(Workspace.here()), self.dataset, self.method))
-        rows = rows[(rows["settings"] == self.settings) & rows[self.metric].notna()]
+        rows = rows[(ways_of_training(rows) == self.way) & rows[self.metric].notna()]
         return fit_surface(rows["full"], rows["weak"], rows[self.metric])
 
 
@@ -44,10 +45,10 @@ def choose_source() -> Source:
     """Choose the models and the metric that a page goes by: the paper's, and those measured here."""
     table = pd.concat([published(), measured(Workspace.here())], ignore_index=True)
     splits = _to_plan_by(table[table["group"] == "split"])
-    kinds = splits.groupby(["dataset", "method", "source", "settings"], sort=False, dropna=False)
+    kinds = splits.groupby(["dataset", "method", "source", ways_of_training(splits)], sort=False)
     labels = _labels([tuple(map(str, kind)) for kind, _ in kinds])
     chosen = st.selectbox("Going by", list(labels), key="source", bind="query-params") or next(iter(labels))
-    dataset, method, source, settings = labels[chosen]
+    dataset, method, source, way = labels[chosen]
     rows = kinds.get_group(labels[chosen])
     metrics = [metric for metric in METRICS if rows[metric].notna().any()]
     start = metrics.index(MAIN_METRIC.get(dataset, "ap70"))
@@ -59,7 +60,7 @@ def choose_source() -> Source:
         key=f"plan_metric_{dataset}",
         bind="query-params",
     )
-    return Source(dataset, method, source, settings, metric)
+    return Source(dataset, method, source, way, metric)
 
 
 def _to_plan_by(splits: pd.DataFrame) -> pd.DataFrame:

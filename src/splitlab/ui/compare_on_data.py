@@ -85,7 +85,7 @@ def compare_on_data(choices: Mapping[str, Choice], workspace: Workspace) -> None
         drawn = {model: keep_shown(objects, model, shown) for model, objects in drawn.items()}
     panels = {PHOTO: Panel("photo", []), TRUTH: Panel("truth", drawn[TRUTH])}
     for model, checkpoint in zip(chosen, names, strict=True):
-        panels[checkpoint] = Panel(title_of(chosen[model], drawn[model], "seen"), drawn[model])
+        panels[checkpoint] = Panel(title_of(model, chosen[model], drawn[model], "seen"), drawn[model])
     photo = labelled_photo(dataset.source_hash, str(labels.image_id), labels)
     show_panels(photo, panels, view)
     show_attention(list(chosen.values()), photo)

@@ -79,7 +79,7 @@ def _show(
         objects = only(drawn_detections(of_model, class_names, score), classes)
         if shown is not None:
             objects = keep_shown(objects, name, shown)
-        panels[link_names[name]] = Panel(title_of(chosen[name], objects), objects)
+        panels[link_names[name]] = Panel(title_of(name, chosen[name], objects), objects)
     show_panels(photo, panels, view)
     if len(found) > 1 and compared.objects:
         with st.expander("Object by object", icon=":material/table_rows:"):

@@ -54,10 +54,10 @@ def only(objects: Iterable[DrawnObject], classes: set[str]) -> list[DrawnObject]
     return [found for found in objects if found.class_name in classes]
 
 
-def title_of(choice: Choice, objects: list[DrawnObject], verb: str = "found") -> str:
-    """Name a model's panel by its data and split, and say how much it sees."""
+def title_of(name: str, choice: Choice, objects: list[DrawnObject], verb: str = "found") -> str:
+    """Name a model's panel by its data and its short name, and say how much it sees."""
     found = sum(drawn.score is not None for drawn in objects)
-    return f"{choice.card.dataset} {choice.card.split_name}: {found} {verb}"
+    return f"{choice.card.dataset} {name}: {found} {verb}"
 
 
 def choose_view() -> str:

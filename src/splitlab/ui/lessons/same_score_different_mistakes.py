@@ -174,7 +174,7 @@ def _show_found(photo: Photo, models: Mapping[str, Choice], found: Mapping[str, 
 
 def _panel(choice: Choice, found: ImageDetections, score: float) -> Panel:
     objects = drawn_detections(found, choice.card.class_names, score)
-    return Panel(title_of(choice, objects), objects)
+    return Panel(title_of(choice.card.split_name, choice, objects), objects)
 
 
 def _several_splits(choices: Mapping[str, Choice]) -> list[str]:

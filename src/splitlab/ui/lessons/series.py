@@ -9,7 +9,8 @@ import streamlit as st
 
 from splitlab.budget.published import MAIN_METRIC, TRAINING_IMAGES
 from splitlab.budget.results import MEASURED, METRICS, SHORT_METRICS
-from splitlab.budget.seed_spread import over_seeds
+from splitlab.budget.seed_spread import by_common_seeds
+from splitlab.budget.ways_of_training import ways_of_training
 from splitlab.ui.named_links import linked_selectbox
 from splitlab.ui.tables import atlas_images, measured, published
 from splitlab.workspace import Workspace
@@ -66,13 +67,14 @@ def all_series(least_splits: int = 2) -> dict[str, Series]:
 
     Of a model that was trained in several ways the way with most splits counts.
     """
-    table = pd.concat([published(), over_seeds(measured(Workspace.here()))], ignore_index=True)
+    table = pd.concat([published(), by_common_seeds(measured(Workspace.here()))], ignore_index=True)
     found = {}
     for (source, dataset, method), rows in table[table["group"] == "split"].groupby(
         ["source", "dataset", "method"], sort=False
     ):
         metric = MAIN_METRIC.get(str(dataset), _SETTLED)
-        trained_alike = [alike for _, alike in rows[rows[metric].notna()].groupby("settings", sort=False)]
+        scored = rows[rows[metric].notna()]
+        trained_alike = [alike for _, alike in scored.groupby(ways_of_training(scored), sort=False)]
         most = max(trained_alike, key=len, default=rows.head(0))
         if len(most[["full", "weak"]].drop_duplicates()) >= least_splits:
             series = Series(str(source), str(dataset), str(method), metric, most)

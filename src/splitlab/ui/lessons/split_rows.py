@@ -8,7 +8,8 @@ import streamlit as st
 from splitlab.budget.annotation_cost import Prices, box_hours, mask_hours, prices_for
 from splitlab.budget.atlas.equal_scores import equal_score_splits
 from splitlab.budget.published import method_rows
-from splitlab.budget.seed_spread import over_seeds
+from splitlab.budget.seed_spread import by_common_seeds
+from splitlab.budget.ways_of_training import ways_of_training
 from splitlab.figures.lessons.split_hours import YOURS
 from splitlab.ui.tables import measured, published
 from splitlab.workspace import Workspace
@@ -18,13 +19,14 @@ MOST_MEASURED = 5
 
 def measured_splits(metric: str) -> pd.DataFrame:
     """Return the splits measured here that report a metric, one row each."""
-    rows = over_seeds(measured(Workspace.here()))
+    rows = by_common_seeds(measured(Workspace.here()))
     return rows[(rows["group"] == "split") & rows[metric].notna()]
 
 
 def measured_alike(metric: str) -> pd.DataFrame:
     """Return measured splits of about equal score, at most `MOST_MEASURED`: of the models that have most of them."""
-    of_models = measured_splits(metric).groupby(["dataset", "method", "settings"])
+    rows = measured_splits(metric)
+    of_models = rows.groupby(["dataset", "method", ways_of_training(rows)])
     alike = [equal_score_splits(rows, metric) for _, rows in of_models]
     return max(alike, key=len, default=measured_splits(metric)).head(MOST_MEASURED)
 

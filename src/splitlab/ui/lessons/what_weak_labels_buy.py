@@ -87,7 +87,7 @@ def _few_to_many_masks(gains: pd.DataFrame) -> pd.DataFrame:
     """Return at most three pairs, each with the most boxes there are for its masks: few, middling, many."""
     if gains.empty:
         return gains
-    best = gains.loc[gains.groupby(["dataset", "method", "settings", "full"])["weak"].idxmax()]
+    best = gains.loc[gains.groupby(["dataset", "method", "way", "full"])["weak"].idxmax()]
     return best.iloc[sorted({0, len(best) // 2, len(best) - 1})]
 
 
