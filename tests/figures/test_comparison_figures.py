@@ -76,6 +76,12 @@ def split(name, full, weak, confusion, iou, spread=0.01):
     )
 
 
+def test_intervals_without_width_decide_nothing():
+    models = [split("30/0", 30, 0, 0.0, 0.80, spread=0.0), split("30/450", 30, 450, 0.4, 0.81)]
+    (_, boxes), _ = observations_in_words(models)
+    assert boxes.endswith("it decides nothing.")
+
+
 def test_observations_compare_models_that_differ_in_one_size_alone():
     models = [
         split("30/0", 30, 0, 0.12, 0.80),

@@ -54,6 +54,14 @@ def test_a_published_run_is_one_model_whatever_its_new_name(run, into):
     assert list(trained_models([into], run.parent)) == ["best", "grid-1"]
 
 
+def test_a_run_of_a_published_ones_name_that_was_trained_otherwise_is_a_model_of_its_own(run, into):
+    publish(run, "grid-1", into)
+    assert list(trained_models([into], run.parent)) == ["grid-1"]
+    card = json.loads((run / "weights" / "card.json").read_text())
+    (run / "weights" / "card.json").write_text(json.dumps({**card, "steps": 6}))
+    assert list(trained_models([into], run.parent)) == ["grid-1", "grid-1 (2)"]
+
+
 def test_a_heartbeat_that_is_no_time_hides_no_model(run, into):
     status = json.loads((run / "status.json").read_text())
     (run / "status.json").write_text(json.dumps({**status, "heartbeat": 10**400}))

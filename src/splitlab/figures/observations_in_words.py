@@ -74,6 +74,8 @@ def _of_model(model: SplitMistakes, observation: _Observation) -> str:
 
 
 def _verdict(first: Estimate, second: Estimate) -> str:
+    if first.low == first.high or second.low == second.high:
+        return "An interval without width comes from too few images, or objects that are all alike: it decides nothing."
     if (first.low or 0) <= (second.high or 0) and (second.low or 0) <= (first.high or 0):
         return "The intervals overlap, so these images alone leave it open."
     return "The intervals lie apart."

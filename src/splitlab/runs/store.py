@@ -65,8 +65,8 @@ def list_runs(folder: Path) -> list[RunSummary]:
 def trained_models(checkpoints: Sequence[Path], runs: Path) -> dict[str, tuple[Path, Card]]:
     """Find the checkpoints in some folders and those of finished runs: folder and card by name.
 
-    A run that was published as a checkpoint (its split, and its name or all else) is one model: the published one.
-    Broken ones are passed over.
+    A run that was published as a checkpoint (trained alike on its split, whatever its name or scores) is one model: the
+    published one. Others of one name are numbered. Broken ones are passed over.
     """
     found: dict[str, tuple[Path, Card]] = {}
     published = list(_published(checkpoints))
@@ -76,14 +76,18 @@ def trained_models(checkpoints: Sequence[Path], runs: Path) -> dict[str, tuple[P
     of_runs = (
         (folder, card)
         for folder, card in cards_of_runs(runs)
-        if not any(replace(card, name=other.name) == other for other in of_split[card.split_hash])
+        if not any(_trained_alike(other, card) for other in of_split[card.split_hash])
     )
     for folder, card in [*published, *of_runs]:
         name, number = card.name, 2
-        while name in found and found[name][1].split_hash != card.split_hash:
+        while name in found and not _trained_alike(found[name][1], card):
             name, number = f"{card.name} ({number})", number + 1
         found.setdefault(name, (folder, card))
     return found
+
+
+def _trained_alike(first: Card, second: Card) -> bool:
+    return replace(first, name=second.name, scores=second.scores) == second
 
 
 def cards_of_runs(runs: Path) -> Iterator[tuple[Path, Card]]:
