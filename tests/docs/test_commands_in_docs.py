@@ -116,7 +116,9 @@ def run_ours(command):
         raise_scores(Path(words[words.index("--pilot") + 1]))
     words += next((more for start, more in treatment.MORE_WORDS.items() if command.words[: len(start)] == start), [])
     if words[0] == "few-shot" or (words[0] == "train" and ("--full" in words or "--split" in words)):
-        words += [word for name, value in treatment.CUT_SHORT.items() for word in ("--set", f"{name}={value}")]
+        refused = treatment.SAID_BY_OPTIONS.get(words[0], ())
+        short = {name: value for name, value in treatment.CUT_SHORT.items() if name not in refused}
+        words += [word for name, value in short.items() for word in ("--set", f"{name}={value}")]
     result = runner.invoke(app, words, env=command.variables)
     assert result.exit_code == 0, f"{command}\n{result.output}\n{result.exception!r}"
 

@@ -13,6 +13,9 @@ CUT_SHORT = {
     "device": "cpu",
 }
 
+# Settings of these that a command refuses, because it has an option for them.
+SAID_BY_OPTIONS = {"few-shot": ("start_from",)}
+
 # Words that are given to a command besides its own.
 MORE_WORDS = {
     ("splitlab", "worker"): ["--until-empty"],  # it would wait for runs for ever
