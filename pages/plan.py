@@ -71,11 +71,12 @@ def answer(plan: Plan, prices: Prices, fitted: FittedSurface, pool: ImagePool) -
     expected = f"expect AP **{best.ap:.1f}** ({best.low:.1f} to {best.high:.1f})"
     st.markdown(f"### {labels_to_make(best, pool)}: {expected}")
     split_chip(best.full, best.weak, prices, cost_hours(float(best.full), float(best.weak), prices))
-    st.markdown(
-        f"{best.hours:,.1f} hours to pay. Any |F| from **{plan.fewest_flat.full:,}** to **{plan.most_flat.full:,}** "
-        f"loses at most 0.5 AP. The extremes: {plan.fewest_masks.full:,}/{plan.fewest_masks.weak:,} gives "
-        f"{plan.fewest_masks.ap:.1f}, {plan.most_masks.full:,}/{plan.most_masks.weak:,} gives {plan.most_masks.ap:.1f}."
-    )
+    if best.hours:
+        st.markdown(
+            f"{best.hours:,.1f} hours to pay. Any |F| from **{plan.fewest_flat.full:,}** to **{plan.most_flat.full:,}** "
+            f"loses at most 0.5 AP. The extremes: {plan.fewest_masks.full:,}/{plan.fewest_masks.weak:,} gives "
+            f"{plan.fewest_masks.ap:.1f}, {plan.most_masks.full:,}/{plan.most_masks.weak:,} gives {plan.most_masks.ap:.1f}."
+        )
     for sentence in caveats(fitted, best):
         st.warning(sentence)
 
