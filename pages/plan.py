@@ -72,13 +72,19 @@ def answer(plan: Plan, prices: Prices, fitted: FittedSurface, pool: ImagePool) -
     st.markdown(f"### {labels_to_make(best, pool)}: {expected}")
     split_chip(best.full, best.weak, prices, cost_hours(float(best.full), float(best.weak), prices))
     if best.hours:
-        st.markdown(
-            f"{best.hours:,.1f} hours to pay. Any |F| from **{plan.fewest_flat.full:,}** to **{plan.most_flat.full:,}** "
-            f"loses at most 0.5 AP. The extremes: {plan.fewest_masks.full:,}/{plan.fewest_masks.weak:,} gives "
-            f"{plan.fewest_masks.ap:.1f}, {plan.most_masks.full:,}/{plan.most_masks.weak:,} gives {plan.most_masks.ap:.1f}."
-        )
+        st.markdown(other_ways(plan))
     for sentence in caveats(fitted, best):
         st.warning(sentence)
+
+
+def other_ways(plan: Plan) -> str:
+    """Say what the answer costs, and what else the same hours would buy."""
+    boxes, masks = plan.fewest_masks, plan.most_masks
+    return (
+        f"{plan.best.hours:,.1f} hours to pay. Any |F| from **{plan.fewest_flat.full:,}** to "
+        f"**{plan.most_flat.full:,}** loses at most 0.5 AP. The extremes: {boxes.full:,}/{boxes.weak:,} gives "
+        f"{boxes.ap:.1f}, {masks.full:,}/{masks.weak:,} gives {masks.ap:.1f}."
+    )
 
 
 def labels_to_make(best: SplitForecast, pool: ImagePool) -> str:
