@@ -6,7 +6,7 @@ import streamlit as st
 from splitlab.budget.annotation_cost import PRESETS, prices_for
 from splitlab.budget.results import MEASURED, METRICS, SHORT_METRICS, cheaper_and_better, reported_metrics
 from splitlab.budget.seed_spread import by_common_seeds
-from splitlab.budget.ways_of_training import ways_of_training
+from splitlab.budget.ways_of_training import ways_of_training, where_it_tells_apart
 from splitlab.figures.cost_against_ap import GROUP_LABELS, SPLIT_GROUP, cost_against_ap, row_key
 from splitlab.ui.page import page_head
 from splitlab.ui.split_chip import split_chip
@@ -36,9 +36,8 @@ def take_clicked_point() -> None:
 def model_names(rows: pd.DataFrame) -> pd.Series:
     """Name the models to pick from; how they were trained is said where that alone tells two apart."""
     of = (", " + rows["dataset"]).where(rows["source"] == MEASURED, "")
-    names = rows["method"] + " (" + rows["source"] + of + ")"
-    way = ways_of_training(rows)
-    return names.where(way.groupby(names).transform("nunique") == 1, names.str.removesuffix(")") + ", " + way + ")")
+    names = rows["method"] + " (" + rows["source"] + of
+    return names + where_it_tells_apart(ways_of_training(rows), names) + ")"
 
 
 def pick_size(label: str, sizes: list[int], start: int, key: str) -> int:

@@ -66,7 +66,7 @@ with settings:
 
 with picture, answered():
     try:
-        fit = fit_law([f for f, _ in chosen], [w for _, w in chosen], phi0=paper.law.phi0)
+        fit = fit_law(*zip(*chosen, strict=True), phi0=paper.law.phi0)
     except BudgetError as error:
         fit = fit_law(*zip(*paper.splits, strict=True), phi0=paper.law.phi0)
         st.warning(f"{error} Until you take more in, the curve's own points are fitted.")

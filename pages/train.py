@@ -89,9 +89,9 @@ def explain(spec: RunSpec, data: TrainVal, workspace: Workspace) -> None:
         f"**{spec.full:,}** mask images and **{spec.weak:,}** box images of {len(data.train.images):,}, "
         f"{spec.steps:,} steps of {spec.batch_size} images on {spec.device}: {time}."
     )
-    known, names = prices_for(data.train.name), list(PRESETS)
-    first = next((place for place, name in enumerate(names) if PRESETS[name] == known), 0)
-    prices = PRESETS[st.selectbox("Labelling prices", names, first, key=f"prices_{known.name}", bind="query-params")]
+    names, own = list(PRESETS), prices_for(data.train.name).name
+    key = f"prices_{own}"
+    prices = PRESETS[st.selectbox("Labelling prices", names, names.index(own), key=key, bind="query-params")]
     split_chip(spec.full, spec.weak, prices, scale_hours=mask_hours(float(len(data.train.images)), prices))
     st.caption(f"Expected labelling cost; the whole width is masks on all {len(data.train.images):,} images.")
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import torch
 
 from splitlab.models.contract import Batch
+from splitlab.models.registry import build_model
 
 SIDE = 64
 CLASSES = 3
@@ -25,6 +26,24 @@ def make_batch(has_mask=(True, True, False, False), objects_per_image=2, seed=0)
         object_has_mask=torch.tensor(has_mask)[image_index],
         masks=torch.randint(0, 2, (count, SIDE // 4, SIDE // 4), generator=generator, dtype=torch.uint8),
     )
+
+
+def still_model(name):
+    """A model of which two passes see the same statistics."""
+    torch.manual_seed(0)
+    model = build_model(name, class_count=CLASSES, image_size=SIDE)
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 0.0
+    return model
+
+
+def scramble(batch, images):
+    """The batch, with another mask for each object of these images."""
+    changed = batch.masks.clone()
+    rows = torch.isin(batch.image_index, torch.tensor(images))
+    changed[rows] = 1 - changed[rows]
+    return replace(batch, masks=changed)
 
 
 def without_masks(batch, rows):

@@ -6,16 +6,9 @@ import torch
 import torch.nn.functional as nnf
 
 from splitlab.models.contract import Batch
-from splitlab.models.registry import LITE0, build_model
+from splitlab.models.registry import LITE0
 from splitlab.models.yolov5_loss import Matches, inside_boxes, mask_loss, match_anchors
-from tests.models.batches import SIDE, make_batch, scramble_unknown, without_masks
-
-
-def scramble(batch, images):
-    changed = batch.masks.clone()
-    rows = torch.isin(batch.image_index, torch.tensor(images))
-    changed[rows] = 1 - changed[rows]
-    return replace(batch, masks=changed)
+from tests.models.batches import SIDE, make_batch, scramble, scramble_unknown, still_model, without_masks
 
 
 def loss_and_gradients(model, batch):
@@ -29,12 +22,7 @@ def loss_and_gradients(model, batch):
 
 @pytest.fixture(params=["yolov5n-seg", LITE0])
 def model(request):
-    torch.manual_seed(0)
-    model = build_model(request.param, class_count=3, image_size=SIDE)
-    for module in model.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.momentum = 0.0  # two passes see the same statistics
-    return model
+    return still_model(request.param)
 
 
 def test_scrambled_masks_of_box_images_change_no_bit_of_loss_or_gradient(model):

@@ -46,19 +46,22 @@ def test_weights_in_full_precision_are_halved(run, into):
     assert (folder / "model.safetensors").stat().st_size < 0.6 * path.stat().st_size
 
 
+def train_otherwise(run):
+    card = json.loads((run / "weights" / "card.json").read_text())
+    (run / "weights" / "card.json").write_text(json.dumps({**card, "steps": 6}))
+
+
 def test_a_published_run_is_one_model_whatever_its_new_name(run, into):
     publish(run, "best", into)
     assert list(trained_models([into], run.parent)) == ["best"]
-    card = json.loads((run / "weights" / "card.json").read_text())
-    (run / "weights" / "card.json").write_text(json.dumps({**card, "steps": 6}))
+    train_otherwise(run)
     assert list(trained_models([into], run.parent)) == ["best", "grid-1"]
 
 
 def test_a_run_of_a_published_ones_name_that_was_trained_otherwise_is_a_model_of_its_own(run, into):
     publish(run, "grid-1", into)
     assert list(trained_models([into], run.parent)) == ["grid-1"]
-    card = json.loads((run / "weights" / "card.json").read_text())
-    (run / "weights" / "card.json").write_text(json.dumps({**card, "steps": 6}))
+    train_otherwise(run)
     assert list(trained_models([into], run.parent)) == ["grid-1", "grid-1 (2)"]
 
 

@@ -70,9 +70,12 @@ def by_common_seeds(table: pd.DataFrame) -> pd.DataFrame:
     Args:
         table: A results table of measured rows.
     """
+    merged, common = over_seeds(table), _is_common(table)
+    if common.all():
+        return merged
     key = list(KEY)
-    merged = over_seeds(table).set_index(key)
-    fair = over_seeds(table[_is_common(table)]).set_index(key).reindex(merged.index)
+    merged = merged.set_index(key)
+    fair = over_seeds(table[common]).set_index(key).reindex(merged.index)
     fewer = fair["seeds"] < merged["seeds"]
     merged = merged.assign(**{metric: fair[metric] for metric in METRICS})
     merged["note"] = merged["note"].mask(fewer, merged["note"] + COMMON_ALONE)

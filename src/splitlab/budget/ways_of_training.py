@@ -15,15 +15,16 @@ def ways_of_training(rows: pd.DataFrame) -> "pd.Series[str]":
     Args:
         rows: with the columns source, dataset, method, full, weak and settings.
     """
-    ways = rows["settings"].astype(object)
-    for _, models in rows.groupby(["source", "dataset", "method"], sort=False):
-        if _follow_from_split(models):
-            ways = ways.where(~rows.index.isin(models.index), BY_SPLIT)
-    return ways.rename("way")
+    model = ["source", "dataset", "method"]
+    runs = rows.assign(labelled=rows["full"] + rows["weak"])
+    several = runs.groupby(model)["settings"].transform("nunique") > 1
+    one_of_split = runs.groupby([*model, "full", "weak"])["settings"].transform("nunique") == 1
+    one_of_size = runs.groupby([*model, "settings"])["labelled"].transform("nunique") == 1
+    runs["follows"] = one_of_split & one_of_size
+    follow = several & runs.groupby(model)["follows"].transform("all")
+    return rows["settings"].mask(follow, BY_SPLIT).rename("way")
 
 
-def _follow_from_split(models: pd.DataFrame) -> bool:
-    if models["settings"].nunique() < 2:
-        return False
-    labelled = (models["full"] + models["weak"]).groupby(models["settings"]).nunique()
-    return bool(models.groupby(["full", "weak"])["settings"].nunique().max() == 1 and labelled.max() == 1)
+def where_it_tells_apart(ways: "pd.Series[str]", names: "pd.Series[str]") -> "pd.Series[str]":
+    """Return ", " and the way for each row whose name stands for several ways, and nothing for the others."""
+    return (", " + ways).where(ways.groupby(names).transform("nunique") > 1, "")

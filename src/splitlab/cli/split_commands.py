@@ -49,7 +49,7 @@ def split(
     full_list: Annotated[Path | None, typer.Option(help="lists: a file that names the images of F.")] = None,
     weak_list: Annotated[Path | None, typer.Option(help="lists: a file that names the images of W.")] = None,
     masks_per_class: Annotated[int | None, typer.Option(help="few-shot: masks of each class.")] = None,
-    classes: Annotated[str, typer.Option(help="few-shot: the classes that count, a line of CSV.")] = "",
+    classes: Annotated[str, typer.Option(help='few-shot: the classes that count, as `cat,"dog, big"`.')] = "",
     as_json: JsonOption = False,
     save: Annotated[Path | None, typer.Option("--out", help="Also write the split to this file.")] = None,
 ) -> None:

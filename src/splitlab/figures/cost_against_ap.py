@@ -158,7 +158,7 @@ def _bars(rows: pd.DataFrame, metric: str) -> dict[str, Any] | None:
     if low not in rows or rows[low].isna().all():
         return None
     # A mark may be one seed of several, and lie outside of their spread.
-    up, down = ((end.fillna(0)).clip(lower=0) for end in (rows[high] - rows[metric], rows[metric] - rows[low]))
+    up, down = (end.fillna(0).clip(lower=0) for end in (rows[high] - rows[metric], rows[metric] - rows[low]))
     return {"array": up, "arrayminus": down, "color": compared_grey(0), "thickness": 1.2}
 
 

@@ -4,52 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 import streamlit as st
 
 from splitlab.budget.annotation_cost import Prices, prices_for
 from splitlab.budget.fitted_surface import FittedSurface
-from splitlab.budget.published import MAIN_METRIC, method_rows
+from splitlab.budget.published import MAIN_METRIC
 from splitlab.budget.published_surface import published_surface
 from splitlab.budget.results import METRICS, PUBLISHED
 from splitlab.budget.surface_fit import fit_surface
-from splitlab.budget.ways_of_training import ways_of_training
+from splitlab.budget.ways_of_training import ways_of_training, where_it_tells_apart
 from splitlab.ui.tables import measured, published
 from splitlab.workspace import Workspace
 
 PER_IMAGE, PER_OBJECT = "an image", "an object"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Source:
     """Results a plan goes by: models that were trained alike on one data set, in one metric."""
 
     dataset: str
     method: str
     source: str
-    way: str
     metric: str
+    rows: pd.DataFrame
 
-    @property
+    @cached_property
     def surface(self) -> FittedSurface:
         """The AP surface fitted to them."""
         if self.source == PUBLISHED:
             return published_surface(self.dataset, self.method, self.metric)
-        rows = _to_plan_by(method_rows(measured(Workspace.here()), self.dataset, self.method))
-        rows = rows[(ways_of_training(rows) == self.way) & rows[self.metric].notna()]
-        return fit_surface(rows["full"], rows["weak"], rows[self.metric])
+        return fit_surface(self.rows["full"], self.rows["weak"], self.rows[self.metric])
 
 
 def choose_source() -> Source:
     """Choose the models and the metric that a page goes by: the paper's, and those measured here."""
     table = pd.concat([published(), measured(Workspace.here())], ignore_index=True)
-    splits = _to_plan_by(table[table["group"] == "split"])
-    kinds = splits.groupby(["dataset", "method", "source", ways_of_training(splits)], sort=False)
-    labels = _labels([tuple(map(str, kind)) for kind, _ in kinds])
-    chosen = st.selectbox("Going by", list(labels), key="source", bind="query-params") or next(iter(labels))
-    dataset, method, source, way = labels[chosen]
-    rows = kinds.get_group(labels[chosen])
+    # Models that saw no mask are left out: no budget for labels leads to them.
+    splits = table[(table["group"] == "split") & (table["full"] > 0)]
+    names = splits["dataset"] + " " + splits["method"] + ", " + splits["source"]
+    labels = names + where_it_tells_apart(ways_of_training(splits), names)
+    known = list(labels.unique())
+    rows = splits[labels == (st.selectbox("Going by", known, key="source", bind="query-params") or known[0])]
+    dataset, method, source = (str(rows[name].iloc[0]) for name in ("dataset", "method", "source"))
     metrics = [metric for metric in METRICS if rows[metric].notna().any()]
     start = metrics.index(MAIN_METRIC.get(dataset, "ap70"))
     metric = st.selectbox(
@@ -60,20 +60,7 @@ def choose_source() -> Source:
         key=f"plan_metric_{dataset}",
         bind="query-params",
     )
-    return Source(dataset, method, source, way, metric)
-
-
-def _to_plan_by(splits: pd.DataFrame) -> pd.DataFrame:
-    """Leave out models that saw no mask: no budget for labels leads to them."""
-    return splits[splits["full"] > 0]
-
-
-def _labels(kinds: list[tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
-    """Name each kind of models; how they were trained is said where that alone tells two apart."""
-    short = [f"{dataset} {method}, {source}" for dataset, method, source, _ in kinds]
-    return {
-        name if short.count(name) == 1 else f"{name}, {kind[-1]}": kind for name, kind in zip(short, kinds, strict=True)
-    }
+    return Source(dataset, method, source, metric, rows[rows[metric].notna()])
 
 
 def choose_prices(dataset: str) -> Prices:

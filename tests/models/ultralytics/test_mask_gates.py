@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from splitlab.models.ultralytics_loss import MaskGates
-from tests.models.batches import make_batch, scramble_unknown, without_masks
-from tests.models.test_mixed_loss import scramble
+from tests.models.batches import make_batch, scramble, scramble_unknown, without_masks
 from tests.models.ultralytics.passes import READ_MASKS, ROWS, in_their_order, loss_and_gradients, of_images, their_loss
 
 

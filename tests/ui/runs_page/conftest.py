@@ -7,7 +7,8 @@ import pytest
 from splitlab.runs.queue import enqueue
 from splitlab.runs.run_folder import State
 from splitlab.workspace import Workspace
-from tests.ui.runs_page.on_the_page import ROOT, make
+from tests.ui.opened import ROOT
+from tests.ui.runs_page.on_the_page import make
 
 
 @pytest.fixture(autouse=True)

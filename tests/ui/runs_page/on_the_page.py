@@ -1,15 +1,12 @@
 """What the tests of the page Runs do on it, and the runs they make."""
 
 import json
-from pathlib import Path
-
-from streamlit.testing.v1 import AppTest
 
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
 from splitlab.workspace import Workspace
+from tests.ui.opened import open_page
 
-ROOT = Path(__file__).parents[3]
 SCORES = {"mask": {"ap50": 41.26, "ap70": 30.0, "ap75": 25.0, "ap50_95": 20.0}, "box": {"ap50": 50.0}}
 CHANGING = {"Go on", "Retry", "Stop", "First", "Up", "Down", "Delete", "Start a worker", "Publish", "Add", "Take away"}
 
@@ -30,13 +27,8 @@ def make(name, state=State.WAITING, step=0, age=0.0, **settings):
     return run
 
 
-def open_page(**parameters):
-    app = AppTest.from_file(ROOT / "app.py", default_timeout=60).run()
-    for key, value in parameters.items():
-        app.query_params[key] = value
-    app.switch_page("pages/runs.py").run()
-    assert not app.exception
-    return app
+def open_runs(**parameters):
+    return open_page("runs", **parameters)
 
 
 def said(app):

@@ -6,7 +6,7 @@ from splitlab.runs.devices import Device, lock_worker
 from splitlab.runs.queue import Where, enqueue, move, waiting_runs
 from splitlab.runs.run_folder import State
 from splitlab.workspace import Workspace
-from tests.ui.runs_page.on_the_page import CHANGING, can_press, make, open_page, press, said
+from tests.ui.runs_page.on_the_page import CHANGING, can_press, make, open_runs, press, said
 
 
 @pytest.mark.parametrize(
@@ -22,11 +22,11 @@ from tests.ui.runs_page.on_the_page import CHANGING, can_press, make, open_page,
 def test_buttons_are_on_for_what_a_run_can_do(runs, name, labels):
     enqueue(Workspace.here(), make("first in the queue", age=90).name)
     move(Workspace.here(), "first in the queue", Where.FIRST)
-    assert can_press(open_page(chosen=[name])) & (CHANGING - {"Start a worker"}) == labels
+    assert can_press(open_runs(chosen=[name])) & (CHANGING - {"Start a worker"}) == labels
 
 
 def test_runs_go_on_move_and_stop(runs, no_worker_starts):
-    app = press(open_page(chosen=["failed", "interrupted"]), "Go on")
+    app = press(open_runs(chosen=["failed", "interrupted"]), "Go on")
     workspace = Workspace.here()
     assert [entry.run for entry in waiting_runs(workspace)] == ["waiting", "failed", "interrupted"]
     assert no_worker_starts == ["cpu", "cpu"]
@@ -49,12 +49,12 @@ def test_runs_sent_to_the_front_keep_their_order():
     names = ["a", "b", "c", "d"]
     for name in names:
         enqueue(Workspace.here(), make(name).name)
-    press(open_page(chosen=["d", "a"]), "First")
+    press(open_runs(chosen=["d", "a"]), "First")
     assert [entry.run for entry in waiting_runs(Workspace.here())] == ["a", "d", "b", "c"]
 
 
 def test_deleting_asks_first_and_leaves_what_trains(runs):
-    app = press(open_page(chosen=["done", "running"]), "Delete")
+    app = press(open_runs(chosen=["done", "running"]), "Delete")
     assert runs["done"].path.exists()
     assert "- done" in said(app)
     app.button(key="delete_for_good").click().run()
@@ -65,7 +65,7 @@ def test_deleting_asks_first_and_leaves_what_trains(runs):
 
 
 def test_what_cannot_be_done_is_said_and_the_rest_is_done(runs):
-    app = open_page(chosen=["failed", "cancelled"])
+    app = open_runs(chosen=["failed", "cancelled"])
     (runs["failed"].path / "spec.json").unlink()
     press(app, "Go on")
     assert "holds no run" in said(app)
@@ -74,10 +74,10 @@ def test_what_cannot_be_done_is_said_and_the_rest_is_done(runs):
 
 def test_a_queue_without_a_worker_says_so_and_starts_one(runs, no_worker_starts):
     with lock_worker(Workspace.here(), Device("cpu")):
-        app = open_page()
+        app = open_runs()
         assert "a worker looks after cpu" in said(app)
         assert "Start a worker" not in can_press(app)
-    app = open_page()
+    app = open_runs()
     assert "no worker for cpu runs here" in said(app)
     press(app, "Start a worker")
     assert no_worker_starts == ["cpu"]

@@ -11,17 +11,18 @@ from splitlab.runs.devices import Device, lock_worker
 from splitlab.runs.notes import Notes, write_notes
 from splitlab.runs.run_folder import State
 from splitlab.workspace import Workspace
-from tests.ui.runs_page.on_the_page import ROOT, make, open_page, press, said, table
+from tests.ui.opened import ROOT
+from tests.ui.runs_page.on_the_page import make, open_runs, press, said, table
 
 
 def test_a_work_space_without_runs_says_what_to_do_next():
-    app = open_page()
+    app = open_runs()
     assert "No runs yet. Start one on the Train page" in said(app)
     assert not app.dataframe
 
 
 def test_the_table_shows_each_run_with_what_is_running_first_then_the_newest(runs):
-    rows = table(open_page())
+    rows = table(open_runs())
     assert list(rows["run"]) == ["running", "waiting", "interrupted", "cancelled", "failed", "done"]
     assert [state for (state,) in rows["state"]] == list(rows["run"])
     by_name = rows.set_index("run")
@@ -37,7 +38,7 @@ def test_the_table_shows_each_run_with_what_is_running_first_then_the_newest(run
 def test_rows_are_filtered_by_data_state_tag_and_text_which_a_link_may_say(runs):
     write_notes(runs["done"].path, Notes("Stalls EARLY", ("grid", "paper")))
     write_notes(runs["failed"].path, Notes("", ("grid",)))
-    app = open_page(run_state=["done", "failed"], run_tag=["grid"])
+    app = open_runs(run_state=["done", "failed"], run_tag=["grid"])
     assert list(table(app)["run"]) == ["failed", "done"]
     app.text_input(key="run_text").set_value("early stalls").run()
     assert list(table(app)["run"]) == ["done"]
@@ -49,7 +50,7 @@ def test_rows_are_filtered_by_data_state_tag_and_text_which_a_link_may_say(runs)
 
 
 def test_runs_named_by_a_link_are_ticked_and_stay_so_when_rows_move(runs):
-    app = open_page(chosen=["done", "waiting", "../../etc", "nobody"])
+    app = open_runs(chosen=["done", "waiting", "../../etc", "nobody"])
     assert app.session_state["runs_table"]["selection"]["rows"] == [1, 5]
     assert "**2** chosen" in said(app)
     make("newest", State.DONE, 20)
@@ -68,7 +69,7 @@ def run_listing_anew(app):
 
 
 def test_ticks_are_read_by_the_rows_they_were_made_in_and_hidden_runs_stay_chosen(runs):
-    app = open_page(chosen=["done"])
+    app = open_runs(chosen=["done"])
     app.session_state["runs_table"] = {"selection": {"rows": [2, 5], "columns": [], "cells": []}}
     app.run()
     assert app.query_params["chosen"] == ["done", "interrupted"]
@@ -89,27 +90,27 @@ def test_a_work_space_that_cannot_be_written_still_shows_its_runs(runs):
     queue = Workspace.here().queue
     (queue / ".lock").unlink()
     (queue / ".lock").mkdir()
-    app = open_page()
+    app = open_runs()
     assert len(table(app)) == 6
     assert len(app.error) == 1
 
 
 def test_curves_of_the_newest_are_drawn_where_nothing_is_ticked(runs):
-    app = open_page()
+    app = open_runs()
     assert "these are the newest 3 of the table that have begun" in said(app)
     figure = json.loads(app.get("plotly_chart")[0].proto.spec)
     assert {trace["name"] for trace in figure["data"]} == {"running", "interrupted", "cancelled"}
 
 
 def test_a_failed_run_says_why(runs):
-    assert "failed failed: It failed." in said(open_page(chosen=["failed"]))
+    assert "failed failed: It failed." in said(open_runs(chosen=["failed"]))
 
 
 def test_eight_runs_at_most_are_drawn_and_the_page_says_so():
     names = [f"run{number}" for number in range(10)]
     for name in names:
         make(name, State.DONE, 20)
-    app = open_page(chosen=names)
+    app = open_runs(chosen=names)
     assert "The first 8 of 10 are drawn" in said(app)
     assert len(app.get("plotly_chart")) == 1
 
@@ -118,7 +119,7 @@ def test_broken_folders_are_named_with_the_way_out(runs):
     (runs["done"].path / "spec.json").write_text("{")
     (runs["failed"].path / "status.json").write_text("[]")
     (Workspace.here().runs / "no run").mkdir()
-    app = open_page()
+    app = open_runs()
     assert len(table(app)) == 4
     assert app.expander[0].label == "2 run folders are broken"
     assert "Start the run again in a new folder" in said(app)
@@ -127,7 +128,7 @@ def test_broken_folders_are_named_with_the_way_out(runs):
 
 def test_broken_events_are_a_sentence_and_the_other_curves_are_drawn(runs):
     (runs["failed"].path / "events.jsonl").write_text("[]\n")
-    app = open_page(chosen=["failed", "done"])
+    app = open_runs(chosen=["failed", "done"])
     assert "events.jsonl is broken" in said(app)
     assert len(app.get("plotly_chart")) == 1
 

@@ -10,21 +10,21 @@ from splitlab.runs.notes import Notes, read_notes, write_notes
 from splitlab.ui.runs_notes import change_notes
 from splitlab.workspace import Workspace
 from tests.checkpoints import write_checkpoint
-from tests.ui.runs_page.on_the_page import CHANGING, open_page, press, said, table
+from tests.ui.runs_page.on_the_page import CHANGING, open_runs, press, said, table
 
 
 def test_settings_show_what_differs_and_all_on_request(runs):
-    app = open_page(chosen=["failed", "interrupted"], runs_view="Settings")
+    app = open_runs(chosen=["failed", "interrupted"], runs_view="Settings")
     settings = app.dataframe[1].value
     assert settings.to_dict("index") == {"learning_rate": {"failed": "0.0015", "interrupted": "0.0001"}}
     app.toggle(key="runs_all_settings").set_value(True).run()
     assert len(app.dataframe[1].value) > 40
     assert "background-color" in app.dataframe[1].proto.arrow_data.styler.styles
-    assert open_page(chosen=["failed", "cancelled"], runs_view="Settings").caption[-1].value.startswith("All their")
+    assert open_runs(chosen=["failed", "cancelled"], runs_view="Settings").caption[-1].value.startswith("All their")
 
 
 def test_a_note_and_tags_are_kept_as_they_are_written_and_neither_loses_the_other(runs):
-    app = open_page(chosen=["done"], runs_view="Notes and tags")
+    app = open_runs(chosen=["done"], runs_view="Notes and tags")
     app.text_area(key="note of done").set_value("the best").run()
     write_notes(runs["done"].path, Notes("the best, says somebody else", ()))
     app.multiselect(key="tags of done").set_value(["paper"]).run()
@@ -34,7 +34,7 @@ def test_a_note_and_tags_are_kept_as_they_are_written_and_neither_loses_the_othe
 
 def test_tags_are_put_on_all_chosen_runs_and_taken_away(runs):
     write_notes(runs["done"].path, Notes("mine", ("old",)))
-    app = open_page(chosen=["done", "failed"], runs_view="Notes and tags")
+    app = open_runs(chosen=["done", "failed"], runs_view="Notes and tags")
     app.multiselect(key="tags_for_all").set_value(["old"]).run()
     press(app, "Add")
     assert [read_notes(runs[name].path) for name in ("done", "failed")] == [
@@ -47,7 +47,7 @@ def test_tags_are_put_on_all_chosen_runs_and_taken_away(runs):
 
 
 def test_notes_that_are_too_long_are_refused_with_a_sentence(runs):
-    app = open_page(chosen=["done"], runs_view="Notes and tags")
+    app = open_runs(chosen=["done"], runs_view="Notes and tags")
     app.multiselect(key="tags of done").set_value([" "]).run()
     assert "cannot be kept" in said(app)
     assert read_notes(runs["done"].path) == Notes()
@@ -55,7 +55,7 @@ def test_notes_that_are_too_long_are_refused_with_a_sentence(runs):
 
 def test_a_run_is_published_by_a_name_after_its_card_was_seen(runs, tmp_path):
     shutil.copytree(write_checkpoint(tmp_path / "made", name="done"), runs["done"].weights, dirs_exist_ok=True)
-    app = open_page(chosen=["done", "failed"], runs_view="Publish")
+    app = open_runs(chosen=["done", "failed"], runs_view="Publish")
     assert "licence of the data: CC0" in said(app)
     assert "about 3.8 MB" in said(app)
     app.text_input(key="publish_done").set_value("../out").run()
@@ -65,7 +65,7 @@ def test_a_run_is_published_by_a_name_after_its_card_was_seen(runs, tmp_path):
     press(app, "Publish")
     assert "'best' is among the checkpoints" in said(app)
     assert read_card(Workspace.here().imported / "best").name == "best"
-    assert "none of these is" in said(open_page(chosen=["failed"], runs_view="Publish"))
+    assert "none of these is" in said(open_runs(chosen=["failed"], runs_view="Publish"))
 
 
 @pytest.mark.parametrize("view", ["Curves", "Settings", "Notes and tags", "Publish"])
@@ -73,7 +73,7 @@ def test_a_read_only_server_shows_all_and_changes_nothing(runs, view, monkeypatc
     shutil.copytree(write_checkpoint(tmp_path / "made"), runs["done"].weights, dirs_exist_ok=True)
     write_notes(runs["done"].path, Notes("look here", ("grid",)))
     monkeypatch.setenv("SPLITLAB_READ_ONLY", "1")
-    app = open_page(chosen=["done", "waiting"], runs_view=view)
+    app = open_runs(chosen=["done", "waiting"], runs_view=view)
     assert len(table(app)) == 6
     assert "Changing runs is off: this server is read-only" in said(app)
     assert not CHANGING & {found.label for found in app.button}

@@ -57,6 +57,11 @@ class Grid:
         return prices_for(str(self.rows["dataset"].iloc[0]))
 
     @cached_property
+    def runs(self) -> pd.DataFrame:
+        """All runs, planned and extra: noise rests on them, and what is said of advice."""
+        return pd.concat([self.rows, self.extra], ignore_index=True)
+
+    @cached_property
     def splits(self) -> pd.DataFrame:
         """One row a planned split, cheapest first: full, weak, runs, cost_hours, each score with the average seed."""
         runs = self.rows.groupby(["full", "weak"]).size().rename("runs")
@@ -95,11 +100,6 @@ class Grid:
     @cached_property
     def _fitted(self) -> dict[str, SplitScores]:
         return {score: split_scores(self.runs, score) for score in _SCORES}
-
-    @cached_property
-    def runs(self) -> pd.DataFrame:
-        """All runs, planned and extra: noise rests on them, and what is said of advice."""
-        return pd.concat([self.rows, self.extra], ignore_index=True)
 
 
 def named(splits: pd.DataFrame) -> list[Split]:

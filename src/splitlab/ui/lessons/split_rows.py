@@ -27,8 +27,8 @@ def measured_alike(metric: str) -> pd.DataFrame:
     """Return measured splits of about equal score, at most `MOST_MEASURED`: of the models that have most of them."""
     rows = measured_splits(metric)
     of_models = rows.groupby(["dataset", "method", ways_of_training(rows)])
-    alike = [equal_score_splits(rows, metric) for _, rows in of_models]
-    return max(alike, key=len, default=measured_splits(metric)).head(MOST_MEASURED)
+    alike = [equal_score_splits(of_model, metric) for _, of_model in of_models]
+    return max(alike, key=len, default=rows).head(MOST_MEASURED)
 
 
 def published_split(dataset: str, method: str, full: int, weak: int) -> pd.DataFrame:
