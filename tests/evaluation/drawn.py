@@ -21,6 +21,10 @@ def label(box, class_index=0, crowd=False):
     return ObjectLabel(class_index, tuple(map(float, box)), rectangle(*box), crowd)
 
 
+def box_only(box, class_index=0):
+    return ObjectLabel(class_index, tuple(map(float, box)), None)
+
+
 def image(*objects, image_id=0):
     return ImageLabels(image_id, Path("none.jpg"), SIDE, SIDE, tuple(objects))
 
@@ -43,13 +47,11 @@ def found(*rows):
 
 
 def random_case(seed, images=12, classes=3):
-    """A dataset and detections that hit, shift, mistake, repeat and miss its objects; some objects are crowds."""
+    """A dataset, with crowds and boxes without masks, and detections that hit, shift, mistake, repeat and miss them."""
     rng = np.random.default_rng(seed)
     truth, detections = [], []
     for _ in range(images):
-        objects = [
-            label(_box(rng), int(rng.integers(classes)), crowd=rng.random() < 0.1) for _ in range(rng.integers(0, 6))
-        ]
+        objects = [_object(rng, classes) for _ in range(rng.integers(0, 6))]
         rows = [_near(known, rng, classes) for known in objects for _ in range(rng.integers(0, 4))]
         rows += [(_box(rng), float(rng.random()), int(rng.integers(classes))) for _ in range(rng.integers(0, 3))]
         truth.append(objects)
@@ -58,6 +60,11 @@ def random_case(seed, images=12, classes=3):
     truth.append([label((0, 0, 30, 30), index) for index in range(classes)])
     detections.append(found())
     return dataset(*truth, classes=tuple(f"class {index}" for index in range(classes))), detections
+
+
+def _object(rng, classes):
+    box, class_index, kind = _box(rng), int(rng.integers(classes)), rng.random()
+    return box_only(box, class_index) if kind > 0.85 else label(box, class_index, crowd=kind < 0.1)
 
 
 def _box(rng):

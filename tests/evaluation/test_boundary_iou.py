@@ -1,7 +1,10 @@
+from itertools import product
+
 import numpy as np
 import pytest
 
 from splitlab.evaluation.boundary_iou import boundary_iou, boundary_pixels
+from splitlab.evaluation.scored_masks import scored_masks
 from splitlab.geometry import mask_to_rle, rle_to_mask
 from tests.evaluation.drawn import SIDE, random_case, rectangle
 
@@ -45,11 +48,10 @@ def test_masks_apart_or_empty_share_no_boundary():
 def test_it_equals_a_boundary_found_by_walking_to_the_nearest_background(seed):
     truth, detections = random_case(seed, images=4)
     for labels, found in zip(truth.images, detections, strict=True):
-        for label in labels.objects:
-            for mask in found.masks:
-                rings = [ring(rle_to_mask(one)) for one in (label.mask, mask)]
-                expected = (rings[0] & rings[1]).sum() / (rings[0] | rings[1]).sum()
-                assert boundary_iou(label.mask, mask) == pytest.approx(expected)
+        for true_mask, mask in product(scored_masks(labels), found.masks):
+            rings = [ring(rle_to_mask(one)) for one in (true_mask, mask)]
+            expected = (rings[0] & rings[1]).sum() / (rings[0] | rings[1]).sum()
+            assert boundary_iou(true_mask, mask) == pytest.approx(expected)
 
 
 def ring(mask):

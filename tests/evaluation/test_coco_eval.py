@@ -6,9 +6,9 @@ import pytest
 from pycocotools.cocoeval import COCOeval
 
 from splitlab.data.dataset import Dataset, ImageLabels
-from splitlab.evaluation.coco_eval import _truth, coco_results, evaluate_detections
+from splitlab.evaluation.coco_eval import coco_results, coco_truth, evaluate_detections
 from splitlab.evaluation.predict import ImageDetections
-from tests.evaluation.drawn import SIDE, label, rectangle
+from tests.evaluation.drawn import SIDE, box_only, label, rectangle
 
 
 def dataset(*objects_per_image, classes=("cat", "dog")):
@@ -66,6 +66,22 @@ def test_what_lies_in_a_crowd_is_no_mistake():
     assert evaluate_detections(plain, detections)["mask"]["ap50"] == pytest.approx(50, abs=0.01)
 
 
+def test_a_model_without_a_mistake_scores_100_where_some_objects_have_no_mask():
+    truth = dataset([label((0, 0, 20, 20)), box_only((40, 40, 80, 80))], [box_only((10, 10, 50, 50), 1)])
+    scores = evaluate_detections(truth, [found(((0, 0, 20, 20), 0.8), ((42, 41, 78, 80), 0.9)), found()])
+    assert scores["mask"]["ap50"] == scores["mask"]["ap50_95"] == 100
+    # Its boxes are known and are scored: of class 1 it finds nothing.
+    assert scores["mask"]["per_class"]["dog"]["ap50"] is None
+    assert scores["box"]["per_class"]["dog"]["ap50"] == 0
+    assert scores["box"]["ap50"] == 50
+
+
+def test_a_mask_beside_the_box_of_an_object_without_mask_is_a_mistake():
+    truth = dataset([label((0, 0, 20, 20)), box_only((40, 40, 80, 80))])
+    detections = [found(((0, 0, 20, 20), 0.8), ((64, 40, 104, 80), 0.9))]
+    assert evaluate_detections(truth, detections)["mask"]["ap50"] == pytest.approx(50, abs=0.01)
+
+
 def test_no_detection_at_all_scores_zero():
     scores = evaluate_detections(dataset([label((0, 0, 20, 20))]), [found()])
     assert scores["mask"]["ap50"] == scores["box"]["ap50_95"] == 0
@@ -102,7 +118,7 @@ def test_scores_equal_the_summary_of_pycocotools_on_random_detections(seed):
     scores = evaluate_detections(truth, detections)
     for kind, name in (("segm", "mask"), ("bbox", "box")):
         with contextlib.redirect_stdout(io.StringIO()):
-            coco = _truth(truth)
+            coco = coco_truth(truth, name)
             evaluation = COCOeval(coco, coco.loadRes(coco_results(truth, detections)), kind)
             evaluation.evaluate()
             evaluation.accumulate()

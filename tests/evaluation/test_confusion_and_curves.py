@@ -50,7 +50,7 @@ def test_rows_of_the_matrix_hold_every_object_and_columns_every_detection(seed):
     overlaps = overlaps_of_dataset(truth, detections)
     pairs = confusion_pairs(overlaps)
     counts = confusion_of_pairs(pairs, 3).counts
-    objects = [label.class_index for image in truth.images for label in image.targets]
+    objects = [label.class_index for image in truth.images for label in image.targets if label.mask]
     assert counts[:-1].sum(axis=1).tolist() == np.bincount(objects, minlength=3).tolist()
     kept = pairs[pairs["detection"] != NO_MATCH]
     assert counts[:, :-1].sum() == len(kept)

@@ -4,7 +4,7 @@ import pytest
 
 from splitlab.evaluation.difference_in_words import difference_in_words
 from splitlab.evaluation.disagreement import compare_dataset, compare_image, rank_by_disagreement
-from tests.evaluation.drawn import dataset, found, image, label, random_case
+from tests.evaluation.drawn import box_only, dataset, found, image, label, random_case
 
 CAT, DOG = 0, 1
 NAMES = ("Abyssinian_cat", "dog")
@@ -43,6 +43,12 @@ def test_what_is_not_labelled_is_brought_together_too():
 def test_what_lies_in_a_crowd_is_left_out():
     labels = image(label((0, 0, 80, 80), CAT, crowd=True), label(THERE, DOG))
     compared = compare(labels, found((HERE, 0.9, CAT), (THERE, 0.9, DOG)))
+    assert [seen.truth_index for seen in compared.objects] == [1]
+
+
+def test_what_lies_in_the_box_of_an_object_without_a_mask_is_left_out_and_so_is_the_object():
+    labels = image(box_only((0, 0, 50, 50), CAT), label(THERE, DOG))
+    compared = compare(labels, found((HERE, 0.9, CAT), (THERE, 0.9, DOG)), found())
     assert [seen.truth_index for seen in compared.objects] == [1]
 
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from splitlab.evaluation.masks_in_found_boxes import masks_in_found_boxes
-from tests.evaluation.drawn import dataset, found, label, rectangle
+from tests.evaluation.drawn import box_only, dataset, found, label, rectangle
 
 
 def with_masks(detections, *masks):
@@ -32,6 +32,13 @@ def test_low_scores_other_classes_and_boxes_that_miss_find_nothing():
 
 def test_a_crowd_is_no_object():
     truth = dataset([label((0, 0, 40, 40), crowd=True), label((50, 50, 70, 70))])
+    seen = [found(((0, 0, 40, 40), 0.9), ((50, 50, 70, 70), 0.8))]
+    of_cats = masks_in_found_boxes(truth, seen, 0.25)["cat"]
+    assert (of_cats.mask_iou, of_cats.found, of_cats.objects) == (1.0, 1, 1)
+
+
+def test_an_object_without_a_mask_counts_neither_as_found_nor_as_an_object():
+    truth = dataset([box_only((0, 0, 40, 40)), label((50, 50, 70, 70))])
     seen = [found(((0, 0, 40, 40), 0.9), ((50, 50, 70, 70), 0.8))]
     of_cats = masks_in_found_boxes(truth, seen, 0.25)["cat"]
     assert (of_cats.mask_iou, of_cats.found, of_cats.objects) == (1.0, 1, 1)

@@ -7,10 +7,10 @@ import pytest
 from pycocotools.cocoeval import COCOeval
 
 from splitlab.errors import DataError
-from splitlab.evaluation.coco_eval import _truth, coco_results, evaluate_detections
+from splitlab.evaluation.coco_eval import coco_results, coco_truth, evaluate_detections
 from splitlab.evaluation.object_matches import NO_MATCH, match_by_score, overlaps_of_dataset, overlaps_of_image
 from splitlab.evaluation.overlap_precision import precision_of_overlaps
-from tests.evaluation.drawn import dataset, found, image, label, random_case, rectangle
+from tests.evaluation.drawn import box_only, dataset, found, image, label, random_case, rectangle
 
 
 def test_overlaps_are_intersection_over_union_and_in_a_crowd_the_share_of_the_detection():
@@ -26,9 +26,12 @@ def test_masks_and_boxes_overlap_apart():
     assert overlaps_of_image(labels, half, "box").iou[0, 0] == pytest.approx(1)
 
 
-def test_an_object_without_a_mask_is_overlapped_by_no_mask():
-    labels = image(replace(label((0, 0, 40, 40)), mask=None))
-    assert overlaps_of_image(labels, found(((0, 0, 40, 40), 0.9))).iou[0, 0] == 0
+def test_a_mask_in_the_box_of_an_object_without_a_mask_lies_in_a_region():
+    labels = image(box_only((0, 0, 40, 40)))
+    overlaps = overlaps_of_image(labels, found(((0, 0, 20, 20), 0.9), ((30, 0, 50, 40), 0.8)))
+    assert overlaps.iou[:, 0].tolist() == [1, 0.5]
+    assert overlaps.crowds.tolist() == [True]
+    assert overlaps_of_image(labels, found(), "box").crowds.tolist() == [False]
 
 
 @pytest.mark.parametrize("kind", ["mask", "box"])
@@ -49,9 +52,11 @@ def test_the_better_score_takes_the_object_though_it_lies_worse():
 def test_matches_equal_those_of_cocoeval(seed):
     truth, detections = random_case(seed)
     with contextlib.redirect_stdout(io.StringIO()):
-        coco = _truth(truth)
+        coco = coco_truth(truth, "mask")
         evaluation = COCOeval(coco, coco.loadRes(coco_results(truth, detections)), "segm")
         evaluation.params.iouThrs = np.array([0.5])
+        evaluation.params.areaRng = evaluation.params.areaRng[:1]
+        evaluation.params.areaRngLbl = evaluation.params.areaRngLbl[:1]
         evaluation.evaluate()
     theirs = {}
     for entry in evaluation.evalImgs:

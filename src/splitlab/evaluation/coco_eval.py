@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from splitlab.data.dataset import Dataset
-from splitlab.data.masks import read_mask
+from splitlab.data.dataset import Dataset, ImageLabels, ObjectLabel
 from splitlab.evaluation.image_detections import ImageDetections
-from splitlab.geometry import mask_to_rle, rle_area, xyxy_to_xywh
+from splitlab.evaluation.object_matches import Kind
+from splitlab.evaluation.scored_masks import mask_regions, scored_masks
+from splitlab.geometry import rle_area, xyxy_to_xywh
 
 MAX_DETECTIONS = 100
 # Places among COCO's ten IoU thresholds 0.50, 0.55, ..., 0.95.
@@ -27,17 +28,19 @@ Scores = dict[str, dict[str, Any]]
 def evaluate_detections(dataset: Dataset, detections: Sequence[ImageDetections]) -> Scores:
     """Score detections, given in the order of `dataset.images`, against its labels.
 
+    Masks are scored on the objects that have one; where only a box is known, a mask in it is neither right nor wrong.
+
     Returns:
         {"mask": {"ap50", "ap70", "ap75", "ap50_95", "per_class": {name: the same four}}, "box": {...}}, AP in 0..100,
         mean over the classes that have objects; None where a class has none.
     """
     results = coco_results(dataset, detections)
     with contextlib.redirect_stdout(io.StringIO()):
-        truth = _truth(dataset)
-        found = truth.loadRes(results) if results else _empty_like(truth)
+        masks, boxes = coco_truth(dataset, "mask"), coco_truth(dataset, "box")
+        found = boxes.loadRes(results) if results else _empty_like(boxes)
         return {
-            "mask": _summary(_precision(truth, found, "segm"), dataset.class_names),
-            "box": _summary(_precision(truth, found, "bbox"), dataset.class_names),
+            "mask": _summary(_precision(masks, found, "segm"), dataset.class_names),
+            "box": _summary(_precision(boxes, found, "bbox"), dataset.class_names),
         }
 
 
@@ -56,7 +59,12 @@ def coco_results(dataset: Dataset, detections: Sequence[ImageDetections]) -> lis
     ]
 
 
-def _truth(dataset: Dataset) -> COCO:
+def coco_truth(dataset: Dataset, kind: Kind) -> COCO:
+    """Return the labels as pycocotools compares masks or boxes with them.
+
+    Raises:
+        DataError: a mask on disk cannot be read.
+    """
     truth = COCO()
     truth.dataset = {
         "info": {},
@@ -65,31 +73,36 @@ def _truth(dataset: Dataset) -> COCO:
             {"id": category_id, "name": name}
             for category_id, name in zip(dataset.category_ids, dataset.class_names, strict=True)
         ],
-        "annotations": _truth_annotations(dataset),
+        "annotations": [
+            # COCOeval takes id 0 for "no match".
+            {"id": number, "category_id": dataset.category_ids[label.class_index], **place}
+            for number, (label, place) in enumerate(_places(dataset, kind), start=1)
+        ],
     }
     truth.createIndex()
     return truth
 
 
-def _truth_annotations(dataset: Dataset) -> list[dict[str, Any]]:
-    annotations: list[dict[str, Any]] = []
+def _places(dataset: Dataset, kind: Kind) -> Iterator[tuple[ObjectLabel, dict[str, Any]]]:
     for image in dataset.images:
-        nothing = mask_to_rle(np.zeros((image.height, image.width), bool))
-        for label in image.objects:
-            mask = read_mask(label.mask) if label.mask else nothing
-            annotations.append(
-                {
-                    # COCOeval takes id 0 for "no match".
-                    "id": len(annotations) + 1,
-                    "image_id": image.image_id,
-                    "category_id": dataset.category_ids[label.class_index],
-                    "bbox": [float(side) for side in xyxy_to_xywh(np.array(label.box))],
-                    "area": rle_area(mask),
-                    "segmentation": mask,
-                    "iscrowd": int(label.is_crowd),
-                }
-            )
-    return annotations
+        of_image = _masks(image) if kind == "mask" else _boxes(image)
+        for label, place in zip(image.objects, of_image, strict=True):
+            yield label, {"image_id": image.image_id, **place}
+
+
+def _masks(image: ImageLabels) -> list[dict[str, Any]]:
+    return [
+        {"segmentation": mask, "area": rle_area(mask), "iscrowd": int(region)}
+        for mask, region in zip(scored_masks(image), mask_regions(image), strict=True)
+    ]
+
+
+def _boxes(image: ImageLabels) -> list[dict[str, Any]]:
+    sides = [xyxy_to_xywh(np.array(label.box)).tolist() for label in image.objects]
+    return [
+        {"bbox": box, "area": box[2] * box[3], "iscrowd": int(label.is_crowd)}
+        for label, box in zip(image.objects, sides, strict=True)
+    ]
 
 
 def _empty_like(truth: COCO) -> COCO:

@@ -17,6 +17,7 @@ from pycocotools import mask as coco_mask
 from splitlab.data.dataset import Dataset, ImageId, ImageLabels
 from splitlab.evaluation.image_detections import ImageDetections
 from splitlab.evaluation.object_matches import FOUND_IOU, NO_MATCH, BoolArray, IntArray, IouArray, overlaps_of_image
+from splitlab.evaluation.scored_masks import mask_regions
 from splitlab.geometry import Rle
 
 
@@ -111,7 +112,7 @@ def rank_by_disagreement(images: Sequence[ComparedImage]) -> list[ComparedImage]
 def compare_image(labels: ImageLabels, found: Mapping[str, ImageDetections], min_score: float) -> ComparedImage:
     """Bring the detections of N models that score `min_score` or more together into objects.
 
-    What lies in a crowd is left out.
+    What lies in a crowd, or in the box of an object without a mask, is left out.
 
     Raises:
         DataError: the detections are of an image of another size.
@@ -121,7 +122,7 @@ def compare_image(labels: ImageLabels, found: Mapping[str, ImageDetections], min
     objects = [
         _compared(pooled, groups == index, index, label.class_index)
         for index, label in enumerate(labels.objects)
-        if not label.is_crowd
+        if not pooled.regions[index]
     ]
     unlabelled = range(len(labels.objects), int(groups.max(initial=NO_MATCH)) + 1)
     objects += [_compared(pooled, groups == group, None, None) for group in unlabelled]
@@ -136,13 +137,13 @@ class _Pool:
         models: P names.
         votes: P detections.
         iou: (P, G) with the labelled objects.
-        crowds: (G,) bool.
+        regions: (G,) bool, crowds and objects without a mask.
     """
 
     models: list[str]
     votes: list[Vote]
     iou: IouArray
-    crowds: BoolArray
+    regions: BoolArray
 
 
 def _pool(labels: ImageLabels, found: Mapping[str, ImageDetections], min_score: float) -> _Pool:
@@ -156,20 +157,20 @@ def _pool(labels: ImageLabels, found: Mapping[str, ImageDetections], min_score: 
             for place, class_index, score in zip(image.places, image.classes, image.scores, strict=True)
         ]
     iou = np.concatenate([np.zeros((0, len(labels.objects))), *(image.iou for image in overlaps.values())])
-    return _Pool(models, votes, iou, np.array([label.is_crowd for label in labels.objects], bool))
+    return _Pool(models, votes, iou, mask_regions(labels))
 
 
 def _groups(pooled: _Pool) -> IntArray:
-    """Give each detection its object: a labelled one, or a number from G up; NO_MATCH to those in a crowd."""
-    truth_iou = np.where(pooled.crowds, 0, pooled.iou)
+    """Give each detection its object: a labelled one, or a number from G up; NO_MATCH to those in a region."""
+    truth_iou = np.where(pooled.regions, 0, pooled.iou)
     on_truth = truth_iou.max(axis=1, initial=0) >= FOUND_IOU
-    in_crowd = np.where(pooled.crowds, pooled.iou, 0).max(axis=1, initial=0) >= FOUND_IOU
+    in_region = np.where(pooled.regions, pooled.iou, 0).max(axis=1, initial=0) >= FOUND_IOU
     groups = np.full(len(pooled.votes), NO_MATCH, np.int64)
     if on_truth.any():
         groups[on_truth] = truth_iou[on_truth].argmax(axis=1)
-    rest = np.flatnonzero(~on_truth & ~in_crowd)
+    rest = np.flatnonzero(~on_truth & ~in_region)
     if rest.size:
-        groups[rest] = len(pooled.crowds) + _clusters([pooled.votes[row] for row in rest])
+        groups[rest] = len(pooled.regions) + _clusters([pooled.votes[row] for row in rest])
     return groups
 
 

@@ -20,7 +20,7 @@ class MasksOfClass:
     Attributes:
         mask_iou: mean mask IoU over the objects whose box was found, 0..1; None where none was.
         found: objects whose box was found.
-        objects: all objects of the class.
+        objects: all objects of the class that have a mask.
     """
 
     mask_iou: float | None
@@ -49,7 +49,7 @@ def masks_in_found_boxes(
             ious[class_index].append(iou)
     counts = [0] * len(dataset.class_names)
     for label in (label for image in dataset.images for label in image.targets):
-        counts[label.class_index] += 1
+        counts[label.class_index] += label.mask is not None
     return {
         name: MasksOfClass(float(np.mean(ious[index])) if ious[index] else None, len(ious[index]), counts[index])
         for index, name in enumerate(dataset.class_names)
@@ -57,10 +57,10 @@ def masks_in_found_boxes(
 
 
 def _found(boxes: ImageOverlaps, masks: ImageOverlaps) -> list[tuple[int, float]]:
-    """Return class and mask IoU of each object whose box was found, crowds left out."""
+    """Return class and mask IoU of each object whose box was found, crowds and those without a mask left out."""
     matched = match_by_score(boxes)
     return [
         (int(boxes.truth_classes[target]), float(masks.iou[place, target]))
         for place, target in zip(boxes.places, matched, strict=True)
-        if target != NO_MATCH and not boxes.crowds[target]
+        if target != NO_MATCH and not masks.crowds[target]
     ]

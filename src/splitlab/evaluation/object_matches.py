@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
 from splitlab.data.dataset import Dataset, ImageId, ImageLabels
-from splitlab.data.masks import read_mask
 from splitlab.errors import DataError
 from splitlab.evaluation.image_detections import ImageDetections
-from splitlab.geometry import mask_to_rle, xyxy_to_xywh
+from splitlab.evaluation.scored_masks import mask_regions, scored_masks
+from splitlab.geometry import xyxy_to_xywh
 
 Kind = Literal["mask", "box"]
 IntArray = NDArray[np.int64]
@@ -37,7 +37,7 @@ class ImageOverlaps:
         classes: (D,) int64, the class each detection names.
         scores: (D,) float64, 0..1.
         truth_classes: (G,) int64.
-        crowds: (G,) bool, True for regions of many objects.
+        crowds: (G,) bool, True for regions of many objects; of masks also for the box of an object without one.
         iou: (D, G) float64. In a crowd's column the share of the detection that lies in the crowd, as COCO has it.
     """
 
@@ -95,7 +95,8 @@ def overlaps_of_image(labels: ImageLabels, found: ImageDetections, kind: Kind = 
             f"Image {labels.image_id} is {labels.width} x {labels.height} pixels, its detections are of "
             f"{found.width} x {found.height}. Run the model on this data set again."
         )
-    crowds = np.array([label.is_crowd for label in labels.objects], bool)
+    of_masks = kind == "mask"
+    crowds = mask_regions(labels) if of_masks else np.array([label.is_crowd for label in labels.objects], bool)
     return ImageOverlaps(
         image_id=labels.image_id,
         places=np.arange(len(found.classes)),
@@ -103,7 +104,7 @@ def overlaps_of_image(labels: ImageLabels, found: ImageDetections, kind: Kind = 
         scores=found.scores.astype(np.float64).round(SCORE_DECIMALS),
         truth_classes=np.array([label.class_index for label in labels.objects], np.int64),
         crowds=crowds,
-        iou=_mask_iou(labels, found, crowds) if kind == "mask" else _box_iou(labels, found, crowds),
+        iou=_mask_iou(labels, found, crowds) if of_masks else _box_iou(labels, found, crowds),
     )
 
 
@@ -141,12 +142,10 @@ def match_greedily(iou: IouArray, scores: IouArray, crowds: BoolArray, min_iou: 
     return matched
 
 
-def _mask_iou(labels: ImageLabels, found: ImageDetections, crowds: BoolArray) -> IouArray:
+def _mask_iou(labels: ImageLabels, found: ImageDetections, regions: BoolArray) -> IouArray:
     if not labels.objects or not found.masks:
         return np.zeros((len(found.masks), len(labels.objects)))
-    nothing = mask_to_rle(np.zeros((labels.height, labels.width), bool))
-    truth = [nothing if label.mask is None else read_mask(label.mask) for label in labels.objects]
-    return _coco_iou(list(found.masks), truth, crowds)
+    return _coco_iou(list(found.masks), scored_masks(labels), regions)
 
 
 def _box_iou(labels: ImageLabels, found: ImageDetections, crowds: BoolArray) -> IouArray:

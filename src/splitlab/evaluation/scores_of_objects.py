@@ -116,7 +116,7 @@ def _rows(labels: ImageLabels, found: ImageDetections, image: ImageOverlaps) -> 
             *_localised(image, int(localised[index])),
         )
         for index, label in enumerate(labels.objects)
-        if not label.is_crowd and label.mask is not None
+        if not image.crowds[index]
     ]
 
 

@@ -1,0 +1,35 @@
+"""The masks of the ground truth as scores see them, where some objects may have a box only."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splitlab.data.dataset import ImageLabels, ObjectLabel
+from splitlab.data.masks import read_mask
+from splitlab.geometry import Rle, mask_to_rle
+
+
+def mask_regions(labels: ImageLabels) -> NDArray[np.bool_]:
+    """Return (G,) bool: which of an image's objects are regions, where a mask is neither right nor wrong.
+
+    Crowds are such, and so is the box of an object without a mask: nobody knows whether a mask in it is a good one.
+    """
+    return np.array([label.is_crowd or label.mask is None for label in labels.objects], bool)
+
+
+def scored_masks(labels: ImageLabels) -> list[Rle]:
+    """Return the masks of an image's G objects, a filled box where an object has none.
+
+    Raises:
+        DataError: a mask on disk cannot be read.
+    """
+    return [_filled_box(labels, label) if label.mask is None else read_mask(label.mask) for label in labels.objects]
+
+
+def _filled_box(labels: ImageLabels, label: ObjectLabel) -> Rle:
+    left, top = np.floor(label.box[:2]).astype(int).clip(0)
+    right, bottom = np.ceil(label.box[2:]).astype(int)
+    mask = np.zeros((labels.height, labels.width), bool)
+    mask[top:bottom, left:right] = True
+    return mask_to_rle(mask)
