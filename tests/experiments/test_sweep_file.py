@@ -48,6 +48,17 @@ def test_a_grid_is_every_split_model_and_seed_once_seed_by_seed(tmp_path):
     assert plan.folder_name(specs[0]) == "grid-10-0-yolov5n-seg-seed0"
 
 
+@pytest.mark.parametrize("written", ["1e-3", "1E-3", "1.e-3", "+1e-03", "0.001", "1.0e-3"])
+def test_a_number_with_an_exponent_is_a_number_with_or_without_a_point(tmp_path, written):
+    plan = plan_of(f"{{name: a, data: embedded, splits: [20/5], settings: {{learning_rate: {written}}}}}", tmp_path)
+    assert plan.specs(50)[0].learning_rate == 1e-3
+
+
+def test_a_name_that_only_begins_like_a_number_stays_a_text(tmp_path):
+    plan = plan_of("{name: 1e-3-grid, data: embedded, splits: [20/5]}", tmp_path)
+    assert plan.name == "1e-3-grid"
+
+
 def test_explicit_splits_keep_their_order_and_paths_are_those_of_the_file(tmp_path):
     plan = plan_of("{name: a, data: photos/mine, splits: [20/5, 10/all], settings: {start_from: runs/x}}", tmp_path)
     assert [spec.split_name for spec in plan.specs(50)] == ["20/5", "10/40"]

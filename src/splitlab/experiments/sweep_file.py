@@ -46,6 +46,15 @@ _TYPES: Mapping[Any, tuple[str, tuple[type, ...]]] = MappingProxyType(
 )
 
 
+class _PlanLoader(yaml.SafeLoader):
+    """Safe YAML in which 1e-3 is a number, as YAML 1.2 and everybody has it, not a text."""
+
+
+_PlanLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
 def read_plan(path: Path, data_dir: Path) -> SweepPlan:
     """Read the file of a sweep; paths in it are relative to its folder.
 
@@ -61,7 +70,7 @@ def read_plan(path: Path, data_dir: Path) -> SweepPlan:
             text = file.read(MAX_LETTERS + 1)
         if len(text) > MAX_LETTERS:
             raise SettingsError(f"{path} has over {MAX_LETTERS:,} letters: it is no plan of a sweep.")
-        content = yaml.safe_load(text)
+        content = _PlanLoader(text).get_single_data()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
             f"{path} cannot be read ({error}). Give a plan's file, or a preset: {', '.join(PRESETS)}."
