@@ -9,7 +9,7 @@ from tests.app_server import app_server
 from tests.browser.test_app_in_chromium import PLACE_OF
 
 HYPERBOLA = 6
-# Plotly takes two clicks within 300 ms (500 in newer releases) for a double click, wherever they are, and drops the second.
+# ms. Plotly takes clicks within 300 (500 in newer releases) for a double click, wherever they are, and drops one.
 DOUBLE_CLICK = 600
 
 
