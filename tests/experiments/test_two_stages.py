@@ -108,10 +108,10 @@ def test_a_run_stopped_in_either_stage_ends_bit_for_bit_as_if_it_had_not_been(do
 
 @pytest.mark.slow
 def test_a_run_killed_in_both_stages_ends_bit_for_bit_as_if_it_had_not_been(spec, tmp_path):
-    spec = replace(spec, steps=80, mask_steps=40, evaluate_every=16)
+    spec = replace(spec, steps=48, mask_steps=24, evaluate_every=12)
     whole, killed = (prepare_run(tmp_path / name, spec, tmp_path) for name in ("whole", "killed"))
     assert start(whole).wait() == 0
-    for step in (20, 40, 58):
+    for step in (14, 26):
         process = start(killed)
         wait_until(lambda step=step: killed.events() and killed.events()[-1]["step"] >= step, process)
         process.send_signal(signal.SIGKILL)
@@ -120,7 +120,7 @@ def test_a_run_killed_in_both_stages_ends_bit_for_bit_as_if_it_had_not_been(spec
     assert start(killed).wait() == 0
     assert killed.status().state == State.DONE
     assert_same_weights(whole, killed)
-    assert steps_of(killed) == list(range(1, 81))
+    assert steps_of(killed) == list(range(1, 49))
 
 
 def test_masks_are_read_in_the_second_stage_alone_and_those_of_w_in_neither(spec, tiny, tmp_path, monkeypatch):
