@@ -55,13 +55,10 @@ def own_runs() -> pd.DataFrame | None:
 
 def choose_pool(images: int) -> ImagePool:
     """Show what images and labels there are."""
-    with st.expander("Images there are, labels already paid for"):
-        there_are = st.number_input(
-            "Training images", 1, 10_000_000, images, key=f"images_{images}", bind="query-params"
-        )
-        left, right = st.columns(2)
-        full = left.number_input("With masks already", 0, 10_000_000, 0, key="have_full", bind="query-params")
-        weak = right.number_input("With boxes already", 0, 10_000_000, 0, key="have_weak", bind="query-params")
+    there_are = st.number_input("Training images", 1, 10_000_000, images, key=f"images_{images}", bind="query-params")
+    left, right = st.columns(2)
+    full = left.number_input("With masks already", 0, 10_000_000, 0, key="have_full", bind="query-params")
+    weak = right.number_input("With boxes already", 0, 10_000_000, 0, key="have_weak", bind="query-params")
     return ImagePool(int(there_are), int(full), int(weak))
 
 
@@ -134,8 +131,12 @@ with picture, answered():
             key = f"score_{source.dataset}_{source.method}_{source.metric}"
             score = st.number_input("AP to reach", LEAST_AP, 99.9, start, key=key, bind="query-params")
         prices = choose_prices(source.dataset)
-        pool = choose_pool({**TRAINING_IMAGES, **atlas_images(Workspace.here())}.get(source.dataset, OWN_IMAGES))
+        place_of_pool = st.container()
         runs = own_runs()
+        known = {**TRAINING_IMAGES, **atlas_images(Workspace.here())} if runs is None else {}
+        # How many photos belong to a pilot only its owner knows.
+        with place_of_pool.expander("Images there are, labels already paid for", expanded=runs is not None):
+            pool = choose_pool(known.get(source.dataset, OWN_IMAGES))
 
     fitted = source.surface if runs is None else fit_surface(runs["full"], runs["weak"], runs["ap"])
     plan = plan_for_hours(fitted, prices, hours, pool) if score == 0 else plan_for_score(fitted, prices, score, pool)

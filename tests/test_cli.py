@@ -168,6 +168,12 @@ def test_a_plan_without_hours_or_with_a_bad_csv_gets_a_sentence(capsys, monkeypa
     assert "line 2, column weak" in fails_with(capsys, monkeypatch, *words)
 
 
+def test_a_plan_by_own_runs_asks_how_many_images_there_are(capsys, monkeypatch, tmp_path):
+    (tmp_path / "runs.csv").write_text("full,weak,score\n30,0,68.5\n30,450,83.1\n480,0,91.5\n")
+    words = ("plan", "--hours", "10", "--pilot", tmp_path / "runs.csv")
+    assert "add --images" in fails_with(capsys, monkeypatch, *words)
+
+
 def test_seconds_for_one_object_are_multiplied_by_the_objects_in_an_image():
     prices = ("--box-seconds", "10", "--mask-seconds", "80", "--instances-per-image", "3", "--json")
     assert json.loads(run("cost", "--full", "10", "--weak", "20", *prices))["hours"] == round(

@@ -28,7 +28,7 @@ MaskOption = Annotated[float | None, typer.Option(help="Your own seconds for the
 ObjectsOption = Annotated[
     float | None, typer.Option("--instances-per-image", help="Say so where your seconds are for one object.")
 ]
-ImagesOption = Annotated[int | None, typer.Option(help="Training images there are.")]
+ImagesOption = Annotated[int | None, typer.Option(help="Training images there are; the data set's where left out.")]
 
 
 @app.command(epilog="Example: `splitlab cost --dataset voc2012 --full 400 --weak 5000 --json`")
@@ -74,16 +74,18 @@ def plan(
     """Find the split for a budget, or the cheapest one for a score, with the score to expect (90% interval).
 
     --pilot takes a CSV with the columns full, weak and score, or with --metric what `splitlab results --csv` writes of
-    runs that differ by their split alone.
+    runs that differ by their split alone; say with --images how many photos you have.
     """
     prices = _prices(dataset, box_seconds, mask_seconds, instances)
     name = preset(dataset).name
-    pool = ImagePool(TRAINING_IMAGES[name] if images is None else images, have_full, have_weak)
     fitted = (
         _pilot_surface(pilot, metric or SCORE)
         if pilot
         else published_surface(name, method, metric or MAIN_METRIC[name])
     )
+    if pilot and images is None:
+        raise BudgetError(f"{pilot} does not tell how many images there are: add --images, such as --images 2000.")
+    pool = ImagePool(TRAINING_IMAGES[name] if images is None else images, have_full, have_weak)
     if (hours is None) == (score is None):
         raise BudgetError("Give either --hours, such as --hours 80, or --score, such as --score 50.")
     found = (
