@@ -66,9 +66,10 @@ def test_a_picture_shows_the_colour_inside_and_only_an_outline_of_what_was_misse
     assert class_colour(0) == drawn().colour
 
 
-def split(name, full, weak, confusion, iou, spread=0.01):
+def split(name, full, weak, confusion, iou, spread=0.01, trained="yolo"):
     return SplitMistakes(
         name,
+        trained,
         full,
         weak,
         Estimate(confusion, confusion - spread, confusion + spread, 50),
@@ -91,7 +92,7 @@ def test_observations_compare_models_that_differ_in_one_size_alone():
     (_, boxes), (_, masks) = observations_in_words(models)
     assert boxes == (
         "Here, at |F| = 30, 30/0 names 12.0% (95 %: 11.0% to 13.0%) of what it localises wrongly and 30/450 names 3.0% "
-        "(95 %: 2.0% to 4.0%) of what it localises wrongly. The intervals lie apart."
+        "(95 %: 2.0% to 4.0%) of what it localises wrongly. The intervals lie apart, as the observation says."
     )
     assert "at |W| = 0, what 30/0 finds has a mean mask IoU of 0.800" in masks
     assert "480/0" in masks
@@ -100,9 +101,21 @@ def test_observations_compare_models_that_differ_in_one_size_alone():
 @pytest.mark.parametrize("models", [[], [split("30/0", 30, 0, 0.1, 0.8)]])
 def test_observations_ask_for_models_that_could_show_them(models):
     assert [told for _, told in observations_in_words(models)] == [
-        "Two models with equal |F| would show it: pick such models.",
-        "Two models with equal |W| would show it: pick such models.",
+        "Two models that were trained alike, with equal |F|, would show it: pick such models.",
+        "Two models that were trained alike, with equal |W|, would show it: pick such models.",
     ]
+
+
+def test_models_of_other_networks_or_settings_show_nothing_of_a_split():
+    models = [split("30/0", 30, 0, 0.12, 0.80), split("30/450", 30, 450, 0.03, 0.81, trained="detr")]
+    assert observations_in_words(models)[0][1].endswith("pick such models.")
+
+
+def test_what_goes_the_other_way_is_said_to_be_against_the_observation():
+    models = [split("30/0", 30, 0, 0.03, 0.87), split("480/0", 480, 0, 0.05, 0.80), split("30/450", 30, 450, 0.12, 0.8)]
+    (_, boxes), (_, masks) = observations_in_words(models)
+    assert boxes.endswith("The intervals lie apart, against the observation.")
+    assert masks.endswith("The intervals lie apart, against the observation.")
 
 
 def test_intervals_that_overlap_settle_nothing():

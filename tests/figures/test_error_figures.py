@@ -115,9 +115,9 @@ def test_right_cells_are_shaded_by_share_and_wrong_ones_the_other_way():
 
 def test_mistakes_are_drawn_against_f_and_w_with_their_intervals():
     models = [
-        SplitMistakes("30/0", 30, 0, Estimate(0.10, 0.05, 0.15, 112), Estimate(0.81, 0.79, 0.83, 104)),
-        SplitMistakes("30/450", 30, 450, Estimate(0.02, 0.00, 0.05, 111), Estimate(0.83, 0.82, 0.85, 110)),
-        SplitMistakes("blind", 10, 0, Estimate(None, None, None, 0), Estimate(None, None, None, 0)),
+        SplitMistakes("30/0", "yolo", 30, 0, Estimate(0.10, 0.05, 0.15, 112), Estimate(0.81, 0.79, 0.83, 104)),
+        SplitMistakes("30/450", "yolo", 30, 450, Estimate(0.02, 0.00, 0.05, 111), Estimate(0.83, 0.82, 0.85, 110)),
+        SplitMistakes("blind", "yolo", 10, 0, Estimate(None, None, None, 0), Estimate(None, None, None, 0)),
     ]
     by_full, by_weak, iou_by_full, _ = mistakes_by_split(models).data
     assert (list(by_full.x), list(by_weak.x)) == ([30, 30], [0, 450])

@@ -14,6 +14,7 @@ from splitlab.evaluation.error_kinds import ERRORS
 from splitlab.evaluation.object_matches import NO_MATCH
 from splitlab.evaluation.scores_of_objects import Estimate
 from splitlab.experiments.comparison import ComparedModel, Comparison
+from splitlab.experiments.measured_results import settings_of
 from splitlab.figures.mistakes_by_split import SplitMistakes
 
 MEANS = {
@@ -113,6 +114,7 @@ def split_mistakes(comparison: Comparison) -> list[SplitMistakes]:
     return [
         SplitMistakes(
             model.name,
+            f"{model.seen.card.model}, {settings_of(model.seen.card)}",
             model.seen.card.full,
             model.seen.card.weak,
             model.mistakes.class_confusion,

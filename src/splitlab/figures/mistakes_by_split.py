@@ -20,9 +20,17 @@ _MEASURES = (
 
 @dataclass(frozen=True)
 class SplitMistakes:
-    """One model: its name, its |F| and |W|, and what `class_confusion_rate` and `mean_mask_iou` say of it."""
+    """One model, and what `class_confusion_rate` and `mean_mask_iou` say of it.
+
+    Attributes:
+        name: of the model.
+        trained: its network and how it was trained, but for split and seed.
+        full, weak: |F| and |W|, images.
+        class_confusion, mask_iou: the two means.
+    """
 
     name: str
+    trained: str
     full: int
     weak: int
     class_confusion: Estimate
