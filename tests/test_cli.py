@@ -168,6 +168,27 @@ def test_a_plan_without_hours_or_with_a_bad_csv_gets_a_sentence(capsys, monkeypa
     assert "line 2, column weak" in fails_with(capsys, monkeypatch, *words)
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("plan", "--score", "50", "--images", "1000000000000"), "1 to 10,000,000"),
+        (("equiscore", "--images", "0"), "images"),
+    ],
+)
+def test_numbers_of_images_that_cannot_be_get_a_sentence(capsys, monkeypatch, words, message):
+    assert message in fails_with(capsys, monkeypatch, *words)
+
+
+@pytest.mark.parametrize("words", [("--hours", "1e308"), ("--hours", "10", "--mask-seconds", "1e-308")])
+def test_a_budget_beyond_all_images_labels_them_all(words):
+    plan = json.loads(run("plan", *words, "--json"))
+    assert plan["full"] + plan["weak"] <= 10731
+
+
+def test_prices_of_which_one_is_the_papers_are_not_called_own():
+    assert "one price own, one VOC2012's" in run("cost", "--full", "10", "--weak", "10", "--mask-seconds", "78")
+
+
 def test_a_plan_by_own_runs_asks_how_many_images_there_are(capsys, monkeypatch, tmp_path):
     (tmp_path / "runs.csv").write_text("full,weak,score\n30,0,68.5\n30,450,83.1\n480,0,91.5\n")
     words = ("plan", "--hours", "10", "--pilot", tmp_path / "runs.csv")

@@ -79,6 +79,8 @@ def test_lists_labels_and_few_shot_give_splits_too(tiny_folder, tmp_path):
         (("--protocol", "few-shot"), "2007_000645"),
         (("--protocol", "lists"), "--full-list"),
         (("--full", 1, "--weak", "many"), "the word all"),
+        (("--full", 1, "--weak", "²"), "the word all"),
+        (("--full", 1, "--weak=--5"), "the word all"),
         ((), "--full 400"),
     ],
 )

@@ -44,6 +44,10 @@ def test_counts_that_end_early_are_refused_though_pycocotools_decodes_them():
     assert not rle_fits("54;4", 10, 10)
 
 
+def test_a_run_that_pycocotools_would_read_as_another_number_fits_nothing():
+    assert not rle_fits("T3Xl4T3XkmoooO", 80, 100)
+
+
 def test_plain_run_lengths_go_down_the_columns():
     mask = rle_to_mask(run_lengths_to_rle([1, 2, 3], 3, 2))
     assert mask.tolist() == [[False, False], [True, False], [True, False]]

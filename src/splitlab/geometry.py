@@ -16,6 +16,9 @@ from pycocotools import mask as coco_mask
 FloatArray = NDArray[np.float32]
 MaskArray = NDArray[np.bool_]
 
+# pycocotools takes memory for every pixel along an outline, inside the image or not.
+MAX_OUTLINE_PIXELS = 4_000_000
+
 
 class Rle(TypedDict):
     """COCO's compressed run-length encoding of one mask; `size` is [height, width] in pixels."""
@@ -55,6 +58,12 @@ def rle_to_xyxy(rle: Rle) -> FloatArray:
     return xywh_to_xyxy(coco_mask.toBbox(rle).astype(np.float32))
 
 
+def outline_length(points: NDArray[np.float64]) -> float:
+    """Return the pixels along a closed outline of (N, 2) x, y; check it before a foreign one is drawn."""
+    steps = np.abs(points - np.roll(points, 1, axis=0))
+    return float(steps.max(axis=1).sum())
+
+
 def polygons_to_rle(polygons: Sequence[Sequence[float]], height: int, width: int) -> Rle:
     """Draw one object's polygons, each a flat list x0, y0, x1, y1, ... in pixels, into one mask."""
     parts = coco_mask.frPyObjects([list(p) for p in polygons], height, width)
@@ -84,7 +93,8 @@ def _run_lengths(counts: str) -> NDArray[np.int64] | None:
     ends = np.flatnonzero((codes & 0x20) == 0)
     starts = np.concatenate([[0], ends[:-1] + 1])
     sizes = ends - starts + 1
-    if sizes.max() > 7:
+    # Six groups hold all that an image of ours can; of seven, pycocotools reads another number.
+    if sizes.max() > 6:
         return None
     places = np.arange(codes.size) - np.repeat(starts, sizes)
     values = np.add.reduceat((codes & 0x1F) << (5 * places), starts)

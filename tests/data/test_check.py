@@ -45,6 +45,7 @@ def test_what_is_there_is_counted(image, tmp_path):
     counts = check_dataset(data).train
     assert (counts.images, counts.objects, counts.crowds, counts.difficult) == (5, 4, 2, 1)
     assert (counts.images_with_masks, counts.images_with_boxes_only, counts.images_without_objects) == (2, 1, 2)
+    assert counts.images_with_some_masks == 1
     assert counts.objects_by_class == {"a": 3, "b": 1}
 
 

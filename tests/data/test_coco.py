@@ -79,7 +79,7 @@ def test_an_image_whose_object_lacks_a_mask_cannot_stand_in_f(tmp_path):
         ({"images": []}, "has no 'annotations'"),
         (labels(annotations=[annotation(image_id=77)]), "annotation 1 is of image 77, which is not in 'images'"),
         (labels(annotations=[annotation(category_id=2)]), "annotation 1 has category 2"),
-        (labels(annotations=[annotation(bbox=[1, 2])]), "an entry is not as COCO has it"),
+        (labels(annotations=[annotation(bbox=[1, 2])]), "annotation 1 is not as COCO has it"),
         (labels(annotations=[annotation(segmentation={"size": [10, 12], "counts": "54;4"})]), "does not fill"),
         (labels(annotations=[annotation(segmentation={"size": [99, 99], "counts": [9801]})]), "does not fill"),
         (labels(images=labels()["images"] * 2), "image id 5 stands there twice"),
@@ -89,7 +89,16 @@ def test_an_image_whose_object_lacks_a_mask_cannot_stand_in_f(tmp_path):
         (labels(images=[{"id": 5, "file_name": "b.png", "width": -5, "height": 10}]), "-5 x 10 pixels"),
         (labels(images=[{"id": float("inf"), "file_name": "b.png", "width": 5, "height": 9}]), "not as COCO has it"),
         (labels(annotations=[annotation(segmentation=[[1, 2, 3]])]), "a polygon of annotation 1"),
-        (labels(annotations=[annotation(segmentation=[[]])]), "a polygon of annotation 1"),
+        (labels(annotations=[annotation(segmentation=[[["a"]]])]), "annotation 1 is not as COCO has it"),
+        (labels(annotations=[annotation(segmentation={"size": [10, 12], "counts": [0.5, 119.5]})]), "does not fill"),
+        (labels(annotations=[annotation(segmentation=[[-20, 0, 20, 9] * 100_000])]), "pixels long. Simplify it"),
+        (
+            labels(
+                categories=[{"id": 9, "name": "dog"}, {"id": 4, "name": "dog"}],
+                annotations=[annotation(), annotation(id=2, category_id=4)],
+            ),
+            "two categories with objects are called 'dog'",
+        ),
         (labels(annotations=[annotation(segmentation=[[0, 0, 3e8, 0, 3e8, 3e8]])]), "a polygon of annotation 1"),
         (labels(images=[{"id": 5, "file_name": "../../x.png", "width": 12, "height": 10}]), "leads out of"),
     ],
@@ -99,6 +108,34 @@ def test_broken_labels_get_one_sentence_that_names_the_file_and_the_entry(tmp_pa
         read(tmp_path, content)
     assert says in str(caught.value)
     assert "instances_train.json" in str(caught.value)
+
+
+@pytest.mark.parametrize("group", [{"id": 0, "name": "dog"}, {"id": 99, "name": "dog"}])
+def test_of_two_categories_of_one_name_the_one_with_objects_is_the_class(tmp_path, group):
+    dataset = read(tmp_path, labels(categories=[{"id": 9, "name": "dog"}, {"id": 4, "name": "cat"}, group]))
+    assert dataset.category_ids == (4, 9)
+    assert dataset.class_names[dataset.images[0].objects[0].class_index] == "dog"
+    without_objects = read(tmp_path, labels(annotations=[], categories=[{"id": 9, "name": "dog"}, group]))
+    assert without_objects.category_ids == (max(9, group["id"]),)
+
+
+@pytest.mark.parametrize("more", [[], [1, 2], [1, 2, 3, 4]])
+def test_polygons_of_fewer_than_three_points_cover_nothing(tmp_path, more):
+    dataset = read(tmp_path, labels(annotations=[annotation(segmentation=[[3, 2, 7, 2, 7, 5, 3, 5], more])]))
+    assert (rle_to_mask(dataset.images[0].objects[0].mask) == SQUARE).all()
+    alone = read(tmp_path, labels(annotations=[annotation(segmentation=[more])]))
+    assert alone.images[0].objects[0].mask is None
+
+
+def test_a_crowd_may_be_said_in_a_text(tmp_path):
+    said = [annotation(), annotation(id=2, iscrowd="0"), annotation(id=3, iscrowd=None), annotation(id=4, iscrowd="1")]
+    dataset = read(tmp_path, labels(annotations=said))
+    assert [label.is_crowd for label in dataset.images[0].objects] == [False, False, False, True]
+
+
+def test_a_class_name_cannot_steer_a_terminal_or_break_a_text(tmp_path):
+    dataset = read(tmp_path, labels(categories=[{"id": 9, "name": "\x1b[31mred\ud800"}]))
+    assert dataset.class_names == ("\ufffd[31mred\ufffd",)
 
 
 def test_a_missing_labels_file_is_named(tmp_path):

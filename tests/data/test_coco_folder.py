@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from splitlab.data.formats.coco_folder import is_coco_folder, read_coco_folder
@@ -18,6 +20,19 @@ def test_what_is_missing_is_named(tiny_folder, tmp_path, missing):
             (tmp_path / path.name).symlink_to(path)
     with pytest.raises(DataError, match=missing):
         read_coco_folder(tmp_path)
+
+
+def test_subsets_may_be_written_with_a_capital_and_the_place_may_be_a_dot(tiny_folder, tmp_path, monkeypatch):
+    for path in tiny_folder.iterdir():
+        (tmp_path / path.name.replace("_t", "_T").replace("_v", "_V")).symlink_to(path)
+    monkeypatch.chdir(tmp_path)
+    assert read_coco_folder(Path()).train.name == tmp_path.name
+
+
+def test_a_folder_in_the_work_space_that_is_no_data_set_is_not_said_to_be_missing(tmp_path):
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(DataError, match="mine is no data set that is known"):
+        open_dataset("mine", tmp_path)
 
 
 def test_a_folder_in_the_work_space_is_known_by_its_name(tiny_folder, tmp_path):

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +31,47 @@ def test_labels_that_are_there_decide():
     assert (split.full, split.weak) == ((1, 5), (2, 4))
 
 
+def test_photos_without_an_object_are_in_neither_set_as_nobody_knows_whether_they_were_labelled():
+    split = split_by_labels(dataset(image(1), image(2, classes=()), image(3, masks=False)))
+    assert (split.full, split.weak) == ((1,), (3,))
+
+
 def test_lists_name_images_by_id_file_name_or_stem(tmp_path):
     (tmp_path / "f.txt").write_text("photo_1.jpg\n\n3\n")
     (tmp_path / "w.txt").write_text("./images/photo_2.jpg\nphoto_4")
     split = split_by_lists(dataset(*map(image, range(1, 6))), tmp_path / "f.txt", tmp_path / "w.txt")
     assert (split.full, split.weak) == ((1, 3), (2, 4))
+
+
+def in_folders():
+    places = ["a/one.jpg", "b/one.jpg", "b/two.jpg", "b/5.jpg"]
+    named = [replace(image(number), path=Path("images") / place) for number, place in enumerate(places, start=5)]
+    return dataset(*named)
+
+
+@pytest.mark.parametrize(
+    ("line", "image_id"),
+    [
+        ("a/one.jpg", 5),
+        ("b/one.jpg", 6),
+        ("b/one", 6),
+        ("images/b/one.jpg", 6),
+        ("two.jpg", 7),
+        ("/their/machine/two.jpg", 7),
+        ("5", 5),
+        ("5.jpg", 8),
+    ],
+)
+def test_photos_of_one_name_are_told_apart_by_their_folders(tmp_path, line, image_id):
+    (tmp_path / "f.txt").write_text(line)
+    assert split_by_lists(in_folders(), tmp_path / "f.txt", None).full == (image_id,)
+
+
+@pytest.mark.parametrize("line", ["one.jpg", "one", "c/one.jpg"])
+def test_a_line_that_may_mean_two_photos_is_refused(tmp_path, line):
+    (tmp_path / "f.txt").write_text(line)
+    with pytest.raises(SplitError, match="may be image 5 or 6"):
+        split_by_lists(in_folders(), tmp_path / "f.txt", None)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import zlib
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from splitlab.data.images import load_image
 from splitlab.errors import ImageError
@@ -26,6 +26,31 @@ def test_a_photo_is_turned_as_its_exif_says():
     exif[0x0112] = 6
     turned = load_image(as_file(Image.fromarray(RED), format="PNG", exif=exif))
     assert turned.shape == (6, 4, 3)
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF"])
+def test_all_eight_ways_to_hold_a_camera_are_turned_as_pillow_turns_them(kind, turn):
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    photo = Image.effect_noise((40, 30), 80).convert("RGB")
+    expected = ImageOps.exif_transpose(Image.open(as_file(photo, format=kind, exif=exif))).convert("RGB")
+    assert (load_image(as_file(photo, format=kind, exif=exif)) == np.asarray(expected)).all()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        struct.pack(">HHI4s", 0x0100, 2, 3, b"72"),
+        struct.pack(">HHIf", 0x0100, 11, 1, 2.5),
+        struct.pack(">HHI4s", 0x011A, 2, 3, b"72"),
+    ],
+    ids=["width in letters", "width with parts", "resolution in letters"],
+)
+def test_an_odd_exif_entry_does_not_keep_a_photo_from_being_turned(odd):
+    entries = sorted([odd, struct.pack(">HHIHH", 0x0112, 3, 1, 6, 0)])
+    exif = b"Exif\0\0MM\0*" + struct.pack(">IH", 8, len(entries)) + b"".join(entries) + bytes(4)
+    assert load_image(as_file(Image.fromarray(RED), format="JPEG", exif=exif)).shape == (6, 4, 3)
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA", "CMYK", "1", "LA"])

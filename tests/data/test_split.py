@@ -62,7 +62,7 @@ def test_images_without_masks_stand_in_w_only():
     ("full", "weak", "says"),
     [
         (30, 11, "30 + 11 = 41 is more than the 40 images"),
-        (36, 0, "more than the 35 images with masks"),
+        (36, 0, "more than the 35 images of"),
         (-1, 3, "cannot be negative"),
         (0, 0, "nothing to train on"),
     ],

@@ -82,6 +82,15 @@ def test_a_mask_beside_the_box_of_an_object_without_mask_is_a_mistake():
     assert evaluate_detections(truth, detections)["mask"]["ap50"] == pytest.approx(50, abs=0.01)
 
 
+@pytest.mark.parametrize("outside", [(-30, -30, -10, -10), (120, 10, 140, 30), (float("nan"), 0, 50, 50)])
+def test_a_box_outside_of_the_image_without_a_mask_changes_nothing(outside):
+    found_twice = [found(((0, 0, 20, 20), 0.8), ((40, 40, 80, 80), 0.9))]
+    plain, more = dataset([label((0, 0, 20, 20))]), dataset([label((0, 0, 20, 20)), box_only(outside)])
+    mask_scores = [evaluate_detections(truth, found_twice)["mask"] for truth in (plain, more)]
+    assert mask_scores[0] == mask_scores[1]
+    assert mask_scores[0]["ap50"] == pytest.approx(50, abs=0.01)
+
+
 def test_no_detection_at_all_scores_zero():
     scores = evaluate_detections(dataset([label((0, 0, 20, 20))]), [found()])
     assert scores["mask"]["ap50"] == scores["box"]["ap50_95"] == 0

@@ -10,6 +10,7 @@ from splitlab.errors import BudgetError
 
 Counts = NDArray[np.int64]
 
+MAX_IMAGES = 10_000_000
 # What a division of hours by a price may lose: without it 10 hours would not buy the labels that cost 10 hours.
 _LAST_DIGITS = 1e-7
 
@@ -24,7 +25,7 @@ class ImagePool:
         weak: Those that have boxes only; a plan may pay for masks on them once no other image is left.
 
     Raises:
-        BudgetError: If a number is negative, or more images are labelled than there are.
+        BudgetError: If a number is negative or over ten million, or more images are labelled than there are.
     """
 
     images: int
@@ -37,8 +38,10 @@ class ImagePool:
                 raise BudgetError(
                     f"{name} is {getattr(self, name)}: the labels there already are cannot be fewer than 0."
                 )
-        if self.images < 1:
-            raise BudgetError(f"images is {self.images}: give the number of training images there are, 1 or more.")
+        if not 1 <= self.images <= MAX_IMAGES:
+            raise BudgetError(
+                f"images is {self.images}: give the number of training images there are, 1 to {MAX_IMAGES:,}."
+            )
         if self.full + self.weak > self.images:
             raise BudgetError(
                 f"{self.full} mask and {self.weak} box images are already labelled, more than the {self.images} there "
@@ -63,8 +66,9 @@ class ImagePool:
         if not 0 <= hours < float("inf"):
             raise BudgetError(f"the budget is {hours} hours: give a number of hours, 0 or more.")
         seconds = hours * SECONDS_PER_HOUR
-        most = min(self.images, self.full + int(seconds / prices.mask_seconds + _LAST_DIGITS))
-        full = np.arange(self.full, most + 1)
+        masks = min(seconds / prices.mask_seconds + _LAST_DIGITS, self.images - self.full)
+        full = np.arange(self.full, self.full + int(masks) + 1)
         left = seconds - (full - self.full) * prices.mask_seconds
-        bought = np.maximum(np.floor(left / prices.box_seconds + _LAST_DIGITS), 0).astype(np.int64)
-        return full, np.minimum(self.weak + bought, self.images - full)
+        with np.errstate(over="ignore"):  # more boxes than a number can say are more than there are images
+            bought = np.floor(left / prices.box_seconds + _LAST_DIGITS).clip(0, self.images)
+        return full, np.minimum(self.weak + bought.astype(np.int64), self.images - full)

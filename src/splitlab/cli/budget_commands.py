@@ -130,7 +130,8 @@ def equiscore(
     prices = _prices(dataset, box_seconds, mask_seconds, instances)
     paper = next(curve.law for curve in PAPER_CURVES if curve.dataset == preset(dataset).name)
     law = EquiscoreLaw(paper.k if k is None else k, paper.phi0 if phi0 is None else phi0)
-    cheapest = cheapest_point(law, prices, images or TRAINING_IMAGES[preset(dataset).name])
+    there_are = TRAINING_IMAGES[preset(dataset).name] if images is None else images
+    cheapest = cheapest_point(law, prices, there_are)
     if as_json:
         low, high = law.valid_full
         print_json({**asdict(cheapest), "tangent_full": tangent_full(law, prices), "valid_full": [low, high]})
@@ -153,6 +154,7 @@ def _prices(dataset: str, box_seconds: float | None, mask_seconds: float | None,
     return Prices(
         known.box_seconds if box_seconds is None else box_seconds,
         known.mask_seconds if mask_seconds is None else mask_seconds,
+        "own prices" if None not in (box_seconds, mask_seconds) else f"one price own, one {known.name}'s",
     )
 
 

@@ -118,5 +118,9 @@ def _print_check(found: Check) -> None:
         out.print(f"{problem.file}: {problem.what}. {problem.way_out}", highlight=False)
     if len(found.problems) > MOST_SHOWN:
         out.print(f"... and {len(found.problems) - MOST_SHOWN} more; --json lists them all.")
+    for name, subset in (("train", found.train), ("val", found.val)):
+        if subset.images_with_some_masks:
+            of_them = f"{subset.images_with_some_masks:,} of {name}'s images have masks on some of their objects only"
+            out.print(f"{of_them}: they can stand in W, not in F.", highlight=False)
     if not found.problems:
         out.print("Every photo opens, every label fits its photo.")

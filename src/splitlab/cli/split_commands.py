@@ -89,9 +89,10 @@ def _needed(full: int | None) -> int:
 
 
 def _count(weak: str) -> int:
-    if not weak.lstrip("-").isdigit():
-        raise SplitError(f"--weak {weak}: give a number of images, or the word all.")
-    return int(weak)
+    try:
+        return int(weak)
+    except ValueError as error:
+        raise SplitError(f"--weak {weak}: give a number of images, or the word all.") from error
 
 
 def _few_shot(train: Dataset, masks_per_class: int | None, seed: int, classes: str) -> Split:

@@ -24,6 +24,7 @@ class SubsetCounts:
         objects_by_class: class name to its targets.
         images_with_masks: those with targets that all have a mask.
         images_with_boxes_only: those with a target that has none.
+        images_with_some_masks: those of them with a target that has one; their masks are used by no split.
         images_without_objects: those with no target.
         crowds: regions of many objects.
         difficult: targets that are left out of W.
@@ -34,6 +35,7 @@ class SubsetCounts:
     objects_by_class: dict[str, int]
     images_with_masks: int
     images_with_boxes_only: int
+    images_with_some_masks: int
     images_without_objects: int
     crowds: int
     difficult: int
@@ -77,6 +79,7 @@ def _count(dataset: Dataset) -> SubsetCounts:
     targets = [label for image in dataset.images for label in image.targets]
     by_class = Counter(label.class_index for label in targets)
     full = sum(bool(image.targets) and image.can_be_full for image in dataset.images)
+    partly = sum(not image.can_be_full and any(label.mask for label in image.targets) for image in dataset.images)
     empty = sum(not image.targets for image in dataset.images)
     return SubsetCounts(
         images=len(dataset.images),
@@ -84,6 +87,7 @@ def _count(dataset: Dataset) -> SubsetCounts:
         objects_by_class={name: by_class[index] for index, name in enumerate(dataset.class_names)},
         images_with_masks=full,
         images_with_boxes_only=len(dataset.images) - full - empty,
+        images_with_some_masks=partly,
         images_without_objects=empty,
         crowds=sum(label.is_crowd for image in dataset.images for label in image.objects),
         difficult=sum(label.is_difficult for label in targets),

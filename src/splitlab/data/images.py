@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from splitlab.data.dataset import ImageLabels
 from splitlab.errors import DataError, ImageError
@@ -18,6 +19,18 @@ MEGAPIXELS, MAX_PIXELS = 50, 51_000_000
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 # The first bytes of ISO media files say "ftyp" and a brand; phones store photos as the first ones.
 _FTYP, _HEIC_BRANDS, _AVIF_BRANDS = b"ftyp", (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"mif1", b"msf1"), (b"avif",)
+
+# EXIF's eight ways to hold a camera; 1 is upright.
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 ImageArray = NDArray[np.uint8]
 
@@ -38,14 +51,14 @@ def load_image(source: Path | BinaryIO, name: str | None = None) -> ImageArray:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(source, formats=FORMATS) as image:
                 _refuse_large(image, name)
-                return np.asarray(_to_rgb(ImageOps.exif_transpose(image)))
+                return np.asarray(_to_rgb(_upright(image)))
     except UnidentifiedImageError as error:
         raise ImageError(_unread(source, name)) from error
     except Image.DecompressionBombError as error:
         raise ImageError(_too_large(name)) from error
     except FileNotFoundError as error:
         raise ImageError(f"{name} is not there. Check the path.") from error
-    except (OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError, TypeError, struct.error) as error:
         raise ImageError(f"{name} is broken or cut short ({error}). Save or upload it again.") from error
 
 
@@ -81,6 +94,13 @@ def _head(source: Path | BinaryIO) -> bytes:
             return file.read(12)
     source.seek(0)
     return source.read(12)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turn an image as its EXIF says; unlike PIL's own way it writes no EXIF back, which fails on odd entries."""
+    image.load()  # a TIFF turns itself
+    turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
+    return image if turn is None else image.transpose(turn)
 
 
 def _refuse_large(image: Image.Image, name: str) -> None:

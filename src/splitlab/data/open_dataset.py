@@ -39,7 +39,7 @@ def open_dataset(where: str, data_dir: Path) -> TrainVal:
     if where == EMBEDDED:
         return read_coco_folder(make_embedded(data_dir / EMBEDDED))
     named = data_dir / where
-    folder = named if format_of(named) else Path(where)
+    folder = named if format_of(named) or (named.is_dir() and not Path(where).is_dir()) else Path(where)
     found = format_of(folder)
     if found is None:
         raise DataError(_unknown(folder))

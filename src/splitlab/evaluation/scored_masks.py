@@ -28,8 +28,9 @@ def scored_masks(labels: ImageLabels) -> list[Rle]:
 
 
 def _filled_box(labels: ImageLabels, label: ObjectLabel) -> Rle:
-    left, top = np.floor(label.box[:2]).astype(int).clip(0)
-    right, bottom = np.ceil(label.box[2:]).astype(int)
+    # A side that is no number covers nothing; numpy would count one below 0 from the far end.
+    sides = np.nan_to_num(np.array(label.box)).clip(0, max(labels.height, labels.width))
+    (left, top), (right, bottom) = np.floor(sides[:2]).astype(int), np.ceil(sides[2:]).astype(int)
     mask = np.zeros((labels.height, labels.width), bool)
     mask[top:bottom, left:right] = True
     return mask_to_rle(mask)

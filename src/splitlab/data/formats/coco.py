@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from splitlab.data.dataset import Dataset, ImageLabels, ObjectLabel
+from splitlab.data.formats.label_files import printable
 from splitlab.data.images import MAX_PIXELS
 from splitlab.errors import DataError
-from splitlab.geometry import Rle, polygons_to_rle, rle_fits, run_lengths_to_rle
+from splitlab.geometry import (
+    MAX_OUTLINE_PIXELS,
+    Rle,
+    outline_length,
+    polygons_to_rle,
+    rle_fits,
+    run_lengths_to_rle,
+)
+
+# Of three points.
+LEAST_NUMBERS = 6
 
 
 def read_coco(labels_path: Path, images_dir: Path, name: str) -> Dataset:
@@ -54,10 +66,8 @@ def _parse(raw: bytes, path: Path) -> dict[str, Any]:
 
 
 def _to_dataset(content: dict[str, Any], path: Path, images_dir: Path, name: str, source_hash: str) -> Dataset:
-    categories = sorted(content["categories"], key=lambda category: int(category["id"]))
+    categories = _categories(content, path)
     index_of = {int(category["id"]): index for index, category in enumerate(categories)}
-    if not categories or len(index_of) < len(categories):
-        raise DataError(f"{path}: 'categories' is empty or names an id twice. Give each class an id of its own.")
     sizes = {int(image["id"]): (int(image["height"]), int(image["width"])) for image in content["images"]}
     _refuse_sizes(sizes, path)
     _refuse_repeats([int(image["id"]) for image in content["images"]], path)
@@ -69,7 +79,7 @@ def _to_dataset(content: dict[str, Any], path: Path, images_dir: Path, name: str
                 f"{path}: annotation {annotation.get('id')} is of image {image_id}, which is not in 'images'. "
                 "Add the image or take the annotation out."
             )
-        objects[image_id].append(_to_object(annotation, index_of, *sizes[image_id], path))
+        objects[image_id].append(_read_object(annotation, index_of, *sizes[image_id], path))
     images = [
         ImageLabels(
             int(image["id"]),
@@ -82,12 +92,33 @@ def _to_dataset(content: dict[str, Any], path: Path, images_dir: Path, name: str
     ]
     return Dataset(
         name=name,
-        class_names=tuple(str(category["name"]) for category in categories),
+        class_names=tuple(_name(category) for category in categories),
         category_ids=tuple(index_of),
         images=tuple(sorted(images, key=lambda image: image.image_id)),
         source_hash=source_hash,
         licence=str((content.get("info") or {}).get("license", "")),
     )
+
+
+def _categories(content: dict[str, Any], path: Path) -> list[dict[str, Any]]:
+    """Return the classes by their ids; of those that share a name the one that has objects, else the last."""
+    categories = sorted(content["categories"], key=lambda category: int(category["id"]))
+    if not categories or len({int(category["id"]) for category in categories}) < len(categories):
+        raise DataError(f"{path}: 'categories' is empty or names an id twice. Give each class an id of its own.")
+    used = {annotation.get("category_id") for annotation in content["annotations"]}
+    kept: dict[str, dict[str, Any]] = {}
+    for category in categories:
+        # Some tools put a group before its only class, under the same name.
+        before = kept.get(_name(category))
+        if before and before["id"] in used and category["id"] in used:
+            raise DataError(f"{path}: two categories with objects are called '{_name(category)}'. Rename one.")
+        if not before or before["id"] not in used:
+            kept[_name(category)] = category
+    return sorted(kept.values(), key=lambda category: int(category["id"]))
+
+
+def _name(category: dict[str, Any]) -> str:
+    return printable(str(category["name"]))
 
 
 def _refuse_sizes(sizes: dict[int, tuple[int, int]], path: Path) -> None:
@@ -101,7 +132,7 @@ def _refuse_sizes(sizes: dict[int, tuple[int, int]], path: Path) -> None:
 
 def _refuse_repeats(ids: list[int], path: Path) -> None:
     if len(set(ids)) < len(ids):
-        repeated = next(image_id for image_id in ids if ids.count(image_id) > 1)
+        repeated = Counter(ids).most_common(1)[0][0]
         raise DataError(f"{path}: image id {repeated} stands there twice. Give each image an id of its own.")
 
 
@@ -110,6 +141,18 @@ def _inside(folder: Path, file_name: str, labels_path: Path) -> Path:
     if not path.resolve().is_relative_to(folder.resolve()):
         raise DataError(f"{labels_path}: file_name '{file_name}' leads out of {folder}. Only photos inside are read.")
     return path
+
+
+def _read_object(
+    annotation: dict[str, Any], index_of: dict[int, int], height: int, width: int, path: Path
+) -> ObjectLabel:
+    try:
+        return _to_object(annotation, index_of, height, width, path)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise DataError(
+            f"{path}: annotation {annotation.get('id')} is not as COCO has it ({type(error).__name__}: {error}). "
+            "It needs category_id, a bbox of four numbers and segmentation."
+        ) from error
 
 
 def _to_object(
@@ -126,7 +169,7 @@ def _to_object(
         class_index=index_of[category_id],
         box=(left, top, left + box_width, top + box_height),
         mask=mask,
-        is_crowd=bool(annotation.get("iscrowd", 0)),
+        is_crowd=bool(int(annotation.get("iscrowd") or 0)),
     )
 
 
@@ -135,15 +178,10 @@ def _to_mask(annotation: dict[str, Any], height: int, width: int, path: Path) ->
     if not segmentation:
         return None
     if isinstance(segmentation, list):
-        if not all(_is_polygon(polygon, height, width) for polygon in segmentation):
-            raise DataError(
-                f"{path}: a polygon of annotation {annotation.get('id')} is no list x0, y0, x1, y1, ... of three or "
-                "more points near its image. Export the mask again."
-            )
-        return polygons_to_rle(segmentation, height, width)
+        return _polygons_to_mask(annotation, segmentation, height, width, path)
     size, counts = list(segmentation["size"]), segmentation["counts"]
     if isinstance(counts, list):
-        fits = sum(counts) == height * width and min(counts) >= 0
+        fits = all(type(count) is int and count >= 0 for count in counts) and sum(counts) == height * width
     else:
         fits = rle_fits(counts, height, width)
     if size != [height, width] or not fits:
@@ -156,8 +194,26 @@ def _to_mask(annotation: dict[str, Any], height: int, width: int, path: Path) ->
     return {"size": [height, width], "counts": counts}
 
 
-def _is_polygon(polygon: list[float], height: int, width: int) -> bool:
-    """Say whether pycocotools can draw it: its memory grows with every pixel along the edges, inside or not."""
-    points = np.asarray(polygon, dtype=np.float64)
-    near = points.ndim == 1 and np.abs(points).max(initial=0) <= 2 * max(height, width) + 2
-    return points.size >= 6 and points.size % 2 == 0 and bool(near)
+def _polygons_to_mask(
+    annotation: dict[str, Any], polygons: list[list[float]], height: int, width: int, path: Path
+) -> Rle | None:
+    """Draw polygons; what has fewer than three points covers nothing, and tools leave such behind."""
+    outlines = [np.asarray(polygon, dtype=np.float64) for polygon in polygons]
+    if not all(_is_near(outline, height, width) for outline in outlines):
+        raise DataError(
+            f"{path}: a polygon of annotation {annotation.get('id')} is no list x0, y0, x1, y1, ... of points near its "
+            "image. Export the mask again."
+        )
+    areas = [outline.reshape(-1, 2) for outline in outlines if outline.size >= LEAST_NUMBERS]
+    if sum(map(outline_length, areas)) > MAX_OUTLINE_PIXELS:
+        raise DataError(
+            f"{path}: the outline of annotation {annotation.get('id')} is over {MAX_OUTLINE_PIXELS:,} pixels long. "
+            "Simplify it."
+        )
+    return polygons_to_rle([area.ravel().tolist() for area in areas], height, width) if areas else None
+
+
+def _is_near(outline: NDArray[np.float64], height: int, width: int) -> bool:
+    """Say whether these are points, and none is far outside, where pycocotools would still follow them."""
+    reach = 2 * max(height, width) + 2
+    return outline.ndim == 1 and outline.size % 2 == 0 and bool((np.abs(outline) <= reach).all())

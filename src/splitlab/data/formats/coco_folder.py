@@ -39,15 +39,17 @@ def _read_subset(folder: Path, subset: str) -> Dataset:
         )
     if len(labels) > 1:
         raise DataError(f"{folder} has {len(labels)} labels files for {subset}: {labels[0]}, {labels[1]}. Keep one.")
-    return read_coco(labels[0], _images_of(folder, subset, labels[0]), folder.name)
+    return read_coco(labels[0], _images_of(folder, subset, labels[0]), folder.resolve().name)
 
 
 def _labels_of(folder: Path, subset: str) -> list[Path]:
-    return sorted([*folder.glob(f"instances_{subset}*.json"), *folder.glob(f"annotations/instances_{subset}*.json")])
+    """Find labels files; some tools write a subset with a capital."""
+    files = [*folder.glob("[iI]nstances_*.json"), *folder.glob("annotations/[iI]nstances_*.json")]
+    return sorted(file for file in files if file.stem.lower().startswith(f"instances_{subset}"))
 
 
 def _images_of(folder: Path, subset: str, labels: Path) -> Path:
-    own_name = labels.stem.removeprefix("instances_")
+    own_name = labels.stem[len("instances_") :]
     for name in (own_name, subset, f"images/{own_name}", f"images/{subset}", "images"):
         if (folder / name).is_dir():
             return folder / name

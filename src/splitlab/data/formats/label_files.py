@@ -1,4 +1,4 @@
-"""Label files of named images: read up to a limit, and names that cannot lead out of their folder."""
+"""Label files: read up to a limit, image names that cannot lead out of their folder, class names that can be shown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from pathlib import Path
 from splitlab.errors import DataError
 
 MAX_LIST_BYTES = 10_000_000
+NOT_PRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 PLAIN_NAME = re.compile(r"\w[\w.-]{0,200}")
+
+
+def printable(name: str) -> str:
+    """Return a class name of a file as a terminal may show it: what steers one, or is half a letter, is replaced."""
+    return NOT_PRINTABLE.sub("\N{REPLACEMENT CHARACTER}", name)
 
 
 def read_bounded(path: Path, max_bytes: int) -> bytes:

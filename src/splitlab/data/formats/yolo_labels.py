@@ -9,12 +9,10 @@ from numpy.typing import NDArray
 
 from splitlab.data.dataset import ObjectLabel
 from splitlab.errors import DataError
-from splitlab.geometry import polygons_to_rle
+from splitlab.geometry import MAX_OUTLINE_PIXELS, outline_length, polygons_to_rle
 
 # How far outside the image, in parts of its side, rounding may put a point.
 TOLERANCE = 0.01
-# pycocotools takes memory for every pixel along an outline.
-MAX_OUTLINE_PIXELS = 4_000_000
 BOX_NUMBERS, LEAST_OUTLINE_NUMBERS = 4, 6
 
 
@@ -58,7 +56,7 @@ def _to_object(words: list[str], where: str, class_count: int, width: int, heigh
             "Export the labels again."
         )
     points = numbers.reshape(-1, 2) * sides
-    if _length(points) > MAX_OUTLINE_PIXELS:
+    if outline_length(points) > MAX_OUTLINE_PIXELS:
         raise DataError(f"{where}: the outline is over {MAX_OUTLINE_PIXELS:,} pixels long. Simplify it.")
     return ObjectLabel(class_index, _around(points), polygons_to_rle([points.ravel().tolist()], height, width))
 
@@ -93,8 +91,3 @@ def _fractions(words: list[str], where: str) -> NDArray[np.float64]:
 def _around(points: NDArray[np.float64]) -> tuple[float, float, float, float]:
     (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
     return left, top, right, bottom
-
-
-def _length(points: NDArray[np.float64]) -> float:
-    steps = np.abs(points - np.roll(points, 1, axis=0))
-    return float(steps.max(axis=1).sum())

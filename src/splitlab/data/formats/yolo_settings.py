@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from splitlab.data.formats.label_files import read_bounded
+from splitlab.data.formats.label_files import printable, read_bounded
 from splitlab.errors import DataError
 
 MAX_YAML_BYTES = 1_000_000
@@ -106,7 +107,11 @@ def _class_names(content: dict[Any, Any], path: Path) -> tuple[str, ...]:
     odd = [index for index, name in enumerate(names) if isinstance(name, bool) or not isinstance(name, str | int)]
     if odd:
         raise DataError(f"{path}: the name of class {odd[0]} is no text. Put it into quotes.")
-    return tuple(str(name) for name in names)
+    names = [printable(str(name)) for name in names]
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise DataError(f"{path}: two classes are called '{twice[0]}'. Give each class its own name.")
+    return tuple(names)
 
 
 def _places(content: dict[Any, Any], subset: str, path: Path) -> tuple[str, ...]:

@@ -58,7 +58,8 @@ def check_sizes(dataset: Dataset, full: int, weak: int) -> None:
         raise SplitError(f"|F| = {full}, |W| = {weak}: sizes cannot be negative.")
     if full > with_masks:
         raise SplitError(
-            f"|F| = {full} is more than the {with_masks} images with masks in '{dataset.name}'. Choose a smaller |F|."
+            f"|F| = {full} is more than the {with_masks} images of '{dataset.name}' whose objects all have masks. "
+            "Choose a smaller |F|."
         )
     if full + weak > len(dataset.images):
         raise SplitError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
 from splitlab.data.dataset import Dataset, ImageId
@@ -10,18 +11,24 @@ from splitlab.errors import SplitError
 
 
 def split_by_labels(dataset: Dataset) -> Split:
-    """Keep the labels that are there: images whose objects all have masks are F, those with boxes only are W."""
-    full = tuple(image.image_id for image in dataset.images if image.can_be_full)
-    weak = tuple(image.image_id for image in dataset.images if not image.can_be_full)
+    """Keep the labels that are there: images whose objects all have masks are F, the others with objects are W.
+
+    Images without an object are in neither: nobody knows whether they were ever labelled.
+    """
+    labelled = [image for image in dataset.images if image.targets]
+    full = tuple(image.image_id for image in labelled if image.can_be_full)
+    weak = tuple(image.image_id for image in labelled if not image.can_be_full)
     return Split(full, weak, 0, dataset.source_hash, "labels")
 
 
 def split_by_lists(dataset: Dataset, full_list: Path, weak_list: Path | None) -> Split:
-    """Take F and W from text files, one image a line: its id, its file name, or its name without the ending.
+    """Take F and W from text files, one image a line: its id, or its path or file name, with the ending or without.
+
+    Folders count where photos of one name lie in several.
 
     Raises:
-        SplitError: a file cannot be read, a line names no image of the dataset, an image stands there twice, or
-            an image of F lacks masks.
+        SplitError: a file cannot be read, a line names no image of the dataset or several, an image stands there
+            twice, or an image of F lacks masks.
     """
     known = _by_any_name(dataset)
     full = _read_list(full_list, known, dataset)
@@ -32,24 +39,43 @@ def split_by_lists(dataset: Dataset, full_list: Path, weak_list: Path | None) ->
     return Split(full, weak, 0, dataset.source_hash, "lists")
 
 
-def _by_any_name(dataset: Dataset) -> dict[str, ImageId]:
-    names: dict[str, ImageId] = {}
+def _by_any_name(dataset: Dataset) -> dict[str, list[ImageId]]:
+    """Return the images that each file name may mean, with its ending and without."""
+    names: dict[str, list[ImageId]] = defaultdict(list)
     for image in dataset.images:
-        for name in (image.path.stem, image.path.name, str(image.image_id)):
-            names[name] = image.image_id
+        for name in {image.path.stem, image.path.name}:
+            names[name].append(image.image_id)
     return names
 
 
-def _read_list(path: Path, known: dict[str, ImageId], dataset: Dataset) -> tuple[ImageId, ...]:
+def _meant(line: str, known: dict[str, list[ImageId]], dataset: Dataset) -> list[ImageId]:
+    """Return the images a line may mean: that of this id, else those whose path ends like it, else of this name."""
+    ids = [image_id for image_id in (line, int(line) if line.isdecimal() else line) if image_id in dataset.by_id]
+    if ids:
+        return ids[:1]
+    asked = PurePosixPath(line)
+    named = known.get(asked.name, [])
+    folders = asked.parent.parts
+    there = [one for one in named if folders and dataset.by_id[one].path.parent.parts[-len(folders) :] == folders]
+    # Lists are often of another machine's folders.
+    return there or named
+
+
+def _read_list(path: Path, known: dict[str, list[ImageId]], dataset: Dataset) -> tuple[ImageId, ...]:
     try:
         lines = [line.strip() for line in path.read_text().splitlines() if line.strip()]
     except (OSError, ValueError) as error:
         raise SplitError(f"{path}: cannot be read as a list of images ({error}). Write one image a line.") from error
     found: dict[ImageId, None] = {}
     for line in lines:
-        image_id = known.get(line, known.get(PurePosixPath(line).name))
-        if image_id is None:
+        meant = _meant(line, known, dataset)
+        if not meant:
             raise SplitError(f"{path}: '{line}' is no image of '{dataset.name}'. Give its id or its file name.")
+        if len(meant) > 1:
+            raise SplitError(
+                f"{path}: '{line}' may be image {meant[0]} or {meant[1]}. Write its folder too, or its id."
+            )
+        image_id = meant[0]
         if image_id in found:
             raise SplitError(f"{path}: image {image_id} stands there twice. Keep one line of it.")
         found[image_id] = None
