@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,8 +12,9 @@ import pytest
 import torch
 
 from splitlab.errors import CheckpointError, RunError, SettingsError, SplitError, SplitLabError
-from splitlab.experiments.experiment import carry_out, evaluate_checkpoint, evaluate_run, prepare_run
-from splitlab.experiments.measured_results import measured_results
+from splitlab.experiments.experiment import carry_out, evaluate_checkpoint, evaluate_run, prepare_run, prepare_run_on
+from splitlab.experiments.measured_results import measured_results, settings_of
+from splitlab.experiments.start import starting_model
 from splitlab.models.load import load_model
 from splitlab.runs.checkpoint import read_card, read_weights
 from splitlab.runs.run_folder import RunFolder, State
@@ -202,8 +204,38 @@ def test_fitted_anchors_are_in_the_checkpoint_and_on_its_card(tiny_spec, tmp_pat
     model, card = load_model(run.weights)
     assert model.anchor_sizes.flatten().tolist() == pytest.approx(np.ravel(start["anchors"]["anchors"]), rel=1e-3)
     assert card.trained_by["anchors"] == start["anchors"]
-    assert card.trained_by["f_size"] == start["f_size"] == 2
+    assert card.trained_by["f_size"] == "auto"
+    assert card.trained_by["images_of_f"] == start["images_of_f"] == 2
     assert said == ["YOLOv5's own anchors reach 0.0% of 60 boxes, fitted ones 100.0%."]
+
+
+def test_anchors_that_serve_are_yolov5s_own_in_pixels_whatever_the_image_size(tiny_spec, monkeypatch):
+    monkeypatch.setattr("splitlab.experiments.start.box_sizes", lambda *_: np.full((60, 2), 40.0))
+    model, note = starting_model(replace(tiny_spec, anchors="auto"), ["a"], [])
+    assert model.anchor_sizes[[0, -1]].tolist() == [[10, 13], [373, 326]]
+    assert note["anchors"]["of_standard"] == 1
+
+
+def test_models_of_one_recipe_with_f_size_auto_are_trained_in_one_way(done):
+    card = replace(read_card(done.weights), trained_by={"f_size": "auto", "images_of_f": 2, "recipe": "quick"})
+    other = replace(card, trained_by=card.trained_by | {"images_of_f": 4})
+    assert settings_of(card) == settings_of(other)
+
+
+def test_a_run_for_a_device_that_is_not_here_fails_and_trains_on_no_other(tiny_spec, tiny, tmp_path):
+    run = prepare_run_on(tmp_path / "run", replace(tiny_spec, device="mps"), tiny)
+    with pytest.raises(SettingsError, match="'mps' is not on this machine"):
+        carry_out(run, tmp_path)
+    assert run.status().state == State.FAILED
+    assert not run.weights.joinpath("model.safetensors").exists()
+
+
+def test_a_run_that_came_from_another_device_is_scored_here(done, tmp_path):
+    copied = tmp_path / "copied"
+    shutil.copytree(done.path, copied)
+    spec = json.loads((copied / "spec.json").read_text())
+    (copied / "spec.json").write_text(json.dumps(spec | {"device": "mps"}))
+    assert evaluate_run(RunFolder.open(copied), tmp_path) == json.loads(done.scores_path.read_text())
 
 
 def test_a_run_starts_from_another_runs_weights_and_says_how_many(done, tiny_spec, tmp_path):

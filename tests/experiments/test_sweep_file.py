@@ -54,6 +54,11 @@ def test_a_number_with_an_exponent_is_a_number_with_or_without_a_point(tmp_path,
     assert plan.specs(50)[0].learning_rate == 1e-3
 
 
+def test_mask_passes_without_passes_are_not_passed_over(tmp_path):
+    with pytest.raises(SettingsError, match="mask_passes is 50 without passes"):
+        plan_of("{name: a, data: embedded, splits: [20/5], recipe: quick-detr, mask_passes: 50}", tmp_path)
+
+
 def test_a_name_that_only_begins_like_a_number_stays_a_text(tmp_path):
     plan = plan_of("{name: 1e-3-grid, data: embedded, splits: [20/5]}", tmp_path)
     assert plan.name == "1e-3-grid"

@@ -1,5 +1,6 @@
 from collections import Counter
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,8 +14,21 @@ from splitlab.errors import DataError
 from splitlab.geometry import mask_to_rle
 from splitlab.training.augment import Changes
 from splitlab.training.mixed_batches import BatchSettings, MixedBatches
+from splitlab.training.photo_cache import PhotoCache
 
 SETTINGS = BatchSettings(image_size=64, batch_size=6, f_size=2, steps=10, plain_tail=0.0, seed=3)
+
+
+def test_workers_share_the_memory_for_photos(tiny, monkeypatch):
+    monkeypatch.setattr("splitlab.training.photo_cache.MAX_BYTES", 4 * 64 * 64 * 3)
+    kept = {}
+    for workers in (1, 4):
+        monkeypatch.setattr(
+            "splitlab.training.photo_cache.get_worker_info", lambda count=workers: SimpleNamespace(num_workers=count)
+        )
+        cache = PhotoCache(64)
+        kept[workers] = sum(cache.get(labels) is cache.get(labels) for labels in tiny.train.images)
+    assert kept == {1: 4, 4: 1}
 
 
 def equal(first, second):

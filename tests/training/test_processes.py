@@ -13,11 +13,26 @@ import torch
 
 from splitlab.errors import SettingsError
 from splitlab.experiments.experiment import prepare_run
+from splitlab.models.registry import build_model
 from splitlab.runs.run_folder import RunFolder, State
+from splitlab.training.loop import norms_over_processes
 from splitlab.training.mixed_batches import BatchSettings, MixedBatches
 
 SCRIPT = Path(__file__).with_name("carry_out_exactly.py")
 SETTINGS = BatchSettings(image_size=64, batch_size=8, f_size=4, steps=10, plain_tail=0.0, seed=3)
+
+
+def test_norms_that_count_over_all_processes_keep_their_activations():
+    model = build_model("yolov5n-lite0-seg", 2, 64).eval()
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.running_mean.uniform_(-1, 1)
+        images = torch.rand(1, 3, 64, 64)
+        before = model.backbone(images)
+        after = norms_over_processes(model).backbone(images)
+    assert sum(isinstance(module, torch.nn.SyncBatchNorm) for module in model.modules()) > 50
+    assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
 
 
 def free_port():

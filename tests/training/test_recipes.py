@@ -50,6 +50,17 @@ def test_f_size_auto_gives_that_of_the_shipped_mixed_checkpoint():
     assert spec.mask_images == trained["f_size"]
 
 
+@pytest.mark.parametrize(("full", "weak", "images"), [(0, 100, 0), (100, 0, 16), (100, 100, 4)])
+def test_a_batch_holds_f_size_images_of_f_only_where_both_sets_have_some(full, weak, images):
+    assert RunSpec("data", full, weak).images_of_f == images
+
+
+def test_a_model_that_learns_boxes_first_mixes_no_batches_and_so_asks_for_no_f_size():
+    assert RunSpec("data", 10, 10, batch_size=4, f_size=4, steps=20, mask_steps=5).batch_size == 4
+    with pytest.raises(SettingsError, match="f_size 4 must be below"):
+        RunSpec("data", 10, 10, batch_size=4, f_size=4, steps=20)
+
+
 def test_f_size_auto_leaves_w_half_of_the_batch():
     assert RunSpec("data", 5000, 10, steps=10, f_size="auto").mask_images == 8
 

@@ -32,7 +32,7 @@ from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
 from splitlab.training.loop import BatchesOf, train
 from splitlab.training.mixed_batches import check_divisible
-from splitlab.training.precision import check_device, mixed_precision
+from splitlab.training.precision import available_devices, check_device, mixed_precision
 from splitlab.training.processes import is_main_process, process_count
 from splitlab.training.stages import Stage, stages_of
 from splitlab.training.trackers import check_tracker
@@ -75,7 +75,7 @@ def prepare_run_on(path: Path, spec: RunSpec, data: TrainVal, split: Split | Non
     _check_split(split, data.train)
     sized = replace(spec, full=len(split.full), weak=len(split.weak), drawn=split.drawn)
     for stage in stages_of(sized, stages):
-        check_divisible(stage.spec.mask_images, stage.spec.batch_size, process_count())
+        check_divisible(stage.spec.images_of_f, stage.spec.batch_size, process_count())
     return RunFolder.create(path, sized, split.to_json())
 
 
@@ -134,6 +134,8 @@ def _is_done(run: RunFolder) -> bool:
 
 
 def _train_and_evaluate(run: RunFolder, spec: RunSpec, data_dir: Path, progress: Progress, tell: Tell) -> State:
+    # Without it, accelerate would train on whatever there is.
+    check_device(spec.device)
     data = open_run_data(spec, data_dir)
     split = _split_of(run, data.train)
     model, stages, batches, note = _start(spec, split, data.train)
@@ -161,6 +163,7 @@ def _train_and_evaluate(run: RunFolder, spec: RunSpec, data_dir: Path, progress:
 def _train_along(run: RunFolder, data_dir: Path) -> State:
     """Train as one of several processes that is not the main one: it writes and evaluates nothing."""
     spec = run.spec()
+    check_device(spec.device)
     train_set = open_run_data(spec, data_dir).train
     model, stages, batches, _ = _start(spec, _split_of(run, train_set), train_set)
     trained = train(model, stages, batches, run, lambda *_: {}, lambda _: None)
@@ -178,13 +181,16 @@ def _start(
 def evaluate_run(run: RunFolder, data_dir: Path, progress: Progress = no_progress) -> Scores:
     """Score a run's checkpoint on its validation set; write detections.json, scores.json and the card's scores.
 
-    What is scored is the stored file, in half precision, as everybody else will load it.
+    What is scored is the stored file, in half precision, as everybody else will load it; on the run's device where it
+    is here, else on the CPU.
 
     Raises:
         SplitLabError: the run has no checkpoint yet, or its data is gone.
     """
     val = open_run_data(run.spec(), data_dir).val
     model, card = _load_for(run.weights, val)
+    if run.spec().device in available_devices():
+        model.to(run.spec().device)
     scores, detections = evaluate_model(model, val, card.image_size, _counting("evaluate", val, progress))
     write_json(run.detections_path, coco_results(val, detections))
     write_json(run.scores_path, scores)

@@ -20,6 +20,7 @@ from splitlab.runs.store import cards_of_runs, trained_models
 from splitlab.workspace import Workspace
 
 _OF_THE_MACHINE = ("splitlab", "precision", "device", "compiled", "tracker")
+_OF_THE_SPLIT = ("images_of_f",)
 
 
 def all_measured(workspace: Workspace) -> pd.DataFrame:
@@ -51,7 +52,7 @@ def run_results(runs: Path, names: Collection[str]) -> pd.DataFrame:
 
 def settings_of(card: Card) -> str:
     """Say in a few words how a model was trained, and with a few digits all of it but the seed and the machine."""
-    told = {name: value for name, value in card.trained_by.items() if name not in _OF_THE_MACHINE}
+    told = {name: value for name, value in card.trained_by.items() if name not in _OF_THE_MACHINE + _OF_THE_SPLIT}
     if isinstance(told.get("anchors"), dict):
         # Anchors are fitted to the split's boxes, and so to the seed's.
         told["anchors"] = "auto"

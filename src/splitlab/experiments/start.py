@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from splitlab.data.dataset import ImageLabels
@@ -15,7 +16,7 @@ from splitlab.models.class_transfer import new_classes_in_words, turned_to_class
 from splitlab.models.contract import SegmentationModel
 from splitlab.models.foreign_start_weights import start_from
 from splitlab.models.registry import ULTRALYTICS, build_for_training
-from splitlab.models.yolov5_seg import YOLOv5Seg
+from splitlab.models.yolov5_seg import ANCHORS_AT_640, YOLOv5Seg
 from splitlab.runs.checkpoint import Card, read_card, read_weights
 from splitlab.runs.spec import AUTO, PRETRAINED, RunSpec
 from splitlab.runs.stored_weights import Weights
@@ -39,15 +40,15 @@ def starting_model(
         images: of F and W, whose boxes the anchors are fitted to.
 
     Returns:
-        The model, and a note of `f_size`, of the `anchors` where they were looked at, and of `start_from`: how many
-        tensors the checkpoint gave, and for which classes the head's rows start anew.
+        The model, and a note of `images_of_f` in each batch, of the `anchors` where they were looked at, and of
+        `start_from`: how many tensors the checkpoint gave, and for which classes the head's rows start anew.
 
     Raises:
         CheckpointError: the checkpoint to start from is not whole, or nothing of it fits.
     """
     weights = read_weights(Path(spec.start_from)) if spec.start_from not in ("", PRETRAINED) else {}
     model = build_for_training(spec.model, len(class_names), spec.image_size, spec.seed, weights)
-    note: Note = {"f_size": spec.mask_images}
+    note: Note = {} if spec.mask_steps else {"images_of_f": spec.images_of_f}
     if isinstance(model, YOLOv5Seg):
         model.loss_settings = replace(model.loss_settings, class_factor=spec.class_factor, mask_factor=spec.mask_factor)
     if spec.start_from == PRETRAINED:
@@ -55,8 +56,11 @@ def starting_model(
     elif spec.start_from:
         note["start_from"] = _start_from_checkpoint(model, weights, class_names, read_card(Path(spec.start_from)))
     if spec.anchors == AUTO and isinstance(model, YOLOv5Seg):
-        fit = anchors_for(model, images, spec.image_size)
-        if not fit.are_standard:
+        # YOLOv5 takes its own as pixels of whatever size it trains at; unfitted ones are scaled here to small images.
+        published = np.array(ANCHORS_AT_640, np.float64).reshape(-1, 2)
+        own = model.anchor_sizes.double().numpy() if spec.start_from else published
+        fit = fit_anchors(box_sizes(images, spec.image_size), own)
+        if not (fit.are_standard and spec.start_from):
             model.set_anchor_sizes(torch.tensor(fit.anchors))
         note["anchors"] = fit.to_json()
     return model, note
@@ -95,11 +99,6 @@ def lines_of(note: Note) -> list[str]:
     """Say a note in words, a line for each thing."""
     lines = [note["start_from"]] if "start_from" in note else []
     return [*lines, f"{AnchorFit(**note['anchors'])}."] if "anchors" in note else lines
-
-
-def anchors_for(model: YOLOv5Seg, images: Sequence[ImageLabels], image_size: int) -> AnchorFit:
-    """Fit anchors to the boxes of images, where the model's own serve badly."""
-    return fit_anchors(box_sizes(images, image_size), model.anchor_sizes.double().numpy())
 
 
 def batches_of(stage: Stage, full: Sequence[ImageLabels], weak: Sequence[ImageLabels]) -> MixedBatches:

@@ -77,6 +77,8 @@ class SweepPlan:
             raise SettingsError(f"seeds go from 0 to {MAX_SEED}.")
         if not all(0 <= passes < 1e6 for passes in (self.passes, self.mask_passes)):
             raise SettingsError(f"passes are {self.passes} and {self.mask_passes}; give 0 to a million.")
+        if self.mask_passes and not self.passes:
+            raise SettingsError(f"mask_passes is {self.mask_passes:g} without passes: give both, or steps instead.")
         if self.count > MAX_RUNS:
             raise SettingsError(f"The plan has {self.count:,} runs; at most {MAX_RUNS:,} are one sweep. Cut it in two.")
 

@@ -68,12 +68,13 @@ class GatedSegmentationLoss(v8SegmentationLoss):
         self.bcedice_loss = OfMaskImages(self.bcedice_loss, gates.images)  # type: ignore[assignment]
 
     def calculate_segmentation_loss(
-        self, fg_mask: Tensor, masks: Tensor, target_gt_idx: Tensor, *args: Any, **kwargs: Any
+        self, fg_mask: Tensor, masks: Tensor, target_gt_idx: Tensor, *args: Tensor, **kwargs: Any
     ) -> Tensor:
         """Return the mean over the positive cells (B, A) of objects with a known mask; 0 where there are none."""
         answering = fg_mask & self.gates.objects.gather(1, target_gt_idx)
         if not answering.any():
-            return torch.zeros((), device=fg_mask.device)
+            # A zero that every parameter has a gradient of: several processes wait for all of them.
+            return sum(one.sum() * 0 for one in args if one.requires_grad) + torch.zeros((), device=fg_mask.device)
         loss: Tensor = super().calculate_segmentation_loss(answering, masks, target_gt_idx, *args, **kwargs)
         return loss
 

@@ -103,8 +103,9 @@ class RunSpec:
         hue, saturation, value: the most that colours change by, as shares.
         translate, scale, flip: the most that images are shifted by (share of the side) and scaled by, and the share
             that is mirrored.
-        anchors: `paper` for YOLOv5's own, `auto` to fit them to the boxes where those serve badly. Models without
-            anchors pass over it.
+        anchors: `paper` for YOLOv5's own, scaled from 640 px to `image_size`; `auto` for its own in pixels of
+            `image_size`, as YOLOv5 and the paper have them, fitted to the boxes where those serve badly. Models
+            without anchors pass over it.
         start_from: a checkpoint folder whose fitting weights the model starts with; `pretrained` for those that
             Ultralytics trained on COCO, downloaded for its own families; empty for none.
         classes: the classes that count, comma-separated, the data set seen as if it had no others; empty for all. A
@@ -222,7 +223,7 @@ class RunSpec:
             )
         if self.f_size != AUTO and (isinstance(self.f_size, str) or self.f_size < 1):
             raise SettingsError(f"f_size is {self.f_size}; it must be at least 1, or '{AUTO}'.")
-        if self.full and self.weak and not self.mask_images < self.batch_size:
+        if self.full and self.weak and not self.mask_steps and not self.mask_images < self.batch_size:
             raise SettingsError(
                 f"f_size {self.mask_images} must be below the batch size {self.batch_size}: "
                 "a mixed batch holds images of F and of W."
@@ -242,6 +243,13 @@ class RunSpec:
         return chosen
 
     @property
+    def images_of_f(self) -> int:
+        """Images of F in each batch: none, all of them, or `mask_images` where both sets have images."""
+        if not self.full:
+            return 0
+        return self.mask_images if self.weak else self.batch_size
+
+    @property
     def augments(self) -> bool:
         """Whether an image ever comes another way than it came before."""
         changes = (self.mosaic, self.hue, self.saturation, self.value, self.translate, self.scale, self.flip)
@@ -250,7 +258,7 @@ class RunSpec:
     @property
     def epoch_steps(self) -> int:
         """Steps in one pass over F; over W where F is empty."""
-        taken = self.mask_images if self.full and self.weak else self.batch_size
+        taken = self.images_of_f or self.batch_size
         return max(math.ceil((self.full or self.weak) / taken), 1)
 
     @property

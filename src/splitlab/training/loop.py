@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
+from timm.layers.norm_act import convert_sync_batchnorm
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -157,9 +158,15 @@ def _accelerator(spec: RunSpec, run: RunFolder) -> Accelerator:
     )
 
 
+def norms_over_processes(model: SegmentationModel) -> SegmentationModel:
+    """Let batch norms count over all processes; torch's own conversion would drop the activations in timm's norms."""
+    shared: SegmentationModel = convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+    return shared
+
+
 def _placed(model: SegmentationModel, spec: RunSpec, accelerator: Accelerator) -> SegmentationModel:
     if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
-        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+        model = norms_over_processes(model)
     model.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if spec.compiled:
         model.compile()

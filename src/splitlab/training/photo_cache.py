@@ -6,15 +6,17 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from torch.utils.data import get_worker_info
 
 from splitlab.data.dataset import ImageLabels
 from splitlab.data.images import ImageArray, load_labelled
 
+# In a process, whatever it shares its batches out to.
 MAX_BYTES = 1_000_000_000
 
 
 class PhotoCache:
-    """Reads each photo once and scales its long side to `size` pixels."""
+    """Reads photos, scales their long side to `size` pixels, and keeps the first as far as the limit allows."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -31,7 +33,8 @@ class PhotoCache:
         if labels.path in self._kept:
             return self._kept[labels.path]
         photo = self._scaled(labels)
-        if self._bytes + photo.nbytes <= MAX_BYTES:
+        worker = get_worker_info()
+        if self._bytes + photo.nbytes <= MAX_BYTES / (worker.num_workers if worker else 1):
             self._kept[labels.path] = photo
             self._bytes += photo.nbytes
         return photo

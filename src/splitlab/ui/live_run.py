@@ -69,7 +69,7 @@ def _show(workspace: Workspace, name: str, state_before: State) -> None:
 
 
 def _start_in_words(start: Event) -> list[str]:
-    words = [f"f_size {start.get('f_size')}"]
+    words = [f"{start['images_of_f']} images of F in each batch"] if "images_of_f" in start else []
     if "start_from" in start:
         words.append(str(start["start_from"]))
     # A file that was changed by hand tells no anchors.

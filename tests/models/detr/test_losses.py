@@ -12,7 +12,7 @@ from splitlab.models.detr.losses import (
     mask_losses,
     object_count,
 )
-from splitlab.models.detr.matcher import Matches, Targets
+from splitlab.models.detr.matcher import Matches, Targets, match_queries
 from tests.models.detr.test_matcher import giou, random_case
 
 
@@ -96,6 +96,24 @@ def test_no_objects_count_as_one_and_leave_the_class_part_alone():
     assert object_count(targets) == 1
     assert parts["l1"] == parts["giou"] == 0
     assert parts["class"] > 0
+
+
+def test_class_losses_of_several_processes_are_parts_of_the_joint_one(monkeypatch):
+    """Images with few and with many objects: each process would else divide by its own weights."""
+    logits, boxes, targets = random_case([1, 6], queries=8, seed=0)
+    matches = match_queries(logits, boxes, targets)
+    joint = class_loss(logits, targets, matches, 0.1)
+    monkeypatch.setattr("torch.distributed.is_initialized", lambda: True)
+    monkeypatch.setattr("torch.distributed.get_world_size", lambda: 2)
+    weights = [objects + 0.1 * (8 - objects) for objects in (1, 6)]
+    parts = []
+    for image in (0, 1):
+        mine = targets.image == image
+        own = Targets(targets.boxes[mine], targets.classes[mine], torch.zeros_like(targets.image[mine]))
+        monkeypatch.setattr("torch.distributed.all_reduce", lambda sums, other=weights[1 - image]: sums.add_(other))
+        place = slice(image, image + 1)
+        parts.append(class_loss(logits[place], own, match_queries(logits[place], boxes[place], own), 0.1))
+    assert sum(parts).item() / 2 == pytest.approx(joint.item(), rel=1e-5)
 
 
 def test_several_processes_divide_by_their_mean_number_of_objects(monkeypatch):

@@ -35,6 +35,21 @@ def assert_equal_bits(one, other):
     assert all(torch.equal(gradient, other[1][name]) for name, gradient in one[1].items())
 
 
+@pytest.mark.parametrize("stage", list(Stage))
+def test_what_is_compiled_is_what_the_losses_run(stage):
+    model, compiled = model_in(stage, CALM), []
+    torch._dynamo.reset()
+    model.compile(backend=lambda graph, _: compiled.append(graph) or graph.forward)
+    model.loss(make_batch())
+    assert compiled
+
+
+def test_boxes_reach_the_loss_in_float32_where_the_rest_is_bfloat16():
+    with torch.autocast("cpu", torch.bfloat16):
+        outputs = make_model(CALM).eval().detr(make_batch().images)
+    assert outputs.boxes.dtype == outputs.logits.dtype == torch.float32
+
+
 def test_stage_1_reads_no_mask_at_all():
     model, batch = model_in(Stage.BOXES), make_batch()
     before = loss_and_gradients(model, batch)

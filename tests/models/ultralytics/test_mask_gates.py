@@ -35,6 +35,17 @@ def test_scrambled_or_blank_masks_of_objects_without_one_in_a_mask_image_change_
     assert parts["mask"] > 0
 
 
+def test_without_any_known_mask_every_parameter_still_has_a_gradient_for_other_processes_to_wait_for(model):
+    batch = make_batch()
+    unknown = replace(
+        batch, has_mask=torch.zeros_like(batch.has_mask), object_has_mask=torch.zeros_like(batch.object_has_mask)
+    )
+    parts, gradients = loss_and_gradients(model, unknown)
+    learnt = {name for name, parameter in model.named_parameters() if parameter.requires_grad}
+    assert parts["mask"] == 0
+    assert set(gradients) == learnt
+
+
 def test_objects_without_a_mask_are_assigned_by_their_boxes_alone(model, name):
     """Box, class and distance are those of box images where no object has a mask, whatever the images are."""
     batch = make_batch(objects_per_image=3)

@@ -107,7 +107,10 @@ class DETR(nn.Module):
         source = self.input_proj(levels[-1])
         position = sine_position(padding, source.shape[1]).to(source.dtype)
         states, memory = self.transformer(source, position, padding, self.query_embed.weight)
-        return Outputs(self.class_embed(states), self.bbox_embed(states), states[-1], source, memory, levels, padding)
+        # In bfloat16 a box of an 800 px image would be 3 px wide or high of the mark.
+        with torch.autocast(states.device.type, enabled=False):
+            logits, boxes = self.class_embed(states.float()), self.bbox_embed(states.float())
+        return Outputs(logits, boxes, states[-1], source, memory, levels, padding)
 
 
 def _stack(maps: Sequence[Tensor]) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from enum import StrEnum
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -49,6 +50,10 @@ class DETRSeg(SegmentationModel):
         self.stage = Stage.BOXES
         self._kept: KeptOutputs | None = None
         self.set_stage(Stage.BOXES)
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Compile what the losses run, which is not this module's own forward pass."""
+        self.detr.compile(*args, **kwargs)
 
     def set_stage(self, name: str) -> None:
         """Say what is learnt from now on; parameters that are not learn nothing (`requires_grad` is False)."""

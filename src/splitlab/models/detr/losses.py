@@ -65,21 +65,28 @@ def object_count(targets: Targets) -> Tensor:
 
     Of several processes, whose gradients are averaged, it is the mean number in a process; each of them must ask.
     """
-    count = targets.boxes.new_tensor(float(len(targets.classes)))
-    if dist.is_available() and dist.is_initialized():
-        dist.all_reduce(count)
-        count = count / dist.get_world_size()
-    return count.clamp(min=1)
+    return _mean_over_processes(targets.boxes.new_tensor(float(len(targets.classes)))).clamp(min=1)
 
 
 def class_loss(logits: Tensor, targets: Targets, matches: Matches, no_object: float) -> Tensor:
-    """Return the cross-entropy over all queries; those without an object want the last class, at a low weight."""
+    """Return the cross-entropy over all queries; those without an object want the last class, at a low weight.
+
+    What it is divided by, the sum of the weights, is that of all processes, as with `object_count`.
+    """
     nothing = logits.shape[-1] - 1
     wanted = torch.full(logits.shape[:2], nothing, device=logits.device)
     wanted[matches.image, matches.query] = targets.classes[matches.target]
     weight = logits.new_ones(nothing + 1)
     weight[nothing] = no_object
-    return nnf.cross_entropy(logits.transpose(1, 2), wanted, weight)
+    summed = nnf.cross_entropy(logits.transpose(1, 2), wanted, weight, reduction="sum")
+    return summed / _mean_over_processes(weight[wanted].sum())
+
+
+def _mean_over_processes(number: Tensor) -> Tensor:
+    if dist.is_available() and dist.is_initialized():
+        dist.all_reduce(number)
+        number = number / dist.get_world_size()
+    return number
 
 
 def giou_losses(boxes: Tensor, wanted: Tensor) -> Tensor:
