@@ -6,6 +6,7 @@ import torch
 
 from splitlab.models.contract import DetectSettings
 from splitlab.models.detr.detr_seg import Stage, mask_images
+from splitlab.models.detr.kept import KeptOutputs
 from splitlab.models.detr.losses import mask_losses
 from splitlab.models.detr.matcher import Targets, match_queries
 from tests.models.batches import scramble_unknown, without_masks
@@ -232,7 +233,7 @@ def test_kept_outputs_give_the_same_loss_and_gradients_without_looking_again():
     loss_and_gradients(model, mask_images(make_batch((True, False, False, False))))
     parts, gradients = loss_and_gradients(model, batch)
     again, _ = loss_and_gradients(model, batch)
-    assert looked == [1, 2]  # the first image was known, the box image is not wanted
+    assert looked == [1, 1, 1]  # one by one; the first image was known, the box image is not wanted
     assert parts == again == pytest.approx(expected, rel=1e-5)
     largest = max(float(gradient.abs().max()) for gradient in expected_gradients.values())
     for name, gradient in gradients.items():
@@ -245,7 +246,19 @@ def test_what_does_not_fit_is_looked_at_again():
     looked = images_looked_at(model)
     model.keep_outputs(1000)
     assert [loss_and_gradients(model, batch)[0] for _ in range(2)] == [pytest.approx(expected, rel=1e-5)] * 2
-    assert looked == [2, 2]
+    assert looked == [1, 1, 1, 1]
+
+
+def test_what_is_kept_of_an_image_is_the_same_to_the_last_bit_whatever_came_with_it():
+    model, images = model_in(Stage.MASKS).eval(), make_batch((True,) * 4).images
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        together = KeptOutputs(10**8).outputs(images, model.detr)
+        apart = KeptOutputs(10**8)
+        apart.outputs(images[[2]], model.detr)
+        apart = apart.outputs(images[[3, 2, 1]], model.detr)
+    for name in ("logits", "boxes"):
+        assert torch.equal(getattr(apart, name), getattr(together, name)[:, [3, 2, 1]])
+    assert torch.equal(apart.memory, together.memory[[3, 2, 1]])
 
 
 def test_learning_boxes_forgets_what_was_kept():

@@ -23,15 +23,16 @@ class KeptOutputs:
         self._kept: dict[bytes, Outputs] = {}
 
     def outputs(self, images: Tensor, look: Callable[[Tensor], Outputs]) -> Outputs:
-        """Return the outputs for (B, 3, S, S) images; `look` is called for those that are not kept."""
+        """Return the outputs for (B, 3, S, S) images; `look` is called for those that are not kept.
+
+        It sees them one by one: company in a batch changes last digits, and a run that was stopped has other company.
+        """
         keys = [_digest(image) for image in images]
         found = {key: self._kept[key] for key in keys if key in self._kept}
-        new = [number for number, key in enumerate(keys) if key not in found]
-        if new:
-            fresh = look(images[new])
-            for place, number in enumerate(new):
-                found[keys[number]] = _one_image(fresh, place)
-                self._keep(keys[number], found[keys[number]])
+        for number, key in enumerate(keys):
+            if key not in found:
+                found[key] = look(images[number : number + 1])
+                self._keep(key, found[key])
         return _join([found[key] for key in keys])
 
     def _keep(self, key: bytes, outputs: Outputs) -> None:
@@ -48,20 +49,6 @@ def _digest(image: Tensor) -> bytes:
 def _tensors(outputs: Outputs) -> list[Tensor]:
     one_each = (outputs.logits, outputs.boxes, outputs.queries, outputs.source, outputs.memory, outputs.padding)
     return [*one_each, *outputs.levels]
-
-
-def _one_image(outputs: Outputs, number: int) -> Outputs:
-    """Copy one image's share, so that the rest of its batch need not stay in memory."""
-    place = slice(number, number + 1)
-    return Outputs(
-        logits=outputs.logits[:, place].clone(),
-        boxes=outputs.boxes[:, place].clone(),
-        queries=outputs.queries[place].clone(),
-        source=outputs.source[place].clone(),
-        memory=outputs.memory[place].clone(),
-        levels=[level[place].clone() for level in outputs.levels],
-        padding=outputs.padding[place].clone(),
-    )
 
 
 def _join(parts: Sequence[Outputs]) -> Outputs:
