@@ -209,6 +209,20 @@ def test_fitted_anchors_are_in_the_checkpoint_and_on_its_card(tiny_spec, tmp_pat
     assert said == ["YOLOv5's own anchors reach 0.0% of 60 boxes, fitted ones 100.0%."]
 
 
+def test_a_stopped_run_goes_on_without_the_checkpoint_it_started_from(done, tiny_spec, tmp_path):
+    start = tmp_path / "start"
+    shutil.copytree(done.weights, start)
+    spec = replace(tiny_spec, start_from=str(start), steps=4, evaluate_every=2)
+    whole, stopped = (prepare_run(tmp_path / name, spec, tmp_path) for name in ("whole", "stopped"))
+    assert carry_out(whole, tmp_path) == State.DONE
+    ask_after_two = lambda what, step, _: stopped.ask_to_cancel() if (what, step) == ("train", 2) else None  # noqa: E731
+    assert carry_out(stopped, tmp_path, ask_after_two) == State.CANCELLED
+    shutil.rmtree(start)
+    assert carry_out(stopped, tmp_path) == State.DONE
+    ours, expected = read_weights(stopped.weights), read_weights(whole.weights)
+    assert all(np.array_equal(tensor, ours[name]) for name, tensor in expected.items())
+
+
 def test_anchors_that_serve_are_yolov5s_own_in_pixels_whatever_the_image_size(tiny_spec, monkeypatch):
     monkeypatch.setattr("splitlab.experiments.start.box_sizes", lambda *_: np.full((60, 2), 40.0))
     model, note = starting_model(replace(tiny_spec, anchors="auto"), ["a"], [])

@@ -55,7 +55,7 @@ def import_file(
 
 
 @checkpoint_app.command(
-    epilog="Examples: `splitlab checkpoint export checkpoints/pets-30-450 pets.onnx` · "
+    epilog="Examples: `splitlab checkpoint export checkpoints/pets-30-330 pets.onnx` · "
     "`splitlab checkpoint export workspace/runs/mine mine.zip`"
 )
 def export(
@@ -88,7 +88,7 @@ def _export_onnx(folder: Path, file: Path) -> None:
         out.print(f"  {name} {shape}", highlight=False)
 
 
-@checkpoint_app.command(epilog="Example: `splitlab checkpoint show checkpoints/pets-30-450 --json`")
+@checkpoint_app.command(epilog="Example: `splitlab checkpoint show checkpoints/pets-30-330 --json`")
 def show(folder: CheckpointArgument, as_json: JsonOption = False) -> None:
     """Show what a checkpoint is, without loading it: model, data, licence, split, scores, size, sha256.
 

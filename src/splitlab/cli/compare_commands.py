@@ -22,7 +22,7 @@ from splitlab.workspace import Workspace
 
 
 @app.command(
-    epilog="Example: `splitlab compare checkpoints/pets-30-0 checkpoints/pets-30-450 --data path/to/pets "
+    epilog="Example: `splitlab compare checkpoints/pets-60-30 checkpoints/pets-240-120 --data path/to/pets "
     "--report out.html`"
 )
 def compare(

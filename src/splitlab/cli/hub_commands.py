@@ -69,7 +69,7 @@ def _list_hubs(hubs: list[str], as_json: bool) -> None:
         out.print(hub, highlight=False, soft_wrap=True)
 
 
-@checkpoint_app.command(epilog="Example: `splitlab checkpoint get /shared/checkpoints pets-30-450`")
+@checkpoint_app.command(epilog="Example: `splitlab checkpoint get /shared/checkpoints pets-30-330`")
 def get(
     hub: Annotated[str, typer.Argument(metavar="HUB", help=HUB_HELP)],
     name: Annotated[str, typer.Argument(metavar="NAME", help="As `splitlab checkpoint list HUB` shows it.")],

@@ -104,7 +104,7 @@ def train(
 
 @app.command(
     epilog="Examples: `splitlab evaluate runs/first --json` · "
-    "`splitlab evaluate checkpoints/pets-30-450 --data path/to/pets`"
+    "`splitlab evaluate checkpoints/pets-30-330 --data path/to/pets`"
 )
 def evaluate(
     path: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder; with --data also a checkpoint.")],
@@ -126,7 +126,7 @@ def evaluate(
         _print_scores(scores)
 
 
-@app.command(epilog="Example: `splitlab predict checkpoints/pets-30-450 cat.jpg dog.jpg --json`")
+@app.command(epilog="Example: `splitlab predict checkpoints/pets-30-330 cat.jpg dog.jpg --json`")
 def predict(
     checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A checkpoint or run folder.")],
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Photos to look at.")],

@@ -22,7 +22,7 @@ from splitlab.errors import CheckpointError, RunError, SplitError, SplitLabError
 from splitlab.evaluation.coco_eval import Scores, coco_results
 from splitlab.evaluation.evaluate import evaluate_model
 from splitlab.experiments.run_data import open_run_data
-from splitlab.experiments.start import batches_of, check_start, lines_of, starting_model
+from splitlab.experiments.start import batches_of, built_model, check_start, lines_of, starting_model
 from splitlab.models.contract import SegmentationModel
 from splitlab.models.load import load_model, weights_of
 from splitlab.models.registry import build_model
@@ -35,6 +35,7 @@ from splitlab.training.mixed_batches import check_divisible
 from splitlab.training.precision import available_devices, check_device, mixed_precision
 from splitlab.training.processes import is_main_process, process_count
 from splitlab.training.stages import Stage, stages_of
+from splitlab.training.state import saved_tensors
 from splitlab.training.trackers import check_tracker
 
 # One line for people.
@@ -138,7 +139,7 @@ def _train_and_evaluate(run: RunFolder, spec: RunSpec, data_dir: Path, progress:
     check_device(spec.device)
     data = open_run_data(spec, data_dir)
     split = _split_of(run, data.train)
-    model, stages, batches, note = _start(spec, split, data.train)
+    model, stages, batches, note = _start(run, spec, split, data.train)
     if not run.state_path.exists():
         run.forget_events_after(-1)
         run.append_event({"kind": "start", "step": 0, **note})
@@ -165,16 +166,21 @@ def _train_along(run: RunFolder, data_dir: Path) -> State:
     spec = run.spec()
     check_device(spec.device)
     train_set = open_run_data(spec, data_dir).train
-    model, stages, batches, _ = _start(spec, _split_of(run, train_set), train_set)
+    model, stages, batches, _ = _start(run, spec, _split_of(run, train_set), train_set)
     trained = train(model, stages, batches, run, lambda *_: {}, lambda _: None)
     return State.CANCELLED if trained is None else State.DONE
 
 
 def _start(
-    spec: RunSpec, split: Split, train_set: Dataset
+    run: RunFolder, spec: RunSpec, split: Split, train_set: Dataset
 ) -> tuple[SegmentationModel, list[Stage], BatchesOf, dict[str, Any]]:
     full, weak = list(with_masks(train_set.select(split.full))), train_set.select(split.weak)
-    model, note = starting_model(spec, train_set.class_names, [*full, *map(boxes_only, weak)])
+    note: dict[str, Any] = {}
+    if run.state_path.exists():
+        # What it once started from may be gone.
+        model = built_model(spec, train_set.class_names, saved_tensors(run.state_path))
+    else:
+        model, note = starting_model(spec, train_set.class_names, [*full, *map(boxes_only, weak)])
     return model, stages_of(spec, model.stages), lambda stage: batches_of(stage, full, weak), note
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -47,10 +47,8 @@ def starting_model(
         CheckpointError: the checkpoint to start from is not whole, or nothing of it fits.
     """
     weights = read_weights(Path(spec.start_from)) if spec.start_from not in ("", PRETRAINED) else {}
-    model = build_for_training(spec.model, len(class_names), spec.image_size, spec.seed, weights)
+    model = built_model(spec, class_names, weights)
     note: Note = {} if spec.mask_steps else {"images_of_f": spec.images_of_f}
-    if isinstance(model, YOLOv5Seg):
-        model.loss_settings = replace(model.loss_settings, class_factor=spec.class_factor, mask_factor=spec.mask_factor)
     if spec.start_from == PRETRAINED:
         note["start_from"] = _start_pretrained(model, spec.model)
     elif spec.start_from:
@@ -64,6 +62,20 @@ def starting_model(
             model.set_anchor_sizes(torch.tensor(fit.anchors))
         note["anchors"] = fit.to_json()
     return model, note
+
+
+def built_model(spec: RunSpec, class_names: Sequence[str], tensors: Collection[str]) -> SegmentationModel:
+    """Build a run's model; enough for a run that goes on, whose saved state holds all that was ever learnt or fitted.
+
+    Args:
+        spec: the run's settings.
+        class_names: of the data set.
+        tensors: names of those that it is filled with next.
+    """
+    model = build_for_training(spec.model, len(class_names), spec.image_size, spec.seed, tensors)
+    if isinstance(model, YOLOv5Seg):
+        model.loss_settings = replace(model.loss_settings, class_factor=spec.class_factor, mask_factor=spec.mask_factor)
+    return model
 
 
 def check_start(spec: RunSpec) -> None:

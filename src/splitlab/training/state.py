@@ -87,9 +87,8 @@ class TrainingState:
         Raises:
             RunError: the file is broken or of another model.
         """
+        saved = _read(path)
         try:
-            _check_sums(path)
-            saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
             self.model.load_state_dict(saved["model"])
             self.average.load_state_dict(saved["average"])
             self.optimizer.load_state_dict(saved["optimizer"])
@@ -99,10 +98,36 @@ class TrainingState:
             self.gathered = int(saved["gathered"])
             self.step = int(saved["step"])
         except _BROKEN as error:
-            raise RunError(f"{path} is broken ({error}). Delete it to train this run from its start.") from error
+            raise _broken(path, error) from error
 
     def _gradients(self) -> dict[str, Tensor]:
         return {name: own.grad for name, own in self.model.named_parameters() if own.grad is not None}
+
+
+def saved_tensors(path: Path) -> list[str]:
+    """Return the names of a saved model's tensors.
+
+    Raises:
+        RunError: the file is broken.
+    """
+    saved = _read(path)
+    try:
+        return list(saved["model"])
+    except _BROKEN as error:
+        raise _broken(path, error) from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        _check_sums(path)
+        saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except _BROKEN as error:
+        raise _broken(path, error) from error
+    return saved
+
+
+def _broken(path: Path, error: Exception) -> RunError:
+    return RunError(f"{path} is broken ({error}). Delete it to train this run from its start.")
 
 
 def _check_sums(path: Path) -> None:

@@ -40,7 +40,7 @@ class Choice:
 
     @property
     def label(self) -> str:
-        """Data set, split and run, such as "pets 30/450 (pets-30-450)"."""
+        """Data set, split and run, such as "pets 30/330 (pets-30-330)"."""
         return f"{self.card.dataset} {self.card.split_name} ({self.card.name})"
 
 
