@@ -41,7 +41,7 @@ def seconds_of_forward(model: SegmentationModel, size: int) -> float:
 def main() -> None:
     with as_file(files("skimage").joinpath("data", "chelsea.png")) as path:
         photo = load_image(path)
-    for name, size in (("pets-30-450", 224), ("pets-30-450", 640)):
+    for name, size in (("pets-30-330", 224), ("pets-30-330", 640)):
         model, _ = load_model(CHECKPOINTS / name)
         found = len(predict(model, [photo], size, SETTINGS)[0].scores)
         seconds_of_predict(model, photo, size), seconds_of_forward(model, size)

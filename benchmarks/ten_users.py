@@ -21,7 +21,7 @@ import numpy as np
 from tests.app_server import app_server
 from tests.users import DATA, RightAnswers, User, make_users, session, write_cats
 
-OPENING_SCORE = 0.4
+from splitlab.ui.compared_panels import FIRST_SCORE
 
 
 @dataclass
@@ -42,7 +42,7 @@ def visit(address: str, user: User, redraws: int, pause: float, start: Barrier) 
         began = perf_counter()
         own.open()
         made.first = perf_counter() - began
-        made.seen.append((OPENING_SCORE, own.panels))
+        made.seen.append((FIRST_SCORE, own.panels))
         start.wait()
         for _ in range(redraws):
             sleep(pause * random.uniform(0.5, 1.5))

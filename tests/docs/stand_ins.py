@@ -15,7 +15,7 @@ from tests.data.trees import voc_object, voc_xml, write, write_indices
 from tests.docs.code_blocks import ROOT
 
 SHIPPED = ROOT / "checkpoints"
-PETS = tuple(read_card(SHIPPED / "pets-30-450").class_names)
+PETS = tuple(read_card(SHIPPED / "pets-30-330").class_names)
 PLAN = "name: grid\ndata: path/to/photos\nsplits: [4/6]\nsettings: {steps: 2, image_size: 64}\n"
 PILOT = "full,weak,score\n30,0,68.5\n30,450,83.1\n480,0,91.5\n"
 CLASSES = ("square", "disc")

@@ -65,7 +65,7 @@ def test_who_is_sure_of_nothing_or_has_no_prototypes_is_not_taken_apart(photo):
 
 
 def test_its_parts_make_the_mask_that_the_model_detects():
-    model, card = load_model(ROOT / "checkpoints" / "pets-30-450")
+    model, card = load_model(ROOT / "checkpoints" / "pets-30-330")
     from splitlab.ui.photos import SAMPLES, sample_photo
 
     photo = sample_photo(next(iter(SAMPLES))).pixels

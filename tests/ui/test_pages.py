@@ -34,10 +34,10 @@ def embedded(made, tmp_path):
     (data / "embedded").symlink_to(made)
 
 
-def test_compare_opens_with_two_models_and_a_photo_already_compared():
+def test_compare_opens_with_the_four_splits_of_equal_score_and_a_photo_already_compared():
     app = open_page("compare_masks")
     assert len(app.get("plotly_chart")) == 1
-    assert len(app.multiselect(key="models").value) == 2
+    assert app.multiselect(key="models").value == ["pets-30-330", "pets-60-30", "pets-120-240", "pets-240-120"]
     app.slider(key="score").set_value(0.95).run()
     app.multiselect(key="models").set_value([]).run()
     assert "Pick one or more checkpoints" in texts(app)

@@ -5,6 +5,7 @@ from threading import Barrier
 
 import pytest
 
+from splitlab.ui.compared_panels import FIRST_SCORE
 from tests.app_server import app_server
 from tests.users import DATA, RightAnswers, make_users, session, write_cats
 
@@ -22,7 +23,7 @@ def test_users_at_once_each_see_their_own_models_on_their_own_image(tmp_path):
         with session(address, user) as own:
             start.wait()
             own.open()
-            seen = {0.4: own.panels}
+            seen = {FIRST_SCORE: own.panels}
             for score in SCORES:
                 own.move_slider(score)
                 seen[score] = own.panels

@@ -15,7 +15,8 @@ from splitlab.ui.named_links import asked_by_link, linked_selectbox, write_link
 from splitlab.workspace import Workspace
 
 DATA, MODELS = "data", "models"
-FIRST_MODELS = 3
+# The columns of the paper's Fig. 2.
+FIRST_MODELS = 4
 PHOTOS, DATA_IMAGES = "photos", "images of a data set"
 BY_CLASS, BY_ERROR = "class", "kind of error"
 
@@ -38,13 +39,13 @@ def models_for(choices: Mapping[str, Choice], dataset: Dataset) -> dict[str, Cho
     return {name: choice for name, choice in choices.items() if tuple(choice.card.class_names) == dataset.class_names}
 
 
-def choose_models(choices: Mapping[str, Choice], at_first: int = FIRST_MODELS) -> list[str]:
+def choose_models(choices: Mapping[str, Choice]) -> list[str]:
     """Choose one or more of some checkpoints; the link holds their names."""
     names = list(choices)
     forget_unknown(MODELS, names)
     if asked := asked_by_link(MODELS, choices):
         st.session_state[MODELS] = asked
-    st.session_state.setdefault(MODELS, names[:at_first])
+    st.session_state.setdefault(MODELS, names[:FIRST_MODELS])
     chosen = st.multiselect("Checkpoints", names, format_func=lambda name: choices[name].label, key=MODELS)
     write_link(MODELS, chosen)
     return chosen

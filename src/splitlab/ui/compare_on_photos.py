@@ -40,7 +40,7 @@ def compare_on_photos(choices: Mapping[str, Choice], workspace: Workspace) -> No
             # Models of drawn scenes find nothing in photos.
             offer_small_presets({name: one for name, one in choices.items() if one.card.dataset != EMBEDDED})
             offer_figures(choices)
-        names = choose_models(choices, at_first=2)
+        names = choose_models(choices)
         score = choose_score()
         offer_checkpoints(choices.values(), workspace)
         chosen = by_short_name(choices, names)

@@ -15,6 +15,7 @@ from splitlab.ui.swipe import choose_sides, show_swipe
 
 # More classes than these stand in one line that scrolls.
 MOST_WRAPPED = 12
+FIRST_SCORE = 0.2
 SIDE_BY_SIDE, SWIPE = "side by side", "swipe"
 # What stands in a link for the panels that no checkpoint drew.
 PHOTO, TRUTH = "photo", "truth"
@@ -26,7 +27,7 @@ def choose_score() -> float:
         "Least confidence",
         LEAST_SCORE,
         0.95,
-        0.4,
+        FIRST_SCORE,
         0.05,
         key="score",
         bind="query-params",

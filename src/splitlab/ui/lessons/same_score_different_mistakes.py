@@ -90,7 +90,7 @@ def _see_it() -> None:
     if not choices:
         st.info(_NO_MODELS)
         return
-    name, score = _choose_look("seen_photo", "least", 0.4)
+    name, score = _choose_look("seen_photo", "least", 0.2)
     # What comes first is chosen first.
     names = choose_models({name: choices[name] for name in dict.fromkeys([*_several_splits(choices), *choices])})
     view = choose_view()
