@@ -48,7 +48,7 @@ def measured_claims(grid: Grid) -> list[Claim]:
 def _so_far(claim: Claim, grid: Grid) -> Claim:
     if not grid.missing:
         return claim
-    seen = "" if claim.verdict == "not measured yet" else f" So far it {claim.verdict}."
+    seen = "" if claim.verdict == "not measured yet" else f" So far: {claim.verdict}."
     finding = f"{_missing(grid)}{seen} {claim.finding}"
     return replace(claim, verdict="not measured yet", finding=finding)
 
