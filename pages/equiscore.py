@@ -5,6 +5,7 @@ import streamlit as st
 from splitlab.budget.annotation_cost import mask_share
 from splitlab.budget.cheapest_point import cheapest_point
 from splitlab.budget.equiscore import PAPER_CURVES, EquiscoreLaw, fit_law
+from splitlab.budget.image_pool import MAX_IMAGES
 from splitlab.budget.published import TRAINING_IMAGES, method_rows
 from splitlab.budget.results import METRICS
 from splitlab.budget.seed_spread import by_common_seeds
@@ -62,7 +63,7 @@ with settings:
         )
     prices = choose_prices(paper.dataset)
     there_are = {**TRAINING_IMAGES, **atlas_images(Workspace.here())}[paper.dataset]
-    images = st.number_input("Training images", 1, 10_000_000, there_are, key=f"pool_{paper.dataset}")
+    images = st.number_input("Training images", 1, MAX_IMAGES, there_are, key=f"pool_{paper.dataset}")
 
 with picture, answered():
     try:

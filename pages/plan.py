@@ -9,7 +9,7 @@ import streamlit as st
 from splitlab.budget.annotation_cost import Prices, cost_hours
 from splitlab.budget.caveats import caveats
 from splitlab.budget.fitted_surface import FittedSurface
-from splitlab.budget.image_pool import ImagePool
+from splitlab.budget.image_pool import MAX_IMAGES, ImagePool
 from splitlab.budget.leave_one_out import LeaveOneOut, leave_one_out
 from splitlab.budget.next_labels import next_labels
 from splitlab.budget.next_run import next_run
@@ -55,10 +55,10 @@ def own_runs() -> pd.DataFrame | None:
 
 def choose_pool(images: int) -> ImagePool:
     """Show what images and labels there are."""
-    there_are = st.number_input("Training images", 1, 10_000_000, images, key=f"images_{images}", bind="query-params")
+    there_are = st.number_input("Training images", 1, MAX_IMAGES, images, key=f"images_{images}", bind="query-params")
     left, right = st.columns(2)
-    full = left.number_input("With masks already", 0, 10_000_000, 0, key="have_full", bind="query-params")
-    weak = right.number_input("With boxes already", 0, 10_000_000, 0, key="have_weak", bind="query-params")
+    full = left.number_input("With masks already", 0, MAX_IMAGES, 0, key="have_full", bind="query-params")
+    weak = right.number_input("With boxes already", 0, MAX_IMAGES, 0, key="have_weak", bind="query-params")
     return ImagePool(int(there_are), int(full), int(weak))
 
 

@@ -16,6 +16,8 @@ from pycocotools import mask as coco_mask
 FloatArray = NDArray[np.float32]
 MaskArray = NDArray[np.bool_]
 
+# Three points cover something.
+LEAST_OUTLINE_NUMBERS = 6
 # pycocotools takes memory for every pixel along an outline, inside the image or not.
 MAX_OUTLINE_PIXELS = 4_000_000
 

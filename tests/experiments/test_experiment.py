@@ -14,8 +14,6 @@ import torch
 from splitlab.errors import CheckpointError, RunError, SettingsError, SplitError, SplitLabError
 from splitlab.experiments.experiment import carry_out, evaluate_checkpoint, evaluate_run, prepare_run, prepare_run_on
 from splitlab.experiments.measured_results import measured_results, settings_of
-from splitlab.experiments.start import starting_model
-from splitlab.models.load import load_model
 from splitlab.runs.checkpoint import read_card, read_weights
 from splitlab.runs.run_folder import RunFolder, State
 
@@ -193,22 +191,6 @@ def test_a_run_stopped_while_gradients_gather_ends_bit_for_bit_as_if_it_had_not_
     assert steps_of(stopped) == list(range(1, 12))
 
 
-def test_fitted_anchors_are_in_the_checkpoint_and_on_its_card(tiny_spec, tmp_path, monkeypatch):
-    flat = np.stack([np.linspace(120, 450, 60), np.linspace(4, 15, 60)], axis=1)
-    monkeypatch.setattr("splitlab.experiments.start.box_sizes", lambda *_: flat)
-    run = prepare_run(tmp_path / "run", replace(tiny_spec, anchors="auto", f_size="auto", steps=2), tmp_path)
-    said = []
-    carry_out(run, tmp_path, tell=said.append)
-    (start,) = [event for event in run.events() if event["kind"] == "start"]
-    assert start["anchors"]["best_possible_recall"] == 1
-    model, card = load_model(run.weights)
-    assert model.anchor_sizes.flatten().tolist() == pytest.approx(np.ravel(start["anchors"]["anchors"]), rel=1e-3)
-    assert card.trained_by["anchors"] == start["anchors"]
-    assert card.trained_by["f_size"] == "auto"
-    assert card.trained_by["images_of_f"] == start["images_of_f"] == 2
-    assert said == ["YOLOv5's own anchors reach 0.0% of 60 boxes, fitted ones 100.0%."]
-
-
 def test_a_stopped_run_goes_on_without_the_checkpoint_it_started_from(done, tiny_spec, tmp_path):
     start = tmp_path / "start"
     shutil.copytree(done.weights, start)
@@ -221,13 +203,6 @@ def test_a_stopped_run_goes_on_without_the_checkpoint_it_started_from(done, tiny
     assert carry_out(stopped, tmp_path) == State.DONE
     ours, expected = read_weights(stopped.weights), read_weights(whole.weights)
     assert all(np.array_equal(tensor, ours[name]) for name, tensor in expected.items())
-
-
-def test_anchors_that_serve_are_yolov5s_own_in_pixels_whatever_the_image_size(tiny_spec, monkeypatch):
-    monkeypatch.setattr("splitlab.experiments.start.box_sizes", lambda *_: np.full((60, 2), 40.0))
-    model, note = starting_model(replace(tiny_spec, anchors="auto"), ["a"], [])
-    assert model.anchor_sizes[[0, -1]].tolist() == [[10, 13], [373, 326]]
-    assert note["anchors"]["of_standard"] == 1
 
 
 def test_models_of_one_recipe_with_f_size_auto_are_trained_in_one_way(done):

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from splitlab.data.dataset import ImageLabels
 from splitlab.errors import DataError, ImageError
@@ -21,7 +21,6 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 _FTYP, _HEIC_BRANDS, _AVIF_BRANDS = b"ftyp", (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"mif1", b"msf1"), (b"avif",)
 
 # EXIF's eight ways to hold a camera; 1 is upright.
-_ORIENTATION = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -99,7 +98,7 @@ def _head(source: Path | BinaryIO) -> bytes:
 def _upright(image: Image.Image) -> Image.Image:
     """Turn an image as its EXIF says; unlike PIL's own way it writes no EXIF back, which fails on odd entries."""
     image.load()  # a TIFF turns itself
-    turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
+    turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     return image if turn is None else image.transpose(turn)
 
 

@@ -135,8 +135,6 @@ def _is_done(run: RunFolder) -> bool:
 
 
 def _train_and_evaluate(run: RunFolder, spec: RunSpec, data_dir: Path, progress: Progress, tell: Tell) -> State:
-    # Without it, accelerate would train on whatever there is.
-    check_device(spec.device)
     data = open_run_data(spec, data_dir)
     split = _split_of(run, data.train)
     model, stages, batches, note = _start(run, spec, split, data.train)
@@ -164,7 +162,6 @@ def _train_and_evaluate(run: RunFolder, spec: RunSpec, data_dir: Path, progress:
 def _train_along(run: RunFolder, data_dir: Path) -> State:
     """Train as one of several processes that is not the main one: it writes and evaluates nothing."""
     spec = run.spec()
-    check_device(spec.device)
     train_set = open_run_data(spec, data_dir).train
     model, stages, batches, _ = _start(run, spec, _split_of(run, train_set), train_set)
     trained = train(model, stages, batches, run, lambda *_: {}, lambda _: None)
@@ -174,6 +171,8 @@ def _train_along(run: RunFolder, data_dir: Path) -> State:
 def _start(
     run: RunFolder, spec: RunSpec, split: Split, train_set: Dataset
 ) -> tuple[SegmentationModel, list[Stage], BatchesOf, dict[str, Any]]:
+    # Without it, accelerate would train on whatever there is.
+    check_device(spec.device)
     full, weak = list(with_masks(train_set.select(split.full))), train_set.select(split.weak)
     note: dict[str, Any] = {}
     if run.state_path.exists():
@@ -193,10 +192,11 @@ def evaluate_run(run: RunFolder, data_dir: Path, progress: Progress = no_progres
     Raises:
         SplitLabError: the run has no checkpoint yet, or its data is gone.
     """
-    val = open_run_data(run.spec(), data_dir).val
+    spec = run.spec()
+    val = open_run_data(spec, data_dir).val
     model, card = _load_for(run.weights, val)
-    if run.spec().device in available_devices():
-        model.to(run.spec().device)
+    if spec.device in available_devices():
+        model.to(spec.device)
     scores, detections = evaluate_model(model, val, card.image_size, _counting("evaluate", val, progress))
     write_json(run.detections_path, coco_results(val, detections))
     write_json(run.scores_path, scores)

@@ -87,8 +87,9 @@ class TrainingState:
         Raises:
             RunError: the file is broken or of another model.
         """
-        saved = _read(path)
         try:
+            _check_sums(path)
+            saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
             self.model.load_state_dict(saved["model"])
             self.average.load_state_dict(saved["average"])
             self.optimizer.load_state_dict(saved["optimizer"])
@@ -105,25 +106,15 @@ class TrainingState:
 
 
 def saved_tensors(path: Path) -> list[str]:
-    """Return the names of a saved model's tensors.
+    """Return the names of a saved model's tensors, which stay unread.
 
     Raises:
         RunError: the file is broken.
     """
-    saved = _read(path)
     try:
-        return list(saved["model"])
+        return list(torch.load(path, map_location="cpu", mmap=True, weights_only=True)["model"])
     except _BROKEN as error:
         raise _broken(path, error) from error
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        _check_sums(path)
-        saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except _BROKEN as error:
-        raise _broken(path, error) from error
-    return saved
 
 
 def _broken(path: Path, error: Exception) -> RunError:

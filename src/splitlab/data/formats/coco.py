@@ -16,6 +16,7 @@ from splitlab.data.formats.label_files import printable
 from splitlab.data.images import MAX_PIXELS
 from splitlab.errors import DataError
 from splitlab.geometry import (
+    LEAST_OUTLINE_NUMBERS,
     MAX_OUTLINE_PIXELS,
     Rle,
     outline_length,
@@ -23,9 +24,6 @@ from splitlab.geometry import (
     rle_fits,
     run_lengths_to_rle,
 )
-
-# Of three points.
-LEAST_NUMBERS = 6
 
 
 def read_coco(labels_path: Path, images_dir: Path, name: str) -> Dataset:
@@ -204,7 +202,7 @@ def _polygons_to_mask(
             f"{path}: a polygon of annotation {annotation.get('id')} is no list x0, y0, x1, y1, ... of points near its "
             "image. Export the mask again."
         )
-    areas = [outline.reshape(-1, 2) for outline in outlines if outline.size >= LEAST_NUMBERS]
+    areas = [outline.reshape(-1, 2) for outline in outlines if outline.size >= LEAST_OUTLINE_NUMBERS]
     if sum(map(outline_length, areas)) > MAX_OUTLINE_PIXELS:
         raise DataError(
             f"{path}: the outline of annotation {annotation.get('id')} is over {MAX_OUTLINE_PIXELS:,} pixels long. "

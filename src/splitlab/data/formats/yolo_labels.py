@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from splitlab.data.dataset import ObjectLabel
 from splitlab.errors import DataError
-from splitlab.geometry import MAX_OUTLINE_PIXELS, outline_length, polygons_to_rle
+from splitlab.geometry import LEAST_OUTLINE_NUMBERS, MAX_OUTLINE_PIXELS, outline_length, polygons_to_rle
 
 # How far outside the image, in parts of its side, rounding may put a point.
 TOLERANCE = 0.01
-BOX_NUMBERS, LEAST_OUTLINE_NUMBERS = 4, 6
+BOX_NUMBERS = 4
 
 
 def parse_labels(raw: bytes, path: Path, class_count: int, width: int, height: int) -> tuple[ObjectLabel, ...]:

@@ -17,7 +17,7 @@ from splitlab.figures.lessons.by_threshold import THRESHOLDS, by_threshold
 from splitlab.figures.lessons.split_hours import split_hours
 from splitlab.figures.mask_panels import Panel, mask_panels
 from splitlab.ui.compare_choices import by_short_name, choose_models
-from splitlab.ui.compared_panels import choose_view, show_panels, title_of
+from splitlab.ui.compared_panels import FIRST_SCORE, choose_view, show_panels, title_of
 from splitlab.ui.lessons.lesson import Lesson, Screen, Verdict, show_chart, show_verdict
 from splitlab.ui.lessons.split_rows import as_hours, measured_splits
 from splitlab.ui.models import LEAST_SCORE, Choice, checkpoint_choices, detect_objects
@@ -90,7 +90,7 @@ def _see_it() -> None:
     if not choices:
         st.info(_NO_MODELS)
         return
-    name, score = _choose_look("seen_photo", "least", 0.2)
+    name, score = _choose_look("seen_photo", "least", FIRST_SCORE)
     # What comes first is chosen first.
     names = choose_models({name: choices[name] for name in dict.fromkeys([*_several_splits(choices), *choices])})
     view = choose_view()
