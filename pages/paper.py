@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from splitlab.budget.atlas.grid import METRIC
+from splitlab.budget.atlas.grid import verdict_metric
 from splitlab.budget.results import METRICS, SHORT_METRICS
 from splitlab.experiments.atlas.plans import atlas_names
 from splitlab.ui.named_links import linked_selectbox
@@ -48,7 +48,15 @@ with answered():
     if against == PAPER:
         claims = claims_of_paper()
     else:
-        metric = linked_selectbox("Score", list(METRICS), "by", METRIC, right, SHORT_METRICS.__getitem__)
+        fixed = verdict_metric(against)
+        metric = linked_selectbox(
+            "Score",
+            list(METRICS),
+            "by",
+            fixed,
+            right,
+            lambda name: SHORT_METRICS[name] + (", fixed before" if name == fixed else ""),
+        )
         with st.spinner("Holding the paper against the runs", show_time=True):
             claims = claims_of_atlas(against, metric, workspace)
     if claims:

@@ -1,12 +1,17 @@
 """About the paper: a card for each claim, whose rows and verdicts a link can ask for."""
 
+import dataclasses
 import io
+import json
 from collections import Counter
 
 import pandas as pd
+from typer.testing import CliRunner
 
+from splitlab.budget.atlas.measured_row import rows_as_csv
 from splitlab.budget.atlas.verdicts import CHECKS
 from splitlab.budget.claims import paper_claims
+from splitlab.cli import main as cli
 from splitlab.ui.plain_text import as_plain
 from splitlab.ui.shown_claims import LOOKS, claims_table
 from splitlab.workspace import Workspace
@@ -60,6 +65,24 @@ def test_our_own_runs_are_held_against_the_paper(atlas):
     app.selectbox(key="by").set_value("ap50").run()
     assert "AP50" in texts(app)
     assert (app.query_params["against"], app.query_params["by"]) == ("tiny", "ap50")
+
+
+def test_street_goes_by_the_score_that_was_fixed_before_and_the_control_says_so(atlas):
+    measured = Workspace.here().measured
+    (measured / "tiny").rename(measured / "street")
+    (measured / "tiny.csv").unlink()
+    rows = [dataclasses.replace(row, dataset="street") for row in atlas]
+    (measured / "street.csv").write_text(rows_as_csv(rows))
+    app = open_page("paper", against="street")
+    assert not app.error
+    assert app.selectbox(key="by").value == "ap50"
+    assert [name for name in app.selectbox(key="by").options if "fixed before" in name] == ["AP50, fixed before"]
+    words = ["claims", "--measured", "--dataset", "street", "--json"]
+    told = CliRunner().invoke(cli.app, words, catch_exceptions=False)
+    findings = {row["key"]: row["finding"] for row in json.loads(told.stdout)}
+    assert "expects AP50" in findings["advice-6h"]
+    assert findings["advice-6h"].endswith("That split is not trained.")
+    assert as_plain(findings["advice-6h"]) in texts(app)
 
 
 def test_verdicts_that_the_other_data_do_not_have_are_forgotten(atlas):

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from splitlab.budget.atlas.grid import METRIC
+from splitlab.budget.atlas.grid import verdict_metric
 from splitlab.budget.claims import Claim, paper_claims
 from splitlab.cli.output import JsonOption, app, err, out, print_json
 from splitlab.errors import SettingsError
@@ -25,7 +25,9 @@ def claims(
     dataset: Annotated[
         str | None, typer.Option(help="Of the atlas: embedded, pets or street; all of them where left out.")
     ] = None,
-    metric: Annotated[str, typer.Option(help="Of the atlas: ap50, ap70, ap75 or ap50_95.")] = METRIC,
+    metric: Annotated[
+        str | None, typer.Option(help="ap50, ap70, ap75 or ap50_95; where left out, ap50 on street and ap70 elsewhere.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Recompute what the paper says of its own tables, or see whether it holds for what was measured here."""
@@ -35,7 +37,7 @@ def claims(
         _show(paper_claims(), as_json)
         return
     names = atlas_names(Workspace.here().measured) if dataset is None else [dataset]
-    checked = {name: _measured(name, metric) for name in names}
+    checked = {name: _measured(name, metric or verdict_metric(name)) for name in names}
     if as_json:
         print_json([{"dataset": name, **row} for name, found in checked.items() for row in map(_json_row, found)])
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from splitlab.budget.atlas.grid import METRIC, Grid, named
+from splitlab.budget.atlas.grid import Grid, named, verdict_metric
 from splitlab.budget.atlas.in_words import split_name
 from splitlab.budget.atlas.noise import Split
 from splitlab.budget.claims.claim import Claim, Verdict
@@ -70,7 +70,8 @@ def _verdict(grid: Grid, advised: SplitForecast, hours: float) -> Verdict:
 def _outcome(grid: Grid, split: Split, hours: float) -> str:
     reached, others = grid.mean(split, grid.metric), _for_the_same_money(grid, split, hours)
     if not reached.runs:
-        followed = "" if grid.metric == METRIC else f" Advice is followed for {SHORT_METRICS[METRIC]} alone."
+        by = verdict_metric(str(grid.rows["dataset"].iloc[0]))
+        followed = "" if grid.metric == by else f" Advice is followed for {SHORT_METRICS[by]} alone."
         return f"That split is not trained.{followed}"
     told = f"It reached {reached.value:.1f}, over {reached.runs} runs."
     if not others:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from splitlab.budget.annotation_cost import cost_hours, prices_for
 from splitlab.budget.atlas.equal_scores import SAME_AP
-from splitlab.budget.atlas.grid import METRIC, Grid, measured_grid, named
+from splitlab.budget.atlas.grid import Grid, measured_grid, named, verdict_metric
 from splitlab.budget.atlas.measured_law import measured_law
 from splitlab.budget.atlas.measured_row import MeasuredRow, read_rows
 from splitlab.budget.atlas.verdicts import measured_claims
@@ -73,7 +73,7 @@ def measured_curves(workspace: Workspace) -> tuple[PaperCurve, ...]:
         SplitLabError: a table or a plan is broken.
     """
     atlases = [read_atlas(name, workspace.measured, workspace.data) for name in atlas_names(workspace.measured)]
-    grids = [grid for atlas in atlases if (grid := grid_of(atlas, METRIC)) is not None]
+    grids = [grid for atlas in atlases if (grid := grid_of(atlas, verdict_metric(atlas.name))) is not None]
     return tuple(curve for grid in grids if (curve := _curve(grid)) is not None)
 
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from splitlab.budget.atlas.advice import advised_splits
-from splitlab.budget.atlas.grid import METRIC, measured_grid
+from splitlab.budget.atlas.grid import measured_grid, verdict_metric
 from splitlab.budget.atlas.measured_row import MeasuredRow
 from splitlab.data.splits.draw_split import check_sizes
 from splitlab.errors import SplitError
@@ -71,7 +71,8 @@ class OpenedAtlas:
         return self._once([*self.planned, *self._advised(rows)])
 
     def _advised(self, rows: Sequence[MeasuredRow]) -> list[AtlasRun]:
-        grid = measured_grid(rows, self.atlas.planned(len(self.parts.train.images)), METRIC)
+        planned = self.atlas.planned(len(self.parts.train.images))
+        grid = measured_grid(rows, planned, verdict_metric(self.atlas.name))
         splits = advised_splits(grid) if grid else ()
         if not splits:
             return []
