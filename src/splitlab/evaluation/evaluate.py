@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from splitlab.data.dataset import Dataset
-from splitlab.data.images import ImageArray, load_labelled
+from splitlab.data.images import load_labelled
 from splitlab.evaluation.coco_eval import Scores, evaluate_detections
 from splitlab.evaluation.image_detections import ImageDetections
 from splitlab.evaluation.predict import predict_in_batches
@@ -28,13 +28,8 @@ def evaluate_model(
     was_training = model.training
     model.eval()
     detections: list[ImageDetections] = []
-    for found in predict_in_batches(model, _photos(dataset), size, DetectSettings()):
+    for found in predict_in_batches(model, map(load_labelled, dataset.images), size, DetectSettings()):
         detections.append(found)
         progress(len(detections))
     model.train(was_training)
     return evaluate_detections(dataset, detections), detections
-
-
-def _photos(dataset: Dataset) -> Iterator[ImageArray]:
-    for labels in dataset.images:
-        yield load_labelled(labels)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from splitlab.data.dataset import Dataset
-from splitlab.data.images import ImageArray, load_labelled
+from splitlab.data.images import load_labelled
 from splitlab.data.progress import Progress, no_progress
 from splitlab.errors import CheckpointError, DataError, RunError
 from splitlab.evaluation.coco_eval import coco_results, evaluate_detections
@@ -61,7 +60,7 @@ def detections_of(
         return kept
     model, _ = load_model(folder)
     found: list[ImageDetections] = []
-    for seen in predict_in_batches(model, _photos(dataset), card.image_size, DetectSettings()):
+    for seen in predict_in_batches(model, map(load_labelled, dataset.images), card.image_size, DetectSettings()):
         found.append(seen)
         progress(card.name, len(found), len(dataset.images))
     path = cache_path(folder, dataset, cache_dir)
@@ -123,11 +122,6 @@ def _of_the_run(folder: Path, dataset: Dataset) -> list[ImageDetections] | None:
     if not isinstance(stated, int | float) or measured is None:
         return None
     return found if abs(measured - stated) <= SAME_AP else None
-
-
-def _photos(dataset: Dataset) -> Iterator[ImageArray]:
-    for labels in dataset.images:
-        yield load_labelled(labels)
 
 
 def _make_room(cache_dir: Path) -> None:

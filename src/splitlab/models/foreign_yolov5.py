@@ -18,14 +18,13 @@ from splitlab.models.registry import build_model
 from splitlab.models.yolov5_backbones import scaled_channels
 from splitlab.models.yolov5_seg import PROTOTYPES, SCALES, YOLOv5Seg
 from splitlab.runs.checkpoint import MAX_CLASSES, MAX_IMAGE_SIZE
-from splitlab.runs.stored_weights import Weights
+from splitlab.runs.stored_weights import Weights, check_halves
 
 FIRST_WEIGHT, LAST_BIAS, CLASSIFIER_BIAS = "model.0.conv.weight", "model.24.m.0.bias", "model.9.linear.bias"
 BACKBONE_NAME = re.compile(r"model\.[0-8]\.")
 ANCHORS_A_LEVEL = 3
 MAX_NAME_LENGTH = 200
 DEFAULT_IMAGE_SIZE = 640
-LARGEST_HALF = 65504  # checkpoints are stored in half precision
 
 T = TypeVar("T")
 
@@ -150,8 +149,8 @@ def _checked(found: Weights, expected: dict[str, torch.Tensor]) -> Weights:
         if found[name].shape != shape:
             raise CheckpointError(f"its tensor {name} has shape {found[name].shape} where {shape} fits.")
         weights[name] = found[name].astype(np.float32 if tensor.is_floating_point() else np.int64)
-        if tensor.is_floating_point() and not (np.abs(weights[name]) <= LARGEST_HALF).all():
-            raise CheckpointError(f"its tensor {name} has numbers that are NaN or over {LARGEST_HALF}.")
+        if tensor.is_floating_point():
+            check_halves(name, weights[name])
     return weights
 
 

@@ -13,6 +13,17 @@ Weights = dict[str, NDArray[Any]]
 
 _SCALE = "::scale"
 _LARGEST = 127
+_LARGEST_HALF = 65504
+
+
+def check_halves(name: str, tensor: NDArray[Any]) -> None:
+    """Refuse weights of another program that half precision cannot hold.
+
+    Raises:
+        CheckpointError: they are no numbers, or one is NaN or too large.
+    """
+    if tensor.dtype.kind not in "fiu" or not (np.abs(tensor) <= _LARGEST_HALF).all():
+        raise CheckpointError(f"its tensor {name} has numbers that are NaN or over {_LARGEST_HALF}.")
 
 
 def half_precision(weights: Weights) -> Weights:

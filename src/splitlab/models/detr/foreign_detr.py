@@ -16,12 +16,11 @@ from splitlab.models.detr.detr_seg import build_detr
 from splitlab.models.detr.published import BODY, find_detr, resnet_weights
 from splitlab.models.detr.sizes import DetrSize, Norm
 from splitlab.runs.checkpoint import MAX_CLASSES
-from splitlab.runs.stored_weights import Weights
+from splitlab.runs.stored_weights import Weights, check_halves
 
 CLASS_BIASES = ("class_embed.bias", "detr.class_embed.bias")
 CLASSIFIER_BIAS, LAST_LAYER = "fc.bias", "layer4.0.conv1.weight"
 IMAGE_SIZE, CLASSIFIER_IMAGE_SIZE = 800, 224
-LARGEST_HALF = 65504  # checkpoints are stored in half precision
 
 # By COCO's category ids, which the published models count by; ids without a category are "N/A", as id 0 is.
 COCO_NAMES = ("N/A", *MaskRCNN_ResNet50_FPN_Weights.COCO_V1.meta["categories"][1:])
@@ -106,8 +105,7 @@ def _body_shapes(name: str) -> Mapping[str, tuple[int, ...]]:
 def _storable(weights: Weights) -> Weights:
     """Return the tensors in float32."""
     for name, tensor in weights.items():
-        if tensor.dtype.kind not in "fiu" or not (np.abs(tensor) <= LARGEST_HALF).all():
-            raise CheckpointError(f"its tensor {name} has numbers that are NaN or over {LARGEST_HALF}.")
+        check_halves(name, tensor)
     return {name: tensor.astype(np.float32) for name, tensor in weights.items()}
 
 
