@@ -104,9 +104,9 @@ with picture, answered():
     st.caption(
         f"Points, {'published' if is_published else 'measured'}: {METRICS[paper.metric]}; "
         "filled ones are in the fit. Click a point to take it in or out "
-        "(splits without boxes or with |F| = φ₀ carry no fit: c(τ) falls to 0 there). "
+        "(splits without boxes, or with |F| = φ₀, say nothing about k and are left out). "
         f"Fitted k = {fit.law.k:.2f} ({law_there_is} {paper.law.k:.2f}) at φ₀ = {paper.law.phi0:,.0f}. "
-        "Dotted: τ near 0 or 1, where the law does not hold (Remark 2)."
+        "Dotted: |F| near 0 or near φ₀, where the law does not hold (Remark 2)."
     )
     with st.expander("Points and residuals"):
         table = fit.points.merge(points[["full", "weak", "ap"]], on=["full", "weak"], how="left")

@@ -17,7 +17,7 @@ splitlab few-shot embedded --masks 0 --classes "compass jelly,moon jelly" --reci
 # masks of some classes, boxes of all
 splitlab train embedded --full 100 --weak 400 --recipe embedded --set mask_classes="banded fish,spotted fish"
 # the paper's own 17 images
-splitlab few-shot VOC2012 --masks paper --start-from CITYSCAPES_RUN --recipe paper-few-shot"""
+splitlab few-shot voc2012 --masks paper --start-from CITYSCAPES_RUN --recipe paper-few-shot"""
 
 page_head(
     "Few-shot",

@@ -77,7 +77,7 @@ class ComparedImage:
         """How much the models differ, 0..2.
 
         The share of objects that not all models see or to which they give more than one class, plus 1 minus the mean
-        mask IoU between two models, over all objects and all two models that see them.
+        mask IoU between two models, over all objects and all pairs of models that see them.
         """
         if not self.objects:
             return 0.0

@@ -63,7 +63,7 @@ def shown_objects(image: ComparedImage, wanted: Collection[SeenBy]) -> ShownObje
 
 
 def mean_iou(compared: ComparedObject) -> float | None:
-    """Return the mean mask IoU over all two models that see an object; None where fewer than two do."""
+    """Return the mean mask IoU over all pairs of models that see an object; None where fewer than two do."""
     return float(np.mean(list(compared.mask_iou.values()))) if compared.mask_iou else None
 
 

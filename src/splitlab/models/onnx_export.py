@@ -66,7 +66,9 @@ def _require_packages() -> None:
         import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
-        raise SettingsError(f"ONNX needs {error.name}. Install it: pip install 'splitlab[onnx]'") from error
+        raise SettingsError(
+            f"ONNX needs {error.name}. Install it in SplitLab's folder: pip install -e '.[onnx]'"
+        ) from error
 
 
 def _write(model: SegmentationModel, images: Tensor, names: list[str], file: Path) -> None:

@@ -60,8 +60,8 @@ def import_ray() -> Any:
         return importlib.import_module("ray")
     except ImportError as error:
         raise RunError(
-            f"A cluster needs Ray, which is not installed ({error}). Install it on every machine: "
-            "pip install 'splitlab[ray]'"
+            f"A cluster needs Ray, which is not installed ({error}). Install it on every machine, in "
+            "SplitLab's folder: pip install -e '.[ray]'"
         ) from error
 
 

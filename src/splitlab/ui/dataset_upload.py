@@ -23,7 +23,7 @@ def upload_dataset(workspace: Workspace) -> None:
         SplitLabError: the file cannot be used, or visitors may add nothing.
     """
     file = st.file_uploader(
-        "A zip in COCO or YOLO format",
+        "A zip or tar of a data set: COCO, YOLO, VOC2012, Cityscapes or Oxford-IIIT Pet",
         type=["zip", "tar", "gz"],
         max_upload_size=upload_limit(UPLOAD_MEGABYTES),
         key="archive",

@@ -45,7 +45,7 @@ def show_seen(image: ComparedImage, class_names: Sequence[str]) -> None:
         placeholder="–",
         key="seen_table",
     )
-    st.caption("Each model's best detection of an object. The IoU is the mean over all two models that see it.")
+    st.caption("Each model's best detection of an object. The IoU is the mean over all pairs of models that see it.")
 
 
 def seen_table(image: ComparedImage, class_names: Sequence[str]) -> pd.DataFrame:

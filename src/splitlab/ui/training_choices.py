@@ -12,13 +12,16 @@ from splitlab.runs.speed import kind_of, measured_speeds, training_seconds
 from splitlab.runs.store import list_runs, trained_models
 from splitlab.workspace import Workspace
 
-NOTHING = "nothing but its own pretrained backbone"
+NOTHING = "nothing: a Lite0 backbone has ImageNet weights, all else is random"
 RECIPE_HELP = (
     "quick learns in minutes on a CPU; the paper's take a GPU some hours. A recipe sets all that stands below."
 )
 F_SIZE_HELP = "Mask images in a mixed batch; auto lets a run pass over F at least 75 times, as the paper's runs do."
 ANCHORS_HELP = "auto fits them to the boxes where the paper's own serve badly. For YOLOv5 alone."
-START_HELP = "Copies every tensor of the same name and shape from a checkpoint, such as an imported one."
+START_HELP = (
+    "Copies every tensor that fits from a checkpoint, such as an imported one; of classes that both know by name also "
+    "what answers for them."
+)
 
 
 @st.cache_resource(show_spinner="Looking for devices")

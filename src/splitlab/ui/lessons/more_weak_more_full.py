@@ -139,7 +139,7 @@ def _pick_size(label: str, sizes: list[int], key: str) -> int:
 
 def _source_in_words(series: Series) -> str:
     if series.is_measured:
-        return "Filled: measured here. Where several seeds were trained, their mean."
+        return "Filled: measured here; the mean over the seeds that all of these splits have."
     return "Outlined: published in the paper, one training each."
 
 
