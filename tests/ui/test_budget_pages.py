@@ -162,6 +162,21 @@ def test_measured_models_are_planned_by_as_they_were_trained(monkeypatch):
     assert "from 2 measured results" in texts(app)
 
 
+def test_models_without_any_score_are_not_planned_by_and_others_go_by_the_score_they_have(monkeypatch):
+    rows = [
+        ResultRow(MEASURED, "boxes", "yolo", 30, 0, 1.0, run="no masks in val"),
+        *(
+            ResultRow(MEASURED, "shapes", "yolo", full, weak, 1.0, ap50=ap, run=f"{full}")
+            for full, weak, ap in ((30, 0, 20.0), (480, 0, 30.0), (30, 450, 25.0))
+        ),
+    ]
+    monkeypatch.setattr("splitlab.ui.budget_choices.measured", lambda _: results_table(rows))
+    app = open_page("plan", source="shapes yolo, measured")
+    assert not any(name.startswith("boxes") for name in app.selectbox(key="source").options)
+    assert app.selectbox(key="plan_metric_shapes").value == "ap50"
+    assert "from 3 measured results" in texts(app)
+
+
 def test_points_taken_out_of_an_equiscore_fit_can_be_taken_in_again():
     app = open_page("equiscore", points_a="1464-0")
     assert "no split to fit" in app.warning[0].value

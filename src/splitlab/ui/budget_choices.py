@@ -43,19 +43,21 @@ class Source:
 def choose_source() -> Source:
     """Choose the models and the metric that a page goes by: the paper's, and those measured here."""
     table = pd.concat([published(), measured(Workspace.here())], ignore_index=True)
-    # Models that saw no mask are left out: no budget for labels leads to them.
-    splits = table[(table["group"] == "split") & (table["full"] > 0)]
+    # Models that saw no mask are left out: no budget for labels leads to them. So are those without a mask AP, such as
+    # a run whose validation images have boxes only.
+    scored = table[list(METRICS)].notna().any(axis="columns")
+    splits = table[(table["group"] == "split") & (table["full"] > 0) & scored]
     names = splits["dataset"] + " " + splits["method"] + ", " + splits["source"]
     labels = names + where_it_tells_apart(ways_of_training(splits), names)
     known = list(labels.unique())
     rows = splits[labels == (st.selectbox("Going by", known, key="source", bind="query-params") or known[0])]
     dataset, method, source = (str(rows[name].iloc[0]) for name in ("dataset", "method", "source"))
     metrics = [metric for metric in METRICS if rows[metric].notna().any()]
-    start = metrics.index(MAIN_METRIC.get(dataset, "ap70"))
+    main = MAIN_METRIC.get(dataset, "ap70")
     metric = st.selectbox(
         "Score",
         metrics,
-        index=start,
+        index=metrics.index(main) if main in metrics else 0,
         format_func=METRICS.__getitem__,
         key=f"plan_metric_{dataset}",
         bind="query-params",
