@@ -32,7 +32,7 @@ def ask_for(**wanted: str) -> None:
     start = {KIND: MISTAKES, TRUTH: ANY, SAID: ANY}
     for key, value in {**start, **wanted}.items():
         st.session_state[key] = value
-    st.session_state.pop(PAGE, None)
+    _turn_to_first_page()
 
 
 def turn_to_linked_model(names: Mapping[str, str]) -> str:
@@ -67,13 +67,18 @@ def images_behind(comparison: Comparison, link: Link) -> None:
     page = 1
     if pages > 1:
         if st.session_state.get(PAGE, 1) > pages:
-            del st.session_state[PAGE]
+            _turn_to_first_page()
         page = st.pagination(pages, key=PAGE, bind="query-params")
     shown = images[(page - 1) * IMAGES_A_PAGE : page * IMAGES_A_PAGE]
     for start in range(0, len(shown), COLUMNS):
         for column, image_id in zip(st.columns(COLUMNS), shown[start : start + COLUMNS], strict=False):
             with column, answered():
                 _show(comparison, model, image_id, rows, link)
+
+
+def _turn_to_first_page() -> None:
+    # Were it forgotten instead, the old page would be read again from the link.
+    st.session_state[PAGE] = 1
 
 
 def _choose(comparison: Comparison) -> tuple[ComparedModel, pd.DataFrame]:
@@ -84,10 +89,11 @@ def _choose(comparison: Comparison) -> tuple[ComparedModel, pd.DataFrame]:
         if st.session_state.get(key, ANY) not in classes:
             st.session_state[key] = ANY
     columns = st.columns(4)
-    of = columns[0].selectbox("Model", list(by_name), key=OF)
-    kind = columns[1].selectbox("Kind", KINDS, key=KIND, bind="query-params", help=_kinds_explained())
-    truth = columns[2].selectbox("What is there", classes, key=TRUTH, bind="query-params")
-    said = columns[3].selectbox("What the model says", classes, key=SAID, bind="query-params")
+    anew = _turn_to_first_page
+    of = columns[0].selectbox("Model", list(by_name), key=OF, on_change=anew)
+    kind = columns[1].selectbox("Kind", KINDS, key=KIND, bind="query-params", help=_kinds_explained(), on_change=anew)
+    truth = columns[2].selectbox("What is there", classes, key=TRUTH, bind="query-params", on_change=anew)
+    said = columns[3].selectbox("What the model says", classes, key=SAID, bind="query-params", on_change=anew)
     model = by_name[of]
     rows = _of_kind(comparison, model, kind)
     rows = _of_class(rows, "truth_class", truth, names)
