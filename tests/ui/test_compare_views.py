@@ -56,6 +56,21 @@ def test_what_is_chosen_by_hand_stays_and_is_in_the_link(workspace):
     assert app.query_params["models"] == "tiny-12-0"
 
 
+def test_classes_of_a_checkpoint_that_is_added_later_are_shown_and_those_switched_off_stay_off(tmp_path, monkeypatch):
+    monkeypatch.setenv("SPLITLAB_CHECKPOINTS", str(tmp_path))
+    for name, class_names in (("of-pets", ["cat", "dog"]), ("of-street", ["cat", "car"])):
+        write_checkpoint(tmp_path / name, class_names=class_names)
+    app = open_page("compare_masks", models="of-pets")
+    app.multiselect(key="models").set_value(["of-pets", "of-street"]).run()
+    assert app.button_group(key="classes").value == ["cat", "dog", "car"]
+    assert "classes" not in app.query_params  # all of them: the link says nothing
+    app.button_group(key="classes").set_value(["cat"]).run()
+    app.multiselect(key="models").set_value(["of-pets"]).run()
+    app.multiselect(key="models").set_value(["of-pets", "of-street"]).run()
+    assert app.button_group(key="classes").value == ["cat", "car"]
+    assert app.query_params["classes"] == ["cat", "car"]
+
+
 def test_an_old_link_with_labels_falls_back_to_the_first_checkpoints(workspace):
     app = open_page("compare_masks", look_at=DATA_IMAGES, models="tiny 4/6 (tiny-4-6)")
     assert sorted(app.multiselect(key="models").value) == sorted(CHECKPOINTS)

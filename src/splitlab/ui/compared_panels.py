@@ -19,6 +19,7 @@ FIRST_SCORE = 0.2
 SIDE_BY_SIDE, SWIPE = "side by side", "swipe"
 # What stands in a link for the panels that no checkpoint drew.
 PHOTO, TRUTH = "photo", "truth"
+_CLASSES, _OFFERED = "classes", "classes offered before"
 
 
 def choose_score() -> float:
@@ -36,18 +37,28 @@ def choose_score() -> float:
 
 
 def choose_classes(names: list[str]) -> set[str]:
-    """Choose the classes that are shown, all at first."""
-    forget_unknown("classes", names)
+    """Choose the classes that are shown, all at first; those that come later, with another model, are shown too."""
+    forget_unknown(_CLASSES, names)
+    _show_those_that_came(names)
     chosen = st.pills(
         "Classes",
         names,
         default=names,
         selection_mode="multi",
-        key="classes",
+        key=_CLASSES,
         bind="query-params",
         wrap=len(names) <= MOST_WRAPPED,
     )
     return set(chosen)
+
+
+def _show_those_that_came(names: list[str]) -> None:
+    # The control keeps what was chosen, though there is more to choose from now that nobody has switched off.
+    before = st.session_state.get(_OFFERED, names)
+    if _CLASSES in st.session_state and not set(names) <= set(before):
+        chosen = st.session_state[_CLASSES]
+        st.session_state[_CLASSES] = [name for name in names if name in chosen or name not in before]
+    st.session_state[_OFFERED] = names
 
 
 def only(objects: Iterable[DrawnObject], classes: set[str]) -> list[DrawnObject]:
