@@ -19,6 +19,7 @@ from splitlab.ui.live_run import duration, watch_run
 from splitlab.ui.named_links import linked_selectbox
 from splitlab.ui.page import answered, page_head
 from splitlab.ui.split_batch import offer_batch
+from splitlab.ui.split_builder import kept_split_key
 from splitlab.ui.split_chip import split_chip
 from splitlab.ui.training_choices import RECIPE_HELP, device_names, expected_seconds, model_names, more_settings
 from splitlab.workspace import Workspace
@@ -34,9 +35,10 @@ EVALUATIONS = 6
 def choose_sizes(name: str, data: TrainVal, workspace: Workspace) -> Split | tuple[int, int]:
     """Show the splits that were built for a data set, or let sizes be given; return one or the other."""
     kept = saved_splits(workspace.splits / name, data.train.source_hash)
-    label = st.selectbox("Split", [DRAWN, *kept], key=f"split_{name}") if kept else DRAWN
-    if label != DRAWN:
-        return kept[label]
+    if kept:
+        label = linked_selectbox("Split", [DRAWN, *kept], kept_split_key(name), DRAWN, st.container())
+        if label != DRAWN:
+            return kept[label]
     images = len(data.train.images)
     with_masks = sum(image.can_be_full for image in data.train.images)
     left, right = st.columns(2)

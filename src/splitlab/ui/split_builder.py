@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -20,6 +21,9 @@ from splitlab.hosting import Hosting
 from splitlab.ui.hosted import may_change
 from splitlab.ui.split_chip import split_chip
 from splitlab.workspace import Workspace
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
 
 KEEPING = "Keeping splits by a name"
 RANDOM, STRATIFIED, PAPER, LABELS = "at random", "classes in proportion", "as the paper drew it", "by its labels"
@@ -44,6 +48,11 @@ def build_split(name: str, dataset: Dataset, workspace: Workspace) -> None:
     full, weak = _objects(dataset, split.full), _objects(dataset, split.weak)
     chart = class_counts_chart(full, weak, f"Objects in the split {split.name}", ("in F", "in W"))
     picture.plotly_chart(chart, key="split_chart", config={"displayModeBar": False})
+
+
+def kept_split_key(name: str) -> str:
+    """Return the key of Train's control, and in its link, for the kept splits of a data set."""
+    return f"split_{name}"
 
 
 def _choose(name: str, dataset: Dataset) -> Split:
@@ -82,7 +91,14 @@ def _keep(name: str, split: Split, workspace: Workspace) -> None:
         icon=":material/download:",
         width="stretch",
     )
-    right.page_link("pages/train.py", label="Train on it", icon=":material/arrow_forward:", query_params={"data": name})
+    _lead_to_train(name, next((known for known, its in kept.items() if its == split), None), right)
+
+
+def _lead_to_train(name: str, kept_as: str | None, place: DeltaGenerator) -> None:
+    # Train draws splits of its own: only one that was kept can be asked for, by its name.
+    label = "Train on this data set" if kept_as is None else "Train on it"
+    asked = {"data": name} if kept_as is None else {"data": name, kept_split_key(name): kept_as}
+    place.page_link("pages/train.py", label=label, icon=":material/arrow_forward:", query_params=asked)
 
 
 def _name_and_keep(folder: Path, split: Split) -> None:

@@ -1,0 +1,58 @@
+"""From a split that was built on Data to a training on it."""
+
+from urllib.parse import parse_qs
+
+import pytest
+
+from splitlab.data.scenes.make_embedded import EmbeddedSettings, make_embedded
+from tests.ui.opened import ROOT, open_page, texts
+
+
+@pytest.fixture(autouse=True)
+def at_the_root(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return make_embedded(tmp_path_factory.mktemp("data") / "embedded", settings=EmbeddedSettings(20, 4))
+
+
+@pytest.fixture
+def embedded(made, tmp_path):
+    data = tmp_path / "workspace" / "data"
+    data.mkdir(parents=True)
+    (data / "embedded").symlink_to(made)
+
+
+def way_to_train(app):
+    """The words on the link to Train, and what it asks for."""
+    (link,) = (link.proto for link in app.get("page_link") if link.proto.page == "train")
+    return link.label, {key: value for key, (value,) in parse_qs(link.query_string).items()}
+
+
+def test_the_way_from_a_kept_split_to_train_leads_to_that_split(embedded):
+    app = open_page("data")
+    assert way_to_train(app) == ("Train on this data set", {"data": "embedded"})
+    app.selectbox(key="way").set_value("classes in proportion").run()
+    app.number_input(key="full_embedded_classes in proportion").set_value(3).run()
+    app.number_input(key="weak_embedded_classes in proportion").set_value(7).run()
+    next(box for box in app.text_input if box.label == "Name it").set_value("three + seven").run()
+    next(button for button in app.button if button.label == "Keep").click().run()
+    label, asked = way_to_train(app)
+    assert label == "Train on it"
+    train = open_page("train", **asked)
+    assert train.selectbox(key="split_embedded").value == "three + seven"
+    assert "**3** mask images and **7** box images of 20" in texts(train)
+    app.number_input(key="full_embedded_classes in proportion").set_value(4).run()
+    assert way_to_train(app)[0] == "Train on this data set"
+
+
+def test_the_link_of_train_says_which_kept_split_is_chosen(embedded):
+    app = open_page("data")
+    next(button for button in app.button if button.label == "Keep").click().run()
+    train = open_page("train", split_embedded="nobody kept this")
+    assert train.query_params["split_embedded"] == "drawn at random"
+    kept = train.selectbox(key="split_embedded").options[1]
+    train.selectbox(key="split_embedded").set_value(kept).run()
+    assert train.query_params["split_embedded"] == kept
