@@ -5,12 +5,13 @@ import streamlit as st
 from splitlab.budget.atlas.grid import verdict_metric
 from splitlab.budget.results import METRICS, SHORT_METRICS
 from splitlab.experiments.atlas.plans import atlas_names
-from splitlab.ui.named_links import linked_selectbox
+from splitlab.ui.named_links import linked_selectbox, write_link
 from splitlab.ui.page import answered, page_head
 from splitlab.ui.shown_claims import claims_table, show_claims
 from splitlab.ui.tables import claims_of_atlas, claims_of_paper
 from splitlab.workspace import Workspace
 
+AGAINST, SCORE, JUDGED = "against", "by", "judged last"
 PAPER = "paper"
 SHOWN = {PAPER: "the paper's own tables"}
 RULE = (
@@ -34,25 +35,31 @@ st.markdown(
 
 workspace = Workspace.here()
 left, right = st.columns([2, 1])
+link = st.query_params.to_dict()  # as it was before the control below writes into it
 against = linked_selectbox(
     "Check it against",
     [PAPER, *atlas_names(workspace.measured)],
-    "against",
+    AGAINST,
     PAPER,
     left,
     lambda name: SHOWN.get(name, f"our own runs on {name}"),
     "Published: every sentence with a number, computed again from the paper's tables. Measured here: its seven "
     "observations and its law on the grids of the atlas.",
 )
+turned = st.session_state.get(JUDGED, against) != against
+st.session_state[JUDGED] = against
 with answered():
     if against == PAPER:
+        write_link(SCORE, [])
         claims = claims_of_paper()
     else:
         fixed = verdict_metric(against)
+        if turned and not (link.get(AGAINST) == against and SCORE in link):
+            st.session_state[SCORE] = fixed  # the score of another atlas says nothing about this one
         metric = linked_selectbox(
             "Score",
             list(METRICS),
-            "by",
+            SCORE,
             fixed,
             right,
             lambda name: SHORT_METRICS[name] + (", fixed before" if name == fixed else ""),

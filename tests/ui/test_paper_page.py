@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import shutil
 from collections import Counter
 
 import pandas as pd
@@ -67,12 +68,16 @@ def test_our_own_runs_are_held_against_the_paper(atlas):
     assert (app.query_params["against"], app.query_params["by"]) == ("tiny", "ap50")
 
 
-def test_street_goes_by_the_score_that_was_fixed_before_and_the_control_says_so(atlas):
+def measure_street(atlas):
+    """Put a second atlas beside the first: the same rows under another name."""
     measured = Workspace.here().measured
-    (measured / "tiny").rename(measured / "street")
-    (measured / "tiny.csv").unlink()
+    shutil.copytree(measured / "tiny", measured / "street")
     rows = [dataclasses.replace(row, dataset="street") for row in atlas]
     (measured / "street.csv").write_text(rows_as_csv(rows))
+
+
+def test_street_goes_by_the_score_that_was_fixed_before_and_the_control_says_so(atlas):
+    measure_street(atlas)
     app = open_page("paper", against="street")
     assert not app.error
     assert app.selectbox(key="by").value == "ap50"
@@ -83,6 +88,28 @@ def test_street_goes_by_the_score_that_was_fixed_before_and_the_control_says_so(
     assert "expects AP50" in findings["advice-6h"]
     assert findings["advice-6h"].endswith("That split is not trained.")
     assert as_plain(findings["advice-6h"]) in texts(app)
+
+
+def test_another_atlas_goes_by_its_own_score_and_not_by_that_of_the_one_before(atlas):
+    measure_street(atlas)
+    app = open_page("paper", against="tiny")
+    assert app.query_params["by"] == "ap70"
+    app.selectbox(key="against").set_value("street").run()
+    assert app.selectbox(key="by").value == "ap50"
+    assert (app.query_params["against"], app.query_params["by"]) == ("street", "ap50")
+    app.selectbox(key="against").set_value("paper").run()
+    assert "by" not in app.query_params
+    app.selectbox(key="against").set_value("tiny").run()
+    assert app.selectbox(key="by").value == "ap70"
+
+
+def test_a_link_that_says_atlas_and_score_is_taken_at_its_word(atlas):
+    measure_street(atlas)
+    assert open_page("paper", against="street", by="ap70").selectbox(key="by").value == "ap70"
+    app = open_page("paper", against="tiny")
+    app.query_params.update(against="street", by="ap70")
+    app.run()
+    assert (app.selectbox(key="against").value, app.selectbox(key="by").value) == ("street", "ap70")
 
 
 def test_verdicts_that_the_other_data_do_not_have_are_forgotten(atlas):
