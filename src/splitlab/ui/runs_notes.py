@@ -66,8 +66,6 @@ def _tags_for_all(listing: RunsListing, runs: Sequence[RunSummary], known: Seque
             change_notes(
                 run.path, (lambda before: _added(before, tags)) if add else (lambda before: _without(before, tags))
             )
-        for run in runs:
-            st.session_state.pop(_key("tags", run), None)
         listing.retake()
         st.rerun()
 
@@ -75,29 +73,32 @@ def _tags_for_all(listing: RunsListing, runs: Sequence[RunSummary], known: Seque
 def _one(listing: RunsListing, run: RunSummary, known: Sequence[str]) -> None:
     kept = read_notes(run.path)
     tags_key, note_key = _key("tags", run), _key("note", run)
+    _follow(tags_key, list(kept.tags))
+    _follow(note_key, kept.note)
 
-    def save(change: Callable[[Notes], Notes]) -> None:
+    def save(key: str, said: object, change: Callable[[Notes], Notes]) -> None:
         try:
             change_notes(run.path, change)
+            st.session_state[_stood(key)] = said
         except SplitLabError as error:
             st.toast(as_plain(str(error)), icon=":material/error:", duration="infinite")
         listing.retake()
 
-    # Each saves its own half: somebody else may have written the other one since.
+    # Each saves its own half, and of the tags what was put on or taken away: somebody else may have written since.
     def save_tags() -> None:
-        tags = tuple(dict.fromkeys(map(str.strip, st.session_state[tags_key])))
-        save(lambda before: replace(before, tags=tags))
+        tags = list(dict.fromkeys(map(str.strip, st.session_state[tags_key])))
+        stood = st.session_state[_stood(tags_key)]
+        save(tags_key, tags, lambda before: _changed(before, stood, tags))
 
     def save_note() -> None:
         note = st.session_state[note_key]
-        save(lambda before: replace(before, note=note))
+        save(note_key, note, lambda before: replace(before, note=note))
 
     name, labels, text = st.columns([1.4, 1.4, 2.2], vertical_alignment="top")
     name.markdown(f"**{as_plain(run.name)}**  \n{run.spec.split_name} · {as_plain(run.spec.model)}")
     labels.multiselect(
         "Tags",
         sorted({*known, *kept.tags}),
-        list(kept.tags),
         key=tags_key,
         accept_new_options=True,
         max_selections=MAX_TAGS,
@@ -107,7 +108,6 @@ def _one(listing: RunsListing, run: RunSummary, known: Sequence[str]) -> None:
     )
     text.text_area(
         "Note",
-        kept.note,
         height=80,
         max_chars=MAX_NOTE,
         key=note_key,
@@ -115,6 +115,17 @@ def _one(listing: RunsListing, run: RunSummary, known: Sequence[str]) -> None:
         label_visibility="collapsed",
         on_change=save_note,
     )
+
+
+def _follow(key: str, stands: object) -> None:
+    """Let a control say what stands on disk where it is new, or where that was written by somebody else."""
+    if key not in st.session_state or st.session_state.get(_stood(key)) != stands:
+        st.session_state[key] = stands
+    st.session_state[_stood(key)] = stands
+
+
+def _stood(key: str) -> str:
+    return f"stood in {key}"
 
 
 def _key(what: str, run: RunSummary) -> str:
@@ -127,3 +138,9 @@ def _added(before: Notes, tags: Sequence[str]) -> Notes:
 
 def _without(before: Notes, tags: Sequence[str]) -> Notes:
     return replace(before, tags=tuple(tag for tag in before.tags if tag not in tags))
+
+
+def _changed(before: Notes, stood: Sequence[str], tags: Sequence[str]) -> Notes:
+    """Return notes with the tags put on that are new, and those taken away that stood there when they were shown."""
+    gone = [tag for tag in stood if tag not in tags]
+    return _added(_without(before, gone), [tag for tag in tags if tag not in stood])

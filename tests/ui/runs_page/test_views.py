@@ -6,7 +6,7 @@ import pytest
 
 from splitlab.hosting import Hosting
 from splitlab.runs.checkpoint import read_card
-from splitlab.runs.notes import Notes, read_notes, write_notes
+from splitlab.runs.notes import Notes, add_tag, read_notes, write_notes
 from splitlab.ui.runs_notes import change_notes
 from splitlab.workspace import Workspace
 from tests.checkpoints import write_checkpoint
@@ -30,6 +30,27 @@ def test_a_note_and_tags_are_kept_as_they_are_written_and_neither_loses_the_othe
     app.multiselect(key="tags of done").set_value(["paper"]).run()
     assert read_notes(runs["done"].path) == Notes("the best, says somebody else", ("paper",))
     assert app.multiselect(key="run_tag").options == ["paper"]
+
+
+def test_tags_that_somebody_else_gave_in_the_meantime_stay_and_are_shown(runs):
+    write_notes(runs["done"].path, Notes("", ("old", "wrong")))
+    app = open_runs(chosen=["done"], runs_view="Notes and tags")
+    add_tag(runs["done"].path, "theirs")
+    app.multiselect(key="tags of done").set_value(["old", "mine"]).run()
+    assert not app.exception
+    assert read_notes(runs["done"].path).tags == ("old", "theirs", "mine")
+    assert app.multiselect(key="tags of done").value == ["old", "theirs", "mine"]
+
+
+def test_what_somebody_else_wrote_is_shown_where_nothing_was_typed(runs):
+    app = open_runs(chosen=["done"], runs_view="Notes and tags")
+    write_notes(runs["done"].path, Notes("theirs", ("theirs",)))
+    app.run()
+    assert app.text_area(key="note of done").value == "theirs"
+    assert app.multiselect(key="tags of done").value == ["theirs"]
+    app.text_area(key="note of done").set_value("theirs and mine").run()
+    app.multiselect(key="tags of done").set_value([]).run()
+    assert read_notes(runs["done"].path) == Notes("theirs and mine")
 
 
 def test_tags_are_put_on_all_chosen_runs_and_taken_away(runs):
