@@ -90,6 +90,22 @@ def test_the_swipe_shows_the_two_sides_that_the_link_names(workspace):
     assert swipe_data(app)["left"]["title"].startswith("tiny 4/6")
 
 
+@pytest.mark.parametrize(("gone", "left", "right"), [(0, "photo", "tiny-12-0"), (1, "tiny-4-6", "photo")])
+def test_where_one_side_of_the_swipe_goes_the_other_is_not_shown_twice(workspace, gone, left, right):
+    app = open_page("compare_masks", models=CHECKPOINTS, view="swipe", left=CHECKPOINTS[0], right=CHECKPOINTS[1])
+    app.multiselect(key="models").set_value([CHECKPOINTS[1 - gone]]).run()
+    assert (app.selectbox(key="left").value, app.selectbox(key="right").value) == (left, right)
+    assert (app.query_params["left"], app.query_params["right"]) == (left, right)
+
+
+def test_a_link_that_names_one_side_of_the_swipe_leaves_another_for_the_other(workspace):
+    for side, other in (("left", "right"), ("right", "left")):
+        for name in CHECKPOINTS:
+            app = open_page("compare_masks", models=CHECKPOINTS, view="swipe", **{side: name})
+            assert app.selectbox(key=side).value == name
+            assert app.selectbox(key=other).value != name
+
+
 def test_one_model_is_swiped_against_the_bare_photo(workspace):
     app = open_page("compare_masks", models="tiny-4-6", view="swipe")
     assert [swipe_data(app)[side]["title"] for side in ("left", "right")][1] == "photo"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -87,10 +87,20 @@ def choose_sides(titles: Mapping[str, str]) -> tuple[str, str]:
     """
     names, (before, after) = list(titles), st.columns(2)
     show = titles.__getitem__
-    return (
-        linked_selectbox("Left of the divider", names, LEFT, names[0], before, show),
-        linked_selectbox("Right of the divider", names, RIGHT, names[1], after, show),
-    )
+    # What was on a side may be gone: its place goes to something that is not on the other side already.
+    free = _first_but(_on(LEFT), [*names[1:], names[0]])
+    right = linked_selectbox("Right of the divider", names, RIGHT, free, after, show)
+    left = linked_selectbox("Left of the divider", names, LEFT, _first_but(right, names), before, show)
+    return left, right
+
+
+def _on(side: str) -> str | None:
+    said: str | None = st.session_state.get(side, st.query_params.get(side))
+    return said
+
+
+def _first_but(other: str | None, names: Sequence[str]) -> str:
+    return next(name for name in names if name != other)
 
 
 def show_swipe(photo: Photo, left: Panel, right: Panel) -> None:
