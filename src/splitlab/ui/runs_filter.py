@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import streamlit as st
 
 from splitlab.runs.queue import waiting_runs
@@ -25,16 +27,13 @@ def choose_filter(workspace: Workspace, listing: RunsListing) -> Filter:
         placeholder="name, data, model, tag or note",
         icon=":material/search:",
     )
-    rows = now.rows
-    known = {
-        "data": sorted(rows["data"].unique()),
-        "state": [state.value for state in State if (rows["state"] == state.value).any()],
-        "tag": sorted({tag for run in now.runs.values() for tag in run.notes.tags}),
-    }
+    datasets = _with_asked("run_data", now.rows["data"])
+    states = [state.value for state in State]
+    tags = _with_asked("run_tag", (tag for run in now.runs.values() for tag in run.notes.tags))
     wanted = Filter(
-        data.multiselect("Data set", known["data"], key="run_data", placeholder="any", bind="query-params"),
-        state.multiselect("State", known["state"], key="run_state", placeholder="any", bind="query-params"),
-        tag.multiselect("Tags", known["tag"], key="run_tag", placeholder="any", bind="query-params"),
+        data.multiselect("Data set", datasets, key="run_data", placeholder="any", bind="query-params"),
+        state.multiselect("State", states, key="run_state", placeholder="any", bind="query-params"),
+        tag.multiselect("Tags", tags, key="run_tag", placeholder="any", bind="query-params"),
         text,
     )
     # Not beside the live table: what is drawn anew each second gives its file another address each second.
@@ -55,3 +54,8 @@ def forget_filter() -> None:
     """Ask for all runs again; for a button's click."""
     for key, nothing in _KEYS.items():
         st.session_state[key] = nothing
+
+
+def _with_asked(key: str, there_are: Iterable[str]) -> list[str]:
+    """Return what there is, and what is asked for by control or link: a choice that is not offered drops itself."""
+    return sorted({*there_are, *st.session_state.get(key, []), *st.query_params.get_all(key)})
