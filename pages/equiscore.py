@@ -63,7 +63,7 @@ with settings:
         )
     prices = choose_prices(paper.dataset)
     there_are = {**TRAINING_IMAGES, **atlas_images(Workspace.here())}[paper.dataset]
-    images = st.number_input("Training images", 1, MAX_IMAGES, there_are, key=f"pool_{paper.dataset}")
+    images = st.number_input("Training images", 1, MAX_IMAGES, there_are, key=f"pool_{there_are}", bind="query-params")
 
 with picture, answered():
     try:

@@ -76,6 +76,14 @@ def test_the_equiscore_page_touches_the_papers_curve_at_equal_halves():
     assert not app.exception
 
 
+def test_the_images_that_decide_the_cheapest_point_are_in_the_link():
+    app = open_page("equiscore", pool_10731="4200")
+    assert "The images there are decide" in texts(app)
+    assert app.number_input(key="pool_10731").value == 4200
+    app.selectbox(key="curve").set_value(app.selectbox(key="curve").options[1]).run()
+    assert app.number_input(key="pool_2975").value == 2975
+
+
 def test_a_picked_split_shows_its_score_and_what_beats_it():
     app = open_page("cost_against_ap")
     assert app.metric[0].value == "49.9"
