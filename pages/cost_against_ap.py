@@ -9,6 +9,7 @@ from splitlab.budget.seed_spread import by_common_seeds
 from splitlab.budget.ways_of_training import ways_of_training, where_it_tells_apart
 from splitlab.figures.cost_against_ap import GROUP_LABELS, SPLIT_GROUP, cost_against_ap, row_key
 from splitlab.ui.page import page_head
+from splitlab.ui.plain_text import as_plain
 from splitlab.ui.split_chip import split_chip
 from splitlab.ui.tables import atlas_images, measured, published
 from splitlab.workspace import Workspace
@@ -128,7 +129,7 @@ with pick_side:
         st.metric(METRICS[metric], f"{picked[metric]:.1f}", border=True)
         split_chip(int(picked["full"]), int(picked["weak"]), prices, scale_hours=float(own["cost_hours"].max()))
         if picked["note"]:
-            st.caption(f":material/info: {picked['note']}")
+            st.caption(f":material/info: {as_plain(picked['note'])}")
 
 with chart_side:
     if rows.empty:
@@ -156,9 +157,9 @@ if picked is not None:
         f"{'Nothing beats' if better.empty else 'What beats'} {picked['full']:,}/{picked['weak']:,}", anchor=False
     )
     if better.empty:
-        st.markdown(f"No model shown on {picked['dataset']} costs no more and scores no less.")
+        st.markdown(f"No model shown on {as_plain(picked['dataset'])} costs no more and scores no less.")
     else:
-        st.markdown(f"Models on {picked['dataset']} that cost no more and score no less:")
+        st.markdown(f"Models on {as_plain(picked['dataset'])} that cost no more and score no less:")
         st.dataframe(
             better[["method", "full", "weak", "cost_hours", metric, "source"]],
             hide_index=True,

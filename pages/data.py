@@ -13,6 +13,7 @@ from splitlab.ui.dataset_upload import ADDING, upload_dataset
 from splitlab.ui.datasets import read_dataset
 from splitlab.ui.hosted import may_change
 from splitlab.ui.page import answered, page_head
+from splitlab.ui.plain_text import as_plain
 from splitlab.ui.sample_labels import show_samples
 from splitlab.ui.split_builder import build_split
 from splitlab.workspace import Workspace
@@ -87,4 +88,4 @@ with answered():
     with st.expander("Check the files"), answered():
         check_files(data)
     if data.train.licence:
-        st.caption(f"Licence, as its source has it: {data.train.licence}")
+        st.caption(f"Licence, as its source has it: {as_plain(data.train.licence)}")

@@ -12,6 +12,7 @@ from splitlab.experiments.comparison import short_names
 from splitlab.ui.datasets import read_dataset
 from splitlab.ui.models import Choice
 from splitlab.ui.named_links import asked_by_link, linked_selectbox, write_link
+from splitlab.ui.plain_text import as_plain
 from splitlab.workspace import Workspace
 
 DATA, MODELS = "data", "models"
@@ -70,7 +71,13 @@ def by_short_name(choices: Mapping[str, Choice], names: list[str]) -> dict[str, 
 def no_model_knows(name: str, dataset: Dataset) -> None:
     """Say what to do where no checkpoint knows a data set's classes."""
     shown = ", ".join(dataset.class_names[:6]) + (" …" if len(dataset.class_names) > 6 else "")
-    st.info(f"No checkpoint knows the classes of '{name}' ({shown}). Train one on it; it appears here when it is done.")
+    st.info(
+        f"No checkpoint knows the classes of '{as_plain(name)}' ({as_plain(shown)}). Train one on it; it appears here "
+        "when it is done."
+    )
     st.page_link(
-        "pages/train.py", label=f"Train on {name}", icon=":material/model_training:", query_params={"data": name}
+        "pages/train.py",
+        label=f"Train on {as_plain(name)}",
+        icon=":material/model_training:",
+        query_params={"data": name},
     )

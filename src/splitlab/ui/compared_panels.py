@@ -10,7 +10,7 @@ from splitlab.figures.mask_panels import DrawnObject, Panel, mask_panels
 from splitlab.ui.compare_choices import forget_unknown
 from splitlab.ui.models import LEAST_SCORE, Choice
 from splitlab.ui.photos import Photo
-from splitlab.ui.plain_text import as_plain
+from splitlab.ui.plain_text import as_label, as_plain
 from splitlab.ui.swipe import choose_sides, show_swipe
 
 # More classes than these stand in one line that scrolls.
@@ -45,6 +45,7 @@ def choose_classes(names: list[str]) -> set[str]:
         names,
         default=names,
         selection_mode="multi",
+        format_func=as_label,
         key=_CLASSES,
         bind="query-params",
         wrap=len(names) <= MOST_WRAPPED,

@@ -10,6 +10,7 @@ from splitlab.errors import SplitLabError
 from splitlab.figures.label_pictures import class_legend_html
 from splitlab.figures.palette import FULL_HUE, WEAK_HUE
 from splitlab.ui.datasets import label_pictures
+from splitlab.ui.plain_text import as_plain
 
 COLUMNS = 4
 
@@ -25,7 +26,7 @@ def show_samples(dataset: Dataset) -> None:
         st.html(f'<span style="border-left:.35rem solid {hue};padding-left:.5rem">{text}</span>')
         for column, pair in zip(st.columns(COLUMNS), pictures, strict=False):
             if isinstance(pair, str):
-                column.caption(pair)
+                column.caption(as_plain(pair))
             else:
                 column.image(pair[place], width="stretch")
     shown = sorted({label.class_index for labels in chosen for label in labels.targets})

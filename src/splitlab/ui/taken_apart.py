@@ -12,6 +12,7 @@ from splitlab.ui.datasets import read_dataset
 from splitlab.ui.models import Choice, checkpoint_choices, take_apart_with
 from splitlab.ui.named_links import linked_selectbox
 from splitlab.ui.photos import SAMPLES, Photo, sample_photo
+from splitlab.ui.plain_text import as_plain
 from splitlab.workspace import Workspace
 
 SHOWN = 4
@@ -45,10 +46,10 @@ def _photo_for(choice: Choice, workspace: Workspace) -> Photo:
 def _show(choice: Choice, photo: Photo) -> None:
     apart = take_apart_with(choice, photo)
     if apart is None:
-        st.caption(f"It sees nothing in {photo.name} that it is sure of.")
+        st.caption(f"It sees nothing in {as_plain(photo.name)} that it is sure of.")
         return
     colour = class_colour(apart.class_index)
-    name = choice.card.class_names[apart.class_index].replace("_", " ")
+    name = as_plain(choice.card.class_names[apart.class_index].replace("_", " "))
     columns = st.columns(SHOWN + 2)
     for column, place in zip(columns, apart.strongest[:SHOWN], strict=False):
         weight = float(apart.coefficients[place])
