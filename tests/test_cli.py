@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from splitlab.cli import main as cli
 from splitlab.cli.command_order import PANELS
+from splitlab.errors import SettingsError
 from splitlab.geometry import rle_to_mask
 from splitlab.runs.run_folder import RunFolder
 
@@ -152,6 +153,12 @@ def test_equiscore_takes_the_papers_curve_of_the_data_set(dataset, full):
     found = json.loads(run("equiscore", "--dataset", dataset, "--json"))
     assert found["full"] == full
     assert str(full) in run("equiscore", "--dataset", dataset)
+
+
+@pytest.mark.parametrize("words", [("--dataset", "embedded"), ("--metric", "ap50")])
+def test_what_is_asked_of_an_atlas_wants_the_atlas(words):
+    with pytest.raises(SettingsError, match="add --measured"):
+        run("claims", *words)
 
 
 def test_claims_are_listed_with_their_verdicts():

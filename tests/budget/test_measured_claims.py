@@ -1,5 +1,8 @@
 """The verdicts of the atlas on tables where each observation holds, fails or drowns in noise by construction."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -233,11 +236,28 @@ def test_of_tables_of_nothing_but_noise_none_shows_a_rise_in_every_line(seed, no
     assert more_boxes_help(grid).verdict not in ("holds", "holds but for")
 
 
-def test_rows_of_older_data_are_passed_over():
-    old = [type(one)(**{**vars(one), "data_hash": "old", "ap70": 1.0}) for one in (made_row(run) for run in RUNS)]
-    grid = measured_grid([*old, *(made_row(run) for run in RUNS)], PLANNED, "ap70")
-    assert (len(grid.rows), grid.missing) == (len(RUNS), ())
-    assert grid.rows["ap70"].min() > 1
+def test_what_falls_is_told_as_it_was_measured():
+    wide = more_boxes_name_better(made_grid(confusion=fewer_wrong, width=0.2))
+    assert "Within noise: 25/0 to 25/775: -" in wide.finding
+    assert "falls by more than noise in 0 of 5 lines, on average by 1" in wide.finding
+
+
+def test_splits_whose_models_found_nothing_are_named_and_in_no_pair():
+    nothing = {"mask_iou": math.nan, "mask_iou_low": math.nan, "mask_iou_high": math.nan}
+    made = [made_row(run, iou=lambda _f, _w: 0.8) for run in RUNS]
+    rows = [replace(one, **nothing) if (one.full, one.weak) == (100, 0) else one for one in made]
+    grid = measured_grid(rows, PLANNED, "ap70")
+    claims = [check(grid) for check in (equal_scores_look_alike, more_masks_draw_better)]
+    assert claims[0].verdict == "holds"
+    assert all(claim.finding.endswith("Left out, for they found no object: 100/0.") for claim in claims)
+
+
+def test_masks_alone_say_nothing_of_boxes():
+    alone = [run for run in RUNS if run[1] == 0]
+    grid = measured_grid([made_row((*run[:2], seed)) for run in alone for seed in (0, 1)], PLANNED, "ap70")
+    claim = few_masks_compete(grid)
+    assert (claim.verdict, claim.finding) == ("not measured yet", "No split of the fewest masks has boxes.")
+    assert extremes_lose(grid).finding.endswith("against each: none.")
 
 
 def test_luck_that_a_seed_brings_to_all_its_splits_hides_nothing_and_moves_nothing():

@@ -8,6 +8,7 @@ from pathlib import Path
 from splitlab.budget.atlas.measured_row import MeasuredRow, read_rows
 from splitlab.experiments.atlas.open_runs import OpenedAtlas, open_atlas
 from splitlab.experiments.atlas.plans import read_atlas
+from splitlab.experiments.atlas.work import AtlasWork
 from splitlab.workspace import Workspace
 
 PLAN = """
@@ -33,6 +34,10 @@ def write_plan(data: Path, full=(2, 4), weak=(0, 4), steps=2, every=2, seeds=(0,
 def open_tiny() -> OpenedAtlas:
     workspace = Workspace.here()
     return open_atlas(read_atlas("tiny", workspace.measured, workspace.data), workspace)
+
+
+def work() -> AtlasWork:
+    return AtlasWork(open_tiny(), Workspace.here())
 
 
 def rows() -> tuple[MeasuredRow, ...]:

@@ -2,14 +2,10 @@
 
 import json
 import math
-import os
-import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -27,23 +23,16 @@ from splitlab.experiments.atlas.parts import held_out, open_parts, part_hash
 from splitlab.experiments.atlas.plans import read_atlas
 from splitlab.experiments.atlas.rows_file import add_rows
 from splitlab.experiments.atlas.spec_hash import spec_hash
-from splitlab.experiments.atlas.work import AtlasWork, Deadline
 from splitlab.experiments.experiment import evaluate_checkpoint
-from splitlab.runs.checkpoint import read_weights
 from splitlab.runs.run_folder import RunFolder
 from splitlab.runs.spec import RunSpec
-from splitlab.runs.store import list_runs
 from splitlab.workspace import MEASURED, Workspace
 from tests.conftest import write_tiny
-from tests.experiments.atlas_tools import open_tiny, row, rows, start_worker, told, write_plan
+from tests.experiments.atlas_tools import open_tiny, row, rows, work, write_plan
 
 runner = CliRunner()
 # Other work may want the cores.
 PATIENCE = 900
-
-
-def work() -> AtlasWork:
-    return AtlasWork(open_tiny(), Workspace.here())
 
 
 @pytest.fixture
@@ -161,95 +150,6 @@ def test_once_the_grid_is_measured_the_planners_advice_is_trained_too(tiny_folde
 
 def planned_of(opened):
     return [(run.spec.full, run.spec.weak, run.spec.seed) for run in opened.planned]
-
-
-def test_a_run_that_fails_does_not_stop_the_others(tiny_folder, monkeypatch):
-    write_plan(tiny_folder, full=[4], weak=[0, 4])
-    broken, _ = open_tiny().planned
-    broken.path.mkdir(parents=True)
-    (broken.path / "spec.json").write_text("{")
-    outcome = work().work_through()
-    assert list(outcome.failed) == [broken.path.name]
-    assert "spec.json is broken" in outcome.failed[broken.path.name]
-    assert [one.weak for one in rows()] == [4]
-
-
-def test_when_the_time_is_over_the_run_at_hand_is_saved_and_goes_on_with_the_next_call(tiny_folder):
-    write_plan(tiny_folder, full=[4], weak=[0], steps=6, every=6)
-    ticks = iter([False, False, False, True, True, True])
-
-    class Soon(Deadline):
-        is_over = property(lambda _: next(ticks, True))
-
-    outcome = AtlasWork(open_tiny(), Workspace.here(), Soon()).work_through()
-    assert (outcome.measured, outcome.stopped, rows()) == ([], True, ())
-    (run,) = open_tiny().planned
-    assert 0 < RunFolder(run.path).status().step < 6
-    assert len(work().work_through().measured) == 1
-
-
-def wait_for_a_saved_state() -> None:
-    end = time.monotonic() + PATIENCE
-    while not any(Workspace.here().runs.glob("*/weights/state.pt")):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
-def kill_in_training(worker: subprocess.Popen) -> None:
-    """Kill a worker with -9 once it has saved a state and is not done."""
-    wait_for_a_saved_state()
-    os.kill(worker.pid, signal.SIGKILL)
-    worker.wait()
-
-
-@pytest.mark.slow
-def test_killed_with_9_it_goes_on_where_it_was_and_ends_as_if_it_had_not_been(tiny_folder, tmp_path, monkeypatch):
-    write_plan(tiny_folder, full=[4], weak=[0, 4], steps=12, every=3)
-    worker = start_worker()
-    kill_in_training(worker)
-    assert worker.returncode == -signal.SIGKILL
-    assert len(rows()) < 2
-    second = start_worker()
-    assert second.wait(PATIENCE) == 0, told()
-    ended, weights = {one.key: one for one in rows()}, weights_of_runs()
-    monkeypatch.setenv("SPLITLAB_WORKSPACE", str(tmp_path / "undisturbed"))
-    (Workspace.here().measured / "tiny.csv").unlink()
-    undisturbed = start_worker()
-    assert undisturbed.wait(PATIENCE) == 0, told()
-    for one in rows():
-        assert repr(as_if_at_once(one)) == repr(as_if_at_once(ended[one.key]))
-    for name, tensors in weights_of_runs().items():
-        assert all(np.array_equal(tensor, weights[name][part]) for part, tensor in tensors.items())
-
-
-def weights_of_runs():
-    return {run.name: read_weights(run / "weights") for run in Workspace.here().runs.glob("atlas-*")}
-
-
-def as_if_at_once(measured):
-    """Without what another hour or a commit in between changes."""
-    return replace(measured, train_seconds=0.0, code_version="-", date="-")
-
-
-@pytest.mark.slow
-def test_two_workers_side_by_side_train_every_run_once(tiny_folder):
-    write_plan(tiny_folder, full=[2, 4], weak=[0, 2, 4], steps=12, every=4)
-    workers = [start_worker("--json"), start_worker("--json")]
-    assert [worker.wait(PATIENCE) for worker in workers] == [0, 0], told()
-    assert len(rows()) == len({one.key for one in rows()}) == 6
-    for summary in list_runs(Workspace.here().runs):
-        starts = [event for event in RunFolder(summary.path).events() if event["kind"] == "start"]
-        assert len(starts) == 1
-
-
-@pytest.mark.slow
-def test_ctrl_c_saves_the_run_at_hand_and_ends_with_130(tiny_folder):
-    write_plan(tiny_folder, full=[4], weak=[0], steps=2000, every=5)
-    worker = start_worker()
-    wait_for_a_saved_state()
-    worker.send_signal(signal.SIGINT)
-    assert worker.wait(PATIENCE) == 130
-    assert "saved at step" in told()
 
 
 def test_rows_added_by_many_processes_at_once_are_all_there(tmp_path):

@@ -125,7 +125,7 @@ def test_wrong_words_are_answered_by_a_sentence(here, words, told):
     assert told in script(*words, at=here, code=2)
 
 
-def came_back(folder: Path, step: int, state: State = State.RUNNING) -> Path:
+def came_back(folder: Path, step: int, state: State = State.CANCELLED) -> Path:
     run = RunFolder.create(folder / "runs" / "atlas-tiny-4-0", RunSpec("elsewhere/tiny", 4, 0, steps=9), {})
     run.write_status(state, step, 9)
     (folder / "measured").mkdir(exist_ok=True)
@@ -144,11 +144,22 @@ def test_a_run_that_is_further_takes_the_place_of_ours_and_an_older_one_does_not
     assert rows() == (row(),)
 
 
-def test_a_run_that_is_trained_here_is_left_alone(tiny_folder, tmp_path):
+def test_a_killed_run_is_as_far_as_it_was_saved_and_not_as_it_had_come(tiny_folder, tmp_path):
     write_plan(tiny_folder)
     workspace = Workspace.here()
     take_back(came_back(tmp_path / "first", 5), workspace)
-    with RunFolder(workspace.runs / "atlas-tiny-4-0").claim():
+    killed = came_back(tmp_path / "killed", 7, State.RUNNING)
+    assert take_back(killed, workspace).runs == ()
+    RunFolder(killed / "runs/atlas-tiny-4-0").append_event({"kind": "evaluation", "step": 6})
+    assert take_back(killed, workspace).runs == ("atlas-tiny-4-0",)
+
+
+@pytest.mark.parametrize("hold", [RunFolder.claim, RunFolder.lock])
+def test_a_run_that_is_trained_here_is_left_alone(tiny_folder, tmp_path, hold):
+    write_plan(tiny_folder)
+    workspace = Workspace.here()
+    take_back(came_back(tmp_path / "first", 5), workspace)
+    with hold(RunFolder(workspace.runs / "atlas-tiny-4-0")):
         assert take_back(came_back(tmp_path / "later", 7), workspace).runs == ()
 
 

@@ -59,8 +59,8 @@ def run(
             err.print("Stopped. Go on with the same command.")
             raise typer.Exit(CANCELLED_EXIT) from None
     _tell(opened, as_json, measured=done.measured, failed=done.failed)
-    if done.stopped:
-        raise typer.Exit(0 if deadline.is_over else CANCELLED_EXIT)
+    if done.stopped and not deadline.is_over:
+        raise typer.Exit(CANCELLED_EXIT)
     if done.failed:
         raise typer.Exit(1)
 

@@ -32,8 +32,8 @@ def claims(
 ) -> None:
     """Recompute what the paper says of its own tables, or see whether it holds for what was measured here."""
     if not measured:
-        if dataset is not None:
-            raise SettingsError("--dataset names an atlas: add --measured. The paper's claims are of all its tables.")
+        if dataset is not None or metric is not None:
+            raise SettingsError("--dataset and --metric are of an atlas: add --measured, or leave them out.")
         _show(paper_claims(), as_json)
         return
     names = atlas_names(Workspace.here().measured) if dataset is None else [dataset]

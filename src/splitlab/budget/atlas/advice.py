@@ -49,7 +49,7 @@ def advice_was_good(hours: float, grid: Grid) -> Claim:
         key=f"advice-{hours:g}h",
         section="here",
         statement=f"The planner's advice for {hours:g} hours is worth following: its run lies inside the interval that "
-        "was told before, and no measured split that costs no more beats it by more than noise.",
+        "was told before, and no split of the plan that costs no more beats it by more than noise.",
         verdict=_verdict(grid, advised, hours),
         finding=f"{told} {_outcome(grid, split, hours)}",
         rows=grid.runs,

@@ -25,7 +25,7 @@ _METRICS = MappingProxyType({"street": "ap50"})
 
 _SCORES = ("ap50", "ap70", "ap75", "ap50_95", "box_ap50", CONFUSION, MASK_IOU)
 
-_ALIKE = ("model", "settings", "data_hash", "test_hash")
+_ALIKE = ("model", "data_hash", "test_hash")
 
 Planned = Mapping[str, tuple[int, int, int]]
 """The runs of a plan: |F|, |W| and seed by the hash of their settings."""
@@ -119,7 +119,7 @@ def named(splits: pd.DataFrame) -> list[Split]:
 def measured_grid(rows: Iterable[MeasuredRow], planned: Planned, metric: str) -> Grid | None:
     """Pick the rows of a plan; None where there is none.
 
-    Rows of older data or an older test part than the last row's are passed over.
+    Rows of older data or an older test part than those of the row that was measured last are passed over.
 
     Args:
         rows: of one table.
@@ -134,10 +134,12 @@ def measured_grid(rows: Iterable[MeasuredRow], planned: Planned, metric: str) ->
     ours = table[table["spec_hash"].isin(list(planned))]
     if ours.empty:
         return None
-    last = ours.iloc[-1]
+    last = ours.sort_values("date", kind="stable").iloc[-1]
     alike = (table[list(_ALIKE)] == last[list(_ALIKE)]).all(axis=1)
     is_planned = table["spec_hash"].isin(list(planned))
-    ours, others = table[alike & is_planned], table[alike & ~is_planned]
+    ours = table[alike & is_planned]
+    # The plan's hashes say how its own runs were trained; of other runs their settings in words do.
+    others = table[alike & ~is_planned & table["settings"].isin(ours["settings"])]
     missing = tuple(run for spec_hash, run in planned.items() if spec_hash not in set(ours["spec_hash"]))
     return Grid(ours.reset_index(drop=True), others.reset_index(drop=True), missing, metric)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from splitlab.budget.atlas.lines import Rises, Size
 from splitlab.budget.atlas.noise import Change, Split
@@ -36,7 +37,7 @@ def rises_in_words(rises: Rises, grows: Size, unit: str, scale: float = 1.0, dig
     """Say how many lines rise by more than noise, which do not, and which steps go the other way.
 
     Args:
-        rises: the changes; turned round where a fall was asked for.
+        rises: the changes; turned round where a fall was asked for, and told as they were measured.
         grows: the size that grows along a line.
         unit: of the score.
         scale: what a change is told times.
@@ -50,6 +51,11 @@ def rises_in_words(rises: Rises, grows: Size, unit: str, scale: float = 1.0, dig
     open_lines = [line for line in rises.ends if not line.rises and not line.falls]
     steps = [step for step in rises.steps if step.falls]
     mean = sum(line.change for line in rises.ends) / len(rises.ends) * scale
+
+    def told_as(change: Change) -> str:
+        measured = replace(change, change=-change.change) if up == "falls" else change
+        return change_in_words(measured, unit, scale, digits)
+
     told = [
         f"From the smallest {SIZES[grows]} to the largest it {up} by more than noise in {len(shown)} of "
         f"{len(rises.ends)} lines, on average by {mean:.{digits}f} {unit}"
@@ -60,5 +66,5 @@ def rises_in_words(rises: Rises, grows: Size, unit: str, scale: float = 1.0, dig
         ("Single steps the other way", steps),
     ):
         if changes:
-            told.append(f"{what}: {listed(change_in_words(change, unit, scale, digits) for change in changes)}")
+            told.append(f"{what}: {listed(told_as(line) for line in changes)}")
     return ". ".join(told) + "."

@@ -27,6 +27,7 @@ def equal_scores_look_alike(grid: Grid) -> Claim:
     apart = [change for change in strict if abs(change.change) - change.margin > CLOSE_IOU]
     whole = grid.splits[MASK_IOU]
     differ = f" Apart: {listed(change_in_words(change, _IOU, digits=3) for change in apart)}." if apart else ""
+    left_out = _left_out(grid, MASK_IOU)
     return Claim(
         key="observation-4",
         section="4.4",
@@ -35,7 +36,7 @@ def equal_scores_look_alike(grid: Grid) -> Claim:
         verdict=_verdict_of_pairs(len(pairs), len(alike), len(apart)),
         finding=f"Of {len(pairs)} pairs with other numbers of masks and equal scores, {len(alike)} have mask IoUs that "
         f"are that close with noise counted in, {len(apart)} have not. Over all splits the mask IoU runs from "
-        f"{whole.min():.3f} to {whole.max():.3f}.{differ}",
+        f"{whole.min():.3f} to {whole.max():.3f}.{differ}{left_out}",
         rows=grid.runs,
     )
 
@@ -49,7 +50,7 @@ def more_boxes_name_better(grid: Grid) -> Claim:
         statement="Observation 5. Training with more weak examples improves a model's ability to locate and classify "
         "objects. (Here: the share of localised objects with a wrong class falls with |W| for every |F|.)",
         verdict=falls.verdict,
-        finding=rises_in_words(falls, "weak", _PERCENT, 100, up="falls"),
+        finding=rises_in_words(falls, "weak", _PERCENT, 100, up="falls") + _left_out(grid, CONFUSION),
         rows=grid.runs,
     )
 
@@ -63,7 +64,7 @@ def more_masks_draw_better(grid: Grid) -> Claim:
         statement="Observation 6. A larger size of the F set is expected to result in better mask quality. (Here: the "
         "mean mask IoU of found objects rises with |F| for every |W|.)",
         verdict=rises.verdict,
-        finding=rises_in_words(rises, "full", _IOU, digits=3),
+        finding=rises_in_words(rises, "full", _IOU, digits=3) + _left_out(grid, MASK_IOU),
         rows=grid.runs,
     )
 
@@ -94,12 +95,19 @@ def middle_is_balanced(grid: Grid) -> Claim:
 
 
 def _pairs_of_equal_score(grid: Grid) -> list[tuple[Split, Split]]:
-    scores = grid.splits.set_index(["full", "weak"])[grid.metric].dropna()
+    known = grid.splits.dropna(subset=[grid.metric, MASK_IOU])
+    scores = known.set_index(["full", "weak"])[grid.metric]
     return [
         (first, second)
-        for first, second in combinations(sorted(named(grid.splits[grid.splits[grid.metric].notna()])), 2)
+        for first, second in combinations(sorted(named(known)), 2)
         if first[0] != second[0] and abs(scores[first] - scores[second]) <= SAME_AP
     ]
+
+
+def _left_out(grid: Grid, score: str) -> str:
+    """Name the splits that a claim says nothing about, because their models found nothing."""
+    without = named(grid.splits[grid.splits[score].isna()])
+    return f" Left out, for they found no object: {listed(map(split_name, without))}." if without else ""
 
 
 def _verdict_of_pairs(pairs: int, alike: int, apart: int) -> Verdict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -98,6 +98,14 @@ class MeasuredRow:
     def key(self) -> tuple[str, str, str]:
         """What says that a run has been measured: the hashes of settings, training images and test images."""
         return self.spec_hash, self.data_hash, self.test_hash
+
+
+def newest(rows: Sequence[MeasuredRow]) -> MeasuredRow:
+    """Return the row that was measured last, one at least: its data are what charts and verdicts are about.
+
+    A row that was carried here from another machine stands at the table's end, but may be older than those before it.
+    """
+    return sorted(rows, key=lambda row: row.date)[-1]
 
 
 COLUMNS = tuple(field.name for field in fields(MeasuredRow))

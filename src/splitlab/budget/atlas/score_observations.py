@@ -28,7 +28,7 @@ def extremes_lose(grid: Grid) -> Claim:
         verdict=_verdict_of_extremes(len(changes), len(beaten), len(unbeaten)),
         finding=f"{len(changes)} splits have no boxes or all of them and a middle split that costs no more. Beaten by "
         f"it by more than noise: {len(beaten)}; better than every such one by more than noise: {len(unbeaten)}. "
-        f"The best middle split against each: {told}.",
+        f"The best middle split of the plan against each: {told or 'none'}.",
         rows=grid.runs,
     )
 
@@ -42,8 +42,12 @@ def few_masks_compete(grid: Grid) -> Claim:
         "Observation 2. Even with a small |F|, the model achieves competitive results, provided that |W| is large "
         "enough. (Here: it scores more than masks alone that cost as much or more.)"
     )
-    if alone.empty:
-        finding = f"No split of masks alone costs as much as the {hours:.1f} h of {split_name(small)}."
+    if small[1] == 0 or alone.empty:
+        finding = (
+            f"No split of masks alone costs as much as the {hours:.1f} h of {split_name(small)}."
+            if small[1]
+            else "No split of the fewest masks has boxes."
+        )
         return Claim("observation-2", "4.3", statement, "not measured yet", finding, grid.runs)
     masks = named(alone)[0]
     change = grid.change(masks, small, grid.metric)

@@ -16,7 +16,7 @@ from splitlab.data.progress import Progress, no_progress
 from splitlab.evaluation.evaluate import evaluate_model
 from splitlab.evaluation.object_matches import overlaps_of_dataset
 from splitlab.evaluation.scores_of_objects import Estimate, class_confusion_rate, mean_mask_iou, scores_of_objects
-from splitlab.experiments.atlas.machine import code_version, machine_name
+from splitlab.experiments.atlas.machine import machine_name
 from splitlab.experiments.comparison import MIN_SCORE
 from splitlab.experiments.measured_results import settings_of
 from splitlab.models.load import load_model
@@ -49,7 +49,7 @@ def measure_checkpoint(weights: Path, test: Dataset, progress: Progress = no_pro
 
 
 def measured_row(
-    run: RunFolder, reached: dict[str, Any], name: str, train_images: int, hashes: Mapping[str, Any]
+    run: RunFolder, reached: dict[str, Any], name: str, train_images: int, hashes: Mapping[str, Any], version: str
 ) -> MeasuredRow:
     """Put what a run reached beside what it is.
 
@@ -59,6 +59,7 @@ def measured_row(
         name: of the data set.
         train_images: that its split was drawn from.
         hashes: `spec_hash`, `data_hash` and `test_hash`.
+        version: of the code that trained it.
 
     Raises:
         SplitLabError: the run folder is broken.
@@ -74,7 +75,7 @@ def measured_row(
         **reached,
         train_images=train_images,
         **hashes,
-        code_version=code_version(),
+        code_version=version,
         machine=machine_name(spec.device),
         cores=torch.get_num_threads(),
         precision=str(card.trained_by.get("precision", "unknown")),

@@ -10,7 +10,7 @@ from splitlab.budget.annotation_cost import cost_hours, prices_for
 from splitlab.budget.atlas.equal_scores import SAME_AP
 from splitlab.budget.atlas.grid import Grid, measured_grid, named, verdict_metric
 from splitlab.budget.atlas.measured_law import measured_law
-from splitlab.budget.atlas.measured_row import MeasuredRow, read_rows
+from splitlab.budget.atlas.measured_row import MeasuredRow, newest, read_rows
 from splitlab.budget.atlas.verdicts import measured_claims
 from splitlab.budget.claims import Claim
 from splitlab.budget.equiscore import PaperCurve
@@ -30,7 +30,7 @@ def grid_of(atlas: Atlas, metric: str) -> Grid | None:
         SplitLabError: its table or a plan is broken, or the metric is none.
     """
     rows = read_rows(atlas.table)
-    return measured_grid(rows, atlas.planned(rows[-1].train_images), metric) if rows else None
+    return measured_grid(rows, atlas.planned(newest(rows).train_images), metric) if rows else None
 
 
 def atlas_claims(name: str, metric: str, workspace: Workspace) -> list[Claim]:
@@ -53,7 +53,7 @@ def atlas_results(measured: Path) -> pd.DataFrame:
         BudgetError: a table is broken.
     """
     tables = [read_rows(path) for path in sorted(measured.glob("[!.]*.csv"))]
-    return results_table(_result(row) for rows in tables for row in rows if _parts(row) == _parts(rows[-1]))
+    return results_table(_result(row) for rows in tables for row in rows if _parts(row) == _parts(newest(rows)))
 
 
 def train_images(measured: Path) -> dict[str, int]:
@@ -63,7 +63,7 @@ def train_images(measured: Path) -> dict[str, int]:
         BudgetError: a table is broken.
     """
     tables = [read_rows(path) for path in sorted(measured.glob("[!.]*.csv"))]
-    return {rows[-1].dataset + TEST_PART: rows[-1].train_images for rows in tables if rows}
+    return {row.dataset + TEST_PART: row.train_images for row in map(newest, filter(None, tables))}
 
 
 def measured_curves(workspace: Workspace) -> tuple[PaperCurve, ...]:

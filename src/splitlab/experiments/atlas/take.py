@@ -63,7 +63,7 @@ def _put(draft: Path, ours: Path, old: Path) -> bool:
     if not ours.exists():
         draft.rename(ours)
         return True
-    with suppress(HeldError), RunFolder(ours).claim():
+    with suppress(HeldError), RunFolder(ours).claim(), RunFolder(ours).lock():
         ours.rename(old)
         draft.rename(ours)
         return True
@@ -71,9 +71,15 @@ def _put(draft: Path, ours: Path, old: Path) -> bool:
 
 
 def _progress(folder: Path) -> tuple[bool, int]:
-    """Say how far a run is; one that is not there or broken is not at all."""
+    """Say to which step a run was saved; one that is not there or broken is at none.
+
+    A polite stop saves the step that its status says. A kill leaves the state of the last evaluation.
+    """
+    run = RunFolder(folder)
     try:
-        status = RunFolder(folder).status()
+        status = run.status()
+        if status.state in (State.DONE, State.CANCELLED):
+            return status.state == State.DONE, status.step
+        return False, max((event["step"] for event in run.events() if event.get("kind") == "evaluation"), default=0)
     except RunError:
         return False, -1
-    return status.state == State.DONE, status.step

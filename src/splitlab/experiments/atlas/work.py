@@ -11,6 +11,7 @@ from splitlab.budget.atlas.measured_row import read_rows
 from splitlab.data.dataset import TrainVal
 from splitlab.data.progress import Progress, no_progress
 from splitlab.errors import RunError, SplitLabError
+from splitlab.experiments.atlas.machine import code_version
 from splitlab.experiments.atlas.measure import measure_checkpoint, measured_row
 from splitlab.experiments.atlas.open_runs import AtlasRun, OpenedAtlas, not_measured
 from splitlab.experiments.atlas.rows_file import add_rows
@@ -63,6 +64,7 @@ class AtlasWork:
         deadline: when to stop.
         progress: told how far the run at hand is.
         tell: takes a line for each run.
+        version: of the code that trains; asked for at the start, for the files may have changed by the end.
     """
 
     opened: OpenedAtlas
@@ -70,6 +72,7 @@ class AtlasWork:
     deadline: Deadline = field(default_factory=Deadline)
     progress: Progress = no_progress
     tell: Tell = tell_nobody
+    version: str = field(default_factory=code_version)
 
     def work_through(self) -> Outcome:
         """Train and measure run after run until none is left, it is stopped, or the time is over.
@@ -122,11 +125,13 @@ class AtlasWork:
         forget_training(folder)
         self._measure(run, folder)
         outcome.measured.append(folder.name)
+        # In its last step and its last evaluation a run has nothing to save: it ends, and then the work does.
+        outcome.stopped = folder.cancel_is_asked()
 
     def _measure(self, run: AtlasRun, folder: RunFolder) -> None:
         parts, atlas = self.opened.parts, self.opened.atlas
         reached = measure_checkpoint(folder.weights, parts.test, self.progress)
-        row = measured_row(folder, reached, atlas.name, len(parts.train.images), run.hashes)
+        row = measured_row(folder, reached, atlas.name, len(parts.train.images), run.hashes, self.version)
         add_rows(atlas.table, (row,))
         self.tell(f"{folder.name}: AP50 {row.ap50:.1f}, AP70 {row.ap70:.1f}, {row.train_seconds:.0f} s")
 
