@@ -22,10 +22,10 @@ def started(monkeypatch):
     monkeypatch.delenv(TUNABLES, raising=False)
     monkeypatch.setattr(platform, "libc_ver", lambda: ("glibc", "2.36"))
 
-    def start(*words):
+    def start(*words, process=None):
         calls.clear()
         monkeypatch.setattr(sys, "argv", [WORDS[1], *words])
-        monkeypatch.setattr(sys, "orig_argv", [*WORDS, *words])
+        monkeypatch.setattr(sys, "orig_argv", process or [*WORDS, *words])
         take_huge_pages()
         return calls
 
@@ -44,6 +44,10 @@ def test_what_only_tells_numbers_starts_once(started):
     assert not started("cost", "--full", "400")
     assert not started("--help")
     assert not started()
+
+
+def test_a_program_that_calls_the_command_line_is_not_started_again(started):
+    assert not started("train", "run", process=["python", "my_program.py"])
 
 
 def test_what_the_user_tells_glibc_stands(started, monkeypatch):

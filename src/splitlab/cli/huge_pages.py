@@ -32,9 +32,12 @@ _FIRST_GLIBC = (2, 35)
 def take_huge_pages() -> None:
     """Start this process once more with `HUGE_PAGES` where it is to train; its number stays what it is.
 
-    Where the environment says something about glibc already, that stands. Other systems and C libraries are left alone.
+    Where the environment says something about glibc already, that stands. Other systems and C libraries are left alone,
+    and so is a program that only calls the command line: to start that once more would do its work twice.
     """
-    if TRAINING_COMMANDS.intersection(sys.argv[1:2]) and TUNABLES not in os.environ and _glibc_knows_them():
+    words = sys.argv[1:]
+    ours = TRAINING_COMMANDS.intersection(words[:1]) and sys.orig_argv[-len(words) :] == words
+    if ours and TUNABLES not in os.environ and _glibc_knows_them():
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **HUGE_PAGES})  # noqa: S606 (our own command, and no shell)
 
 

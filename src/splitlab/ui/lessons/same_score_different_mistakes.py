@@ -232,7 +232,7 @@ LESSON = Lesson(
             "Ask for more than half",
             _stricter,
             "Switch to the measured models: names and places are learnt from boxes, so AP50 hardly falls; the outline "
-            "is not, so AP75 does. Scenes of the atlas: 82.4 and 82.1 AP50 for 50/750 and 400/0, but 35.4 and 45.4 AP75.",
+            "is not, so AP75 does. Scenes here: 82.4 and 82.1 AP50 for 50/750 and 400/0, but 35.4 and 45.4 AP75.",
         ),
         Screen(
             "See it in a photo",
