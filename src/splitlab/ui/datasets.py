@@ -11,7 +11,8 @@ from splitlab.figures.label_pictures import as_full, as_weak
 from splitlab.workspace import Workspace
 
 
-@st.cache_data(show_spinner="Reading the data set", max_entries=4, ttl=60)
+# Nobody changes what a data set holds, so all get the same one: copying 10,000 images takes a second.
+@st.cache_resource(show_spinner="Reading the data set", max_entries=4, ttl=60)
 def read_dataset(name: str, workspace: Workspace) -> TrainVal:
     """Read a data set of the work space.
 
