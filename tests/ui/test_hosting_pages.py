@@ -128,6 +128,10 @@ def test_a_hub_is_looked_at_its_card_read_and_its_checkpoint_got(hub):
     button(app, "Get it").click().run()
     assert not app.exception
     assert facts_of(Workspace.here().imported / "shared") == facts_of(hub / "shared")
+    assert [note.value for note in app.success] == ["'shared' is here: pick it among the checkpoints."]
+    assert any("(shared)" in label for label in app.multiselect(key="models").options)
+    app.run()
+    assert not app.success
 
 
 @pytest.mark.parametrize("where", ["{hub}", "{hub}/../hub", "/etc", "..", "file:///etc", "~"])
@@ -243,3 +247,5 @@ def test_the_first_checkpoint_of_all_can_be_imported_from_the_page(hub, monkeypa
     app.get("file_uploader")[0].set_value(("mine.zip", zipped(hub / "shared"), "application/zip")).run()
     button(app, "Import it").click().run()
     assert facts_of(Workspace.here().imported / "mine")
+    assert "'mine' is here" in said(app)
+    assert len(app.multiselect(key="models").options) == 1

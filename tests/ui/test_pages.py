@@ -171,7 +171,7 @@ def test_an_uploaded_pt_file_becomes_a_checkpoint_to_compare(tmp_path):
     next(button for button in app.button if button.label == "Import it").click().run()
     assert not app.exception
     assert "'mine' is here" in app.success[0].value
-    app.run()
+    assert any("(mine)" in label for label in app.multiselect(key="models").options)
     app.multiselect(key="models").set_value(["mine"]).run()
     assert not app.exception
     assert "imported" in texts(app)

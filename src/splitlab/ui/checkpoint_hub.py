@@ -13,6 +13,7 @@ from splitlab.runs.hub import is_address, plain_hub, read_hub
 from splitlab.runs.hub_index import HubEntry
 from splitlab.runs.known_hubs import known_hubs, remember_hub
 from splitlab.ui.checkpoint_card import show_card
+from splitlab.ui.page import draw_anew
 from splitlab.ui.plain_text import as_plain
 from splitlab.workspace import Workspace
 
@@ -84,7 +85,7 @@ def _choose(hub: str, offered: dict[str, HubEntry], workspace: Workspace) -> Non
     show_card(offered[name].card, offered[name].files)
     if st.button("Get it", type="primary", icon=":material/download:", width="stretch"):
         get(hub, offered[name], workspace)
-        st.success(f"'{as_plain(name)}' is here: pick it among the checkpoints.")
+        draw_anew(f"'{as_plain(name)}' is here: pick it among the checkpoints.")
 
 
 def _inside(folder: Path, root: Path) -> bool:

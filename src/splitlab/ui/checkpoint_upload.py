@@ -17,7 +17,7 @@ from splitlab.ui.checkpoint_card import facts_in, show_card
 from splitlab.ui.checkpoint_hub import offer_hubs
 from splitlab.ui.hosted import may_change, upload_limit
 from splitlab.ui.models import Choice
-from splitlab.ui.page import answered
+from splitlab.ui.page import answered, draw_anew, say_what_was_done
 from splitlab.ui.plain_text import as_plain
 from splitlab.workspace import Workspace
 
@@ -27,6 +27,8 @@ OWN = ".zip"
 
 def offer_checkpoints(choices: Iterable[Choice], workspace: Workspace) -> None:
     """Show, folded away, the ways in and out; on a read-only server only the way out."""
+    with st.container():  # also where there is nothing to say: what follows keeps its place, and an open popover stays
+        say_what_was_done()
     with st.popover("Import, share, take away", icon=":material/folder_zip:"):
         if not may_change("Importing checkpoints"):
             with answered():
@@ -66,7 +68,7 @@ def upload_checkpoint(workspace: Workspace) -> None:
     if st.button("Import it", type="primary", icon=":material/add:", width="stretch"):
         with st.spinner("Reading"):
             _import(file, own, workspace.imported / checked_name(name.strip()))
-        st.success(f"'{as_plain(name)}' is here: pick it among the checkpoints.")
+        draw_anew(f"'{as_plain(name)}' is here: pick it among the checkpoints.")
 
 
 @st.cache_data(show_spinner="Reading the card", max_entries=1, scope="session")
