@@ -160,6 +160,17 @@ def test_the_print_link_keeps_what_the_controls_say():
     assert "screen=" not in html
 
 
+def test_the_print_link_keeps_what_was_set_on_other_screens():
+    app = lesson(7, last(7))
+    app.slider(key="dear").set_value(300)
+    app.query_params["dear"] = "300"  # a browser writes it
+    app.run()
+    app.button(key="back").click().run()
+    app.run()
+    assert "dear" not in app.query_params
+    assert "dear=300" in " ".join(part.proto.body for part in app.get("html"))
+
+
 def test_spending_is_judged_by_the_prices():
     app = lesson(1, last(1))
     assert is_wrong(app)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from typing import Any
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -15,6 +16,7 @@ from splitlab.ui.page import answered, page_head
 
 NOTES = "notes"
 PAGE = "pages/lessons.py"
+_EVER_IN_LINK = "ever in the link of lesson {}"
 
 
 def show_lessons(lessons: Sequence[Lesson]) -> None:
@@ -59,7 +61,7 @@ def _show_screen(lessons: Sequence[Lesson], place: Place) -> None:
     with body:
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.caption(f"Lesson {place.lesson} of {len(lessons)}: {lesson.title}", width="content")
-            st.html(_print_link(), width="content")
+            st.html(_print_link(place.lesson), width="content")
             notes = st.toggle("Presenter notes", key=NOTES, bind="query-params", width="content")
         st.header(screen.title, anchor=False)
         if notes:
@@ -108,9 +110,13 @@ def _go(place: Place | None) -> None:
     st.query_params[SCREEN] = str(place.screen)
 
 
-def _print_link() -> str:
-    """Return a link to this lesson on paper, with the controls as they are."""
-    asked = {key: st.query_params.get_all(key) for key in st.query_params if key != SCREEN}
+def _print_link(lesson: int) -> str:
+    """Return a link to this lesson on paper, with the controls as they are, those of its other screens too."""
+    asked: dict[str, Any] = {key: st.query_params.get_all(key) for key in st.query_params if key != SCREEN}
+    # A control that is not drawn leaves the link, but its value stays in the session.
+    ever: dict[str, None] = st.session_state.setdefault(_EVER_IN_LINK.format(lesson), {})
+    ever |= dict.fromkeys(asked)
+    asked |= {key: st.session_state[key] for key in ever if key not in asked and key in st.session_state}
     # Paper is white: the browser is asked for the light theme, whatever the reader's is.
     asked |= {PRINT: ["true"], "embed": ["true"], "embed_options": ["light_theme"]}
     return f'<a href="?{escape(urlencode(asked, doseq=True))}" target="_blank" rel="noopener">Print view</a>'
