@@ -1,5 +1,7 @@
 """Train: choose a split, see what it costs, start it, watch it learn."""
 
+from collections.abc import Iterable
+
 import streamlit as st
 
 from splitlab.budget.annotation_cost import PRESETS, mask_hours, prices_for
@@ -12,12 +14,13 @@ from splitlab.hosting import Hosting
 from splitlab.runs.launch import launch
 from splitlab.runs.recipes import RECIPES, recipe_settings
 from splitlab.runs.spec import RunSpec
-from splitlab.runs.store import free_run_path, list_runs
+from splitlab.runs.store import RunSummary, free_run_path
 from splitlab.ui.datasets import read_dataset
 from splitlab.ui.hosted import TRAINING, may_change
 from splitlab.ui.live_run import duration, watch_run
 from splitlab.ui.named_links import linked_selectbox
 from splitlab.ui.page import answered, page_head
+from splitlab.ui.runs_listing import runs_listing
 from splitlab.ui.split_batch import offer_batch
 from splitlab.ui.split_builder import kept_split_key
 from splitlab.ui.split_chip import split_chip
@@ -27,6 +30,7 @@ from splitlab.workspace import Workspace
 FULL, WEAK = 30, 150
 # Small scenes need no large image; the recipes say the rest.
 EMBEDDED_SETTINGS = {"image_size": 160, "steps": 240}
+RUN = "run"
 DRAWN = "drawn at random"
 SIZES = (96, 128, 160, 192, 224, 256, 320, 416, 512, 640, 800, 1024)
 EVALUATIONS = 6
@@ -79,9 +83,9 @@ def choose(workspace: Workspace) -> tuple[RunSpec, TrainVal, Split | None]:
     return RunSpec(name, full, weak, **{**settings, **chosen}), data, split
 
 
-def explain(spec: RunSpec, data: TrainVal, workspace: Workspace) -> None:
-    """Say what a start will do, and what its labels would have cost."""
-    seconds = expected_seconds(spec, workspace.runs)
+def explain(spec: RunSpec, data: TrainVal, runs: Iterable[RunSummary]) -> None:
+    """Say what a start will do, judged by earlier runs, and what its labels would have cost."""
+    seconds = expected_seconds(spec, runs)
     time = (
         f"about {duration(seconds)}, judged by an earlier run here"
         if seconds
@@ -112,7 +116,7 @@ def start_run(spec: RunSpec, split: Split | None, workspace: Workspace) -> None:
         # Somebody else took the name while the data was read.
         run = prepare_run(free_run_path(workspace.runs, spec), spec, workspace.data, split)
     launch(run, workspace)
-    st.session_state["run"] = run.name
+    st.session_state[RUN] = run.name
 
 
 page_head(
@@ -122,11 +126,12 @@ page_head(
 )
 
 workspace = Workspace.here()
+listing = runs_listing(workspace.runs)
 settings, live = st.columns([1, 1.9], gap="large")
 with settings, answered():
     if may_change(TRAINING):
         spec, data, split = choose(workspace)
-        explain(spec, data, workspace)
+        explain(spec, data, listing.now().runs.values())
         if st.button("Start training", type="primary", icon=":material/play_arrow:", width="stretch"):
             with st.spinner("Starting"):
                 start_run(spec, split, workspace)
@@ -134,11 +139,10 @@ with settings, answered():
         st.page_link("pages/data.py", label="Your own photos, or a split you build", icon=":material/photo_library:")
 
 with live:
-    runs = list_runs(workspace.runs)
-    if not runs:
+    names = list(listing.with_runs([st.session_state.get(RUN, ""), st.query_params.get(RUN, "")]).runs)
+    if not names:
         st.info("No runs yet. Choose a split on the left and start: its curves appear here.")
     else:
-        names = [summary.name for summary in runs]
-        chosen = linked_selectbox("Run", names, "run", names[0], st.container())
+        chosen = linked_selectbox("Run", names, RUN, names[0], st.container())
         watch_run(workspace, chosen)
         st.page_link("pages/runs.py", label="All runs, side by side", icon=":material/list_alt:")

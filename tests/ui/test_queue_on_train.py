@@ -1,10 +1,12 @@
 """Runs that wait, on the Train page."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from splitlab.runs import store
 from splitlab.runs.devices import Device, lock_worker
 from splitlab.runs.queue import place_of
 from splitlab.runs.run_folder import State
@@ -83,3 +85,45 @@ def test_the_link_names_the_run_that_is_shown_first(monkeypatch):
     assert app.selectbox(key="run").value == "one"
     again = open_page("train", run="two")
     assert again.selectbox(key="run").value == "two"
+
+
+@pytest.fixture
+def tiny(tiny_folder):
+    shutil.copytree(tiny_folder, Workspace.here().data / "tiny")
+
+
+@pytest.fixture
+def listed_long_ago(monkeypatch):
+    """No listing of runs grows old during a test."""
+    monkeypatch.setattr("splitlab.ui.runs_listing.FRESH_SECONDS", 600.0)
+
+
+def test_a_click_on_train_lists_no_runs_and_reads_no_cards_anew(tiny, listed_long_ago, monkeypatch):
+    reads, plain = [], store.read_folders
+    monkeypatch.setattr(store, "read_folders", lambda folder, *words: (reads.append(folder), plain(folder, *words))[1])
+    make_run(Workspace.here(), "one")
+    app = open_page("train", data="tiny")
+    before = len(reads)
+    app.number_input(key="seed").set_value(1).run()
+    assert not app.exception
+    assert len(reads) == before
+
+
+def test_a_run_that_is_started_is_shown_at_once(tiny, listed_long_ago, monkeypatch):
+    monkeypatch.setattr("splitlab.runs.launch.launch", lambda *_: None)
+    make_run(Workspace.here(), "one")
+    app = open_page("train", data="tiny")
+    next(button for button in app.button if button.label == "Start training").click().run()
+    assert not app.exception
+    assert app.selectbox(key="run").value.startswith("tiny-")
+    assert app.selectbox(key="run").value in app.selectbox(key="run").options
+
+
+def test_a_link_to_a_run_that_came_since_the_last_listing_leads_to_it(listed_long_ago, monkeypatch):
+    monkeypatch.setenv("SPLITLAB_READ_ONLY", "1")
+    make_run(Workspace.here(), "one")
+    open_page("train")
+    make_run(Workspace.here(), "two")
+    assert open_page("train", run="two").selectbox(key="run").value == "two"
+    make_run(Workspace.here(), "three")
+    assert open_page("train", run="../runs/three").selectbox(key="run").options == ["two", "one"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +50,18 @@ class RunsListing:
                 self._retake_if_due()
             elif not self._lock.locked():
                 threading.Thread(target=self._retake_if_due, daemon=True, name="list runs").start()
+        return self._listing
+
+    def with_runs(self, names: Iterable[str]) -> Listing:
+        """Return the runs like `now`, but as they are where one of these runs came since they were listed.
+
+        Args:
+            names: of runs that are asked for; those of nobody are passed over.
+        """
+        now = self.now()
+        unknown = {name for name in names if name not in now.runs and name not in now.broken}
+        if unknown and not unknown.isdisjoint(_names_in(self._folder)):
+            self.retake()
         return self._listing
 
     def retake(self) -> None:

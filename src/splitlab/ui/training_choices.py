@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from splitlab.runs.checkpoint import Card
 from splitlab.runs.spec import AUTO, RunSpec
 from splitlab.runs.speed import kind_of, measured_speeds, training_seconds
-from splitlab.runs.store import list_runs, trained_models
+from splitlab.runs.store import RunSummary, trained_models
 from splitlab.workspace import Workspace
 
 NOTHING = "nothing: a Lite0 backbone has ImageNet weights, all else is random"
@@ -61,7 +63,7 @@ def more_settings(start: RunSpec, key: str, workspace: Workspace) -> dict[str, A
         anchors = st.selectbox(
             "Anchors", ["paper", AUTO], index=int(start.anchors == AUTO), key=f"anchors_{key}", help=ANCHORS_HELP
         )
-        models = trained_models(workspace.checkpoint_folders, workspace.runs)
+        models = _models_to_start_from(workspace)
         begin = st.selectbox("Start from", [NOTHING, *models], key=f"start_{key}", help=START_HELP)
     start_from = "" if begin == NOTHING else str(models[begin][0])
     return {
@@ -73,6 +75,17 @@ def more_settings(start: RunSpec, key: str, workspace: Workspace) -> dict[str, A
     }
 
 
-def expected_seconds(spec: RunSpec, runs: Path) -> float | None:
-    """Judge the training time in seconds by the last run with this model, size and device; None where there is none."""
-    return training_seconds(spec, measured_speeds(list_runs(runs), [kind_of(spec)]))
+def expected_seconds(spec: RunSpec, runs: Iterable[RunSummary]) -> float | None:
+    """Judge the training time in seconds by the first run with this model, size and device; None where there is none.
+
+    Args:
+        spec: of the training.
+        runs: earlier ones, the newest first.
+    """
+    return training_seconds(spec, measured_speeds(runs, [kind_of(spec)]))
+
+
+# Ten thousand cards take a second; each click asks for them.
+@st.cache_resource(show_spinner=False, max_entries=8, ttl=5)
+def _models_to_start_from(workspace: Workspace) -> dict[str, tuple[Path, Card]]:
+    return trained_models(workspace.checkpoint_folders, workspace.runs)
