@@ -1,5 +1,7 @@
 """Errors by split: what models get wrong on a data set, what it costs, and the images behind every number."""
 
+from contextlib import suppress
+
 import streamlit as st
 
 from splitlab.experiments.comparison import MIN_SCORE, CompareSettings, Comparison
@@ -14,6 +16,7 @@ from splitlab.ui.compare_choices import (
     models_for,
     no_model_knows,
 )
+from splitlab.ui.compared_panels import SCORE, SHOW_ALL
 from splitlab.ui.comparisons import compare_known, known, offer_look
 from splitlab.ui.error_charts import (
     show_by_split,
@@ -32,6 +35,37 @@ from splitlab.ui.report_download import offer_report
 from splitlab.ui.seen_charts import show_seen_counts
 from splitlab.workspace import Workspace
 
+# Not the key of Compare masks: its slider begins elsewhere, and a session keeps one value for each key.
+COUNTED_FROM = "counted_from"
+HIGHEST = 0.95
+
+
+def take_old_link() -> None:
+    """Take what a link says that was made before the slider had a key of its own."""
+    old = st.query_params.get(SCORE)
+    if old is None or COUNTED_FROM in st.session_state:
+        return
+    del st.query_params[SCORE]
+    with suppress(ValueError):
+        if LEAST_SCORE <= float(old) <= HIGHEST:
+            st.session_state[COUNTED_FROM] = float(old)
+            st.query_params[COUNTED_FROM] = old
+
+
+def choose_score() -> float:
+    """Choose the least confidence that counts."""
+    take_old_link()
+    return st.slider(
+        "Least confidence",
+        LEAST_SCORE,
+        HIGHEST,
+        MIN_SCORE,
+        0.05,
+        key=COUNTED_FROM,
+        bind="query-params",
+        help="What scores less is not looked at; AP and its curves always take all.",
+    )
+
 
 def compare_chosen(choices: dict[str, Choice], workspace: Workspace) -> Comparison | None:
     """Show what can be chosen; return the comparison, None where there is nothing to compare yet."""
@@ -44,10 +78,7 @@ def compare_chosen(choices: dict[str, Choice], workspace: Workspace) -> Comparis
         return None
     chosen = by_short_name(fitting, choose_models(fitting))
     with right:
-        score = st.slider(
-            "Least confidence", LEAST_SCORE, 0.95, MIN_SCORE, 0.05, key="score", bind="query-params",
-            help="What scores less is not looked at; AP and its curves always take all.",
-        )  # fmt: skip
+        score = choose_score()
     if not chosen:
         st.info("Pick one or more checkpoints.")
         return None
@@ -102,8 +133,9 @@ link = {
     "look_at": DATA_IMAGES,
     "data": st.session_state[DATA],
     "models": list(checkpoints),
-    "score": f"{comparison.settings.min_score:g}",
+    SCORE: f"{comparison.settings.min_score:g}",
     "colour": BY_ERROR,
+    **SHOW_ALL,
 }
 images_behind(comparison, link)
 offer_report(comparison)

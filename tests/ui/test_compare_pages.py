@@ -48,7 +48,7 @@ def test_every_kind_of_mistake_leads_to_images_or_says_there_are_none(workspace)
 
 def test_missed_objects_are_shown_beside_the_truth(workspace):
     app = looked_at("errors")
-    app.slider(key="score").set_value(0.95).run()
+    app.slider(key="counted_from").set_value(0.95).run()
     app.selectbox(key="kind").set_value("missed").run()
     app.selectbox(key="truth").set_value("disc").run()
     assert "2 in 2 images" in texts(app)  # image 1 and 3 of four show a disc
@@ -59,11 +59,11 @@ def test_missed_objects_are_shown_beside_the_truth(workspace):
 
 def test_the_link_holds_model_kind_and_class(workspace):
     looked_at("errors")
-    app = open_page("errors", kind="missed", truth="disc", of="tiny-12-0", score="0.5")
+    app = open_page("errors", kind="missed", truth="disc", of="tiny-12-0", counted_from="0.5")
     assert app.selectbox(key="kind").value == "missed"
     assert app.selectbox(key="truth").value == "disc"
     assert app.selectbox(key="of").value == "12/0"
-    assert app.slider(key="score").value == 0.5
+    assert app.slider(key="counted_from").value == 0.5
 
 
 def test_a_data_sets_images_are_shown_with_the_truth_and_what_differs(workspace):

@@ -123,7 +123,7 @@ def test_only_objects_that_so_many_models_see_are_drawn(workspace):
 
 def test_counts_over_the_data_set_lead_to_their_images(workspace):
     app = looked_at("errors")
-    app.slider(key="score").set_value(0.95).run()
+    app.slider(key="counted_from").set_value(0.95).run()
     assert "Of 4 labelled objects" in texts(app)
     button = app.button(key="seen none")
     assert button.label == "by none: **4**"

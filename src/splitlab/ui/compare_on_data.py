@@ -31,6 +31,7 @@ from splitlab.ui.compared_panels import (
     choose_score,
     choose_view,
     only,
+    show_all_where_asked,
     show_panels,
     title_of,
 )
@@ -45,6 +46,7 @@ from splitlab.workspace import Workspace
 
 def compare_on_data(choices: Mapping[str, Choice], workspace: Workspace) -> None:
     """Show an image with its labels, as models see it, and what differs."""
+    show_all_where_asked()
     data_side, score_side = st.columns(2, gap="large")
     with data_side:
         name, dataset = choose_dataset(choices, workspace)

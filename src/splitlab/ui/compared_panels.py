@@ -11,6 +11,7 @@ from splitlab.ui.compare_choices import forget_unknown
 from splitlab.ui.models import LEAST_SCORE, Choice
 from splitlab.ui.photos import Photo
 from splitlab.ui.plain_text import as_label, as_plain
+from splitlab.ui.seen_objects import SEEN
 from splitlab.ui.swipe import choose_sides, show_swipe
 
 # More classes than these stand in one line that scrolls.
@@ -19,7 +20,19 @@ FIRST_SCORE = 0.2
 SIDE_BY_SIDE, SWIPE = "side by side", "swipe"
 # What stands in a link for the panels that no checkpoint drew.
 PHOTO, TRUTH = "photo", "truth"
+SCORE = "score"
+# What a link says that is about one object: nothing that would be drawn stays hidden.
+SHOW_ALL = {"hidden": "nothing"}
 _CLASSES, _OFFERED = "classes", "classes offered before"
+
+
+def show_all_where_asked() -> None:
+    """Forget what was hidden before where a link says `SHOW_ALL`; the controls keep it from one visit to the next."""
+    if SHOW_ALL.items() <= st.query_params.to_dict().items():
+        for key in (SCORE, _CLASSES, SEEN):
+            st.session_state.pop(key, None)
+        for name in SHOW_ALL:
+            del st.query_params[name]
 
 
 def choose_score() -> float:
@@ -30,7 +43,7 @@ def choose_score() -> float:
         0.95,
         FIRST_SCORE,
         0.05,
-        key="score",
+        key=SCORE,
         bind="query-params",
         help="Models are not run again.",
     )
