@@ -1,7 +1,10 @@
 """The images behind a number on Errors by split: which page of them is shown."""
 
+from collections import Counter
+
 import pytest
 
+from splitlab.ui import images_behind
 from tests.ui.opened import ROOT, looked_at
 
 
@@ -14,7 +17,7 @@ def at_the_root(monkeypatch):
 def on_the_second_page(workspace, monkeypatch):
     """Errors by split with one image a page; the link says the second, as a browser's does after a click on it."""
     monkeypatch.setattr("splitlab.ui.images_behind.IMAGES_A_PAGE", 1)
-    app = looked_at("errors", score="0.95", page="2")
+    app = looked_at("errors", page="2")
     assert app.pagination(key="page").num_pages == 4
     assert app.pagination(key="page").value == 2
     return app
@@ -30,3 +33,18 @@ def test_other_images_begin_with_their_first_page(on_the_second_page, key, value
     on_the_second_page.selectbox(key=key).set_value(value).run()
     assert not on_the_second_page.exception
     assert on_the_second_page.pagination(key="page").value == 1
+
+
+def test_pictures_are_drawn_anew_for_another_score_alone(workspace, monkeypatch):
+    drawn = Counter()
+    for name in ("truth_picture", "model_picture"):
+        plain = getattr(images_behind, name)
+        monkeypatch.setattr(images_behind, name, lambda *a, n=name, p=plain: (drawn.update([n]), p(*a))[1])
+    app = looked_at("errors")
+    assert drawn == {"truth_picture": 4, "model_picture": 4}
+    app.button_group(key="errors_by").set_value("how often").run()
+    assert len(app.get("image")) == 8
+    assert drawn == {"truth_picture": 4, "model_picture": 4}
+    next(slider for slider in app.slider if slider.label == "Least confidence").set_value(0.95).run()
+    assert not app.exception
+    assert drawn == {"truth_picture": 4, "model_picture": 8}

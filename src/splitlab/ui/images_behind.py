@@ -11,8 +11,9 @@ from splitlab.data.dataset import ImageId
 from splitlab.evaluation.error_kinds import MEANINGS, ErrorKind
 from splitlab.evaluation.object_matches import NO_MATCH
 from splitlab.evaluation.seen_by import SeenBy, objects_seen
-from splitlab.experiments.comparison import ComparedModel, Comparison
+from splitlab.experiments.comparison import ComparedModel, CompareSettings, Comparison
 from splitlab.figures.compared_pictures import model_picture, truth_picture
+from splitlab.figures.object_pictures import Picture
 from splitlab.ui.named_links import asked_by_link, write_link
 from splitlab.ui.page import answered
 from splitlab.ui.plain_text import as_plain
@@ -131,8 +132,11 @@ def _show(
     link: dict[str, str | list[str]],
 ) -> None:
     left, right = st.columns(2, gap="small")
-    left.image(truth_picture(comparison, image_id), width="stretch", alt=f"{image_id} with its labels")
-    right.image(model_picture(comparison, model, image_id), width="stretch", alt=f"{image_id} as {model.name} sees it")
+    labels = comparison.dataset.source_hash
+    truth = _truth_picture(labels, image_id, comparison)
+    seen = _model_picture(labels, image_id, model.seen.weights_hash, comparison.settings, comparison, model)
+    left.image(truth, width="stretch", alt=f"{image_id} with its labels")
+    right.image(seen, width="stretch", alt=f"{image_id} as {model.name} sees it")
     own = rows[rows["image_id"] == image_id]
     kinds = own["kind"].value_counts() if "kind" in own else {"object" if "said" in own else "pair": len(own)}
     words = ", ".join(f"{count} {getattr(kind, 'value', kind)}" for kind, count in kinds.items())
@@ -143,3 +147,21 @@ def _show(
         icon=":material/zoom_in:",
         query_params={**link, "image": str(image_id)},
     )
+
+
+# Twelve pictures are on a page, which is drawn at every click; a photo may have some megapixels, a picture has 0.7 MB.
+@st.cache_resource(show_spinner=False, max_entries=64, ttl=600)
+def _truth_picture(labels: str, image_id: ImageId, _comparison: Comparison) -> Picture:  # noqa: ARG001 (the hash tells labels apart)
+    return truth_picture(_comparison, image_id)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64, ttl=600)
+def _model_picture(
+    labels: str,  # noqa: ARG001
+    image_id: ImageId,
+    weights: str,  # noqa: ARG001
+    settings: CompareSettings,  # noqa: ARG001
+    _comparison: Comparison,
+    _model: ComparedModel,
+) -> Picture:
+    return model_picture(_comparison, _model, image_id)
