@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from splitlab.budget.ap_surface import ApSurface
@@ -74,6 +74,7 @@ def test_the_slopes_are_the_differences_of_the_score(surface, full, weak):
 
 
 @given(surfaces, st.integers(1, 20_000), st.floats(0.5, 99.5))
+@example(ApSurface(0.0, 0.0, -1.0, 3.0, 6.103515625e-05), 1, 8.0)  # hardly any saturation
 def test_the_boxes_asked_for_reach_the_score_and_one_fewer_does_not(surface, full, target):
     weak = float(surface.weak_for(target, full))
     if weak == math.inf:

@@ -44,5 +44,5 @@ def test_a_file_that_answers_otherwise_is_not_kept(tmp_path, monkeypatch):
 
 def test_without_its_packages_it_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(SettingsError, match=r"pip install 'splitlab\[onnx\]'"):
+    with pytest.raises(SettingsError, match=r"pip install -e '\.\[onnx\]'"):
         export_onnx(tiny(), 64, tmp_path / "model.onnx")

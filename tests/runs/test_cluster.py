@@ -248,7 +248,7 @@ def test_a_program_whose_parent_is_gone_already_is_not_started():
 
 def test_without_ray_a_sentence_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(RunError, match=r"pip install 'splitlab\[ray\]'"), connected("127.0.0.1:1"):
+    with pytest.raises(RunError, match=r"pip install -e '\.\[ray\]'"), connected("127.0.0.1:1"):
         pass
 
 

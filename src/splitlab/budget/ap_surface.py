@@ -138,7 +138,8 @@ def _returns_slope(log_x: Floats, s: float) -> Floats:
 
 
 def _log_of_returns(returns: Floats, s: float) -> Floats:
-    if s < _NO_SATURATION:
-        return returns + s * returns**2 / 2
     with np.errstate(divide="ignore", invalid="ignore"):
+        if s < _NO_SATURATION:
+            # The root of the parabola that `_returns` takes there, in the form that divides by no small s.
+            return np.where(2 * s * returns < 1, 2 * returns / (1 + np.sqrt(1 - 2 * s * returns)), np.inf)
         return np.where(s * returns < 1, -np.log1p(-s * returns) / s, np.inf)
