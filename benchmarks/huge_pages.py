@@ -2,7 +2,7 @@
 
 A step of training takes and gives back gigabytes; by default glibc returns large blocks to the system, which hands them
 out again page by page. Both sides train the same run in processes of their own, one after the other, `OMP_NUM_THREADS`
-as it is set. Also printed: page faults a step.
+as it is set. Also printed: page faults a step, and peak memory.
 
 Run: python benchmarks/huge_pages.py FOLDER, a COCO-format data set with masks, such as the embedded one.
 """
@@ -40,9 +40,11 @@ def main() -> None:
         speeds = [sides[side]["images_per_second"] for sides in rounds]
         ratios = [sides[side]["images_per_second"] / sides["usual"]["images_per_second"] for sides in rounds]
         faults = median(sides[side]["faults_per_step"] for sides in rounds)
+        memory = max(sides[side]["megabytes"] for sides in rounds)
         print(
-            f"{side}: {median(speeds):.1f} images/s ({min(speeds):.1f} to {max(speeds):.1f}), {faults:.0f} page faults "
-            f"a step, {median(ratios):.2f} times usual ({min(ratios):.2f} to {max(ratios):.2f} over {ROUNDS} rounds)"
+            f"{side}: {median(speeds):.1f} images/s ({min(speeds):.1f} to {max(speeds):.1f}), "
+            f"{faults:.0f} page faults a step, peak {memory:.0f} MB, "
+            f"{median(ratios):.2f} times usual ({min(ratios):.2f} to {max(ratios):.2f} over {ROUNDS} rounds)"
         )
 
 
@@ -84,6 +86,7 @@ def train(folder: Path) -> dict[str, float]:
     return {
         "images_per_second": steps * BATCH / (end - start),
         "faults_per_step": (faults_after - faults_before) / steps,
+        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
 
