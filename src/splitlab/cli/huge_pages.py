@@ -1,4 +1,4 @@
-"""Trainings on Linux take their memory in huge pages: on a CPU they are faster (benchmarks/huge_pages.py).
+"""Trainings on Linux take their memory in huge pages: beside other work they are faster (docs/decisions/0007).
 
 A step takes and gives back gigabytes. As it comes, glibc hands large blocks back to the system and gets them anew page
 by page, tens of thousands of pages a step. What it is told before a process starts cannot be told later.
