@@ -1,8 +1,8 @@
 """Images a second of training on a Linux CPU: glibc's memory in huge pages, against the usual pages of 4 kB.
 
-What it brings depends on what else the machine does. A step takes and gives back gigabytes; by default glibc returns large blocks to the system, which hands them
-out again page by page. Both sides train the same run in processes of their own, one after the other, `OMP_NUM_THREADS`
-as it is set. Also printed: page faults a step, and peak memory.
+What it brings depends on what else the machine does. A step takes and gives back gigabytes; by default glibc returns
+large blocks to the system, which hands them out again page by page. Both sides train the same run in processes of their
+own, one after the other, `OMP_NUM_THREADS` as it is set. Also printed: page faults a step, and peak memory.
 
 Run: python benchmarks/huge_pages.py FOLDER, a COCO-format data set with masks, such as the embedded one.
 """
