@@ -28,7 +28,7 @@ from splitlab.ui.error_charts import (
     tell_observations,
 )
 from splitlab.ui.images_behind import images_behind, turn_to_linked_model
-from splitlab.ui.models import LEAST_SCORE, Choice, checkpoint_choices
+from splitlab.ui.models import HIGHEST_SCORE, LEAST_SCORE, Choice, checkpoint_choices
 from splitlab.ui.page import answered, page_head
 from splitlab.ui.plain_text import as_plain
 from splitlab.ui.report_download import offer_report
@@ -37,7 +37,6 @@ from splitlab.workspace import Workspace
 
 # Not the key of Compare masks: its slider begins elsewhere, and a session keeps one value for each key.
 COUNTED_FROM = "counted_from"
-HIGHEST = 0.95
 
 
 def take_old_link() -> None:
@@ -47,7 +46,7 @@ def take_old_link() -> None:
         return
     del st.query_params[SCORE]
     with suppress(ValueError):
-        if LEAST_SCORE <= float(old) <= HIGHEST:
+        if LEAST_SCORE <= float(old) <= HIGHEST_SCORE:
             st.session_state[COUNTED_FROM] = float(old)
             st.query_params[COUNTED_FROM] = old
 
@@ -58,7 +57,7 @@ def choose_score() -> float:
     return st.slider(
         "Least confidence",
         LEAST_SCORE,
-        HIGHEST,
+        HIGHEST_SCORE,
         MIN_SCORE,
         0.05,
         key=COUNTED_FROM,

@@ -33,13 +33,14 @@ def started(monkeypatch):
 @pytest.mark.parametrize("command", sorted(TRAINING_COMMANDS))
 def test_a_training_starts_once_more_with_the_same_words_and_all_of_its_environment(started, command, monkeypatch):
     monkeypatch.setenv("SPLITLAB_WORKSPACE", "here")
-    ((program, words, environment),) = started(command, "--full", "a b")
-    assert (program, words) == (sys.executable, [sys.executable, WORDS[1], command, "--full", "a b"])
+    ((program, words, environment),) = started(*command.split(), "--full", "a b")
+    assert (program, words) == (sys.executable, [sys.executable, WORDS[1], *command.split(), "--full", "a b"])
     assert environment == {**os.environ, **HUGE_PAGES}
 
 
 def test_what_only_tells_numbers_starts_once(started):
     assert not started("cost", "--full", "400")
+    assert not started("atlas", "status", "pets")
     assert not started("--help")
     assert not started()
 

@@ -1,4 +1,4 @@
-"""What pages show in tests: two small checkpoints and the data they know, and a whole atlas."""
+"""What pages show in tests: two small checkpoints and the data they know, few embedded scenes, and a whole atlas."""
 
 import dataclasses
 import shutil
@@ -7,12 +7,14 @@ import pytest
 import streamlit as st
 
 from splitlab.budget.atlas.measured_row import rows_as_csv
+from splitlab.data.scenes.make_embedded import EmbeddedSettings, make_embedded
 from splitlab.experiments.atlas.plans import read_atlas
 from splitlab.experiments.experiment import carry_out, prepare_run
 from splitlab.runs.checkpoint import read_card, read_weights, save_checkpoint
 from splitlab.ui.tables import atlas_curves, atlas_images, claims_of_atlas, measured
 from splitlab.workspace import Workspace
 from tests.budget.synthetic_grid import IMAGES, made_row
+from tests.ui.opened import ROOT
 
 PLAN = """
 name: atlas-tiny
@@ -22,6 +24,25 @@ weak: {weak}
 seeds: {seeds}
 models: [yolov5n-seg]
 """
+
+
+@pytest.fixture(autouse=True)
+def at_the_root(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The embedded data set with few images; a module that needs more of them has a fixture of this name."""
+    return make_embedded(tmp_path_factory.mktemp("data") / "embedded", settings=EmbeddedSettings(20, 4))
+
+
+@pytest.fixture
+def embedded(made, tmp_path):
+    """The embedded data set in this test's work space, with fewer images than people get."""
+    data = tmp_path / "workspace" / "data"
+    data.mkdir(parents=True)
+    (data / "embedded").symlink_to(made)
 
 
 @pytest.fixture(scope="module")

@@ -3,19 +3,13 @@
 import io
 import shutil
 
-import pytest
 from PIL import Image
 from streamlit.runtime.scriptrunner import StopException
 
 from splitlab.models.load import weights_of
 from splitlab.models.registry import build_model
 from splitlab.runs.checkpoint import Card, save_checkpoint
-from tests.ui.opened import ROOT, looked_at, open_page, texts
-
-
-@pytest.fixture(autouse=True)
-def at_the_root(monkeypatch):
-    monkeypatch.chdir(ROOT)
+from tests.ui.opened import looked_at, open_page, texts
 
 
 def test_errors_without_a_model_for_the_data_says_what_to_do(workspace, monkeypatch, tmp_path):

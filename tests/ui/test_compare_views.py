@@ -9,15 +9,10 @@ import pytest
 from splitlab.ui.models import checkpoint_choices
 from splitlab.workspace import Workspace
 from tests.checkpoints import write_checkpoint
-from tests.ui.opened import ROOT, looked_at, open_page, texts
+from tests.ui.opened import looked_at, open_page, texts
 
 DATA_IMAGES = "images of a data set"
 CHECKPOINTS = ["tiny-4-6", "tiny-12-0"]
-
-
-@pytest.fixture(autouse=True)
-def at_the_root(monkeypatch):
-    monkeypatch.chdir(ROOT)
 
 
 def swipe_data(app):

@@ -4,15 +4,10 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from tests.ui.opened import ROOT, looked_at, open_page
+from tests.ui.opened import looked_at, open_page
 
 ERRORS, MASKS = "pages/errors.py", "pages/compare_masks.py"
 DATA_IMAGES = "images of a data set"
-
-
-@pytest.fixture(autouse=True)
-def at_the_root(monkeypatch):
-    monkeypatch.chdir(ROOT)
 
 
 def turn_to(app, page, **parameters):

@@ -18,7 +18,7 @@ from splitlab.ui.runs_rows import run_rows
 from splitlab.workspace import Workspace
 from tests.runs.broken import FAULTS
 from tests.runs.queue_tools import SPEC, make_queued, make_run
-from tests.ui.opened import ROOT, open_page
+from tests.ui.opened import open_page
 from tests.ui.test_queue_on_train import age_status, labels, watched
 
 FILES = ("status.json", "spec.json", "events.jsonl", "scores.json", "notes.json", "weights/card.json", "split.json")
@@ -32,11 +32,6 @@ def trained(tiny_spec, tmp_path_factory):
     carry_out(run, root)
     (run.path / "notes.json").write_text(json.dumps({"note": "Grün 😀", "tags": ["grid"]}))
     return run
-
-
-@pytest.fixture(autouse=True)
-def at_the_root(monkeypatch):
-    monkeypatch.chdir(ROOT)
 
 
 def test_pages_answer_whatever_is_broken(trained, monkeypatch):

@@ -4,12 +4,11 @@ import streamlit as st
 
 from splitlab.budget import few_shot_measured
 from splitlab.budget.few_shot_measured import COLUMNS
-from tests.ui.opened import ROOT, open_page, texts
+from tests.ui.opened import open_page, texts
 
 
 @pytest.fixture(autouse=True)
-def at_the_root(monkeypatch):
-    monkeypatch.chdir(ROOT)
+def nothing_read_before():
     st.cache_resource.clear()
 
 

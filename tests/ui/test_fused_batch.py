@@ -4,26 +4,16 @@ import pytest
 
 from splitlab.data.scenes.make_embedded import EmbeddedSettings, make_embedded
 from splitlab.experiments.batch_loss import batch_images
-from tests.ui.opened import ROOT, open_page, texts
+from tests.ui.opened import open_page, texts
 
 SCREEN = {"lesson": "2", "screen": "2"}
 
-
-@pytest.fixture(autouse=True)
-def at_the_root(monkeypatch):
-    monkeypatch.chdir(ROOT)
+pytestmark = pytest.mark.usefixtures("embedded")
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     return make_embedded(tmp_path_factory.mktemp("data") / "embedded", settings=EmbeddedSettings(180, 2))
-
-
-@pytest.fixture(autouse=True)
-def embedded(made, tmp_path):
-    data = tmp_path / "workspace" / "data"
-    data.mkdir(parents=True)
-    (data / "embedded").symlink_to(made)
 
 
 def test_the_lesson_counts_what_each_part_sees_and_answers_to_scrambled_masks():

@@ -10,7 +10,6 @@ from PIL import Image
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
-from splitlab.data.scenes.make_embedded import EmbeddedSettings, make_embedded
 from splitlab.errors import CheckpointError, SettingsError
 from splitlab.hosting import Hosting
 from splitlab.runs.checkpoint_files import facts_of, zipped
@@ -25,23 +24,6 @@ from splitlab.workspace import Workspace
 from tests.checkpoints import write_checkpoint
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(autouse=True)
-def at_the_root(monkeypatch):
-    monkeypatch.chdir(ROOT)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    return make_embedded(tmp_path_factory.mktemp("data") / "embedded", settings=EmbeddedSettings(20, 4))
-
-
-@pytest.fixture
-def embedded(made, tmp_path):
-    data = tmp_path / "workspace" / "data"
-    data.mkdir(parents=True)
-    (data / "embedded").symlink_to(made)
 
 
 @pytest.fixture

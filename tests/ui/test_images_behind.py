@@ -5,12 +5,7 @@ from collections import Counter
 import pytest
 
 from splitlab.ui import images_behind
-from tests.ui.opened import ROOT, looked_at
-
-
-@pytest.fixture(autouse=True)
-def at_the_root(monkeypatch):
-    monkeypatch.chdir(ROOT)
+from tests.ui.opened import looked_at
 
 
 @pytest.fixture

@@ -31,11 +31,6 @@ sys.exit(77 if "torch" in sys.modules else 0)
 """
 
 
-@pytest.fixture(autouse=True)
-def at_the_root(monkeypatch):
-    monkeypatch.chdir(ROOT)
-
-
 def lesson(number, screen, **parameters):
     return open_page("lessons", lesson=str(number), screen=str(screen), **parameters)
 

@@ -13,25 +13,10 @@ from splitlab.workspace import Workspace
 from tests.models.foreign_files import save_as_the_authors_do
 from tests.ui.opened import open_page, texts
 
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(autouse=True)
-def at_the_root(monkeypatch):
-    monkeypatch.chdir(ROOT)
-
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     return make_embedded(tmp_path_factory.mktemp("data") / "embedded", settings=EmbeddedSettings(200, 10))
-
-
-@pytest.fixture
-def embedded(made, tmp_path):
-    """The embedded data set in this test's work space, with fewer images than people get."""
-    data = tmp_path / "workspace" / "data"
-    data.mkdir(parents=True)
-    (data / "embedded").symlink_to(made)
 
 
 def test_compare_opens_with_the_four_splits_of_equal_score_and_a_photo_already_compared():

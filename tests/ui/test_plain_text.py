@@ -17,11 +17,6 @@ from tests.ui.opened import ROOT, open_page, texts
 MARKUP = "![x](https:there)"
 
 
-@pytest.fixture(autouse=True)
-def at_the_root(monkeypatch):
-    monkeypatch.chdir(ROOT)
-
-
 @pytest.fixture
 def marked_up(tiny_folder):
     """A data set whose licence, class and photos hold Markdown."""

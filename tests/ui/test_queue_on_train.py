@@ -1,7 +1,6 @@
 """Runs that wait, on the Train page."""
 
 import shutil
-from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -19,11 +18,6 @@ from splitlab.ui.live_run import watch_run
 from splitlab.workspace import Workspace
 watch_run(Workspace.here(), "{name}")
 """
-
-
-@pytest.fixture(autouse=True)
-def at_the_root(monkeypatch):
-    monkeypatch.chdir(Path(__file__).parents[2])
 
 
 def watched(name):

@@ -2,27 +2,7 @@
 
 from urllib.parse import parse_qs
 
-import pytest
-
-from splitlab.data.scenes.make_embedded import EmbeddedSettings, make_embedded
-from tests.ui.opened import ROOT, open_page, texts
-
-
-@pytest.fixture(autouse=True)
-def at_the_root(monkeypatch):
-    monkeypatch.chdir(ROOT)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory):
-    return make_embedded(tmp_path_factory.mktemp("data") / "embedded", settings=EmbeddedSettings(20, 4))
-
-
-@pytest.fixture
-def embedded(made, tmp_path):
-    data = tmp_path / "workspace" / "data"
-    data.mkdir(parents=True)
-    (data / "embedded").symlink_to(made)
+from tests.ui.opened import open_page, texts
 
 
 def way_to_train(app):

@@ -23,7 +23,7 @@ HUGE_PAGES: Mapping[str, str] = MappingProxyType(
 )
 """Environment by which glibc asks for huge pages, and keeps up to 8 GiB that are free; 32 MiB is the most it allows."""
 
-TRAINING_COMMANDS = frozenset({"train", "few-shot", "atlas"})
+TRAINING_COMMANDS = frozenset({"train", "few-shot", "atlas run"})
 """Those that train in their own process; the queue, sweeps and pages start `train`."""
 
 _FIRST_GLIBC = (2, 35)
@@ -36,7 +36,7 @@ def take_huge_pages() -> None:
     and so is a program that only calls the command line: to start that once more would do its work twice.
     """
     words = sys.argv[1:]
-    ours = TRAINING_COMMANDS.intersection(words[:1]) and sys.orig_argv[-len(words) :] == words
+    ours = TRAINING_COMMANDS.intersection({*words[:1], " ".join(words[:2])}) and sys.orig_argv[-len(words) :] == words
     if ours and TUNABLES not in os.environ and _glibc_knows_them():
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **HUGE_PAGES})  # noqa: S606 (our own command, and no shell)
 

@@ -15,6 +15,7 @@ from splitlab.runs.devices import Device
 from splitlab.runs.queue import status_of
 from splitlab.runs.queue_entries import Entry, lock_queue
 from splitlab.runs.run_folder import RunFolder, State
+from splitlab.runs.saved_step import evaluated_step
 from splitlab.workspace import Workspace
 
 # One start and three more.
@@ -166,9 +167,9 @@ class Attempt:
 
 
 def _saved_step(run: RunFolder) -> int:
-    """Return the step that a training goes on from: its state is saved with each evaluation."""
+    """Return the step that a training goes on from; the start where its events are broken."""
     try:
-        return max((event["step"] for event in run.events() if event.get("kind") == "evaluation"), default=0)
+        return evaluated_step(run)
     except RunError:
         return 0
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from splitlab.figures.mask_panels import DrawnObject, Panel, mask_panels
 from splitlab.ui.compare_choices import forget_unknown
-from splitlab.ui.models import LEAST_SCORE, Choice
+from splitlab.ui.models import HIGHEST_SCORE, LEAST_SCORE, Choice
 from splitlab.ui.photos import Photo
 from splitlab.ui.plain_text import as_label, as_plain
 from splitlab.ui.seen_objects import SEEN
@@ -40,7 +40,7 @@ def choose_score() -> float:
     return st.slider(
         "Least confidence",
         LEAST_SCORE,
-        0.95,
+        HIGHEST_SCORE,
         FIRST_SCORE,
         0.05,
         key=SCORE,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from splitlab.evaluation.prototype_masks import TakenApart
     from splitlab.models.contract import SegmentationModel
 
-LEAST_SCORE = 0.05
+LEAST_SCORE, HIGHEST_SCORE = 0.05, 0.95
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,7 @@ import pytest
 from splitlab.runs.queue import enqueue
 from splitlab.runs.run_folder import State
 from splitlab.workspace import Workspace
-from tests.ui.opened import ROOT
 from tests.ui.runs_page.on_the_page import make
-
-
-@pytest.fixture(autouse=True)
-def at_the_root(monkeypatch):
-    monkeypatch.chdir(ROOT)
 
 
 @pytest.fixture(autouse=True)

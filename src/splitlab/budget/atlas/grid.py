@@ -11,7 +11,7 @@ from types import MappingProxyType
 import pandas as pd
 
 from splitlab.budget.annotation_cost import Prices, cost_hours, prices_for
-from splitlab.budget.atlas.measured_row import COLUMNS, MeasuredRow
+from splitlab.budget.atlas.measured_row import COLUMNS, MeasuredRow, newest
 from splitlab.budget.atlas.noise import Change, Mean, Split, SplitScores, split_scores
 from splitlab.budget.results import check_metric
 
@@ -130,12 +130,13 @@ def measured_grid(rows: Iterable[MeasuredRow], planned: Planned, metric: str) ->
         BudgetError: the metric is none.
     """
     check_metric(metric)
-    table = pd.DataFrame([asdict(row) for row in rows], columns=list(COLUMNS))
-    ours = table[table["spec_hash"].isin(list(planned))]
-    if ours.empty:
+    rows = list(rows)
+    of_the_plan = [row for row in rows if row.spec_hash in planned]
+    if not of_the_plan:
         return None
-    last = ours.sort_values("date", kind="stable").iloc[-1]
-    alike = (table[list(_ALIKE)] == last[list(_ALIKE)]).all(axis=1)
+    last = newest(of_the_plan)
+    table = pd.DataFrame([asdict(row) for row in rows], columns=list(COLUMNS))
+    alike = (table[list(_ALIKE)] == [getattr(last, name) for name in _ALIKE]).all(axis=1)
     is_planned = table["spec_hash"].isin(list(planned))
     ours = table[alike & is_planned]
     # The plan's hashes say how its own runs were trained; of other runs their settings in words do.

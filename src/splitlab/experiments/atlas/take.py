@@ -14,6 +14,7 @@ from splitlab.experiments.atlas.plans import atlas_names
 from splitlab.experiments.atlas.rows_file import add_rows
 from splitlab.runs.locks import HeldError
 from splitlab.runs.run_folder import RunFolder, State
+from splitlab.runs.saved_step import evaluated_step
 from splitlab.workspace import Workspace
 
 
@@ -80,6 +81,6 @@ def _progress(folder: Path) -> tuple[bool, int]:
         status = run.status()
         if status.state in (State.DONE, State.CANCELLED):
             return status.state == State.DONE, status.step
-        return False, max((event["step"] for event in run.events() if event.get("kind") == "evaluation"), default=0)
+        return False, evaluated_step(run)
     except RunError:
         return False, -1

@@ -20,7 +20,7 @@ from splitlab.ui.compare_choices import by_short_name, choose_models
 from splitlab.ui.compared_panels import FIRST_SCORE, choose_view, show_panels, title_of
 from splitlab.ui.lessons.lesson import Lesson, Screen, Verdict, show_chart, show_verdict
 from splitlab.ui.lessons.split_rows import as_hours, measured_splits
-from splitlab.ui.models import LEAST_SCORE, Choice, checkpoint_choices, detect_objects
+from splitlab.ui.models import HIGHEST_SCORE, LEAST_SCORE, Choice, checkpoint_choices, detect_objects
 from splitlab.ui.photos import SAMPLES, Photo, sample_photo
 from splitlab.ui.plain_text import as_plain
 from splitlab.ui.tables import published
@@ -80,7 +80,14 @@ def _choose_look(photo_key: str, score_key: str, first_score: float) -> tuple[st
         "Photo", list(SAMPLES), default=next(iter(SAMPLES)), required=True, key=photo_key, bind="query-params"
     )
     score = right.slider(
-        "Least confidence", LEAST_SCORE, 0.95, first_score, 0.05, key=score_key, bind="query-params", format="%.2f"
+        "Least confidence",
+        LEAST_SCORE,
+        HIGHEST_SCORE,
+        first_score,
+        0.05,
+        key=score_key,
+        bind="query-params",
+        format="%.2f",
     )
     return str(name), float(score)
 
