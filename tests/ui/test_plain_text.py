@@ -5,12 +5,14 @@ import shutil
 
 import pytest
 
+from splitlab.experiments.atlas.rows_file import add_rows
 from splitlab.runs.checkpoint import Card
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
 from splitlab.ui.plain_text import as_label, as_plain
 from splitlab.workspace import Workspace
 from tests.checkpoints import write_checkpoint
+from tests.experiments.atlas_tools import row
 from tests.ui.opened import ROOT, open_page, texts
 
 # A browser that shows this as Markdown asks another server for a picture.
@@ -78,4 +80,17 @@ def test_what_is_said_of_a_measured_run_is_plain():
     app = open_page("cost_against_ap")
     app.selectbox(key="pick_model").set_value("yolo (measured, VOC2012)").run()
     assert f"In F only {as_plain(MARKUP)} have masks" in texts(app)
+    assert MARKUP not in texts(app)
+
+
+@pytest.mark.parametrize(("lesson", "screen"), [(2, 4), (5, 2), (5, 4), (1, 3)])
+def test_lessons_tell_a_measured_data_set_letter_for_letter(lesson, screen, tmp_path, monkeypatch):
+    monkeypatch.setenv("SPLITLAB_CHECKPOINTS", str(tmp_path / "none"))
+    table = Workspace.here().measured / "marked.csv"
+    table.parent.mkdir(parents=True)
+    splits = ((40, 0), (40, 80), (20, 80))
+    rows = (row(dataset=MARKUP, full=full, weak=weak, spec_hash=f"{full}/{weak}") for full, weak in splits)
+    add_rows(table, tuple(rows))
+    app = open_page("lessons", lesson=str(lesson), screen=str(screen), strict="measured")
+    assert as_plain(MARKUP) in texts(app)
     assert MARKUP not in texts(app)

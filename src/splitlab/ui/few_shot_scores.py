@@ -9,6 +9,7 @@ from splitlab.budget.few_shot_measured import NOVEL, measured_few_shot
 from splitlab.budget.published import published_few_shot
 from splitlab.figures.few_shot_bars import class_bars
 from splitlab.figures.few_shot_tables import MEASURED, PUBLISHED, measured_by_class, published_by_class
+from splitlab.ui.plain_text import as_plain
 
 METRICS = {
     "mask AP70": ("ap70", "mask AP at IoU 0.70", 100.0),
@@ -72,5 +73,5 @@ def _what_it_is(rows: pd.DataFrame) -> str:
     return (
         f"Measured here on the embedded data set, {seeds} seed{'s' if seeds > 1 else ''}; novel: {novel}. Only their "
         "scores are drawn; all other classes are the base. Hatched: from the backbone's ImageNet weights alone. "
-        f"Code {', '.join(rows['code_version'].unique())}, {', '.join(rows['machine'].unique())}."
+        f"Code {', '.join(rows['code_version'].unique())}, {as_plain(', '.join(rows['machine'].unique()))}."
     )

@@ -41,8 +41,10 @@ class Choice:
 
     @property
     def label(self) -> str:
-        """Data set, split and run, such as "pets 30/330 (pets-30-330)"."""
-        return f"{self.card.dataset} {self.card.split_name} ({self.card.name})"
+        """Data set, split and run, such as "pets 30/330 (second-try)"; without the run where its name says no more."""
+        data_and_split = f"{self.card.dataset} {self.card.split_name}"
+        says_more = self.card.name != data_and_split.replace(" ", "-").replace("/", "-")
+        return f"{data_and_split} ({self.card.name})" if says_more else data_and_split
 
 
 def checkpoint_choices(workspace: Workspace) -> dict[str, Choice]:

@@ -69,7 +69,8 @@ def _stricter() -> None:
     st.caption(
         "Outlined: published, YOLOv5 on VOC2012 (Table 2)."
         if source == PUBLISHED
-        else f"Filled: measured here, on {rows['dataset'].iloc[0]}; one seed each unless the page Runs says otherwise."
+        else f"Filled: measured here, on {as_plain(rows['dataset'].iloc[0])}; one seed each unless the page Runs says "
+        "otherwise."
     )
 
 
@@ -213,7 +214,7 @@ def _measured_trade() -> str:
         return ""
     boxes, masks = with_boxes.sort_values("weak").iloc[-1], alone.sort_values("full").iloc[-1]
     return (
-        f"Measured here, on {boxes['dataset']}: {_split(boxes)} and {_split(masks)} lie "
+        f"Measured here, on {as_plain(boxes['dataset'])}: {_split(boxes)} and {_split(masks)} lie "
         f"**{abs(boxes['ap50'] - masks['ap50']):.1f}** points apart in AP50 and "
         f"**{abs(boxes['ap75'] - masks['ap75']):.1f}** in AP75, where outlines count. One data set: "
         "a hint and no law."

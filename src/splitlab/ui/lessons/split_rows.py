@@ -11,6 +11,7 @@ from splitlab.budget.published import method_rows
 from splitlab.budget.seed_spread import by_common_seeds
 from splitlab.budget.ways_of_training import ways_of_training
 from splitlab.figures.lessons.split_hours import YOURS
+from splitlab.ui.plain_text import as_plain
 from splitlab.ui.tables import measured, published
 from splitlab.workspace import Workspace
 
@@ -78,7 +79,7 @@ def tell_sources(measured_rows: pd.DataFrame) -> None:
     if measured_rows.empty:
         st.caption(told + "Nothing was measured here yet; runs appear as soon as they are evaluated.")
         return
-    sets = ", ".join(sorted(measured_rows["dataset"].unique()))
+    sets = as_plain(", ".join(sorted(measured_rows["dataset"].unique())))
     st.caption(
         f"{told}Filled: measured here, on {sets}, with another model and other photos, so scores of the two do not "
         "compare; costs by VOC2012's prices where the paper has none."

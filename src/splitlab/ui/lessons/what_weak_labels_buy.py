@@ -16,6 +16,7 @@ from splitlab.ui.fused_batch import show_fused_batch
 from splitlab.ui.lessons.lesson import Lesson, Screen, Verdict, show_chart, show_verdict
 from splitlab.ui.lessons.scene_pictures import scene_pictures
 from splitlab.ui.lessons.split_rows import measured_splits, tell_sources
+from splitlab.ui.plain_text import as_plain
 from splitlab.ui.split_chip import split_chip
 from splitlab.ui.tables import published
 
@@ -74,7 +75,7 @@ def _measured_here_too() -> None:
         st.markdown("The paper's pair. No pair was measured here yet: train a split with boxes, and its masks alone.")
     else:
         told = "; ".join(
-            f"{row['dataset']}: {row['full']:,} masks, {row['weak']:,} boxes on top, "
+            f"{as_plain(row['dataset'])}: {row['full']:,} masks, {row['weak']:,} boxes on top, "
             f"**{row['together'] - row['alone']:+.1f} AP** for {row['hours']:.1f} hours"
             for _, row in best.iterrows()
         )
