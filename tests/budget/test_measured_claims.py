@@ -26,7 +26,7 @@ from splitlab.budget.atlas.score_observations import (
     more_boxes_help,
     more_masks_help,
 )
-from splitlab.budget.atlas.verdicts import CHECKS, measured_claims
+from splitlab.budget.atlas.verdicts import CHECKS, OF_MASKS, measured_claims
 from tests.budget.synthetic_grid import (
     FULL,
     IMAGES,
@@ -250,6 +250,16 @@ def test_splits_whose_models_found_nothing_are_named_and_in_no_pair():
     claims = [check(grid) for check in (equal_scores_look_alike, more_masks_draw_better)]
     assert claims[0].verdict == "holds"
     assert all(claim.finding.endswith("Left out, for they found no object: 100/0.") for claim in claims)
+
+
+def test_where_second_seeds_found_nothing_scores_still_have_verdicts_and_masks_have_none():
+    nothing = {"mask_iou": math.nan, "mask_iou_low": math.nan, "mask_iou_high": math.nan}
+    rows = [replace(one, **nothing) if one.seed else one for one in map(made_row, RUNS)]
+    *known, unknown = measured_claims(measured_grid(rows, PLANNED, "ap70"))
+    assert [claim.key for claim in known] == [check(made_grid()).key for check in CHECKS if check not in OF_MASKS]
+    assert {claim.key: claim.verdict for claim in known}["observation-3-boxes"] == "holds"
+    assert (unknown.key, unknown.verdict) == ("noise", "not measured yet")
+    assert unknown.finding.startswith("Observations 4 to 7 are left out")
 
 
 def test_masks_alone_say_nothing_of_boxes():
