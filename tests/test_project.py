@@ -10,7 +10,12 @@ from splitlab.data.scenes.make_embedded import make_embedded
 from splitlab.runs.checkpoint import list_checkpoints, read_card
 
 ROOT = Path(__file__).parents[1]
-LEAST_AP70 = {("pets", "yolov5n-lite0-seg"): 60, ("pets", "detr-lite0-few"): 40, ("embedded", "yolov5n-lite0-seg"): 55}
+LEAST_AP50 = {
+    ("embedded", "yolov5n-lite0-seg"): 78,
+    ("pets", "yolov5n-lite0-seg"): 88,
+    ("pets", "detr-lite0-few"): 45,
+    ("street", "yolov5n-lite0-seg"): 4,
+}
 
 
 def test_requirements_state_the_ranges_of_pyproject():
@@ -40,12 +45,13 @@ def test_every_shipped_checkpoint_is_whole_and_says_where_it_comes_from():
     folders = shipped()
     of_pets = [f"pets-{split}" for split in ("120-240", "240-120", "30-330", "60-30")]
     of_scenes = [f"embedded-{split}" for split in ("100-400", "200-100", "400-0", "50-750")]
-    assert list(folders) == [*of_scenes, *of_pets, "pets-detr-100-380"]
+    of_street = [f"street-{split}" for split in ("160-216", "40-0", "40-100", "80-296")]
+    assert list(folders) == [*of_scenes, *of_pets, "pets-detr-100-380", *of_street]
     for folder in folders.values():
         _, card = load_model(folder)
         assert card.data_licence
         assert "lite0" in card.model
-        assert card.scores["mask"]["ap70"] > LEAST_AP70[card.dataset, card.model]
+        assert card.scores["mask"]["ap50"] > LEAST_AP50[card.dataset, card.model]
     assert sum(path.stat().st_size for path in (ROOT / "checkpoints").rglob("*")) < 60e6
 
 

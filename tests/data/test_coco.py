@@ -141,3 +141,29 @@ def test_a_class_name_cannot_steer_a_terminal_or_break_a_text(tmp_path):
 def test_a_missing_labels_file_is_named(tmp_path):
     with pytest.raises(DataError, match=r"nowhere\.json: cannot be read"):
         read_coco(tmp_path / "nowhere.json", tmp_path, "test")
+
+
+@pytest.mark.parametrize(
+    ("stated", "says"),
+    [
+        ({"info": {"license": "CC0-1.0"}, "licenses": [{"id": 1, "name": "other"}]}, "CC0-1.0"),
+        (
+            {"licenses": [{"id": 1, "name": "CC BY"}, {"id": 2, "name": "unused"}, {"id": 3, "name": "CC BY-NC"}]},
+            "CC BY, CC BY-NC",
+        ),
+        ({"info": {"license": None}, "licenses": [{"id": 1, "name": ""}]}, ""),
+        ({"info": "mine", "licenses": ["CC BY", 7, {"id": [1], "name": "x"}]}, ""),
+        ({"info": 5, "licenses": {"id": 1}}, ""),
+        ({"info": {"license": "a\x1b[2Jb"}}, "a\N{REPLACEMENT CHARACTER}[2Jb"),
+    ],
+    ids=["of the file", "of its photos", "left empty", "no licences", "no lists", "steers a terminal"],
+)
+def test_a_licence_is_that_of_the_file_or_those_of_its_photos_and_none_stops_the_reading(tmp_path, stated, says):
+    photos = [dict(labels()["images"][0], id=number, license=number) for number in (1, 3)]
+    assert read(tmp_path, labels(**stated, images=photos, annotations=[])).licence == says
+
+
+def test_a_licence_of_a_whole_book_is_cut(tmp_path):
+    licence = read(tmp_path, labels(info={"license": "word " * 10_000})).licence
+    assert len(licence) <= 300
+    assert licence.endswith("word …")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import textwrap
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ from splitlab.geometry import (
     rle_fits,
     run_lengths_to_rle,
 )
+
+LICENCE_LETTERS = 300
+"""What is longer is cut: a licence stands on cards and below pages."""
 
 
 def read_coco(labels_path: Path, images_dir: Path, name: str) -> Dataset:
@@ -94,8 +98,22 @@ def _to_dataset(content: dict[str, Any], path: Path, images_dir: Path, name: str
         category_ids=tuple(index_of),
         images=tuple(sorted(images, key=lambda image: image.image_id)),
         source_hash=source_hash,
-        licence=str((content.get("info") or {}).get("license", "")),
+        licence=_licence(content),
     )
+
+
+def _licence(content: dict[str, Any]) -> str:
+    """Return the licence of the whole file, or those that its photos name, as COCO's own do; empty without any."""
+    info, licences = content.get("info"), content.get("licenses")
+    if isinstance(info, dict) and (stated := info.get("license")):
+        return _shown(stated)
+    used = {str(image.get("license")) for image in content["images"]}
+    known = [one for one in licences if isinstance(one, dict)] if isinstance(licences, list) else []
+    return _shown(", ".join(str(one["name"]) for one in known if one.get("name") and str(one.get("id")) in used))
+
+
+def _shown(licence: object) -> str:
+    return textwrap.shorten(printable(str(licence)), LICENCE_LETTERS, placeholder=" …")
 
 
 def _categories(content: dict[str, Any], path: Path) -> list[dict[str, Any]]:
