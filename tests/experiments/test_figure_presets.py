@@ -1,6 +1,7 @@
 """The paper's figures as presets: their columns are rows of its tables, and how to get them really works."""
 
 import shlex
+from dataclasses import replace
 
 import pytest
 import typer.main
@@ -93,3 +94,29 @@ def test_small_presets_bring_splits_of_one_data_set_and_kind_together_in_order()
     assert (preset.dataset, preset.kind) == ("pets", "YOLO")
     assert preset.names == ("a", "b", "c")
     assert preset.splits == ("30/0", "30/450", "480/0")
+
+
+def test_of_many_splits_those_of_about_one_score_are_the_columns_each_once():
+    ap70 = {
+        (30, 0): 60.0,
+        (30, 330): 73.4,
+        (60, 0): 66.0,
+        (60, 30): 73.0,
+        (60, 120): 70.0,
+        (120, 240): 74.0,
+        (240, 0): 80.0,
+    }
+    cards = {
+        f"{full}-{weak}-seed{seed}": replace(
+            card(f"{full}-{weak}", full, weak), scores={"mask": {"ap70": ap}, "box": {"ap70": ap}}
+        )
+        for seed in (0, 1)
+        for (full, weak), ap in ap70.items()
+    }
+    (preset,) = small_presets(cards)
+    assert preset.names == ("30-330-seed0", "60-30-seed0", "120-240-seed0")
+
+
+def test_many_splits_without_scores_are_shown_from_the_first():
+    (preset,) = small_presets({f"{full}": card(f"{full}", full, 10) for full in range(1, 9)})
+    assert preset.names == ("1", "2", "3", "4", "5", "6")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import pandas as pd
+
+from splitlab.budget.atlas.equal_scores import equal_score_splits
 from splitlab.budget.published_figures import FigureColumn, PublishedFigure
 from splitlab.runs.checkpoint import Card
 from splitlab.runs.recipes import RECIPES
@@ -47,17 +50,20 @@ def columns_at_hand(figure: PublishedFigure, cards: Mapping[str, Card]) -> dict[
 
 
 def small_presets(cards: Mapping[str, Card]) -> list[SmallPreset]:
-    """Bring checkpoints of one data set and kind together where there are several splits, at most `MOST_COLUMNS`."""
-    groups: dict[tuple[str, str], list[str]] = {}
+    """Bring checkpoints of one data set and kind together where there are several splits, one for each split.
+
+    Of more than `MOST_COLUMNS` those are taken that score about the same mask AP70, as a figure's columns do.
+    """
+    groups: dict[tuple[str, str], dict[tuple[int, int], str]] = {}
     for name, card in cards.items():
         if card.full or card.weak:
-            groups.setdefault((card.dataset, model_kind(card.model)), []).append(name)
+            of_group = groups.setdefault((card.dataset, model_kind(card.model)), {})
+            of_group.setdefault((card.full, card.weak), name)
     presets = []
-    for (dataset, kind), names in groups.items():
-        ordered = sorted(names, key=lambda name: (cards[name].full, cards[name].weak))[:MOST_COLUMNS]
-        splits = tuple(cards[name].split_name for name in ordered)
-        if len(set(splits)) > 1:
-            presets.append(SmallPreset(dataset, kind, tuple(ordered), splits))
+    for (dataset, kind), by_split in groups.items():
+        names = _columns([by_split[split] for split in sorted(by_split)], cards)
+        if len(names) > 1:
+            presets.append(SmallPreset(dataset, kind, names, tuple(cards[name].split_name for name in names)))
     return presets
 
 
@@ -83,6 +89,16 @@ def how_to_train(figure: PublishedFigure, column: FigureColumn) -> list[str]:
         commands.insert(0, "splitlab checkpoint import detr-r50-e632da11.pth --name detr-r50")
         commands[-1] += f" --steps {boxes + masks} --set mask_steps={masks} --start-from workspace/checkpoints/detr-r50"
     return commands
+
+
+def _columns(names: Sequence[str], cards: Mapping[str, Card]) -> tuple[str, ...]:
+    """Return all names where a figure holds them, else those of like scores, else the first."""
+    if len(names) <= MOST_COLUMNS:
+        return tuple(names)
+    scores = [cards[name].scores.get("mask", {}).get("ap70", math.nan) for name in names]
+    table = pd.DataFrame({"name": names, "full": [cards[name].full for name in names], "ap70": scores})
+    alike = equal_score_splits(table, "ap70")["name"].tolist() if table["ap70"].notna().any() else []
+    return tuple(alike if len(alike) > 1 else names)[:MOST_COLUMNS]
 
 
 def _detr_steps(figure: PublishedFigure, column: FigureColumn) -> tuple[int, int]:
