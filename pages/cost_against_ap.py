@@ -7,6 +7,7 @@ from splitlab.budget.annotation_cost import PRESETS, prices_for
 from splitlab.budget.results import MEASURED, METRICS, SHORT_METRICS, cheaper_and_better, reported_metrics
 from splitlab.budget.seed_spread import by_common_seeds
 from splitlab.budget.ways_of_training import ways_of_training, where_it_tells_apart
+from splitlab.experiments.atlas.measured_tables import main_metric
 from splitlab.figures.cost_against_ap import GROUP_LABELS, SPLIT_GROUP, cost_against_ap, row_key
 from splitlab.ui.page import page_head
 from splitlab.ui.plain_text import as_plain
@@ -61,7 +62,7 @@ dataset = controls.segmented_control(
 )
 of_the_paper = dataset in PRESETS
 metrics = reported_metrics(published() if of_the_paper else here, dataset)
-preferred = "ap70" if "ap70" in metrics else "ap50_95"
+preferred = main_metric(dataset) if main_metric(dataset) in metrics else metrics[0]
 metric = controls.segmented_control(
     "Metric",
     metrics,

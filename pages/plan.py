@@ -20,7 +20,7 @@ from splitlab.budget.results import METRICS
 from splitlab.budget.surface_fit import fit_surface
 from splitlab.errors import BudgetError
 from splitlab.figures.budget_plan import hours_curve, plan_chart
-from splitlab.ui.budget_choices import choose_prices, choose_source
+from splitlab.ui.budget_choices import Source, choose_prices, choose_source
 from splitlab.ui.page import answered, page_head
 from splitlab.ui.split_chip import split_chip
 from splitlab.ui.tables import atlas_images
@@ -29,6 +29,7 @@ from splitlab.workspace import Workspace
 BY_HOURS, BY_SCORE = "hours I have", "score I need"
 CURVE_POINTS = 50
 OWN_IMAGES = 1000
+GUESS = "Nobody told how many images there are, so this number is a guess. Say how many you have."
 LEAST_AP = 0.1
 NEXT_HOURS = 8.0
 
@@ -53,13 +54,25 @@ def own_runs() -> pd.DataFrame | None:
         return read_pilot(text, file.name)
 
 
-def choose_pool(images: int) -> ImagePool:
-    """Show what images and labels there are."""
+def known_images(source: Source) -> int | None:
+    """Return how many training images a source's data set has; None where nobody told."""
+    return {**TRAINING_IMAGES, **atlas_images(Workspace.here())}.get(source.dataset)
+
+
+def choose_pool(images: int, guess: str) -> ImagePool:
+    """Show what images and labels there are; a guess says that it is one."""
+    if guess:
+        st.caption(guess)
     there_are = st.number_input("Training images", 1, MAX_IMAGES, images, key=f"images_{images}", bind="query-params")
     left, right = st.columns(2)
     full = left.number_input("With masks already", 0, MAX_IMAGES, 0, key="have_full", bind="query-params")
     weak = right.number_input("With boxes already", 0, MAX_IMAGES, 0, key="have_weak", bind="query-params")
     return ImagePool(int(there_are), int(full), int(weak))
+
+
+def most_labelled(runs: pd.DataFrame) -> int:
+    """Return how many images the largest split of some runs labels."""
+    return int((runs["full"] + runs["weak"]).max())
 
 
 def answer(plan: Plan, prices: Prices, fitted: FittedSurface, pool: ImagePool) -> None:
@@ -133,10 +146,10 @@ with picture, answered():
         prices = choose_prices(source.dataset)
         place_of_pool = st.container()
         runs = own_runs()
-        known = {**TRAINING_IMAGES, **atlas_images(Workspace.here())} if runs is None else {}
-        # How many photos belong to a pilot only its owner knows.
-        with place_of_pool.expander("Images there are, labels already paid for", expanded=runs is not None):
-            pool = choose_pool(known.get(source.dataset, OWN_IMAGES))
+        images = known_images(source) if runs is None else None
+        guess = most_labelled(source.rows) if runs is None else max(most_labelled(runs), OWN_IMAGES)
+        with place_of_pool.expander("Images there are, labels already paid for", expanded=images is None):
+            pool = choose_pool(images, "") if images else choose_pool(guess, GUESS)
 
     fitted = source.surface if runs is None else fit_surface(runs["full"], runs["weak"], runs["ap"])
     plan = plan_for_hours(fitted, prices, hours, pool) if score == 0 else plan_for_score(fitted, prices, score, pool)
@@ -150,15 +163,18 @@ with picture, answered():
         f"from {len(fitted.ap)} {source.source if runs is None else 'own'} results."
     )
     st.download_button("Download CSV", line.to_csv(index=False), "splitlab-plan.csv", icon=":material/download:")
-    advise(fitted, prices, pool, plan)
-    with st.expander("More hours, more AP: the best split of each budget"):
+    with answered():
+        advise(fitted, prices, pool, plan)
+    with st.expander("More hours, more AP: the best split of each budget"), answered():
         # Where the labels there are do already, the curve shows what some hours more would bring.
         most = 3 * spent or NEXT_HOURS
         budgets = np.geomspace(max(most / 12, prices.mask_seconds / 3600 * 20), most, CURVE_POINTS)
         curve = best_splits(fitted, prices, budgets, pool)
         st.plotly_chart(hours_curve(curve, spent, axis), key="hours_curve", config={"displaylogo": False})
-    with st.expander("How far to trust it"):
-        if runs is None:
+    with st.expander("How far to trust it"), answered():
+        if len(set(zip(fitted.full, fitted.weak, strict=True))) < 2:
+            st.caption("It rests on one split. Train a second one to see how far this carries.")
+        elif runs is None:
             checked = left_out(fitted.full.tolist(), fitted.weak.tolist(), fitted.ap.tolist())
             st.markdown(
                 f"Each split left out in turn and predicted from the others: mean error "

@@ -1,12 +1,14 @@
 """The rows of the atlas on the pages, as a data set of their own beside the published ones."""
 
+import dataclasses
 import json
 
 from typer.testing import CliRunner
 
-from splitlab.budget.atlas.measured_row import rows_as_csv
+from splitlab.budget.atlas.measured_row import read_rows, rows_as_csv
 from splitlab.budget.atlas.verdicts import CHECKS
 from splitlab.cli import main as cli
+from splitlab.experiments.atlas.measured_tables import TEST_PART, main_metric
 from splitlab.ui.tables import atlas_curves, atlas_images, measured
 from splitlab.workspace import Workspace
 from tests.budget.synthetic_grid import IMAGES
@@ -30,6 +32,20 @@ def test_cost_against_ap_shows_the_atlas_beside_the_published_rows_and_by_itself
     data = chart_of(app)["data"]
     assert {trace["legendgroup"] for trace in data if trace.get("customdata")} == {"measured"}
     assert sum(trace.get("mode") == "lines" for trace in data) == 5
+
+
+def test_each_data_set_opens_with_the_score_that_its_verdicts_go_by(atlas):
+    asked = ["VOC2012", "Cityscapes", NAME, f"street{TEST_PART}", "street", "my own"]
+    assert [main_metric(dataset) for dataset in asked] == ["ap70", "ap50_95", "ap70", "ap50", "ap50", "ap70"]
+    table = Workspace.here().measured / "tiny.csv"
+    rows = [dataclasses.replace(row, dataset="street") for row in read_rows(table)]
+    (table.parent / "street.csv").write_text(rows_as_csv(rows))
+    for cached in (measured, atlas_images, atlas_curves):
+        cached.clear()
+    app = open_page("cost_against_ap", dataset=f"street{TEST_PART}")
+    assert app.button_group(key=f"metric_street{TEST_PART}").value == "ap50"
+    app = open_page("plan", source=f"street{TEST_PART} yolov5n-seg, measured")
+    assert app.selectbox(key=f"plan_metric_street{TEST_PART}").value == "ap50"
 
 
 def test_a_plan_goes_by_the_atlas_with_its_own_number_of_images(atlas):

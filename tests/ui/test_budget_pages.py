@@ -190,3 +190,24 @@ def test_points_taken_out_of_an_equiscore_fit_can_be_taken_in_again():
     assert "no split to fit" in app.warning[0].value
     assert len(app.get("plotly_chart")) == 1
     assert "Fitted k = " in texts(app)
+
+
+def test_a_plan_by_a_data_set_of_unknown_size_guesses_the_largest_split_and_says_so():
+    app = open_page("plan", source="pets yolov5n-lite0-seg, measured")
+    assert not app.error
+    assert app.number_input(key="images_360").value == 360  # 30/330, 120/240 and 240/120 of the shipped checkpoints
+    assert "this number is a guess" in texts(app)
+    known = open_page("plan")
+    assert "this number is a guess" not in texts(known)
+
+
+def test_a_plan_by_one_split_says_what_is_missing_and_is_no_error():
+    app = open_page("plan", source="pets detr-lite0-few, measured")
+    assert not app.error
+    assert "Train a second one" in texts(app)
+
+
+def test_hours_that_pay_for_nothing_more_leave_the_rest_of_the_page():
+    app = open_page("plan", unit="an object", objects="50", object_mask="600")
+    assert [error.value for error in app.error if "do not pay" in error.value]
+    assert "Each split left out in turn" in texts(app)

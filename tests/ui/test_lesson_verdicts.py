@@ -1,5 +1,7 @@
 """What the lessons judge: by the library's own computation, whatever the numbers are."""
 
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,12 +15,14 @@ from splitlab.budget.image_pool import ImagePool
 from splitlab.budget.planner import FLAT_LOSS, plan_for_hours
 from splitlab.budget.published import method_rows, published_results
 from splitlab.budget.published_surface import published_surface
+from splitlab.budget.results import MEASURED, PUBLISHED
 from splitlab.budget.steps import steps_of
 from splitlab.evaluation.image_detections import ImageDetections
 from splitlab.ui.lessons.extreme_splits_lose import judge_middle, spend
 from splitlab.ui.lessons.half_on_masks_half_on_boxes import TOUCHES, judge_cheapest
-from splitlab.ui.lessons.more_weak_more_full import judge_step
+from splitlab.ui.lessons.more_weak_more_full import judge_step, what_seeds_say
 from splitlab.ui.lessons.same_score_different_mistakes import judge_disagreement
+from splitlab.ui.lessons.series import Series
 from splitlab.ui.lessons.the_equiscore_hyperbola import LEAST_POINTS, MOST_APART, MOST_OFF, judge_curve
 from splitlab.ui.lessons.what_a_label_costs import LEAST_MASKS, MOST_LEFT_HOURS, judge_spending
 from splitlab.ui.lessons.what_weak_labels_buy import EQUAL_AP, judge_replacement
@@ -68,12 +72,31 @@ def test_what_is_spent_is_within_the_hours_and_the_images(hours, share):
 def test_every_step_is_judged_by_its_own_gain():
     steps = steps_of(method_rows(published_results(), "Cityscapes", "YOLOv5"), "ap50_95")
     for _, step in steps.iterrows():
-        assert judge_step(step, steps, "AP50:95").right == (step["ap"] <= step["ap_before"])
+        assert judge_step(step, steps, "AP50:95", "").right == (step["ap"] <= step["ap_before"])
 
 
 def test_a_reader_is_told_where_no_step_falls():
     steps = steps_of(method_rows(published_results(), "VOC2012", "YOLOv5"), "ap70")
-    assert "try others" in judge_step(steps.iloc[0], steps, "AP70").why
+    assert "try others" in judge_step(steps.iloc[0], steps, "AP70", "").why
+
+
+@pytest.mark.parametrize(
+    ("fall", "low", "says"),
+    [
+        (11.7, 50.0, "lie up to 2.0 apart. A fall of 11.7 is more"),
+        (1.9, 50.0, "lie up to 2.0 apart: a fall of 1.9 contradicts nothing"),
+        (11.7, math.nan, "No split here was trained twice"),
+    ],
+)
+def test_a_measured_fall_is_held_against_what_two_seeds_of_one_split_differ_by(fall, low, says):
+    rows = pd.DataFrame({"ap70_low": [low, math.nan], "ap70_high": [low + 2, math.nan]})
+    said = what_seeds_say(Series(MEASURED, "pets", "yolo", "ap70", rows), fall)
+    assert says in said
+    assert "tenths" not in said
+
+
+def test_of_the_papers_models_it_is_said_that_each_was_trained_once():
+    assert "trained once" in what_seeds_say(Series(PUBLISHED, "Cityscapes", "YOLOv5", "ap50_95", pd.DataFrame()), 0.2)
 
 
 def seen(*scores):

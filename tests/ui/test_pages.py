@@ -138,9 +138,10 @@ def test_checking_a_data_set_names_what_is_wrong(made, tmp_path):
 
 
 def test_an_upload_becomes_a_data_set(embedded, tiny_folder, tmp_path):
-    archive = Path(shutil.make_archive(str(tmp_path / "mine"), "zip", tiny_folder))
+    archive = Path(shutil.make_archive(str(tmp_path / "mine"), "gztar", tiny_folder))
     app = open_page("data")
-    app.get("file_uploader")[0].set_value(("mine.zip", archive.read_bytes(), "application/zip")).run()
+    app.get("file_uploader")[0].set_value(("mine.tar.gz", archive.read_bytes(), "application/gzip")).run()
+    assert app.text_input(key="archive_name").value == "mine"
     next(button for button in app.button if button.label == "Add it").click().run()
     assert not app.exception
     assert "12 training images" in app.success[0].value

@@ -11,11 +11,11 @@ import streamlit as st
 
 from splitlab.budget.annotation_cost import Prices, prices_for
 from splitlab.budget.fitted_surface import FittedSurface
-from splitlab.budget.published import MAIN_METRIC
 from splitlab.budget.published_surface import published_surface
 from splitlab.budget.results import METRICS, PUBLISHED
 from splitlab.budget.surface_fit import fit_surface
 from splitlab.budget.ways_of_training import ways_of_training, where_it_tells_apart
+from splitlab.experiments.atlas.measured_tables import main_metric
 from splitlab.ui.tables import measured, published
 from splitlab.workspace import Workspace
 
@@ -53,7 +53,7 @@ def choose_source() -> Source:
     rows = splits[labels == (st.selectbox("Going by", known, key="source", bind="query-params") or known[0])]
     dataset, method, source = (str(rows[name].iloc[0]) for name in ("dataset", "method", "source"))
     metrics = [metric for metric in METRICS if rows[metric].notna().any()]
-    main = MAIN_METRIC.get(dataset, "ap70")
+    main = main_metric(dataset)
     metric = st.selectbox(
         "Score",
         metrics,

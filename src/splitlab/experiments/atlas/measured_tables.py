@@ -14,6 +14,7 @@ from splitlab.budget.atlas.measured_row import MeasuredRow, newest, read_rows
 from splitlab.budget.atlas.verdicts import measured_claims
 from splitlab.budget.claims import Claim
 from splitlab.budget.equiscore import PaperCurve
+from splitlab.budget.published import MAIN_METRIC
 from splitlab.budget.results import MEASURED, METRICS, ResultRow, results_table
 from splitlab.errors import BudgetError
 from splitlab.experiments.atlas.plans import Atlas, atlas_names, read_atlas
@@ -21,6 +22,17 @@ from splitlab.workspace import Workspace
 
 TEST_PART = ", test part"
 """Follows a data set's name in charts: scores on another part do not compare."""
+
+
+def main_metric(dataset: str) -> str:
+    """Return the column of AP that models of a data set are compared by, where nobody asks for another.
+
+    The paper's for its own data sets, else what an atlas's verdicts go by.
+
+    Args:
+        dataset: as a results table names it.
+    """
+    return MAIN_METRIC.get(dataset) or verdict_metric(dataset.removesuffix(TEST_PART))
 
 
 def grid_of(atlas: Atlas, metric: str) -> Grid | None:

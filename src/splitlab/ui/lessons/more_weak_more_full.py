@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 import streamlit as st
 
+from splitlab.budget.seed_spread import SPREAD_COLUMNS
 from splitlab.budget.steps import Grows, steps_of
 from splitlab.figures.cost_against_ap import SPLIT_GROUP, cost_against_ap, row_key
 from splitlab.figures.lessons.growing_lines import growing_lines
@@ -102,20 +105,22 @@ def _find_the_fall() -> None:
         "More boxes, a better score: it holds in nearly every row the paper printed. **Find a step where it does "
         "not.** Look at the lines before you choose."
     )
-    show_verdict(judge_step(own[own["weak"] == weak].iloc[0], steps, series.score))
+    step = own[own["weak"] == weak].iloc[0]
+    show_verdict(judge_step(step, steps, series.score, what_seeds_say(series, -float(step["gain"]))))
     reach = int(series.rows["weak"].max())
     show_chart(
         growing_lines(series.rows, series.metric, "weak", reach, series.axis, filled=series.is_measured), "falls"
     )
 
 
-def judge_step(step: pd.Series, steps: pd.DataFrame, score: str) -> Verdict:
+def judge_step(step: pd.Series, steps: pd.DataFrame, score: str, seeds: str) -> Verdict:
     """Judge whether a step to more boxes lowers the score.
 
     Args:
         step: one of the steps.
         steps: of `steps_of`, all of these models.
         score: what the AP is called.
+        seeds: what is known of a fall of this size, of `what_seeds_say`.
     """
     told = (
         f"From {step['full']:,.0f}/{step['before']:,.0f} to {step['full']:,.0f}/{step['weak']:,.0f} {score} goes from "
@@ -125,11 +130,29 @@ def judge_step(step: pd.Series, steps: pd.DataFrame, score: str) -> Verdict:
     if step["gain"] > 0:
         hint = "None of these models' steps does: try others." if not falls else "It is one of these models' steps."
         return Verdict(False, f"{told} It rises. {hint}")
-    return Verdict(
-        True,
-        f"{told} {falls} of {len(steps)} steps of these models fall. One training differs from the next by a few "
-        "tenths of a point; so small a fall contradicts nothing, and so small a gain proves nothing.",
-    )
+    return Verdict(True, f"{told} {falls} of {len(steps)} steps of these models fall. {seeds}")
+
+
+def what_seeds_say(series: Series, fall: float) -> str:
+    """Say whether a fall is larger than what two trainings of one split differ by, as far as anybody knows.
+
+    Args:
+        series: the models.
+        fall: AP.
+    """
+    if not series.is_measured:
+        return (
+            "Every model was trained once, and one training differs from the next by a few tenths of a point: so small "
+            "a fall contradicts nothing, and so small a gain proves nothing."
+        )
+    low, high = SPREAD_COLUMNS[series.metric]
+    apart = float((series.rows[high] - series.rows[low]).max())
+    if math.isnan(apart):
+        return "No split here was trained twice, so nobody knows whether a fall of this size means anything."
+    known = f"Trainings of one split here, which differ by their seed alone, lie up to {apart:.1f} apart"
+    if fall <= apart:
+        return f"{known}: a fall of {fall:.1f} contradicts nothing, and a gain of as much would prove nothing."
+    return f"{known}. A fall of {fall:.1f} is more: boxes may have cost this model something."
 
 
 def _pick_size(label: str, sizes: list[int], key: str) -> int:

@@ -69,8 +69,8 @@ def _stricter() -> None:
     st.caption(
         "Outlined: published, YOLOv5 on VOC2012 (Table 2)."
         if source == PUBLISHED
-        else f"Filled: measured here, on {as_plain(rows['dataset'].iloc[0])}; one seed each unless the page Runs says "
-        "otherwise."
+        else f"Filled: measured here, on {as_plain(rows['dataset'].iloc[0])}; the mean over the seeds that all of "
+        "these splits have."
     )
 
 
@@ -139,7 +139,7 @@ def _make_them_disagree() -> None:
     choices = checkpoint_choices(Workspace.here())
     models = by_short_name(choices, _several_splits(choices))
     if len(models) < 2:
-        st.info(_NO_MODELS)
+        st.info("It takes models of two splits of one data set. Train another split, and come again.")
         return
     name, score = _choose_look("show_them", "confident", 0.1)
     known = ", ".join(next(iter(models.values())).card.class_names)

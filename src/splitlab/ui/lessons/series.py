@@ -7,15 +7,14 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from splitlab.budget.published import MAIN_METRIC, TRAINING_IMAGES
+from splitlab.budget.published import TRAINING_IMAGES
 from splitlab.budget.results import MEASURED, METRICS, SHORT_METRICS
 from splitlab.budget.seed_spread import by_common_seeds
 from splitlab.budget.ways_of_training import ways_of_training
+from splitlab.experiments.atlas.measured_tables import main_metric
 from splitlab.ui.named_links import linked_selectbox
 from splitlab.ui.tables import atlas_images, measured, published
 from splitlab.workspace import Workspace
-
-_SETTLED = "ap70"
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +71,7 @@ def all_series(least_splits: int = 2) -> dict[str, Series]:
     for (source, dataset, method), rows in table[table["group"] == "split"].groupby(
         ["source", "dataset", "method"], sort=False
     ):
-        metric = MAIN_METRIC.get(str(dataset), _SETTLED)
+        metric = main_metric(str(dataset))
         scored = rows[rows[metric].notna()]
         trained_alike = [alike for _, alike in scored.groupby(ways_of_training(scored), sort=False)]
         most = max(trained_alike, key=len, default=rows.head(0))

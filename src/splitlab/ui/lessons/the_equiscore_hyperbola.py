@@ -38,11 +38,10 @@ def _your_points() -> None:
     taken = _take_points(points, "taken", _first_points(points))
     try:
         fit = _fit(series, taken)
-        apart = points.loc[points["taken"], "ap"]
         st.markdown(
-            f"You took **{len(taken)}** splits, scores from {apart.min():.1f} to {apart.max():.1f}. A hyperbola "
-            f"through them: **W = {fit.law.k * fit.law.phi0**2:,.0f} / F**. **Click** splits of about the same score, "
-            "and see whether one curve goes through them."
+            f"{_taken_in_words(points.loc[points['taken'], 'ap'])} A hyperbola through "
+            f"{'it' if len(taken) == 1 else 'them'}: **W = {fit.law.k * fit.law.phi0**2:,.0f} / F**. **Click** splits "
+            "of about the same score, and see whether one curve goes through them."
         )
     except BudgetError:
         fit = None
