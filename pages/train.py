@@ -12,7 +12,7 @@ from splitlab.data.splits.split import Split
 from splitlab.errors import RunError
 from splitlab.hosting import Hosting
 from splitlab.runs.launch import launch
-from splitlab.runs.recipes import RECIPES, recipe_settings
+from splitlab.runs.recipes import RECIPES, run_settings
 from splitlab.runs.spec import RunSpec
 from splitlab.runs.store import RunSummary, free_run_path
 from splitlab.ui.datasets import read_dataset
@@ -62,10 +62,8 @@ def choose(workspace: Workspace) -> tuple[RunSpec, TrainVal, Split | None]:
     split = sizes if isinstance(sizes, Split) else None
     full, weak = (len(sizes.full), len(sizes.weak)) if isinstance(sizes, Split) else sizes
     recipe = st.selectbox("Recipe", list(RECIPES), key="recipe", bind="query-params", help=RECIPE_HELP)
-    settings = recipe_settings(recipe)
-    if name == EMBEDDED and recipe == "quick":
-        settings |= EMBEDDED_SETTINGS
-    start = RunSpec(name, full, weak, **settings)
+    changes = EMBEDDED_SETTINGS if name == EMBEDDED and recipe == "quick" else {}
+    start = RunSpec(name, full, weak, **run_settings(recipe, changes, full))
     key = f"{name}_{recipe}"
     known = model_names()
     model = st.selectbox("Model", known, index=known.index(start.model), key=f"model_{key}")
@@ -76,11 +74,9 @@ def choose(workspace: Workspace) -> tuple[RunSpec, TrainVal, Split | None]:
     device = left.selectbox("Device", device_names(), key="device")
     seed = int(right.number_input("Seed", 0, 10_000, 0, key="seed"))
     chosen = {"model": model, "image_size": size, "steps": steps, "device": device, "seed": seed}
-    # A model of two stages keeps the recipe's share of steps for its masks.
-    chosen["mask_steps"] = steps * start.mask_steps // start.steps
     chosen |= more_settings(start, key, workspace)
     chosen["evaluate_every"] = max(min(start.evaluate_every, steps // EVALUATIONS), 1)
-    return RunSpec(name, full, weak, **{**settings, **chosen}), data, split
+    return RunSpec(name, full, weak, **run_settings(recipe, {**changes, **chosen}, full)), data, split
 
 
 def explain(spec: RunSpec, data: TrainVal, runs: Iterable[RunSummary]) -> None:

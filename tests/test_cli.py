@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 from itertools import chain
 
 import pytest
@@ -121,6 +122,40 @@ def test_mistakes_get_one_sentence_and_no_traceback(capsys, monkeypatch, tiny_fo
     assert "[red]odd[/red] is no folder" in fails_with(capsys, monkeypatch, *words)
     assert "has no card.json" in fails_with(capsys, monkeypatch, "predict", tmp_path, "photo.jpg")
     assert "--full 30" in fails_with(capsys, monkeypatch, "train", tiny_folder)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("train", "RUN", "--steps", "9", "--device", "cuda"), "--steps, --device: RUN is a run, and a run keeps its"),
+        (("train", "DATA", "--split", "DATA/split.json", "--full", "3"), "--full: DATA/split.json says which images"),
+        (("train", "RUNX", "--full", "3"), "RUNX: there is no such file or folder, and no data set of this name"),
+        (("evaluate", "RUN/weights"), "Add --data"),
+        (("split", "DATA", "--protocol", "labels", "--full", "3"), "--full: the protocol labels does not ask for this"),
+        (("split", "DATA", "--full", "3", "--classes", "disc"), "--classes: the protocol random does not ask for this"),
+        (("split", "DATA", "--protocol", "few-shot", "--seed", "3"), "--seed: the protocol few-shot does not ask"),
+    ],
+    ids=["a run", "a split", "no such data", "a checkpoint", "labels", "random", "the paper's few-shot"],
+)
+def test_what_would_not_be_heard_is_refused(capsys, monkeypatch, trained, tiny_folder, tmp_path, words, says):
+    data = shutil.copytree(tiny_folder, tmp_path / "data")
+    run("split", data, "--full", "2", "--weak", "2", "--out", data / "split.json")
+
+    def at_hand(text):
+        return text.replace("RUN", str(trained)).replace("DATA", str(data))
+
+    told = " ".join(fails_with(capsys, monkeypatch, *map(at_hand, words)).split())
+    assert at_hand(says) in told
+
+
+def test_runs_says_why_a_run_failed(tiny_folder, tmp_path):
+    from splitlab.runs.run_folder import State
+    from splitlab.runs.spec import RunSpec
+
+    folder = RunFolder.create(tmp_path / "sad", RunSpec(str(tiny_folder), 4, 6), {})
+    folder.write_status(State.FAILED, 3, 9, "no space left [red]here[/red]")
+    result = runner.invoke(cli.app, ["runs", str(tmp_path)], catch_exceptions=False)
+    assert "sad: no space left [red]here[/red]" in result.stderr
 
 
 def test_a_run_folder_that_cannot_be_written_is_named(capsys, monkeypatch, tiny_folder, tmp_path):

@@ -5,9 +5,13 @@ from typer.testing import CliRunner
 
 from splitlab.cli import main as cli
 from splitlab.errors import SettingsError
-from splitlab.runs.recipes import RECIPES, recipe_settings
+from splitlab.models.contract import SegmentationModel
+from splitlab.models.detr.detr_seg import DETRSeg
+from splitlab.models.registry import MODELS, build_model
+from splitlab.runs.recipes import RECIPES, learns_in_two_stages, recipe_settings, run_settings
 from splitlab.runs.run_folder import RunFolder
 from splitlab.runs.spec import RunSpec
+from splitlab.training.stages import stages_of
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -28,6 +32,35 @@ def test_the_settings_of_an_older_run_still_load_and_mean_the_same():
     old |= {"steps": 720, "batch_size": 16, "f_size": 4, "learning_rate": 0.0015, "backbone_factor": 0.3}
     old |= {"weight_decay": 0.01, "plain_tail": 0.15, "evaluate_every": 120, "device": "cpu"}
     assert RunSpec.from_json(old) == RunSpec("embedded", 30, 150)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "changes", "full", "mask_steps"),
+    [
+        ("quick-detr", {}, 100, 400),
+        ("quick-detr", {"steps": 400}, 100, 66),
+        ("quick-detr", {"steps": 3}, 100, 1),
+        ("quick-detr", {"steps": 400, "mask_steps": 300}, 100, 300),
+        ("quick-detr", {}, 0, 0),
+        ("quick-detr", {"model": "yolov5n-seg"}, 100, 0),
+        ("quick", {"model": "detr-lite0-few"}, 100, 120),
+        ("quick", {}, 100, 0),
+        ("paper-detr-voc", {}, 800, 40_050),
+    ],
+)
+def test_masks_have_the_recipes_share_of_the_steps_where_a_model_learns_them_after_boxes(
+    recipe, changes, full, mask_steps
+):
+    spec = RunSpec("data", full, 100, **run_settings(recipe, changes, full))
+    assert spec.mask_steps == mask_steps
+    names = DETRSeg.stages if learns_in_two_stages(spec.model) else SegmentationModel.stages
+    assert sum(stage.spec.steps for stage in stages_of(spec, names)) == spec.steps
+
+
+def test_a_model_is_told_by_its_name_to_learn_in_two_stages():
+    small = [name for name in MODELS if name in ("yolov5n-seg", "yolov5n-lite0-seg", "detr-lite0-few", "yolo11n-seg")]
+    assert len(small) >= 3
+    assert all(learns_in_two_stages(name) == (len(build_model(name, 2, 64).stages) > 1) for name in small)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +97,8 @@ def test_f_size_auto_leaves_w_half_of_the_batch():
         ({"optimizer": "adam"}, "optimizer is 'adam'; choose one of adamw, sgd"),
         ({"momentum": float("nan")}, "momentum is nan"),
         ({"warmup_epochs": float("inf")}, "warmup_epochs is inf"),
-        ({"scale": 1.0}, "scale 1.0"),
+        ({"scale": 1.0}, "scale is 1.0; it must be below 1"),
+        ({"clip": float("inf")}, "clip is inf; it must be above 0 and no huge number"),
         ({"nominal_batch": 10**9}, "nominal_batch 1000000000"),
         ({"tracker": "aim"}, "tracker is 'aim'"),
         ({"compiled": True}, "compiled is for device cuda, not cpu"),

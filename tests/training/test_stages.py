@@ -51,9 +51,14 @@ def test_what_is_set_for_masks_counts_in_their_stage_alone():
     assert masks.clip == boxes.clip
 
 
+def test_masks_are_not_taught_to_boxes_that_nobody_taught():
+    with pytest.raises(SettingsError, match=r"All 154050 steps .* start from a trained one"):
+        stages_of(replace(PAPER, mask_steps=PAPER.steps), DETRSeg.stages)
+
+
 def test_a_stage_without_steps_is_left_out():
     boxes_only = replace(PAPER, full=0, mask_steps=0)
-    masks_only = replace(PAPER, mask_steps=PAPER.steps)
+    masks_only = replace(PAPER, mask_steps=PAPER.steps, start_from="boxes")
     assert [stage.name for stage in stages_of(boxes_only, DETRSeg.stages)] == ["boxes"]
     assert [(stage.name, stage.before) for stage in stages_of(masks_only, DETRSeg.stages)] == [("masks", 0)]
 

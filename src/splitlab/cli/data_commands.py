@@ -14,7 +14,7 @@ from splitlab.data.check import Check, check_dataset
 from splitlab.data.exports.coco_export import export_coco
 from splitlab.data.exports.yolo_export import export_yolo
 from splitlab.data.incoming.archives import Limits
-from splitlab.data.incoming.import_archive import import_archive
+from splitlab.data.incoming.import_archive import import_archive, proposed_name
 from splitlab.data.open_dataset import open_dataset
 from splitlab.data.splits.split import read_split
 from splitlab.data.splits.split_dataset import as_split
@@ -76,10 +76,11 @@ def add(
             f"{archive} is a folder: its path is taken as it is. To know it by name, move it into {data_dir}."
         )
     try:
-        with archive.open("rb") as file:
-            added = import_archive(file, name or archive.name.split(".")[0], data_dir, Limits())
+        file = archive.open("rb")
     except OSError as error:
         raise DataError(f"{archive}: cannot be read ({error.strerror}). Check the path.") from error
+    with file:
+        added = import_archive(file, name or proposed_name(archive.name), data_dir, Limits())
     out.print(f"{added.train.name} is here: {len(added.train.images):,} training images, format {added.format}.")
 
 

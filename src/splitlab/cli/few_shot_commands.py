@@ -66,7 +66,8 @@ def few_shot(
     workspace = Workspace.here()
     if queued and folder:
         run_name(workspace, str(folder))
-    settings = chosen_settings(recipe, {"classes": classes, "f_size": F_SIZE}, _not_said_elsewhere(others or []))
+    options = {"classes": classes, "f_size": F_SIZE}
+    settings = chosen_settings(recipe, options, _not_said_elsewhere(others or []), int(_masks(masks) != 0))
     settings["start_from"] = start_weights(start_from, settings.get("model", RunSpec.model))
     name = lasting_name(data, workspace)
     spec, split = plan_few_shot(name, open_dataset(name, workspace.data), _masks(masks), seed, settings)

@@ -10,14 +10,16 @@ from rich.table import Column, Table
 
 from splitlab.cli.new_run import lasting_name, lasting_start, leave_to_worker, run_with, train_here
 from splitlab.cli.output import JsonOption, SeedOption, app, err, out, print_json, progress_bar, shown
+from splitlab.cli.refused_options import refuse_others
 from splitlab.cli.train_settings import chosen_settings, run_of_main_process, value_of
 from splitlab.data.images import load_image
-from splitlab.data.open_dataset import open_dataset
+from splitlab.data.open_dataset import dataset_names, open_dataset
 from splitlab.data.splits.split import read_split
 from splitlab.errors import RunError
+from splitlab.runs.checkpoint import CARD_NAME
 from splitlab.runs.queue import run_name
 from splitlab.runs.recipes import RECIPES
-from splitlab.runs.run_folder import RunFolder
+from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.scores import read_scores
 from splitlab.runs.spec import RunSpec
 from splitlab.runs.store import list_runs, weights_folder
@@ -32,6 +34,7 @@ from splitlab.workspace import Workspace
     "to go on after a break: `splitlab train runs/first`"
 )
 def train(
+    context: typer.Context,
     path: Annotated[str, typer.Argument(metavar="DATA|RUN", help="A data set to start on, or a run folder to go on.")],
     full: Annotated[int | None, typer.Option(help="|F|: images with masks.")] = None,
     weak: Annotated[int, typer.Option(help="|W|: images with boxes only.")] = 0,
@@ -66,9 +69,19 @@ def train(
     if queued and folder:
         run_name(workspace, str(folder))
     if (Path(path) / "spec.json").is_file():
+        refuse_others(
+            context,
+            ("path", "queued"),
+            f"{path} is a run, and a run keeps its settings. Leave this out to go on with it, or start a new one "
+            f"from it: splitlab train DATA --start-from {path}",
+        )
         run = RunFolder.open(Path(path))
     else:
+        _require_data(path, workspace)
         drawn = read_split(split) if split else None
+        if drawn is not None:
+            named = set(context.params) - {"full", "weak"}
+            refuse_others(context, named, f"{split} says which images are F and W. Leave this out, or the file.")
         if full is None and drawn is None:
             raise RunError(f"{path}: say how many images get masks, such as --full 30, or give a --split file.")
         options = {
@@ -91,7 +104,7 @@ def train(
                 "weak": len(drawn.weak) if drawn else weak,
                 "seed": seed,
                 "drawn": drawn.drawn if drawn else "random",
-                **chosen_settings(recipe, options, others or ()),
+                **chosen_settings(recipe, options, others or (), len(drawn.full) if drawn else full or 0),
             }
         )
         run = run_with(spec, drawn, folder, workspace) if is_main_process() else run_of_main_process(folder)
@@ -100,6 +113,15 @@ def train(
     elif train_here(run, workspace):
         out.print(f"Done: {run.path}")
         _print_scores(read_scores(run.scores_path))
+
+
+def _require_data(path: str, workspace: Workspace) -> None:
+    names = dataset_names(workspace.data)
+    if path not in names and not Path(path).exists():
+        raise RunError(
+            f"{path}: there is no such file or folder, and no data set of this name. Give the run folder to go on "
+            f"with, a data set's folder, or one of {', '.join(names)}."
+        )
 
 
 @app.command(
@@ -115,6 +137,10 @@ def evaluate(
     from splitlab.experiments.experiment import evaluate_checkpoint, evaluate_run
 
     workspace = Workspace.here()
+    if data is None and (path / CARD_NAME).is_file():
+        raise RunError(
+            f"{path} is a checkpoint, and does not say on which images. Add --data, such as --data embedded."
+        )
     with progress_bar() as progress:
         if data is None:
             scores = evaluate_run(RunFolder.open(path), workspace.data, progress)
@@ -186,6 +212,9 @@ def runs(
             shown(mask.get("ap70")),
         )
     out.print(table if summaries else "No runs yet. Start one with: splitlab train embedded --full 30 --weak 150")
+    for summary in summaries[:rows]:
+        if summary.status.state == State.FAILED:
+            err.print(f"{summary.name}: {summary.status.message}", highlight=False, markup=False)
     if len(summaries) > rows:
         err.print(f"{len(summaries) - rows:,} older runs are not shown; see --rows, --tag and --json.", highlight=False)
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from splitlab.cli.output import DataArgument, JsonOption, SeedOption, app, out, print_json
+from splitlab.cli.refused_options import refuse_others
 from splitlab.data.class_lists import names_in
 from splitlab.data.dataset import Dataset
 from splitlab.data.open_dataset import open_dataset
@@ -41,6 +42,7 @@ class Protocol(StrEnum):
     "`splitlab split VOC2012 --protocol paper --full 400 --weak all --out paper-400.json`"
 )
 def split(
+    context: typer.Context,
     data: DataArgument,
     full: Annotated[int | None, typer.Option(help="|F|: images with masks.")] = None,
     weak: Annotated[str, typer.Option(help="|W|: images with boxes only, or `all` that are left.")] = "0",
@@ -60,6 +62,8 @@ def split(
     masks are F, those with boxes only W. **few-shot**: so many masks a class by seed, or the paper's 17 images where
     no number is given. **lists**: two text files.
     """
+    heard = {"data", "protocol", "as_json", "save", *_heard(protocol, masks_per_class)}
+    refuse_others(context, heard, f"the protocol {protocol} does not ask for this. Leave it out, or choose another.")
     train = open_dataset(data, Workspace.here().data).train
 
     def sized(draw: Callable[[Dataset, int, int, int], Split]) -> Split:
@@ -80,6 +84,19 @@ def split(
         print_json(drawn.to_json())
     else:
         out.print(f"{drawn.name} of {data}, {drawn.drawn}, seed {drawn.seed}, hash {drawn.hash[:12]}")
+
+
+def _heard(protocol: Protocol, masks_per_class: int | None) -> tuple[str, ...]:
+    """Name the parameters that a protocol goes by."""
+    return {
+        Protocol.RANDOM: ("full", "weak", "seed"),
+        Protocol.STRATIFIED: ("full", "weak", "seed"),
+        Protocol.PAPER: ("full", "weak"),
+        Protocol.LABELS: (),
+        # Without a number it is the paper's own images.
+        Protocol.FEW_SHOT: () if masks_per_class is None else ("masks_per_class", "classes", "seed"),
+        Protocol.LISTS: ("full_list", "weak_list"),
+    }[protocol]
 
 
 def _needed(full: int | None) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from splitlab.errors import SettingsError
-from splitlab.runs.recipes import recipe_settings
+from splitlab.runs.recipes import run_settings
 from splitlab.runs.run_folder import RunFolder
 from splitlab.runs.spec import RunSpec
 
@@ -18,14 +18,20 @@ RUN_SECONDS = 600
 _TEXTS = frozenset(name for name, kind in get_type_hints(RunSpec).items() if kind is str)
 
 
-def chosen_settings(recipe: str, options: dict[str, Any], others: Sequence[str]) -> dict[str, Any]:
+def chosen_settings(recipe: str, options: dict[str, Any], others: Sequence[str], full: int) -> dict[str, Any]:
     """Return a recipe's settings, with the options that were given (not None), and others as NAME=VALUE, over them.
+
+    Args:
+        recipe: its name.
+        options: settings by name.
+        others: of `--set`.
+        full: |F|, or any number of images above 0 where it is not known yet; see `run_settings`.
 
     Raises:
         SettingsError: there is no such recipe, or one of the others has no value.
     """
     given = {name: value for name, value in options.items() if value is not None}
-    return {**recipe_settings(recipe), **given, **named_values(others)}
+    return run_settings(recipe, {**given, **named_values(others)}, full)
 
 
 def named_values(others: Sequence[str]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from splitlab.errors import SettingsError
-from splitlab.runs.recipes import recipe_settings
+from splitlab.runs.recipes import recipe_settings, run_settings
 from splitlab.runs.spec import MAX_SEED, RunSpec
 
 ALL = "all"
@@ -96,18 +96,19 @@ class SweepPlan:
         Raises:
             SettingsError: a setting may not stand there, or there is no such recipe.
         """
-        settings = {**recipe_settings(self.recipe), **self.settings}
-        models = self.models or (settings.get("model", RunSpec.model),)
+        of_recipe = {**recipe_settings(self.recipe), **self.settings}
+        models = self.models or (of_recipe.get("model", RunSpec.model),)
         # `all` may come to a number that stands beside it.
         splits = dict.fromkeys((full, _count(weak, full, train_images)) for full, weak in self.splits)
         return tuple(
-            self._spec({**settings, "seed": seed, "model": model}, full, weak)
+            self._spec({"seed": seed, "model": model}, full, weak)
             for seed in self.seeds
             for full, weak in splits
             for model in models
         )
 
-    def _spec(self, settings: dict[str, Any], full: int, weak: int) -> RunSpec:
+    def _spec(self, differs: dict[str, Any], full: int, weak: int) -> RunSpec:
+        settings = run_settings(self.recipe, {**self.settings, **differs}, full)
         asked = {**settings, "data": self.data, "full": full, "weak": weak, "drawn": self.draw}
         if self.passes:
             asked |= self._steps(asked)

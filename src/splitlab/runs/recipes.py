@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from splitlab.errors import SettingsError
+from splitlab.runs.spec import RunSpec
 
 # YOLOv5's training as the paper's authors ran it (PROTOCOL.md, YOLOv5).
 _PAPER: dict[str, Any] = {
@@ -115,3 +117,34 @@ def recipe_settings(name: str) -> dict[str, Any]:
     if name not in RECIPES:
         raise SettingsError(f"There is no recipe '{name}'. Choose one of {', '.join(RECIPES)}.")
     return {**RECIPES[name], "recipe": name}
+
+
+def run_settings(recipe: str, changes: Mapping[str, Any], full: int) -> dict[str, Any]:
+    """Return a recipe's settings with changes over them, as keywords of `RunSpec`.
+
+    Where the changes do not say `mask_steps`, a model of two stages with masks to learn from gets the share of its
+    steps that the recipe gives them, or `quick-detr` where the recipe has none; others get none.
+
+    Args:
+        recipe: its name.
+        changes: settings by name.
+        full: |F|.
+
+    Raises:
+        SettingsError: there is no recipe of this name.
+    """
+    settings = {**recipe_settings(recipe), **changes}
+    steps = settings.get("steps", RunSpec.steps)
+    # Steps that are no number are refused by the spec, after this.
+    if "mask_steps" in changes or not isinstance(steps, int):
+        return settings
+    settings.pop("mask_steps", None)
+    if full and learns_in_two_stages(str(settings.get("model", RunSpec.model))):
+        share = RECIPES[recipe] if "mask_steps" in RECIPES[recipe] else _QUICK_DETR
+        settings["mask_steps"] = max(steps * share["mask_steps"] // share["steps"], 1)
+    return settings
+
+
+def learns_in_two_stages(model: str) -> bool:
+    """Whether a model learns boxes first and masks after them, told by its name without loading it."""
+    return model.startswith("detr")

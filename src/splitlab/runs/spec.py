@@ -203,8 +203,12 @@ class RunSpec:
         for name in _SHARES:
             if not 0 <= getattr(self, name) <= 1:
                 raise SettingsError(f"{name} is {getattr(self, name)}; it is a share, 0 to 1.")
-        if not self.clip > 0 or not self.scale < 1:
-            raise SettingsError(f"clip is {self.clip} and scale {self.scale}; they must be above 0 and below 1.")
+        if not 0 < self.clip <= MAX_NUMBER:
+            raise SettingsError(
+                f"clip is {self.clip}; it must be above 0 and no huge number: to clip nothing give 1e6."
+            )
+        if not self.scale < 1:
+            raise SettingsError(f"scale is {self.scale}; it must be below 1.")
 
     def _check_batch(self) -> None:
         if self.image_size > MAX_IMAGE_SIZE or self.seed > MAX_SEED:

@@ -44,6 +44,11 @@ def stages_of(spec: RunSpec, names: tuple[str, ...]) -> list[Stage]:
         )
     boxes, masks = names
     before = spec.steps - spec.mask_steps
+    if not before and not spec.start_from:
+        raise SettingsError(
+            f"All {spec.steps} steps of {spec.model} are mask_steps, and masks are learnt on a box detector: set "
+            "fewer, or start from a trained one (start_from)."
+        )
     parts = [Stage(boxes, 0, _box_spec(spec))] if before else []
     return [*parts, Stage(masks, before, _mask_spec(spec))] if spec.mask_steps else parts
 
