@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -46,6 +47,27 @@ def test_a_folder_to_add_is_told_that_its_path_will_do(tiny_folder):
     said = str(runner.invoke(cli.app, ["data", "add", str(tiny_folder)]).exception)
     assert said.startswith(f"{tiny_folder} is a folder")
     assert "workspace/data" in said
+
+
+def test_an_archive_is_added_under_its_own_name_where_none_is_given(tiny_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("SPLITLAB_WORKSPACE", str(tmp_path / "workspace"))
+    archive = shutil.make_archive(str(tmp_path / "my photos v1.2"), "gztar", tiny_folder)
+    assert "my-photos-v1.2 is here" in run("data", "add", archive)
+    assert (tmp_path / "workspace" / "data" / "my-photos-v1.2").is_dir()
+
+
+def test_where_the_work_space_cannot_be_written_no_archive_is_blamed(tiny_folder, tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("SPLITLAB_WORKSPACE", str(tmp_path / "file"))
+    archive = shutil.make_archive(str(tmp_path / "good"), "zip", tiny_folder)
+    said = str(runner.invoke(cli.app, ["data", "add", archive]).exception)
+    assert said.startswith(f"{tmp_path / 'file' / 'data'}: cannot be written")
+    assert "good.zip" not in said
+
+
+def test_an_archive_that_is_not_there_is_named(tmp_path):
+    said = str(runner.invoke(cli.app, ["data", "add", str(tmp_path / "gone.zip")]).exception)
+    assert said.startswith(f"{tmp_path / 'gone.zip'}: cannot be read")
 
 
 def test_the_paper_protocol_draws_voc_by_name(tmp_path):

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splitlab.data.class_lists import in_one_line, names_in
+from splitlab.data.formats.label_files import printable
 
 
 @pytest.mark.parametrize(
@@ -29,3 +30,9 @@ def test_plain_names_are_written_with_nothing_but_commas():
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1)))
 def test_every_name_comes_back(names):
     assert names_in(in_one_line(names)) == tuple(names)
+
+
+@given(st.text(min_size=1))
+def test_every_class_name_of_a_file_comes_back_as_it_is_read(written):
+    name = printable(written)
+    assert names_in(in_one_line([name])) == ((name,) if name else ())

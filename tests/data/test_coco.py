@@ -138,6 +138,14 @@ def test_a_class_name_cannot_steer_a_terminal_or_break_a_text(tmp_path):
     assert dataset.class_names == ("\ufffd[31mred\ufffd",)
 
 
+def test_class_names_that_differ_in_the_blanks_around_them_are_one_name(tmp_path):
+    two = [{"id": 9, "name": "moon jelly "}, {"id": 4, "name": "moon jelly"}]
+    both_used = [annotation(), annotation(id=2, category_id=4)]
+    with pytest.raises(DataError, match="two categories with objects are called 'moon jelly'"):
+        read(tmp_path, labels(categories=two, annotations=both_used))
+    assert read(tmp_path, labels(categories=two)).class_names == ("moon jelly",)
+
+
 def test_a_missing_labels_file_is_named(tmp_path):
     with pytest.raises(DataError, match=r"nowhere\.json: cannot be read"):
         read_coco(tmp_path / "nowhere.json", tmp_path, "test")

@@ -176,6 +176,26 @@ def test_class_names_that_yaml_takes_for_something_else_stay_texts(tmp_path):
     assert read_yolo_folder(export_yolo(TrainVal(train, train), tmp_path / "out")).train.class_names == odd
 
 
+def test_labels_come_back_from_yolo_where_lists_of_photos_headed_the_data_set(tiny, tmp_path):
+    listed = export_yolo(tiny, tmp_path / "listed")
+    for subset in ("train", "val"):
+        photos = sorted((listed / "images" / subset).iterdir())
+        (listed / f"{subset}.txt").write_text("".join(f"./images/{subset}/{photo.name}\n" for photo in photos))
+    head = yaml.safe_load((listed / "data.yaml").read_text()) | {"train": "train.txt", "val": "val.txt"}
+    (listed / "data.yaml").write_text(yaml.safe_dump(head))
+    before = read_yolo_folder(listed)
+    assert str(before.train.images[0].image_id).startswith("images/train/")
+    after = read_yolo_folder(export_yolo(before, tmp_path / "out"))
+    assert sum(len(image.objects) for image in before.train.images) > 0
+    # Four places behind the point are written; sizes stay, so boxes agree to a hundredth of a pixel.
+    for one, other in ((before.train, after.train), (before.val, after.val)):
+        assert [[o.class_index for o in image.objects] for image in other.images] == [
+            [o.class_index for o in image.objects] for image in one.images
+        ]
+        boxes = [[o.box for image in dataset.images for o in image.objects] for dataset in (one, other)]
+        np.testing.assert_allclose(*boxes, atol=0.01)
+
+
 def test_photos_are_second_names_of_the_same_file_or_copies(tiny, tmp_path, monkeypatch):
     linked = read_coco_folder(export_coco(tiny, tmp_path / "linked")).train.images[0].path
     assert linked.samefile(tiny.train.images[0].path)
@@ -205,6 +225,17 @@ def test_photo_names_are_unique_without_ending_and_case_and_lead_nowhere():
     images = [ImageLabels(image_id, Path(file), 9, 9, ()) for image_id, file in ids_and_files]
     names = name_photos(images)
     assert [str(name) for name in names] == ["a.jpg", "2_a.png", "3_A.jpg", "4_2_a.jpg", "up.jpg", "p.jpg"]
+
+
+def test_yolo_puts_no_photo_into_another_folder_called_images_and_all_keep_names_of_their_own(tmp_path):
+    ids = ["images/train/a", "train/a", "deep/images/images/b", "images", "images/images"]
+    data = one_image(tmp_path, [])
+    images = tuple(replace(data.train.images[0], image_id=image_id) for image_id in ids)
+    out = export_yolo(replace(data, train=replace(data.train, images=images)), tmp_path / "out")
+    names = ["5_images", "deep/b", "images", "train/2_a", "train/a"]
+    for kind in ("images", "labels"):
+        files = [path for path in (out / kind / "train").rglob("*") if path.is_file()]
+        assert sorted(path.relative_to(out / kind / "train").with_suffix("").as_posix() for path in files) == names
 
 
 @pytest.mark.parametrize("export", EXPORTS)

@@ -1,6 +1,6 @@
 import pytest
 
-from splitlab.data.formats.label_files import read_bounded, read_name_list
+from splitlab.data.formats.label_files import printable, read_bounded, read_name_list
 from splitlab.errors import DataError
 
 
@@ -43,3 +43,8 @@ def test_what_is_missing_or_no_file_is_named(tmp_path):
         read_bounded(tmp_path / "nowhere", 5)
     with pytest.raises(DataError, match="cannot be read"):
         read_bounded(tmp_path, 5)
+
+
+@pytest.mark.parametrize("written", ["moon jelly ", "\tmoon jelly\r\n", "\u3000moon jelly\xa0"])
+def test_a_class_name_has_no_blanks_around_it(written):
+    assert printable(written) == "moon jelly"

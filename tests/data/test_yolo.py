@@ -183,6 +183,7 @@ def test_an_endless_outline_is_refused_before_it_takes_memory():
         (HEAD.replace("[cat, dog]", "{0: cat, 2: dog}"), "'names' must list"),
         (HEAD.replace("[cat, dog]", "{0: cat, [1]: dog}"), "is no YAML"),
         (HEAD.replace("[cat, dog]", "[cat, no]"), "name of class 1 is no text"),
+        (HEAD.replace("[cat, dog]", "[cat, 'cat ']"), "two classes are called 'cat'"),
         (HEAD.replace("[cat, dog]", "[cat, cat]"), "two classes are called 'cat'"),
         ("train: images/train\nnames: [cat, dog]\n", "'val' must name"),
         (HEAD.replace("images/val", "[[images/val]]"), "'val' must name"),

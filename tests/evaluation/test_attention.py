@@ -21,7 +21,7 @@ def photo(height, width):
     return np.random.default_rng(0).integers(0, 255, (height, width, 3)).astype(np.uint8)
 
 
-@pytest.mark.parametrize("size", [(40, 90), (90, 40), (64, 64)])
+@pytest.mark.parametrize("size", [(40, 90), (90, 40), (64, 64), (1200, 2), (2, 1200)])
 def test_every_detection_has_a_map_over_the_photo(detr, size):
     image = photo(*size)
     maps = attention_over(detr, image, 64, ALL)

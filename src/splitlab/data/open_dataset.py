@@ -15,6 +15,8 @@ from splitlab.data.scenes.make_embedded import make_embedded
 from splitlab.errors import DataError
 
 EMBEDDED = "embedded"
+INDEX = ".index"
+"""Folder beside data sets for what is noted down of them, such as boxes read from masks."""
 
 # How a format is recognised, and how it is read; `index_dir` is for those whose boxes are read from masks.
 FORMATS: dict[str, tuple[Callable[[Path], bool], Callable[[Path, Path], TrainVal]]] = {
@@ -43,7 +45,7 @@ def open_dataset(where: str, data_dir: Path) -> TrainVal:
     found = format_of(folder)
     if found is None:
         raise DataError(_unknown(folder))
-    return FORMATS[found][1](folder, data_dir / ".index")
+    return FORMATS[found][1](folder, data_dir / INDEX)
 
 
 def format_of(folder: Path) -> str | None:

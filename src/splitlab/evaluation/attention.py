@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from splitlab.data.images import ImageArray
-from splitlab.evaluation.predict import letterbox
+from splitlab.evaluation.predict import Letterbox, letterbox
 from splitlab.geometry import FloatArray
 from splitlab.models.contract import DetectSettings, SegmentationModel
 
@@ -32,12 +32,10 @@ def attention_over(
         maps = model.attention(batch, settings)
     if maps is None:
         return None
-    inner = [round(side * place.ratio) for side in (place.height, place.width)]
-    inside = slice(place.top, place.top + inner[0]), slice(place.left, place.left + inner[1])
-    return [_on_image(map_.float().numpy(), size, inside, (place.width, place.height)) for map_ in maps[0]]
+    return [_on_image(map_.float().numpy(), size, place) for map_ in maps[0]]
 
 
-def _on_image(cells: FloatArray, size: int, inside: tuple[slice, slice], image_size: tuple[int, int]) -> FloatArray:
-    whole = cv2.resize(cells, (size, size), interpolation=cv2.INTER_CUBIC)[inside]
-    grown = cv2.resize(whole, image_size, interpolation=cv2.INTER_LINEAR).clip(0)
+def _on_image(cells: FloatArray, size: int, place: Letterbox) -> FloatArray:
+    whole = cv2.resize(cells, (size, size), interpolation=cv2.INTER_CUBIC)[place.inside]
+    grown = cv2.resize(whole, (place.width, place.height), interpolation=cv2.INTER_LINEAR).clip(0)
     return np.asarray(grown / max(float(grown.max()), 1e-9), np.float32)

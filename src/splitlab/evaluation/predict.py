@@ -19,13 +19,23 @@ GREY = 114
 
 @dataclass(frozen=True)
 class Letterbox:
-    """Where an image lies in the model's square: scaled by `ratio`, moved by `left` and `top` pixels."""
+    """Where an image lies in the model's square: scaled by `ratio`, moved by `left` and `top` pixels.
+
+    `inner_height` and `inner_width` are its sides there, 1 or more.
+    """
 
     ratio: float
     left: int
     top: int
     height: int
     width: int
+    inner_height: int
+    inner_width: int
+
+    @property
+    def inside(self) -> tuple[slice, slice]:
+        """Its rows and columns of the square."""
+        return slice(self.top, self.top + self.inner_height), slice(self.left, self.left + self.inner_width)
 
 
 def predict(
@@ -67,12 +77,11 @@ def letterbox(image: ImageArray, size: int) -> tuple[ImageArray, Letterbox]:
     ratio = size / max(height, width)
     inner_height, inner_width = max(round(height * ratio), 1), max(round(width * ratio), 1)
     top, left = (size - inner_height) // 2, (size - inner_width) // 2
+    place = Letterbox(ratio, left, top, height, width, inner_height, inner_width)
     square = np.full((size, size, 3), GREY, np.uint8)
     interpolation = cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR
-    square[top : top + inner_height, left : left + inner_width] = cv2.resize(
-        image, (inner_width, inner_height), interpolation=interpolation
-    )
-    return square, Letterbox(ratio, left, top, height, width)
+    square[place.inside] = cv2.resize(image, (inner_width, inner_height), interpolation=interpolation)
+    return square, place
 
 
 def _back(found: Detections, place: Letterbox, size: int) -> ImageDetections:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
-
 import streamlit as st
 
-from splitlab.data.incoming.import_archive import import_archive
+from splitlab.data.incoming.import_archive import import_archive, proposed_name
 from splitlab.hosting import Hosting
 from splitlab.ui.hosted import upload_limit
 from splitlab.ui.plain_text import as_plain
@@ -35,7 +33,7 @@ def upload_dataset(workspace: Workspace) -> None:
     st.caption("On the command line: `splitlab data get pets`, `splitlab data get voc2012`.")
     if file is None:
         return
-    name = st.text_input("Name", PurePath(file.name).stem.replace(" ", "-"), key="archive_name", max_chars=60)
+    name = st.text_input("Name", proposed_name(file.name), key="archive_name", max_chars=60)
     if st.button("Add it", type="primary", icon=":material/add:", width="stretch"):
         Hosting.here().require_writable(ADDING)
         with st.spinner("Unpacking and reading"):

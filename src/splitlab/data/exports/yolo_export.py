@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,13 +52,22 @@ def _head(data: TrainVal) -> str:
 def _write_subset(dataset: Dataset, draft: Path, subset: str, progress: Progress) -> None:
     for kind in ("images", "labels"):
         (draft / kind / subset).mkdir(parents=True)
-    named = zip(name_photos(dataset.images), with_masks(dataset.images), strict=True)
+    names = name_photos([_out_of_images(image) for image in dataset.images])
+    named = zip(names, with_masks(dataset.images), strict=True)
     for done, (name, image) in enumerate(named, start=1):
         place_photo(image.path, draft / "images" / subset / name)
         labels = draft / "labels" / subset / name.with_suffix(".txt")
         labels.parent.mkdir(parents=True, exist_ok=True)
         labels.write_text("".join(f"{_line(label, image)}\n" for label in image.targets))
         progress(f"export {subset}", done, len(dataset.images))
+
+
+def _out_of_images(image: ImageLabels) -> ImageLabels:
+    """Take folders called images out of an id: who reads labels puts labels/ for the last images/ in a photo's path."""
+    if isinstance(image.image_id, int):
+        return image
+    *folders, name = image.image_id.split("/")
+    return replace(image, image_id="/".join([*(folder for folder in folders if folder != "images"), name]))
 
 
 def _line(label: ObjectLabel, image: ImageLabels) -> str:

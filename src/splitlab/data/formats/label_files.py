@@ -14,8 +14,11 @@ PLAIN_NAME = re.compile(r"\w[\w.-]{0,200}")
 
 
 def printable(name: str) -> str:
-    """Return a class name of a file as a terminal may show it: what steers one, or is half a letter, is replaced."""
-    return NOT_PRINTABLE.sub("\N{REPLACEMENT CHARACTER}", name)
+    """Return a class name of a file as a terminal may show it: what steers one, or is half a letter, is replaced.
+
+    Blanks around it are left out: nobody sees them, and settings that list class names do not keep them.
+    """
+    return NOT_PRINTABLE.sub("\N{REPLACEMENT CHARACTER}", name.strip())
 
 
 def read_bounded(path: Path, max_bytes: int) -> bytes:

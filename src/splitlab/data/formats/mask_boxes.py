@@ -74,6 +74,24 @@ def read_mask_boxes(paths: Sequence[Path], root: Path, index_dir: Path, progress
     return [found[key] for key in keys]
 
 
+def move_index(before: Path, after: Path, index_dir: Path, new_index_dir: Path) -> None:
+    """Keep the index of a data set that was renamed from `before` to `after`; where it cannot be, it is made anew.
+
+    Args:
+        before: the folder as it was called when its images were read.
+        after: the folder as it is called now.
+        index_dir: where its index file is.
+        new_index_dir: where it is put; on the same disk.
+    """
+    # Some formats read their images from a folder below the data set's own.
+    for root in (after, *after.glob("*/")):
+        index_path = _index_path(before / root.relative_to(after), index_dir)
+        if index_path.is_file():
+            with contextlib.suppress(OSError):
+                new_index_dir.mkdir(parents=True, exist_ok=True)
+                index_path.replace(_index_path(root, new_index_dir))
+
+
 def _key(path: Path, root: Path) -> str:
     try:
         stat = path.stat()

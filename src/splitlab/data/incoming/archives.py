@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import re
 import stat
@@ -27,6 +28,7 @@ DRIVE = re.compile(r"[A-Za-z]:")
 MAX_ZIP_READ_BYTES, CHUNK_BYTES = 32_000_000, 1 << 14
 # Below this nothing is a bomb, however well it was compressed.
 FREE_BYTES = 1_000_000
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 BROKEN = (
     OSError,
     EOFError,
@@ -78,8 +80,9 @@ def unpack(archive: Path | BinaryIO, target: Path, limits: Limits = Limits()) ->
         limits: what it may unpack to.
 
     Raises:
-        DataError: it is no such archive, broken, encrypted, over a limit, or one of its members is a link, a device, in
-            a place outside, or there twice. The message names the archive and the member.
+        DataError: there is no room for it, or it is no such archive, broken, encrypted, over a limit, or one of its
+            members is a link, a device, in a place outside, or there twice. The message names the archive and the
+            member.
     """
     name = str(archive) if isinstance(archive, Path) else str(getattr(archive, "name", "the archive"))
     with written_whole(target) as draft, ExitStack() as opened:
@@ -89,6 +92,10 @@ def unpack(archive: Path | BinaryIO, target: Path, limits: Limits = Limits()) ->
             for member in _members(file, name, limits):
                 unpacking.write(member)
         except BROKEN as error:
+            if isinstance(error, OSError) and error.errno in NO_ROOM:
+                raise DataError(
+                    f"{target.parent} has no room for what {name} holds ({error.strerror}). Free some space there."
+                ) from error
             raise DataError(f"{name} cannot be unpacked ({error}). Download or pack it again.") from error
     return target
 
