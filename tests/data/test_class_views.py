@@ -121,3 +121,12 @@ def test_few_masks_are_counted_among_the_chosen_classes_alone():
     split = draw_few_shot(of_classes(DATA, ["bird"]).train, 1, seed=0)
     assert len(split.full) == 1
     assert set(split.full) | set(split.weak) == {2, 4}
+
+
+def test_few_masks_are_those_that_may_be_read_and_boxes_of_other_classes_are_none():
+    seen = masks_of_classes(DATA, ["cat"]).train
+    split = draw_few_shot(seen, 1, seed=0)
+    drawn = [image for image in seen.images if image.image_id in split.full]
+    assert sum(label.mask is not None for image in drawn for label in image.targets) == 1
+    with pytest.raises(SplitError, match="masks of 'cat'"):
+        draw_few_shot(seen, 99, seed=0)

@@ -4,10 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from splitlab.experiments.experiment import carry_out, prepare_run
 from splitlab.experiments.start import starting_model
 from splitlab.models.load import load_model
+from splitlab.models.registry import build_model
+from splitlab.runs.checkpoint import Card, save_checkpoint
 
 
 def test_fitted_anchors_are_in_the_checkpoint_and_on_its_card(tiny_spec, tmp_path, monkeypatch):
@@ -31,3 +34,21 @@ def test_anchors_that_serve_are_yolov5s_own_in_pixels_whatever_the_image_size(ti
     model, note = starting_model(replace(tiny_spec, anchors="auto"), ["a"], [])
     assert model.anchor_sizes[[0, -1]].tolist() == [[10, 13], [373, 326]]
     assert note["anchors"]["of_standard"] == 1
+
+
+@pytest.mark.parametrize("anchors", ["paper", "auto"])
+@pytest.mark.parametrize(("image_size", "scale"), [(64, 1.0), (128, 2.0)])
+def test_a_run_that_starts_from_a_checkpoint_finds_boxes_as_large_as_the_checkpoint_did(
+    tiny_spec, tmp_path, monkeypatch, image_size, scale, anchors
+):
+    own = torch.linspace(20, 60, 18).view(9, 2)
+    base = build_model("yolov5n-seg", 1, 64)
+    base.set_anchor_sizes(own)
+    (tmp_path / "base").mkdir()
+    card = Card("base", "yolov5n-seg", 64, ["a"], "tiny", "", "", 4, 6, 0, "", 2, {})
+    save_checkpoint(tmp_path / "base", {name: value.numpy() for name, value in base.state_dict().items()}, card)
+    monkeypatch.setattr("splitlab.experiments.start.box_sizes", lambda *_: np.full((60, 2), 40.0 * scale))
+    spec = replace(tiny_spec, start_from=str(tmp_path / "base"), image_size=image_size, anchors=anchors)
+    model, note = starting_model(spec, ["a"], [])
+    assert torch.allclose(model.anchor_sizes, own * scale, rtol=2e-3)
+    assert "base" in note["start_from"]

@@ -28,6 +28,20 @@ def test_a_checkpoint_is_two_files_that_come_back(folder):
         assert torch.allclose(tensor.float(), fresh[name].float(), rtol=1e-3, atol=1e-6), name
 
 
+def test_a_card_cannot_steer_the_terminal_that_shows_it(folder):
+    path = folder / "card.json"
+    content = json.loads(path.read_text())
+    content |= {
+        "dataset": "pets\x1b]52;c;eA==\x07",
+        "class_names": ["ok", "clear\x1b[2J"],
+        "trained_by": {"a\x9b": ["\x00"]},
+    }
+    path.write_text(json.dumps(content))
+    told = read_card(folder)
+    assert (told.dataset, told.class_names) == ("pets\ufffd]52;c;eA==\ufffd", ["ok", "clear\ufffd[2J"])
+    assert told.trained_by == {"a\ufffd": ["\ufffd"]}
+
+
 def test_floats_are_stored_in_half_precision(folder):
     assert (folder / "model.safetensors").stat().st_size < 2.1 * 2e6
 

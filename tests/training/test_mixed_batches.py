@@ -12,6 +12,7 @@ from splitlab.data.dataset import ImageLabels, ObjectLabel
 from splitlab.data.splits.split_dataset import boxes_only
 from splitlab.errors import DataError
 from splitlab.geometry import mask_to_rle
+from splitlab.training import photo_cache
 from splitlab.training.augment import Changes
 from splitlab.training.mixed_batches import BatchSettings, MixedBatches
 from splitlab.training.photo_cache import PhotoCache
@@ -29,6 +30,19 @@ def test_workers_share_the_memory_for_photos(tiny, monkeypatch):
         cache = PhotoCache(64)
         kept[workers] = sum(cache.get(labels) is cache.get(labels) for labels in tiny.train.images)
     assert kept == {1: 4, 4: 1}
+
+
+def test_both_streams_keep_their_photos_in_one_memory(tiny, monkeypatch):
+    monkeypatch.setattr("splitlab.training.photo_cache.MAX_BYTES", 4 * 64 * 64 * 3)
+    read = []
+    load = photo_cache.load_labelled
+    monkeypatch.setattr(photo_cache, "load_labelled", lambda labels: read.append(labels.path) or load(labels))
+    images = tiny.train.images
+    batches = MixedBatches(images[:3], images[3:6], replace(SETTINGS, batch_size=6, f_size=3, steps=1, mosaic=0.0))
+    batches[0]
+    first = len(read)
+    batches[0]
+    assert (first, len(read) - first) == (6, 2)
 
 
 def equal(first, second):

@@ -14,8 +14,9 @@ from splitlab.errors import DataError
 from splitlab.evaluation.image_detections import ImageDetections
 from splitlab.geometry import rle_fits, xywh_to_xyxy
 
-MAX_BYTES = 200_000_000
 MAX_DETECTIONS = 100
+# One takes 400 to 800; a small data set may have large masks.
+DETECTION_BYTES, LEAST_MAX_BYTES = 1000, 200_000_000
 FAR_PIXELS = 1_000_000
 
 
@@ -28,7 +29,8 @@ def read_detections(path: Path, dataset: Dataset) -> list[ImageDetections]:
         DataError: the file is missing, too large, no JSON, or an entry is of another data set or no detection.
     """
     entries: dict[ImageId, list[dict[str, Any]]] = {image.image_id: [] for image in dataset.images}
-    for number, entry in enumerate(_parse(path)):
+    most = max(len(dataset.images) * MAX_DETECTIONS * DETECTION_BYTES, LEAST_MAX_BYTES)
+    for number, entry in enumerate(_parse(path, most)):
         try:
             entries[entry["image_id"]].append(_checked(entry, dataset))
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
@@ -40,14 +42,17 @@ def read_detections(path: Path, dataset: Dataset) -> list[ImageDetections]:
     return [_detections(image, entries[image.image_id], index_of) for image in dataset.images]
 
 
-def _parse(path: Path) -> list[Any]:
+def _parse(path: Path, max_bytes: int) -> list[Any]:
     try:
         with path.open("rb") as file:
-            raw = file.read(MAX_BYTES + 1)
+            raw = file.read(max_bytes + 1)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror}). Evaluate the run first.") from error
-    if len(raw) > MAX_BYTES:
-        raise DataError(f"{path} is larger than {MAX_BYTES // 1_000_000} MB. Store fewer detections of each image.")
+    if len(raw) > max_bytes:
+        raise DataError(
+            f"{path} is larger than {max_bytes // 1_000_000} MB, more than {MAX_DETECTIONS} detections of each image "
+            "take. Evaluate the run again on this data set."
+        )
     try:
         content = json.loads(raw)
     except (ValueError, RecursionError) as error:

@@ -10,7 +10,7 @@ from splitlab.errors import CheckpointError
 from splitlab.models.contract import SegmentationModel
 from splitlab.runs.stored_weights import Weights
 
-# Anchors follow the image size of the run, not that of the checkpoint.
+# Pixels of an image size, not learnt: see `YOLOv5Seg.take_anchors`.
 NOT_LEARNT = ".anchors"
 
 

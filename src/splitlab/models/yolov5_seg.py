@@ -19,6 +19,9 @@ STRIDES = (8, 16, 32)
 PROTOTYPES = 32
 ANCHORS_PER_LEVEL, OBJECTNESS_AND_BOX = 3, 5
 # Width and height in pixels of a 640 px image, three for each stride (PROTOCOL.md, YOLOv5).
+ANCHORS = "model.24.anchors"
+"""The tensor of a checkpoint that holds them, in strides of their level."""
+
 ANCHORS_AT_640 = (
     ((10, 13), (16, 30), (33, 23)),
     ((30, 61), (62, 45), (59, 119)),
@@ -73,6 +76,16 @@ class YOLOv5Seg(SegmentationModel):
     def anchor_sizes(self) -> Tensor:
         """The anchors as (9, 2) width and height, pixels, three for each level."""
         return (self.head.anchors * self.head.anchors.new_tensor(STRIDES).view(3, 1, 1)).flatten(0, 1)
+
+    def take_anchors(self, anchors: Tensor, scale: float) -> None:
+        """Take a checkpoint's anchors, stored as `ANCHORS`, where they are as many as here.
+
+        Args:
+            anchors: (3, 3, 2) width and height, strides of their level.
+            scale: pixels of this model's images for each of the checkpoint's.
+        """
+        if anchors.shape == self.head.anchors.shape:
+            self.head.anchors.copy_(anchors.to(self.head.anchors) * scale)
 
     def set_anchor_sizes(self, sizes: Tensor) -> None:
         """Take other anchors: (9, 2) width and height, pixels, the smallest first; checkpoints carry them."""

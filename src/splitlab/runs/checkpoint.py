@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -19,6 +20,7 @@ from splitlab.runs.stored_weights import Weights, full_precision, half_precision
 
 WEIGHTS_NAME, CARD_NAME = "model.safetensors", "card.json"
 _SUM = "crc32"
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 MAX_CARD_BYTES = 1_000_000
 MAX_IMAGE_SIZE, MAX_CLASSES, MAX_COUNT, MAX_LETTERS = 4096, 2000, 10**10, 1000
 
@@ -130,11 +132,20 @@ def read_card(folder: Path) -> Card:
     try:
         if path.stat().st_size > MAX_CARD_BYTES:
             raise CheckpointError(f"{path} is over {MAX_CARD_BYTES} bytes: it is no card of ours.")
-        return Card(**plain_json(path.read_bytes()))
+        return Card(**_shown(plain_json(path.read_bytes())))
     except FileNotFoundError as error:
         raise CheckpointError(f"{folder} holds no checkpoint (it has no {CARD_NAME}). Check the path.") from error
     except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{path} is broken ({error}). Copy the checkpoint again.") from error
+
+
+def _shown(content: Any) -> Any:
+    """Replace in all texts what a terminal would obey: others may have written the card."""
+    if isinstance(content, str):
+        return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", content)
+    if isinstance(content, dict):
+        return {_shown(name): _shown(value) for name, value in content.items()}
+    return [_shown(value) for value in content] if isinstance(content, list) else content
 
 
 def read_weights(folder: Path) -> Weights:

@@ -50,11 +50,11 @@ class BatchSettings:
 class Stream:
     """An endless, shuffled pass over one set; mosaics are made of its images alone."""
 
-    def __init__(self, images: Sequence[ImageLabels], number: int, settings: BatchSettings) -> None:
+    def __init__(self, images: Sequence[ImageLabels], number: int, settings: BatchSettings, photos: PhotoCache) -> None:
         self._images = images
         self._number = number
         self._settings = settings
-        self._photos = PhotoCache(settings.image_size)
+        self._photos = photos
 
     def __len__(self) -> int:
         return len(self._images)
@@ -81,8 +81,9 @@ class MixedBatches(TorchDataset[Batch]):
 
     def __init__(self, full: Sequence[ImageLabels], weak: Sequence[ImageLabels], settings: BatchSettings) -> None:
         self._settings = settings
-        self._full = Stream(full, 0, settings)
-        self._weak = Stream([boxes_only(labels) for labels in weak], 1, settings)
+        photos = PhotoCache(settings.image_size)
+        self._full = Stream(full, 0, settings, photos)
+        self._weak = Stream([boxes_only(labels) for labels in weak], 1, settings, photos)
         f_size = settings.f_size if weak else settings.batch_size
         self._f_size = f_size if full else 0
         self._process, self._processes = 0, 1

@@ -48,7 +48,7 @@ def draw_few_shot(dataset: Dataset, masks_per_class: int, seed: int, class_names
         dataset: to draw from.
         masks_per_class: N, at least 1.
         seed: equal seeds draw equal splits.
-        class_names: the classes that count; all where empty.
+        class_names: the classes that count; all where empty. Those whose masks nobody may read count for W alone.
 
     Raises:
         SplitError: there is no such class, or a class has fewer masks.
@@ -56,7 +56,7 @@ def draw_few_shot(dataset: Dataset, masks_per_class: int, seed: int, class_names
     if masks_per_class < 1:
         raise SplitError(f"{masks_per_class} masks a class: it must be at least 1.")
     names = _known(dataset, class_names)
-    wanted = {dataset.class_names.index(name) for name in names}
+    wanted = {dataset.class_names.index(name) for name in names} - _boxed_alone(dataset)
     order = np.random.default_rng(seed).permutation(len(dataset.images))
     shuffled = [dataset.images[index] for index in order if dataset.images[index].can_be_full]
     full = _choose(shuffled, wanted, masks_per_class, dataset)
@@ -102,6 +102,12 @@ def _choose(images: list[ImageLabels], wanted: set[int], masks: int, dataset: Da
             take(image)
     _refuse_short(have, wanted, masks, dataset)
     return list(chosen)
+
+
+def _boxed_alone(dataset: Dataset) -> set[int]:
+    """Return the classes whose objects are told to do with boxes, all of them: no number of masks is asked of these."""
+    told = {(label.class_index, label.is_box_only) for image in dataset.images for label in image.targets}
+    return {index for index, is_box_only in told if is_box_only and (index, False) not in told}
 
 
 def _objects(image: ImageLabels, wanted: set[int]) -> Counter[int]:
