@@ -17,7 +17,7 @@ from splitlab.runs.hub_index import write_index
 from splitlab.runs.known_hubs import known_hubs, remember_hub
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
-from splitlab.ui.checkpoint_hub import get, look_at
+from splitlab.ui.checkpoint_hub import forget, get, look_at
 from splitlab.ui.photo_shelf import MEGABYTE
 from splitlab.ui.photos import photo_room
 from splitlab.workspace import Workspace
@@ -91,6 +91,8 @@ def test_what_pages_call_is_refused_on_a_read_only_server_too(read_only, hub, tm
         look_at(str(hub), workspace)
     with pytest.raises(SettingsError, match="read-only"):
         get(str(hub), None, workspace)
+    with pytest.raises(SettingsError, match="read-only"):
+        forget(str(hub), workspace)
     assert everything_in(workspace.root) == []
 
 
@@ -99,6 +101,19 @@ def test_a_wrong_setting_of_the_server_is_a_sentence_on_every_page(monkeypatch):
     app = AppTest.from_file(ROOT / "app.py", default_timeout=60).run()
     assert "SPLITLAB\\_PHOTO\\_MB is 'plenty'" in app.error[0].value
     assert not app.exception
+
+
+def test_a_hub_that_is_forgotten_is_no_longer_offered(hub):
+    remember_hub(Workspace.here().root, "https://mistyped.example")
+    remember_hub(Workspace.here().root, str(hub))
+    app = open_page("compare_masks")
+    app.selectbox(key="hub").set_value("https://mistyped.example").run()
+    button(app, "Forget it").click().run()
+    assert not app.exception
+    assert known_hubs(Workspace.here().root) == [str(hub)]
+    assert app.selectbox(key="hub").value == str(hub)
+    app.selectbox(key="hub").set_value("another address").run()
+    assert not [found for found in app.button if found.label == "Forget it"]
 
 
 def test_a_hub_is_looked_at_its_card_read_and_its_checkpoint_got(hub):

@@ -7,7 +7,7 @@ s is 0, and level off when it is larger. m, n, knee > 0 and s >= 0, so the surfa
 0..100, and falls to 0 as F does: without a mask there is nothing to learn masks from (Sec. 4.6, zero-shot).
 """
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -50,10 +50,6 @@ class ApSurface:
     def from_vector(cls, parameters: Floats) -> Self:
         """The surface of a parameter vector, shape (5,), in the order of the attributes."""
         return cls(*(float(value) for value in parameters))
-
-    def to_vector(self) -> Floats:
-        """The parameters in the order of the attributes, shape (5,)."""
-        return np.array(astuple(self))
 
     def ap(self, full: ArrayLike, weak: ArrayLike) -> Floats:
         """Expected mask AP, 0..100, of models trained on the splits `full`/`weak`.

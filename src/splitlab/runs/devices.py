@@ -101,19 +101,6 @@ def worker_is_alive(workspace: Workspace, kind: str) -> bool:
         return any(is_held(path) for path in locks)
 
 
-def live_workers(workspace: Workspace) -> list[str]:
-    """List the workers that run, as machine and device; those of other machines where the storage shares locks.
-
-    Raises:
-        RunError: the work space cannot be written.
-    """
-    locks = sorted(workspace.workers.glob("*.lock"))
-    if not locks:
-        return []
-    with lock_queue(workspace.queue):
-        return [path.stem for path in locks if is_held(path)]
-
-
 def _make_folder(workspace: Workspace) -> None:
     try:
         workspace.workers.mkdir(parents=True, exist_ok=True)

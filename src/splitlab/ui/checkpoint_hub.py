@@ -11,7 +11,7 @@ from splitlab.hosting import Hosting
 from splitlab.runs.card_in_words import megabytes
 from splitlab.runs.hub import is_address, plain_hub, read_hub
 from splitlab.runs.hub_index import HubEntry
-from splitlab.runs.known_hubs import known_hubs, remember_hub
+from splitlab.runs.known_hubs import forget_hub, known_hubs, remember_hub
 from splitlab.ui.checkpoint_card import show_card
 from splitlab.ui.page import draw_anew
 from splitlab.ui.plain_text import as_plain
@@ -31,10 +31,14 @@ def offer_hubs(workspace: Workspace) -> None:
     if hub == ANOTHER:
         hub = st.text_input("Its address", placeholder="https://", key="hub_address", max_chars=500).strip()
         st.caption("A folder becomes known here by `splitlab checkpoint list FOLDER`.")
+    buttons = st.container(horizontal=True)
     # Asked for by a button: a server that is away must not hold up every other click on the page.
-    if st.button("Look", icon=":material/search:", disabled=not hub):
+    if buttons.button("Look", icon=":material/search:", disabled=not hub):
         with st.spinner("Asking the hub"):
             st.session_state[OFFERED] = plain_hub(hub), look_at(hub, workspace)
+    if hub in known_hubs(workspace.root) and buttons.button("Forget it", help="What was got from it stays."):
+        forget(hub, workspace)
+        draw_anew(f"'{as_plain(hub)}' is off the list.")
     looked_at, offered = st.session_state.get(OFFERED, ("", {}))
     if hub and looked_at == plain_hub(hub):
         _choose(looked_at, offered, workspace)
@@ -56,6 +60,16 @@ def look_at(hub: str, workspace: Workspace) -> dict[str, HubEntry]:
     offered = read_hub(hub)
     remember_hub(workspace.root, hub)
     return offered
+
+
+def forget(hub: str, workspace: Workspace) -> None:
+    """Take a hub off the list of those that were used before.
+
+    Raises:
+        SplitLabError: the list cannot be written, or visitors may change nothing.
+    """
+    Hosting.here().require_writable("Forgetting hubs")
+    forget_hub(workspace.root, hub)
 
 
 def get(hub: str, entry: HubEntry, workspace: Workspace) -> Path:

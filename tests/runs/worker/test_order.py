@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from splitlab.errors import SettingsError
-from splitlab.runs.devices import Device, live_workers, worker_is_alive
+from splitlab.runs.devices import Device, worker_is_alive
 from splitlab.runs.locks import HeldError
 from splitlab.runs.queue import enqueue, move, place_of, waiting_runs
 from splitlab.runs.run_folder import RunFolder, State
@@ -36,13 +36,11 @@ def test_a_device_has_one_worker_and_the_second_says_so(workspace):
     pid_of(run)
     assert worker_is_alive(workspace, "cpu")
     assert not worker_is_alive(workspace, "cuda")
-    assert live_workers(workspace) == [device.label]
     with pytest.raises(HeldError, match="Another worker looks after cpu"):
         Worker(workspace, device).work_until_empty()
     (run.path / "go").touch()
     end_of(first)
     assert not worker_is_alive(workspace, "cpu")
-    assert live_workers(workspace) == []
 
 
 def test_two_apps_that_start_a_worker_at_the_same_moment_train_each_run_once(workspace):
