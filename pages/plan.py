@@ -160,7 +160,7 @@ with picture, answered():
     st.plotly_chart(plan_chart(line, plan, axis), key="plan_chart", config={"displaylogo": False})
     st.caption(
         "The band is the 90% interval of one new training; it widens outside the results. Predicted, "
-        f"from {len(fitted.ap)} {source.source if runs is None else 'own'} results."
+        f"from {len(fitted.ap)} {source.source if runs is None else 'own'} result{'s' if len(fitted.ap) > 1 else ''}."
     )
     st.download_button("Download CSV", line.to_csv(index=False), "splitlab-plan.csv", icon=":material/download:")
     with answered():
