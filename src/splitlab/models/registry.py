@@ -23,7 +23,7 @@ def _official(letter: str) -> Builder:
 
 
 def _lite0(class_count: int, image_size: int) -> SegmentationModel:
-    return YOLOv5Seg(SCALES["n"], class_count, image_size, lite0=True)
+    return YOLOv5Seg(SCALES["n"], class_count, image_size, Lite0())
 
 
 def _ultralytics(family: str, letter: str) -> Builder:

@@ -49,17 +49,17 @@ SCALES = {
 class YOLOv5Seg(SegmentationModel):
     """YOLOv5-seg with parameter names and shapes equal to the official ones.
 
-    With `lite0` the layers 0 to 8 are replaced by `backbone`, an EfficientNet-Lite0; neck and head stay.
+    Where another `backbone` is given, an EfficientNet-Lite0, it stands for the layers 0 to 8; neck and head stay.
     """
 
-    def __init__(self, scale: Scale, class_count: int, image_size: int, *, lite0: bool = False) -> None:
+    def __init__(self, scale: Scale, class_count: int, image_size: int, backbone: Lite0 | None = None) -> None:
         super().__init__()
         if image_size % self.stride:
             raise SettingsError(f"image_size {image_size} must be a multiple of {self.stride}, such as 224 or 640.")
-        self.model = nn.ModuleDict() if lite0 else official_backbone(scale.width, scale.depth)
-        self.backbone = Lite0() if lite0 else None
-        self.pretrained_prefix = "backbone." if lite0 else ""
-        inputs = Lite0.channels if lite0 else tuple(scaled_channels(c, scale.width) for c in (256, 512, 1024))
+        self.model = nn.ModuleDict() if backbone else official_backbone(scale.width, scale.depth)
+        self.backbone = backbone
+        self.pretrained_prefix = "backbone." if backbone else ""
+        inputs = backbone.channels if backbone else tuple(scaled_channels(c, scale.width) for c in (256, 512, 1024))
         self.model.update(_neck(scale, inputs))
         self.model["24"] = _head(scale, class_count, image_size)
         self.loss_settings = LossSettings(class_count, image_size)
