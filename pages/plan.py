@@ -19,6 +19,7 @@ from splitlab.budget.published import TRAINING_IMAGES
 from splitlab.budget.results import METRICS
 from splitlab.budget.surface_fit import fit_surface
 from splitlab.errors import BudgetError
+from splitlab.experiments.atlas.measured_tables import TEST_PART
 from splitlab.figures.budget_plan import hours_curve, plan_chart
 from splitlab.ui.budget_choices import Source, choose_prices, choose_source
 from splitlab.ui.page import answered, page_head
@@ -55,8 +56,13 @@ def own_runs() -> pd.DataFrame | None:
 
 
 def known_images(source: Source) -> int | None:
-    """Return how many training images a source's data set has; None where nobody told."""
-    return {**TRAINING_IMAGES, **atlas_images(Workspace.here())}.get(source.dataset)
+    """Return how many training images a source's data set has; None where nobody told.
+
+    What the atlas draws from is taken for all there is of its data sets, where no split labels more.
+    """
+    atlas = atlas_images(Workspace.here())
+    told = {**TRAINING_IMAGES, **atlas}.get(source.dataset, atlas.get(source.dataset + TEST_PART, 0))
+    return told if told >= most_labelled(source.rows) else None
 
 
 def choose_pool(images: int, guess: str) -> ImagePool:
@@ -147,7 +153,7 @@ with picture, answered():
         place_of_pool = st.container()
         runs = own_runs()
         images = known_images(source) if runs is None else None
-        guess = most_labelled(source.rows) if runs is None else max(most_labelled(runs), OWN_IMAGES)
+        guess = max(most_labelled(source.rows if runs is None else runs), OWN_IMAGES)
         with place_of_pool.expander("Images there are, labels already paid for", expanded=images is None):
             pool = choose_pool(images, "") if images else choose_pool(guess, GUESS)
 

@@ -129,13 +129,17 @@ def test_mistakes_get_one_sentence_and_no_traceback(capsys, monkeypatch, tiny_fo
     [
         (("train", "RUN", "--steps", "9", "--device", "cuda"), "--steps, --device: RUN is a run, and a run keeps its"),
         (("train", "DATA", "--split", "DATA/split.json", "--full", "3"), "--full: DATA/split.json says which images"),
+        (("train", "DATA", "--full", "3", "--set", "weak=5"), "--set weak=5: weak is said by --weak"),
         (("train", "RUNX", "--full", "3"), "RUNX: there is no such file or folder, and no data set of this name"),
         (("evaluate", "RUN/weights"), "Add --data"),
-        (("split", "DATA", "--protocol", "labels", "--full", "3"), "--full: the protocol labels does not ask for this"),
-        (("split", "DATA", "--full", "3", "--classes", "disc"), "--classes: the protocol random does not ask for this"),
-        (("split", "DATA", "--protocol", "few-shot", "--seed", "3"), "--seed: the protocol few-shot does not ask"),
+        (("split", "DATA", "--protocol", "labels", "--full", "3"), "--full: the protocol labels does not go by this"),
+        (("split", "DATA", "--full", "3", "--classes", "disc"), "--classes: the protocol random does not go by this"),
+        (
+            ("split", "DATA", "--protocol", "few-shot", "--seed", "3"),
+            "does not go by this without --masks-per-class",
+        ),
     ],
-    ids=["a run", "a split", "no such data", "a checkpoint", "labels", "random", "the paper's few-shot"],
+    ids=["a run", "a split", "set", "no such data", "a checkpoint", "labels", "random", "the paper's few-shot"],
 )
 def test_what_would_not_be_heard_is_refused(capsys, monkeypatch, trained, tiny_folder, tmp_path, words, says):
     data = shutil.copytree(tiny_folder, tmp_path / "data")

@@ -59,6 +59,20 @@ def test_mask_passes_without_passes_are_not_passed_over(tmp_path):
         plan_of("{name: a, data: embedded, splits: [20/5], recipe: quick-detr, mask_passes: 50}", tmp_path)
 
 
+def test_passes_over_masks_are_for_models_that_learn_them_after_boxes(tmp_path):
+    grid = "data: embedded, splits: [20/5, 0/9], models: [yolov5n-seg, detr-lite0-few]"
+    plan = plan_of(f"{{name: a, {grid}, passes: 3, mask_passes: 2}}", tmp_path)
+    runs = {(spec.model, spec.full): spec.mask_steps for spec in plan.specs(800)}
+    assert runs == {("yolov5n-seg", 20): 0, ("detr-lite0-few", 20): 4, ("yolov5n-seg", 0): 0, ("detr-lite0-few", 0): 0}
+    with pytest.raises(SettingsError, match="detr-lite0-few learns masks after boxes: give mask_passes"):
+        plan_of("{name: a, data: embedded, splits: [20/5], recipe: quick-detr, passes: 3}", tmp_path).specs(800)
+
+
+def test_a_sweep_of_so_many_steps_keeps_the_recipes_share_for_masks(tmp_path):
+    text = "{name: a, data: embedded, splits: [20/5], recipe: quick-detr, settings: {steps: 600}}"
+    assert [spec.mask_steps for spec in plan_of(text, tmp_path).specs(800)] == [100]
+
+
 def test_a_name_that_only_begins_like_a_number_stays_a_text(tmp_path):
     plan = plan_of("{name: 1e-3-grid, data: embedded, splits: [20/5]}", tmp_path)
     assert plan.name == "1e-3-grid"

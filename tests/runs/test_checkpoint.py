@@ -39,6 +39,8 @@ def test_a_card_cannot_steer_the_terminal_that_shows_it(folder):
     path.write_text(json.dumps(content))
     told = read_card(folder)
     assert (told.dataset, told.class_names) == ("pets\ufffd]52;c;eA==\ufffd", ["ok", "clear\ufffd[2J"])
+    path.write_text(json.dumps(content | {"data_licence": "CC BY 4.0\n\tsee there"}))
+    assert read_card(folder).data_licence == "CC BY 4.0 see there"
     assert told.trained_by == {"a\ufffd": ["\ufffd"]}
 
 

@@ -83,3 +83,10 @@ def test_scales_that_fit_no_weights_are_refused(tmp_path, change):
     assert load_file(folder / "model.safetensors").keys() >= {"conv"}
     with pytest.raises(CheckpointError, match=r"cannot be read .*(scales|no such weights)"):
         read_weights(folder)
+
+
+def test_anchors_are_not_rounded_to_8_bits():
+    anchors = np.array([[10, 13], [373, 326]], np.float32)
+    stored = eight_bits({"model.24.anchors": anchors})
+    assert stored["model.24.anchors"].dtype == np.float16
+    assert full_precision(stored)["model.24.anchors"].tolist() == anchors.tolist()

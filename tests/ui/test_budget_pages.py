@@ -192,13 +192,19 @@ def test_points_taken_out_of_an_equiscore_fit_can_be_taken_in_again():
     assert "Fitted k = " in texts(app)
 
 
-def test_a_plan_by_a_data_set_of_unknown_size_guesses_the_largest_split_and_says_so():
+def test_a_plan_knows_the_images_of_an_atlas_and_says_where_it_guesses(monkeypatch):
+    monkeypatch.setattr("splitlab.ui.tables.atlas_images", lambda _: {"pets, test part": 360, "street, test part": 30})
     app = open_page("plan", source="pets yolov5n-lite0-seg, measured")
     assert not app.error
-    assert app.number_input(key="images_360").value == 360  # 30/330, 120/240 and 240/120 of the shipped checkpoints
+    assert app.number_input(key="images_360").value == 360
+    assert "this number is a guess" not in texts(app)
+    app = open_page("plan", source="street yolov5n-lite0-seg, measured")  # whose splits label more than 30
     assert "this number is a guess" in texts(app)
-    known = open_page("plan")
-    assert "this number is a guess" not in texts(known)
+    rows = [ResultRow(MEASURED, "mine", "yolo", full, 150, 1.0, ap70=full, run=f"{full}") for full in (30, 60)]
+    monkeypatch.setattr("splitlab.ui.budget_choices.measured", lambda _: results_table(rows))
+    app = open_page("plan", source="mine yolo, measured")
+    assert app.number_input(key="images_1000").value == 1000
+    assert "this number is a guess" in texts(app)
 
 
 def test_a_plan_by_one_split_says_what_is_missing_and_is_no_error():

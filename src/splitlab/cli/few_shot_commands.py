@@ -10,7 +10,7 @@ from rich.table import Table
 
 from splitlab.cli.new_run import lasting_name, leave_to_worker, run_with, train_here
 from splitlab.cli.output import DataArgument, JsonOption, SeedOption, app, err, out, print_json, shown
-from splitlab.cli.train_settings import chosen_settings
+from splitlab.cli.train_settings import chosen_settings, not_said_elsewhere
 from splitlab.data.open_dataset import open_dataset
 from splitlab.errors import SettingsError
 from splitlab.experiments.few_shot import BACKBONE, F_SIZE, PAPER, class_scores, plan_few_shot, start_weights
@@ -67,7 +67,7 @@ def few_shot(
     if queued and folder:
         run_name(workspace, str(folder))
     options = {"classes": classes, "f_size": F_SIZE}
-    settings = chosen_settings(recipe, options, _not_said_elsewhere(others or []), int(_masks(masks) != 0))
+    settings = chosen_settings(recipe, options, not_said_elsewhere(others or [], _OWN), int(_masks(masks) != 0))
     settings["start_from"] = start_weights(start_from, settings.get("model", RunSpec.model))
     name = lasting_name(data, workspace)
     spec, split = plan_few_shot(name, open_dataset(name, workspace.data), _masks(masks), seed, settings)
@@ -76,14 +76,6 @@ def few_shot(
         leave_to_worker(run, workspace)
     elif train_here(run, workspace):
         _tell(run, as_json)
-
-
-def _not_said_elsewhere(others: list[str]) -> list[str]:
-    for other in others:
-        name = other.partition("=")[0]
-        if name in _OWN:
-            raise SettingsError(f"--set {other}: {name} is said by {_OWN[name]}.")
-    return others
 
 
 def _masks(text: str) -> int | str:

@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from splitlab.cli.new_run import lasting_name, lasting_start, leave_to_worker, run_with, train_here
 from splitlab.cli.output import JsonOption, SeedOption, app, err, out, print_json, progress_bar, shown
 from splitlab.cli.refused_options import refuse_others
-from splitlab.cli.train_settings import chosen_settings, run_of_main_process, value_of
+from splitlab.cli.train_settings import chosen_settings, not_said_elsewhere, run_of_main_process, value_of
 from splitlab.data.images import load_image
 from splitlab.data.open_dataset import dataset_names, open_dataset
 from splitlab.data.splits.split import read_split
@@ -25,6 +25,8 @@ from splitlab.runs.spec import RunSpec
 from splitlab.runs.store import list_runs, weights_folder
 from splitlab.training.processes import is_main_process
 from splitlab.workspace import Workspace
+
+_OWN = {"data": "DATA", "full": "--full", "weak": "--weak", "seed": "--seed", "drawn": "--split"}
 
 # torch takes seconds to import, so commands that need it import it themselves.
 
@@ -84,6 +86,7 @@ def train(
             refuse_others(context, named, f"{split} says which images are F and W. Leave this out, or the file.")
         if full is None and drawn is None:
             raise RunError(f"{path}: say how many images get masks, such as --full 30, or give a --split file.")
+        size_of_f = len(drawn.full) if drawn else full or 0
         options = {
             "model": model,
             "steps": steps,
@@ -100,11 +103,11 @@ def train(
         spec = RunSpec.from_json(
             {
                 "data": lasting_name(path, workspace),
-                "full": len(drawn.full) if drawn else full,
+                "full": size_of_f,
                 "weak": len(drawn.weak) if drawn else weak,
                 "seed": seed,
                 "drawn": drawn.drawn if drawn else "random",
-                **chosen_settings(recipe, options, others or (), len(drawn.full) if drawn else full or 0),
+                **chosen_settings(recipe, options, not_said_elsewhere(others or [], _OWN), size_of_f),
             }
         )
         run = run_with(spec, drawn, folder, workspace) if is_main_process() else run_of_main_process(folder)

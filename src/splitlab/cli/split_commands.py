@@ -63,7 +63,7 @@ def split(
     no number is given. **lists**: two text files.
     """
     heard = {"data", "protocol", "as_json", "save", *_heard(protocol, masks_per_class)}
-    refuse_others(context, heard, f"the protocol {protocol} does not ask for this. Leave it out, or choose another.")
+    refuse_others(context, heard, f"the protocol {protocol} does not go by this{_unless(protocol)}. Leave it out.")
     train = open_dataset(data, Workspace.here().data).train
 
     def sized(draw: Callable[[Dataset, int, int, int], Split]) -> Split:
@@ -97,6 +97,10 @@ def _heard(protocol: Protocol, masks_per_class: int | None) -> tuple[str, ...]:
         Protocol.FEW_SHOT: () if masks_per_class is None else ("masks_per_class", "classes", "seed"),
         Protocol.LISTS: ("full_list", "weak_list"),
     }[protocol]
+
+
+def _unless(protocol: Protocol) -> str:
+    return " without --masks-per-class" if protocol == Protocol.FEW_SHOT else ""
 
 
 def _needed(full: int | None) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -32,6 +32,23 @@ def chosen_settings(recipe: str, options: dict[str, Any], others: Sequence[str],
     """
     given = {name: value for name, value in options.items() if value is not None}
     return run_settings(recipe, {**given, **named_values(others)}, full)
+
+
+def not_said_elsewhere(others: Sequence[str], said_by: Mapping[str, str]) -> Sequence[str]:
+    """Return the others, if none of them is said by an option of its own.
+
+    Args:
+        others: settings as NAME=VALUE.
+        said_by: the option of a setting.
+
+    Raises:
+        SettingsError: one of them is.
+    """
+    for other in others:
+        name = other.partition("=")[0]
+        if name in said_by:
+            raise SettingsError(f"--set {other}: {name} is said by {said_by[name]}.")
+    return others
 
 
 def named_values(others: Sequence[str]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from splitlab.models.class_transfer import new_classes_in_words, turned_to_class
 from splitlab.models.contract import SegmentationModel
 from splitlab.models.foreign_start_weights import start_from
 from splitlab.models.registry import ULTRALYTICS, build_for_training
-from splitlab.models.yolov5_seg import ANCHORS, ANCHORS_AT_640, YOLOv5Seg
+from splitlab.models.yolov5_seg import ANCHORS, ANCHORS_AT_640, HEAD, YOLOv5Seg
 from splitlab.runs.checkpoint import Card, read_card, read_weights
 from splitlab.runs.spec import AUTO, PRETRAINED, RunSpec
 from splitlab.runs.stored_weights import Weights
@@ -99,7 +99,7 @@ def _start_from_checkpoint(
     model: SegmentationModel, weights: Weights, class_names: Sequence[str], card: Card, image_size: int
 ) -> str:
     report = start_from(model, turned_to_classes(model, weights, class_names, card.class_names))
-    if isinstance(model, YOLOv5Seg) and ANCHORS in weights:
+    if isinstance(model, YOLOv5Seg) and HEAD in report.copied and ANCHORS in weights:
         # What the head learnt are sizes relative to them.
         model.take_anchors(torch.from_numpy(weights[ANCHORS]), image_size / card.image_size)
     return f"Starts with {report}, from {card.name}.{new_classes_in_words(class_names, card.class_names)}"

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from splitlab.errors import SettingsError
-from splitlab.runs.recipes import recipe_settings, run_settings
+from splitlab.runs.recipes import learns_in_two_stages, recipe_settings, run_settings
 from splitlab.runs.spec import MAX_SEED, RunSpec
 
 ALL = "all"
@@ -119,7 +119,13 @@ class SweepPlan:
         # A size that no run may have is refused by the spec, after this.
         batch = max(asked.get("batch_size", RunSpec.batch_size), 1)
         mask_batch = max(asked.get("mask_batch_size") or batch, 1)
-        masks = round(self.mask_passes * math.ceil(asked["full"] / mask_batch))
+        masks = 0
+        if asked["full"] and learns_in_two_stages(str(asked["model"])):
+            of_passes = round(self.mask_passes * math.ceil(asked["full"] / mask_batch))
+            given = self.settings.get("mask_steps")
+            masks = of_passes or (given if isinstance(given, int) else 0)
+            if not masks:
+                raise SettingsError(f"{asked['model']} learns masks after boxes: give mask_passes beside passes.")
         boxes = round(self.passes * math.ceil((asked["full"] + asked["weak"]) / batch))
         return {"steps": max(boxes + masks, 1), "mask_steps": masks}
 

@@ -18,10 +18,10 @@ from splitlab.models.yolov5_loss import LossSettings, mixed_loss
 STRIDES = (8, 16, 32)
 PROTOTYPES = 32
 ANCHORS_PER_LEVEL, OBJECTNESS_AND_BOX = 3, 5
-# Width and height in pixels of a 640 px image, three for each stride (PROTOCOL.md, YOLOv5).
-ANCHORS = "model.24.anchors"
-"""The tensor of a checkpoint that holds them, in strides of their level."""
+HEAD, ANCHORS = "model.24.m.0.weight", "model.24.anchors"
+"""Tensors of a checkpoint: what the head learnt for the finest level, and the anchors, in strides of their level."""
 
+# Width and height in pixels of a 640 px image, three for each stride (PROTOCOL.md, YOLOv5).
 ANCHORS_AT_640 = (
     ((10, 13), (16, 30), (33, 23)),
     ((30, 61), (62, 45), (59, 119)),

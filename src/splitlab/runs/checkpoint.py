@@ -20,6 +20,7 @@ from splitlab.runs.stored_weights import Weights, full_precision, half_precision
 
 WEIGHTS_NAME, CARD_NAME = "model.safetensors", "card.json"
 _SUM = "crc32"
+_BREAKS = re.compile(r"[\t\n\r]+")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 MAX_CARD_BYTES = 1_000_000
 MAX_IMAGE_SIZE, MAX_CLASSES, MAX_COUNT, MAX_LETTERS = 4096, 2000, 10**10, 1000
@@ -142,7 +143,7 @@ def read_card(folder: Path) -> Card:
 def _shown(content: Any) -> Any:
     """Replace in all texts what a terminal would obey: others may have written the card."""
     if isinstance(content, str):
-        return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", content)
+        return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", _BREAKS.sub(" ", content))
     if isinstance(content, dict):
         return {_shown(name): _shown(value) for name, value in content.items()}
     return [_shown(value) for value in content] if isinstance(content, list) else content

@@ -104,8 +104,9 @@ class RunSpec:
         translate, scale, flip: the most that images are shifted by (share of the side) and scaled by, and the share
             that is mirrored.
         anchors: `paper` for YOLOv5's own, scaled from 640 px to `image_size`; `auto` for its own in pixels of
-            `image_size`, as YOLOv5 and the paper have them, fitted to the boxes where those serve badly. Models
-            without anchors pass over it.
+            `image_size`, as YOLOv5 and the paper have them, fitted to the boxes where those serve badly. A run that
+            starts from a YOLOv5 begins with that one's instead, scaled to `image_size`. Models without anchors pass
+            over it.
         start_from: a checkpoint folder whose fitting weights the model starts with; `pretrained` for those that
             Ultralytics trained on COCO, downloaded for its own families; empty for none.
         classes: the classes that count, comma-separated, the data set seen as if it had no others; empty for all. A

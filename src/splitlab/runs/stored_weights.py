@@ -13,6 +13,8 @@ Weights = dict[str, NDArray[Any]]
 
 _SCALE = "::scale"
 _LARGEST = 127
+# No weights: who rounds them moves every box.
+_ANCHORS = ".anchors"
 _LARGEST_HALF = 65504
 
 
@@ -35,14 +37,15 @@ def eight_bits(weights: Weights) -> Weights:
     """Store each float matrix or kernel as int8, with one float32 scale for each output channel (its first axis).
 
     The largest weight of a channel becomes 127 or -127, so a weight is wrong by at most 1/254 of it. Vectors, such as
-    biases and those of batch norm, are few and stay in half precision.
+    biases and those of batch norm, and anchors stay in half precision.
 
     Raises:
         CheckpointError: a weight is infinite or no number, so that it has no scale.
     """
     stored: Weights = {}
     for name, tensor in weights.items():
-        if tensor.ndim < 2 or not np.issubdtype(tensor.dtype, np.floating) or not tensor.size:
+        is_weights = tensor.ndim > 1 and tensor.size and np.issubdtype(tensor.dtype, np.floating)
+        if not is_weights or name.endswith(_ANCHORS):
             stored[name] = _halve(tensor)
             continue
         largest = np.abs(tensor).max(axis=tuple(range(1, tensor.ndim)), keepdims=True).astype(np.float32)

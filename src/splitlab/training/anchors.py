@@ -30,7 +30,8 @@ class AnchorFit:
     Attributes:
         anchors: nine (width, height), pixels of the training image, the smallest first; three for each level.
         best_possible_recall: share of the boxes that one of them can answer for, 0..1.
-        of_standard: the same of YOLOv5's own anchors, which are kept where they reach 0.98.
+        of_standard: the same of those that the run begins with, which are kept where they reach 0.98: YOLOv5's own, or
+            those of the checkpoint it starts from.
         boxes: how many boxes they were judged by.
     """
 
@@ -41,11 +42,11 @@ class AnchorFit:
 
     @property
     def are_standard(self) -> bool:
-        """Whether YOLOv5's own anchors were kept."""
+        """Whether the anchors that the run begins with were kept."""
         return self.best_possible_recall == self.of_standard
 
     def __str__(self) -> str:
-        own = f"YOLOv5's own anchors reach {self.of_standard:.1%} of {self.boxes} boxes"
+        own = f"The anchors it begins with reach {self.of_standard:.1%} of {self.boxes} boxes"
         return own if self.are_standard else f"{own}, fitted ones {self.best_possible_recall:.1%}"
 
     def to_json(self) -> dict[str, Any]:
