@@ -31,7 +31,7 @@ from splitlab.ui.compare_choices import DATA_IMAGES
 from splitlab.ui.models import LEAST_SCORE
 from tests.app_server import ROOT
 
-CHECKPOINTS = ("pets-30-330", "pets-60-30", "pets-240-120", "pets-detr-100-380")
+CHECKPOINTS = ("pets-30-330", "pets-60-30", "pets-240-120", "pets-detr-100-260")
 DATA = "cats"
 PAGE = "compare_masks"
 
