@@ -116,7 +116,7 @@ def _tell(opened: OpenedAtlas, as_json: bool, **more: Any) -> None:
     for one in asked:
         table.add_row(one.spec.split_name, str(one.spec.seed), one.spec.model, "no" if one in left else "yes")
     out.print(table)
-    told = "" if hours is None else f", about {hours:.1f} hours of training by the rows there are"
+    told = f"; the others take about {hours:.1f} hours of training, by the rows there are" if left and hours else ""
     done = len(asked) - len(left)
     out.print(f"{opened.atlas.name}: {done} of {len(asked)} runs measured{told}.", highlight=False)
     for name, reason in more.get("failed", {}).items():
