@@ -6,7 +6,7 @@ from splitlab.budget.annotation_cost import mask_share
 from splitlab.budget.cheapest_point import cheapest_point
 from splitlab.budget.equiscore import PAPER_CURVES, EquiscoreLaw, fit_law
 from splitlab.budget.image_pool import MAX_IMAGES
-from splitlab.budget.published import TRAINING_IMAGES, method_rows
+from splitlab.budget.published import method_rows
 from splitlab.budget.results import METRICS
 from splitlab.budget.seed_spread import by_common_seeds
 from splitlab.errors import BudgetError
@@ -14,7 +14,7 @@ from splitlab.figures.equiscore_curve import equiscore_curve
 from splitlab.ui.budget_choices import choose_prices, read_splits, write_splits
 from splitlab.ui.page import answered, page_head
 from splitlab.ui.split_chip import split_chip
-from splitlab.ui.tables import atlas_curves, atlas_images, measured, published
+from splitlab.ui.tables import atlas_curves, measured, published, training_images
 from splitlab.workspace import Workspace
 
 CHART = "equiscore_chart"
@@ -62,7 +62,7 @@ with settings:
             "φ₀, the largest |F| used", 10, 20_000, int(paper.law.phi0), key=f"phi0_{paper.panel}", bind="query-params"
         )
     prices = choose_prices(paper.dataset)
-    there_are = {**TRAINING_IMAGES, **atlas_images(Workspace.here())}[paper.dataset]
+    there_are = training_images(Workspace.here())[paper.dataset]
     images = st.number_input("Training images", 1, MAX_IMAGES, there_are, key=f"pool_{there_are}", bind="query-params")
 
 with picture, answered():

@@ -15,7 +15,6 @@ from splitlab.budget.next_labels import next_labels
 from splitlab.budget.next_run import next_run
 from splitlab.budget.pilot import read_pilot
 from splitlab.budget.planner import Plan, SplitForecast, best_splits, budget_line, plan_for_hours, plan_for_score
-from splitlab.budget.published import TRAINING_IMAGES
 from splitlab.budget.results import METRICS
 from splitlab.budget.surface_fit import fit_surface
 from splitlab.errors import BudgetError
@@ -24,7 +23,7 @@ from splitlab.figures.budget_plan import hours_curve, plan_chart
 from splitlab.ui.budget_choices import Source, choose_prices, choose_source
 from splitlab.ui.page import answered, page_head
 from splitlab.ui.split_chip import split_chip
-from splitlab.ui.tables import atlas_images
+from splitlab.ui.tables import training_images
 from splitlab.workspace import Workspace
 
 BY_HOURS, BY_SCORE = "hours I have", "score I need"
@@ -60,15 +59,13 @@ def known_images(source: Source) -> int | None:
 
     What the atlas draws from is taken for all there is of its data sets, where no split labels more.
     """
-    atlas = atlas_images(Workspace.here())
-    told = {**TRAINING_IMAGES, **atlas}.get(source.dataset, atlas.get(source.dataset + TEST_PART, 0))
+    told_of = training_images(Workspace.here())
+    told = told_of.get(source.dataset, told_of.get(source.dataset + TEST_PART, 0))
     return told if told >= most_labelled(source.rows) else None
 
 
-def choose_pool(images: int, guess: str) -> ImagePool:
-    """Show what images and labels there are; a guess says that it is one."""
-    if guess:
-        st.caption(guess)
+def choose_pool(images: int) -> ImagePool:
+    """Show what images and labels there are."""
     there_are = st.number_input("Training images", 1, MAX_IMAGES, images, key=f"images_{images}", bind="query-params")
     left, right = st.columns(2)
     full = left.number_input("With masks already", 0, MAX_IMAGES, 0, key="have_full", bind="query-params")
@@ -155,7 +152,9 @@ with picture, answered():
         images = known_images(source) if runs is None else None
         guess = max(most_labelled(source.rows if runs is None else runs), OWN_IMAGES)
         with place_of_pool.expander("Images there are, labels already paid for", expanded=images is None):
-            pool = choose_pool(images, "") if images else choose_pool(guess, GUESS)
+            if images is None:
+                st.caption(GUESS)
+            pool = choose_pool(images or guess)
 
     fitted = source.surface if runs is None else fit_surface(runs["full"], runs["weak"], runs["ap"])
     plan = plan_for_hours(fitted, prices, hours, pool) if score == 0 else plan_for_score(fitted, prices, score, pool)

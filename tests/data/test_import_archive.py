@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splitlab.data.formats import mask_boxes
 from splitlab.data.incoming import import_archive as module
 from splitlab.data.incoming.archives import Limits
 from splitlab.data.incoming.import_archive import NAME, import_archive, proposed_name
@@ -29,20 +28,6 @@ def zipped(files):
 
 def zipped_folder(folder):
     return zipped({str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()})
-
-
-@pytest.fixture
-def masks_opened(monkeypatch):
-    """The names of the masks that are opened from here on."""
-    names = []
-    original = mask_boxes.read_indices
-
-    def counted(path):
-        names.append(path.name)
-        return original(path)
-
-    monkeypatch.setattr(mask_boxes, "read_indices", counted)
-    return names
 
 
 def test_a_zip_of_a_data_set_becomes_one_of_the_work_space(tiny_folder, tmp_path):
@@ -116,22 +101,22 @@ def test_a_disk_that_refuses_the_last_step_is_named_and_nothing_is_left(tiny_fol
 
 
 @pytest.mark.parametrize("tree", [pets_tree, cityscapes_tree, lambda root: pets_tree(root / "oxford-iiit-pet").parent])
-def test_masks_are_opened_once_and_their_index_is_kept_under_the_new_name_alone(tree, tmp_path, masks_opened):
+def test_masks_are_opened_once_and_their_index_is_kept_under_the_new_name_alone(tree, tmp_path, opened):
     # Something beside the one folder of a tree, so that this is not taken for the data set itself.
     write(tree(tmp_path / "set") / "readme.txt", "where it is from")
     added = import_archive(zipped_folder(tmp_path / "set"), "mine", tmp_path / "data")
     open_dataset("mine", tmp_path / "data")
-    assert len(masks_opened) == len(added.train.images) + len(added.val.images)
+    assert len(opened) == len(added.train.images) + len(added.val.images)
     assert len(list((tmp_path / "data" / ".index").iterdir())) == 1
 
 
-def test_a_broken_mask_leaves_no_index_behind(tmp_path, masks_opened):
+def test_a_broken_mask_leaves_no_index_behind(tmp_path, opened):
     tree = pets_tree(tmp_path / "set")
     write(tree / "readme.txt", "where it is from")
     write(tree / "annotations" / "trimaps" / "american_bulldog_10.png", "no image")
     with pytest.raises(DataError, match="is no indexed PNG"):
         import_archive(zipped_folder(tree), "mine", tmp_path / "data")
-    assert len(masks_opened) > 1
+    assert len(opened) > 1
     assert not list((tmp_path / "data").iterdir())
 
 

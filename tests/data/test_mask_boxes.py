@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from splitlab.data.formats import mask_boxes
 from splitlab.data.formats.mask_boxes import read_mask_boxes
 from splitlab.errors import DataError
 from tests.data.trees import write, write_indices
@@ -22,20 +21,6 @@ def root(tmp_path):
         indices[1:3, 2:5] = number
         write_indices(tmp_path / "masks" / f"{name}.png", indices)
     return tmp_path / "masks"
-
-
-@pytest.fixture
-def opened(monkeypatch):
-    """The names of the images that are opened from here on."""
-    names = []
-    original = mask_boxes.read_indices
-
-    def counted(path):
-        names.append(path.name)
-        return original(path)
-
-    monkeypatch.setattr(mask_boxes, "read_indices", counted)
-    return names
 
 
 def read(root, index_dir=None, **more):

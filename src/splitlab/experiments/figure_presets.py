@@ -11,7 +11,7 @@ import pandas as pd
 from splitlab.budget.atlas.equal_scores import equal_score_splits
 from splitlab.budget.published_figures import FigureColumn, PublishedFigure
 from splitlab.runs.checkpoint import Card
-from splitlab.runs.recipes import RECIPES
+from splitlab.runs.recipes import RECIPES, learns_in_two_stages
 
 DETR, YOLO = "DETR", "YOLO"
 MOST_COLUMNS = 6
@@ -38,7 +38,7 @@ class SmallPreset:
 
 def model_kind(model: str) -> str:
     """Say which of the paper's two kinds a model is of."""
-    return DETR if model.startswith("detr") else YOLO
+    return DETR if learns_in_two_stages(model) else YOLO
 
 
 def columns_at_hand(figure: PublishedFigure, cards: Mapping[str, Card]) -> dict[FigureColumn, str | None]:

@@ -119,15 +119,19 @@ class SweepPlan:
         # A size that no run may have is refused by the spec, after this.
         batch = max(asked.get("batch_size", RunSpec.batch_size), 1)
         mask_batch = max(asked.get("mask_batch_size") or batch, 1)
-        masks = 0
-        if asked["full"] and learns_in_two_stages(str(asked["model"])):
-            of_passes = round(self.mask_passes * math.ceil(asked["full"] / mask_batch))
-            given = self.settings.get("mask_steps")
-            masks = of_passes or (given if isinstance(given, int) else 0)
-            if not masks:
-                raise SettingsError(f"{asked['model']} learns masks after boxes: give mask_passes beside passes.")
+        masks = self._mask_steps(asked, mask_batch)
         boxes = round(self.passes * math.ceil((asked["full"] + asked["weak"]) / batch))
         return {"steps": max(boxes + masks, 1), "mask_steps": masks}
+
+    def _mask_steps(self, asked: dict[str, Any], mask_batch: int) -> int:
+        """Count passes over the masks of F, for models that learn them after boxes; `mask_steps` stand in for them."""
+        if not asked["full"] or not learns_in_two_stages(str(asked["model"])):
+            return 0
+        given = self.settings.get("mask_steps")
+        of_passes = round(self.mask_passes * math.ceil(asked["full"] / mask_batch))
+        if masks := of_passes or (given if isinstance(given, int) else 0):
+            return masks
+        raise SettingsError(f"{asked['model']} learns masks after boxes: give mask_passes beside passes.")
 
     def folder_name(self, spec: RunSpec) -> str:
         """Name the run folder of one of the specs."""

@@ -7,7 +7,7 @@ import streamlit as st
 
 from splitlab.budget.claims import Claim, paper_claims
 from splitlab.budget.equiscore import PaperCurve
-from splitlab.budget.published import published_results
+from splitlab.budget.published import TRAINING_IMAGES, published_results
 from splitlab.experiments.atlas.measured_tables import atlas_claims, measured_curves, train_images
 from splitlab.experiments.measured_results import all_measured
 from splitlab.workspace import Workspace
@@ -29,6 +29,11 @@ def measured(workspace: Workspace) -> pd.DataFrame:
 def atlas_images(workspace: Workspace) -> dict[str, int]:
     """Return how many training images the atlas's data sets have, by their names in `measured`."""
     return train_images(workspace.measured)
+
+
+def training_images(workspace: Workspace) -> dict[str, int]:
+    """Return how many training images the data sets of `published` and of the atlas have, by their names there."""
+    return {**TRAINING_IMAGES, **atlas_images(workspace)}
 
 
 @st.cache_data(show_spinner=False, ttl=60)

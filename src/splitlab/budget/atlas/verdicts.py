@@ -53,10 +53,9 @@ def measured_claims(grid: Grid) -> list[Claim]:
     """
     if not grid.scores(grid.metric).knows_noise:
         return [_unknown_noise(NOISE_UNKNOWN, grid)]
-    if not all(grid.scores(score).knows_noise for score in (CONFUSION, MASK_IOU)):
-        known = [_so_far(check(grid), grid) for check in CHECKS if check not in OF_MASKS]
-        return [*known, _unknown_noise(_MASKS_UNKNOWN, grid)]
-    return [_so_far(check(grid), grid) for check in CHECKS]
+    knows_masks = all(grid.scores(score).knows_noise for score in (CONFUSION, MASK_IOU))
+    claims = [_so_far(check(grid), grid) for check in CHECKS if knows_masks or check not in OF_MASKS]
+    return claims if knows_masks else [*claims, _unknown_noise(_MASKS_UNKNOWN, grid)]
 
 
 def _so_far(claim: Claim, grid: Grid) -> Claim:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
-from splitlab.budget.published import TRAINING_IMAGES
 from splitlab.budget.results import MEASURED, METRICS, SHORT_METRICS
 from splitlab.budget.seed_spread import by_common_seeds
 from splitlab.budget.ways_of_training import ways_of_training
 from splitlab.experiments.atlas.measured_tables import main_metric
 from splitlab.ui.named_links import linked_selectbox
-from splitlab.ui.tables import atlas_images, measured, published
+from splitlab.ui.tables import measured, published, training_images
 from splitlab.workspace import Workspace
 
 
@@ -53,7 +52,7 @@ class Series:
     def images(self) -> int:
         """Training images there are: the paper's figure, the atlas's, else the most that a split labels."""
         labelled = int((self.rows["full"] + self.rows["weak"]).max())
-        return {**TRAINING_IMAGES, **atlas_images(Workspace.here())}.get(self.dataset, labelled)
+        return training_images(Workspace.here()).get(self.dataset, labelled)
 
     @property
     def is_measured(self) -> bool:
