@@ -16,10 +16,10 @@ from splitlab.training.photo_cache import PhotoCache
 
 GREY = 114
 MASK_STRIDE = 4
-MIN_SIDE_PIXELS = 2.0
 HALF_COVERED = 127
-# YOLOv5 asks less of a box that was refitted to the visible mask than of one that was merely cut.
-MIN_VISIBLE_SHARE, MIN_VISIBLE_SHARE_OF_MASK = 0.1, 0.01
+# What an object must still show to be a target, with or without a mask: YOLOv5's rule for outlines, which the authors
+# apply to F and W alike (PROTOCOL.md, YOLOv5).
+MIN_SIDE_PIXELS, MIN_VISIBLE_SHARE, MAX_ASPECT_RATIO = 2.0, 0.01, 100.0
 
 Matrix = NDArray[np.float64]
 Image = NDArray[np.uint8]
@@ -147,26 +147,32 @@ def place_object(label: ObjectLabel, from_original: Matrix, size: int) -> tuple[
     corners = np.array(label.box, np.float64).reshape(2, 2) @ from_original[:2, :2].T + from_original[:2, 2]
     whole = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
     box = whole.clip(0, size)
-    if not _is_seen(box, whole, MIN_VISIBLE_SHARE_OF_MASK if label.mask else MIN_VISIBLE_SHARE):
+    if not _is_seen(box, whole):
         return None
     if label.mask is None:
         return box.astype(np.float32), _blank(size)
     drawn = _draw_mask(label.mask, from_original, size)
     if not np.array_equal(box, whole):
-        box = _box_of(drawn)
-        if not _is_seen(box, whole, MIN_VISIBLE_SHARE_OF_MASK):
+        box = _refit(box, drawn)
+        if not _is_seen(box, whole):
             return None
     return box.astype(np.float32), _shrink(drawn)
 
 
-def _is_seen(box: Matrix, whole: Matrix, least_share: float) -> bool:
+def _is_seen(box: Matrix, whole: Matrix) -> bool:
     sides, all_sides = box[2:] - box[:2], whole[2:] - whole[:2]
-    return bool(sides.min() > MIN_SIDE_PIXELS and sides.prod() >= least_share * all_sides.prod())
+    return bool(
+        sides.min() > MIN_SIDE_PIXELS
+        and sides.max() < MAX_ASPECT_RATIO * sides.min()
+        and sides.prod() > MIN_VISIBLE_SHARE * all_sides.prod()
+    )
 
 
-def _box_of(mask: Image) -> Matrix:
+def _refit(box: Matrix, mask: Image) -> Matrix:
+    """Move the sides of a cut box to the mask; those within a pixel of it stay, as a drawn mask has whole pixels."""
     left, top, width, height = cv2.boundingRect((mask > HALF_COVERED).astype(np.uint8))
-    return np.array([left, top, left + width, top + height], np.float64)
+    of_mask = np.array([left, top, left + width, top + height], np.float64)
+    return np.where(np.abs(of_mask - box) < 1, box, of_mask)
 
 
 def _draw_mask(mask: Rle | IndexedMask, from_original: Matrix, size: int) -> Image:
