@@ -12,7 +12,7 @@ from splitlab.data.splits.split import Split
 from splitlab.errors import RunError
 from splitlab.hosting import Hosting
 from splitlab.runs.launch import launch
-from splitlab.runs.recipes import RECIPES, run_settings
+from splitlab.runs.recipes import EPOCHS, RECIPES, STEPS_WITHOUT_W, run_settings
 from splitlab.runs.spec import RunSpec
 from splitlab.runs.store import RunSummary, free_run_path
 from splitlab.ui.datasets import read_dataset
@@ -63,20 +63,25 @@ def choose(workspace: Workspace) -> tuple[RunSpec, TrainVal, Split | None]:
     full, weak = (len(sizes.full), len(sizes.weak)) if isinstance(sizes, Split) else sizes
     recipe = st.selectbox("Recipe", list(RECIPES), key="recipe", bind="query-params", help=RECIPE_HELP)
     changes = EMBEDDED_SETTINGS if name == EMBEDDED and recipe == "quick" else {}
-    start = RunSpec(name, full, weak, **run_settings(recipe, changes, full))
+    start = RunSpec(name, full, weak, **run_settings(recipe, changes, full, weak))
     key = f"{name}_{recipe}"
+    # A length that follows the split is offered anew with each split.
+    follows_split = recipe in STEPS_WITHOUT_W or recipe in EPOCHS
+    key_of_steps = f"steps_{key}_{start.steps}" if follows_split else f"steps_{key}"
     known = model_names()
     model = st.selectbox("Model", known, index=known.index(start.model), key=f"model_{key}")
     left, right = st.columns(2)
     size = left.selectbox("Image size, pixels", SIZES, key=f"size_{key}", index=SIZES.index(start.image_size))
-    steps = int(right.number_input("Steps", 1, 1_000_000, start.steps, key=f"steps_{key}"))
+    steps = int(right.number_input("Steps", 1, 1_000_000, start.steps, key=key_of_steps))
     left, right = st.columns(2)
     device = left.selectbox("Device", device_names(), key="device")
     seed = int(right.number_input("Seed", 0, 10_000, 0, key="seed"))
     chosen = {"model": model, "image_size": size, "steps": steps, "device": device, "seed": seed}
     chosen |= more_settings(start, key, workspace)
+    if (model, steps) == (start.model, start.steps):
+        chosen["mask_steps"] = start.mask_steps
     chosen["evaluate_every"] = max(min(start.evaluate_every, steps // EVALUATIONS), 1)
-    return RunSpec(name, full, weak, **run_settings(recipe, {**changes, **chosen}, full)), data, split
+    return RunSpec(name, full, weak, **run_settings(recipe, {**changes, **chosen}, full, weak)), data, split
 
 
 def explain(spec: RunSpec, data: TrainVal, runs: Iterable[RunSummary]) -> None:

@@ -20,7 +20,7 @@ from splitlab.budget.results import COLUMN_TYPES, ResultRow
 from splitlab.budget.seed_spread import SPREAD_COLUMNS, over_seeds
 from splitlab.cli.main import app
 from splitlab.runs.checkpoint import Card
-from splitlab.runs.recipes import RECIPES
+from splitlab.runs.recipes import EPOCHS, RECIPES, STEPS_WITHOUT_W
 from splitlab.runs.run_folder import RunFolder, Status
 from splitlab.runs.spec import RunSpec
 
@@ -84,7 +84,18 @@ def settings() -> str:
         "## Recipes\n\nA recipe is a name for settings that belong together; what you give yourself goes over it. "
         "`quick` is the defaults above. An empty cell is the default, too.",
         _table(("setting", *recipes), by_recipe),
+        _lengths(),
     )
+
+
+def _lengths() -> str:
+    without_w = " and ".join(f"`{name}` {steps:,}" for name, steps in STEPS_WITHOUT_W.items())
+    by_epochs = ". ".join(
+        f"`{name}` has {boxes} epochs of the boxes of F and W, then {masks} of the masks of F; its steps above are "
+        "those of the split 800/3000"
+        for name, (boxes, masks) in EPOCHS.items()
+    )
+    return f"Steps where W is empty: {without_w}. {by_epochs}."
 
 
 def results_and_files() -> str:

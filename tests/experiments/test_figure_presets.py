@@ -56,12 +56,6 @@ def test_the_commands_that_are_offered_are_ones_the_command_line_knows(figure, c
     assert figure.recipe in RECIPES
 
 
-def test_detrs_steps_of_its_published_split_are_the_recipes():
-    middle = LAST.columns[1]
-    recipe = RECIPES[LAST.recipe]
-    assert f"--steps {recipe['steps']} --set mask_steps={recipe['mask_steps']}" in how_to_train(LAST, middle)[-1]
-
-
 def test_a_column_is_known_by_data_set_model_and_split():
     cards = {
         "other data": card("other data", 400, 5000, dataset="pets"),

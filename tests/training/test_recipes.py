@@ -12,6 +12,7 @@ from splitlab.runs.recipes import RECIPES, learns_in_two_stages, recipe_settings
 from splitlab.runs.run_folder import RunFolder
 from splitlab.runs.spec import RunSpec
 from splitlab.training.stages import stages_of
+from splitlab.workspace import Workspace
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -51,10 +52,60 @@ def test_the_settings_of_an_older_run_still_load_and_mean_the_same():
 def test_masks_have_the_recipes_share_of_the_steps_where_a_model_learns_them_after_boxes(
     recipe, changes, full, mask_steps
 ):
-    spec = RunSpec("data", full, 100, **run_settings(recipe, changes, full))
+    spec = RunSpec("data", full, 100, **run_settings(recipe, changes, full, 100))
     assert spec.mask_steps == mask_steps
     names = DETRSeg.stages if learns_in_two_stages(spec.model) else SegmentationModel.stages
     assert sum(stage.spec.steps for stage in stages_of(spec, names)) == spec.steps
+
+
+# Epochs of PROTOCOL.md and of the authors' notebook, each times the batches that one pass over F takes.
+PUBLISHED_LENGTHS = [
+    ("paper-voc", 800, 3000, 75 * 400),
+    ("paper-voc", 800, 0, 400 * 50),
+    ("paper-cityscapes", 1475, 1000, 136 * 369),
+    ("paper-cityscapes-long", 1475, 1000, 272 * 369),
+    ("paper-cityscapes", 800, 0, 500 * 100),
+    ("paper-few-shot", 17, 10_408, 20_000),
+    ("paper-detr-voc", 800, 3000, 300 * 380 + 150 * 267),
+    ("paper-detr-voc", 400, 10_331, 300 * 1074 + 150 * 134),
+    ("paper-detr-voc", 0, 1000, 300 * 100),
+]
+
+
+@pytest.mark.parametrize(("recipe", "full", "weak", "steps"), PUBLISHED_LENGTHS)
+def test_a_recipe_is_as_long_as_the_authors_ran_it_for_the_split(recipe, full, weak, steps):
+    spec = RunSpec("data", full, weak, **run_settings(recipe, {}, full, weak))
+    assert spec.steps == steps
+    if recipe != "paper-detr-voc" and steps != 20_000:
+        assert steps % spec.epoch_steps == 0
+
+
+def test_steps_given_by_hand_go_over_those_of_the_split():
+    assert run_settings("paper-voc", {"steps": 7}, 800, 0)["steps"] == 7
+    assert run_settings("paper-detr-voc", {"steps": 154_050}, 400, 1000)["mask_steps"] == 40_050
+    assert run_settings("paper-detr-voc", {"mask_steps": 5}, 400, 1000)["steps"] == 154_050
+
+
+def test_the_steps_of_detrs_epochs_follow_the_batch_sizes_and_the_model():
+    halved = run_settings("paper-detr-voc", {"batch_size": 5}, 800, 3000)
+    assert halved["steps"] - halved["mask_steps"] == 300 * 760
+    assert run_settings("paper-detr-voc", {"model": "yolov5n-seg"}, 800, 3000)["steps"] == 300 * 380
+    with pytest.raises(SettingsError, match="batch_size is 0"):
+        RunSpec("data", 800, 3000, **run_settings("paper-detr-voc", {"batch_size": 0}, 800, 3000))
+
+
+def test_before_a_split_is_drawn_the_steps_are_those_of_the_recipe():
+    assert run_settings("paper-voc", {}, 1, None)["steps"] == 30_000
+    assert run_settings("paper-detr-voc", {}, 1, None)["mask_steps"] == 40_050
+
+
+@pytest.mark.parametrize(("weak", "steps"), [(0, 20_000), (6, 30_000)])
+def test_train_takes_the_length_of_the_split_from_the_command_line(tiny_folder, weak, steps):
+    words = ["--recipe", "paper-voc", "--full", "4", "--weak", str(weak), "--queue"]
+    result = CliRunner().invoke(cli.app, ["train", str(tiny_folder), *words], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    (folder,) = Workspace.here().runs.glob("[!.]*/")
+    assert RunFolder.open(folder).spec().steps == steps
 
 
 def test_a_model_is_told_by_its_name_to_learn_in_two_stages():
@@ -65,7 +116,7 @@ def test_a_model_is_told_by_its_name_to_learn_in_two_stages():
 
 @pytest.mark.parametrize(
     ("full", "weak", "steps", "batch_size", "f_size"),
-    [(800, 3000, 30_000, 16, 2), (1475, 1000, 30_000, 8, 4), (1475, 1000, 20_000, 8, 4), (17, 4000, 20_000, 16, 1)],
+    [(800, 3000, 30_000, 16, 2), (1475, 1000, 50_184, 8, 4), (1475, 1000, 20_000, 8, 4), (17, 4000, 20_000, 16, 1)],
 )
 def test_f_size_auto_gives_the_papers_numbers(full, weak, steps, batch_size, f_size):
     assert RunSpec("data", full, weak, steps=steps, batch_size=batch_size, f_size="auto").mask_images == f_size

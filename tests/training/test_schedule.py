@@ -8,7 +8,7 @@ import pytest
 from torch import nn
 
 from splitlab.models.registry import build_model
-from splitlab.runs.recipes import recipe_settings
+from splitlab.runs.recipes import recipe_settings, run_settings
 from splitlab.runs.spec import RunSpec
 from splitlab.training.schedule import batches_to_gather, rate_share, set_step, warm_share
 from splitlab.training.state import TrainingState, average_decay
@@ -55,13 +55,13 @@ def yolov5_course(batch_size, epoch_steps, epochs, iterations):
     ("recipe", "full", "weak", "batch_size", "epoch_steps", "epochs"),
     [
         ("paper-voc", 60, 3000, 16, 30, 1000),
-        ("paper-voc", 800, 0, 16, 50, 600),
-        ("paper-cityscapes", 240, 1000, 8, 60, 500),
+        ("paper-voc", 800, 0, 16, 50, 400),
+        ("paper-cityscapes", 240, 1000, 8, 60, 50_184 / 60),
         ("paper-few-shot", 17, 4000, 16, 17, 20_000 / 17),
     ],
 )
 def test_the_paper_recipes_take_yolov5s_course(recipe, full, weak, batch_size, epoch_steps, epochs):
-    spec = RunSpec("data", full, weak, **(recipe_settings(recipe) | {"model": "yolov5n-seg"}))
+    spec = RunSpec("data", full, weak, **run_settings(recipe, {"model": "yolov5n-seg"}, full, weak))
     state = TrainingState.start(build_model("yolov5n-seg", 2, 64), spec)
     gathered, updates = 0, 0
     for step, wanted in enumerate(yolov5_course(batch_size, epoch_steps, epochs, 300)):

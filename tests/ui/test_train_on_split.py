@@ -2,6 +2,8 @@
 
 from urllib.parse import parse_qs
 
+import pytest
+
 from tests.ui.opened import open_page, texts
 
 
@@ -36,3 +38,18 @@ def test_the_link_of_train_says_which_kept_split_is_chosen(embedded):
     kept = train.selectbox(key="split_embedded").options[1]
     train.selectbox(key="split_embedded").set_value(kept).run()
     assert train.query_params["split_embedded"] == kept
+
+
+@pytest.mark.parametrize(
+    ("recipe", "batch", "of_seven", "of_none"),
+    # DETR: 300 epochs of 10 and of 3 images in batches of 10, and 150 of 3 in one batch.
+    [("paper-voc", 16, "30,000", "20,000"), ("paper-detr-voc", 10, "450", "450"), ("quick", 16, "240", "240")],
+)
+def test_a_recipe_offers_the_length_of_the_split(embedded, recipe, batch, of_seven, of_none):
+    train = open_page("train")
+    train.number_input(key="full_embedded").set_value(3).run()
+    train.selectbox(key="recipe").set_value(recipe).run()
+    for weak, steps in ((7, of_seven), (0, of_none), (7, of_seven)):
+        train.number_input(key="weak_embedded").set_value(weak).run()
+        assert not train.exception
+        assert f"{weak}** box images of 20, {steps} steps of {batch} images" in texts(train)

@@ -67,7 +67,8 @@ def few_shot(
     if queued and folder:
         run_name(workspace, str(folder))
     options = {"classes": classes, "f_size": F_SIZE}
-    settings = chosen_settings(recipe, options, not_said_elsewhere(others or [], _OWN), int(_masks(masks) != 0))
+    told = not_said_elsewhere(others or [], _OWN)
+    settings = chosen_settings(recipe, options, told, full=int(_masks(masks) != 0), weak=None)
     settings["start_from"] = start_weights(start_from, settings.get("model", RunSpec.model))
     name = lasting_name(data, workspace)
     spec, split = plan_few_shot(name, open_dataset(name, workspace.data), _masks(masks), seed, settings)

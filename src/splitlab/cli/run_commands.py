@@ -86,7 +86,7 @@ def train(
             refuse_others(context, named, f"{split} says which images are F and W. Leave this out, or the file.")
         if full is None and drawn is None:
             raise RunError(f"{path}: say how many images get masks, such as --full 30, or give a --split file.")
-        size_of_f = len(drawn.full) if drawn else full or 0
+        size_of_f, size_of_w = (len(drawn.full), len(drawn.weak)) if drawn else (full or 0, weak)
         options = {
             "model": model,
             "steps": steps,
@@ -104,10 +104,10 @@ def train(
             {
                 "data": lasting_name(path, workspace),
                 "full": size_of_f,
-                "weak": len(drawn.weak) if drawn else weak,
+                "weak": size_of_w,
                 "seed": seed,
                 "drawn": drawn.drawn if drawn else "random",
-                **chosen_settings(recipe, options, not_said_elsewhere(others or [], _OWN), size_of_f),
+                **chosen_settings(recipe, options, not_said_elsewhere(others or [], _OWN), size_of_f, size_of_w),
             }
         )
         run = run_with(spec, drawn, folder, workspace) if is_main_process() else run_of_main_process(folder)

@@ -18,20 +18,23 @@ RUN_SECONDS = 600
 _TEXTS = frozenset(name for name, kind in get_type_hints(RunSpec).items() if kind is str)
 
 
-def chosen_settings(recipe: str, options: dict[str, Any], others: Sequence[str], full: int) -> dict[str, Any]:
+def chosen_settings(
+    recipe: str, options: dict[str, Any], others: Sequence[str], full: int, weak: int | None
+) -> dict[str, Any]:
     """Return a recipe's settings, with the options that were given (not None), and others as NAME=VALUE, over them.
 
     Args:
         recipe: its name.
         options: settings by name.
         others: of `--set`.
-        full: |F|, or any number of images above 0 where it is not known yet; see `run_settings`.
+        full: |F|, or any number of images above 0 where it is not known yet.
+        weak: |W|, or None where it is not known yet; see `run_settings`.
 
     Raises:
         SettingsError: there is no such recipe, or one of the others has no value.
     """
     given = {name: value for name, value in options.items() if value is not None}
-    return run_settings(recipe, {**given, **named_values(others)}, full)
+    return run_settings(recipe, {**given, **named_values(others)}, full, weak)
 
 
 def not_said_elsewhere(others: Sequence[str], said_by: Mapping[str, str]) -> Sequence[str]:

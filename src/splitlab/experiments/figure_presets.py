@@ -11,12 +11,10 @@ import pandas as pd
 from splitlab.budget.atlas.equal_scores import equal_score_splits
 from splitlab.budget.published_figures import FigureColumn, PublishedFigure
 from splitlab.runs.checkpoint import Card
-from splitlab.runs.recipes import RECIPES, learns_in_two_stages
+from splitlab.runs.recipes import learns_in_two_stages
 
 DETR, YOLO = "DETR", "YOLO"
 MOST_COLUMNS = 6
-# Passes of the paper's DETR (PROTOCOL.md): over boxes of F and W, then over masks of F.
-_BOX_PASSES, _MASK_PASSES = 300, 150
 
 
 @dataclass(frozen=True)
@@ -85,9 +83,8 @@ def how_to_train(figure: PublishedFigure, column: FigureColumn) -> list[str]:
         f"splitlab train {data} --recipe {figure.recipe} --split {name}.json --out workspace/runs/{name}",
     ]
     if figure.method == DETR:
-        boxes, masks = _detr_steps(figure, column)
         commands.insert(0, "splitlab checkpoint import detr-r50-e632da11.pth --name detr-r50")
-        commands[-1] += f" --steps {boxes + masks} --set mask_steps={masks} --start-from workspace/checkpoints/detr-r50"
+        commands[-1] += " --start-from workspace/checkpoints/detr-r50"
     return commands
 
 
@@ -99,12 +96,6 @@ def _columns(names: Sequence[str], cards: Mapping[str, Card]) -> tuple[str, ...]
     table = pd.DataFrame({"name": names, "full": [cards[name].full for name in names], "ap70": scores})
     alike = equal_score_splits(table, "ap70")["name"].tolist() if table["ap70"].notna().any() else []
     return tuple(alike if len(alike) > 1 else names)[:MOST_COLUMNS]
-
-
-def _detr_steps(figure: PublishedFigure, column: FigureColumn) -> tuple[int, int]:
-    recipe = RECIPES[figure.recipe]
-    boxes = _BOX_PASSES * math.ceil((column.full + column.weak) / recipe["batch_size"])
-    return boxes, _MASK_PASSES * math.ceil(column.full / recipe["mask_batch_size"])
 
 
 def _shows(figure: PublishedFigure, column: FigureColumn, card: Card) -> bool:

@@ -108,7 +108,7 @@ class SweepPlan:
         )
 
     def _spec(self, differs: dict[str, Any], full: int, weak: int) -> RunSpec:
-        settings = run_settings(self.recipe, {**self.settings, **differs}, full)
+        settings = run_settings(self.recipe, {**self.settings, **differs}, full, weak)
         asked = {**settings, "data": self.data, "full": full, "weak": weak, "drawn": self.draw}
         if self.passes:
             asked |= self._steps(asked)

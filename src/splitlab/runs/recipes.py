@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from splitlab.errors import SettingsError
@@ -39,8 +41,11 @@ _PAPER: dict[str, Any] = {
     "anchors": "auto",
 }
 
-# DETR as the paper's authors ran it (PROTOCOL.md, DETR), for the split 800/3000: 300 epochs of 3800 boxes in batches of
-# 10, then 150 of 800 masks in batches of 3. It wants pretrained weights, by `start_from`.
+# An epoch of 1475 mask images, 4 in a batch, has 369 steps; the authors name 136 of them, and 272 in their notebook.
+_PAPER_CITYSCAPES: dict[str, Any] = {**_PAPER, "image_size": 1024, "batch_size": 8, "f_size": 4}
+
+# DETR as the paper's authors ran it (PROTOCOL.md, DETR). Its steps are those of the split 800/3000; `run_settings`
+# counts them for others. It wants pretrained weights, by `start_from`.
 _PAPER_DETR: dict[str, Any] = {
     "model": "detr-r50",
     "image_size": 800,
@@ -101,11 +106,18 @@ RECIPES: dict[str, dict[str, Any]] = {
     "quick": {},
     "embedded": _EMBEDDED,
     "paper-voc": {**_PAPER, "image_size": 512, "batch_size": 16, "f_size": 2},
-    "paper-cityscapes": {**_PAPER, "image_size": 1024, "batch_size": 8, "f_size": 4},
+    "paper-cityscapes": {**_PAPER_CITYSCAPES, "steps": 50_184},
+    "paper-cityscapes-long": {**_PAPER_CITYSCAPES, "steps": 100_368},
     "paper-few-shot": {**_PAPER, "image_size": 512, "batch_size": 16, "f_size": 1, "steps": 20_000},
     "paper-detr-voc": _PAPER_DETR,
     "quick-detr": _QUICK_DETR,
 }
+
+STEPS_WITHOUT_W: Mapping[str, int] = MappingProxyType({"paper-voc": 20_000, "paper-cityscapes": 50_000})
+"""Steps where W is empty: the authors' 400 epochs of 50 steps (VOC2012 800/0) and 500 of 100 (Cityscapes 800/0)."""
+
+EPOCHS: Mapping[str, tuple[int, int]] = MappingProxyType({"paper-detr-voc": (300, 150)})
+"""Recipes whose steps are counted in epochs: so many over the boxes of F and W, then so many over the masks of F."""
 
 
 def recipe_settings(name: str) -> dict[str, Any]:
@@ -119,30 +131,54 @@ def recipe_settings(name: str) -> dict[str, Any]:
     return {**RECIPES[name], "recipe": name}
 
 
-def run_settings(recipe: str, changes: Mapping[str, Any], full: int) -> dict[str, Any]:
-    """Return a recipe's settings with changes over them, as keywords of `RunSpec`.
+def run_settings(recipe: str, changes: Mapping[str, Any], full: int, weak: int | None) -> dict[str, Any]:
+    """Return a recipe's settings for a split, with changes over them, as keywords of `RunSpec`.
 
-    Where the changes do not say `mask_steps`, a model of two stages with masks to learn from gets the share of its
-    steps that the recipe gives them, or `quick-detr` where the recipe has none; others get none.
+    Where the changes say neither `steps` nor `mask_steps`, a recipe may have its own for the split
+    (`STEPS_WITHOUT_W`, `EPOCHS`). Else, where they do not say `mask_steps`, a model of two stages with masks to learn
+    from gets the share of its steps that the recipe gives them, or `quick-detr` where the recipe has none; others get
+    none.
 
     Args:
         recipe: its name.
         changes: settings by name.
         full: |F|.
+        weak: |W|; None where the split is not drawn yet: then the steps are the same for all splits.
 
     Raises:
         SettingsError: there is no recipe of this name.
     """
     settings = {**recipe_settings(recipe), **changes}
+    two_stages = bool(full) and learns_in_two_stages(str(settings.get("model", RunSpec.model)))
+    length = {} if {"steps", "mask_steps"} & changes.keys() else _length(settings, full, weak, two_stages)
+    settings |= length
     steps = settings.get("steps", RunSpec.steps)
     # Steps that are no number are refused by the spec, after this.
-    if "mask_steps" in changes or not isinstance(steps, int):
+    if "mask_steps" in changes or "mask_steps" in length or not isinstance(steps, int):
         return settings
     settings.pop("mask_steps", None)
-    if full and learns_in_two_stages(str(settings.get("model", RunSpec.model))):
+    if two_stages:
         share = RECIPES[recipe] if "mask_steps" in RECIPES[recipe] else _QUICK_DETR
         settings["mask_steps"] = max(steps * share["mask_steps"] // share["steps"], 1)
     return settings
+
+
+def _length(settings: Mapping[str, Any], full: int, weak: int | None, two_stages: bool) -> dict[str, int]:
+    """Return the steps that a recipe has for a split, where they are not the same for all."""
+    recipe = settings["recipe"]
+    if recipe in STEPS_WITHOUT_W and weak == 0:
+        return {"steps": STEPS_WITHOUT_W[recipe]}
+    if recipe not in EPOCHS or weak is None:
+        return {}
+    box_epochs, mask_epochs = EPOCHS[recipe]
+    masks = mask_epochs * _batches(full, settings["mask_batch_size"]) if two_stages else 0
+    boxes = box_epochs * _batches(full + weak, settings["batch_size"])
+    return {"steps": max(boxes + masks, 1), "mask_steps": masks}
+
+
+def _batches(images: int, batch_size: Any) -> int:
+    # A batch size that no run may have is refused by the spec, after this.
+    return math.ceil(images / batch_size) if isinstance(batch_size, int) and batch_size > 0 else 0
 
 
 def learns_in_two_stages(model: str) -> bool:
