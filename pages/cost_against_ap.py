@@ -4,7 +4,8 @@ import pandas as pd
 import streamlit as st
 
 from splitlab.budget.annotation_cost import PRESETS, prices_for
-from splitlab.budget.results import MEASURED, METRICS, SHORT_METRICS, cheaper_and_better, reported_metrics
+from splitlab.budget.published import FLATTERED
+from splitlab.budget.results import MEASURED, METRICS, PUBLISHED, SHORT_METRICS, cheaper_and_better, reported_metrics
 from splitlab.budget.seed_spread import by_common_seeds
 from splitlab.budget.ways_of_training import ways_of_training, where_it_tells_apart
 from splitlab.experiments.atlas.measured_tables import main_metric
@@ -150,6 +151,8 @@ with chart_side:
             "several seeds scored: both scores of two, one standard deviation each way of more. "
             "Click a point of a split to pick it."
         )
+        if (rows["source"] == PUBLISHED).any():
+            st.caption(FLATTERED)
 
 if picked is not None:
     rivals = rows[rows["dataset"] == picked["dataset"]]

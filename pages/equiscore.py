@@ -6,7 +6,7 @@ from splitlab.budget.annotation_cost import mask_share
 from splitlab.budget.cheapest_point import cheapest_point
 from splitlab.budget.equiscore import PAPER_CURVES, EquiscoreLaw, fit_law
 from splitlab.budget.image_pool import MAX_IMAGES
-from splitlab.budget.published import method_rows
+from splitlab.budget.published import FLATTERED, FLATTERED_METHOD, method_rows
 from splitlab.budget.results import METRICS
 from splitlab.budget.seed_spread import by_common_seeds
 from splitlab.errors import BudgetError
@@ -108,6 +108,8 @@ with picture, answered():
         f"Fitted k = {fit.law.k:.2f} ({law_there_is} {paper.law.k:.2f}) at φ₀ = {paper.law.phi0:,.0f}. "
         "Dotted: |F| near 0 or near φ₀, where the law does not hold (Remark 2)."
     )
+    if is_published and paper.method == FLATTERED_METHOD:
+        st.caption(FLATTERED)
     with st.expander("Points and residuals"):
         table = fit.points.merge(points[["full", "weak", "ap"]], on=["full", "weak"], how="left")
         st.dataframe(table.round(3), hide_index=True)

@@ -6,7 +6,7 @@ from splitlab.budget.annotation_cost import PRESETS
 from splitlab.budget.caveats import caveats
 from splitlab.budget.image_pool import ImagePool
 from splitlab.budget.planner import budget_line, plan_for_hours
-from splitlab.budget.published import MAIN_METRIC, TRAINING_IMAGES
+from splitlab.budget.published import FLATTERED, MAIN_METRIC, TRAINING_IMAGES
 from splitlab.budget.published_surface import published_surface
 from splitlab.budget.results import METRICS
 from splitlab.figures.budget_plan import plan_chart
@@ -37,7 +37,7 @@ with answer:
         f"Predicted from the {len(fitted.ap)} published {METHOD} models on {DATASET}, 90% interval. Masks alone: "
         f"{plan.most_masks.ap:.1f}. As few masks as were tried: {plan.fewest_masks.ap:.1f}."
     )
-    for sentence in caveats(fitted, best):
+    for sentence in (FLATTERED, *caveats(fitted, best)):
         st.caption(f":material/info: {sentence}")
 with bar:
     split_chip(best.full, best.weak, prices, scale_hours=float(hours))

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from splitlab.budget.atlas.grid import verdict_metric
+from splitlab.budget.published import FLATTERED
 from splitlab.budget.results import METRICS, SHORT_METRICS
 from splitlab.experiments.atlas.plans import atlas_names
 from splitlab.ui.named_links import linked_selectbox, write_link
@@ -52,6 +53,7 @@ with answered():
     if against == PAPER:
         write_link(SCORE, [])
         claims = claims_of_paper()
+        st.caption(FLATTERED)
     else:
         fixed = verdict_metric(against)
         if turned and not (link.get(AGAINST) == against and SCORE in link):

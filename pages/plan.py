@@ -15,7 +15,8 @@ from splitlab.budget.next_labels import next_labels
 from splitlab.budget.next_run import next_run
 from splitlab.budget.pilot import read_pilot
 from splitlab.budget.planner import Plan, SplitForecast, best_splits, budget_line, plan_for_hours, plan_for_score
-from splitlab.budget.results import METRICS
+from splitlab.budget.published import FLATTERED, FLATTERED_METHOD
+from splitlab.budget.results import METRICS, PUBLISHED
 from splitlab.budget.surface_fit import fit_surface
 from splitlab.errors import BudgetError
 from splitlab.experiments.atlas.measured_tables import TEST_PART
@@ -167,6 +168,8 @@ with picture, answered():
         "The band is the 90% interval of one new training; it widens outside the results. Predicted, "
         f"from {len(fitted.ap)} {source.source if runs is None else 'own'} result{'s' if len(fitted.ap) > 1 else ''}."
     )
+    if runs is None and (source.source, source.method) == (PUBLISHED, FLATTERED_METHOD):
+        st.caption(FLATTERED)
     st.download_button("Download CSV", line.to_csv(index=False), "splitlab-plan.csv", icon=":material/download:")
     with answered():
         advise(fitted, prices, pool, plan)

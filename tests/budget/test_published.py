@@ -2,10 +2,12 @@ import csv
 from importlib.resources import files
 
 import pytest
+from typer.testing import CliRunner
 
 from splitlab.budget.annotation_cost import PRESETS
-from splitlab.budget.published import method_rows, published_few_shot, published_results
+from splitlab.budget.published import FLATTERED, method_rows, published_few_shot, published_results
 from splitlab.budget.results import COLUMN_TYPES
+from splitlab.cli.main import app
 from splitlab.errors import BudgetError
 
 MISPRINTED_HOURS = ("VOC2012", "YOLOv5", 200, 10531)
@@ -76,3 +78,17 @@ def test_table_4_holds_three_trainings_over_eight_classes():
     table = published_few_shot().set_index("pretrain")
     assert table.loc["YOLO-1464/9267", "all"] == 70.6
     assert table.drop(columns="all").shape == (3, 8)
+
+
+@pytest.mark.parametrize(
+    ("words", "flattered"),
+    [
+        ("claims", True),
+        ("plan --hours 80", True),
+        ("plan --hours 80 --json", True),
+        ("plan --hours 80 --method DETR", False),
+    ],
+)
+def test_the_command_line_says_that_the_papers_yolov5_scores_are_flattered(words, flattered):
+    output = CliRunner().invoke(app, words.split(), catch_exceptions=False).output
+    assert (FLATTERED in " ".join(output.split())) == flattered

@@ -16,7 +16,7 @@ from splitlab.budget.fitted_surface import FittedSurface
 from splitlab.budget.image_pool import ImagePool
 from splitlab.budget.pilot import SCORE, read_pilot
 from splitlab.budget.planner import SplitForecast, plan_for_hours, plan_for_score
-from splitlab.budget.published import MAIN_METRIC, TRAINING_IMAGES
+from splitlab.budget.published import FLATTERED, FLATTERED_METHOD, MAIN_METRIC, TRAINING_IMAGES
 from splitlab.budget.published_surface import published_surface
 from splitlab.budget.surface_fit import fit_surface
 from splitlab.cli.output import JsonOption, app, out, print_json
@@ -93,7 +93,8 @@ def plan(
         if hours is not None
         else plan_for_score(fitted, prices, float(score or 0), pool)
     )
-    warnings = caveats(fitted, found.best)
+    of_paper = (FLATTERED,) if method == FLATTERED_METHOD and not pilot else ()
+    warnings = (*of_paper, *caveats(fitted, found.best))
     if as_json:
         print_json(
             {

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from splitlab.budget.atlas.grid import verdict_metric
 from splitlab.budget.claims import Claim, paper_claims
+from splitlab.budget.published import FLATTERED
 from splitlab.cli.output import JsonOption, app, err, out, print_json
 from splitlab.errors import SettingsError
 from splitlab.experiments.atlas.measured_tables import atlas_claims
@@ -35,6 +36,8 @@ def claims(
         if dataset is not None or metric is not None:
             raise SettingsError("--dataset and --metric are of an atlas: add --measured, or leave them out.")
         _show(paper_claims(), as_json)
+        if not as_json:
+            out.print(FLATTERED, highlight=False)
         return
     names = atlas_names(Workspace.here().measured) if dataset is None else [dataset]
     checked = {name: _measured(name, metric or verdict_metric(name)) for name in names}

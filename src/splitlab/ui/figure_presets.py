@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from splitlab.budget.annotation_cost import cost_hours, prices_for
-from splitlab.budget.published import MAIN_METRIC, method_rows
+from splitlab.budget.published import FLATTERED, FLATTERED_METHOD, MAIN_METRIC, method_rows
 from splitlab.budget.published_figures import FIGURES, FigureColumn, PublishedFigure
 from splitlab.budget.results import SHORT_METRICS
 from splitlab.experiments.figure_presets import columns_at_hand, how_to_import, how_to_train, small_presets
@@ -49,6 +49,8 @@ def _offer_figure(figure: PublishedFigure, choices: Mapping[str, Choice]) -> Non
     )
     one_decimal = st.column_config.NumberColumn(format="%.1f")
     st.dataframe(_column_table(figure, there), hide_index=True, column_config={"hours": one_decimal})
+    if figure.method == FLATTERED_METHOD:
+        st.caption(FLATTERED)
     if found:
         label = f"Pick {len(found)} of {len(there)}" if missing else f"Pick all {len(there)}"
         st.button(label, icon=":material/done_all:", key="preset figure", on_click=_pick, args=(found,))

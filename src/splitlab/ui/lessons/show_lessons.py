@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from splitlab.budget.published import FLATTERED
 from splitlab.ui.lessons.lesson import Lesson
 from splitlab.ui.lessons.place import LESSON, PRINT, SCREEN, Place, read_place
 from splitlab.ui.lessons.style import BODY, NAV, print_style, progress_html, screen_style
@@ -49,6 +50,7 @@ def _show_list(lessons: Sequence[Lesson]) -> None:
             )
             name.markdown(lesson.answers)
             length.caption(f"{len(lesson.screens)} screens, about {lesson.minutes} minutes")
+    st.caption(FLATTERED)
 
 
 def _show_screen(lessons: Sequence[Lesson], place: Place) -> None:
