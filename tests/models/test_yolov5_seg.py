@@ -1,4 +1,5 @@
 import hashlib
+import math
 
 import pytest
 import torch
@@ -61,6 +62,19 @@ def test_a_model_that_finds_nothing_says_so():
         found = model.detect(torch.zeros(1, 3, 64, 64), DetectSettings(min_score=0.99))
     assert found[0].boxes.shape == (0, 4)
     assert found[0].mask_logits.shape[0] == 0
+
+
+@pytest.mark.parametrize("size", [64, 512, 640, 1024])
+@pytest.mark.parametrize("classes", [1, 20])
+def test_biases_start_as_published_for_640_px_whatever_the_image_size(size, classes):
+    head = build_model("yolov5n-seg", classes, size).head
+    for conv, cells in zip(head.m, (80, 40, 20), strict=True):
+        # YOLOv5 adds to what torch starts a convolution with, which is at most 1 / sqrt(inputs).
+        most = conv.in_channels**-0.5
+        bias = conv.bias.detach().view(3, -1)
+        assert (bias[:, 4] - math.log(8 / cells**2)).abs().max() <= most
+        assert (bias[:, 5 : 5 + classes] - math.log(0.6 / (classes - 0.99999))).abs().max() <= most
+        assert bias[:, :4].abs().max() <= most
 
 
 def test_equal_seeds_start_with_equal_weights():

@@ -21,6 +21,7 @@ ANCHORS_PER_LEVEL, OBJECTNESS_AND_BOX = 3, 5
 HEAD, ANCHORS = "model.24.m.0.weight", "model.24.anchors"
 """Tensors of a checkpoint: what the head learnt for the finest level, and the anchors, in strides of their level."""
 
+PUBLISHED_SIZE = 640
 # Width and height in pixels of a 640 px image, three for each stride (PROTOCOL.md, YOLOv5).
 ANCHORS_AT_640 = (
     ((10, 13), (16, 30), (33, 23)),
@@ -63,7 +64,7 @@ class YOLOv5Seg(SegmentationModel):
         self.model.update(_neck(scale, inputs))
         self.model["24"] = _head(scale, class_count, image_size)
         self.loss_settings = LossSettings(class_count, image_size)
-        _start_biases(self.head, class_count, image_size)
+        _start_biases(self.head, class_count)
 
     @property
     def head(self) -> Segment:
@@ -159,14 +160,17 @@ def _neck(scale: Scale, inputs: tuple[int, ...]) -> dict[str, nn.Module]:
 
 def _head(scale: Scale, class_count: int, image_size: int) -> Segment:
     channels = tuple(scaled_channels(c, scale.width) for c in (256, 512, 1024))
-    cells = torch.tensor(ANCHORS_AT_640) * (image_size / 640) / torch.tensor(STRIDES).view(3, 1, 1)
+    cells = torch.tensor(ANCHORS_AT_640) * (image_size / PUBLISHED_SIZE) / torch.tensor(STRIDES).view(3, 1, 1)
     return Segment(class_count, cells, channels, PROTOTYPES, hidden=channels[0])
 
 
-def _start_biases(head: Segment, class_count: int, image_size: int) -> None:
-    """Start as if each level saw about eight objects an image, and every class were equally likely."""
+def _start_biases(head: Segment, class_count: int) -> None:
+    """Start as if each level saw about eight objects in an image of 640 px, whatever the image size (YOLOv5).
+
+    Every class is equally likely; a single class is certain.
+    """
     for conv, stride in zip(head.m, STRIDES, strict=True):
         assert isinstance(conv, nn.Conv2d) and conv.bias is not None  # noqa: S101, PT018 (for the type checker)
         bias = conv.bias.data.view(-1, head.per_anchor)
-        bias[:, 4] += torch.log(torch.tensor(8 / (image_size / stride) ** 2))
-        bias[:, 5 : 5 + class_count] += torch.log(torch.tensor(0.6 / (class_count - 0.99)))
+        bias[:, 4] += torch.log(torch.tensor(8 / (PUBLISHED_SIZE / stride) ** 2))
+        bias[:, 5 : 5 + class_count] += torch.log(torch.tensor(0.6 / (class_count - 0.99999)))
