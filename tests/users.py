@@ -103,7 +103,7 @@ class RightAnswers:
         if (image, checkpoint) not in self.found:
             model, card = self.models[checkpoint]
             photo = load_labelled(self.dataset.by_id[image])
-            settings = DetectSettings(min_score=LEAST_SCORE)
+            settings = DetectSettings(min_score=LEAST_SCORE, best_class_only=True)
             self.found[image, checkpoint] = predict(model, [photo], card.image_size, settings)[0]
         return self.found[image, checkpoint]
 

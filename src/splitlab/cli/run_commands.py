@@ -167,7 +167,7 @@ def predict(
     from splitlab.models.contract import DetectSettings
     from splitlab.models.load import load_model
 
-    settings = DetectSettings(min_score=min_score)
+    settings = DetectSettings(min_score=min_score, best_class_only=True)
     model, card = load_model(weights_folder(checkpoint))
     found = []
     with progress_bar() as progress:

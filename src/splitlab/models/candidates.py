@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as nnf
 from torch import Tensor
 from torchvision.ops import batched_nms
 
@@ -47,7 +48,11 @@ def best_detections(candidates: Candidates, settings: DetectSettings) -> list[De
 def _choose(
     boxes: Tensor, scores: Tensor, coefficients: Tensor, prototypes: Tensor, once: bool, settings: DetectSettings
 ) -> Detections:
-    place, label = (scores > settings.min_score).nonzero(as_tuple=True)
+    named = scores > settings.min_score
+    # Ultralytics leaves out the other classes where it suppresses boxes, and nowhere else.
+    if settings.best_class_only and not once:
+        named &= nnf.one_hot(scores.argmax(dim=1), scores.shape[1]).bool()
+    place, label = named.nonzero(as_tuple=True)
     best = scores[place, label].argsort(descending=True, stable=True)[:MAX_CANDIDATES]
     place, label = place[best], label[best]
     score = scores[place, label]

@@ -61,11 +61,20 @@ class Detections:
 
 @dataclass(frozen=True)
 class DetectSettings:
-    """What counts as a detection: the least score, the box IoU above which the lower of two goes, the most kept."""
+    """What counts as a detection.
+
+    Attributes:
+        min_score: the least score.
+        nms_iou: the box IoU above which the lower of two goes.
+        max_detections: the most that are kept of an image.
+        best_class_only: whether a box answers for its best class alone. As in YOLOv5 and Ultralytics, it does where
+            people look at what is found, and not where it is scored. DETR names one class a query at all times.
+    """
 
     min_score: float = 0.001
     nms_iou: float = 0.6
     max_detections: int = 100
+    best_class_only: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_score < 1 or not 0 < self.nms_iou <= 1 or self.max_detections < 1:

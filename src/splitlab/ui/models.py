@@ -107,8 +107,9 @@ def _detect(folder: str, version: int, photo_key: str, _photo: Photo) -> ImageDe
     from splitlab.models.contract import DetectSettings
 
     loaded = _load(folder, version)
+    settings = DetectSettings(min_score=LEAST_SCORE, best_class_only=True)
     with loaded.lock:
-        return predict(loaded.model, [_photo.pixels], loaded.card.image_size, DetectSettings(min_score=LEAST_SCORE))[0]
+        return predict(loaded.model, [_photo.pixels], loaded.card.image_size, settings)[0]
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
@@ -117,7 +118,7 @@ def _look(folder: str, version: int, photo_key: str, _photo: Photo) -> list[Floa
     from splitlab.models.contract import DetectSettings
 
     loaded = _load(folder, version)
-    settings = DetectSettings(min_score=LEAST_SCORE)
+    settings = DetectSettings(min_score=LEAST_SCORE, best_class_only=True)
     with loaded.lock:
         return attention_over(loaded.model, _photo.pixels, loaded.card.image_size, settings)
 

@@ -37,12 +37,13 @@ def test_a_step_in_bfloat16_gives_nearly_the_same_loss(model):
     torch.testing.assert_close(in_their_order(parts), plain, rtol=0.1, atol=0.1)
 
 
-def test_detections_are_ultralytics_own(model, name):
+@pytest.mark.parametrize("best_class_only", [False, True], ids=["scored", "shown"])
+def test_detections_are_ultralytics_own(model, name, best_class_only):
     from ultralytics.utils.nms import non_max_suppression
 
     images = patchwork(2)
     model = with_opinions(model, images)
-    settings = DetectSettings(min_score=1e-6, nms_iou=0.5, max_detections=20)
+    settings = DetectSettings(min_score=1e-6, nms_iou=0.5, max_detections=20, best_class_only=best_class_only)
     with torch.no_grad():
         ours = model.detect(images, settings)
         theirs = copy.deepcopy(model.network)
@@ -51,7 +52,9 @@ def test_detections_are_ultralytics_own(model, name):
         theirs.model[-1].max_det = settings.max_detections
         (decoded, prototypes), _ = theirs(images)
         expected = (
-            decoded if theirs.end2end else non_max_suppression(decoded, 1e-6, 0.5, multi_label=True, max_det=20, nc=3)
+            decoded
+            if theirs.end2end
+            else non_max_suppression(decoded, 1e-6, 0.5, multi_label=not best_class_only, max_det=20, nc=3)
         )
     assert len(ours) == len(expected) == 2
     for found, rows, prototype in zip(ours, expected, prototypes, strict=True):
