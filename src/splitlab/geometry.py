@@ -50,6 +50,11 @@ def rle_to_mask(rle: Rle) -> MaskArray:
     return cast(MaskArray, coco_mask.decode(rle).astype(bool))
 
 
+def union(masks: Sequence[Rle]) -> Rle:
+    """Return the mask of all pixels that one of the masks has; there is one at least, and all have one size."""
+    return _with_text_counts(coco_mask.merge(list(masks)))
+
+
 def rle_area(rle: Rle) -> float:
     """Count the mask's pixels."""
     return float(coco_mask.area(rle))

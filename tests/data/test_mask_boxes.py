@@ -37,7 +37,9 @@ def test_boxes_hold_just_the_pixels_of_each_value(indices):
         (shown,) = read(root, root / "index")
         assert (shown.height, shown.width) == indices.shape
         assert sorted(shown.boxes) == [value for value in np.unique(indices) if value]
+        assert shown.areas.keys() == shown.boxes.keys()
         for value, box in shown.boxes.items():
+            assert shown.areas[value] == (indices == value).sum()
             rows, columns = np.nonzero(indices == value)
             assert box == (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
         assert read(root, root / "index") == [shown]
@@ -76,6 +78,8 @@ def test_two_data_sets_with_like_names_do_not_share_an_index(root, tmp_path):
         "null",
         '{"KEY": 5}',
         '{"KEY": {"width": 7, "height": 6, "boxes": {"1": [1]}}}',
+        # As it was written before areas were kept.
+        '{"KEY": {"width": 7, "height": 6, "boxes": {"1": [2, 1, 5, 3]}, "sha256": ""}}',
         "[" * 99_999,
     ],
 )

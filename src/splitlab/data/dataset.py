@@ -33,6 +33,7 @@ class ObjectLabel:
         mask: the object's mask in image size, read or still on disk; None where only the box is known.
         is_crowd: a region of many objects: never a target, and ignored by the evaluation.
         is_difficult: left out where the image stands in W, as the paper's authors do (PROTOCOL.md, Splits).
+        is_tiny: too small to be scored, by its data set's benchmark: a target, but ignored by the evaluation.
         is_box_only: its class is taught by boxes alone, so its image may stand in F without its mask.
     """
 
@@ -42,6 +43,12 @@ class ObjectLabel:
     is_crowd: bool = False
     is_difficult: bool = False
     is_box_only: bool = False
+    is_tiny: bool = False
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether the evaluation counts it as found or missed."""
+        return not (self.is_crowd or self.is_tiny)
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,7 @@ def _masks(image: ImageLabels) -> list[dict[str, Any]]:
 def _boxes(image: ImageLabels) -> list[dict[str, Any]]:
     sides = [xyxy_to_xywh(np.array(label.box)).tolist() for label in image.objects]
     return [
-        {"bbox": box, "area": box[2] * box[3], "iscrowd": int(label.is_crowd)}
+        {"bbox": box, "area": box[2] * box[3], "iscrowd": int(not label.is_scored)}
         for label, box in zip(image.objects, sides, strict=True)
     ]
 

@@ -49,7 +49,7 @@ def masks_in_found_boxes(
             ious[class_index].append(iou)
     counts = [0] * len(dataset.class_names)
     for label in (label for image in dataset.images for label in image.targets):
-        counts[label.class_index] += label.mask is not None
+        counts[label.class_index] += label.mask is not None and label.is_scored
     return {
         name: MasksOfClass(float(np.mean(ious[index])) if ious[index] else None, len(ious[index]), counts[index])
         for index, name in enumerate(dataset.class_names)

@@ -37,7 +37,8 @@ class ImageOverlaps:
         classes: (D,) int64, the class each detection names.
         scores: (D,) float64, 0..1.
         truth_classes: (G,) int64.
-        crowds: (G,) bool, True for regions of many objects; of masks also for the box of an object without one.
+        crowds: (G,) bool, True for regions that are not scored: many objects, or one too small for its benchmark; of
+            masks also the box of an object without one.
         iou: (D, G) float64. In a crowd's column the share of the detection that lies in the crowd, as COCO has it.
     """
 
@@ -96,7 +97,7 @@ def overlaps_of_image(labels: ImageLabels, found: ImageDetections, kind: Kind = 
             f"{found.width} x {found.height}. Run the model on this data set again."
         )
     of_masks = kind == "mask"
-    crowds = mask_regions(labels) if of_masks else np.array([label.is_crowd for label in labels.objects], bool)
+    crowds = mask_regions(labels) if of_masks else np.array([not label.is_scored for label in labels.objects], bool)
     return ImageOverlaps(
         image_id=labels.image_id,
         places=np.arange(len(found.classes)),

@@ -7,24 +7,38 @@ from numpy.typing import NDArray
 
 from splitlab.data.dataset import ImageLabels, ObjectLabel
 from splitlab.data.masks import read_mask
-from splitlab.geometry import Rle, mask_to_rle
+from splitlab.geometry import Rle, mask_to_rle, union
 
 
 def mask_regions(labels: ImageLabels) -> NDArray[np.bool_]:
     """Return (G,) bool: which of an image's objects are regions, where a mask is neither right nor wrong.
 
-    Crowds are such, and so is the box of an object without a mask: nobody knows whether a mask in it is a good one.
+    Crowds and tiny objects are such, and so is the box of an object without a mask: nobody knows whether a mask in it
+    is a good one.
     """
-    return np.array([label.is_crowd or label.mask is None for label in labels.objects], bool)
+    return np.array([not label.is_scored or label.mask is None for label in labels.objects], bool)
 
 
 def scored_masks(labels: ImageLabels) -> list[Rle]:
     """Return the masks of an image's G objects, a filled box where an object has none.
 
+    Where a class has tiny objects, they and its crowds are one region: each of them has the mask of all. So what lies
+    in several of them is ignored by the sum of its pixels there, as the Cityscapes benchmark has it.
+
     Raises:
         DataError: a mask on disk cannot be read.
     """
-    return [_filled_box(labels, label) if label.mask is None else read_mask(label.mask) for label in labels.objects]
+    masks = [_filled_box(labels, label) if label.mask is None else read_mask(label.mask) for label in labels.objects]
+    for class_index in {label.class_index for label in labels.objects if label.is_tiny}:
+        region = [
+            place
+            for place, label in enumerate(labels.objects)
+            if label.class_index == class_index and not label.is_scored
+        ]
+        whole = union([masks[place] for place in region])
+        for place in region:
+            masks[place] = whole
+    return masks
 
 
 def _filled_box(labels: ImageLabels, label: ObjectLabel) -> Rle:

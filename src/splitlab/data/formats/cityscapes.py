@@ -28,6 +28,8 @@ CLASSES = {
 CLASS_INDEX = {class_id: index for index, class_id in enumerate(CLASSES)}
 # instanceIds: 26004 is the fifth car; 26 alone is a group of cars that nobody told apart.
 FIRST_INSTANCE = 1000
+# The benchmark scores no object below this (cityscapesScripts, minRegionSizes).
+LEAST_SCORED_PIXELS = 100
 PARTS = ("leftImg8bit", "gtFine")
 PHOTO_END = "_leftImg8bit.png"
 MASKS_END = "_gtFine_instanceIds.png"
@@ -44,8 +46,9 @@ def is_cityscapes_folder(folder: Path) -> bool:
 def read_cityscapes_folder(folder: Path, index_dir: Path, progress: Progress = silent) -> TrainVal:
     """Read leftImg8bit/ and gtFine/ of train and val, city by city.
 
-    Groups (pixels with a bare class id) become crowds. The first reading opens every *_gtFine_instanceIds.png for the
-    boxes, which takes minutes; later ones take them from an index file. Masks stay on disk.
+    Groups (pixels with a bare class id) become crowds, and objects under 100 pixels are tiny. The first reading opens
+    every *_gtFine_instanceIds.png for the boxes, which takes minutes; later ones take them from an index file. Masks
+    stay on disk.
 
     Args:
         folder: holds leftImg8bit/ and gtFine/.
@@ -110,5 +113,7 @@ def _to_image(photo: Path, shown: MaskBoxes) -> ImageLabels:
         class_id = value if value < FIRST_INSTANCE else value // FIRST_INSTANCE
         if class_id in CLASS_INDEX:
             mask = IndexedMask(masks, value)
-            objects.append(ObjectLabel(CLASS_INDEX[class_id], box, mask, is_crowd=value < FIRST_INSTANCE))
+            is_group = value < FIRST_INSTANCE
+            is_tiny = not is_group and shown.areas[value] < LEAST_SCORED_PIXELS
+            objects.append(ObjectLabel(CLASS_INDEX[class_id], box, mask, is_crowd=is_group, is_tiny=is_tiny))
     return ImageLabels(_id_of(photo), photo, shown.width, shown.height, tuple(objects))

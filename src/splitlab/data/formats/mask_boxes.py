@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from scipy import ndimage
 
 from splitlab.data.dataset import Box
@@ -30,12 +31,14 @@ class MaskBoxes:
         width: of the image, pixels.
         height: of the image, pixels.
         boxes: the bounding rectangle (xyxy, pixels, far edge outside) of each value in it but 0, by rising value.
+        areas: how many pixels each of these values has.
         sha256: of its file.
     """
 
     width: int
     height: int
     boxes: dict[int, Box]
+    areas: dict[int, int]
     sha256: str
 
 
@@ -109,9 +112,11 @@ def _read(path: Path) -> MaskBoxes:
         for value, place in enumerate(places, start=1)
         if place is not None
     }
+    counts = np.bincount(indices.ravel())
+    areas = {value: int(counts[value]) for value in boxes}
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return MaskBoxes(indices.shape[1], indices.shape[0], boxes, sha256)
+    return MaskBoxes(indices.shape[1], indices.shape[0], boxes, areas, sha256)
 
 
 def _index_path(root: Path, index_dir: Path) -> Path:
@@ -130,12 +135,14 @@ def _from_json(entry: dict[str, Any]) -> MaskBoxes:
     boxes: dict[int, Box] = {}
     for value, (left, top, right, bottom) in entry["boxes"].items():
         boxes[int(value)] = (float(left), float(top), float(right), float(bottom))
-    return MaskBoxes(int(entry["width"]), int(entry["height"]), boxes, str(entry["sha256"]))
+    areas = {value: int(entry["areas"][str(value)]) for value in boxes}
+    return MaskBoxes(int(entry["width"]), int(entry["height"]), boxes, areas, str(entry["sha256"]))
 
 
 def _to_json(entry: MaskBoxes) -> dict[str, Any]:
     boxes = {str(value): [int(side) for side in box] for value, box in entry.boxes.items()}
-    return {"width": entry.width, "height": entry.height, "boxes": boxes, "sha256": entry.sha256}
+    areas = {str(value): area for value, area in entry.areas.items()}
+    return {"width": entry.width, "height": entry.height, "boxes": boxes, "areas": areas, "sha256": entry.sha256}
 
 
 def _save(index_path: Path, found: dict[str, MaskBoxes]) -> None:
