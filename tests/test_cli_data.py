@@ -89,6 +89,8 @@ def test_lists_labels_and_few_shot_give_splits_too(tiny_folder, tmp_path):
     (tmp_path / "f.txt").write_text("train_1.png\ntrain_2.png\n")
     words = ("--protocol", "lists", "--full-list", tmp_path / "f.txt", "--json")
     assert json.loads(run("split", tiny_folder, *words))["full"] == [1, 2]
+    (tmp_path / "f_and_w.txt").write_text("train_3.png\ntrain_1.png\ntrain_2.png\n")
+    assert json.loads(run("split", tiny_folder, *words, "--weak-list", tmp_path / "f_and_w.txt"))["weak"] == [3]
     assert json.loads(run("split", tiny_folder, "--protocol", "labels", "--json"))["name"] == "12/0"
     words = ("--protocol", "few-shot", "--masks-per-class", 2, "--json")
     assert json.loads(run("split", tiny_folder, *words))["name"] == "4/8"

@@ -136,6 +136,31 @@ def test_a_named_split_comes_back_for_its_labels_only(tmp_path):
     assert saved_splits(tmp_path / "mine", "other labels") == {}
 
 
+def authors_lists(folder, weak_list):
+    """Two lists as the paper's authors published them for DETR: the second names W and then F."""
+    (folder / "train_seg_2.txt").write_text("photo_3\nphoto_1\n")
+    (folder / "train_det_2_3.txt").write_text("\n".join(weak_list) + "\n")
+    return folder / "train_seg_2.txt", folder / "train_det_2_3.txt"
+
+
+def test_f_is_taken_out_of_a_list_of_f_and_w_together_as_the_authors_publish_them_for_detr(tmp_path):
+    lists = authors_lists(tmp_path, ["photo_5", "photo_2", "photo_4", "photo_3", "photo_1"])
+    split = split_by_lists(dataset(*map(image, range(1, 7))), *lists)
+    assert (split.full, split.weak, split.name) == ((3, 1), (5, 2, 4), "2/3")
+
+
+@pytest.mark.parametrize(
+    ("weak_list", "message"),
+    [
+        (["photo_5", "photo_3"], r"train_det_2_3\.txt: names 1 of the 2 images of F, such as 3"),
+        (["photo_3", "photo_1"], r"train_det_2_3\.txt: names the 2 images of F and no others"),
+    ],
+)
+def test_a_list_of_w_with_some_of_f_or_nothing_but_f_is_refused(tmp_path, weak_list, message):
+    with pytest.raises(SplitError, match=message):
+        split_by_lists(dataset(*map(image, range(1, 7))), *authors_lists(tmp_path, weak_list))
+
+
 @pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "x" * 61])
 def test_names_that_are_no_file_names_are_refused(tmp_path, name):
     with pytest.raises(SplitError, match="is no name for a split"):

@@ -33,6 +33,7 @@ def make_stand_ins(root):
         rename(root / name, classes, "{subset}_{number}.png")
     rename(root / "workspace/data/embedded", SEA, "{subset}_{number:04d}.jpg")
     write_voc(root / "path/to/VOC2012", masks=420, boxes=420)
+    write_authors_lists(root, masks=400, boxes=420)
     write_checkpoint(root / "workspace/checkpoints/coco-yolov5s")
     for shipped in list_checkpoints(SHIPPED):
         shutil.copytree(shipped, root / "checkpoints" / shipped.name)
@@ -81,6 +82,13 @@ def write_voc(root, masks, boxes):
         write(root / "ImageSets" / f"{name}.txt", "".join(f"{image_id}\n" for image_id in ids))
         for image_id in ids:
             write_voc_image(root, image_id, with_mask=name.startswith("Segmentation"))
+
+
+def write_authors_lists(root, masks, boxes):
+    """Write a list of F, and one of W and F together, as the paper's authors published them for DETR."""
+    full, weak = ("".join(f"{year}_{n:06}\n" for n in range(count)) for year, count in ((2007, masks), (2008, boxes)))
+    (root / "train_seg_400.txt").write_text(full)
+    (root / "train_det_400_1000.txt").write_text(weak + full)
 
 
 def write_voc_image(root, image_id, with_mask):

@@ -49,7 +49,7 @@ def split(
     seed: SeedOption = 0,
     protocol: Annotated[Protocol, typer.Option(help="How to draw; see below.")] = Protocol.RANDOM,
     full_list: Annotated[Path | None, typer.Option(help="lists: a file that names the images of F.")] = None,
-    weak_list: Annotated[Path | None, typer.Option(help="lists: a file that names the images of W.")] = None,
+    weak_list: Annotated[Path | None, typer.Option(help="lists: a file that names those of W, or of F and W.")] = None,
     masks_per_class: Annotated[int | None, typer.Option(help="few-shot: masks of each class.")] = None,
     classes: Annotated[str, typer.Option(help='few-shot: the classes that count, as `cat,"dog, big"`.')] = "",
     as_json: JsonOption = False,
@@ -58,9 +58,10 @@ def split(
     """Draw a full set F and a weak set W.
 
     **random** and **stratified** (classes in proportion) by seed: with one seed a smaller F lies in a larger one, and
-    a smaller W in a larger one. **paper**: the authors' own images of VOC2012 and Cityscapes. **labels**: images with
-    masks are F, those with boxes only W. **few-shot**: so many masks a class by seed, or the paper's 17 images where
-    no number is given. **lists**: two text files.
+    a smaller W in a larger one. **paper**: the images that the authors drew for YOLOv5, of VOC2012 and Cityscapes.
+    **labels**: images with masks are F, those with boxes only W. **few-shot**: so many masks a class by seed, or the
+    paper's 17 images where no number is given. **lists**: two text files, such as the authors' `train_seg_400.txt` and
+    `train_det_400_1000.txt` for DETR; F is taken out of W where the second file names all of its images.
     """
     heard = {"data", "protocol", "as_json", "save", *_heard(protocol, masks_per_class)}
     refuse_others(context, heard, f"the protocol {protocol} does not go by this{_unless(protocol)}. Leave it out.")

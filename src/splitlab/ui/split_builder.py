@@ -30,7 +30,7 @@ RANDOM, STRATIFIED, PAPER, LABELS = "at random", "classes in proportion", "as th
 EXPLAINED = {
     RANDOM: "By seed; with one seed a smaller set lies in a larger one.",
     STRATIFIED: "By seed; each class has as large a share of F and of W as of all images.",
-    PAPER: "The very images that the paper's authors drew.",
+    PAPER: "The images that the paper's authors drew for YOLOv5; for DETR they drew others.",
     LABELS: "Images that have masks are F, images that have boxes only are W.",
 }
 

@@ -24,19 +24,36 @@ def split_by_labels(dataset: Dataset) -> Split:
 def split_by_lists(dataset: Dataset, full_list: Path, weak_list: Path | None) -> Split:
     """Take F and W from text files, one image a line: its id, or its path or file name, with the ending or without.
 
-    Folders count where photos of one name lie in several.
+    Folders count where photos of one name lie in several. Where `weak_list` names all images of F too, as the lists
+    that the paper's authors published for DETR do, W is the others.
 
     Raises:
         SplitError: a file cannot be read, a line names no image of the dataset or several, an image stands there
-            twice, or an image of F lacks masks.
+            twice, an image of F lacks masks, or the second file names some images of F or no other images.
     """
     known = _by_any_name(dataset)
     full = _read_list(full_list, known, dataset)
-    weak = _read_list(weak_list, known, dataset) if weak_list else ()
+    weak = _without_full(_read_list(weak_list, known, dataset), full, weak_list) if weak_list else ()
     without = [image_id for image_id in full if not dataset.by_id[image_id].can_be_full]
     if without:
         raise SplitError(f"{full_list}: image {without[0]} has no masks ({len(without)} lack them). Put it into W.")
     return Split(full, weak, 0, dataset.source_hash, "lists")
+
+
+def _without_full(listed: tuple[ImageId, ...], full: tuple[ImageId, ...], weak_list: Path) -> tuple[ImageId, ...]:
+    """Return W of a list that names images with boxes: those of W, or those of F and W together."""
+    of_full = set(full)
+    weak = tuple(image_id for image_id in listed if image_id not in of_full)
+    shared = len(listed) - len(weak)
+    if 0 < shared < len(full):
+        first = next(image_id for image_id in listed if image_id in of_full)
+        raise SplitError(
+            f"{weak_list}: names {shared} of the {len(full)} images of F, such as {first}. List the images of W alone, "
+            "or W and all of F together."
+        )
+    if shared and not weak:
+        raise SplitError(f"{weak_list}: names the {len(full)} images of F and no others. Add W, or leave it out.")
+    return weak
 
 
 def _by_any_name(dataset: Dataset) -> dict[str, list[ImageId]]:

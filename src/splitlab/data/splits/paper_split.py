@@ -12,7 +12,7 @@ PAPER_SEED = 42
 
 
 def draw_paper_split(dataset: Dataset, full: int, weak: int | None) -> Split:
-    """Draw the very images that the authors drew.
+    """Draw the very images that the authors drew for YOLOv5; for DETR they drew others, and published them as lists.
 
     Args:
         dataset: VOC2012 or Cityscapes as their readers give it.
