@@ -3,10 +3,11 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from splitlab.cli import main as cli
-from tests.data.trees import cityscapes_tree, pets_tree, voc_tree
+from tests.data.trees import HEIGHT, WIDTH, cityscapes_tree, pets_tree, voc_indices, voc_tree, write_indices
 
 runner = CliRunner()
 
@@ -111,6 +112,19 @@ def test_lists_labels_and_few_shot_give_splits_too(tiny_folder, tmp_path):
 def test_splits_that_cannot_be_drawn_get_a_sentence(tiny_folder, words, message):
     result = runner.invoke(cli.app, ["split", str(tiny_folder), *map(str, words)])
     assert message in str(result.exception)
+
+
+def test_a_w_exported_as_coco_keeps_the_difficult_objects_that_detr_learns(tmp_path):
+    root = voc_tree(tmp_path / "voc")
+    (root / "JPEGImages").mkdir()
+    for xml in (root / "Annotations").glob("*.xml"):
+        Image.new("RGB", (WIDTH, HEIGHT)).save(root / "JPEGImages" / f"{xml.stem}.jpg")
+        write_indices(root / "SegmentationObject" / f"{xml.stem}.png", voc_indices())
+    run("split", root, "--protocol", "paper", "--full", 1, "--weak", 2, "--out", tmp_path / "split.json")
+    run("data", "export", root, tmp_path / "out", "--split", tmp_path / "split.json")
+    labels = json.loads((tmp_path / "out" / "instances_train.json").read_text())
+    # A dog in F; a difficult person and a dog, and a dog, in W.
+    assert len(labels["annotations"]) == 4
 
 
 @pytest.mark.parametrize("name", ["coco", "yolo"])

@@ -19,7 +19,7 @@ from splitlab.data.formats.coco_folder import read_coco_folder
 from splitlab.data.formats.yolo import read_yolo_folder
 from splitlab.data.masks import read_mask
 from splitlab.data.splits.split import Split
-from splitlab.data.splits.split_dataset import as_split
+from splitlab.data.splits.split_dataset import as_split, without_masks
 from splitlab.errors import DataError, SplitError
 from splitlab.geometry import mask_to_rle, polygons_to_rle, rle_area, rle_to_mask, rle_to_xyxy
 
@@ -311,6 +311,8 @@ def test_difficult_objects_of_w_are_left_out_and_those_of_f_stay(tmp_path):
     full, weak = (as_split(data, Split(*sets, 0, "hash")) for sets in (((1,), ()), ((), (1,))))
     assert len(full.train.images[0].objects) == 2
     assert [o.mask for o in weak.train.images[0].objects] == [None]
+    kept = as_split(data, Split((), (1,), 0, "hash"), without_masks)
+    assert [(o.mask, o.is_difficult) for o in kept.train.images[0].objects] == [(None, False), (None, True)]
 
 
 def test_a_split_of_other_labels_is_refused(tiny):

@@ -9,11 +9,15 @@ import torch
 from splitlab.data.splits.split import read_split
 from splitlab.errors import SettingsError
 from splitlab.experiments.experiment import carry_out, prepare_run
+from splitlab.experiments.start import batches_of
 from splitlab.models.detr.detr import DETR
+from splitlab.models.detr.detr_seg import DETRSeg
 from splitlab.models.load import load_model
+from splitlab.models.yolov5_seg import YOLOv5Seg
 from splitlab.runs.checkpoint import read_card
 from splitlab.runs.run_folder import State
 from splitlab.training import augment
+from splitlab.training.stages import stages_of
 from tests.experiments.test_experiment import start, steps_of, wait_until
 
 BOXES, MASKS = 7, 5
@@ -33,6 +37,20 @@ def done(spec, tmp_path_factory):
     run = prepare_run(root / "run", spec, root)
     assert carry_out(run, root) == State.DONE
     return run
+
+
+def objects_in_the_first_batch(spec, stages, images):
+    """Count the objects of a batch that holds each of 12 images once, six of them mask images."""
+    spec = replace(spec, batch_size=12, mask_batch_size=0, f_size=6, translate=0.0, scale=0.0, flip=0.0)
+    return len(batches_of(stages_of(spec, stages)[0], images[:6], images[6:])[0].classes)
+
+
+def test_detr_learns_difficult_objects_of_f_and_w_in_its_box_stage_and_yolo_those_of_f_alone(spec, tiny):
+    hard = [replace(i, objects=tuple(replace(o, is_difficult=True) for o in i.objects)) for i in tiny.train.images]
+    counts = [len(image.objects) for image in hard]
+    assert objects_in_the_first_batch(spec, DETRSeg.stages, hard) == sum(counts)
+    yolo = replace(spec, model="yolov5n-seg", mask_steps=0)
+    assert objects_in_the_first_batch(yolo, YOLOv5Seg.stages, hard) == sum(counts[:6])
 
 
 def state_of(run, stage):

@@ -66,6 +66,16 @@ def weak(tiny):
     return list(tiny.train.images[4:])
 
 
+@pytest.mark.parametrize("with_difficult", [True, False])
+def test_box_images_have_their_difficult_objects_where_the_model_learns_them(weak, with_difficult):
+    hard = [replace(image, objects=tuple(replace(o, is_difficult=True) for o in image.objects)) for image in weak]
+    settings = replace(SETTINGS, with_difficult=with_difficult, changes=Changes(0, 0, 0, 0, 0, 0), mosaic=0.0)
+    batch = MixedBatches([], hard, settings)[0]
+    assert len(batch.boxes) == (len(MixedBatches([], weak, settings)[0].boxes) if with_difficult else 0)
+    assert not batch.masks.any()
+    assert not batch.object_has_mask.any()
+
+
 def test_a_batch_holds_f_size_mask_images_and_box_images_for_the_rest(full, weak):
     batch = MixedBatches(full, weak, SETTINGS)[0]
     assert batch.has_mask.tolist() == [True, True, False, False, False, False]

@@ -17,7 +17,7 @@ from splitlab.data.incoming.archives import Limits
 from splitlab.data.incoming.import_archive import import_archive, proposed_name
 from splitlab.data.open_dataset import open_dataset
 from splitlab.data.splits.split import read_split
-from splitlab.data.splits.split_dataset import as_split
+from splitlab.data.splits.split_dataset import as_split, boxes_only, without_masks
 from splitlab.errors import DataError
 from splitlab.workspace import Workspace
 
@@ -97,7 +97,9 @@ def export(
     """Write a data set as COCO or YOLO-seg, for other tools to train on."""
     opened = open_dataset(data, Workspace.here().data)
     if split is not None:
-        opened = as_split(opened, read_split(split))
+        # As the paper's authors convert W: to COCO for DETR, to YOLO's text files for YOLOv5.
+        as_weak = without_masks if file_format == ExportFormat.COCO else boxes_only
+        opened = as_split(opened, read_split(split), as_weak)
     write = export_coco if file_format == ExportFormat.COCO else export_yolo
     with progress_bar() as progress:
         write(opened, folder, progress)

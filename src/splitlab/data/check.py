@@ -27,7 +27,7 @@ class SubsetCounts:
         images_with_some_masks: those of them with a target that has one; their masks are used by no split.
         images_without_objects: those with no target.
         crowds: regions of many objects.
-        difficult: targets that are left out of W.
+        difficult: targets that are left out of a YOLO's W.
     """
 
     images: int

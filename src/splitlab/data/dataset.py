@@ -32,7 +32,8 @@ class ObjectLabel:
         box: xyxy, pixels.
         mask: the object's mask in image size, read or still on disk; None where only the box is known.
         is_crowd: a region of many objects: never a target, and ignored by the evaluation.
-        is_difficult: left out where the image stands in W, as the paper's authors do (PROTOCOL.md, Splits).
+        is_difficult: left out where a YOLO learns from the image's boxes alone, kept for DETR, as the paper's authors
+            do (PROTOCOL.md).
         is_tiny: too small to be scored, by its data set's benchmark: a target, but ignored by the evaluation.
         is_box_only: its class is taught by boxes alone, so its image may stand in F without its mask.
     """

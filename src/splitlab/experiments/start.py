@@ -15,7 +15,7 @@ from splitlab.errors import SettingsError
 from splitlab.models.class_transfer import new_classes_in_words, turned_to_classes
 from splitlab.models.contract import SegmentationModel
 from splitlab.models.foreign_start_weights import start_from
-from splitlab.models.registry import ULTRALYTICS, build_for_training
+from splitlab.models.registry import ULTRALYTICS, build_for_training, learns_difficult
 from splitlab.models.yolov5_seg import ANCHORS, ANCHORS_AT_640, HEAD, YOLOv5Seg
 from splitlab.runs.checkpoint import Card, read_card, read_weights
 from splitlab.runs.spec import AUTO, PRETRAINED, RunSpec
@@ -143,4 +143,5 @@ def _batch_settings(spec: RunSpec) -> BatchSettings:
         seed=spec.seed,
         mosaic=spec.mosaic,
         changes=Changes(spec.hue, spec.saturation, spec.value, spec.translate, spec.scale, spec.flip),
+        with_difficult=learns_difficult(spec.model),
     )

@@ -70,6 +70,11 @@ def ships_backbone(name: str) -> bool:
     return name == LITE0 or (name in SIZES and SIZES[name].backbone == "lite0")
 
 
+def learns_difficult(name: str) -> bool:
+    """Say whether a model's box images keep objects marked difficult: DETR's do, as the authors' conversion to COCO."""
+    return name in SIZES
+
+
 def build_model(name: str, class_count: int, image_size: int) -> SegmentationModel:
     """Build a model with random weights.
 

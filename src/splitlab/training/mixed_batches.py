@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset as TorchDataset
 
 from splitlab.data.dataset import ImageLabels
-from splitlab.data.splits.split_dataset import boxes_only
+from splitlab.data.splits.split_dataset import boxes_only, without_masks
 from splitlab.errors import SettingsError
 from splitlab.models.contract import Batch
 from splitlab.training.augment import Changes, Example, mosaic_example, single_example
@@ -35,6 +35,7 @@ class BatchSettings:
         seed: of order and augmentation.
         mosaic: share of mosaics before the plain tail.
         changes: how much examples may differ from their images.
+        with_difficult: whether box images keep their difficult objects, as the paper's authors have it for DETR.
     """
 
     image_size: int
@@ -45,6 +46,7 @@ class BatchSettings:
     seed: int
     mosaic: float = 1.0
     changes: Changes = field(default_factory=Changes)
+    with_difficult: bool = False
 
 
 class Stream:
@@ -83,7 +85,8 @@ class MixedBatches(TorchDataset[Batch]):
         self._settings = settings
         photos = PhotoCache(settings.image_size)
         self._full = Stream(full, 0, settings, photos)
-        self._weak = Stream([boxes_only(labels) for labels in weak], 1, settings, photos)
+        as_weak = without_masks if settings.with_difficult else boxes_only
+        self._weak = Stream([as_weak(labels) for labels in weak], 1, settings, photos)
         f_size = settings.f_size if weak else settings.batch_size
         self._f_size = f_size if full else 0
         self._process, self._processes = 0, 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from splitlab.data.dataset import ImageLabels, TrainVal
@@ -9,10 +10,26 @@ from splitlab.data.splits.split import Split
 from splitlab.errors import SplitError
 
 
-def as_split(data: TrainVal, split: Split) -> TrainVal:
+def boxes_only(labels: ImageLabels) -> ImageLabels:
+    """Return labels as a YOLO's W has them: without masks, so that nothing can read them, nor difficult objects."""
+    return without_masks(replace(labels, objects=tuple(label for label in labels.objects if not label.is_difficult)))
+
+
+def without_masks(labels: ImageLabels) -> ImageLabels:
+    """Return labels as DETR's box images have them: without masks, so that nothing can read them, but all objects."""
+    return replace(labels, objects=tuple(replace(label, mask=None) for label in labels.objects))
+
+
+def as_split(data: TrainVal, split: Split, as_weak: Callable[[ImageLabels], ImageLabels] = boxes_only) -> TrainVal:
     """Return the data set with F as it is, W with boxes only, and no other photo in train; val stays.
 
-    Objects of W that are difficult are left out, as in training. The result's `source_hash` is the split's hash.
+    Args:
+        data: the whole data set.
+        split: its F and W.
+        as_weak: what W keeps of an image's labels, `boxes_only` or `without_masks`.
+
+    Returns:
+        The data set; its `source_hash` is the split's hash.
 
     Raises:
         SplitError: the split was drawn from other labels.
@@ -20,11 +37,5 @@ def as_split(data: TrainVal, split: Split) -> TrainVal:
     """
     if split.source != data.train.source_hash:
         raise SplitError(f"The split {split.name} was drawn from other labels than those of '{data.train.name}'.")
-    images = (*data.train.select(split.full), *map(boxes_only, data.train.select(split.weak)))
+    images = (*data.train.select(split.full), *map(as_weak, data.train.select(split.weak)))
     return replace(data, train=replace(data.train, images=images, source_hash=split.hash, paper_pools=()))
-
-
-def boxes_only(labels: ImageLabels) -> ImageLabels:
-    """Return labels as they are in W: without masks, so that nothing behind can read them, nor difficult objects."""
-    kept = (label for label in labels.objects if not label.is_difficult)
-    return replace(labels, objects=tuple(replace(label, mask=None) for label in kept))
