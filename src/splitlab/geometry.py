@@ -41,8 +41,14 @@ def xyxy_to_xywh(boxes: FloatArray) -> FloatArray:
 
 def mask_to_rle(mask: MaskArray) -> Rle:
     """Encode one (H, W) mask."""
-    encoded = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
+    # A view: a mask that lies column by column is not copied.
+    encoded = coco_mask.encode(np.asfortranarray(mask, dtype=bool).view(np.uint8))
     return _with_text_counts(encoded)
+
+
+def empty_rle(height: int, width: int) -> Rle:
+    """Return the mask without a pixel; it takes no memory, however large the image."""
+    return run_lengths_to_rle([height * width], height, width)
 
 
 def rle_to_mask(rle: Rle) -> MaskArray:

@@ -35,7 +35,10 @@ def compare(
     csv: Annotated[Path | None, typer.Option(help="Write the tables as CSV files into this folder.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare models on one data set: what each gets wrong, what that costs, and where they differ most."""
+    """Compare models on one data set: what each gets wrong, what that costs, and where they differ most.
+
+    Masks are cut to their boxes or not as each model's card says.
+    """
     from splitlab.experiments.comparison import compare as compare_models
 
     settings = CompareSettings(min_score)
@@ -112,6 +115,7 @@ def _model_as_json(model: ComparedModel) -> dict[str, Any]:
         "checkpoint": model.seen.card.name,
         "full": model.seen.card.full,
         "weak": model.seen.card.weak,
+        "masks_cut_to_box": model.seen.card.cuts_masks,
         "weights_hash": model.seen.weights_hash,
         "scores": model.measured.scores,
         "errors": {kind.value: count for kind, count in mistakes.counts.items()},

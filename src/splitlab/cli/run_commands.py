@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,11 +21,27 @@ from splitlab.runs.checkpoint import CARD_NAME
 from splitlab.runs.queue import run_name
 from splitlab.runs.recipes import RECIPES
 from splitlab.runs.run_folder import RunFolder, State
-from splitlab.runs.scores import read_scores
+from splitlab.runs.scores import of_cut_masks, read_scores
 from splitlab.runs.spec import RunSpec
 from splitlab.runs.store import list_runs, weights_folder
 from splitlab.training.processes import is_main_process
 from splitlab.workspace import Workspace
+
+
+class Masks(StrEnum):
+    """Whether masks are cut to their boxes."""
+
+    CUT = "cut"
+    WHOLE = "whole"
+
+
+MasksOption = Annotated[
+    Masks | None,
+    typer.Option(
+        help="Whether masks are `cut` to their boxes or left `whole`; as the card says where left out: cut for YOLO, "
+        "whole for DETR, as published."
+    ),
+]
 
 _OWN = {"data": "DATA", "full": "--full", "weak": "--weak", "seed": "--seed", "drawn": "--split"}
 
@@ -134,9 +151,14 @@ def _require_data(path: str, workspace: Workspace) -> None:
 def evaluate(
     path: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder; with --data also a checkpoint.")],
     data: Annotated[str | None, typer.Option(help="Score on this data set's val images instead.")] = None,
+    masks: MasksOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Score a trained model: AP50, AP70, AP75, AP50:95 of masks and boxes, 0 to 100."""
+    """Score a trained model: AP50, AP70, AP75, AP50:95 of masks and boxes, 0 to 100.
+
+    A run keeps the scores, and the choice of `--masks` with them: its card states it, and its checkpoint gives such
+    masks from then on.
+    """
     from splitlab.experiments.experiment import evaluate_checkpoint, evaluate_run
 
     workspace = Workspace.here()
@@ -146,9 +168,10 @@ def evaluate(
         )
     with progress_bar() as progress:
         if data is None:
-            scores = evaluate_run(RunFolder.open(path), workspace.data, progress)
+            scores = evaluate_run(RunFolder.open(path), workspace.data, progress, _are_cut(masks))
         else:
-            scores = evaluate_checkpoint(weights_folder(path), open_dataset(data, workspace.data).val, progress)
+            val = open_dataset(data, workspace.data).val
+            scores = evaluate_checkpoint(weights_folder(path), val, progress, _are_cut(masks))
     if as_json:
         print_json(scores)
     else:
@@ -160,6 +183,7 @@ def predict(
     checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A checkpoint or run folder.")],
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Photos to look at.")],
     min_score: Annotated[float, typer.Option(help="Leave out detections below this score, 0 to 1.")] = 0.25,
+    masks: MasksOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find objects in photos: class, score, box (xyxy, pixels) and RLE mask, in image size."""
@@ -169,6 +193,8 @@ def predict(
 
     settings = DetectSettings(min_score=min_score, best_class_only=True)
     model, card = load_model(weights_folder(checkpoint))
+    if masks is not None:
+        model.cuts_masks = masks == Masks.CUT
     found = []
     with progress_bar() as progress:
         for done, path in enumerate(images, start=1):
@@ -222,11 +248,17 @@ def runs(
         err.print(f"{len(summaries) - rows:,} older runs are not shown; see --rows, --tag and --json.", highlight=False)
 
 
+def _are_cut(masks: Masks | None) -> bool | None:
+    return None if masks is None else masks == Masks.CUT
+
+
 def _print_scores(scores: dict[str, Any]) -> None:
     table = Table("", "AP50", "AP70", "AP75", "AP50:95")
     for kind in ("mask", "box"):
         table.add_row(kind, *(shown(scores.get(kind, {}).get(name)) for name in ("ap50", "ap70", "ap75", "ap50_95")))
     out.print(table)
+    if not of_cut_masks(scores):
+        out.print("Masks are not cut to their boxes.")
 
 
 def _print_detections(found: list[dict[str, Any]]) -> None:

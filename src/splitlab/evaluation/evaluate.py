@@ -10,6 +10,7 @@ from splitlab.evaluation.coco_eval import Scores, evaluate_detections
 from splitlab.evaluation.image_detections import ImageDetections
 from splitlab.evaluation.predict import predict_in_batches
 from splitlab.models.contract import DetectSettings, SegmentationModel
+from splitlab.runs.scores import CUT
 
 Progress = Callable[[int], None]
 
@@ -18,6 +19,8 @@ def evaluate_model(
     model: SegmentationModel, dataset: Dataset, size: int, progress: Progress
 ) -> tuple[Scores, list[ImageDetections]]:
     """Run a model over all images of a dataset at `size` pixels; return scores and detections.
+
+    The scores of masks state whether these were cut to their boxes (`cut_to_box`), as the model says.
 
     Args:
         model: any model; it is in evaluation mode during the call and afterwards as it was.
@@ -32,4 +35,6 @@ def evaluate_model(
         detections.append(found)
         progress(len(detections))
     model.train(was_training)
-    return evaluate_detections(dataset, detections), detections
+    scores = evaluate_detections(dataset, detections)
+    scores["mask"][CUT] = model.cuts_masks
+    return scores, detections

@@ -8,13 +8,19 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from splitlab.data.images import ImageArray
 from splitlab.evaluation.image_detections import ImageDetections
-from splitlab.geometry import FloatArray, Rle, mask_to_rle
+from splitlab.geometry import FloatArray, MaskArray, Rle, empty_rle, mask_to_rle
 from splitlab.models.contract import Detections, DetectSettings, SegmentationModel
 
 GREY = 114
+# OpenCV warps no image with a longer side; a tile of so many pixels takes 16 MB.
+TILE_SIDE, TILE_PIXELS = 32_000, 4_000_000
+
+Region = tuple[int, int, int, int]
+"""left, top, right, bottom in pixels of the image, the far edge outside."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,7 @@ def predict(
     """Find objects in (H, W, 3) uint8 RGB images of any sizes, in one batch.
 
     Args:
-        model: in evaluation mode.
+        model: in evaluation mode; its `cuts_masks` says whether masks end at their boxes.
         images: the images.
         size: side of the square the model sees, pixels.
         settings: what counts as a detection.
@@ -54,7 +60,7 @@ def predict(
     batch = torch.from_numpy(np.stack(squares)).to(device).permute(0, 3, 1, 2).float() / 255
     with torch.inference_mode():
         found = model.detect(batch, settings)
-    return [_back(detections, place, size) for detections, place in zip(found, places, strict=True)]
+    return [_back(detections, place, size, model.cuts_masks) for detections, place in zip(found, places, strict=True)]
 
 
 def predict_in_batches(
@@ -84,41 +90,83 @@ def letterbox(image: ImageArray, size: int) -> tuple[ImageArray, Letterbox]:
     return square, place
 
 
-def _back(found: Detections, place: Letterbox, size: int) -> ImageDetections:
+def _back(found: Detections, place: Letterbox, size: int, cuts_masks: bool) -> ImageDetections:
     inner = found.boxes.cpu().numpy() - [place.left, place.top, place.left, place.top]
     sides = [place.width, place.height, place.width, place.height]
     boxes = (inner / place.ratio).clip(0, sides).astype(np.float32)
     logits = found.mask_logits.float().cpu().numpy()
-    masks = tuple(_full_size_mask(logit, box, place, size) for logit, box in zip(logits, boxes, strict=True))
+    masks = tuple(
+        _full_size_mask(logit, _inside(box) if cuts_masks else _reach(logit, place, size), place, size)
+        for logit, box in zip(logits, boxes, strict=True)
+    )
     return ImageDetections(
         place.height, place.width, boxes, found.scores.cpu().numpy(), found.classes.cpu().numpy(), masks
     )
 
 
-def _full_size_mask(logit: FloatArray, box: FloatArray, place: Letterbox, size: int) -> Rle:
-    """Scale one (h, w) map of the square to the image's pixels inside the box; over 0 is the object.
-
-    Only the box's pixels are computed, so 100 detections on a large image cost no more than they cover.
-    """
-    mask = np.zeros((place.height, place.width), bool)
+def _inside(box: FloatArray) -> Region:
+    """Return the pixels that a box touches."""
     left, top = np.floor(box[:2]).astype(int)
     right, bottom = np.ceil(box[2:]).astype(int)
-    if right > left and bottom > top:
-        scale = place.ratio * logit.shape[-1] / size
-        shrink = logit.shape[-1] / size
-        # From the middle of a pixel of the box to a place between the middles of the map's cells.
-        to_map = np.array(
-            [
-                [scale, 0, (left + 0.5) * scale + place.left * shrink - 0.5],
-                [0, scale, (top + 0.5) * scale + place.top * shrink - 0.5],
-            ]
-        )
-        inside = cv2.warpAffine(
-            logit,
-            to_map,
-            (int(right - left), int(bottom - top)),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-            borderMode=cv2.BORDER_REPLICATE,
-        )
-        mask[top:bottom, left:right] = inside > 0
+    return left, top, right, bottom
+
+
+def _reach(logit: FloatArray, place: Letterbox, size: int) -> Region:
+    """Return the pixels of the image that may lie over 0 when an (h, w) map of the square is scaled to it."""
+    rows, columns = (np.flatnonzero((logit > 0).any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return 0, 0, 0, 0
+    top, bottom = _pixels_near(rows, place.top, place.height, place.ratio, logit.shape[-1] / size)
+    left, right = _pixels_near(columns, place.left, place.width, place.ratio, logit.shape[-1] / size)
+    return left, top, right, bottom
+
+
+def _pixels_near(cells: NDArray[np.int64], margin: int, side: int, ratio: float, shrink: float) -> tuple[int, int]:
+    """Return the first pixel, and the one behind the last, that lie within a cell of the first and last of some cells.
+
+    Bilinear scaling reads the next cell; another half allows for its rounding.
+    """
+    near = np.array([cells[0] - 1.5, cells[-1] + 1.5])
+    first, last = ((near + 0.5) / shrink - margin) / ratio - 0.5
+    return max(int(np.floor(first)), 0), min(int(np.ceil(last)) + 1, side)
+
+
+def _full_size_mask(logit: FloatArray, region: Region, place: Letterbox, size: int) -> Rle:
+    """Scale one (h, w) map of the square to the image's pixels of a region; over 0 is the object, all else is not.
+
+    Only the region is computed, tile by tile, so memory holds the image's mask and one tile.
+    """
+    left, top, right, bottom = region
+    if right <= left or bottom <= top or not (logit > 0).any():
+        return empty_rle(place.height, place.width)
+    # Column by column, as it is encoded.
+    mask = np.zeros((place.height, place.width), bool, order="F")
+    wide = min(right - left, TILE_SIDE)
+    high = min(max(TILE_PIXELS // wide, 1), TILE_SIDE)
+    for x in range(left, right, wide):
+        for y in range(top, bottom, high):
+            tile = (x, y, min(x + wide, right), min(y + high, bottom))
+            mask[y : tile[3], x : tile[2]] = _is_object(logit, tile, place, size)
     return mask_to_rle(mask)
+
+
+def _is_object(logit: FloatArray, tile: Region, place: Letterbox, size: int) -> MaskArray:
+    """Say of the pixels of a tile whether the map is over 0 there."""
+    left, top, right, bottom = tile
+    scale = place.ratio * logit.shape[-1] / size
+    shrink = logit.shape[-1] / size
+    # From the middle of a pixel of the tile to a place between the middles of the map's cells.
+    to_map = np.array(
+        [
+            [scale, 0, (left + 0.5) * scale + place.left * shrink - 0.5],
+            [0, scale, (top + 0.5) * scale + place.top * shrink - 0.5],
+        ]
+    )
+    scaled = cv2.warpAffine(
+        logit,
+        to_map,
+        (int(right - left), int(bottom - top)),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(scaled > 0)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from contextlib import suppress
 from pathlib import Path
 
 from splitlab.data.dataset import Dataset
 from splitlab.data.images import load_labelled
 from splitlab.data.progress import Progress, no_progress
-from splitlab.errors import CheckpointError, DataError, RunError
+from splitlab.errors import CheckpointError, DataError, RunError, SplitLabError
 from splitlab.evaluation.coco_eval import coco_results, evaluate_detections
 from splitlab.evaluation.image_detections import ImageDetections
 from splitlab.evaluation.predict import predict_in_batches
@@ -21,6 +20,7 @@ from splitlab.models.load import load_model
 from splitlab.runs.atomic_files import write_json
 from splitlab.runs.checkpoint import WEIGHTS_NAME, Card, read_card
 from splitlab.runs.run_folder import RunFolder, State
+from splitlab.runs.scores import of_cut_masks, read_scores
 
 KEPT_FILES = 60
 # Stored detections are rounded, so their AP may differ from the run's own in the second digit.
@@ -48,7 +48,7 @@ def detections_of(
         folder: the checkpoint.
         card: its card.
         dataset: whose images; its classes must be the model's.
-        cache_dir: where detections are kept, by weights and data.
+        cache_dir: where detections are kept, by weights, data, and whether masks are cut to their boxes.
         progress: told of every image.
 
     Raises:
@@ -71,7 +71,11 @@ def detections_of(
 
 
 def stored_detections(folder: Path, dataset: Dataset, cache_dir: Path) -> list[ImageDetections] | None:
-    """Return detections that were computed before; None where there are none, or none that fit."""
+    """Return detections that were computed before; None where there are none, or none that fit.
+
+    Raises:
+        CheckpointError: the folder's card or weights cannot be read.
+    """
     path = cache_path(folder, dataset, cache_dir)
     with suppress(DataError):
         if path.is_file():
@@ -81,7 +85,8 @@ def stored_detections(folder: Path, dataset: Dataset, cache_dir: Path) -> list[I
 
 def cache_path(folder: Path, dataset: Dataset, cache_dir: Path) -> Path:
     """Name the file that holds a checkpoint's detections on a data set."""
-    return cache_dir / f"{weights_hash(folder)[:24]}-{dataset.source_hash[:24]}.json"
+    masks = "" if read_card(folder).cuts_masks else "-uncut"
+    return cache_dir / f"{weights_hash(folder)[:24]}-{dataset.source_hash[:24]}{masks}.json"
 
 
 def weights_hash(folder: Path) -> str:
@@ -115,8 +120,11 @@ def _of_the_run(folder: Path, dataset: Dataset) -> list[ImageDetections] | None:
         if run.status().state != State.DONE:
             return None
         found = read_detections(run.detections_path, dataset)
-        stated = json.loads(run.scores_path.read_text())["mask"]["ap50_95"]
-    except (RunError, DataError, OSError, ValueError, KeyError, TypeError, RecursionError):
+        scores = read_scores(run.scores_path)
+        stated = scores["mask"]["ap50_95"]
+        if of_cut_masks(scores) != read_card(folder).cuts_masks:
+            return None
+    except (SplitLabError, KeyError):
         return None
     measured = evaluate_detections(dataset, found)["mask"]["ap50_95"]
     if not isinstance(stated, int | float) or measured is None:

@@ -183,18 +183,27 @@ def _start(
     return model, stages_of(spec, model.stages), lambda stage: batches_of(stage, full, weak), note
 
 
-def evaluate_run(run: RunFolder, data_dir: Path, progress: Progress = no_progress) -> Scores:
+def evaluate_run(
+    run: RunFolder, data_dir: Path, progress: Progress = no_progress, cut_masks: bool | None = None
+) -> Scores:
     """Score a run's checkpoint on its validation set; write detections.json, scores.json and the card's scores.
 
     What is scored is the stored file, in half precision, as everybody else will load it; on the run's device where it
     is here, else on the CPU.
+
+    Args:
+        run: the run.
+        data_dir: the work space's folder of data sets.
+        progress: told of every image.
+        cut_masks: whether masks are cut to their boxes, from now on, as the card then says; as it says now where left
+            out.
 
     Raises:
         SplitLabError: the run has no checkpoint yet, or its data is gone.
     """
     spec = run.spec()
     val = open_run_data(spec, data_dir).val
-    model, card = _load_for(run.weights, val)
+    model, card = _load_for(run.weights, val, cut_masks)
     if spec.device in available_devices():
         model.to(spec.device)
     scores, detections = evaluate_model(model, val, card.image_size, _counting("evaluate", val, progress))
@@ -204,18 +213,28 @@ def evaluate_run(run: RunFolder, data_dir: Path, progress: Progress = no_progres
     return scores
 
 
-def evaluate_checkpoint(folder: Path, dataset: Dataset, progress: Progress = no_progress) -> Scores:
+def evaluate_checkpoint(
+    folder: Path, dataset: Dataset, progress: Progress = no_progress, cut_masks: bool | None = None
+) -> Scores:
     """Score a checkpoint on a dataset of its own classes and write nothing.
+
+    Args:
+        folder: the checkpoint.
+        dataset: whose images to score it on.
+        progress: told of every image.
+        cut_masks: whether masks are cut to their boxes; as the card says where left out.
 
     Raises:
         SplitLabError: the checkpoint is not whole, or knows other classes.
     """
-    model, card = _load_for(folder, dataset)
+    model, card = _load_for(folder, dataset, cut_masks)
     return evaluate_model(model, dataset, card.image_size, _counting("evaluate", dataset, progress))[0]
 
 
-def _load_for(folder: Path, dataset: Dataset) -> tuple[SegmentationModel, Card]:
+def _load_for(folder: Path, dataset: Dataset, cut_masks: bool | None) -> tuple[SegmentationModel, Card]:
     model, card = load_model(folder)
+    if cut_masks is not None:
+        model.cuts_masks = cut_masks
     if tuple(card.class_names) != dataset.class_names:
         raise CheckpointError(
             f"{folder} knows the classes {card.class_names}, '{dataset.name}' has {list(dataset.class_names)}. "

@@ -33,6 +33,7 @@ _MODEL_COLUMNS = {
     "network": "network",
     "full": "|F|",
     "weak": "|W|",
+    "masks": "masks",
     "mask_ap50": "mask AP50",
     "mask_ap70": "mask AP70",
     "mask_ap75": "mask AP75",

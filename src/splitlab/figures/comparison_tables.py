@@ -133,6 +133,7 @@ def _model_row(model: ComparedModel) -> dict[str, Any]:
         "full": card.full,
         "weak": card.weak,
         "seed": card.seed,
+        "masks": "cut to box" if card.cuts_masks else "not cut",
     }
     for kind in ("mask", "box"):
         row |= {f"{kind}_{metric}": model.measured.scores[kind][metric] for metric in METRICS}

@@ -91,11 +91,14 @@ class SegmentationModel(nn.Module, ABC):
         pretrained_prefix: parameters whose names start with it come from a pretrained backbone and learn more
             slowly; empty where everything starts at random.
         stages: what it learns one after the other, by name: boxes, then masks. One stage without a name is the rule.
+        cuts_masks: whether each mask is cut to its box when it is brought to an image's size. A class has what its
+            original does, a loaded model what its card says.
     """
 
     stride: int = 32
     pretrained_prefix: str = ""
     stages: tuple[str, ...] = ("",)
+    cuts_masks: bool = True
 
     def set_stage(self, name: str) -> None:
         """Say which of `stages` is learnt from now on; who has one stage has nothing to do."""

@@ -16,6 +16,8 @@ from splitlab.runs.stored_weights import Weights
 def load_model(folder: Path) -> tuple[SegmentationModel, Card]:
     """Build the model of a checkpoint and fill in its weights, in evaluation mode on the CPU.
 
+    It cuts masks to their boxes or not as the card says.
+
     Raises:
         CheckpointError: the checkpoint is not whole, or its weights are not of the model its card names.
     """
@@ -32,6 +34,7 @@ def load_model(folder: Path) -> tuple[SegmentationModel, Card]:
             f"{folder}: its weights are not those of {card.model} with {len(card.class_names)} classes. "
             "Card and weights come from different models."
         ) from error
+    model.cuts_masks = card.cuts_masks
     return model.eval(), card
 
 

@@ -6,21 +6,23 @@ from collections.abc import Iterable
 
 from splitlab.runs.checkpoint import WEIGHTS_NAME, Card
 from splitlab.runs.checkpoint_files import FileFacts
+from splitlab.runs.scores import of_cut_masks
 
 MOST_CLASSES = 12
 SCORES = {"ap50": "AP50", "ap70": "AP70", "ap75": "AP75", "ap50_95": "AP50:95"}
 
 
 def card_in_words(card: Card, files: dict[str, FileFacts]) -> dict[str, str]:
-    """Return what a checkpoint is, line by line: model, classes, data, licence, split, steps, scores, size, sha256."""
+    """Return what a checkpoint is, line by line: model, masks, classes, data, licence, split, scores, size, sha256."""
     lines = {
         "model": f"{card.model}, {card.image_size} px",
+        "masks": "cut to their boxes" if card.cuts_masks else "not cut to their boxes",
         "classes": f"{len(card.class_names):,}: {_few(card.class_names)}",
         "data set": card.dataset or "unknown",
         "licence of the data": card.data_licence or "unknown",
         "split": f"{card.split_name}, seed {card.seed}" if card.full or card.weak else "unknown",
         "steps": f"{card.steps:,}" if card.steps else "unknown",
-        "mask AP": _scores(card, "mask"),
+        "mask AP": _scores(card, "mask") + _other_masks(card),
         "box AP": _scores(card, "box"),
     }
     if files:
@@ -37,6 +39,13 @@ def megabytes(size: int) -> str:
 def _few(names: Iterable[str]) -> str:
     names = list(names)
     return ", ".join(names[:MOST_CLASSES]) + (" …" if len(names) > MOST_CLASSES else "")
+
+
+def _other_masks(card: Card) -> str:
+    """Say that scores were measured on masks other than those the checkpoint gives, as older versions cut DETR's."""
+    if not card.scores or card.cuts_masks == of_cut_masks(card.scores):
+        return ""
+    return " (measured on masks cut to their boxes; evaluate it again)"
 
 
 def _scores(card: Card, kind: str) -> str:

@@ -15,7 +15,7 @@ from safetensors.numpy import save
 from splitlab.errors import CheckpointError
 from splitlab.runs.atomic_files import write_bytes, write_json
 from splitlab.runs.plain_json import plain_json
-from splitlab.runs.scores import KINDS, checked_scores
+from splitlab.runs.scores import CUT, KINDS, checked_scores
 from splitlab.runs.stored_weights import Weights, full_precision, half_precision
 
 WEIGHTS_NAME, CARD_NAME = "model.safetensors", "card.json"
@@ -64,6 +64,12 @@ class Card:
     def split_name(self) -> str:
         """The split as the paper writes it, such as "400/5000"; of an imported checkpoint nobody knows it."""
         return f"{self.full}/{self.weak}" if self.full or self.weak else "split unknown"
+
+    @property
+    def cuts_masks(self) -> bool:
+        """Whether its masks are cut to their boxes: as its scores state, else as the original of its model does."""
+        stated = self.scores.get("mask", {}).get(CUT)
+        return not self.model.startswith("detr") if stated is None else bool(stated)
 
     @property
     def finds_objects(self) -> bool:

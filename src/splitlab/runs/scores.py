@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +11,26 @@ from splitlab.runs.plain_json import plain_json
 
 KINDS = ("mask", "box")
 METRICS = ("ap50", "ap70", "ap75", "ap50_95")
+CUT = "cut_to_box"
+"""In the scores of masks: whether each mask was cut to its box. Scores that do not state it are of cut masks."""
 
 
 def checked_scores(content: object) -> dict[str, Any]:
     """Return scores as they are: `{"mask": {...}, "box": {...}}`, each AP in 0..100 or None; a part may be missing.
 
+    Those of masks may state `cut_to_box`, true or false.
+
     Raises:
         ValueError: they are something else.
     """
     if not isinstance(content, dict) or not all(_are_scores(content.get(kind, {})) for kind in KINDS):
-        raise ValueError("the scores are no AP in 0..100")
+        raise ValueError(f"the scores are no AP in 0..100, or {CUT} is neither true nor false")
     return content
+
+
+def of_cut_masks(scores: Mapping[str, Any]) -> bool:
+    """Say whether scores were measured on masks that were cut to their boxes; those that do not state it were."""
+    return scores.get("mask", {}).get(CUT) is not False
 
 
 def read_scores(path: Path) -> dict[str, Any]:
@@ -36,7 +46,7 @@ def read_scores(path: Path) -> dict[str, Any]:
 
 
 def _are_scores(scores: object) -> bool:
-    if not isinstance(scores, dict):
+    if not isinstance(scores, dict) or not isinstance(scores.get(CUT), bool | None):
         return False
     classes = scores.get("per_class") or {}
     if not isinstance(classes, dict) or not all(isinstance(of_class, dict) for of_class in classes.values()):

@@ -10,6 +10,7 @@ from accelerate import Accelerator
 
 from splitlab.errors import RunError, SettingsError
 from splitlab.runs.run_folder import RunFolder
+from splitlab.runs.scores import METRICS
 from splitlab.runs.spec import RunSpec
 
 Event = dict[str, Any]
@@ -52,7 +53,7 @@ def tracked_values(event: Event) -> dict[str, float]:
             f"{kind}/{metric}": value
             for kind in ("mask", "box")
             for metric, value in event["scores"][kind].items()
-            if isinstance(value, int | float)
+            if metric in METRICS and value is not None
         }
     losses = {f"loss/{name}": value for name, value in event["losses"].items()}
     return {**losses, "learning_rate": event["learning_rate"], "images_per_second": event["images_per_second"]}

@@ -14,7 +14,7 @@ from splitlab.evaluation.image_detections import ImageDetections
 from splitlab.experiments.figure_presets import DETR, model_kind
 from splitlab.geometry import FloatArray
 from splitlab.hosting import Hosting
-from splitlab.runs.checkpoint import WEIGHTS_NAME, Card
+from splitlab.runs.checkpoint import CARD_NAME, WEIGHTS_NAME, Card
 from splitlab.runs.store import trained_models
 from splitlab.ui.photos import Photo
 from splitlab.workspace import Workspace
@@ -35,9 +35,9 @@ class Choice:
 
     @property
     def version(self) -> int:
-        """Another number once its weights have been written anew."""
-        weights = self.folder / WEIGHTS_NAME
-        return weights.stat().st_mtime_ns if weights.exists() else 0
+        """Another number once its weights or its card, which says how masks are made, have been written anew."""
+        files = (self.folder / WEIGHTS_NAME, self.folder / CARD_NAME)
+        return max((file.stat().st_mtime_ns for file in files if file.exists()), default=0)
 
     @property
     def label(self) -> str:

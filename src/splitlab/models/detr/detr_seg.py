@@ -30,7 +30,7 @@ class Stage(StrEnum):
 
 
 class DETRSeg(SegmentationModel):
-    """DETR and its mask head, parameter names equal to the published DETRsegm's.
+    """DETR and its mask head, parameter names equal to the published DETRsegm's; masks are not cut, as published.
 
     Attributes:
         stage: what `loss` is about; see `set_stage`.
@@ -38,6 +38,7 @@ class DETRSeg(SegmentationModel):
     """
 
     stages = tuple(Stage)
+    cuts_masks = False
 
     def __init__(self, size: DetrSize, class_count: int, norm: Norm | None = None) -> None:
         super().__init__()
