@@ -74,6 +74,16 @@ def test_evaluate_prints_ap_of_masks_and_boxes(trained):
         assert 0 <= scores[kind]["ap50_95"] <= scores[kind]["ap50"] <= 100
 
 
+def test_evaluate_and_predict_take_the_masks_asked_for_and_say_which_these_were(trained, tiny_folder):
+    words = ("evaluate", trained / "weights", "--data", tiny_folder)
+    stated = {way: json.loads(run(*words, "--masks", way, "--json"))["mask"] for way in ("cut", "whole")}
+    assert [stated[way]["cut_to_box"] for way in ("cut", "whole")] == [True, False]
+    assert "Masks are not cut to their boxes." in run(*words, "--masks", "whole")
+    photo = next((tiny_folder / "images").glob("val*"))
+    masks = [run("predict", trained, photo, "--min-score", 0.001, "--masks", way, "--json") for way in ("cut", "whole")]
+    assert masks[0] != masks[1]
+
+
 def test_evaluate_takes_a_checkpoint_with_a_data_set(trained, tiny_folder):
     first = json.loads(run("evaluate", trained / "weights", "--data", tiny_folder, "--json"))
     assert first == json.loads(run("evaluate", trained, "--json"))

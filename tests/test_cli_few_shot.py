@@ -38,6 +38,7 @@ def test_few_shot_trains_and_prints_ap_class_by_class_as_table_4_does(tiny_folde
     # The very same command goes on.
     told = json.loads(run(*words, "--json"))
     assert (told["split"], told["drawn"]) == ("4/8", "few-shot 2")
+    assert (told["background"], told["cost_hours"], told["prices"]) == (0, 0.4, "VOC2012")
     assert list(told["ap70"]["mask"]) == list(told["ap70"]["box"]) == ["square", "disc", "all"]
 
 
@@ -46,7 +47,14 @@ def test_no_masks_make_a_zero_shot_run_that_may_wait_in_the_queue(tiny_folder, s
     assert "place 1 in the queue" in run(*words)
     (folder,) = [path for path in Workspace.here().runs.iterdir() if (path / "spec.json").exists()]
     spec = RunFolder.open(folder).spec()
-    assert (spec.full, spec.weak, spec.classes, spec.drawn) == (0, 6, "disc", "zero-shot")
+    assert (spec.full, spec.weak, spec.classes, spec.drawn) == (0, 12, "disc", "zero-shot")
+
+
+def test_the_labels_cost_is_told_and_that_background_images_have_no_box(tiny_folder, start):
+    words = ("few-shot", tiny_folder, "--masks", 1, "--classes", "disc", "--start-from", start, *SMALL, "--queue")
+    result = runner.invoke(cli.app, [str(word) for word in words], catch_exceptions=False)
+    assert "Split 1/11: labels cost 0.2 hours by VOC2012 prices at most." in result.stderr
+    assert "6 images of W show none of the classes" in " ".join(result.stderr.split())
 
 
 def test_the_command_explains_itself_with_an_example():

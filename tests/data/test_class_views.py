@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from splitlab.data.class_views import masks_of_classes, of_classes
-from splitlab.data.dataset import Dataset, ImageLabels, ObjectLabel, TrainVal
+from splitlab.data.class_views import masks_of_classes, of_classes, of_classes_with_background
+from splitlab.data.dataset import Dataset, ImageLabels, LabelState, ObjectLabel, TrainVal
 from splitlab.data.splits.draw_split import draw_split
 from splitlab.data.splits.few_shot import draw_few_shot, zero_shot_split
 from splitlab.errors import DataError, SplitError
@@ -49,6 +49,20 @@ def test_equal_classes_in_any_order_give_equal_data_and_other_classes_another_ha
     assert len({*hashes, TRAIN.source_hash}) == 4
 
 
+def test_background_keeps_the_labelled_images_that_show_none_of_the_classes():
+    unlabelled = replace(image(6), state=LabelState.NONE)
+    crowd = image(7, 1, is_crowd=True)
+    train = replace(subset(*TRAIN.images, unlabelled, crowd), few_shot_pool=(1, 2, 6))
+    seen = of_classes_with_background(replace(DATA, train=train), ["dog"])
+    # Image 3 was labelled and shows nothing, 1 and 4 show other classes.
+    assert [image.image_id for image in seen.train.images] == [1, 2, 3, 4, 5]
+    assert [len(image.objects) for image in seen.train.images] == [0, 1, 0, 0, 1]
+    assert (seen.train.paper_pools, seen.train.few_shot_pool) == (((1, 2, 3, 4, 5),), (1, 2))
+    without = of_classes(replace(DATA, train=train), ["dog"])
+    assert seen.val == without.val
+    assert seen.train.source_hash not in (without.train.source_hash, train.source_hash)
+
+
 def test_a_crowd_alone_does_not_keep_an_image():
     crowd = replace(TRAIN, images=(image(1, 0, is_crowd=True), image(2, 0)))
     seen = of_classes(replace(DATA, train=crowd), ["cat"])
@@ -57,7 +71,7 @@ def test_a_crowd_alone_does_not_keep_an_image():
 
 @pytest.mark.parametrize("names", [["horse"], [], ["cat", "horse"]])
 def test_classes_that_are_not_there_are_named(names):
-    for view in (of_classes, masks_of_classes):
+    for view in (of_classes, of_classes_with_background, masks_of_classes):
         with pytest.raises(DataError, match="Choose among cat, dog, bird"):
             view(DATA, names)
 

@@ -1,9 +1,17 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from splitlab.budget.published import method_rows, published_results
-from splitlab.data.dataset import Dataset, ImageLabels, ObjectLabel
-from splitlab.data.splits.few_shot import FEW_SHOT_CLASSES, FEW_SHOT_IMAGES, draw_few_shot, paper_few_shot
+from splitlab.data.dataset import Dataset, ImageLabels, LabelState, ObjectLabel
+from splitlab.data.splits.few_shot import (
+    FEW_SHOT_CLASSES,
+    FEW_SHOT_IMAGES,
+    draw_few_shot,
+    paper_few_shot,
+    zero_shot_split,
+)
 from splitlab.data.splits.paper_split import draw_paper_split
 from splitlab.errors import SplitError
 from splitlab.geometry import polygons_to_rle
@@ -72,19 +80,36 @@ def test_a_data_set_the_paper_does_not_know_is_refused():
         draw_paper_split(Dataset("mine", ("x",), (1,), (image(1),), "hash"), 1, 0)
 
 
+TRAINVAL = tuple(f"2008_{i:06}" for i in range(40))
+
+
 def few_shot_voc():
-    """The 17 images, an image of each class, a person, and a cow that is difficult."""
+    """The 17 images, an image of each of the 8 classes, 32 of a person, and one that is in no list of Main."""
     names = (*FEW_SHOT_CLASSES, "person")
     shown = [image(name) for name in FEW_SHOT_IMAGES]
-    others = [image(f"2008_00000{i}", (i,), masks=False) for i in range(9)]
-    hard = image("2008_000099", (1,), masks=False, difficult=True)
-    return Dataset("VOC2012", names, tuple(range(9)), (*shown, *others, hard), "hash")
+    others = [image(name, (min(i, 8),), masks=False) for i, name in enumerate(TRAINVAL)]
+    pool = tuple(sorted((*TRAINVAL, *(name for name in FEW_SHOT_IMAGES if name > "2008"))))
+    return Dataset(
+        "VOC2012", names, tuple(range(9)), (*shown, *others, image("2007_000042")), "hash", few_shot_pool=pool
+    )
 
 
-def test_the_papers_few_shot_split_has_its_17_images_and_all_others_with_its_classes():
+def test_the_papers_few_shot_w_is_every_other_trainval_image_shuffled_behind_f_by_one_generator():
+    rng = np.random.default_rng(42)
+    full, weak = list(FEW_SHOT_IMAGES), list(TRAINVAL)
+    rng.shuffle(full)
+    rng.shuffle(weak)
     split = paper_few_shot(few_shot_voc())
-    assert split.full == FEW_SHOT_IMAGES
-    assert sorted(split.weak) == [f"2008_00000{i}" for i in range(8)]
+    assert (split.full, split.weak) == (tuple(full), tuple(weak))
+
+
+def test_photos_that_nobody_labelled_are_in_no_few_shot_w():
+    data = few_shot_voc()
+    unlabelled = replace(data.by_id[TRAINVAL[5]], objects=(), state=LabelState.NONE)
+    data = replace(data, images=tuple(unlabelled if i.image_id == TRAINVAL[5] else i for i in data.images))
+    for split in (paper_few_shot(data), draw_few_shot(data, 1, 0, ["aeroplane"]), zero_shot_split(data)):
+        assert TRAINVAL[5] not in split.weak
+        assert TRAINVAL[6] in split.weak
 
 
 def test_the_papers_few_shot_split_is_refused_elsewhere():
@@ -108,10 +133,21 @@ def test_a_class_that_stands_only_in_crowded_images_overshoots_rather_than_falls
     assert set(draw_few_shot(data, 1, seed=0).full) == {1, 2}
 
 
-def test_classes_that_do_not_count_bring_no_image():
+def test_images_that_show_only_classes_that_do_not_count_stand_in_w_and_never_in_f():
     data = Dataset("mine", ("a", "b"), (1, 2), (image(1, (0,)), image(2, (1,)), image(3, (0,))), "hash")
-    split = draw_few_shot(data, 1, seed=0, class_names=["a"])
-    assert {*split.full, *split.weak} == {1, 3}
+    for seed in range(5):
+        split = draw_few_shot(data, 1, seed, class_names=["a"])
+        assert {*split.full, *split.weak} == {1, 2, 3}
+        assert 2 in split.weak
+
+
+def test_f_is_the_same_whether_w_has_background_images_or_not():
+    shown = [image(i, (0,)) for i in range(20)]
+    data = Dataset("mine", ("a",), (1,), tuple(shown), "hash")
+    with_background = replace(data, images=(image("x", ()), *shown[:7], image("y", ()), *shown[7:]))
+    one, other = (draw_few_shot(one, 4, seed=2) for one in (data, with_background))
+    assert one.full == other.full
+    assert set(other.weak) - set(one.weak) == {"x", "y"}
 
 
 @pytest.mark.parametrize(

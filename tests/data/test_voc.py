@@ -27,6 +27,11 @@ def test_train_is_the_f_pool_in_file_order_and_then_the_w_pool_sorted(folder):
     assert ids(data.val) == ["2007_000002"]
 
 
+def test_the_pool_of_the_papers_few_shot_w_is_trainval_of_main_without_val(folder):
+    # 2007_000001 has masks, but stands in no list of Main.
+    assert read_voc_folder(folder).train.few_shot_pool == ("2007_000003", "2008_000004", "2008_000009")
+
+
 def test_images_of_the_f_pool_can_be_full_and_those_of_the_w_pool_cannot(folder):
     train = read_voc_folder(folder).train
     assert [image.can_be_full for image in train.images] == [True, True, False, False]

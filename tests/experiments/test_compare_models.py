@@ -11,7 +11,10 @@ from splitlab.experiments import compare_models
 from splitlab.experiments.compare_models import cache_path, detections_of, see, stored_detections
 from splitlab.experiments.comparison import CompareSettings, Seen, compare, short_names
 from splitlab.experiments.experiment import carry_out, prepare_run
-from splitlab.runs.checkpoint import Card, read_card
+from splitlab.figures.compare_report import report_html
+from splitlab.figures.comparison_tables import model_table
+from splitlab.runs.checkpoint import Card, read_card, write_card
+from splitlab.runs.run_folder import RunFolder
 from tests.evaluation.drawn import dataset, found, label
 
 LEFT, RIGHT = (5, 5, 45, 45), (55, 55, 95, 95)
@@ -76,6 +79,18 @@ def test_a_runs_own_detections_are_taken_unless_they_are_of_other_labels(run, ti
     assert stored_detections(run.weights, fewer, tmp_path) is None
 
 
+def test_detections_are_made_again_where_the_card_says_other_masks(run, tiny, tmp_path):
+    copied = RunFolder.open(shutil.copytree(run.path, tmp_path / "run"))
+    cut = detections_of(copied.weights, read_card(copied.weights), tiny.val, tmp_path / "kept")
+    scores = read_card(copied.weights).scores
+    whole = {**scores, "mask": {**scores["mask"], "cut_to_box": False}}
+    write_card(copied.weights, dataclasses.replace(read_card(copied.weights), scores=whole))
+    assert stored_detections(copied.weights, tiny.val, tmp_path / "kept") is None
+    again = detections_of(copied.weights, read_card(copied.weights), tiny.val, tmp_path / "kept")
+    assert all((one.boxes == other.boxes).all() for one, other in zip(cut, again, strict=True))
+    assert not equal(cut, again)
+
+
 @pytest.mark.parametrize("content", ["", "{}", '[{"image_id": 99}]', "[" * 100_000])
 def test_a_broken_file_of_detections_is_made_again(content, checkpoint, tiny, tmp_path):
     path = cache_path(checkpoint, tiny.val, tmp_path / "kept")
@@ -108,6 +123,15 @@ def test_a_stopped_look_leaves_nothing_behind(checkpoint, tiny, tmp_path):
 def test_a_model_of_other_classes_is_refused_by_name(checkpoint, tmp_path):
     with pytest.raises(CheckpointError, match=r"square.*cat"):
         see(checkpoint, dataset([label(LEFT)]), tmp_path)
+
+
+def test_a_comparison_names_whether_masks_are_cut():
+    data = dataset([label(0, LEFT)], [])
+    seen = {"yolo": card(), "detr": dataclasses.replace(card("two"), model="detr-r50")}
+    models = {name: Seen(one, name, [found((LEFT, 0.9, 0)), found()]) for name, one in seen.items()}
+    comparison = compare(models, data, CompareSettings())
+    assert model_table(comparison)["masks"].tolist() == ["cut to box", "not cut"]
+    assert "<td>not cut</td>" in report_html(comparison)
 
 
 def test_a_comparison_tells_mistakes_their_cost_and_where_models_differ():

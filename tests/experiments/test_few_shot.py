@@ -10,7 +10,7 @@ from splitlab.data.formats.coco_folder import read_coco_folder
 from splitlab.data.splits.draw_split import draw_split
 from splitlab.errors import DataError, SettingsError
 from splitlab.experiments.experiment import carry_out, evaluate_run, prepare_run
-from splitlab.experiments.few_shot import BACKBONE, class_scores, plan_few_shot, start_weights
+from splitlab.experiments.few_shot import BACKBONE, background_images, class_scores, plan_few_shot, start_weights
 from splitlab.experiments.measured_results import measured_results
 from splitlab.experiments.run_data import as_run_sees, open_run_data
 from splitlab.geometry import mask_to_rle
@@ -70,8 +70,10 @@ def test_a_class_that_is_not_there_is_refused_before_there_is_a_run(tiny_spec, t
 
 def test_few_shot_starts_from_a_model_of_other_classes_and_says_what_is_new(squares, tiny_spec, tiny, tmp_path):
     spec, split = shots(tiny_spec, tiny, 1, classes="disc", start_from=str(squares.weights), learning_rate=1e-9)
-    assert (spec.full, spec.drawn, spec.classes) == (1, "few-shot 1", "disc")
-    assert spec.weak == sum(bool(image.targets) for image in as_run_sees(tiny, "disc", "").train.images) - 1
+    assert (spec.full, spec.drawn, spec.classes, spec.background) == (1, "few-shot 1", "disc", True)
+    showing = len(as_run_sees(tiny, "disc", "").train.images)
+    assert spec.weak == len(tiny.train.images) - 1
+    assert background_images(tiny, spec, split) == len(tiny.train.images) - showing > 0
     run = prepare_run(tmp_path / "run", spec, tmp_path, split)
     said = []
     assert carry_out(run, tmp_path, tell=said.append) == State.DONE
@@ -95,6 +97,12 @@ def test_zero_shot_runs_feeds_no_mask_loss_and_gives_the_masks_it_gives(squares,
     assert losses
     assert all(parts["mask"] == 0 < parts["box"] for parts in losses)
     assert isinstance(read_scores(run.scores_path)["mask"]["ap70"], float)
+
+
+def test_background_images_are_left_out_where_a_run_does_not_want_them(tiny_spec, tiny):
+    spec, split = shots(tiny_spec, tiny, 1, classes="disc", background=False)
+    assert spec.weak == len(as_run_sees(tiny, "disc", "").train.images) - 1
+    assert (spec.background, background_images(tiny, spec, split)) == (False, 0)
 
 
 def test_all_classes_need_no_view_and_others_are_written_in_the_data_sets_order(tiny_spec, tiny):

@@ -41,7 +41,7 @@ def test_a_variant_is_seven_runs_that_differ_in_what_is_measured_alone(measureme
         ("all masks", "backbone"),
     ]
     assert [run.spec.classes for run in runs] == ["square", *["disc"] * 4, "", ""]
-    assert [run.spec.split_name for run in runs] == ["3/0", "1/5", "1/5", "0/6", "0/6", "4/4", "4/4"]
+    assert [run.spec.split_name for run in runs] == ["3/0", "1/11", "1/11", "0/12", "0/12", "4/4", "4/4"]
     partly, whole = runs[5:]
     assert partly.split == whole.split
     assert partly.spec == replace(whole.spec, mask_classes="square")

@@ -1,5 +1,6 @@
 """DETR's two stages in one run: what each reads and changes, and that a stop at any moment changes nothing."""
 
+import shutil
 import signal
 from dataclasses import replace
 
@@ -8,14 +9,14 @@ import torch
 
 from splitlab.data.splits.split import read_split
 from splitlab.errors import SettingsError
-from splitlab.experiments.experiment import carry_out, prepare_run
+from splitlab.experiments.experiment import carry_out, evaluate_run, prepare_run
 from splitlab.experiments.start import batches_of
 from splitlab.models.detr.detr import DETR
 from splitlab.models.detr.detr_seg import DETRSeg
 from splitlab.models.load import load_model
 from splitlab.models.yolov5_seg import YOLOv5Seg
 from splitlab.runs.checkpoint import read_card
-from splitlab.runs.run_folder import State
+from splitlab.runs.run_folder import RunFolder, State
 from splitlab.training import augment
 from splitlab.training.stages import stages_of
 from tests.experiments.test_experiment import start, steps_of, wait_until
@@ -99,6 +100,16 @@ def test_its_checkpoint_loads_with_frozen_norms(done):
     assert (card.model, card.steps) == ("detr-lite0-small", 12)
     assert model.pretrained_prefix == "detr.backbone."
     assert read_card(done.weights).scores["box"]["ap50"] is not None
+
+
+def test_its_masks_are_whole_unless_it_is_evaluated_with_cut_ones_and_its_card_says_which(done, tmp_path):
+    assert not load_model(done.weights)[0].cuts_masks
+    assert read_card(done.weights).scores["mask"]["cut_to_box"] is False
+    run = RunFolder.open(shutil.copytree(done.path, tmp_path / "copy"))
+    assert evaluate_run(run, tmp_path, cut_masks=True)["mask"]["cut_to_box"] is True
+    assert load_model(run.weights)[0].cuts_masks
+    assert evaluate_run(run, tmp_path)["mask"]["cut_to_box"] is True
+    assert evaluate_run(run, tmp_path, cut_masks=False) == read_card(done.weights).scores
 
 
 def test_a_random_start_gets_norms_that_learn_and_its_checkpoint_loads(spec, tmp_path):

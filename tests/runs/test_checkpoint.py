@@ -5,9 +5,11 @@ import pytest
 import torch
 
 from splitlab.errors import CheckpointError, RunError
+from splitlab.models.detr.sizes import SIZES
 from splitlab.models.load import load_model
 from splitlab.models.registry import build_model
 from splitlab.runs.atomic_files import write_bytes
+from splitlab.runs.card_in_words import card_in_words
 from splitlab.runs.checkpoint import list_checkpoints, read_card, read_weights, save_checkpoint
 from tests.checkpoints import card, write_checkpoint
 
@@ -42,6 +44,29 @@ def test_a_card_cannot_steer_the_terminal_that_shows_it(folder):
     path.write_text(json.dumps(content | {"data_licence": "CC BY 4.0\n\tsee there"}))
     assert read_card(folder).data_licence == "CC BY 4.0 see there"
     assert told.trained_by == {"a\ufffd": ["\ufffd"]}
+
+
+@pytest.mark.parametrize("name", ["yolov5n-seg", "yolov5n-lite0-seg", *SIZES])
+def test_a_card_that_does_not_say_so_has_its_masks_cut_or_whole_as_the_original_does(name):
+    with torch.device("meta"):
+        assert card(model=name).cuts_masks == build_model(name, 2, 64).cuts_masks == (name not in SIZES)
+
+
+@pytest.mark.parametrize("cut", [True, False])
+def test_a_checkpoint_gives_the_masks_that_its_card_says(cut, tmp_path):
+    scores = {"mask": {"ap50": 50.0, "cut_to_box": cut}, "box": {"ap50": 60.0}}
+    model, read = load_model(write_checkpoint(tmp_path / "one", scores=scores))
+    assert model.cuts_masks == cut
+    words = card_in_words(read, {})
+    assert words["masks"] == ("cut to their boxes" if cut else "not cut to their boxes")
+    assert words["mask AP"] == "AP50 50.0"
+
+
+def test_scores_of_an_older_detr_are_said_to_be_of_other_masks_than_it_gives_now():
+    older = card(model="detr-r50", scores={"mask": {"ap50": 50.0}, "box": {"ap50": 60.0}})
+    words = card_in_words(older, {})
+    assert words["masks"] == "not cut to their boxes"
+    assert words["mask AP"] == "AP50 50.0 (measured on masks cut to their boxes; evaluate it again)"
 
 
 def test_floats_are_stored_in_half_precision(folder):
@@ -82,6 +107,7 @@ def test_a_folder_without_a_card_is_named(tmp_path):
                 {"full": -1},
                 {"scores": {"mask": {"ap50": 1e9}, "box": {}}},
                 {"scores": {"mask": "good", "box": {}}},
+                {"scores": {"mask": {"cut_to_box": 1}, "box": {}}},
             )
         ),
     ],

@@ -19,6 +19,7 @@ COLUMNS = (
     "group",
     "full",
     "weak",
+    "background",
     "ap50",
     "ap70",
     "box_ap50",
@@ -48,8 +49,9 @@ def measured_few_shot(path: Path | None = None) -> pd.DataFrame:
     """Read the table: one row for each run and class; no rows where nothing has been measured.
 
     Columns: `variant` (which classes are novel), `setting` (of `SETTINGS`), `start` (of `STARTS`), seed, class, `group`
-    (novel or base), |F| and |W|, AP50 and AP70 of masks and boxes in 0..100, `mask_iou` (0..1, mean over the objects
-    whose box was found), `found` of `objects`, the hash of the run's settings and of its labels, code and machine.
+    (novel or base), |F| and |W|, `background` (images of W that show none of the run's classes), AP50 and AP70 of masks
+    and boxes in 0..100, `mask_iou` (0..1, mean over the objects whose box was found), `found` of `objects`, the hash of
+    the run's settings and of its labels, code and machine.
 
     Args:
         path: of the table; the package's own where left out.

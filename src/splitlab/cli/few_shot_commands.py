@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
+from splitlab.budget.annotation_cost import Prices, cost_hours, prices_for
 from splitlab.cli.new_run import lasting_name, leave_to_worker, run_with, train_here
 from splitlab.cli.output import DataArgument, JsonOption, SeedOption, app, err, out, print_json, shown
 from splitlab.cli.train_settings import chosen_settings, not_said_elsewhere
 from splitlab.data.open_dataset import open_dataset
 from splitlab.errors import SettingsError
-from splitlab.experiments.few_shot import BACKBONE, F_SIZE, PAPER, class_scores, plan_few_shot, start_weights
+from splitlab.experiments.few_shot import (
+    BACKBONE,
+    F_SIZE,
+    PAPER,
+    background_images,
+    class_scores,
+    plan_few_shot,
+    start_weights,
+)
 from splitlab.runs.queue import run_name
 from splitlab.runs.recipes import RECIPES
 from splitlab.runs.run_folder import RunFolder
@@ -57,11 +66,12 @@ def few_shot(
     queued: Annotated[bool, typer.Option("--queue", help="Leave it to `splitlab worker`, behind what waits.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Learn classes from a few masks each and boxes of all other images that show them (Sec. 4.6 of the paper).
+    """Learn classes from a few masks each and the boxes of every other image (Sec. 4.6 of the paper).
 
-    Prints AP70 class by class, as Table 4 does. Objects of other classes are left out of the labels; validation is
-    on all images. A batch holds one mask image, as the paper has it, unless `--set f_size=...` says otherwise.
-    `splitlab train RUN` goes on after a break.
+    An image that shows none of the classes is background, unless `--set background=false` leaves it out. Objects of
+    other classes are left out of the labels; validation is on all images. Prints AP70 class by class, as Table 4 does.
+    A batch holds one mask image, as the paper has it, unless `--set f_size=...` says otherwise. `splitlab train RUN`
+    goes on after a break.
     """
     workspace = Workspace.here()
     if queued and folder:
@@ -71,12 +81,15 @@ def few_shot(
     settings = chosen_settings(recipe, options, told, full=int(_masks(masks) != 0), weak=None)
     settings["start_from"] = start_weights(start_from, settings.get("model", RunSpec.model))
     name = lasting_name(data, workspace)
-    spec, split = plan_few_shot(name, open_dataset(name, workspace.data), _masks(masks), seed, settings)
+    opened = open_dataset(name, workspace.data)
+    spec, split = plan_few_shot(name, opened, _masks(masks), seed, settings)
+    labels = _labels(spec, background_images(opened, spec, split), prices_for(opened.train.name))
+    err.print(_in_words(labels), highlight=False)
     run = run_with(spec, split, folder, workspace)
     if queued:
         leave_to_worker(run, workspace)
     elif train_here(run, workspace):
-        _tell(run, as_json)
+        _tell(run, labels, as_json)
 
 
 def _masks(text: str) -> int | str:
@@ -85,12 +98,27 @@ def _masks(text: str) -> int | str:
     return text if text == PAPER else int(text)
 
 
-def _tell(run: RunFolder, as_json: bool) -> None:
+def _labels(spec: RunSpec, background: int, prices: Prices) -> dict[str, Any]:
+    hours = cost_hours(spec.full, spec.weak, prices)
+    return {"split": spec.split_name, "background": background, "cost_hours": round(hours, 1), "prices": prices.name}
+
+
+def _in_words(labels: dict[str, Any]) -> str:
+    told = f"Split {labels['split']}: labels cost {labels['cost_hours']:,.1f} hours by {labels['prices']} prices"
+    if not labels["background"]:
+        return f"{told}."
+    return (
+        f"{told} at most. {labels['background']:,} images of W show none of the classes: they are background, and cost "
+        "a look but no box. The prices know one cost for every image of W, so they are counted as the others."
+    )
+
+
+def _tell(run: RunFolder, labels: dict[str, Any], as_json: bool) -> None:
     """Print the AP70 of each class, as Table 4 has it, and of boxes below it."""
     spec, scores = run.spec(), read_scores(run.scores_path)
     by_kind = {kind: class_scores(scores, "ap70", kind) for kind in ("mask", "box")}
     if as_json:
-        print_json({"run": str(run.path), "split": spec.split_name, "drawn": spec.drawn, "ap70": by_kind})
+        print_json({"run": str(run.path), **labels, "drawn": spec.drawn, "ap70": by_kind})
         return
     out.print(f"Done: {run.path}")
     table = Table("AP70", *by_kind["mask"], title=f"{spec.drawn}, {spec.split_name}")

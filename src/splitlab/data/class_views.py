@@ -4,31 +4,65 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from splitlab.data.dataset import Dataset, ImageLabels, TrainVal
+from splitlab.data.dataset import Dataset, ImageId, ImageLabels, LabelState, TrainVal
 from splitlab.errors import DataError
 
 
 def of_classes(data: TrainVal, class_names: Sequence[str]) -> TrainVal:
     """Return the data set with these classes alone, in its own order; objects of others are left out.
 
-    Train keeps the images that show one of the classes, as Sec. 4.6 selects them. Val keeps all its images, so that
-    who finds a class where it is not is told so: a class's AP is what it is on the whole data set.
+    Train keeps the images that show one of the classes. Val keeps all its images, so that a class found where it is not
+    counts as wrong: a class's AP is what it is on the whole data set.
     Equal classes, in whatever order, give an equal `source_hash`, which is not that of the whole.
 
     Raises:
-        DataError: the data set lacks one of the classes, or none is named.
+        DataError: the data set lacks one of the classes, none is named, or no image shows one.
     """
     names = _in_own_order(data.train, class_names)
-    train, val = _only(data.train, names), _only(data.val, names)
-    shown = tuple(image for image in train.images if image.targets)
+    train = _only(data.train, names)
+    return replace(data, train=_keep(train, _showing(train, data.train.name)), val=_only(data.val, names))
+
+
+def of_classes_with_background(data: TrainVal, class_names: Sequence[str]) -> TrainVal:
+    """Do what `of_classes` does, but keep the training images that show none of the classes, as background.
+
+    The paper's few-shot W holds such images (Sec. 4.6). Images that nobody labelled may show the classes and are left
+    out, as are those that show them as crowds alone. The training set has a `source_hash` of its own.
+
+    Raises:
+        DataError: as `of_classes`.
+    """
+    names = _in_own_order(data.train, class_names)
+    train = _only(data.train, names)
+    empty = (image for image in train.images if not image.objects)
+    background = {image.image_id for image in empty if image.state == LabelState.WHOLE}
+    kept = _keep(train, _showing(train, data.train.name) | background)
+    content = json.dumps([train.source_hash, "background"])
+    kept = replace(kept, source_hash=hashlib.sha256(content.encode()).hexdigest())
+    return replace(data, train=kept, val=_only(data.val, names))
+
+
+def _showing(view: Dataset, name: str) -> set[ImageId]:
+    """Return the images that show a class of a view of the data set of this name."""
+    shown = {image.image_id for image in view.images if image.targets}
     if not shown:
-        raise DataError(f"No image of '{data.train.name}' shows {', '.join(names)}. Choose other classes.")
-    kept = {image.image_id for image in shown}
-    pools = tuple(tuple(image_id for image_id in pool if image_id in kept) for pool in train.paper_pools)
-    return replace(data, train=replace(train, images=shown, paper_pools=pools), val=val)
+        raise DataError(f"No image of '{name}' shows {', '.join(view.class_names)}. Choose other classes.")
+    return shown
+
+
+def _keep(dataset: Dataset, image_ids: set[ImageId]) -> Dataset:
+    def kept(pool: Iterable[ImageId]) -> tuple[ImageId, ...]:
+        return tuple(image_id for image_id in pool if image_id in image_ids)
+
+    return replace(
+        dataset,
+        images=tuple(image for image in dataset.images if image.image_id in image_ids),
+        few_shot_pool=kept(dataset.few_shot_pool),
+        paper_pools=tuple(map(kept, dataset.paper_pools)),
+    )
 
 
 def masks_of_classes(data: TrainVal, class_names: Sequence[str]) -> TrainVal:

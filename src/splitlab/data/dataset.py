@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 
@@ -52,6 +53,17 @@ class ObjectLabel:
         return not (self.is_crowd or self.is_tiny)
 
 
+class LabelState(StrEnum):
+    """How much of an image's labels is known."""
+
+    WHOLE = "whole"
+    """Everything: without an object it is a background image."""
+    NONE = "none"
+    """Nobody labelled it; it may show objects."""
+    BROKEN = "broken"
+    """Some of its labels cannot be read; it shows more objects than are listed."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImageLabels:
     """One image on disk with its labelled objects; `width` and `height` in pixels."""
@@ -61,6 +73,7 @@ class ImageLabels:
     width: int
     height: int
     objects: tuple[ObjectLabel, ...]
+    state: LabelState = LabelState.WHOLE
 
     @property
     def targets(self) -> tuple[ObjectLabel, ...]:
@@ -84,6 +97,7 @@ class Dataset:
         images: in an order that its files alone decide.
         source_hash: sha256 of the labels it was read from; a split remembers it.
         licence: what its source says of its licence; empty where it says nothing.
+        few_shot_pool: the images that the paper's few-shot W is taken from (Sec. 4.6), where it knows the data set.
         paper_pools: what the paper's protocol shuffles, in that order, where it knows the data set. Two pools: F comes
             from the first, W from the second and then from what F left (VOC2012). One: F, then W (Cityscapes).
     """
@@ -94,6 +108,7 @@ class Dataset:
     images: tuple[ImageLabels, ...]
     source_hash: str
     licence: str = ""
+    few_shot_pool: tuple[ImageId, ...] = ()
     paper_pools: tuple[tuple[ImageId, ...], ...] = ()
 
     @cached_property

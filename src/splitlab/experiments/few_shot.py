@@ -32,7 +32,8 @@ def plan_few_shot(
         masks: of each class; 0 for none at all (zero-shot), `paper` for the paper's 17 images of VOC2012, which have
             the paper's classes where `settings` name none.
         seed: of the draw and of the run.
-        settings: of the run; `classes` are those that count.
+        settings: of the run; `classes` are those that count. W has every other image, those that show none of them as
+            background, unless `background` is false.
 
     Raises:
         DataError: there is no such class.
@@ -40,11 +41,25 @@ def plan_few_shot(
         SettingsError: a setting is unknown or has a value it may not have.
     """
     classes = settings.get("classes", "") or (in_one_line(FEW_SHOT_CLASSES) if masks == PAPER else "")
-    train_set = as_run_sees(data, classes, settings.get("mask_classes", "")).train
+    background = settings.get("background", True)
+    train_set = as_run_sees(data, classes, settings.get("mask_classes", ""), background).train
     split = _draw(train_set, masks, seed)
     in_own_order = in_one_line(train_set.class_names) if classes else ""
     drawn = {"drawn": split.drawn, "full": len(split.full), "weak": len(split.weak), "classes": in_own_order}
-    return RunSpec.from_json({**settings, "data": name, "seed": seed, **drawn}), split
+    seen = {"background": background if classes else False}
+    return RunSpec.from_json({**settings, "data": name, "seed": seed, **drawn, **seen}), split
+
+
+def background_images(data: TrainVal, spec: RunSpec, split: Split) -> int:
+    """Count the images of W that show none of the run's classes, and so are learnt from as background.
+
+    Args:
+        data: the whole data set.
+        spec: as `plan_few_shot` wrote it.
+        split: as it drew it.
+    """
+    train_set = as_run_sees(data, spec.classes, spec.mask_classes, spec.background).train
+    return sum(not image.targets for image in train_set.select(split.weak))
 
 
 def _draw(train_set: Dataset, masks: int | str, seed: int) -> Split:

@@ -14,6 +14,7 @@ from splitlab.data.dataset import TrainVal
 from splitlab.evaluation.masks_in_found_boxes import MasksOfClass, masks_in_found_boxes
 from splitlab.evaluation.stored_detections import read_detections
 from splitlab.experiments.comparison import MIN_SCORE
+from splitlab.experiments.few_shot import background_images
 from splitlab.experiments.few_shot_measurement import PlannedRun, spec_hash
 from splitlab.experiments.run_data import as_run_sees
 from splitlab.runs.atomic_files import write_bytes
@@ -43,6 +44,7 @@ def class_rows(planned: PlannedRun, data: TrainVal, measured_with: Mapping[str, 
         "seed": spec.seed,
         "full": spec.full,
         "weak": spec.weak,
+        "background": background_images(data, spec, planned.split),
         "spec_hash": spec_hash(spec),
         "data_hash": data.train.source_hash[:12],
         **measured_with,

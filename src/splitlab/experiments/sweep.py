@@ -80,7 +80,10 @@ def open_sweep(plan: SweepPlan, workspace: Workspace) -> Sweep:
         SplitLabError: the data cannot be read, cannot give a split, or a run folder is another run's.
     """
     data = as_run_sees(
-        open_dataset(plan.data, workspace.data), plan.settings.get("classes", ""), plan.settings.get("mask_classes", "")
+        open_dataset(plan.data, workspace.data),
+        plan.settings.get("classes", ""),
+        plan.settings.get("mask_classes", ""),
+        plan.settings.get("background", False),
     )
     specs = plan.specs(len(data.train.images))
     impossible = _impossible(plan, specs, data.train)

@@ -71,8 +71,14 @@ def show_measured() -> None:
 def _what_it_is(rows: pd.DataFrame) -> str:
     novel = ", ".join(rows[rows["group"] == NOVEL]["class"].unique())
     seeds = rows["seed"].nunique()
+    boxes_of_w = rows[rows["setting"].isin(["few-shot", "zero-shot"])]
+    without = (
+        " Few-shot and zero-shot were measured with the images that show a novel class as W. In the paper's W, and in "
+        "that of runs started now, all other images stand too, as background."
+    )
     return (
         f"Measured here on the embedded data set, {seeds} seed{'s' if seeds > 1 else ''}; novel: {novel}. Only their "
         "scores are drawn; all other classes are the base. Hatched: from the backbone's ImageNet weights alone. "
         f"Code {', '.join(rows['code_version'].unique())}, {as_plain(', '.join(rows['machine'].unique()))}."
+        f"{without if (boxes_of_w['background'] == 0).any() else ''}"
     )

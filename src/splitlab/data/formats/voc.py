@@ -73,9 +73,11 @@ def read_voc_folder(folder: Path) -> TrainVal:
             "Unpack VOCtrainval_11-May-2012.tar there."
         )
     full_pool, val = _names(root, "Segmentation/train.txt"), _names(root, "Segmentation/val.txt")
-    weak_pool = sorted(set(_names(root, "Main/trainval.txt")) - set(val) - set(full_pool))
+    trainval = sorted(set(_names(root, "Main/trainval.txt")) - set(val))
+    weak_pool = sorted(set(trainval) - set(full_pool))
     masked, boxed = _read_images(root, full_pool), [_without_masks(image) for image in _read_images(root, weak_pool)]
     train = _to_dataset([*masked, *boxed], (tuple(full_pool), tuple(weak_pool)))
+    train = replace(train, few_shot_pool=tuple(trainval))
     return TrainVal(train, _to_dataset(_read_images(root, val), ()), NAME)
 
 

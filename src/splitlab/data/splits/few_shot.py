@@ -1,13 +1,13 @@
-"""A few masks a class as F, all other images of these classes as W (Sec. 4.6)."""
+"""A few masks a class as F, every other image as W, those that show none of the classes as background (Sec. 4.6)."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from splitlab.data.dataset import Dataset, ImageId, ImageLabels
+from splitlab.data.dataset import Dataset, ImageId, ImageLabels, LabelState
 from splitlab.data.splits.split import Split
 from splitlab.errors import SplitError
 
@@ -21,7 +21,10 @@ FEW_SHOT_IMAGES = (
 
 
 def paper_few_shot(dataset: Dataset) -> Split:
-    """Return the few-shot split of Sec. 4.6: F is 17 images of VOC2012, W all others that show one of its 8 classes.
+    """Return the few-shot split of Sec. 4.6: F is 17 images of VOC2012, W every other image of its Main/trainval.txt.
+
+    Images of Segmentation/val.txt are in neither. W has 10,408 images; those that show none of the 8 classes are
+    background. Both sets are shuffled by one generator, as the authors do it.
 
     Raises:
         SplitError: the dataset lacks one of the 17 images or one of the classes.
@@ -33,16 +36,19 @@ def paper_few_shot(dataset: Dataset) -> Split:
             f"'{dataset.name}' has no {missing[0]}: the paper's few-shot images are VOC2012's. "
             "Draw your own with a number of masks a class."
         )
-    weak = _showing(dataset, FEW_SHOT_CLASSES, set(FEW_SHOT_IMAGES))
-    np.random.default_rng(PAPER_SEED).shuffle(weak)
-    return Split(FEW_SHOT_IMAGES, tuple(weak), PAPER_SEED, dataset.source_hash, "paper few-shot")
+    full, pool = list(FEW_SHOT_IMAGES), set(dataset.few_shot_pool or dataset.by_id)
+    weak = sorted((image_id for image_id in _others(dataset, full) if image_id in pool), key=str)
+    rng = np.random.default_rng(PAPER_SEED)
+    rng.shuffle(full)
+    rng.shuffle(weak)
+    return Split(tuple(full), tuple(weak), PAPER_SEED, dataset.source_hash, "paper few-shot")
 
 
 def draw_few_shot(dataset: Dataset, masks_per_class: int, seed: int, class_names: Sequence[str] = ()) -> Split:
-    """Draw images until each class has `masks_per_class` masks; W is every other image with one of the classes.
+    """Draw images until each class has `masks_per_class` masks; W is every other image that was labelled.
 
-    An image counts with all its objects. Images that fit are taken first; a class that is still short then gets the
-    images that overshoot least.
+    An image of W that shows none of the classes is background. An image of F counts with all its objects. Images that
+    fit are taken first; a class that is still short then gets the images that overshoot least.
 
     Args:
         dataset: to draw from.
@@ -57,21 +63,25 @@ def draw_few_shot(dataset: Dataset, masks_per_class: int, seed: int, class_names
         raise SplitError(f"{masks_per_class} masks a class: it must be at least 1.")
     names = _known(dataset, class_names)
     wanted = {dataset.class_names.index(name) for name in names} - _boxed_alone(dataset)
-    order = np.random.default_rng(seed).permutation(len(dataset.images))
-    shuffled = [dataset.images[index] for index in order if dataset.images[index].can_be_full]
+    # Without background images: F is the same whether W has them or not.
+    shown = [image for image in dataset.images if image.targets]
+    order = np.random.default_rng(seed).permutation(len(shown))
+    shuffled = [shown[index] for index in order if shown[index].can_be_full]
     full = _choose(shuffled, wanted, masks_per_class, dataset)
-    weak = _showing(dataset, names, set(full))
-    return Split(tuple(full), tuple(weak), seed, dataset.source_hash, f"few-shot {masks_per_class}")
+    return Split(tuple(full), tuple(_others(dataset, full)), seed, dataset.source_hash, f"few-shot {masks_per_class}")
 
 
 def zero_shot_split(dataset: Dataset, class_names: Sequence[str] = ()) -> Split:
-    """Return no image as F, and as W every image that shows one of the classes (all where none is named).
+    """Return no image as F, and as W every image that was labelled; without one of the classes it is background.
 
     Raises:
         SplitError: there is no such class, or no image shows one.
     """
-    weak = _showing(dataset, _known(dataset, class_names), set())
-    return Split((), tuple(weak), 0, dataset.source_hash, "zero-shot")
+    names = _known(dataset, class_names)
+    wanted = {dataset.class_names.index(name) for name in names}
+    if not any(_objects(image, wanted) for image in dataset.images):
+        raise SplitError(f"No image of '{dataset.name}' shows {', '.join(names)}. Choose other classes.")
+    return Split((), tuple(_others(dataset, ())), 0, dataset.source_hash, "zero-shot")
 
 
 def _known(dataset: Dataset, class_names: Sequence[str]) -> tuple[str, ...]:
@@ -123,12 +133,9 @@ def _refuse_short(have: Counter[int], wanted: set[int], masks: int, dataset: Dat
             )
 
 
-def _showing(dataset: Dataset, class_names: Iterable[str], without: set[ImageId]) -> list[ImageId]:
-    # As W has its labels: difficult objects do not count.
-    wanted = {dataset.class_names.index(name) for name in class_names}
+def _others(dataset: Dataset, full: Collection[ImageId]) -> list[ImageId]:
+    """Return the images that are not in F; those that nobody labelled may show the classes and are left out."""
+    taken = set(full)
     return [
-        image.image_id
-        for image in dataset.images
-        if image.image_id not in without
-        and any(label.class_index in wanted and not label.is_difficult for label in image.targets)
+        image.image_id for image in dataset.images if image.image_id not in taken and image.state == LabelState.WHOLE
     ]
