@@ -126,7 +126,7 @@ def test_a_model_of_other_classes_is_refused_by_name(checkpoint, tmp_path):
 
 
 def test_a_comparison_names_whether_masks_are_cut():
-    data = dataset([label(0, LEFT)], [])
+    data = dataset([label(LEFT)], [])
     seen = {"yolo": card(), "detr": dataclasses.replace(card("two"), model="detr-r50")}
     models = {name: Seen(one, name, [found((LEFT, 0.9, 0)), found()]) for name, one in seen.items()}
     comparison = compare(models, data, CompareSettings())

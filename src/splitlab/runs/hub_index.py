@@ -13,10 +13,11 @@ from splitlab.runs.checkpoint import Card, list_checkpoints, read_card
 from splitlab.runs.checkpoint_files import MOST_BYTES, FileFacts, facts_of
 from splitlab.runs.checkpoint_names import checked_name
 from splitlab.runs.plain_json import plain_json
+from splitlab.runs.scores import CUT, METRICS
 
 INDEX_NAME, FORMAT = "index.json", 1
 MAX_INDEX_BYTES, MOST_ENTRIES = 10_000_000, 1000
-SUMMARY_SCORES = ("ap50", "ap70", "ap75", "ap50_95")
+SUMMARY_SCORES = (*METRICS, CUT)
 
 
 @dataclass(frozen=True)
