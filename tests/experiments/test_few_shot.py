@@ -31,8 +31,9 @@ def squares(tiny_spec, tmp_path_factory):
 
 
 def settings(tiny_spec, **changes):
-    told = tiny_spec.to_json() | {"steps": 2, "evaluate_every": 2, "f_size": 1, **changes}
-    return {name: value for name, value in told.items() if name not in ("data", "full", "weak", "seed", "drawn")}
+    drawn = ("data", "full", "weak", "seed", "drawn", "background")
+    told = {name: value for name, value in tiny_spec.to_json().items() if name not in drawn}
+    return told | {"steps": 2, "evaluate_every": 2, "f_size": 1, **changes}
 
 
 def shots(tiny_spec, tiny, masks, **changes):
