@@ -37,7 +37,7 @@ def test_every_command_that_there_is_has_an_example():
 def test_a_folder_is_recognised_by_itself_and_checked(tree, tmp_path):
     content = json.loads(run("data", "check", tree(tmp_path / "set"), "--json", code=1))
     assert content["train"]["images"] > 0
-    assert all({"file", "what", "way_out"} == set(problem) for problem in content["problems"])
+    assert all({"kind", "file", "what", "way_out"} == set(problem) for problem in content["problems"])
 
 
 def test_a_clean_data_set_is_said_to_be_clean(tiny_folder):

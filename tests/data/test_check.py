@@ -178,4 +178,4 @@ def test_it_is_plain_json(tiny, image):
     shown = check_dataset(data).to_json()
     assert json.loads(json.dumps(shown)) == shown
     assert shown["train"]["images"] == 13
-    assert set(shown["problems"][0]) == {"file", "what", "way_out"}
+    assert set(shown["problems"][0]) == {"kind", "file", "what", "way_out"}

@@ -2,7 +2,10 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from splitlab.data.dataset import LabelState
 from splitlab.data.formats.coco import read_coco
 from splitlab.errors import DataError
 from splitlab.geometry import mask_to_rle, rle_to_mask
@@ -76,22 +79,13 @@ def test_an_image_whose_object_lacks_a_mask_cannot_stand_in_f(tmp_path):
     [
         ("{broken", "no valid JSON"),
         ("[" * 100_000, "no valid JSON"),
-        ({"images": []}, "has no 'annotations'"),
-        (labels(annotations=[annotation(image_id=77)]), "annotation 1 is of image 77, which is not in 'images'"),
-        (labels(annotations=[annotation(category_id=2)]), "annotation 1 has category 2"),
-        (labels(annotations=[annotation(bbox=[1, 2])]), "annotation 1 is not as COCO has it"),
-        (labels(annotations=[annotation(segmentation={"size": [10, 12], "counts": "54;4"})]), "does not fill"),
-        (labels(annotations=[annotation(segmentation={"size": [99, 99], "counts": [9801]})]), "does not fill"),
-        (labels(images=labels()["images"] * 2), "image id 5 stands there twice"),
+        ({"images": []}, "has no list 'annotations'"),
+        (labels(annotations={"1": annotation()}), "has no list 'annotations'"),
         ("null", "holds no COCO labels"),
         (labels(categories=[]), "'categories' is empty or names an id twice"),
         (labels(categories=labels()["categories"] * 2), "'categories' is empty or names an id twice"),
         (labels(images=[{"id": 5, "file_name": "b.png", "width": -5, "height": 10}]), "-5 x 10 pixels"),
         (labels(images=[{"id": float("inf"), "file_name": "b.png", "width": 5, "height": 9}]), "not as COCO has it"),
-        (labels(annotations=[annotation(segmentation=[[1, 2, 3]])]), "a polygon of annotation 1"),
-        (labels(annotations=[annotation(segmentation=[[["a"]]])]), "annotation 1 is not as COCO has it"),
-        (labels(annotations=[annotation(segmentation={"size": [10, 12], "counts": [0.5, 119.5]})]), "does not fill"),
-        (labels(annotations=[annotation(segmentation=[[-20, 0, 20, 9] * 100_000])]), "pixels long. Simplify it"),
         (
             labels(
                 categories=[{"id": 9, "name": "dog"}, {"id": 4, "name": "dog"}],
@@ -99,8 +93,9 @@ def test_an_image_whose_object_lacks_a_mask_cannot_stand_in_f(tmp_path):
             ),
             "two categories with objects are called 'dog'",
         ),
-        (labels(annotations=[annotation(segmentation=[[0, 0, 3e8, 0, 3e8, 3e8]])]), "a polygon of annotation 1"),
         (labels(images=[{"id": 5, "file_name": "../../x.png", "width": 12, "height": 10}]), "leads out of"),
+        (labels(images=[{"id": 5, "file_name": "x" * 5000, "width": 12, "height": 10}]), "is 5,000 letters long"),
+        (labels(images=[7, None]), "1 more entries cannot be read"),
     ],
 )
 def test_broken_labels_get_one_sentence_that_names_the_file_and_the_entry(tmp_path, content, says):
@@ -108,6 +103,167 @@ def test_broken_labels_get_one_sentence_that_names_the_file_and_the_entry(tmp_pa
         read(tmp_path, content)
     assert says in str(caught.value)
     assert "instances_train.json" in str(caught.value)
+
+
+SECOND = {"id": 6, "file_name": "c.png", "width": 12, "height": 10}
+NAN, INF = float("nan"), float("inf")
+
+
+def read_beside_a_sound_image(tmp_path, **odd):
+    """Read labels of a sound image and a second one, of which `odd` is the one annotation; return both images."""
+    broken = annotation(**{"id": 2, "image_id": 6, **odd})
+    dataset = read(tmp_path, labels(images=[*labels()["images"], SECOND], annotations=[annotation(), broken]))
+    assert [problem.file for problem in dataset.problems] == [str(tmp_path / "instances_train.json")]
+    assert len(dataset.by_id[5].objects) == 1
+    assert dataset.by_id[5].can_be_full
+    return dataset
+
+
+@pytest.mark.parametrize(
+    ("odd", "says"),
+    [
+        ({"category_id": 2}, "annotation 2 has category 2, which is not in 'categories'"),
+        ({"category_id": None}, "annotation 2 is not as COCO has it"),
+        ({"bbox": [1, 2]}, "annotation 2 is not as COCO has it"),
+        ({"bbox": {"left": 1}}, "annotation 2 is not as COCO has it"),
+        ({"bbox": [1, 2, NAN, 4]}, "annotation 2 has a bbox with a side that is no number"),
+        ({"bbox": [1, 2, 3, -INF]}, "annotation 2 has a bbox with a side that is no number"),
+        ({"bbox": None, "segmentation": []}, "annotation 2 is not as COCO has it"),
+        ({"iscrowd": "many"}, "annotation 2 is not as COCO has it"),
+    ],
+)
+def test_an_annotation_that_cannot_be_read_is_named_and_its_image_counts_as_broken(tmp_path, odd, says):
+    dataset = read_beside_a_sound_image(tmp_path, **odd)
+    assert says in dataset.problems[0].what
+    assert dataset.by_id[6].state == LabelState.BROKEN
+    assert not dataset.by_id[6].can_be_full
+
+
+@pytest.mark.parametrize(
+    ("segmentation", "says"),
+    [
+        ({"size": [10, 12], "counts": "54;4"}, "the RLE mask of annotation 2 does not fill"),
+        ({"size": [99, 99], "counts": [9801]}, "the RLE mask of annotation 2 does not fill"),
+        ({"size": [10, 12], "counts": [0.5, 119.5]}, "the RLE mask of annotation 2 does not fill"),
+        ({"counts": [120]}, "the segmentation of annotation 2 is not as COCO has it"),
+        ([[1, 2, 3]], "a polygon of annotation 2"),
+        ([[["a"]]], "the segmentation of annotation 2 is not as COCO has it"),
+        ([[0, 0, 3e8, 0, 3e8, 3e8]], "a polygon of annotation 2"),
+        ([[0, 0, NAN, 0, 3, 3]], "a polygon of annotation 2"),
+        ([[[0, 0], [NAN, 0], [3, 3]]], "a polygon of annotation 2"),
+        ([[-20, 0, 20, 9] * 100_000], "pixels long"),
+        ([[3, 2, 7, 2]], "1 of 1 outlines of annotation 2 have fewer than three points, so it has no mask"),
+        ([[3, 2], [7, 2]], "1 of 1 outlines of annotation 2 have fewer than three points, so it has no mask"),
+        ([3, 2, 7, 2], "1 of 1 outlines of annotation 2 have fewer than three points, so it has no mask"),
+        ("a text", "the segmentation of annotation 2 is not as COCO has it"),
+    ],
+)
+def test_an_object_whose_mask_cannot_be_read_is_named_and_kept_with_its_box(tmp_path, segmentation, says):
+    dataset = read_beside_a_sound_image(tmp_path, segmentation=segmentation)
+    assert says in dataset.problems[0].what
+    assert [label.mask for label in dataset.by_id[6].objects] == [None]
+    assert dataset.by_id[6].state == LabelState.WHOLE
+    assert not dataset.by_id[6].can_be_full
+
+
+@pytest.mark.parametrize(
+    ("odd", "says"),
+    [
+        (annotation(image_id=77), "annotation 1 is of image 77"),
+        (annotation(image_id="a"), "annotation 1 is not as COCO has it"),
+        (None, "annotation None is not as COCO has it"),
+        ([1, 2], "annotation [1, 2] is not as COCO has it"),
+    ],
+)
+def test_an_annotation_of_no_image_is_named_and_nothing_else_is_lost(tmp_path, odd, says):
+    dataset = read(tmp_path, labels(annotations=[annotation(), odd]))
+    (problem,) = dataset.problems
+    assert says in problem.what
+    assert dataset.images[0].can_be_full
+
+
+@pytest.mark.parametrize(
+    ("odd", "says"),
+    [
+        (SECOND | {"file_name": "../../x.png"}, "leads out of"),
+        (SECOND | {"file_name": "a\0b"}, "image 6 is not as COCO has it"),
+        (SECOND | {"file_name": "x/" * 3000}, "is 6,000 letters long"),
+        (SECOND | {"width": -5}, "image 6 is -5 x 10 pixels"),
+        (SECOND | {"width": INF}, "image 6 is not as COCO has it"),
+        (SECOND | {"id": "first"}, "image first is not as COCO has it"),
+        ({"id": 6}, "image 6 is not as COCO has it"),
+        (7, "an image is not as COCO has it"),
+        (SECOND | {"id": 5}, "image id 5 stands there twice"),
+    ],
+)
+def test_an_image_that_cannot_be_read_is_named_and_the_others_are_read(tmp_path, odd, says):
+    dataset = read(tmp_path, labels(images=[*labels()["images"], odd]))
+    assert says in dataset.problems[0].what
+    assert [image.image_id for image in dataset.images] == [5]
+    assert len(dataset.images[0].objects) == 1
+
+
+@pytest.mark.parametrize(
+    "segmentation",
+    [
+        [[3, 2], [7, 2], [7, 5], [3, 5]],
+        [[[3, 2], [7, 2], [7, 5], [3, 5]]],
+        [3, 2, 7, 2, 7, 5, 3, 5],
+        [[3, 2, 7, 2, 7, 5, 3, 5], [[3, 2], [4, 2], [4, 3]]],
+    ],
+    ids=["points", "list of points", "flat", "mixed"],
+)
+def test_outlines_written_as_points_are_read(tmp_path, segmentation):
+    dataset = read(tmp_path, labels(annotations=[annotation(segmentation=segmentation)]))
+    assert dataset.problems == ()
+    assert (rle_to_mask(dataset.images[0].objects[0].mask) == SQUARE).all()
+
+
+@pytest.mark.parametrize("bbox", [[], None])
+def test_where_the_box_is_missing_it_is_that_of_the_mask(tmp_path, bbox):
+    dataset = read(tmp_path, labels(annotations=[annotation(bbox=bbox)]))
+    assert dataset.problems == ()
+    assert dataset.images[0].objects[0].box == (3, 2, 7, 5)
+
+
+def test_boxes_in_parts_of_the_image_are_counted_and_spoil_their_images(tmp_path):
+    boxes = [[0.25, 0.2, 0.5, 0.3], [0, 0, 1, 0.5]]
+    odd = [annotation(id=number, image_id=6, bbox=bbox, segmentation=[]) for number, bbox in enumerate(boxes, start=8)]
+    dataset = read(tmp_path, labels(images=[*labels()["images"], SECOND], annotations=[annotation(), *odd]))
+    (problem,) = dataset.problems
+    assert "2 of 3 boxes lie in 0..1, the first in annotation 8" in problem.what
+    assert [image.state for image in dataset.images] == [LabelState.WHOLE, LabelState.BROKEN]
+
+
+def test_a_box_of_one_pixel_at_the_corner_is_no_fraction(tmp_path):
+    assert read(tmp_path, labels(annotations=[annotation(bbox=[0, 0, 1, 1], segmentation=[])])).problems == ()
+
+
+def test_an_image_without_annotations_is_labelled_only_where_the_file_says_so(tmp_path):
+    images = [SECOND | {"id": number, "labelled": said} for number, said in enumerate([True, False, "yes", None])]
+    dataset = read(tmp_path, labels(images=images, annotations=[]))
+    none = LabelState.NONE
+    assert [image.state for image in dataset.images] == [LabelState.WHOLE, none, none, none]
+
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-5, 15) | st.floats() | st.sampled_from(["", "5", "9", "a\0b", "../x"]),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["size", "counts", "id"]), inner),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.dictionaries(st.sampled_from(sorted(SECOND)), ANY_JSON, max_size=2),
+    st.dictionaries(st.sampled_from(sorted(annotation())), ANY_JSON, max_size=2),
+)
+def test_whatever_one_image_and_one_annotation_hold_the_others_are_read(tmp_path_factory, image, odd):
+    content = labels(
+        images=[*labels()["images"], {**SECOND, **image}], annotations=[annotation(), {**annotation(), **odd}]
+    )
+    dataset = read(tmp_path_factory.mktemp("fuzz"), content)
+    assert dataset.by_id[5].objects[0].box == (3, 2, 7, 5)
 
 
 @pytest.mark.parametrize("group", [{"id": 0, "name": "dog"}, {"id": 99, "name": "dog"}])

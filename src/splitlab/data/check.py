@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from splitlab.data.check_image import Problem, find_image_problems
+from splitlab.data.check_image import find_image_problems
 from splitlab.data.dataset import Dataset, TrainVal
+from splitlab.data.image_counts import count_images
+from splitlab.data.problem import Problem, ProblemKind, count_kinds
 from splitlab.data.progress import Progress, no_progress
 
 
@@ -19,13 +22,16 @@ class SubsetCounts:
     """What a subset has.
 
     Attributes:
-        images: labelled photos.
+        images: photos that can be read.
         objects: targets, so crowds are not among them.
         objects_by_class: class name to its targets.
         images_with_masks: those with targets that all have a mask.
         images_with_boxes_only: those with a target that has none.
+        images_background: those that were labelled and show no target.
+        images_unlabelled: those that nobody labelled; no split draws them.
+        images_broken: those with labels that cannot be read; no split draws them. Every image is in one of these five.
         images_with_some_masks: those of them with a target that has one; their masks are used by no split.
-        images_without_objects: those with no target.
+        images_without_objects: those with no target, labelled or not.
         crowds: regions of many objects.
         difficult: targets that are left out of a YOLO's W.
     """
@@ -35,6 +41,9 @@ class SubsetCounts:
     objects_by_class: dict[str, int]
     images_with_masks: int
     images_with_boxes_only: int
+    images_background: int
+    images_unlabelled: int
+    images_broken: int
     images_with_some_masks: int
     images_without_objects: int
     crowds: int
@@ -52,13 +61,19 @@ class Check:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as the command line shows it: plain dicts, lists, texts and numbers."""
-        return {**asdict(self), "problems": [asdict(problem) for problem in self.problems]}
+        return {
+            "name": self.name,
+            "train": asdict(self.train),
+            "val": asdict(self.val),
+            "problem_counts": count_kinds(self.problems),
+            "problems": [asdict(problem) for problem in self.problems],
+        }
 
 
 def check_dataset(data: TrainVal, progress: Progress = no_progress) -> Check:
-    """Open every photo and every mask, one image at a time, and list what is wrong, file by file.
+    """Open every photo and every mask, one image at a time, and list what is wrong, kind by kind.
 
-    No file that is missing or broken ends it: it is a problem in the list.
+    No file that is missing or broken ends it: it is a problem in the list, and so is what the reader could not read.
 
     Args:
         data: the data set.
@@ -66,27 +81,33 @@ def check_dataset(data: TrainVal, progress: Progress = no_progress) -> Check:
     """
     problems: list[Problem] = []
     for subset, dataset in (("train", data.train), ("val", data.val)):
+        problems += dataset.problems
         problems += _find_repeats(dataset)
-        problems += _find_empty_classes(dataset, subset)
+        problems += find_empty_classes(dataset, subset)
         for done, image in enumerate(dataset.images, start=1):
             problems += find_image_problems(image)
             progress(f"check {subset}", done, len(dataset.images))
     problems += _find_leaks(data)
-    return Check(data.train.name, _count(data.train), _count(data.val), tuple(problems))
+    order = list(ProblemKind)
+    by_kind = sorted(dict.fromkeys(problems), key=lambda problem: order.index(problem.kind))
+    return Check(data.train.name, _count(data.train), _count(data.val), tuple(by_kind))
 
 
 def _count(dataset: Dataset) -> SubsetCounts:
     targets = [label for image in dataset.images for label in image.targets]
     by_class = Counter(label.class_index for label in targets)
-    full = sum(bool(image.targets) and image.can_be_full for image in dataset.images)
+    counts = count_images(dataset)
     partly = sum(not image.can_be_full and any(label.mask for label in image.targets) for image in dataset.images)
     empty = sum(not image.targets for image in dataset.images)
     return SubsetCounts(
         images=len(dataset.images),
         objects=len(targets),
         objects_by_class={name: by_class[index] for index, name in enumerate(dataset.class_names)},
-        images_with_masks=full,
-        images_with_boxes_only=len(dataset.images) - full - empty,
+        images_with_masks=counts.masks,
+        images_with_boxes_only=counts.boxes,
+        images_background=counts.background,
+        images_unlabelled=counts.unlabelled,
+        images_broken=counts.broken,
         images_with_some_masks=partly,
         images_without_objects=empty,
         crowds=sum(label.is_crowd for image in dataset.images for label in image.objects),
@@ -94,12 +115,27 @@ def _count(dataset: Dataset) -> SubsetCounts:
     )
 
 
-def _find_empty_classes(dataset: Dataset, subset: str) -> Iterator[Problem]:
-    present = {label.class_index for image in dataset.images for label in image.targets}
+def find_empty_classes(dataset: Dataset, subset: str) -> Iterator[Problem]:
+    """Find the classes that have nothing to learn or to find, and say whether they are all crowd regions.
+
+    Args:
+        dataset: one part of a data set.
+        subset: what messages call it, "train" or "val".
+    """
+    labels = Counter((label.class_index, label.is_crowd) for image in dataset.images for label in image.objects)
     for index, name in enumerate(dataset.class_names):
-        if index not in present:
+        crowds = labels[index, True]
+        if labels[index, False]:
+            continue
+        if crowds:
+            what = f"all {crowds:,} objects of class '{name}' in {subset} are crowd regions (iscrowd 1), so no targets"
+            way_out = (
+                f"If each is one object, say so: splitlab data read-as {shlex.quote(dataset.name)} --crowds objects"
+            )
+            yield Problem(ProblemKind.ONLY_CROWDS, dataset.name, what, way_out)
+        else:
             what = f"class '{name}' has no object in {subset}"
-            yield Problem(dataset.name, what, "Label some, or take the class out.")
+            yield Problem(ProblemKind.NO_OBJECT, dataset.name, what, "Label some, or take the class out.")
 
 
 def _find_repeats(dataset: Dataset) -> Iterator[Problem]:
@@ -108,7 +144,7 @@ def _find_repeats(dataset: Dataset) -> Iterator[Problem]:
         path = image.path.absolute()
         if path in first:
             what = f"is labelled twice, as image {first[path]} and as image {image.image_id}"
-            yield Problem(str(image.path), what, "Put all its labels under one image.")
+            yield Problem(ProblemKind.PHOTO_TWICE, str(image.path), what, "Put all its labels under one image.")
         first.setdefault(path, image.image_id)
 
 
@@ -120,7 +156,8 @@ def _find_leaks(data: TrainVal) -> Iterator[Problem]:
     for path, length in val.items():
         digest = _sha256(path) if length in shared else None
         if digest is not None and digest in twins:
-            yield Problem(str(path), f"is the same photo as {twins[digest]} in train", "Take one of them out.")
+            what = f"is the same photo as {twins[digest]} in train"
+            yield Problem(ProblemKind.LEAK, str(path), what, "Take one of them out.")
 
 
 def _length(path: Path) -> int | None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from splitlab.data.dataset import Box, ImageLabels, ObjectLabel
+from splitlab.data.dataset import Box, ImageLabels, IndexedMask, ObjectLabel
+from splitlab.data.formats.photo_size import unread_photo
 from splitlab.data.images import load_image
 from splitlab.data.masks import read_mask
+from splitlab.data.problem import Problem, ProblemKind
 from splitlab.errors import DataError, ImageError
 from splitlab.geometry import rle_area, rle_to_xyxy
 
@@ -17,24 +19,9 @@ MARGIN_PIXELS = 1.0
 LEAST_BOX_IOU = 0.5
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing that is wrong.
-
-    Attributes:
-        file: the photo, mask or data set it is in.
-        what: is wrong.
-        way_out: what to do about it.
-    """
-
-    file: str
-    what: str
-    way_out: str
-
-
 def find_image_problems(image: ImageLabels) -> list[Problem]:
     """Open an image's photo and masks and return what is wrong with them or with its boxes; nothing is raised."""
-    problems = [*_find_in_photo(image)]
+    problems = [*_find_in_photo(image), *_find_repeats(image)]
     for number, label in enumerate(image.objects, start=1):
         problems += _find_in_box(image, label, number)
         problems += _find_in_mask(image, label, number)
@@ -43,31 +30,44 @@ def find_image_problems(image: ImageLabels) -> list[Problem]:
 
 
 def _find_in_photo(image: ImageLabels) -> Iterator[Problem]:
-    file = str(image.path)
-    if not image.path.is_file():
-        yield Problem(file, "the photo is missing", "Put it there, or take its labels out.")
-        return
     try:
         height, width = load_image(image.path).shape[:2]
     except ImageError as error:
-        what = f"the photo cannot be read ({error.__cause__ or error})"
-        yield Problem(file, what, "Save the photo again, or take its labels out.")
+        yield unread_photo(image.path, error)
         return
     if (width, height) != (image.width, image.height):
         what = f"the photo has {width} x {height} pixels, its labels say {image.width} x {image.height}"
-        yield Problem(file, what, "Correct the labels or the photo.")
+        yield Problem(ProblemKind.PHOTO_SIZE, str(image.path), what, "Correct the labels or the photo.")
+
+
+def _find_repeats(image: ImageLabels) -> Iterator[Problem]:
+    """Count the objects that are equal to an earlier one in class, box and mask."""
+    counts = Counter(map(_content, image.objects))
+    repeats = counts.total() - len(counts)
+    if repeats:
+        number = len(image.objects)
+        what = f"{repeats} of its {number} objects repeat another one exactly"
+        yield Problem(ProblemKind.REPEATED, str(image.path), what, "Take the repeated ones out.")
+
+
+def _content(label: ObjectLabel) -> tuple[object, ...]:
+    mask = label.mask
+    shape = mask if mask is None or isinstance(mask, IndexedMask) else mask["counts"]
+    return label.class_index, label.box, shape, label.is_crowd
 
 
 def _find_in_box(image: ImageLabels, label: ObjectLabel, number: int) -> Iterator[Problem]:
     left, top, right, bottom = label.box
     shown = ", ".join(f"{side:g}" for side in label.box)
     if not all(math.isfinite(side) for side in label.box) or right <= left or bottom <= top:
-        yield Problem(str(image.path), f"the box of object {number} is empty: {shown}", "Draw the box again.")
+        yield Problem(
+            ProblemKind.BOX, str(image.path), f"the box of object {number} is empty: {shown}", "Draw the box again."
+        )
     elif (
         min(left, top) < -MARGIN_PIXELS or right > image.width + MARGIN_PIXELS or bottom > image.height + MARGIN_PIXELS
     ):
         what = f"the box of object {number} leaves the image of {image.width} x {image.height} pixels: {shown}"
-        yield Problem(str(image.path), what, "Draw the box again.")
+        yield Problem(ProblemKind.BOX, str(image.path), what, "Draw the box again.")
 
 
 def _find_in_mask(image: ImageLabels, label: ObjectLabel, number: int) -> Iterator[Problem]:
@@ -79,17 +79,22 @@ def _find_in_mask(image: ImageLabels, label: ObjectLabel, number: int) -> Iterat
     except DataError as error:
         missing = isinstance(error.__cause__, FileNotFoundError)
         what = "the masks are missing" if missing else f"the masks cannot be read ({error.__cause__ or error})"
-        yield Problem(file, what, "Unpack the data set again.")
+        yield Problem(ProblemKind.MASK, file, what, "Unpack the data set again.")
         return
     if mask["size"] != [image.height, image.width]:
         height, width = mask["size"]
         what = f"the mask has {width} x {height} pixels, its image {image.width} x {image.height}"
-        yield Problem(file, what, "Export the masks again.")
+        yield Problem(ProblemKind.MASK, file, what, "Export the masks again.")
     elif not rle_area(mask):
-        yield Problem(file, f"the mask of object {number} is empty", "Draw the mask again, or take the object out.")
+        yield Problem(
+            ProblemKind.MASK,
+            file,
+            f"the mask of object {number} is empty",
+            "Draw the mask again, or take the object out.",
+        )
     elif (iou := _box_iou(_to_box(rle_to_xyxy(mask).tolist()), label.box)) < LEAST_BOX_IOU:
         what = f"the mask of object {number} does not fill its box (IoU of their boxes {iou:.2f})"
-        yield Problem(file, what, "Draw the box or the mask again.")
+        yield Problem(ProblemKind.MASK, file, what, "Draw the box or the mask again.")
 
 
 def _to_box(sides: list[float]) -> Box:

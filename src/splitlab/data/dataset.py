@@ -8,6 +8,7 @@ from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 
+from splitlab.data.problem import Problem
 from splitlab.errors import DataError
 from splitlab.geometry import Rle
 
@@ -64,6 +65,17 @@ class LabelState(StrEnum):
     """Some of its labels cannot be read; it shows more objects than are listed."""
 
 
+class LabelState(StrEnum):
+    """How much of an image's labels is known."""
+
+    WHOLE = "whole"
+    """Everything: without an object it is a background image."""
+    NONE = "none"
+    """Nobody labelled it; it may show objects."""
+    BROKEN = "broken"
+    """Some of its labels cannot be read; it shows more objects than are listed."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImageLabels:
     """One image on disk with its labelled objects; `width` and `height` in pixels."""
@@ -82,8 +94,9 @@ class ImageLabels:
 
     @property
     def can_be_full(self) -> bool:
-        """Whether every target that is to have a mask has one, so that the image may stand in F."""
-        return all(label.mask is not None or label.is_box_only for label in self.targets)
+        """Whether all is labelled and every target that is to have a mask has one, so that it may stand in F."""
+        has_masks = all(label.mask is not None or label.is_box_only for label in self.targets)
+        return has_masks and self.state == LabelState.WHOLE
 
 
 @dataclass(frozen=True)
@@ -100,6 +113,7 @@ class Dataset:
         few_shot_pool: the images that the paper's few-shot W is taken from (Sec. 4.6), where it knows the data set.
         paper_pools: what the paper's protocol shuffles, in that order, where it knows the data set. Two pools: F comes
             from the first, W from the second and then from what F left (VOC2012). One: F, then W (Cityscapes).
+        problems: what could not be read of its files; the rest is in `images`.
     """
 
     name: str
@@ -110,6 +124,7 @@ class Dataset:
     licence: str = ""
     few_shot_pool: tuple[ImageId, ...] = ()
     paper_pools: tuple[tuple[ImageId, ...], ...] = ()
+    problems: tuple[Problem, ...] = ()
 
     @cached_property
     def by_id(self) -> dict[ImageId, ImageLabels]:

@@ -11,6 +11,7 @@ from splitlab.data.formats.coco_folder import is_coco_folder, read_coco_folder
 from splitlab.data.formats.pets import is_pets_folder, read_pets_folder
 from splitlab.data.formats.voc import is_voc_folder, read_voc_folder
 from splitlab.data.formats.yolo import is_yolo_folder, read_yolo_folder
+from splitlab.data.reading import load_reading, read_as
 from splitlab.data.scenes.make_embedded import make_embedded
 from splitlab.errors import DataError
 
@@ -40,12 +41,17 @@ def open_dataset(where: str, data_dir: Path) -> TrainVal:
     """
     if where == EMBEDDED:
         return read_coco_folder(make_embedded(data_dir / EMBEDDED))
-    named = data_dir / where
-    folder = named if format_of(named) or (named.is_dir() and not Path(where).is_dir()) else Path(where)
+    folder = folder_of(where, data_dir)
     found = format_of(folder)
     if found is None:
         raise DataError(_unknown(folder))
-    return FORMATS[found][1](folder, data_dir / INDEX)
+    return read_as(FORMATS[found][1](folder, data_dir / INDEX), load_reading(folder))
+
+
+def folder_of(where: str, data_dir: Path) -> Path:
+    """Return the folder of a data set that `open_dataset` knows as `where`; there may be none."""
+    named = data_dir / where
+    return named if format_of(named) or (named.is_dir() and not Path(where).is_dir()) else Path(where)
 
 
 def format_of(folder: Path) -> str | None:

@@ -8,23 +8,29 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from splitlab.data.dataset import Dataset, ImageLabels, TrainVal
+from splitlab.data.dataset import Dataset, ImageLabels, LabelState, TrainVal
 from splitlab.data.formats.label_files import read_bounded
-from splitlab.data.formats.photo_size import read_photo_size
-from splitlab.data.formats.yolo_labels import parse_labels
+from splitlab.data.formats.photo_size import read_photo_size, unread_photo
+from splitlab.data.formats.yolo_labels import EXPORT_AGAIN, parse_labels
 from splitlab.data.formats.yolo_settings import YoloSettings, find_yaml, read_settings
-from splitlab.errors import DataError
+from splitlab.data.problem import EntryError, Problem, ProblemKind, entry_error, refuse_nothing_left
+from splitlab.errors import DataError, ImageError
 
 FORMAT = "YOLO"
 PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 MAX_LABEL_BYTES = 10_000_000
 MAX_LIST_BYTES = 50_000_000
+# Text files that tools put beside the labels.
+NO_LABELS = ("classes.txt", "notes.txt", "README.txt")
+UNFOLLOWED = (OSError, ValueError, RuntimeError)
+"""What Python raises of a name with a NUL, a link that leads to itself, a folder that may not be opened."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
     labels: ImageLabels
     sha256: str
+    problems: list[Problem]
 
 
 def is_yolo_folder(folder: Path) -> bool:
@@ -39,13 +45,13 @@ def read_yolo_folder(folder: Path) -> TrainVal:
     """Read the data set that data.yaml heads, or the one YAML file with `names` and `train`.
 
     `train` and `val` each name a folder, a .txt list of photos, or several of those. The labels of `images/a/b.jpg` are
-    `labels/a/b.txt`; a photo without that file shows no object. An image's id is its photo's path without the ending:
-    below the subset's folder where there is one such folder, below `folder` otherwise. Sizes come from the photos'
-    headers, and `source_hash` covers the class names, the ids and the label files.
+    `labels/a/b.txt`; an empty one says that the photo shows no object, a photo without one was labelled by nobody. An
+    image's id is its photo's path without the ending: below the subset's folder where there is one such folder, below
+    `folder` otherwise. Sizes come from the photos' headers, and `source_hash` covers the class names, the ids and the
+    label files. Photos and lines that cannot be read, or lie outside the folder, are in `Dataset.problems`.
 
     Raises:
-        DataError: a file is missing or broken, or lies outside the folder. The message names it, and the line.
-        ImageError: a photo is missing, or its header cannot be read.
+        DataError: the YAML file is missing or broken, or no photo of a subset can be read.
     """
     try:
         path = find_yaml(folder)
@@ -54,14 +60,26 @@ def read_yolo_folder(folder: Path) -> TrainVal:
         settings = read_settings(path)
         train = _read_subset(folder, settings, settings.train)
         return TrainVal(train, _read_subset(folder, settings, settings.val), FORMAT)
-    except (OSError, ValueError, RuntimeError) as error:
-        # A name with a NUL, a link that leads to itself, a folder that may not be opened.
+    except UNFOLLOWED as error:
         raise DataError(f"{folder}: a path in it cannot be followed ({error}). Unpack the data set again.") from error
 
 
 def _read_subset(folder: Path, settings: YoloSettings, places: tuple[str, ...]) -> Dataset:
-    photos = _name_photos(folder, settings, [_find(folder, settings, place) for place in places])
-    read = [_read_image(folder, image_id, photo, len(settings.class_names)) for image_id, photo in photos]
+    found = [_find(folder, settings, place) for place in places]
+    photos, problems = _name_photos(folder, found)
+    read: list[_Read] = []
+    for image_id, photo in photos:
+        try:
+            image = _read_image(folder, image_id, photo, len(settings.class_names))
+        except EntryError as error:
+            problems.append(error.problem)
+        else:
+            read.append(image)
+            problems += image.problems
+    if not photos and not problems:
+        raise DataError(f"{settings.path}: there are no photos in {found[0]}. Put them there.")
+    refuse_nothing_left(read, problems)
+    problems += [problem for place in found for problem in _labels_without_photo(folder, place, photos)]
     content = json.dumps([settings.class_names, [(image.labels.image_id, image.sha256) for image in read]])
     return Dataset(
         name=folder.resolve().name,
@@ -71,6 +89,7 @@ def _read_subset(folder: Path, settings: YoloSettings, places: tuple[str, ...]) 
         images=tuple(image.labels for image in read),
         source_hash=hashlib.sha256(content.encode()).hexdigest(),
         licence=settings.licence,
+        problems=tuple(problems),
     )
 
 
@@ -85,20 +104,53 @@ def _find(folder: Path, settings: YoloSettings, place: str) -> Path:
     )
 
 
-def _name_photos(folder: Path, settings: YoloSettings, places: list[Path]) -> list[tuple[str, Path]]:
-    """Return (image id, photo) by rising id."""
+def _name_photos(folder: Path, places: list[Path]) -> tuple[list[tuple[str, Path]], list[Problem]]:
+    """Return (image id, photo) by rising id, and what is wrong with the paths of other photos."""
     root = places[0] if len(places) == 1 and places[0].is_dir() else folder
     photos: dict[str, Path] = {}
+    problems: list[Problem] = []
     for place in places:
         for photo in _photos_in(place):
-            _refuse_outside(photo, folder)
-            image_id = _below(photo, root).with_suffix("").as_posix()
-            if image_id in photos:
-                raise DataError(f"{photo} and {photos[image_id]} share one label file. Take one of them out.")
-            photos[image_id] = photo
-    if not photos:
-        raise DataError(f"{settings.path}: there are no photos in {places[0]}. Put them there.")
-    return sorted(photos.items())
+            try:
+                image_id = _id_of(photo, root, folder)
+                _refuse_shared_labels(photo, photos.get(image_id))
+                photos[image_id] = photo
+            except EntryError as error:
+                problems.append(error.problem)
+    return sorted(photos.items()), problems
+
+
+def _id_of(photo: Path, root: Path, folder: Path) -> str:
+    try:
+        _refuse_outside(photo, folder)
+        return _below(photo, root).with_suffix("").as_posix()
+    except UNFOLLOWED as error:
+        what = f"the path cannot be followed ({error})"
+        raise entry_error(ProblemKind.PHOTO_UNREADABLE, photo, what, "Unpack the data set again.") from error
+
+
+def _refuse_shared_labels(photo: Path, other: Path | None) -> None:
+    if other == photo:
+        raise entry_error(ProblemKind.PHOTO_TWICE, photo, "the photo is listed twice", "Keep one line of it.")
+    if other is not None:
+        what = f"shares its label file with {other}"
+        raise entry_error(ProblemKind.PHOTO_TWICE, photo, what, "Take one of them out.")
+
+
+def _labels_without_photo(folder: Path, place: Path, photos: list[tuple[str, Path]]) -> Iterator[Problem]:
+    """Find label files of photos that are not there; only where labels have a folder of their own."""
+    if not place.is_dir() or "images" not in _below(place, folder).parts:
+        return
+    labels = _labels_of(place / "_", folder).parent
+    if not labels.resolve().is_relative_to(folder.resolve()):
+        return
+    known = {_labels_of(photo, folder) for _, photo in photos}
+    alone = [path for path in sorted(labels.rglob("*.txt")) if path not in known and path.name not in NO_LABELS]
+    if alone:
+        what = f"{len(alone):,} label files have no photo, the first is {alone[0].relative_to(labels).as_posix()[:200]}"
+        yield Problem(
+            ProblemKind.PHOTO_MISSING, str(labels), f"{what}: the photo is missing", "Put it there, or take it out."
+        )
 
 
 def _photos_in(place: Path) -> Iterator[Path]:
@@ -114,7 +166,8 @@ def _photos_in(place: Path) -> Iterator[Path]:
 
 def _refuse_outside(path: Path, folder: Path) -> None:
     if not path.resolve().is_relative_to(folder.resolve()):
-        raise DataError(f"{str(path)[:300]} leads out of {folder}. Only files inside are read.")
+        what = f"leads out of {folder}"
+        raise entry_error(ProblemKind.PHOTO_UNREADABLE, path, what, "Only files inside are read.")
 
 
 def _below(path: Path, root: Path) -> Path:
@@ -125,12 +178,25 @@ def _below(path: Path, root: Path) -> Path:
 
 
 def _read_image(folder: Path, image_id: str, photo: Path, class_count: int) -> _Read:
-    width, height = read_photo_size(photo)
+    try:
+        width, height = read_photo_size(photo)
+    except ImageError as error:
+        raise EntryError(unread_photo(photo, error)) from error
     path = _labels_of(photo, folder)
     _refuse_outside(path, folder)
-    raw = read_bounded(path, MAX_LABEL_BYTES) if path.is_file() else b""
-    objects = parse_labels(raw, path, class_count, width, height)
-    return _Read(ImageLabels(image_id, photo, width, height, objects), hashlib.sha256(raw).hexdigest())
+    if not path.is_file():
+        return _Read(ImageLabels(image_id, photo, width, height, (), LabelState.NONE), _sha256(b""), [])
+    try:
+        raw = read_bounded(path, MAX_LABEL_BYTES)
+    except DataError as error:
+        raise entry_error(ProblemKind.LABELS_UNREADABLE, path, f"cannot be read ({error})", EXPORT_AGAIN) from error
+    objects, problems = parse_labels(raw, path, class_count, width, height)
+    state = LabelState.BROKEN if problems else LabelState.WHOLE
+    return _Read(ImageLabels(image_id, photo, width, height, objects, state), _sha256(raw), problems)
+
+
+def _sha256(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
 
 
 def _labels_of(photo: Path, folder: Path) -> Path:

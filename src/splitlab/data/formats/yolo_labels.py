@@ -8,15 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splitlab.data.dataset import ObjectLabel
-from splitlab.errors import DataError
+from splitlab.data.problem import EntryError, Problem, ProblemKind, entry_error
 from splitlab.geometry import LEAST_OUTLINE_NUMBERS, MAX_OUTLINE_PIXELS, outline_length, polygons_to_rle
 
 # How far outside the image, in parts of its side, rounding may put a point.
 TOLERANCE = 0.01
 BOX_NUMBERS = 4
+EXPORT_AGAIN = "Export the labels again."
 
 
-def parse_labels(raw: bytes, path: Path, class_count: int, width: int, height: int) -> tuple[ObjectLabel, ...]:
+def parse_labels(
+    raw: bytes, path: Path, class_count: int, width: int, height: int
+) -> tuple[tuple[ObjectLabel, ...], list[Problem]]:
     """Parse lines "class x1 y1 x2 y2 ..." (an outline) or "class cx cy w h" (a box only).
 
     Args:
@@ -27,20 +30,23 @@ def parse_labels(raw: bytes, path: Path, class_count: int, width: int, height: i
         height: of the photo, pixels.
 
     Returns:
-        The objects in the order of the lines; the box of an outline is its bounding rectangle.
-
-    Raises:
-        DataError: a line is not of that form, or leads outside the image; the message names the file and the line.
+        The objects in the order of the lines; the box of an outline is its bounding rectangle. Then what is wrong with
+        the other lines: they are not of that form, or lead outside the image. Each names its line.
     """
     try:
         lines = raw.decode("utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: is no text in UTF-8. Export the labels again.") from error
-    return tuple(
-        _to_object(line.split(), f"{path}, line {number}", class_count, width, height)
-        for number, line in enumerate(lines, start=1)
-        if line.strip()
-    )
+    except UnicodeDecodeError:
+        return (), [Problem(ProblemKind.LABELS_UNREADABLE, str(path), "is no text in UTF-8", EXPORT_AGAIN)]
+    objects: list[ObjectLabel] = []
+    problems: list[Problem] = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            objects.append(_to_object(line.split(), f"{path}, line {number}", class_count, width, height))
+        except EntryError as error:
+            problems.append(error.problem)
+    return tuple(objects), problems
 
 
 def _to_object(words: list[str], where: str, class_count: int, width: int, height: int) -> ObjectLabel:
@@ -51,13 +57,12 @@ def _to_object(words: list[str], where: str, class_count: int, width: int, heigh
         corners = np.stack([numbers[:2] - numbers[2:] / 2, numbers[:2] + numbers[2:] / 2]).clip(0, 1) * sides
         return ObjectLabel(class_index, _around(corners), None)
     if numbers.size < LEAST_OUTLINE_NUMBERS or numbers.size % 2:
-        raise DataError(
-            f"{where}: has {numbers.size} numbers after the class; a box has 4, an outline an even number from 6. "
-            "Export the labels again."
-        )
+        what = f"has {numbers.size} numbers after the class; a box has 4, an outline an even number from 6"
+        raise entry_error(ProblemKind.LABELS_UNREADABLE, where, what, EXPORT_AGAIN)
     points = numbers.reshape(-1, 2) * sides
     if outline_length(points) > MAX_OUTLINE_PIXELS:
-        raise DataError(f"{where}: the outline is over {MAX_OUTLINE_PIXELS:,} pixels long. Simplify it.")
+        what = f"the outline is over {MAX_OUTLINE_PIXELS:,} pixels long"
+        raise entry_error(ProblemKind.LABELS_UNREADABLE, where, what, "Simplify it.")
     return ObjectLabel(class_index, _around(points), polygons_to_rle([points.ravel().tolist()], height, width))
 
 
@@ -67,10 +72,9 @@ def _class_index(word: str, where: str, class_count: int) -> int:
     except ValueError:
         number = -1.0
     if not number.is_integer() or not 0 <= number < class_count:
-        raise DataError(
-            f"{where}: '{word[:40]}' is no class; they are numbered 0 to {class_count - 1}. "
-            "Correct the line, or 'names' in the YAML file."
-        )
+        what = f"'{word[:40]}' is no class; they are numbered 0 to {class_count - 1}"
+        way_out = "Correct the line, or 'names' in the YAML file."
+        raise entry_error(ProblemKind.LABELS_UNREADABLE, where, what, way_out)
     return int(number)
 
 
@@ -78,13 +82,14 @@ def _fractions(words: list[str], where: str) -> NDArray[np.float64]:
     try:
         numbers = np.array(words, dtype=np.float64)
     except ValueError as error:
-        raise DataError(f"{where}: has a word that is no number. Export the labels again.") from error
+        what = "has a word that is no number"
+        raise entry_error(ProblemKind.LABELS_UNREADABLE, where, what, EXPORT_AGAIN) from error
     outside = ~((numbers >= -TOLERANCE) & (numbers <= 1 + TOLERANCE))
     if outside.any():
-        raise DataError(
-            f"{where}: {numbers[outside][0]} lies outside the image; each number is a part of its width or height, "
-            "from 0 to 1. Export the labels again."
+        what = (
+            f"{numbers[outside][0]} lies outside the image; each number is a part of its width or height, from 0 to 1"
         )
+        raise entry_error(ProblemKind.LABELS_UNREADABLE, where, what, EXPORT_AGAIN)
     return numbers.clip(0, 1)
 
 

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from splitlab.data.dataset import Dataset, ImageLabels
+from splitlab.data.dataset import Dataset, ImageLabels, LabelState
+from splitlab.data.image_counts import count_images, left_out_in_words, only_crowds_in_words
 from splitlab.data.splits.split import Split
 from splitlab.errors import SplitError
 
@@ -18,53 +19,65 @@ FloatArray = NDArray[np.float64]
 def draw_split(dataset: Dataset, full: int, weak: int, seed: int) -> Split:
     """Draw |F| = `full` and |W| = `weak` images by seed.
 
-    All images are shuffled once. F is taken from the front and W from the back, so with one seed a smaller F
-    lies in a larger one and a smaller W in a larger one, whatever the other's size. Images that lack a mask
-    are put behind the others: they can stand in W only.
+    Images that nobody labelled, or whose labels cannot be read, are left out. The others are shuffled once. F is taken
+    from the front and W from the back, so with one seed a smaller F lies in a larger one and a smaller W in a larger
+    one, whatever the other's size. Images that lack a mask are put behind the others: they can stand in W only.
+    Background images can stand in W only, too: F passes over them.
 
     Raises:
         SplitError: the dataset does not have so many images, or not so many with masks.
     """
-    return _from_both_ends(dataset, _shuffled(dataset.images, seed), full, weak, seed, "random")
+    check_sizes(dataset, full, weak)
+    return _from_both_ends(dataset, _labelled(_shuffled(dataset.images, seed)), full, weak, seed, "random")
 
 
 def draw_stratified(dataset: Dataset, full: int, weak: int, seed: int) -> Split:
     """Draw F and W so that each class stands in as large a share of their images as of all images.
 
-    Every beginning of the order, and so every end, has the classes in proportion; sets nest as `draw_split`'s do.
+    Every beginning of the order, and so every end, has the classes in proportion; sets nest as `draw_split`'s do, and
+    the same images are left out.
 
     Raises:
         SplitError: the dataset does not have so many images, or not so many with masks.
     """
-    shuffled = _shuffled(dataset.images, seed)
-    return _from_both_ends(dataset, _in_proportion(shuffled), full, weak, seed, "stratified")
+    check_sizes(dataset, full, weak)
+    labelled = _labelled(_shuffled(dataset.images, seed))
+    return _from_both_ends(dataset, _in_proportion(labelled), full, weak, seed, "stratified")
 
 
 def _shuffled(images: Sequence[ImageLabels], seed: int) -> list[ImageLabels]:
     return [images[index] for index in np.random.default_rng(seed).permutation(len(images))]
 
 
+def _labelled(images: Sequence[ImageLabels]) -> list[ImageLabels]:
+    return [image for image in images if image.state == LabelState.WHOLE]
+
+
 def _from_both_ends(dataset: Dataset, ordered: list[ImageLabels], full: int, weak: int, seed: int, drawn: str) -> Split:
     ordered = sorted(ordered, key=lambda image: not image.can_be_full)
-    check_sizes(dataset, full, weak)
-    ids = [image.image_id for image in ordered]
-    return Split(tuple(ids[:full]), tuple(ids[::-1][:weak]), seed, dataset.source_hash, drawn)
+    front = [image.image_id for image in ordered if image.targets and image.can_be_full][:full]
+    taken = set(front)
+    left = [image.image_id for image in ordered if image.image_id not in taken]
+    return Split(tuple(front), tuple(left[::-1][:weak]), seed, dataset.source_hash, drawn)
 
 
 def check_sizes(dataset: Dataset, full: int, weak: int) -> None:
     """Raise SplitError where the dataset cannot give |F| = `full` and |W| = `weak`."""
-    with_masks = sum(image.can_be_full for image in dataset.images)
+    counts = count_images(dataset)
     if full < 0 or weak < 0:
         raise SplitError(f"|F| = {full}, |W| = {weak}: sizes cannot be negative.")
-    if full > with_masks:
+    reasons = (only_crowds_in_words(dataset), left_out_in_words(counts, dataset.name))
+    why = "".join(f" {reason}" for reason in reasons if reason)
+    if full > counts.masks:
         raise SplitError(
-            f"|F| = {full} is more than the {with_masks} images of '{dataset.name}' whose objects all have masks. "
-            "Choose a smaller |F|."
+            f"|F| = {full} is more than the {counts.masks} images of '{dataset.name}' whose objects all have masks. "
+            f"Choose a smaller |F|.{why}"
         )
-    if full + weak > len(dataset.images):
+    if full + weak > counts.to_draw:
+        known = "labelled images" if counts.to_draw < len(dataset.images) else "images"
         raise SplitError(
-            f"|F| + |W| = {full} + {weak} = {full + weak} is more than the {len(dataset.images)} images "
-            f"in '{dataset.name}'. Choose |F| + |W| up to {len(dataset.images)}."
+            f"|F| + |W| = {full} + {weak} = {full + weak} is more than the {counts.to_draw} {known} "
+            f"in '{dataset.name}'. Choose |F| + |W| up to {counts.to_draw}.{why}"
         )
 
 

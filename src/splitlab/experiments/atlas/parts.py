@@ -15,6 +15,7 @@ from pathlib import Path
 from splitlab.data.dataset import Dataset, ImageId
 from splitlab.data.formats.coco_folder import read_coco_folder
 from splitlab.data.open_dataset import EMBEDDED, open_dataset
+from splitlab.data.reading import with_background
 from splitlab.data.scenes.make_embedded import EmbeddedSettings, make_embedded
 from splitlab.errors import DataError
 
@@ -60,10 +61,12 @@ def open_parts(data: str, data_dir: Path) -> Parts:
         raise DataError(
             f"'{whole.train.name}' has {len(whole.train.images)} images to train on: too few to test on some."
         )
+    # All photos of the atlas were labelled: one without an object counts as it did when the rows were measured.
+    train = with_background(whole.train)
     return Parts(
-        _with(whole.train, lambda image_id: image_id not in taken),
+        _with(train, lambda image_id: image_id not in taken),
         whole.val,
-        _with(whole.train, taken.__contains__),
+        _with(train, taken.__contains__),
     )
 
 

@@ -1,0 +1,210 @@
+"""One COCO annotation: its class, its box and its mask."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splitlab.data.dataset import Box, ObjectLabel
+from splitlab.data.problem import EntryError, Problem, ProblemKind, entry_error
+from splitlab.geometry import (
+    LEAST_OUTLINE_NUMBERS,
+    MAX_OUTLINE_PIXELS,
+    Rle,
+    outline_length,
+    polygons_to_rle,
+    rle_area,
+    rle_fits,
+    rle_to_xyxy,
+    run_lengths_to_rle,
+)
+
+ODD_ENTRY = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
+"""What Python raises where an entry has another form than COCO's."""
+POINT_NUMBERS = 2
+
+
+def read_object(
+    annotation: dict[str, Any], index_of: dict[int, int], height: int, width: int, path: Path
+) -> tuple[ObjectLabel, list[Problem]]:
+    """Read one annotation; where only its mask is wrong, the object is kept with its box.
+
+    Args:
+        annotation: an entry of `annotations`.
+        index_of: category id to class index.
+        height: of its image, pixels.
+        width: of its image, pixels.
+        path: the labels file, for messages.
+
+    Raises:
+        EntryError: it has no class or no box.
+    """
+    where = entry_name(annotation)
+    try:
+        category_id = int(annotation["category_id"])
+        if category_id not in index_of:
+            raise entry_error(
+                ProblemKind.LABELS_UNREADABLE,
+                path,
+                f"{where} has category {category_id}, which is not in 'categories'",
+                "Add the category, or take the annotation out.",
+            )
+        mask, problems = _mask_or_problems(annotation, height, width, path)
+        label = ObjectLabel(
+            class_index=index_of[category_id],
+            box=_to_box(annotation, mask, path),
+            mask=None if _is_told_box_only(annotation) else mask,
+            is_crowd=bool(int(annotation.get("iscrowd") or 0)),
+        )
+    except ODD_ENTRY as error:
+        raise entry_error(
+            ProblemKind.LABELS_UNREADABLE,
+            path,
+            f"{where} is not as COCO has it ({type(error).__name__}: {error})",
+            "It needs category_id, a bbox of four numbers and segmentation.",
+        ) from error
+    return label, problems
+
+
+def entry_name(annotation: object) -> str:
+    """Return how messages call an annotation."""
+    return f"annotation {annotation.get('id') if isinstance(annotation, dict) else annotation!r}"
+
+
+def has_box_in_fractions(annotation: dict[str, Any]) -> bool:
+    """Say whether a box lies in 0..1 on all sides, as YOLO has it; a box of one whole pixel at the corner does not."""
+    try:
+        sides = [float(side) for side in annotation["bbox"]]
+    except ODD_ENTRY:
+        return False
+    return bool(sides) and all(0 <= side <= 1 for side in sides) and not all(side.is_integer() for side in sides)
+
+
+def _is_told_box_only(annotation: dict[str, Any]) -> bool:
+    # Our own export draws the box as a polygon for tools that fail without one.
+    return annotation.get("box_only") in (1, True)
+
+
+def _to_box(annotation: dict[str, Any], mask: Rle | None, path: Path) -> Box:
+    stated = annotation.get("bbox")
+    # Some tools write the mask alone.
+    if not stated and mask is not None and rle_area(mask) > 0:
+        left, top, right, bottom = rle_to_xyxy(mask).tolist()
+        return left, top, right, bottom
+    left, top, box_width, box_height = (float(side) for side in annotation["bbox"])
+    box = (left, top, left + box_width, top + box_height)
+    if not all(math.isfinite(side) for side in box):
+        raise entry_error(
+            ProblemKind.BOX,
+            path,
+            f"{entry_name(annotation)} has a bbox with a side that is no number ({str(stated)[:80]})",
+            "Draw the box again.",
+        )
+    return box
+
+
+def _mask_or_problems(
+    annotation: dict[str, Any], height: int, width: int, path: Path
+) -> tuple[Rle | None, list[Problem]]:
+    segmentation = annotation.get("segmentation")
+    if not segmentation:
+        return None, []
+    where = entry_name(annotation)
+    try:
+        if isinstance(segmentation, list):
+            return _polygons_to_mask(where, segmentation, height, width, path)
+        return _to_rle(where, segmentation, height, width, path), []
+    except EntryError as error:
+        return None, [error.problem]
+    except ODD_ENTRY as error:
+        what = f"the segmentation of {where} is not as COCO has it ({type(error).__name__}: {error})"
+        return None, [Problem(ProblemKind.MASK, str(path), what, "Export the mask again; its box is kept.")]
+
+
+def _to_rle(where: str, segmentation: dict[str, Any], height: int, width: int, path: Path) -> Rle:
+    size, counts = list(segmentation["size"]), segmentation["counts"]
+    if isinstance(counts, list):
+        fits = all(type(count) is int and count >= 0 for count in counts) and sum(counts) == height * width
+    else:
+        fits = rle_fits(counts, height, width)
+    if size != [height, width] or not fits:
+        raise entry_error(
+            ProblemKind.MASK,
+            path,
+            f"the RLE mask of {where} does not fill its image of {height} x {width} pixels (its size says {size})",
+            "Export the mask again; its box is kept.",
+        )
+    if isinstance(counts, list):
+        return run_lengths_to_rle(counts, height, width)
+    return {"size": [height, width], "counts": counts}
+
+
+def _polygons_to_mask(
+    where: str, segmentation: list[Any], height: int, width: int, path: Path
+) -> tuple[Rle | None, list[Problem]]:
+    """Draw outlines; those under three points cover nothing and are reported."""
+    outlines = [np.asarray(outline, dtype=np.float64) for outline in _as_outlines(segmentation)]
+    if not all(_is_near(outline, height, width) for outline in outlines):
+        raise entry_error(
+            ProblemKind.MASK,
+            path,
+            f"a polygon of {where} is no list x0, y0, x1, y1, ... of points near its image",
+            "Export the mask again; its box is kept.",
+        )
+    areas = [outline.reshape(-1, 2) for outline in outlines if outline.size >= LEAST_OUTLINE_NUMBERS]
+    if sum(map(outline_length, areas)) > MAX_OUTLINE_PIXELS:
+        raise entry_error(
+            ProblemKind.MASK,
+            path,
+            f"the outline of {where} is over {MAX_OUTLINE_PIXELS:,} pixels long",
+            "Simplify it; its box is kept.",
+        )
+    short = sum(0 < outline.size < LEAST_OUTLINE_NUMBERS for outline in outlines)
+    problems = []
+    if short:
+        kept = "" if areas else ", so it has no mask"
+        what = f"{short} of {len(outlines)} outlines of {where} have fewer than three points{kept}"
+        problems.append(Problem(ProblemKind.OUTLINE, str(path), what, "Draw the outline again, or take it out."))
+    mask = polygons_to_rle([area.ravel().tolist() for area in areas], height, width) if areas else None
+    return mask, problems
+
+
+def _as_outlines(segmentation: list[Any]) -> list[Any]:
+    """Return flat outlines x0, y0, x1, y1, ... of COCO's form and of the lists of points that some tools write.
+
+    COCO: [[x0, y0, x1, y1, ...], ...]. Others: one flat outline, one list of points [[x, y], ...], or a list of those.
+    """
+    if all(_is_number(entry) for entry in segmentation):
+        return [segmentation]
+    if _are_points(segmentation):
+        return [_flat(segmentation)]
+    return [_flat(outline) if _are_points(outline) else outline for outline in segmentation]
+
+
+def _are_points(outline: Any) -> bool:
+    return (
+        isinstance(outline, Sequence)
+        and len(outline) > 0
+        and all(
+            isinstance(point, list) and len(point) == POINT_NUMBERS and all(map(_is_number, point)) for point in outline
+        )
+    )
+
+
+def _flat(points: Sequence[Sequence[float]]) -> list[float]:
+    return [number for point in points for number in point]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_near(outline: NDArray[np.float64], height: int, width: int) -> bool:
+    """Say whether these are points, and none is far outside, where pycocotools would still follow them."""
+    reach = 2 * max(height, width) + 2
+    return outline.ndim == 1 and outline.size % 2 == 0 and bool((np.abs(outline) <= reach).all())
