@@ -113,7 +113,8 @@ def test_masks_are_opened_once_and_their_index_is_kept_under_the_new_name_alone(
 def test_a_broken_mask_leaves_no_index_behind(tmp_path, opened):
     tree = pets_tree(tmp_path / "set")
     write(tree / "readme.txt", "where it is from")
-    write(tree / "annotations" / "trimaps" / "american_bulldog_10.png", "no image")
+    for name in ("american_bulldog_10", "Abyssinian_12"):
+        write(tree / "annotations" / "trimaps" / f"{name}.png", "no image")
     with pytest.raises(DataError, match="is no indexed PNG"):
         import_archive(zipped_folder(tree), "mine", tmp_path / "data")
     assert len(opened) > 1

@@ -6,7 +6,7 @@ from splitlab.errors import DataError
 
 def test_the_words_of_each_line_come_in_order_without_comments_and_empty_lines(tmp_path):
     (tmp_path / "list.txt").write_bytes(b"\xef\xbb\xbf# names\r\nb_2 1 x\r\n\r\n  a.1-z\r\n")
-    assert read_name_list(tmp_path / "list.txt") == [["b_2", "1", "x"], ["a.1-z"]]
+    assert read_name_list(tmp_path / "list.txt") == ([["b_2", "1", "x"], ["a.1-z"]], [])
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,6 @@ def test_the_words_of_each_line_come_in_order_without_comments_and_empty_lines(t
         (b"a\\b\n", "is no image name"),
         (b"a\0b\n", "is no image name"),
         (b"a" * 5000, "is no image name"),
-        (b"one\ntwo\none\n", "image one stands there twice"),
         (b"\xff\xfe\x00", "no text in UTF-8"),
     ],
 )
@@ -31,6 +30,16 @@ def test_a_broken_list_gets_one_sentence_that_names_it(tmp_path, content, says):
     assert "list.txt" in str(caught.value)
 
 
+def test_odd_lines_are_named_and_the_others_are_read(tmp_path):
+    (tmp_path / "list.txt").write_bytes(b"one 1\n../two\none 2\nthree\n")
+    lines, problems = read_name_list(tmp_path / "list.txt")
+    assert lines == [["one", "1"], ["three"]]
+    assert [problem.what[:30] for problem in problems] == [
+        "'../two' is no image name: let",
+        "image one stands there twice",
+    ]
+
+
 def test_a_file_is_read_up_to_its_limit_and_no_further(tmp_path):
     (tmp_path / "label").write_bytes(b"12345")
     assert read_bounded(tmp_path / "label", 5) == b"12345"
@@ -39,7 +48,7 @@ def test_a_file_is_read_up_to_its_limit_and_no_further(tmp_path):
 
 
 def test_what_is_missing_or_no_file_is_named(tmp_path):
-    with pytest.raises(DataError, match="nowhere is not there"):
+    with pytest.raises(DataError, match="nowhere: the file is missing"):
         read_bounded(tmp_path / "nowhere", 5)
     with pytest.raises(DataError, match="cannot be read"):
         read_bounded(tmp_path, 5)

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from splitlab.data.formats.mask_boxes import read_mask_boxes
-from splitlab.errors import DataError
 from tests.data.trees import write, write_indices
 
 
@@ -111,18 +110,21 @@ def test_a_full_disk_leaves_no_draft_behind(root, monkeypatch):
 
 def test_what_was_read_before_a_broken_image_is_kept(root, opened):
     write(root / "b.png", "no image")
-    with pytest.raises(DataError, match=r"b\.png is no indexed PNG"):
-        read(root)
+    first, second = read(root)
+    assert list(first.boxes) == [1]
+    assert "b.png is no indexed PNG" in second.what
     write_indices(root / "b.png", np.ones((2, 2), np.uint8))
     read(root)
     assert opened == ["a.png", "b.png", "b.png"]
 
 
-def test_a_missing_image_is_named_before_any_is_opened(root, opened):
-    paths = [root / "a.png", root / "gone.png"]
-    with pytest.raises(DataError, match=r"gone\.png is not there"):
-        read_mask_boxes(paths, root, root.parent / "index")
-    assert opened == []
+def test_a_missing_image_is_named_and_the_others_are_read(root, opened):
+    paths = [root / "gone.png", root / "a.png"]
+    missing, found = read_mask_boxes(paths, root, root.parent / "index")
+    assert missing.file == str(root / "gone.png")
+    assert missing.what.startswith("the masks are missing")
+    assert list(found.boxes) == [1]
+    assert opened == ["a.png"]
 
 
 def test_progress_counts_the_images_that_are_opened(root):

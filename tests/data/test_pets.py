@@ -49,14 +49,18 @@ def test_a_photo_whose_animal_nobody_outlined_is_left_out(folder):
 
 def test_a_mask_that_is_no_trimap_is_named(folder):
     write_indices(folder / "annotations/trimaps/beagle_3.png", np.full((8, 10), 255, np.uint8))
-    with pytest.raises(DataError, match=r"beagle_3\.png is no trimap: it has the value 255"):
-        read(folder)
+    train = read(folder).train
+    assert [problem.what for problem in train.problems] == ["is no trimap: it has the value 255, not 1, 2 and 3 only"]
+    assert train.problems[0].file.endswith("beagle_3.png")
+    assert [image.image_id for image in train.images] == ["Bengal_7"]
 
 
 def test_a_missing_trimap_is_named(folder):
     (folder / "annotations/trimaps/beagle_3.png").unlink()
-    with pytest.raises(DataError, match=r"beagle_3\.png is not there"):
-        read(folder)
+    train = read(folder).train
+    assert train.problems[0].file.endswith("beagle_3.png")
+    assert train.problems[0].what.startswith("the masks are missing")
+    assert [image.image_id for image in train.images] == ["Bengal_7"]
 
 
 def test_litter_is_ignored(folder):
@@ -85,8 +89,6 @@ def test_the_hash_follows_the_trimaps(folder):
         ("test.txt", "Bengal_7 two 1 1", "a line is not 'NAME CLASS_ID"),
         ("test.txt", "Bengal_7 3 1 1", "Bengal_7 has class 3"),
         ("test.txt", "Bengal_7 99 1 1", "Bengal_7 has class 99"),
-        ("list.txt", "Bengal_7 2 1 1\nbeagle_3 2 1 1", "class 2 is Bengal and beagle"),
-        ("trainval.txt", "Bengal_7 2 1 1\nBengal_7 2 1 1", "image Bengal_7 stands there twice"),
     ],
 )
 def test_a_broken_list_gets_one_sentence_that_names_it(folder, name, content, says):
@@ -97,10 +99,30 @@ def test_a_broken_list_gets_one_sentence_that_names_it(folder, name, content, sa
     assert name in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "line", "says"),
+    [
+        ("trainval.txt", "Bengal_7 2 1 1", "image Bengal_7 stands there twice"),
+        ("trainval.txt", "beagle_4 two 1 1", "a line is not 'NAME CLASS_ID"),
+        ("trainval.txt", "beagle_4", "a line is not 'NAME CLASS_ID"),
+        ("trainval.txt", "Bengal_8 3 1 1", "Bengal_8 has class 3"),
+        ("trainval.txt", "../Bengal_8 2 1 1", "is no image name"),
+        ("trainval.txt", "Bengal_8 2 1 1", "the masks are missing"),
+        ("list.txt", "beagle_9 2 1 1\nBengal_8 2 1 1", "class 2 is Bengal and beagle"),
+    ],
+)
+def test_an_odd_line_is_named_and_the_others_are_read(folder, name, line, says):
+    path = folder / "annotations" / name
+    path.write_text(f"{path.read_text()}\n{line}\n")
+    train = read(folder).train
+    assert [says in problem.what for problem in train.problems] == [True]
+    assert [image.image_id for image in train.images] == ["Bengal_7", "beagle_3"]
+
+
 @pytest.mark.parametrize("missing", ["list.txt", "test.txt"])
 def test_a_missing_list_is_named(folder, missing):
     (folder / "annotations" / missing).unlink()
-    with pytest.raises(DataError, match=f"{missing} is not there"):
+    with pytest.raises(DataError, match=f"{missing}: the file is missing"):
         read(folder)
 
 

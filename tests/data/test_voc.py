@@ -3,11 +3,24 @@ import shutil
 import numpy as np
 import pytest
 
+from splitlab.data.dataset import LabelState
 from splitlab.data.formats.voc import CLASS_NAMES, is_voc_folder, read_voc_folder
 from splitlab.data.masks import read_mask, with_masks
-from splitlab.errors import DataError
+from splitlab.data.splits.paper_split import draw_paper_split
+from splitlab.errors import DataError, SplitError
 from splitlab.geometry import rle_to_mask
-from tests.data.trees import DOG, HEIGHT, WIDTH, voc_indices, voc_object, voc_tree, voc_xml, write, write_indices
+from tests.data.trees import (
+    DOG,
+    HEIGHT,
+    PERSON,
+    WIDTH,
+    voc_indices,
+    voc_object,
+    voc_tree,
+    voc_xml,
+    write,
+    write_indices,
+)
 
 
 @pytest.fixture
@@ -138,13 +151,45 @@ BOMB = f'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY l0 "{"a" * 20}">{ENTITIES}]>
         (voc_xml(*[DOG] * 255), "has 255 objects"),
     ],
 )
-def test_a_hostile_annotation_gets_one_sentence_that_names_it(folder, xml, says):
+def test_a_hostile_annotation_gets_one_sentence_and_the_others_are_read(folder, xml, says):
     path = folder / "Annotations" / "2008_000004.xml"
     path.write_bytes(xml if isinstance(xml, bytes) else xml.encode())
-    with pytest.raises(DataError) as caught:
+    train = read_voc_folder(folder).train
+    (problem,) = train.problems
+    assert says in str(problem)
+    assert problem.file == str(path)
+    assert {"2007_000003", "2007_000001", "2008_000009"} <= set(ids(train))
+    assert all(image.state == LabelState.WHOLE for image in train.images if image.image_id != "2008_000004")
+
+
+def test_of_an_image_with_an_odd_object_the_others_keep_their_masks(folder):
+    write(folder / "Annotations" / "2007_000003.xml", voc_xml(voc_object("wolf", 2, 2, 4, 4), PERSON))
+    image = read_voc_folder(folder).train.by_id["2007_000003"]
+    assert image.state == LabelState.BROKEN
+    assert [label.mask.value for label in image.objects] == [2]
+
+
+def test_where_no_annotation_of_val_can_be_read_it_is_no_data_set(folder):
+    write(folder / "Annotations" / "2007_000002.xml", "<a>")
+    with pytest.raises(DataError, match="no XML that can be read"):
         read_voc_folder(folder)
-    assert says in str(caught.value)
-    assert "2008_000004.xml" in str(caught.value)
+
+
+def test_the_paper_split_is_refused_where_an_image_of_its_pools_is_lost(folder):
+    (folder / "Annotations" / "2008_000004.xml").unlink()
+    train = read_voc_folder(folder).train
+    assert train.paper_pools == (("2007_000003", "2007_000001"), ("2008_000009",))
+    with pytest.raises(SplitError, match="1 entries of 'VOC2012' cannot be read"):
+        draw_paper_split(train, 1, 1)
+
+
+@pytest.mark.parametrize(("line", "says"), [("../../x", "is no image name"), ("2007_000003", "stands there twice")])
+def test_an_odd_line_of_a_list_is_named_and_the_others_are_read(folder, line, says):
+    path = folder / "ImageSets" / "Segmentation" / "train.txt"
+    path.write_text(path.read_text() + line)
+    train = read_voc_folder(folder).train
+    assert [(problem.file, says in problem.what) for problem in train.problems] == [(str(path), True)]
+    assert len(train.images) == 4
 
 
 @pytest.mark.parametrize("name", ["Segmentation/train", "Segmentation/val", "Main/trainval"])
@@ -156,8 +201,16 @@ def test_a_broken_list_is_named(folder, name, content, says):
     assert f"{name}.txt" in str(caught.value)
 
 
-@pytest.mark.parametrize("missing", ["ImageSets/Main/trainval.txt", "Annotations/2007_000002.xml"])
-def test_a_missing_file_is_named(folder, missing):
-    (folder / missing).unlink()
-    with pytest.raises(DataError, match=f"{missing} is not there"):
+def test_a_missing_list_is_named(folder):
+    (folder / "ImageSets/Main/trainval.txt").unlink()
+    with pytest.raises(DataError, match=r"Main/trainval\.txt: the file is missing"):
         read_voc_folder(folder)
+
+
+def test_a_missing_annotation_is_named_and_the_others_are_read(folder):
+    (folder / "Annotations/2008_000004.xml").unlink()
+    train = read_voc_folder(folder).train
+    assert [(problem.file, problem.what) for problem in train.problems] == [
+        (str(folder / "Annotations/2008_000004.xml"), "the file is missing")
+    ]
+    assert len(train.images) == 3

@@ -42,14 +42,15 @@ def count_images(dataset: Dataset) -> ImageCounts:
 def left_out_in_words(counts: ImageCounts, name: str) -> str:
     """Say which images no split draws, and what to do about it; empty where there are none."""
     sentences = []
+    name = shlex.quote(name)
     if counts.unlabelled:
         sentences.append(
             f"{counts.unlabelled:,} images have no labels and are left out. If somebody looked at them and they show "
-            f"no object, say so: splitlab data read-as {shlex.quote(name)} --without-labels background."
+            f"no object, say so: splitlab data read-as {name} --without-labels background."
         )
     if counts.broken:
         sentences.append(
-            f"{counts.broken:,} images have labels that cannot be read and are left out; splitlab data check {shlex.quote(name)} "
+            f"{counts.broken:,} images have labels that cannot be read and are left out; splitlab data check {name} "
             "lists them."
         )
     return " ".join(sentences)

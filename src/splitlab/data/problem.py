@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Sized
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -62,7 +62,7 @@ def entry_error(kind: ProblemKind, file: object, what: str, way_out: str) -> Ent
     return EntryError(Problem(kind, str(file), what, way_out))
 
 
-def refuse_nothing_left(images: Sequence[object], problems: Sequence[Problem]) -> None:
+def refuse_nothing_left(images: Sized, problems: Sequence[Problem]) -> None:
     """Raise DataError where no image of a part could be read: then it is no data set."""
     if problems and not images:
         more = f" No image is left; {len(problems) - 1:,} more entries cannot be read." if len(problems) > 1 else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -53,15 +53,13 @@ def load_reading(folder: Path) -> Reading:
     if not path.is_file():
         return Reading()
     try:
-        content = json.loads(read_bounded(path, MAX_BYTES))
-        known = {field.name for field in fields(Reading)}
-        if not isinstance(content, dict) or not set(content) <= known:
-            raise ValueError(f"it may hold {', '.join(sorted(known))}")
+        content = dict(json.loads(read_bounded(path, MAX_BYTES)))
         return Reading(
-            Crowds(content.get("crowds", Crowds.REGIONS)),
-            WithoutLabels(content.get("without_labels", WithoutLabels.UNLABELLED)),
+            Crowds(content.pop("crowds", Crowds.REGIONS)),
+            WithoutLabels(content.pop("without_labels", WithoutLabels.UNLABELLED)),
+            **content,
         )
-    except (ValueError, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise DataError(f"{path}: does not say how to read labels ({str(error)[:200]}). Delete it.") from error
 
 

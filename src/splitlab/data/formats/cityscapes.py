@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from splitlab.data.dataset import Dataset, ImageLabels, IndexedMask, ObjectLabel, TrainVal
-from splitlab.data.formats.label_files import refuse_repeats
+from splitlab.data.formats.label_files import find_repeats
 from splitlab.data.formats.mask_boxes import MaskBoxes, Progress, read_mask_boxes, silent
+from splitlab.data.problem import Problem, refuse_nothing_left
 from splitlab.errors import DataError
 
 NAME = "Cityscapes"
@@ -55,15 +56,18 @@ def read_cityscapes_folder(folder: Path, index_dir: Path, progress: Progress = s
         index_dir: where the index file is kept.
         progress: told of every labels file that is opened.
 
+    Photos whose labels are missing or broken are left out and are in `Dataset.problems`.
+
     Raises:
-        DataError: a part of the data set or the labels of a photo are missing, or labels are broken.
+        DataError: a part of the data set is missing, or no photo of it has labels that can be read.
     """
     for part in PARTS:
         if not (folder / part).is_dir():
             raise DataError(_missing(folder, f"{part}/"))
-    train, val = _photos(folder, "train"), _photos(folder, "val")
+    (train, train_problems), (val, val_problems) = _photos(folder, "train"), _photos(folder, "val")
     found = read_mask_boxes([_masks_of(photo) for photo in (*train, *val)], folder, index_dir, progress)
-    train_set, val_set = _to_dataset(train, found[: len(train)]), _to_dataset(val, found[len(train) :])
+    train_set = _to_dataset(train, found[: len(train)], train_problems)
+    val_set = _to_dataset(val, found[len(train) :], val_problems)
     train_ids = tuple(image.image_id for image in train_set.images)
     return TrainVal(replace(train_set, paper_pools=(train_ids,)), val_set, NAME)
 
@@ -75,13 +79,13 @@ def _missing(folder: Path, what: str) -> str:
     )
 
 
-def _photos(folder: Path, subset: str) -> list[Path]:
+def _photos(folder: Path, subset: str) -> tuple[list[Path], list[Problem]]:
     found = (folder / "leftImg8bit" / subset).glob(f"*/*{PHOTO_END}")
     photos = sorted(path for path in found if not path.name.startswith("."))
     if not photos:
         raise DataError(_missing(folder, f"photos in leftImg8bit/{subset}/"))
-    refuse_repeats([_id_of(photo) for photo in photos], folder / "leftImg8bit" / subset)
-    return photos
+    first = {_id_of(photo): photo for photo in reversed(photos)}
+    return sorted(first.values()), find_repeats([_id_of(photo) for photo in photos], folder / "leftImg8bit" / subset)
 
 
 def _id_of(photo: Path) -> str:
@@ -93,16 +97,20 @@ def _masks_of(photo: Path) -> Path:
     return folder / "gtFine" / subset.name / city.name / f"{_id_of(photo)}{MASKS_END}"
 
 
-def _to_dataset(photos: Sequence[Path], found: Sequence[MaskBoxes]) -> Dataset:
-    images = [_to_image(photo, shown) for photo, shown in zip(photos, found, strict=True)]
-    content = json.dumps([(image.image_id, shown.sha256) for image, shown in zip(images, found, strict=True)])
+def _to_dataset(photos: Sequence[Path], found: Sequence[MaskBoxes | Problem], problems: Sequence[Problem]) -> Dataset:
+    pairs = list(zip(photos, found, strict=True))
+    read = [(photo, shown) for photo, shown in pairs if isinstance(shown, MaskBoxes)]
+    problems = [*problems, *(shown for shown in found if isinstance(shown, Problem))]
+    refuse_nothing_left(read, problems)
+    content = json.dumps([(_id_of(photo), shown.sha256) for photo, shown in read])
     return Dataset(
         name=NAME,
         class_names=tuple(CLASSES.values()),
         category_ids=tuple(CLASSES),
-        images=tuple(images),
+        images=tuple(_to_image(photo, shown) for photo, shown in read),
         source_hash=hashlib.sha256(content.encode()).hexdigest(),
         licence=LICENCE,
+        problems=tuple(problems),
     )
 
 

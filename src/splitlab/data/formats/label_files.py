@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from splitlab.data.problem import Problem, ProblemKind, entry_error, refuse_nothing_left
 from splitlab.errors import DataError
 
 MAX_LIST_BYTES = 10_000_000
@@ -25,32 +27,33 @@ def read_bounded(path: Path, max_bytes: int) -> bytes:
     """Read a file that must be small.
 
     Raises:
-        DataError: it is missing, cannot be read, or is larger than `max_bytes`.
+        EntryError: it is missing, cannot be read, or is larger than `max_bytes`.
     """
+    kind, again = ProblemKind.LABELS_UNREADABLE, "Unpack the data set again."
     try:
         with path.open("rb") as file:
             raw = file.read(max_bytes + 1)
     except FileNotFoundError as error:
-        raise DataError(f"{path} is not there. Unpack the data set again.") from error
+        raise entry_error(kind, path, "the file is missing", again) from error
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path and its permissions.") from error
+        what = f"cannot be read ({error.strerror})"
+        raise entry_error(kind, path, what, "Check the path and its permissions.") from error
     if len(raw) > max_bytes:
-        raise DataError(
-            f"{path} is larger than {max_bytes:,} bytes, so it is no label file. Unpack the data set again."
-        )
+        raise entry_error(kind, path, f"is larger than {max_bytes:,} bytes, so it is no label file", again)
     return raw
 
 
-def read_name_list(path: Path) -> list[list[str]]:
+def read_name_list(path: Path) -> tuple[list[list[str]], list[Problem]]:
     """Read a list of images: each line an image's name, then whatever else the format says of it.
 
     Empty lines and lines that start with # are passed over.
 
     Returns:
-        The words of each line, the name first.
+        The words of each line, the name first. Then what is wrong with the other lines: a name leads out of its folder
+        or stands twice.
 
     Raises:
-        DataError: the file is missing, too large, no text, empty, or a name leads out of its folder or stands twice.
+        DataError: the file is missing, too large, no text, or names no image.
     """
     try:
         text = read_bounded(path, MAX_LIST_BYTES).decode("utf-8-sig")
@@ -59,21 +62,25 @@ def read_name_list(path: Path) -> list[list[str]]:
     lines = [line.split() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     if not lines:
         raise DataError(f"{path} names no image. Unpack the data set again.")
+    named: dict[str, list[str]] = {}
+    problems: list[Problem] = []
     for words in lines:
-        if not PLAIN_NAME.fullmatch(words[0]):
-            raise DataError(f"{path}: '{words[0][:80]}' is no image name: letters, digits, '_', '.' and '-' only.")
-    refuse_repeats([words[0] for words in lines], path)
-    return lines
+        name = words[0]
+        if not PLAIN_NAME.fullmatch(name):
+            what = f"'{name[:80]}' is no image name: letters, digits, '_', '.' and '-' only"
+            problems.append(Problem(ProblemKind.LABELS_UNREADABLE, str(path), what, "Correct the line."))
+        elif name in named:
+            problems.append(_twice(name, path))
+        else:
+            named[name] = words
+    refuse_nothing_left(named, problems)
+    return list(named.values()), problems
 
 
-def refuse_repeats(names: Sequence[str], where: Path) -> None:
-    """Check that no image is named twice.
+def find_repeats(names: Sequence[str], where: Path) -> list[Problem]:
+    """Return a problem for each image that is named again; it names the image and `where`."""
+    return [_twice(name, where) for name, count in Counter(names).items() if count > 1]
 
-    Raises:
-        DataError: one is; the message names it and `where`.
-    """
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise DataError(f"{where}: image {name} stands there twice. Take one of them out.")
-        seen.add(name)
+
+def _twice(name: str, where: Path) -> Problem:
+    return Problem(ProblemKind.PHOTO_TWICE, str(where), f"image {name} stands there twice", "Take one of them out.")

@@ -17,6 +17,7 @@ from scipy import ndimage
 
 from splitlab.data.dataset import Box
 from splitlab.data.masks import read_indices
+from splitlab.data.problem import Problem, ProblemKind
 from splitlab.errors import DataError
 
 # Called with how many images were opened and how many are to be.
@@ -46,8 +47,10 @@ def silent(_done: int, _total: int) -> None:
     """Show no progress."""
 
 
-def read_mask_boxes(paths: Sequence[Path], root: Path, index_dir: Path, progress: Progress = silent) -> list[MaskBoxes]:
-    """Return what each indexed image of a data set shows.
+def read_mask_boxes(
+    paths: Sequence[Path], root: Path, index_dir: Path, progress: Progress = silent
+) -> list[MaskBoxes | Problem]:
+    """Return what each indexed image of a data set shows, or what is wrong with it: missing, broken, not indexed.
 
     An image is opened where the index has no entry of its path, size and time of change. The index is one JSON file
     for each `root`; where it is broken it is made anew, where it cannot be written the images are read again next time.
@@ -57,24 +60,25 @@ def read_mask_boxes(paths: Sequence[Path], root: Path, index_dir: Path, progress
         root: the data set's folder.
         index_dir: where the index file is kept; made where it is missing.
         progress: told of every image that is opened.
-
-    Raises:
-        DataError: an image is missing, broken or no indexed image.
     """
     index_path = _index_path(root, index_dir)
     index = _load(index_path)
     keys = [_key(path, root) for path in paths]
-    found = {key: index[key] for key in keys if key in index}
-    unread = [(key, path) for key, path in zip(keys, paths, strict=True) if key not in found]
+    found = {key: index[key] for key in keys if isinstance(key, str) and key in index}
+    unread = [(key, path) for key, path in zip(keys, paths, strict=True) if isinstance(key, str) and key not in found]
+    wrong: dict[str, Problem] = {}
     try:
         for done, (key, path) in enumerate(unread, start=1):
-            found[key] = _read(path)
+            try:
+                found[key] = _read(path)
+            except DataError as error:
+                wrong[key] = _unread(path, f"the masks cannot be read ({error})")
             progress(done, len(unread))
     finally:
         # What was read is kept where the reading is broken off, too.
         if unread:
             _save(index_path, found)
-    return [found[key] for key in keys]
+    return [key if isinstance(key, Problem) else found.get(key) or wrong[key] for key in keys]
 
 
 def move_index(before: Path, after: Path, index_dir: Path, new_index_dir: Path) -> None:
@@ -95,12 +99,16 @@ def move_index(before: Path, after: Path, index_dir: Path, new_index_dir: Path) 
                 index_path.replace(_index_path(root, new_index_dir))
 
 
-def _key(path: Path, root: Path) -> str:
+def _key(path: Path, root: Path) -> str | Problem:
     try:
         stat = path.stat()
     except OSError as error:
-        raise DataError(f"{path} is not there ({error.strerror}). Unpack the data set again.") from error
+        return _unread(path, f"the masks are missing ({error.strerror})")
     return f"{path.relative_to(root).as_posix()} {stat.st_size} {stat.st_mtime_ns}"
+
+
+def _unread(path: Path, what: str) -> Problem:
+    return Problem(ProblemKind.LABELS_UNREADABLE, str(path), what, "Unpack the data set again.")
 
 
 def _read(path: Path) -> MaskBoxes:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 from splitlab.data.dataset import Dataset, ImageLabels, IndexedMask, ObjectLabel, TrainVal
 from splitlab.data.formats.label_files import read_name_list
 from splitlab.data.formats.mask_boxes import MaskBoxes, Progress, read_mask_boxes, silent
+from splitlab.data.problem import Problem, ProblemKind, refuse_nothing_left
 from splitlab.errors import DataError
 
 NAME = "Oxford-IIIT Pet"
@@ -39,8 +41,10 @@ def read_pets_folder(folder: Path, index_dir: Path, progress: Progress = silent)
         index_dir: where the index file is kept.
         progress: told of every trimap that is opened.
 
+    Lines and trimaps that cannot be read are in `Dataset.problems`.
+
     Raises:
-        DataError: a list or a trimap is missing or broken. The message names it.
+        DataError: a list is missing or broken, or no image of it can be read. The message names it.
     """
     root = _root_of(folder)
     if root is None:
@@ -48,11 +52,16 @@ def read_pets_folder(folder: Path, index_dir: Path, progress: Progress = silent)
             f"{folder} has no annotations/trainval.txt, itself or in oxford-iiit-pet/. "
             "Unpack images.tar.gz and annotations.tar.gz there."
         )
-    breeds = _breeds(root)
-    train, val = _class_ids(root, "trainval.txt", breeds), _class_ids(root, "test.txt", breeds)
+    breeds, breed_problems = _breeds(root)
+    train, train_problems = _class_ids(root, "trainval.txt", breeds)
+    val, val_problems = _class_ids(root, "test.txt", breeds)
     found = read_mask_boxes([_trimap(root, name) for name in (*train, *val)], root, index_dir, progress)
     shown_in = dict(zip((*train, *val), found, strict=True))
-    return TrainVal(_to_dataset(root, train, shown_in, breeds), _to_dataset(root, val, shown_in, breeds), NAME)
+    return TrainVal(
+        _to_dataset(root, train, shown_in, breeds, [*breed_problems, *train_problems]),
+        _to_dataset(root, val, shown_in, breeds, val_problems),
+        NAME,
+    )
 
 
 def _root_of(folder: Path) -> Path | None:
@@ -62,40 +71,48 @@ def _root_of(folder: Path) -> Path | None:
     return None
 
 
-def _breeds(root: Path) -> dict[int, str]:
+def _breeds(root: Path) -> tuple[dict[int, str], list[Problem]]:
+    """Return the breed of each class id, which is that of most of its lines, and what is wrong with the others."""
     path = root / "annotations" / "list.txt"
-    breeds: dict[int, str] = {}
-    for name, class_id in _read_list(path).items():
-        if breeds.setdefault(class_id, _breed_of(name)) != _breed_of(name):
-            raise DataError(
-                f"{path}: class {class_id} is {breeds[class_id]} and {_breed_of(name)}. Correct one of them."
-            )
-    return dict(sorted(breeds.items()))
+    class_ids, problems = _read_list(path)
+    named: dict[int, Counter[str]] = defaultdict(Counter)
+    for name, class_id in class_ids.items():
+        named[class_id][_breed_of(name)] += 1
+    breeds = {class_id: counts.most_common(1)[0][0] for class_id, counts in sorted(named.items())}
+    for class_id, counts in named.items():
+        for other in counts.keys() - {breeds[class_id]}:
+            what = f"class {class_id} is {breeds[class_id]} and {other}"
+            problems.append(Problem(ProblemKind.LABELS_UNREADABLE, str(path), what, "Correct one of them."))
+    return breeds, problems
 
 
 def _breed_of(name: str) -> str:
     return name.rpartition("_")[0]
 
 
-def _class_ids(root: Path, list_name: str, breeds: dict[int, str]) -> dict[str, int]:
+def _class_ids(root: Path, list_name: str, breeds: dict[int, str]) -> tuple[dict[str, int], list[Problem]]:
     path = root / "annotations" / list_name
-    class_ids = _read_list(path)
-    for name, class_id in class_ids.items():
+    class_ids, problems = _read_list(path)
+    for name, class_id in list(class_ids.items()):
         if breeds.get(class_id) != _breed_of(name):
-            raise DataError(
-                f"{path}: {name} has class {class_id}, which list.txt does not call so. Correct one of them."
-            )
-    return class_ids
+            what = f"{name} has class {class_id}, which list.txt does not call so"
+            problems.append(Problem(ProblemKind.LABELS_UNREADABLE, str(path), what, "Correct one of them."))
+            del class_ids[name]
+    refuse_nothing_left(class_ids, problems)
+    return class_ids, problems
 
 
-def _read_list(path: Path) -> dict[str, int]:
-    lines = read_name_list(path)
-    try:
-        return {words[0]: int(words[1]) for words in lines}
-    except (IndexError, ValueError) as error:
-        raise DataError(
-            f"{path}: a line is not 'NAME CLASS_ID SPECIES BREED_ID' ({error}). Unpack it again."
-        ) from error
+def _read_list(path: Path) -> tuple[dict[str, int], list[Problem]]:
+    lines, problems = read_name_list(path)
+    class_ids: dict[str, int] = {}
+    for words in lines:
+        try:
+            class_ids[words[0]] = int(words[1])
+        except (IndexError, ValueError) as error:
+            what = f"a line is not 'NAME CLASS_ID SPECIES BREED_ID' but '{' '.join(words)[:80]}' ({error})"
+            problems.append(Problem(ProblemKind.LABELS_UNREADABLE, str(path), what, "Unpack it again."))
+    refuse_nothing_left(class_ids, problems)
+    return class_ids, problems
 
 
 def _trimap(root: Path, name: str) -> Path:
@@ -103,30 +120,39 @@ def _trimap(root: Path, name: str) -> Path:
 
 
 def _to_dataset(
-    root: Path, class_ids: dict[str, int], shown_in: dict[str, MaskBoxes], breeds: dict[int, str]
+    root: Path,
+    class_ids: dict[str, int],
+    shown_in: dict[str, MaskBoxes | Problem],
+    breeds: dict[int, str],
+    problems: Sequence[Problem],
 ) -> Dataset:
-    for name in class_ids:
-        _refuse_other_values(_trimap(root, name), shown_in[name].boxes)
+    shown = {name: _or_other_values(_trimap(root, name), shown_in[name]) for name in class_ids}
+    read = {name: found for name, found in shown.items() if isinstance(found, MaskBoxes)}
+    problems = [*problems, *(found for found in shown.values() if isinstance(found, Problem))]
+    refuse_nothing_left(read, problems)
     class_index = {class_id: index for index, class_id in enumerate(breeds)}
-    content = json.dumps([(name, class_id, shown_in[name].sha256) for name, class_id in class_ids.items()])
+    content = json.dumps([(name, class_ids[name], found.sha256) for name, found in read.items()])
     return Dataset(
         name=NAME,
         class_names=tuple(breeds.values()),
         category_ids=tuple(breeds),
         images=tuple(
-            _to_image(root, name, class_index[class_id], shown_in[name])
-            for name, class_id in class_ids.items()
-            if ANIMAL in shown_in[name].boxes
+            _to_image(root, name, class_index[class_ids[name]], found)
+            for name, found in read.items()
+            if ANIMAL in found.boxes
         ),
         source_hash=hashlib.sha256(content.encode()).hexdigest(),
         licence=LICENCE,
+        problems=tuple(problems),
     )
 
 
-def _refuse_other_values(trimap: Path, values: Iterable[int]) -> None:
-    others = set(values) - TRIMAP_VALUES
-    if others:
-        raise DataError(f"{trimap} is no trimap: it has the value {min(others)}, not 1, 2 and 3 only. Unpack it again.")
+def _or_other_values(trimap: Path, found: MaskBoxes | Problem) -> MaskBoxes | Problem:
+    others = set(found.boxes) - TRIMAP_VALUES if isinstance(found, MaskBoxes) else None
+    if not others:
+        return found
+    what = f"is no trimap: it has the value {min(others)}, not 1, 2 and 3 only"
+    return Problem(ProblemKind.LABELS_UNREADABLE, str(trimap), what, "Unpack it again.")
 
 
 def _to_image(root: Path, name: str, class_index: int, shown: MaskBoxes) -> ImageLabels:

@@ -13,7 +13,7 @@ from xml.parsers import expat
 from splitlab.data.dataset import Box
 from splitlab.data.formats.label_files import read_bounded
 from splitlab.data.images import MAX_PIXELS
-from splitlab.errors import DataError
+from splitlab.data.problem import EntryError, Problem, ProblemKind, entry_error
 
 MAX_XML_BYTES = 1_000_000
 
@@ -29,30 +29,48 @@ class VocObject:
 
 @dataclass(frozen=True, slots=True)
 class VocAnnotation:
-    """What an XML file says of its image; `sha256` is the file's own, `width` and `height` are in pixels."""
+    """What an XML file says of its image.
+
+    Attributes:
+        width: of the image, pixels.
+        height: of the image, pixels.
+        objects: in their order; None where one cannot be read.
+        sha256: of the file.
+        problems: what is wrong with the objects that cannot be read.
+    """
 
     width: int
     height: int
-    objects: tuple[VocObject, ...]
+    objects: tuple[VocObject | None, ...]
     sha256: str
+    problems: tuple[Problem, ...]
 
 
 def read_voc_annotation(path: Path) -> VocAnnotation:
     """Read Annotations/ID.xml; objects keep their order, which is how SegmentationObject numbers them.
 
     Raises:
-        DataError: the file is missing, over 1 MB, no plain XML, or lacks a size or a box that can be.
+        DataError: the file is missing, over 1 MB, no plain XML, or lacks a size that can be.
     """
     raw = read_bounded(path, MAX_XML_BYTES)
     root = _parse(raw, path)
     width, height = int(_number(root, "size/width", path)), int(_number(root, "size/height", path))
     if min(width, height) < 1 or width * height > MAX_PIXELS:
-        raise DataError(
-            f"{path}: its image is {width} x {height} pixels; each side must be 1 or more, "
-            f"and all at most {MAX_PIXELS // 1_000_000} megapixels."
+        raise entry_error(
+            ProblemKind.LABELS_UNREADABLE,
+            path,
+            f"its image is {width} x {height} pixels",
+            f"Each side must be 1 or more, and all at most {MAX_PIXELS // 1_000_000} megapixels.",
         )
-    objects = tuple(_to_object(element, width, height, path) for element in root.findall("object"))
-    return VocAnnotation(width, height, objects, hashlib.sha256(raw).hexdigest())
+    objects: list[VocObject | None] = []
+    problems: list[Problem] = []
+    for element in root.findall("object"):
+        try:
+            objects.append(_to_object(element, width, height, path))
+        except EntryError as error:
+            objects.append(None)
+            problems.append(error.problem)
+    return VocAnnotation(width, height, tuple(objects), hashlib.sha256(raw).hexdigest(), tuple(problems))
 
 
 def _parse(raw: bytes, path: Path) -> Element:
@@ -65,13 +83,15 @@ def _parse(raw: bytes, path: Path) -> Element:
 
     def refuse_doctype(*_declared: object) -> NoReturn:
         # Entities can be declared in a DOCTYPE only, and a few of them can grow to gigabytes.
-        raise DataError(f"{path}: has a DOCTYPE, which no VOC annotation has. Unpack the data set again.")
+        what = "has a DOCTYPE, which no VOC annotation has"
+        raise entry_error(ProblemKind.LABELS_UNREADABLE, path, what, "Unpack the data set again.")
 
     parser.StartDoctypeDeclHandler = refuse_doctype
     try:
         parser.Parse(raw, True)
     except (expat.ExpatError, LookupError, ValueError) as error:
-        raise DataError(f"{path}: is no XML that can be read ({error}). Unpack the data set again.") from error
+        what = f"is no XML that can be read ({error})"
+        raise entry_error(ProblemKind.LABELS_UNREADABLE, path, what, "Unpack the data set again.") from error
     return builder.close()
 
 
@@ -83,10 +103,11 @@ def _to_object(element: Element, width: int, height: int, path: Path) -> VocObje
     bottom = min(_number(element, "bndbox/ymax", path), height)
     class_name = (element.findtext("name") or "").strip()
     if left >= right or top >= bottom:
-        raise DataError(
-            f"{path}: the box of '{class_name}' (xyxy {left:g} {top:g} {right:g} {bottom:g}) holds no pixel of its "
-            f"{width} x {height} image. Correct its bndbox."
+        what = (
+            f"the box of '{class_name[:40]}' (xyxy {left:g} {top:g} {right:g} {bottom:g}) holds no pixel of its "
+            f"{width} x {height} image"
         )
+        raise entry_error(ProblemKind.BOX, path, what, "Correct its bndbox.")
     return VocObject(class_name, (left, top, right, bottom), (element.findtext("difficult") or "").strip() == "1")
 
 
@@ -97,5 +118,6 @@ def _number(element: Element, tag: str, path: Path) -> float:
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise DataError(f"{path}: <{tag}> is {(text or 'missing')[:40]!r}, not a number. Correct the annotation.")
+        what = f"<{tag}> is {(text or 'missing')[:40]!r}, not a number"
+        raise entry_error(ProblemKind.LABELS_UNREADABLE, path, what, "Correct the annotation.")
     return number

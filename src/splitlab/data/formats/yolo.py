@@ -11,7 +11,7 @@ from pathlib import Path
 from splitlab.data.dataset import Dataset, ImageLabels, LabelState, TrainVal
 from splitlab.data.formats.label_files import read_bounded
 from splitlab.data.formats.photo_size import read_photo_size, unread_photo
-from splitlab.data.formats.yolo_labels import EXPORT_AGAIN, parse_labels
+from splitlab.data.formats.yolo_labels import parse_labels
 from splitlab.data.formats.yolo_settings import YoloSettings, find_yaml, read_settings
 from splitlab.data.problem import EntryError, Problem, ProblemKind, entry_error, refuse_nothing_left
 from splitlab.errors import DataError, ImageError
@@ -186,10 +186,7 @@ def _read_image(folder: Path, image_id: str, photo: Path, class_count: int) -> _
     _refuse_outside(path, folder)
     if not path.is_file():
         return _Read(ImageLabels(image_id, photo, width, height, (), LabelState.NONE), _sha256(b""), [])
-    try:
-        raw = read_bounded(path, MAX_LABEL_BYTES)
-    except DataError as error:
-        raise entry_error(ProblemKind.LABELS_UNREADABLE, path, f"cannot be read ({error})", EXPORT_AGAIN) from error
+    raw = read_bounded(path, MAX_LABEL_BYTES)
     objects, problems = parse_labels(raw, path, class_count, width, height)
     state = LabelState.BROKEN if problems else LabelState.WHOLE
     return _Read(ImageLabels(image_id, photo, width, height, objects, state), _sha256(raw), problems)

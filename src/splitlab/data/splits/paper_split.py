@@ -26,6 +26,11 @@ def draw_paper_split(dataset: Dataset, full: int, weak: int | None) -> Split:
         raise SplitError(
             f"The paper has no protocol for '{dataset.name}', only for VOC2012 and Cityscapes. Draw at random instead."
         )
+    if dataset.problems:
+        raise SplitError(
+            f"{len(dataset.problems):,} entries of '{dataset.name}' cannot be read, so its images are not those that "
+            f"the authors drew from. The first: {dataset.problems[0]}"
+        )
     rng = np.random.default_rng(PAPER_SEED)
     pools = [list(pool) for pool in dataset.paper_pools]
     for pool in pools:
