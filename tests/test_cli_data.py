@@ -127,10 +127,22 @@ def test_a_w_exported_as_coco_keeps_the_difficult_objects_that_detr_learns(tmp_p
     assert len(labels["annotations"]) == 4
 
 
-@pytest.mark.parametrize("name", ["coco", "yolo"])
-def test_an_exported_split_has_masks_in_f_only(name, tiny_folder, tmp_path):
+def test_a_mixed_split_is_exported_to_yolo_once_somebody_says_how(tiny_folder, tmp_path):
     run("split", tiny_folder, "--full", 4, "--weak", 5, "--out", tmp_path / "split.json")
-    run("data", "export", tiny_folder, tmp_path / "out", "--format", name, "--split", tmp_path / "split.json")
+    words = ["data", "export", tiny_folder, tmp_path / "out", "--format", "yolo", "--split", tmp_path / "split.json"]
+    assert "Add --labels boxes" in str(runner.invoke(cli.app, [*map(str, words)]).exception)
+    run(*words, "--labels", "outlines")
+    assert json.loads(run("data", "check", tmp_path / "out", "--json"))["train"]["images_with_masks"] == 9
+
+
+def test_what_yolo_lines_are_is_no_question_for_coco(tiny_folder, tmp_path):
+    words = ["data", "export", str(tiny_folder), str(tmp_path / "out"), "--labels", "boxes"]
+    assert "is for --format yolo" in str(runner.invoke(cli.app, words).exception)
+
+
+def test_an_exported_split_has_masks_in_f_only(tiny_folder, tmp_path):
+    run("split", tiny_folder, "--full", 4, "--weak", 5, "--out", tmp_path / "split.json")
+    run("data", "export", tiny_folder, tmp_path / "out", "--split", tmp_path / "split.json")
     content = json.loads(run("data", "check", tmp_path / "out", "--json"))
     assert content["train"]["images_with_masks"] == 4
     assert content["train"]["images_with_boxes_only"] == 5

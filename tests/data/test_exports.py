@@ -1,5 +1,7 @@
 import json
 import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,12 +11,12 @@ import pytest
 import yaml
 from PIL import Image
 
-from splitlab.data.dataset import Dataset, ImageLabels, IndexedMask, ObjectLabel, TrainVal
+from splitlab.data.dataset import Dataset, ImageLabels, IndexedMask, LabelState, ObjectLabel, TrainVal
 from splitlab.data.exports import coco_export, photo_files, yolo_export
 from splitlab.data.exports.coco_export import export_coco
 from splitlab.data.exports.mask_outline import trace_outline
 from splitlab.data.exports.photo_files import name_photos
-from splitlab.data.exports.yolo_export import export_yolo
+from splitlab.data.exports.yolo_export import YoloLabels, export_yolo
 from splitlab.data.formats.coco_folder import read_coco_folder
 from splitlab.data.formats.yolo import read_yolo_folder
 from splitlab.data.masks import read_mask
@@ -298,11 +300,82 @@ def test_a_split_keeps_masks_in_f_only_and_no_other_photo(tiny, tmp_path):
     assert [(image.image_id, image.can_be_full) for image in part.train.images] == [(3, True), (1, True), (7, False)]
     assert part.train.by_id[7].objects[0].box == tiny.train.by_id[7].objects[0].box
     assert part.val is tiny.val
-    for back in (
-        read_coco_folder(export_coco(part, tmp_path / "coco")),
-        read_yolo_folder(export_yolo(part, tmp_path / "yolo")),
-    ):
-        assert sorted(image.can_be_full for image in back.train.images) == [False, True, True]
+    back = read_coco_folder(export_coco(part, tmp_path / "coco"))
+    assert sorted(image.can_be_full for image in back.train.images) == [False, True, True]
+
+
+@pytest.fixture
+def mixed(tiny):
+    """A split: five images with masks, four with boxes, and masks in val."""
+    ids = [image.image_id for image in tiny.train.images]
+    return as_split(tiny, Split(tuple(ids[:5]), tuple(ids[5:9]), 0, tiny.train.source_hash))
+
+
+def test_masks_beside_boxes_are_refused_for_yolo_before_anything_is_written(mixed, tmp_path):
+    with pytest.raises(DataError, match=r"5 objects .* in train have masks and 4 have boxes only.*--labels boxes"):
+        export_yolo(mixed, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+LOAD_WITH_ULTRALYTICS = """
+import json, sys, yaml
+from ultralytics.data.dataset import YOLODataset
+
+for folder, task in zip(sys.argv[1::2], sys.argv[2::2]):
+    with open(f"{folder}/data.yaml") as file:
+        head = yaml.safe_load(file) | {"channels": 3}
+    labels = YOLODataset(img_path=f"{folder}/images/train", data=head, task=task, imgsz=64).labels
+    print(json.dumps([[i["im_file"], i["bboxes"].tolist(), len(i["segments"])] for i in labels]))
+"""
+
+
+def test_ultralytics_loads_all_objects_of_a_mixed_split_either_way(mixed, tmp_path):
+    boxes = export_yolo(mixed, tmp_path / "boxes", labels=YoloLabels.BOXES)
+    outlines = export_yolo(mixed, tmp_path / "outlines", labels=YoloLabels.OUTLINES)
+    # In a process of its own: this part of Ultralytics replaces Pillow's way to open images.
+    words = [sys.executable, "-c", LOAD_WITH_ULTRALYTICS, str(boxes), "detect", str(outlines), "segment"]
+    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    detect, segment = (json.loads(line) for line in said.splitlines() if line.startswith("[["))
+    assert [sum(count for *_, count in loaded) for loaded in (detect, segment)] == [0, 9]
+    for loaded in (detect, segment):
+        found = {Path(file).stem: image_boxes for file, image_boxes, _ in loaded}
+        for image in mixed.train.images:
+            left, top, right, bottom = np.array(image.objects[0].box) / image.width
+            expected = [[(left + right) / 2, (top + bottom) / 2, right - left, bottom - top]]
+            np.testing.assert_allclose(found[image.path.stem], expected, atol=1e-4)
+
+
+def test_a_part_with_boxes_alone_or_masks_alone_needs_no_choice(tiny, tmp_path):
+    boxes = as_split(tiny, Split((), (1, 2), 0, tiny.train.source_hash))
+    out = export_yolo(boxes, tmp_path / "out")
+    lines = [path.read_text().split() for path in (out / "labels" / "train").iterdir()]
+    assert [len(words) for words in lines] == [5, 5]
+
+
+def test_pycocotools_evaluates_masks_of_an_export_that_has_objects_with_boxes_only(mixed, tmp_path):
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    truth = COCO(str(export_coco(mixed, tmp_path / "out") / "instances_train.json"))
+    found = [{**one, "segmentation": truth.annToRLE(one), "score": 1} for one in truth.anns.values()]
+    evaluation = COCOeval(truth, truth.loadRes(found), "segm")
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    assert len(found) == 9
+    assert evaluation.stats[0] == pytest.approx(1)
+
+
+def test_images_that_nobody_labelled_and_background_images_stay_so_and_broken_ones_are_left_out(tmp_path):
+    data = one_image(tmp_path, [])
+    first = data.train.images[0]
+    images = tuple(replace(first, image_id=str(state), state=state) for state in LabelState)
+    data = replace(data, train=replace(data.train, images=images))
+    kept = [LabelState.WHOLE, LabelState.NONE]
+    coco = read_coco_folder(export_coco(data, tmp_path / "coco")).train
+    assert [image.state for image in coco.images] == kept
+    yolo = read_yolo_folder(export_yolo(data, tmp_path / "yolo")).train
+    assert {image.image_id: image.state for image in yolo.images} == {state.value: state for state in kept}
 
 
 def test_difficult_objects_of_w_are_left_out_and_those_of_f_stay(tmp_path):

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
+from splitlab.cli.opened_data import opened
 from splitlab.cli.output import JsonOption, app, err, out, print_json, progress_bar, shown
 from splitlab.data.dataset import Dataset
-from splitlab.data.open_dataset import open_dataset
 from splitlab.errors import RunError
 from splitlab.evaluation.scores_of_objects import Estimate
 from splitlab.experiments.comparison import MIN_SCORE, ComparedModel, CompareSettings, Comparison, Seen, short_names
@@ -43,7 +43,7 @@ def compare(
 
     settings = CompareSettings(min_score)
     workspace = Workspace.here()
-    dataset = open_dataset(data, workspace.data).val
+    dataset = opened(data, workspace).val
     seen = _see(models, dataset, workspace)
     names = short_names([one.card for one in seen])
     comparison = compare_models(dict(zip(names, seen, strict=True)), dataset, settings)

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from splitlab.cli.checkpoint_commands import CheckpointArgument, checkpoint_app
+from splitlab.cli.opened_data import opened
 from splitlab.cli.output import out, progress_bar
 from splitlab.cli.queue_commands import RunArgument
-from splitlab.data.open_dataset import open_dataset
 from splitlab.runs.card_in_words import card_in_words, megabytes
 from splitlab.runs.checkpoint import read_card
 from splitlab.runs.checkpoint_files import facts_of
@@ -52,7 +52,7 @@ def shrink(
 
     workspace, folder = Workspace.here(), weights_folder(folder)
     with progress_bar() as progress:
-        val = open_dataset(data, workspace.data).val
+        val = opened(data, workspace).val
         made = shrink_checkpoint(folder, name, into or workspace.imported, val, progress)
     for checkpoint in (folder, made):
         scores = card_in_words(read_card(checkpoint), {})["mask AP"]

@@ -10,11 +10,12 @@ import typer
 from rich.table import Column, Table
 
 from splitlab.cli.new_run import lasting_name, lasting_start, leave_to_worker, run_with, train_here
+from splitlab.cli.opened_data import opened
 from splitlab.cli.output import JsonOption, SeedOption, app, err, out, print_json, progress_bar, shown
 from splitlab.cli.refused_options import refuse_others
 from splitlab.cli.train_settings import chosen_settings, not_said_elsewhere, run_of_main_process, value_of
 from splitlab.data.images import load_image
-from splitlab.data.open_dataset import dataset_names, open_dataset
+from splitlab.data.open_dataset import dataset_names
 from splitlab.data.splits.split import read_split
 from splitlab.errors import RunError
 from splitlab.runs.checkpoint import CARD_NAME
@@ -170,7 +171,7 @@ def evaluate(
         if data is None:
             scores = evaluate_run(RunFolder.open(path), workspace.data, progress, _are_cut(masks))
         else:
-            val = open_dataset(data, workspace.data).val
+            val = opened(data, workspace).val
             scores = evaluate_checkpoint(weights_folder(path), val, progress, _are_cut(masks))
     if as_json:
         print_json(scores)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from splitlab.cli.opened_data import opened
 from splitlab.cli.output import DataArgument, JsonOption, SeedOption, app, out, print_json
 from splitlab.cli.refused_options import refuse_others
 from splitlab.data.class_lists import names_in
 from splitlab.data.dataset import Dataset
-from splitlab.data.open_dataset import open_dataset
+from splitlab.data.image_counts import ImageCounts, count_images, left_out_in_words
 from splitlab.data.splits.draw_split import draw_split, draw_stratified
 from splitlab.data.splits.few_shot import draw_few_shot, paper_few_shot
 from splitlab.data.splits.given_split import split_by_labels, split_by_lists
@@ -58,18 +60,20 @@ def split(
     """Draw a full set F and a weak set W.
 
     **random** and **stratified** (classes in proportion) by seed: with one seed a smaller F lies in a larger one, and
-    a smaller W in a larger one. **paper**: the images that the authors drew for YOLOv5, of VOC2012 and Cityscapes.
-    **labels**: images with masks are F, those with boxes only W. **few-shot**: so many masks a class by seed, or the
-    paper's 17 images where no number is given. **lists**: two text files, such as the authors' `train_seg_400.txt` and
-    `train_det_400_1000.txt` for DETR; F is taken out of W where the second file names all of its images.
+    a smaller W in a larger one. They leave out images without labels, and put background images into W only.
+    **paper**: the images that the authors drew for YOLOv5, of VOC2012 and Cityscapes. **labels**: images with masks
+    are F, those with boxes only W. **few-shot**: so many masks a class by seed, or the paper's 17 images where no
+    number is given. **lists**: two text files, such as the authors' `train_seg_400.txt` and `train_det_400_1000.txt`
+    for DETR; F is taken out of W where the second file names all of its images.
     """
     heard = {"data", "protocol", "as_json", "save", *_heard(protocol, masks_per_class)}
     refuse_others(context, heard, f"the protocol {protocol} does not go by this{_unless(protocol)}. Leave it out.")
-    train = open_dataset(data, Workspace.here().data).train
+    train = opened(data, Workspace.here()).train
+    counts = count_images(train)
 
     def sized(draw: Callable[[Dataset, int, int, int], Split]) -> Split:
         size = _needed(full)
-        return draw(train, size, len(train.images) - size if weak == ALL else _count(weak), seed)
+        return draw(train, size, counts.to_draw - size if weak == ALL else _count(weak), seed)
 
     drawn = {
         Protocol.RANDOM: lambda: sized(draw_split),
@@ -82,9 +86,19 @@ def split(
     if save is not None:
         write_json(save, drawn.to_json())
     if as_json:
-        print_json(drawn.to_json())
-    else:
-        out.print(f"{drawn.name} of {data}, {drawn.drawn}, seed {drawn.seed}, hash {drawn.hash[:12]}")
+        print_json({**drawn.to_json(), "images": asdict(counts)})
+        return
+    out.print(f"{drawn.name} of {data}, {drawn.drawn}, seed {drawn.seed}, hash {drawn.hash[:12]}")
+    out.print(_drawn_from(counts), highlight=False)
+    if left_out := left_out_in_words(counts, data):
+        out.print(left_out, highlight=False, soft_wrap=True)
+
+
+def _drawn_from(counts: ImageCounts) -> str:
+    return (
+        f"Of {counts.to_draw:,} labelled images: {counts.masks:,} with masks, {counts.boxes:,} with boxes only, "
+        f"{counts.background:,} background (in W only)."
+    )
 
 
 def _heard(protocol: Protocol, masks_per_class: int | None) -> tuple[str, ...]:

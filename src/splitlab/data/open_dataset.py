@@ -41,17 +41,24 @@ def open_dataset(where: str, data_dir: Path) -> TrainVal:
     """
     if where == EMBEDDED:
         return read_coco_folder(make_embedded(data_dir / EMBEDDED))
-    folder = folder_of(where, data_dir)
-    found = format_of(folder)
-    if found is None:
-        raise DataError(_unknown(folder))
-    return read_as(FORMATS[found][1](folder, data_dir / INDEX), load_reading(folder))
+    folder = dataset_folder(where, data_dir)
+    read = FORMATS[format_of(folder) or ""][1]
+    return read_as(read(folder, data_dir / INDEX), load_reading(folder))
 
 
-def folder_of(where: str, data_dir: Path) -> Path:
-    """Return the folder of a data set that `open_dataset` knows as `where`; there may be none."""
+def dataset_folder(where: str, data_dir: Path) -> Path:
+    """Return the folder of the data set that `open_dataset` knows as `where`.
+
+    Raises:
+        DataError: there is no such data set.
+    """
+    if where == EMBEDDED:
+        raise DataError(f"The data set {EMBEDDED} is drawn by SplitLab: nothing in its labels is left open.")
     named = data_dir / where
-    return named if format_of(named) or (named.is_dir() and not Path(where).is_dir()) else Path(where)
+    folder = named if format_of(named) or (named.is_dir() and not Path(where).is_dir()) else Path(where)
+    if format_of(folder) is None:
+        raise DataError(_unknown(folder))
+    return folder
 
 
 def format_of(folder: Path) -> str | None:

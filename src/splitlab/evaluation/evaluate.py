@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from splitlab.data.dataset import Dataset
+from splitlab.data.fit_for_training import refuse_unscorable
 from splitlab.data.images import load_labelled
 from splitlab.evaluation.coco_eval import Scores, evaluate_detections
 from splitlab.evaluation.image_detections import ImageDetections
@@ -27,7 +28,11 @@ def evaluate_model(
         dataset: what to score on.
         size: side of the square the model sees, pixels.
         progress: told the number of images done.
+
+    Raises:
+        DataError: labels of the dataset cannot be read, so that scores would be wrong.
     """
+    refuse_unscorable(dataset)
     was_training = model.training
     model.eval()
     detections: list[ImageDetections] = []

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from splitlab.data.dataset import Dataset
+from splitlab.data.fit_for_training import refuse_unscorable
 from splitlab.data.images import load_labelled
 from splitlab.data.progress import Progress, no_progress
 from splitlab.errors import CheckpointError, DataError, RunError, SplitLabError
@@ -52,9 +53,10 @@ def detections_of(
         progress: told of every image.
 
     Raises:
-        SplitLabError: the checkpoint cannot be loaded, knows other classes, or a photo cannot be read.
+        SplitLabError: the checkpoint cannot be loaded, knows other classes, or a photo or label cannot be read.
     """
     _check_classes(folder, card, dataset)
+    refuse_unscorable(dataset)
     kept = stored_detections(folder, dataset, cache_dir)
     if kept is not None:
         return kept

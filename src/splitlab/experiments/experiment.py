@@ -13,6 +13,7 @@ import torch
 
 import splitlab
 from splitlab.data.dataset import Dataset, TrainVal
+from splitlab.data.fit_for_training import notes_on, refuse_unfit
 from splitlab.data.masks import with_masks
 from splitlab.data.progress import Progress, no_progress
 from splitlab.data.splits.draw_split import draw_split
@@ -74,6 +75,7 @@ def prepare_run_on(path: Path, spec: RunSpec, data: TrainVal, split: Split | Non
     stages = _stages_of_model(spec.model, len(data.train.class_names), spec.image_size)
     split = split or draw_split(data.train, spec.full, spec.weak, spec.seed)
     _check_split(split, data.train)
+    refuse_unfit(data, split)
     sized = replace(spec, full=len(split.full), weak=len(split.weak), drawn=split.drawn)
     for stage in stages_of(sized, stages):
         check_divisible(stage.spec.images_of_f, stage.spec.batch_size, process_count())
@@ -141,7 +143,7 @@ def _train_and_evaluate(run: RunFolder, spec: RunSpec, data_dir: Path, progress:
     if not run.state_path.exists():
         run.forget_events_after(-1)
         run.append_event({"kind": "start", "step": 0, **note})
-        for line in lines_of(note):
+        for line in (*lines_of(note), *notes_on(data)):
             tell(line)
 
     def evaluate(current: SegmentationModel, stage: Stage) -> Scores:

@@ -7,8 +7,13 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from splitlab.data.dataset import ImageLabels
+from splitlab.data.dataset import Dataset, ImageLabels, LabelState
 from splitlab.errors import DataError
+
+
+def known_images(dataset: Dataset) -> list[ImageLabels]:
+    """Return the images that can be exported: all but those with labels that cannot be read, which would be lost."""
+    return [image for image in dataset.images if image.state != LabelState.BROKEN]
 
 
 def name_photos(images: Sequence[ImageLabels]) -> list[PurePosixPath]:

@@ -2,42 +2,71 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
+from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from splitlab.data.dataset import Dataset, ImageLabels, ObjectLabel, TrainVal
+from splitlab.data.dataset import Dataset, ImageLabels, LabelState, ObjectLabel, TrainVal
 from splitlab.data.exports.mask_outline import trace_outline
-from splitlab.data.exports.photo_files import name_photos, place_photo
+from splitlab.data.exports.photo_files import known_images, name_photos, place_photo
 from splitlab.data.masks import read_mask, with_masks
 from splitlab.data.new_folder import written_whole
 from splitlab.data.progress import Progress, no_progress
 from splitlab.errors import DataError
 
 
-def export_yolo(data: TrainVal, folder: Path, progress: Progress = no_progress) -> Path:
+class YoloLabels(StrEnum):
+    """What every line of a YOLO data set is, where some objects have masks and some have boxes only."""
+
+    BOXES = "boxes"
+    """All are boxes: a data set for detection."""
+    OUTLINES = "outlines"
+    """All are outlines: a box becomes its four corners, as the paper's authors write W."""
+
+
+def export_yolo(
+    data: TrainVal, folder: Path, progress: Progress = no_progress, labels: YoloLabels | None = None
+) -> Path:
     """Write data.yaml, images/{train,val} and labels/{train,val}; return the folder.
 
-    A mask becomes one polygon: its parts are joined, its holes are lost. An object without mask becomes a box line;
-    Ultralytics' own loader does not expect both kinds in one file. Crowds and objects whose mask has no pixel are left
-    out. Photos are hard links where the disk allows it.
+    A mask becomes one polygon: its parts are joined, its holes are lost. Crowds and objects whose mask has no pixel are
+    left out, and so are images whose labels cannot be read. An image that nobody labelled gets no label file, a
+    background image an empty one. Photos are hard links where the disk allows it.
 
     Args:
         data: the data set.
         folder: a place where nothing is yet, or an empty folder.
         progress: told of every image.
+        labels: what every line is. Where left out, outlines if all objects have masks, and boxes if none has.
 
     Raises:
-        DataError: `folder` is taken, cannot be written, or a photo or mask is missing; nothing is left behind.
+        DataError: `labels` is left out though a part has objects with masks and objects without: Ultralytics reads such
+            a part as boxes alone, or not at all. Or `folder` is taken, cannot be written, or a photo or mask is
+            missing. Nothing is left behind.
     """
+    if labels is None:
+        _refuse_both_kinds(data)
     with written_whole(folder) as draft:
         (draft / "data.yaml").write_text(_head(data), encoding="utf-8")
         for subset, dataset in (("train", data.train), ("val", data.val)):
-            _write_subset(dataset, draft, subset, progress)
+            _write_subset(dataset, draft, subset, progress, labels)
     return folder
+
+
+def _refuse_both_kinds(data: TrainVal) -> None:
+    for subset, dataset in (("train", data.train), ("val", data.val)):
+        kinds = Counter(label.mask is not None for image in dataset.images for label in image.targets)
+        if kinds[True] and kinds[False]:
+            raise DataError(
+                f"{kinds[True]:,} objects of '{dataset.name}' in {subset} have masks and {kinds[False]:,} have boxes "
+                "only; Ultralytics does not read outlines and boxes in one set. Add --labels boxes for a set for "
+                "detection, or --labels outlines to write each box as an outline of four points."
+            )
 
 
 def _head(data: TrainVal) -> str:
@@ -49,17 +78,19 @@ def _head(data: TrainVal) -> str:
     return yaml.safe_dump(head, allow_unicode=True, sort_keys=False)
 
 
-def _write_subset(dataset: Dataset, draft: Path, subset: str, progress: Progress) -> None:
+def _write_subset(dataset: Dataset, draft: Path, subset: str, progress: Progress, labels: YoloLabels | None) -> None:
+    images = known_images(dataset)
     for kind in ("images", "labels"):
         (draft / kind / subset).mkdir(parents=True)
-    names = name_photos([_out_of_images(image) for image in dataset.images])
-    named = zip(names, with_masks(dataset.images), strict=True)
+    names = name_photos([_out_of_images(image) for image in images])
+    named = zip(names, with_masks(images), strict=True)
     for done, (name, image) in enumerate(named, start=1):
         place_photo(image.path, draft / "images" / subset / name)
-        labels = draft / "labels" / subset / name.with_suffix(".txt")
-        labels.parent.mkdir(parents=True, exist_ok=True)
-        labels.write_text("".join(f"{_line(label, image)}\n" for label in image.targets))
-        progress(f"export {subset}", done, len(dataset.images))
+        if image.state == LabelState.WHOLE:
+            lines = draft / "labels" / subset / name.with_suffix(".txt")
+            lines.parent.mkdir(parents=True, exist_ok=True)
+            lines.write_text("".join(f"{_line(label, image, labels)}\n" for label in image.targets))
+        progress(f"export {subset}", done, len(images))
 
 
 def _out_of_images(image: ImageLabels) -> ImageLabels:
@@ -70,15 +101,20 @@ def _out_of_images(image: ImageLabels) -> ImageLabels:
     return replace(image, image_id="/".join([*(folder for folder in folders if folder != "images"), name]))
 
 
-def _line(label: ObjectLabel, image: ImageLabels) -> str:
+def _line(label: ObjectLabel, image: ImageLabels, labels: YoloLabels | None) -> str:
     sides = np.array([image.width, image.height], dtype=np.float64)
-    numbers = _box_numbers(label, image, sides) if label.mask is None else trace_outline(read_mask(label.mask)) / sides
+    if label.mask is not None and labels != YoloLabels.BOXES:
+        numbers = trace_outline(read_mask(label.mask)) / sides
+    else:
+        left, top, right, bottom = _sides_of_box(label, image, sides)
+        as_points = np.array([left, top, right, top, right, bottom, left, bottom])
+        as_box = np.array([(left + right) / 2, (top + bottom) / 2, right - left, bottom - top])
+        numbers = as_points if labels == YoloLabels.OUTLINES else as_box
     return " ".join([str(label.class_index), *(f"{number:.6f}" for number in numbers.ravel())])
 
 
-def _box_numbers(label: ObjectLabel, image: ImageLabels, sides: NDArray[np.float64]) -> NDArray[np.float64]:
+def _sides_of_box(label: ObjectLabel, image: ImageLabels, sides: NDArray[np.float64]) -> list[float]:
     corners = np.array(label.box, dtype=np.float64).reshape(2, 2)
     if not np.isfinite(corners).all():
         raise DataError(f"{image.path}: a box has a side that is no number. Correct its labels.")
-    corners = (corners / sides).clip(0, 1)
-    return np.concatenate([corners.mean(axis=0), corners[1] - corners[0]])
+    return [float(side) for side in (corners / sides).clip(0, 1).ravel()]

@@ -58,7 +58,7 @@ def read_object(
         label = ObjectLabel(
             class_index=index_of[category_id],
             box=_to_box(annotation, mask, path),
-            mask=None if _is_told_box_only(annotation) else mask,
+            mask=mask,
             is_crowd=bool(int(annotation.get("iscrowd") or 0)),
         )
     except ODD_ENTRY as error:
@@ -85,11 +85,6 @@ def has_box_in_fractions(annotation: dict[str, Any]) -> bool:
     return bool(sides) and all(0 <= side <= 1 for side in sides) and not all(side.is_integer() for side in sides)
 
 
-def _is_told_box_only(annotation: dict[str, Any]) -> bool:
-    # Our own export draws the box as a polygon for tools that fail without one.
-    return annotation.get("box_only") in (1, True)
-
-
 def _to_box(annotation: dict[str, Any], mask: Rle | None, path: Path) -> Box:
     stated = annotation.get("bbox")
     # Some tools write the mask alone.
@@ -112,7 +107,8 @@ def _mask_or_problems(
     annotation: dict[str, Any], height: int, width: int, path: Path
 ) -> tuple[Rle | None, list[Problem]]:
     segmentation = annotation.get("segmentation")
-    if not segmentation:
+    # Our own export draws the box as a polygon for tools that fail without one.
+    if not segmentation or annotation.get("box_only") in (1, True):
         return None, []
     where = entry_name(annotation)
     try:

@@ -1,0 +1,87 @@
+"""Whether a run can learn from a split and be scored, said before it starts instead of after hours."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from splitlab.data.check import find_empty_classes
+from splitlab.data.dataset import Dataset, ImageLabels, LabelState, TrainVal
+from splitlab.data.formats.photo_size import find_photo_problem
+from splitlab.data.image_counts import only_crowds_in_words
+from splitlab.data.problem import ProblemKind
+from splitlab.data.splits.split import Split
+from splitlab.errors import DataError, SplitError
+
+
+def refuse_unfit(data: TrainVal, split: Split) -> None:
+    """Check that all images of a split are labelled and can be opened, show an object, and that val can be scored on.
+
+    Photos are opened up to their header.
+
+    Raises:
+        SplitError: an image of the split has no labels, or none shows an object.
+        DataError: a photo is missing or broken, or the val set cannot be scored on.
+    """
+    drawn = data.train.select((*split.full, *split.weak))
+    _refuse_unlabelled(drawn, data.train.name)
+    if not any(image.targets for image in drawn):
+        raise SplitError(
+            only_crowds_in_words(data.train) or f"No image of the split {split.name} shows an object. Draw it again."
+        )
+    refuse_unscorable(data.val)
+    _refuse_photos((*drawn, *data.val.images))
+
+
+def refuse_unscorable(dataset: Dataset) -> None:
+    """Check that the labels of a data set are whole, so that scores on it are right.
+
+    Raises:
+        DataError: some of its labels cannot be read, or all of its objects are crowd regions.
+    """
+    broken = [image for image in dataset.images if image.state == LabelState.BROKEN]
+    if broken:
+        raise DataError(
+            f"{len(broken):,} images of '{dataset.name}' have labels that cannot be read, so scores on it would be "
+            f"wrong; the first is {broken[0].path}. Correct them: splitlab data check {shlex.quote(dataset.name)}"
+        )
+    if only_crowds := only_crowds_in_words(dataset):
+        raise DataError(only_crowds)
+
+
+def notes_on(data: TrainVal) -> list[str]:
+    """Return what somebody should know who works with a data set that has faults: a sentence each."""
+    notes = []
+    unread = len(data.train.problems) + len(data.val.problems)
+    if unread:
+        first = (*data.train.problems, *data.val.problems)[0]
+        command = f"splitlab data check {shlex.quote(data.train.name)}"
+        notes.append(f"{unread:,} entries of '{data.train.name}' cannot be read ({command} lists them). {first}")
+    crowds = [
+        problem
+        for subset, dataset in (("train", data.train), ("val", data.val))
+        for problem in find_empty_classes(dataset, subset)
+        if problem.kind == ProblemKind.ONLY_CROWDS
+    ]
+    return [*notes, *map(str, crowds)]
+
+
+def _refuse_unlabelled(images: Sequence[ImageLabels], name: str) -> None:
+    for state, what, way_out in (
+        (LabelState.NONE, "no labels", f"splitlab data read-as {shlex.quote(name)} says how to read such images."),
+        (LabelState.BROKEN, "labels that cannot be read", f"splitlab data check {shlex.quote(name)} lists them."),
+    ):
+        found = [image for image in images if image.state == state]
+        if found:
+            raise SplitError(
+                f"Image {found[0].image_id} of the split has {what} ({len(found):,} of its images have). "
+                f"Draw another split; {way_out}"
+            )
+
+
+def _refuse_photos(images: Sequence[ImageLabels]) -> None:
+    found = [find_photo_problem(image.path, image.width, image.height) for image in images]
+    problems = [problem for problem in found if problem is not None]
+    if problems:
+        more = f" {len(problems) - 1:,} more photos have a fault." if len(problems) > 1 else ""
+        raise DataError(f"{problems[0]}{more}")
