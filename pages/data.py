@@ -7,11 +7,14 @@ import streamlit as st
 
 from splitlab.data.check import check_dataset
 from splitlab.data.dataset import Dataset, TrainVal
+from splitlab.data.image_counts import count_images
 from splitlab.data.open_dataset import dataset_names
+from splitlab.data.problem import count_kinds
 from splitlab.figures.class_counts import class_counts_chart
 from splitlab.ui.dataset_upload import ADDING, upload_dataset
 from splitlab.ui.datasets import read_dataset
 from splitlab.ui.hosted import may_change
+from splitlab.ui.label_reading import show_reading
 from splitlab.ui.page import answered, page_head
 from splitlab.ui.plain_text import as_plain
 from splitlab.ui.sample_labels import show_samples
@@ -22,18 +25,23 @@ from splitlab.workspace import Workspace
 def show_numbers(data: TrainVal) -> None:
     """Show how much there is, in one row."""
     train = data.train
-    full = sum(image.can_be_full for image in train.images)
+    counts = count_images(train)
     objects = sum(len(image.targets) for image in train.images)
     numbers = {
         "Training images": f"{len(train.images):,}",
-        "of them with masks": f"{full:,}",
+        "with masks": f"{counts.masks:,}",
+        "boxes only": f"{counts.boxes:,}",
         "Objects": f"{objects:,}",
         "Classes": f"{len(train.class_names):,}",
         "Validation images": f"{len(data.val.images):,}",
         "Format": data.format,
     }
+    others = {"background": counts.background, "not labelled": counts.unlabelled, "labels broken": counts.broken}
     for column, (label, value) in zip(st.columns(len(numbers)), numbers.items(), strict=True):
         column.metric(label, value)
+    shown = ", ".join(f"{number:,} {kind}" for kind, number in others.items() if number)
+    if shown:
+        st.caption(f"Other training images: {shown}. Splits draw background images into W only, the others not at all.")
 
 
 def count_objects(dataset: Dataset, *, masks: bool) -> Counter[str]:
@@ -55,7 +63,8 @@ def check_files(data: TrainVal) -> None:
     if not found.problems:
         st.success("Every photo opens, every label fits its photo.")
         return
-    st.warning(f"{len(found.problems):,} found.")
+    kinds = ", ".join(f"{number:,} x {kind}" for kind, number in count_kinds(found.problems).items())
+    st.warning(f"{len(found.problems):,} found: {kinds}.")
     st.dataframe([asdict(problem) for problem in found.problems], hide_index=True)
 
 
@@ -75,6 +84,8 @@ with answered():
     name = choice.selectbox("Data set", dataset_names(workspace.data), key="data", bind="query-params")
     data = read_dataset(name, workspace)
     show_numbers(data)
+    with answered():
+        show_reading(name, data, workspace)
     show_samples(data.train)
     st.subheader("Build a split", anchor=False)
     with answered():

@@ -6,6 +6,7 @@ import streamlit as st
 
 from splitlab.budget.annotation_cost import PRESETS, mask_hours, prices_for
 from splitlab.data.dataset import TrainVal
+from splitlab.data.image_counts import count_images
 from splitlab.data.open_dataset import EMBEDDED, dataset_names
 from splitlab.data.splits.saved_splits import saved_splits
 from splitlab.data.splits.split import Split
@@ -43,8 +44,8 @@ def choose_sizes(name: str, data: TrainVal, workspace: Workspace) -> Split | tup
         label = linked_selectbox("Split", [DRAWN, *kept], kept_split_key(name), DRAWN, st.container())
         if label != DRAWN:
             return kept[label]
-    images = len(data.train.images)
-    with_masks = sum(image.can_be_full for image in data.train.images)
+    counts = count_images(data.train)
+    images, with_masks = counts.to_draw, counts.masks
     left, right = st.columns(2)
     full = left.number_input("|F|, masks", 0, with_masks, min(FULL, with_masks), key=f"full_{name}")
     left_over = images - int(full)
@@ -86,6 +87,7 @@ def choose(workspace: Workspace) -> tuple[RunSpec, TrainVal, Split | None]:
 
 def explain(spec: RunSpec, data: TrainVal, runs: Iterable[RunSummary]) -> None:
     """Say what a start will do, judged by earlier runs, and what its labels would have cost."""
+    images = count_images(data.train).to_draw
     seconds = expected_seconds(spec, runs)
     time = (
         f"about {duration(seconds)}, judged by an earlier run here"
@@ -93,14 +95,14 @@ def explain(spec: RunSpec, data: TrainVal, runs: Iterable[RunSummary]) -> None:
         else "the time shows after the first steps"
     )
     st.markdown(
-        f"**{spec.full:,}** mask images and **{spec.weak:,}** box images of {len(data.train.images):,}, "
+        f"**{spec.full:,}** mask images and **{spec.weak:,}** box images of {images:,}, "
         f"{spec.steps:,} steps of {spec.batch_size} images on {spec.device}: {time}."
     )
     names, own = list(PRESETS), prices_for(data.train.name).name
     key = f"prices_{own}"
     prices = PRESETS[st.selectbox("Labelling prices", names, names.index(own), key=key, bind="query-params")]
-    split_chip(spec.full, spec.weak, prices, scale_hours=mask_hours(float(len(data.train.images)), prices))
-    st.caption(f"Expected labelling cost; the whole width is masks on all {len(data.train.images):,} images.")
+    split_chip(spec.full, spec.weak, prices, scale_hours=mask_hours(float(images), prices))
+    st.caption(f"Expected labelling cost; the whole width is masks on all {images:,} labelled images.")
 
 
 def start_run(spec: RunSpec, split: Split | None, workspace: Workspace) -> None:

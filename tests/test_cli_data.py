@@ -162,3 +162,85 @@ def test_a_split_file_is_trained_on(tiny_folder, tmp_path):
 def test_getting_cityscapes_says_where_to_put_it():
     result = runner.invoke(cli.app, ["data", "get", "cityscapes"])
     assert "gtFine_trainvaltest.zip" in str(result.exception)
+
+
+@pytest.fixture
+def leaves(tiny_folder, tmp_path):
+    """A COCO folder of 12 training photos; the first four are labelled."""
+    folder = tmp_path / "leaves"
+    shutil.copytree(tiny_folder, folder)
+    change_labels(folder, lambda found: found | {"annotations": found["annotations"][:4]})
+    return folder
+
+
+def change_labels(folder, change, subset="train"):
+    path = folder / f"instances_{subset}.json"
+    path.write_text(json.dumps(change(json.loads(path.read_text()))))
+
+
+def as_crowds(content):
+    return content | {"annotations": [{**one, "iscrowd": 1} for one in content["annotations"]]}
+
+
+def words_of(*words, code=0):
+    """What a command prints, without the places where lines end."""
+    return " ".join(run(*words, code=code).split())
+
+
+def test_photos_that_nobody_labelled_are_in_no_split_and_their_number_is_named(leaves):
+    said = str(runner.invoke(cli.app, ["split", str(leaves), "--full", "4", "--weak", "4"]).exception)
+    assert "4 + 4 = 8 is more than the 4 labelled images" in said
+    assert "8 images have no labels and are left out" in said
+    assert "--without-labels background" in said
+    drawn = json.loads(run("split", leaves, "--full", 2, "--weak", "all", "--json"))
+    assert sorted([*drawn["full"], *drawn["weak"]]) == [1, 2, 3, 4]
+    assert drawn["images"] == {"masks": 4, "boxes": 0, "background": 0, "unlabelled": 8, "broken": 0}
+    said = words_of("split", leaves, "--full", 2, "--weak", 1)
+    assert "Of 4 labelled images: 4 with masks, 0 with boxes only, 0 background" in said
+    assert "8 images have no labels" in said
+    assert "8 of train's images have no labels" in words_of("data", "check", leaves)
+
+
+def test_photos_said_to_be_background_are_drawn_into_w_alone(leaves):
+    assert "8 are background, 0 unlabelled" in words_of("data", "read-as", leaves, "--without-labels", "background")
+    drawn = json.loads(run("split", leaves, "--full", 4, "--weak", "all", "--json"))
+    assert sorted(drawn["full"]) == [1, 2, 3, 4]
+    assert len(drawn["weak"]) == 8
+    assert json.loads(run("data", "read-as", leaves, "--json"))["without_labels"] == "background"
+    run("data", "read-as", leaves, "--without-labels", "unlabelled")
+    assert json.loads(run("data", "read-as", leaves, "--json"))["images"]["unlabelled"] == 8
+
+
+def test_a_set_of_crowds_is_named_refused_for_training_and_read_as_objects_when_asked(leaves, tmp_path):
+    for subset in ("train", "val"):
+        change_labels(leaves, as_crowds, subset)
+    check = json.loads(run("data", "check", leaves, "--json", code=1))
+    assert check["problem_counts"] == {"only crowd regions": 4}
+    assert check["train"]["crowds"] == 4
+    words = ["train", str(leaves), "--full", "0", "--weak", "2", "--steps", "1", "--out", str(tmp_path / "run")]
+    assert "--crowds objects" in str(runner.invoke(cli.app, words).exception)
+    run("data", "read-as", leaves, "--crowds", "objects")
+    check = json.loads(run("data", "check", leaves, "--json"))
+    assert (check["train"]["objects"], check["train"]["crowds"], check["train"]["images_with_masks"]) == (4, 0, 4)
+
+
+def test_the_embedded_data_set_is_read_in_one_way(tmp_path, monkeypatch):
+    monkeypatch.setenv("SPLITLAB_WORKSPACE", str(tmp_path))
+    said = str(runner.invoke(cli.app, ["data", "read-as", "embedded", "--crowds", "objects"]).exception)
+    assert "nothing in its labels is left open" in said
+
+
+def test_bad_entries_are_counted_by_kind_and_said_on_standard_error_by_other_commands(leaves):
+    def spoil(content):
+        first, second, *others = content["annotations"]
+        odd = [{**first, "category_id": 99}, {**second, "bbox": [1, 2]}, {**first, "image_id": 99}]
+        return content | {"annotations": [*odd, *others]}
+
+    change_labels(leaves, spoil)
+    check = json.loads(run("data", "check", leaves, "--json", code=1))
+    assert check["problem_counts"]["unreadable labels"] == 3
+    assert (check["train"]["images_broken"], check["train"]["images_with_masks"]) == (2, 2)
+    assert "3 x unreadable labels" in words_of("data", "check", leaves, code=1)
+    result = runner.invoke(cli.app, ["split", str(leaves), "--full", "1", "--weak", "1", "--json"])
+    assert sum(json.loads(result.stdout)["images"].values()) == 12
+    assert "3 entries of 'leaves' cannot be read (splitlab data check leaves lists them)" in result.stderr

@@ -7,7 +7,8 @@ from PIL import Image
 
 from splitlab.data.check import check_dataset
 from splitlab.data.check_image import find_image_problems
-from splitlab.data.dataset import Dataset, ImageLabels, IndexedMask, ObjectLabel, TrainVal
+from splitlab.data.dataset import Dataset, ImageLabels, IndexedMask, LabelState, ObjectLabel, TrainVal
+from splitlab.data.problem import Problem, ProblemKind
 from splitlab.geometry import mask_to_rle
 
 SIDE = 64
@@ -179,3 +180,45 @@ def test_it_is_plain_json(tiny, image):
     assert json.loads(json.dumps(shown)) == shown
     assert shown["train"]["images"] == 13
     assert set(shown["problems"][0]) == {"kind", "file", "what", "way_out"}
+
+
+def test_objects_that_repeat_others_exactly_are_counted(image):
+    label = image.objects[0]
+    other = replace(label, class_index=1)
+    near = replace(label, mask=square(right=29))
+    found = find_image_problems(replace(image, objects=(label, label, other, near, label, other)))
+    assert [problem.what for problem in found] == ["3 of its 6 objects repeat another one exactly"]
+
+
+def test_a_class_of_crowds_alone_is_named_with_the_way_to_read_them(tiny):
+    images = tuple(
+        replace(image, objects=tuple(replace(label, is_crowd=label.class_index == 1) for label in image.objects))
+        for image in tiny.train.images
+    )
+    (problem,) = check_dataset(replace(tiny, train=replace(tiny.train, images=images))).problems
+    assert problem.kind == ProblemKind.ONLY_CROWDS
+    assert "objects of class 'disc' in train are crowd regions (iscrowd 1)" in problem.what
+    assert problem.way_out.endswith("--crowds objects")
+
+
+def test_what_the_reader_could_not_read_is_listed_by_kind_with_counts_first(tiny):
+    unread = tuple(
+        Problem(kind, f"file {number}", "is odd", "Mend it.")
+        for number, kind in enumerate([ProblemKind.MASK, ProblemKind.PHOTO_MISSING, ProblemKind.MASK])
+    )
+    shown = check_dataset(replace(tiny, train=replace(tiny.train, problems=unread))).to_json()
+    assert list(shown) == ["name", "train", "val", "problem_counts", "problems"]
+    assert shown["problem_counts"] == {"wrong mask": 2, "missing photo": 1}
+    assert [problem["kind"] for problem in shown["problems"]] == ["missing photo", "wrong mask", "wrong mask"]
+
+
+def test_every_image_is_in_one_of_five_counts(image):
+    states = [LabelState.WHOLE, LabelState.NONE, LabelState.BROKEN]
+    images = tuple(
+        replace(image, image_id=f"{state} {objects}", state=state, objects=objects)
+        for state in states
+        for objects in (image.objects, ())
+    )
+    counts = check_dataset(dataset_of(images)).train
+    assert (counts.images_with_masks, counts.images_background) == (1, 1)
+    assert (counts.images_unlabelled, counts.images_broken, counts.images_with_boxes_only) == (2, 2, 0)

@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splitlab.data.dataset import Dataset, ImageLabels, ObjectLabel
-from splitlab.data.splits.draw_split import draw_split
+from splitlab.data.dataset import Dataset, ImageLabels, LabelState, ObjectLabel
+from splitlab.data.image_counts import ImageCounts, count_images
+from splitlab.data.splits.draw_split import draw_split, draw_stratified
 from splitlab.data.splits.split import read_split
 from splitlab.errors import SplitError
 from splitlab.geometry import polygons_to_rle
@@ -89,3 +90,65 @@ def test_a_split_file_that_was_changed_by_hand_is_refused(tmp_path):
 def test_the_hash_holds_the_labels_the_split_was_drawn_from():
     data = dataset(40)
     assert draw_split(data, 5, 5, 0).hash != draw_split(replace(data, source_hash="other labels"), 5, 5, 0).hash
+
+
+def with_states(*states, empty=()):
+    """Images 0, 1, ... of these states; those in `empty` show nothing."""
+    whole = dataset(len(states))
+    images = (
+        replace(image, state=state, objects=() if image.image_id in empty else image.objects)
+        for image, state in zip(whole.images, states, strict=True)
+    )
+    return replace(whole, images=tuple(images))
+
+
+WHOLE, NONE, BROKEN = LabelState.WHOLE, LabelState.NONE, LabelState.BROKEN
+
+
+@pytest.mark.parametrize("draw", [draw_split, draw_stratified])
+@pytest.mark.parametrize("seed", range(5))
+def test_images_that_nobody_labelled_or_whose_labels_are_broken_are_never_drawn(draw, seed):
+    data = with_states(*[WHOLE] * 4, *[NONE] * 7, BROKEN, empty=range(4, 12))
+    split = draw(data, 2, 2, seed)
+    assert {*split.full, *split.weak} == {0, 1, 2, 3}
+    with pytest.raises(
+        SplitError, match=r"4 \+ 4 = 8 is more than the 4 labelled images.*7 images have no labels.*1 i"
+    ):
+        draw(data, 4, 4, seed)
+    with pytest.raises(SplitError, match="more than the 4 images of"):
+        draw(data, 5, 0, seed)
+
+
+@pytest.mark.parametrize("draw", [draw_split, draw_stratified])
+def test_background_images_stand_in_w_and_never_in_f(draw):
+    data = with_states(*[WHOLE] * 20, empty=range(8))
+    weak = set()
+    for seed in range(10):
+        split = draw(data, 12, 4, seed)
+        assert set(split.full) == set(range(8, 20))
+        weak |= set(split.weak)
+    assert weak == set(range(8))
+    assert len(draw(data, 6, 14, 0).weak) == 14
+
+
+def test_with_background_images_a_smaller_f_lies_in_a_larger_one_and_f_and_w_are_disjoint():
+    data = with_states(*[WHOLE] * 40, empty=range(0, 40, 4))
+    for seed in range(10):
+        splits = [draw_split(data, full, 40 - full, seed) for full in (5, 10, 30)]
+        assert set(splits[0].full) <= set(splits[1].full) <= set(splits[2].full)
+        assert all(len({*split.full, *split.weak}) == 40 for split in splits)
+
+
+def test_where_nothing_is_labelled_or_all_are_crowds_the_sentence_says_so():
+    with pytest.raises(SplitError, match="3 images have no labels"):
+        draw_stratified(with_states(NONE, NONE, NONE), 1, 1, 0)
+    whole = dataset(3)
+    crowds = tuple(replace(i, objects=(replace(i.objects[0], is_crowd=True),)) for i in whole.images)
+    with pytest.raises(SplitError, match="All 3 objects of 'test' are crowd regions"):
+        draw_split(replace(whole, images=crowds), 1, 1, 0)
+
+
+def test_images_are_counted_once_each():
+    data = with_states(WHOLE, WHOLE, NONE, BROKEN, NONE, empty=(1, 2))
+    assert count_images(data) == ImageCounts(masks=1, boxes=0, background=1, unlabelled=2, broken=1)
+    assert count_images(dataset(5, boxes_only=2)) == ImageCounts(3, 2, 0, 0, 0)

@@ -133,7 +133,7 @@ def test_checking_a_data_set_names_what_is_wrong(made, tmp_path):
     app = open_page("data")
     next(button for button in app.button if button.label == "Check the files").click().run()
     assert not app.exception
-    assert app.warning[0].value == "1 found."
+    assert app.warning[0].value == "1 found: 1 x unreadable photo."
     assert app.dataframe[-1].value["file"].item().endswith(photo.name)
 
 

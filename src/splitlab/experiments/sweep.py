@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from splitlab.data.dataset import Dataset, TrainVal
+from splitlab.data.image_counts import count_images
 from splitlab.data.open_dataset import open_dataset
 from splitlab.data.splits.draw_split import check_sizes, draw_split, draw_stratified
 from splitlab.data.splits.paper_split import draw_paper_split
@@ -85,7 +86,7 @@ def open_sweep(plan: SweepPlan, workspace: Workspace) -> Sweep:
         plan.settings.get("mask_classes", ""),
         plan.settings.get("background", False),
     )
-    specs = plan.specs(len(data.train.images))
+    specs = plan.specs(count_images(data.train).to_draw)
     impossible = _impossible(plan, specs, data.train)
     earlier = list_runs(workspace.runs)
     made = {summary.name: summary for summary in earlier}

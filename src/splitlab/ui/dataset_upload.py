@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from splitlab.data.fit_for_training import notes_on
 from splitlab.data.incoming.import_archive import import_archive, proposed_name
 from splitlab.hosting import Hosting
 from splitlab.ui.hosted import upload_limit
@@ -39,3 +40,5 @@ def upload_dataset(workspace: Workspace) -> None:
         with st.spinner("Unpacking and reading"):
             data = import_archive(file, name.strip(), workspace.data)
         st.success(f"'{as_plain(name)}' is here: {len(data.train.images):,} training images. Choose it by its name.")
+        for note in notes_on(data):
+            st.warning(as_plain(note))

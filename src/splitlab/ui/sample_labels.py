@@ -40,7 +40,7 @@ def show_samples(dataset: Dataset) -> None:
 def _choose(dataset: Dataset, page: int) -> list[ImageLabels]:
     """Take images with masks first: they can be shown both ways."""
     full = [image for image in dataset.images if image.can_be_full and image.targets]
-    pool = full or list(dataset.images)
+    pool = full or [image for image in dataset.images if image.objects] or list(dataset.images)
     order = np.random.default_rng(page).permutation(len(pool))[:COLUMNS]
     return [pool[index] for index in order]
 

@@ -11,6 +11,7 @@ import streamlit as st
 
 from splitlab.budget.annotation_cost import PRESETS, mask_hours
 from splitlab.data.dataset import Dataset, ImageId
+from splitlab.data.image_counts import count_images, left_out_in_words
 from splitlab.data.splits.draw_split import draw_split, draw_stratified
 from splitlab.data.splits.given_split import split_by_labels
 from splitlab.data.splits.paper_split import draw_paper_split
@@ -19,6 +20,7 @@ from splitlab.data.splits.split import Split
 from splitlab.figures.class_counts import class_counts_chart
 from splitlab.hosting import Hosting
 from splitlab.ui.hosted import may_change
+from splitlab.ui.plain_text import as_plain
 from splitlab.ui.split_chip import split_chip
 from splitlab.workspace import Workspace
 
@@ -41,9 +43,9 @@ def build_split(name: str, dataset: Dataset, workspace: Workspace) -> None:
     with controls:
         split = _choose(name, dataset)
         prices = PRESETS[st.selectbox("Labelling prices", list(PRESETS), key="prices", bind="query-params")]
-        images = len(dataset.images)
+        images = count_images(dataset).to_draw
         split_chip(len(split.full), len(split.weak), prices, scale_hours=mask_hours(float(images), prices))
-        st.caption(f"Expected labelling cost; the whole width is masks on all {images:,} images.")
+        st.caption(f"Expected labelling cost; the whole width is masks on all {images:,} labelled images.")
         _keep(name, split, workspace)
     full, weak = _objects(dataset, split.full), _objects(dataset, split.weak)
     chart = class_counts_chart(full, weak, f"Objects in the split {split.name}", ("in F", "in W"))
@@ -61,8 +63,11 @@ def _choose(name: str, dataset: Dataset) -> Split:
     st.caption(EXPLAINED[way])
     if way == LABELS:
         return split_by_labels(dataset)
-    images = len(dataset.images)
-    most = len(dataset.paper_pools[0]) if way == PAPER else sum(image.can_be_full for image in dataset.images)
+    counts = count_images(dataset)
+    images = counts.to_draw
+    most = len(dataset.paper_pools[0]) if way == PAPER else counts.masks
+    if left_out := left_out_in_words(counts, dataset.name):
+        st.caption(as_plain(left_out))
     left, middle, right = st.columns(3)
     full = int(left.number_input("|F|, masks", 0, most, min(30, most, max(images // 4, 1)), key=f"full_{name}_{way}"))
     key = f"weak_{name}_{way}"

@@ -11,6 +11,7 @@ from pathlib import Path
 from splitlab.budget.atlas.advice import advised_splits
 from splitlab.budget.atlas.grid import measured_grid, verdict_metric
 from splitlab.budget.atlas.measured_row import MeasuredRow
+from splitlab.data.image_counts import count_images
 from splitlab.data.splits.draw_split import check_sizes
 from splitlab.errors import SplitError
 from splitlab.experiments.atlas.parts import Parts, open_parts, part_hash
@@ -71,7 +72,7 @@ class OpenedAtlas:
         return self._once([*self.planned, *self._advised(rows)])
 
     def _advised(self, rows: Sequence[MeasuredRow]) -> list[AtlasRun]:
-        planned = self.atlas.planned(len(self.parts.train.images))
+        planned = self.atlas.planned(count_images(self.parts.train).to_draw)
         grid = measured_grid(rows, planned, verdict_metric(self.atlas.name))
         splits = advised_splits(grid) if grid else ()
         if not splits:
@@ -84,7 +85,7 @@ class OpenedAtlas:
         Raises:
             SplitError: a split that was asked for by itself cannot be drawn.
         """
-        specs = stage.specs(len(self.parts.train.images))
+        specs = stage.specs(count_images(self.parts.train).to_draw)
         return [self._run(spec, stage) for spec in specs if self._can_draw(spec, stage)]
 
     def _run(self, spec: RunSpec, stage: SweepPlan) -> AtlasRun:
