@@ -5,6 +5,8 @@ import streamlit as st
 from splitlab.budget.annotation_cost import PRESETS
 from splitlab.budget.caveats import caveats
 from splitlab.budget.image_pool import ImagePool
+from splitlab.budget.plan_in_words import limit_in_words, other_ways, unspent_in_words
+from splitlab.budget.plan_limit import plan_limit
 from splitlab.budget.planner import budget_line, plan_for_hours
 from splitlab.budget.published import FLATTERED, MAIN_METRIC, TRAINING_IMAGES
 from splitlab.budget.published_surface import published_surface
@@ -26,6 +28,7 @@ prices, pool = PRESETS[DATASET], ImagePool(TRAINING_IMAGES[DATASET])
 hours = st.slider("With so many hours of labelling", 15, 195, 80, key="hours", bind="query-params", format="%d h")
 plan = plan_for_hours(fitted, prices, hours, pool)
 best = plan.best
+limit = plan_limit(fitted, prices, hours, pool, best)
 
 answer, bar = st.columns([3, 2], vertical_alignment="center", gap="large")
 with answer:
@@ -34,15 +37,16 @@ with answer:
         f"expect AP70 **{best.ap:.1f}** ({best.low:.1f} to {best.high:.1f})"
     )
     st.caption(
-        f"Predicted from the {len(fitted.ap)} published {METHOD} models on {DATASET}, 90% interval. Masks alone: "
-        f"{plan.most_masks.ap:.1f}. As few masks as were tried: {plan.fewest_masks.ap:.1f}."
+        f"Predicted from the {len(fitted.ap)} published {METHOD} models on {DATASET}, 90% interval. "
+        f"{limit_in_words(limit, pool)} {unspent_in_words(limit, pool)} {other_ways(plan, hours)}"
     )
     for sentence in (FLATTERED, *caveats(fitted, best)):
         st.caption(f":material/info: {sentence}")
 with bar:
     split_chip(best.full, best.weak, prices, scale_hours=float(hours))
 
-chart = plan_chart(budget_line(fitted, prices, hours, pool), plan, f"expected {METRICS[MAIN_METRIC[DATASET]]}")
+line, axis = budget_line(fitted, prices, hours, pool), f"expected {METRICS[MAIN_METRIC[DATASET]]}"
+chart = plan_chart(line, plan, axis, limit.spends_from)
 st.plotly_chart(chart, key="home_chart", config={"displayModeBar": False})
 
 doors = (

@@ -7,14 +7,15 @@ import pandas as pd
 import streamlit as st
 
 from splitlab.budget.annotation_cost import Prices, cost_hours
-from splitlab.budget.caveats import caveats
 from splitlab.budget.fitted_surface import FittedSurface
 from splitlab.budget.image_pool import MAX_IMAGES, ImagePool
 from splitlab.budget.leave_one_out import LeaveOneOut, leave_one_out
 from splitlab.budget.next_labels import next_labels
 from splitlab.budget.next_run import next_run
 from splitlab.budget.pilot import read_pilot
-from splitlab.budget.planner import Plan, SplitForecast, best_splits, budget_line, plan_for_hours, plan_for_score
+from splitlab.budget.plan_answer import PlanAnswer, answer_for_hours, answer_for_score
+from splitlab.budget.plan_in_words import labels_to_make
+from splitlab.budget.planner import Plan, best_splits, budget_line
 from splitlab.budget.published import FLATTERED, FLATTERED_METHOD
 from splitlab.budget.results import METRICS, PUBLISHED
 from splitlab.budget.surface_fit import fit_surface
@@ -23,6 +24,7 @@ from splitlab.experiments.atlas.measured_tables import TEST_PART
 from splitlab.figures.budget_plan import hours_curve, plan_chart
 from splitlab.ui.budget_choices import Source, choose_prices, choose_source
 from splitlab.ui.page import answered, page_head
+from splitlab.ui.plain_text import with_bold_numbers
 from splitlab.ui.split_chip import split_chip
 from splitlab.ui.tables import training_images
 from splitlab.workspace import Workspace
@@ -79,56 +81,53 @@ def most_labelled(runs: pd.DataFrame) -> int:
     return int((runs["full"] + runs["weak"]).max())
 
 
-def answer(plan: Plan, prices: Prices, fitted: FittedSurface, pool: ImagePool) -> None:
-    """Say the plan in one sentence, with what keeps it from being a promise."""
-    best = plan.best
+def say(answer: PlanAnswer, prices: Prices, pool: ImagePool) -> None:
+    """Say the plan in one sentence, what limits it, what was trained for the same money, and what to be wary of."""
+    best = answer.plan.best
     expected = f"expect AP **{best.ap:.1f}** ({best.low:.1f} to {best.high:.1f})"
-    st.markdown(f"### {labels_to_make(best, pool)}: {expected}")
+    st.markdown(f"### {with_bold_numbers(labels_to_make(best, pool))}: {expected}")
     split_chip(best.full, best.weak, prices, cost_hours(float(best.full), float(best.weak), prices))
-    if best.hours:
-        st.markdown(other_ways(plan))
-    for sentence in caveats(fitted, best):
+    st.markdown(f"{best.hours:,.1f} hours to pay. {with_bold_numbers(answer.ways_told)}")
+    st.markdown(answer.limit_told)
+    if answer.trained is not None:
+        ahead = answer.trained.ap > best.ap or answer.trained.hours < best.hours
+        st.info(answer.trained_told) if ahead else st.markdown(answer.trained_told)
+    for sentence in answer.caveats:
         st.warning(sentence)
-
-
-def other_ways(plan: Plan) -> str:
-    """Say what the answer costs, and what else the same hours would buy."""
-    boxes, masks = plan.fewest_masks, plan.most_masks
-    return (
-        f"{plan.best.hours:,.1f} hours to pay. Any |F| from **{plan.fewest_flat.full:,}** to "
-        f"**{plan.most_flat.full:,}** loses at most 0.5 AP. The extremes: {boxes.full:,}/{boxes.weak:,} gives "
-        f"{boxes.ap:.1f}, {masks.full:,}/{masks.weak:,} gives {masks.ap:.1f}."
-    )
-
-
-def labels_to_make(best: SplitForecast, pool: ImagePool) -> str:
-    """Say what to label; where labels are already paid for, what comes on top of them."""
-    if not pool.full and not pool.weak:
-        return f"Label **{best.full:,}** images with masks and **{best.weak:,}** with boxes"
-    masks, boxes = best.full - pool.full, max(best.weak - pool.weak, 0)
-    whole = f"**{best.full:,}/{best.weak:,}** in all"
-    if not masks and not boxes:
-        return f"The labels there are, {whole}, do already"
-    return f"Label **{masks:,}** more images with masks and **{boxes:,}** more with boxes, {whole}"
 
 
 def advise(fitted: FittedSurface, prices: Prices, pool: ImagePool, plan: Plan) -> None:
     """Say what the next hours would add to the labels there are, or to those planned."""
     st.subheader("What to label next", anchor=False)
     start = pool if pool.full else ImagePool(pool.images, plan.best.full, plan.best.weak)
+    if start.full == start.images:
+        st.caption(f"All {start.images:,} images have masks then: nothing is left to label.")
+        return
     hours = st.number_input("With the next hours", 1.0, 1000.0, NEXT_HOURS, key="next_hours", bind="query-params")
     gains = next_labels(fitted, prices, start, hours)
+    ways = {"masks": gains.masks}
+    if gains.boxes is not None:
+        last = gains.boxes.hours > gains.box_hours
+        ways["boxes, then masks" if last else "boxes"] = gains.boxes
     rows = [
         {"label": label, "from": f"{start.full:,}/{start.weak:,}", **asdict(gain), "AP per hour": gain.ap_per_hour}
-        for label, gain in (("masks", gains.masks), ("boxes", gains.boxes))
+        for label, gain in ways.items()
     ]
     st.dataframe(pd.DataFrame(rows).round(3), hide_index=True)
+    left = start.images - start.full - start.weak
+    if not left:
+        st.caption("Every image has a label: only masks in place of boxes are left to draw.")
+    elif gains.box_images == left:
+        st.caption(
+            f"Images without a label: {left:,}. Their boxes take {gains.box_hours:,.2f} hours; what is left of the "
+            "hours goes into masks."
+        )
 
 
 page_head(
     "Plan a budget",
-    "Along one budget, more masks mean fewer boxes: the chart shows the AP to expect for each way to spend "
-    "the same hours.",
+    "Along one budget, more masks mean fewer boxes: the chart shows the AP to expect for each number of masks that "
+    "the hours pay for.",
 )
 
 settings, picture = st.columns([1, 2.2], gap="large")
@@ -158,15 +157,22 @@ with picture, answered():
             pool = choose_pool(images or guess)
 
     fitted = source.surface if runs is None else fit_surface(runs["full"], runs["weak"], runs["ap"])
-    plan = plan_for_hours(fitted, prices, hours, pool) if score == 0 else plan_for_score(fitted, prices, score, pool)
-    spent = hours if score == 0 else plan.best.hours
+    results, of = (source.runs, source.source) if runs is None else (runs, "own")
+    answer = (
+        answer_for_hours(fitted, results, of, prices, hours, pool)
+        if score == 0
+        else answer_for_score(fitted, results, of, prices, score, pool)
+    )
+    plan, spent = answer.plan, answer.hours
     axis = "expected " + (METRICS[source.metric] if runs is None else "score of your runs")
-    answer(plan, prices, fitted, pool)
+    say(answer, prices, pool)
     line = budget_line(fitted, prices, spent, pool)
-    st.plotly_chart(plan_chart(line, plan, axis), key="plan_chart", config={"displaylogo": False})
+    st.plotly_chart(
+        plan_chart(line, plan, axis, answer.limit.spends_from), key="plan_chart", config={"displaylogo": False}
+    )
     st.caption(
         "The band is the 90% interval of one new training; it widens outside the results. Predicted, "
-        f"from {len(fitted.ap)} {source.source if runs is None else 'own'} result{'s' if len(fitted.ap) > 1 else ''}."
+        f"from {len(fitted.ap)} {of} result{'s' if len(fitted.ap) > 1 else ''}."
     )
     if runs is None and (source.source, source.method) == (PUBLISHED, FLATTERED_METHOD):
         st.caption(FLATTERED)

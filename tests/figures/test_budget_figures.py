@@ -6,10 +6,12 @@ from splitlab.budget.annotation_cost import VOC2012, cost_hours
 from splitlab.budget.cheapest_point import cheapest_point
 from splitlab.budget.equiscore import PAPER_CURVES
 from splitlab.budget.image_pool import ImagePool
+from splitlab.budget.plan_limit import plan_limit
 from splitlab.budget.planner import best_splits, budget_line, plan_for_hours
 from splitlab.budget.published_surface import published_surface
 from splitlab.figures.budget_plan import hours_curve, plan_chart
 from splitlab.figures.equiscore_curve import equiscore_curve
+from splitlab.figures.lessons.one_purse import one_purse
 
 POOL = ImagePool(10731)
 
@@ -25,11 +27,25 @@ def named(figure, name):
 
 def test_the_best_split_is_the_highest_point_of_its_line_and_in_the_flat_region(fitted):
     plan = plan_for_hours(fitted, VOC2012, 80, POOL)
-    figure = plan_chart(budget_line(fitted, VOC2012, 80, POOL), plan, "AP")
+    figure = plan_chart(budget_line(fitted, VOC2012, 80, POOL), plan, "AP", spends_from=0)
     line, best = named(figure, "expected AP"), named(figure, "best split")
     assert best.y[0] >= max(line.y) - 1e-9
     flat = figure.layout.shapes[0]
     assert flat.x0 <= best.x[0] <= flat.x1
+
+
+def test_splits_that_leave_hours_unspent_are_dotted_and_the_axis_says_what_ends_them(fitted):
+    pool = ImagePool(3000)
+    line, plan = budget_line(fitted, VOC2012, 80, pool, points=10**6), plan_for_hours(fitted, VOC2012, 80, pool)
+    spends_from = plan_limit(fitted, VOC2012, 80, pool, plan.best).spends_from
+    for figure in (plan_chart(line, plan, "AP", spends_from), one_purse(line, plan.best, "AP", spends_from)):
+        dotted = named(figure, "every image has a label")
+        assert dotted.line.dash == "dot"
+        assert max(dotted.x) == min(named(figure, "expected AP").x) == spends_from
+        assert "until the hours or the images end" in figure.layout.xaxis.title.text
+    whole = plan_chart(budget_line(fitted, VOC2012, 80, POOL), plan, "AP", spends_from=0)
+    assert not any(trace.line.dash == "dot" for trace in whole.data)
+    assert "the rest of the hours goes into boxes" in whole.layout.xaxis.title.text
 
 
 def test_the_band_holds_the_line(fitted):

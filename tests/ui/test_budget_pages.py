@@ -141,7 +141,8 @@ def test_where_the_labels_there_are_do_already_the_page_says_so_and_shows_the_re
     app = open_page("plan", mode="score I need", have_full="400", have_weak="5000")
     app.number_input(key="score_VOC2012_YOLOv5_ap70").set_value(40.0).run()
     assert not app.exception
-    assert "The labels there are, **400/5,000** in all, do already" in texts(app)
+    assert "Label nothing more than the **400/5,000** there are" in texts(app)
+    assert "The labels there are reach the score already" in texts(app)
     assert {expander.label for expander in app.expander} >= {"How far to trust it"}
     assert len(app.get("plotly_chart")) == 2
 
@@ -149,6 +150,49 @@ def test_where_the_labels_there_are_do_already_the_page_says_so_and_shows_the_re
 def test_labels_already_paid_for_are_told_apart_from_those_to_make():
     app = open_page("plan", have_full="400", have_weak="5000", hours_planned="10")
     assert "Label **150** more images with masks and **1** more with boxes, **550/5,001** in all" in texts(app)
+
+
+def test_the_images_that_end_a_plan_are_said_wherever_they_end_it():
+    app = open_page("plan", hours_planned="80", images_10731="3000")
+    told = texts(app)
+    assert "Limited by the hours and the images: all but 3 of 3,000 images get a label" in told
+    assert "**200/2,800** (**43.0** hours) gives **44.2**" in told
+    assert "Images without a label: 3." in told
+    gains = app.dataframe[0].value.set_index("label")
+    assert gains["AP per hour"].idxmax() == "masks"
+    assert gains.loc["boxes, then masks", "hours"] > 7.9
+    assert "each way to spend" not in told
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ({"images_10731": "1"}, "Limited by the images: masks on the only image leave 79.9 hours unspent."),
+        ({"images_10731": "1000", "have_full": "1000"}, "all 1,000 images have masks already"),
+        ({"images_10731": "1000", "have_full": "200", "have_weak": "800"}, "masks take the place of boxes"),
+        ({"images_10731": "4072"}, "Limited by the hours: they just label all 4,072 images."),
+        ({}, "Limited by the hours: 6,659 of 10,731 images stay without a label."),
+    ],
+)
+def test_a_plan_says_what_limits_it(parameters, told):
+    app = open_page("plan", hours_planned="80" if len(parameters) < 3 else "10", **parameters)
+    assert not app.error
+    assert told in texts(app)
+
+
+def test_home_says_that_an_extreme_costs_less_where_the_images_end():
+    app = open_page("home", hours="190")
+    assert "200/10,531 (124.8 hours) gives" in texts(app)
+    assert "every image has a label before the hours are spent" in texts(app)
+
+
+def test_the_best_measured_split_for_the_same_hours_stands_beside_the_advice():
+    app = open_page("plan", hours_planned="26.6")
+    app.selectbox(key="source").set_value("embedded, test part yolov5n-lite0-seg, measured").run()
+    assert "The best measured split for these hours is 400/0: it scored 63.0 for 26.6 hours." in app.info[0].value
+    falls = [warning.value for warning in app.warning if "more boxes lower the score" in warning.value]
+    assert len(falls) == 1
+    assert "at 400 masks: 63.0 with 0 boxes, 56.1 with 400" in falls[0]
 
 
 def test_measured_models_are_planned_by_as_they_were_trained(monkeypatch):

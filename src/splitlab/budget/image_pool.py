@@ -49,9 +49,13 @@ class ImagePool:
             )
 
     def new_hours(self, full: ArrayLike, weak: ArrayLike, prices: Prices) -> NDArray[np.float64]:
-        """Hours still to pay for the splits `full`/`weak`, given the labels there are; `full` may not shrink."""
+        """Hours still to pay for the splits `full`/`weak`, given the labels there are.
+
+        A split with fewer masks than there are uses the rest of them as box images.
+        """
         masks = np.asarray(full, dtype=np.float64) - self.full
-        boxes = np.maximum(np.asarray(weak, dtype=np.float64) - self.weak, 0)
+        boxes = np.asarray(weak, dtype=np.float64) - self.weak + np.minimum(masks, 0)
+        masks, boxes = np.maximum(masks, 0), np.maximum(boxes, 0)
         return (masks * prices.mask_seconds + boxes * prices.box_seconds) / SECONDS_PER_HOUR
 
     def affordable(self, hours: float, prices: Prices) -> tuple[Counts, Counts]:

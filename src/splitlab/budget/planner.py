@@ -10,6 +10,7 @@ from splitlab.budget.annotation_cost import Prices
 from splitlab.budget.ap_surface import Floats
 from splitlab.budget.fitted_surface import FittedSurface
 from splitlab.budget.image_pool import Counts, ImagePool
+from splitlab.budget.trained_splits import cheapest_for_score, results_of
 from splitlab.errors import BudgetError
 
 FLAT_LOSS = 0.5
@@ -47,8 +48,9 @@ class Plan:
         best: The split with the highest expected score.
         fewest_flat: The split with the fewest masks that loses at most `FLAT_LOSS` AP against the best.
         most_flat: The split with the most masks that does; all between them do, too.
-        fewest_masks: The box extreme: as few masks as were ever tried, the rest in boxes.
-        most_masks: The mask extreme: as many masks as the budget pays for.
+        fewest_masks: The box extreme: as few masks as were ever tried, and boxes until the hours or the images end.
+            Where the images end first it costs less than the budget.
+        most_masks: The mask extreme: as many masks as the budget pays for, or as there are images.
     """
 
     best: SplitForecast
@@ -104,18 +106,16 @@ def hours_for_score(fitted: FittedSurface, prices: Prices, ap: float, pool: Imag
     needed = np.ceil(fitted.surface.weak_for(ap, full))
     within = needed <= pool.images - full
     if not within.any():
-        most = fitted.forecast(pool.images, 0)
-        raise BudgetError(
-            f"a score of {ap:g} is out of reach: masks on all {pool.images:,} images are expected to give "
-            f"{float(most.ap):.1f} ({float(most.low):.1f} to {float(most.high):.1f}). Ask for less."
-        )
+        raise BudgetError(_out_of_reach(fitted, prices, ap, pool))
     return float(pool.new_hours(full[within], needed[within], prices).min())
 
 
 def budget_line(
     fitted: FittedSurface, prices: Prices, hours: float, pool: ImagePool, points: int = 200
 ) -> pd.DataFrame:
-    """What each way to spend the same hours would give, from few masks to many, for the chart beside a plan.
+    """What each |F| that the hours pay for would give, with the most boxes beside it; for the chart beside a plan.
+
+    Where the images end first a split costs less than the hours: `PlanLimit.spends_from` says up to which |F|.
 
     Returns:
         At most `points` rows with the columns of `SplitForecast`.
@@ -175,6 +175,21 @@ def forecast_split(fitted: FittedSurface, prices: Prices, full: int, weak: int, 
         low=float(forecast.low),
         high=float(forecast.high),
         extrapolates=bool(forecast.extrapolates),
+    )
+
+
+def _out_of_reach(fitted: FittedSurface, prices: Prices, ap: float, pool: ImagePool) -> str:
+    most = fitted.forecast(pool.images, 0)
+    told = (
+        f"a score of {ap:g} is out of reach: masks on all {pool.images:,} images are expected to give "
+        f"{float(most.ap):.1f} ({float(most.low):.1f} to {float(most.high):.1f})."
+    )
+    reached = cheapest_for_score(results_of(fitted), prices, ap, pool)
+    if reached is None:
+        return f"{told} Ask for less, or find more images."
+    return (
+        f"{told} Yet of the results it rests on, {reached.full:,}/{reached.weak:,} scored {reached.ap:.1f} for "
+        f"{reached.hours:,.1f} hours: label that split, or ask for less."
     )
 
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
+import pandas as pd
 import typer
 
 from splitlab.budget.annotation_cost import Prices, cost_hours, mask_share, preset
-from splitlab.budget.caveats import caveats
 from splitlab.budget.cheapest_point import cheapest_point, tangent_full
 from splitlab.budget.equiscore import PAPER_CURVES, EquiscoreLaw
 from splitlab.budget.fitted_surface import FittedSurface
 from splitlab.budget.image_pool import ImagePool
 from splitlab.budget.pilot import SCORE, read_pilot
-from splitlab.budget.planner import SplitForecast, plan_for_hours, plan_for_score
+from splitlab.budget.plan_answer import PlanAnswer, answer_for_hours, answer_for_score
+from splitlab.budget.plan_in_words import labels_to_make
+from splitlab.budget.planner import SplitForecast
 from splitlab.budget.published import FLATTERED, FLATTERED_METHOD, MAIN_METRIC, TRAINING_IMAGES
 from splitlab.budget.published_surface import published_surface
+from splitlab.budget.results import PUBLISHED
 from splitlab.budget.surface_fit import fit_surface
+from splitlab.budget.trained_splits import Fall, TrainedSplit, results_of
 from splitlab.cli.output import JsonOption, app, out, print_json
 from splitlab.errors import BudgetError
 
@@ -88,32 +92,28 @@ def plan(
     pool = ImagePool(TRAINING_IMAGES[name] if images is None else images, have_full, have_weak)
     if (hours is None) == (score is None):
         raise BudgetError("Give either --hours, such as --hours 80, or --score, such as --score 50.")
-    found = (
-        plan_for_hours(fitted, prices, hours, pool)
+    of, results = ("own", _pilot_runs(pilot, metric or SCORE)) if pilot else (PUBLISHED, results_of(fitted))
+    answer = (
+        answer_for_hours(fitted, results, of, prices, hours, pool)
         if hours is not None
-        else plan_for_score(fitted, prices, float(score or 0), pool)
+        else answer_for_score(fitted, results, of, prices, float(score or 0), pool)
     )
-    of_paper = (FLATTERED,) if method == FLATTERED_METHOD and not pilot else ()
-    warnings = (*of_paper, *caveats(fitted, found.best))
+    if method == FLATTERED_METHOD and not pilot:
+        answer = replace(answer, caveats=(FLATTERED, *answer.caveats))
     if as_json:
-        print_json(
-            {
-                **_rounded(found.best),
-                "plan": {k: _rounded(v) for k, v in vars(found).items() if k != "best"},
-                "caveats": list(warnings),
-            }
-        )
+        print_json(_plan_in_json(answer, of))
         return
-    best = found.best
-    out.print(
-        f"Label {best.full:,} images with masks and {best.weak:,} with boxes{_there_already(pool)} ({best.hours:.1f} "
-        "hours to pay): "
-        f"expect AP {best.ap:.1f} ({best.low:.1f} to {best.high:.1f}).\n"
-        f"Any |F| from {found.fewest_flat.full:,} to {found.most_flat.full:,} costs at most 0.5 AP.",
-        highlight=False,
-    )
-    for warning in warnings:
-        out.print(f"Mind: {warning}", highlight=False)
+    best = answer.plan.best
+    told = [
+        f"{labels_to_make(best, pool)} ({best.hours:,.1f} hours to pay): expect AP {best.ap:.1f} ({best.low:.1f} to "
+        f"{best.high:.1f}).",
+        answer.ways_told,
+        answer.limit_told,
+        answer.trained_told,
+        *(f"Mind: {caveat}" for caveat in answer.caveats),
+    ]
+    for line in filter(None, told):
+        out.print(line, highlight=False)
 
 
 @app.command(epilog="Example: `splitlab equiscore --dataset voc2012 --k 1 --phi0 1464 --json`")
@@ -159,20 +159,33 @@ def _prices(dataset: str, box_seconds: float | None, mask_seconds: float | None,
     )
 
 
-def _there_already(pool: ImagePool) -> str:
-    if not pool.full and not pool.weak:
-        return ""
-    return f", the {pool.full:,} and {pool.weak:,} there are among them"
-
-
-def _pilot_surface(path: Path, score: str) -> FittedSurface:
+def _pilot_runs(path: Path, score: str) -> pd.DataFrame:
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise BudgetError(f"{path} cannot be read as text ({error}). Give a CSV with full, weak, score.") from error
-    runs = read_pilot(text, str(path), score)
+    return read_pilot(text, str(path), score)
+
+
+def _pilot_surface(path: Path, score: str) -> FittedSurface:
+    runs = _pilot_runs(path, score)
     return fit_surface(runs["full"], runs["weak"], runs["ap"])
 
 
-def _rounded(split: SplitForecast) -> dict[str, Any]:
-    return {name: round(value, 2) if isinstance(value, float) else value for name, value in asdict(split).items()}
+def _plan_in_json(answer: PlanAnswer, of: str) -> dict[str, Any]:
+    return {
+        **_rounded(answer.plan.best),
+        "plan": {name: _rounded(split) for name, split in vars(answer.plan).items() if name != "best"},
+        "limited_by": answer.limited_by,
+        "hours_left": round(answer.limit.hours_left, 2),
+        "images_left": answer.limit.images_left,
+        "spends_from": answer.limit.spends_from,
+        "best_trained": {"source": of, **_rounded(answer.trained)} if answer.trained else None,
+        "falls_with_boxes": list(map(_rounded, answer.falls)),
+        "notes": list(filter(None, (answer.ways_told, answer.limit_told, answer.trained_told))),
+        "caveats": list(answer.caveats),
+    }
+
+
+def _rounded(told: SplitForecast | TrainedSplit | Fall) -> dict[str, Any]:
+    return {name: round(value, 2) if isinstance(value, float) else value for name, value in asdict(told).items()}

@@ -14,6 +14,7 @@ from splitlab.budget.fitted_surface import FittedSurface
 from splitlab.budget.published_surface import published_surface
 from splitlab.budget.results import METRICS, PUBLISHED
 from splitlab.budget.surface_fit import fit_surface
+from splitlab.budget.trained_splits import results_of
 from splitlab.budget.ways_of_training import ways_of_training, where_it_tells_apart
 from splitlab.experiments.atlas.measured_tables import main_metric
 from splitlab.ui.tables import measured, published
@@ -38,6 +39,14 @@ class Source:
         if self.source == PUBLISHED:
             return published_surface(self.dataset, self.method, self.metric)
         return fit_surface(self.rows["full"], self.rows["weak"], self.rows[self.metric])
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """The results the surface rests on: one row a run with the columns full, weak, ap, and seed where measured."""
+        if self.source == PUBLISHED:
+            # A misprinted score stands in the rows, but the surface leaves it out.
+            return results_of(self.surface)
+        return self.rows[["full", "weak", "seed"]].assign(ap=self.rows[self.metric])
 
 
 def choose_source() -> Source:

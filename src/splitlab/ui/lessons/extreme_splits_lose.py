@@ -9,6 +9,8 @@ from splitlab.budget.claims.all_claims import paper_claims
 from splitlab.budget.claims.claim import Claim
 from splitlab.budget.extremes import extreme_splits
 from splitlab.budget.image_pool import ImagePool
+from splitlab.budget.plan_in_words import unspent_in_words
+from splitlab.budget.plan_limit import PlanLimit, plan_limit
 from splitlab.budget.planner import Plan, SplitForecast, budget_line, forecast_split, plan_for_hours
 from splitlab.budget.published import TRAINING_IMAGES
 from splitlab.budget.published_surface import published_surface
@@ -63,16 +65,34 @@ def _one_purse() -> None:
     share = right.slider(
         "Share of them for masks (%)", _LEAST_SHARE, _MOST_SHARE, 100, 5, key="share", bind="query-params"
     )
-    fitted = published_surface("VOC2012", "YOLOv5", "ap70")
     chosen = spend(float(hours), share / 100)
+    limit = _limit(float(hours))
     st.markdown(
-        f"The same **{hours} hours** in every way they can be spent. With {share}% of them for masks: "
-        f"expect **{chosen.ap:.1f}** AP ({chosen.low:.1f} to {chosen.high:.1f})."
+        f"**{hours} hours**, and every number of masks they pay for. With {share}% of them for masks: "
+        f"expect **{chosen.ap:.1f}** AP ({chosen.low:.1f} to {chosen.high:.1f}). {_left_over(chosen, limit)}"
     )
     split_chip(chosen.full, chosen.weak, VOC2012, float(hours))
-    line = budget_line(fitted, VOC2012, float(hours), _POOL)
-    show_chart(one_purse(line[line["full"] > 0], chosen, f"expected {METRICS['ap70']}"), "one_purse")
-    st.caption("Predicted from the 20 published YOLOv5 models on VOC2012; the band holds nine of ten new trainings.")
+    _show_purse(float(hours), chosen, limit, "one_purse")
+    st.caption(
+        "Predicted from the 20 published YOLOv5 models on VOC2012; the band holds nine of ten new trainings. "
+        f"{unspent_in_words(limit, _POOL)}"
+    )
+
+
+def _limit(hours: float) -> PlanLimit:
+    fitted = published_surface("VOC2012", "YOLOv5", "ap70")
+    return plan_limit(fitted, VOC2012, hours, _POOL, plan_for_hours(fitted, VOC2012, hours, _POOL).best)
+
+
+def _left_over(chosen: SplitForecast, limit: PlanLimit) -> str:
+    if chosen.full >= limit.spends_from:
+        return ""
+    return f"That labels all {_POOL.images:,} images for {chosen.hours:.1f} hours; the rest stays unspent."
+
+
+def _show_purse(hours: float, chosen: SplitForecast, limit: PlanLimit, key: str) -> None:
+    line = budget_line(published_surface("VOC2012", "YOLOv5", "ap70"), VOC2012, hours, _POOL)
+    show_chart(one_purse(line[line["full"] > 0], chosen, f"expected {METRICS['ap70']}", limit.spends_from), key)
 
 
 def _where_it_does_not_hold() -> None:
@@ -105,8 +125,7 @@ def _find_the_middle() -> None:
     verdict = judge_middle(chosen, plan_for_hours(fitted, VOC2012, float(hours), _POOL))
     show_verdict(verdict)
     if verdict.right:
-        line = budget_line(fitted, VOC2012, float(hours), _POOL)
-        show_chart(one_purse(line[line["full"] > 0], chosen, f"expected {METRICS['ap70']}"), "found")
+        _show_purse(float(hours), chosen, _limit(float(hours)), "found")
 
 
 def spend(hours: float, share: float) -> SplitForecast:

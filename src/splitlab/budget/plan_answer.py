@@ -1,0 +1,115 @@
+"""A plan with what belongs beside it: what limits it, and what the results it rests on say themselves."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from splitlab.budget.annotation_cost import Prices
+from splitlab.budget.caveats import caveats
+from splitlab.budget.fitted_surface import FittedSurface
+from splitlab.budget.image_pool import ImagePool
+from splitlab.budget.plan_in_words import (
+    best_trained_in_words,
+    cheapest_trained_in_words,
+    falls_in_words,
+    limit_in_words,
+    other_ways,
+    score_in_words,
+    unspent_in_words,
+)
+from splitlab.budget.plan_limit import PlanLimit, plan_limit
+from splitlab.budget.planner import Plan, plan_for_hours, plan_for_score
+from splitlab.budget.trained_splits import Fall, TrainedSplit, best_for_hours, cheapest_for_score, falls
+
+
+@dataclass(frozen=True)
+class PlanAnswer:
+    """A plan and what a reader must know beside it.
+
+    Attributes:
+        plan: The plan.
+        hours: Its budget; for a score, the hours it takes.
+        limit: What limits the plan for these hours.
+        limited_by: The same in a word or two, with the score among the limits where one was asked for.
+        trained: The best trained split for the same hours, or the cheapest that reached the score; None if there is
+            none.
+        falls: Where more boxes lowered the score in the results the forecast rests on.
+        limit_told: A sentence or more on what limits the plan, and which splits leave hours unspent.
+        ways_told: A sentence or more on the flat region and the extremes; empty if the hours buy one split alone.
+        trained_told: A sentence on `trained`; empty if it is None.
+        caveats: What keeps the forecast from being a promise, a sentence each.
+    """
+
+    plan: Plan
+    hours: float
+    limit: PlanLimit
+    limited_by: str
+    trained: TrainedSplit | None
+    falls: tuple[Fall, ...]
+    limit_told: str
+    ways_told: str
+    trained_told: str
+    caveats: tuple[str, ...]
+
+
+def answer_for_hours(
+    fitted: FittedSurface, results: pd.DataFrame, of: str, prices: Prices, hours: float, pool: ImagePool
+) -> PlanAnswer:
+    """Plan for a budget in hours.
+
+    Args:
+        fitted: The surface to go by.
+        results: The results it rests on, as `trained_splits` takes them.
+        of: Whose results they are, "published", "measured" or "own".
+        prices: Seconds per image.
+        hours: Hours to spend on new labels.
+        pool: Images there are and labels already paid for.
+
+    Raises:
+        BudgetError: As `plan_for_hours`.
+    """
+    plan = plan_for_hours(fitted, prices, hours, pool)
+    limit = plan_limit(fitted, prices, hours, pool, plan.best)
+    trained, fallen = best_for_hours(results, prices, hours, pool), falls(results)
+    return PlanAnswer(
+        plan=plan,
+        hours=hours,
+        limit=limit,
+        limited_by=limit.by,
+        trained=trained,
+        falls=fallen,
+        limit_told=_joined(limit_in_words(limit, pool), unspent_in_words(limit, pool)),
+        ways_told=other_ways(plan, hours),
+        trained_told=best_trained_in_words(trained, plan.best, of) if trained else "",
+        caveats=(*caveats(fitted, plan.best), *falls_in_words(fallen)),
+    )
+
+
+def answer_for_score(
+    fitted: FittedSurface, results: pd.DataFrame, of: str, prices: Prices, ap: float, pool: ImagePool
+) -> PlanAnswer:
+    """Plan for a score; see `answer_for_hours`.
+
+    Raises:
+        BudgetError: As `plan_for_score`.
+    """
+    plan = plan_for_score(fitted, prices, ap, pool)
+    hours = plan.best.hours
+    limit = plan_limit(fitted, prices, hours, pool, plan.best)
+    trained, fallen = cheapest_for_score(results, prices, ap, pool), falls(results)
+    return PlanAnswer(
+        plan=plan,
+        hours=hours,
+        limit=limit,
+        limited_by="score" if limit.by == "hours" else "score and images",
+        trained=trained,
+        falls=fallen,
+        limit_told=_joined(score_in_words(limit, plan.best, pool), unspent_in_words(limit, pool)),
+        ways_told=other_ways(plan, hours) if hours else "",
+        trained_told=cheapest_trained_in_words(trained, plan.best, of) if trained else "",
+        caveats=(*caveats(fitted, plan.best), *falls_in_words(fallen)),
+    )
+
+
+def _joined(*sentences: str) -> str:
+    return " ".join(filter(None, sentences))

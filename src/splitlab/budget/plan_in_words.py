@@ -1,0 +1,144 @@
+"""A plan in plain sentences, the same on the pages and the command line."""
+
+from collections.abc import Iterable
+
+from splitlab.budget.image_pool import ImagePool
+from splitlab.budget.plan_limit import PlanLimit
+from splitlab.budget.planner import FLAT_LOSS, Plan, SplitForecast
+from splitlab.budget.trained_splits import Fall, TrainedSplit
+
+
+def labels_to_make(best: SplitForecast, pool: ImagePool) -> str:
+    """Say what to label, without a full stop; where labels are already paid for, what comes on top of them."""
+    if not pool.full and not pool.weak:
+        return f"Label {_images(best.full)} with masks and {best.weak:,} with boxes"
+    masks, boxes = best.full - pool.full, max(best.weak - pool.weak, 0)
+    if not masks and not boxes:
+        return f"Label nothing more than the {best.full:,}/{best.weak:,} there are"
+    more = f"{masks:,} more image{'s' if masks != 1 else ''}"
+    return f"Label {more} with masks and {boxes:,} more with boxes, {best.full:,}/{best.weak:,} in all"
+
+
+def limit_in_words(limit: PlanLimit, pool: ImagePool) -> str:
+    """Say what ends a plan for a budget in hours: the hours, the images, or both."""
+    if limit.by == "images":
+        return f"Limited by the images: {_all_with_masks(limit, pool)}."
+    if limit.by == "hours":
+        left = f"{limit.images_left:,} of {_images(pool.images)} stay without a label"
+        return f"Limited by the hours: {left if limit.images_left else f'they just label all {pool.images:,} images'}."
+    told = f"Limited by the hours and the images: {_labelled(limit, pool)}."
+    if limit.roomier is None:
+        return told
+    split = f"{limit.roomier.full:,}/{limit.roomier.weak:,}"
+    return f"{told} With more images the same hours are expected to give {limit.roomier.ap:.1f}, by {split}."
+
+
+def score_in_words(limit: PlanLimit, best: SplitForecast, pool: ImagePool) -> str:
+    """Say what ends a plan for a score: the score alone, or the images, too.
+
+    Args:
+        limit: What limits the plan for the hours that the score takes.
+        best: The plan's best split.
+        pool: Images there are and labels already paid for.
+    """
+    if not best.hours:
+        return "The labels there are reach the score already."
+    if limit.by != "hours":
+        return f"Limited by the score and the images: with more than {_images(pool.images)} it would cost less."
+    return f"Limited by the score: {limit.images_left:,} of {_images(pool.images)} stay without a label."
+
+
+def unspent_in_words(limit: PlanLimit, pool: ImagePool) -> str:
+    """Say which splits leave hours unspent because the images end; empty if none does."""
+    if limit.spends_from <= pool.full or limit.by == "images":
+        return ""
+    return (
+        f"With fewer than {limit.spends_from:,} masks every image has a label before the hours are spent, so those "
+        "splits cost less."
+    )
+
+
+def other_ways(plan: Plan, hours: float) -> str:
+    """Say how wide the flat region is, and what the extremes give; empty if the budget buys one split alone.
+
+    Args:
+        plan: The plan.
+        hours: Its budget: a split that costs less is told with its own hours.
+    """
+    told = []
+    if plan.fewest_flat.full < plan.most_flat.full:
+        told.append(
+            f"Any |F| from {plan.fewest_flat.full:,} to {plan.most_flat.full:,} loses at most {FLAT_LOSS:g} AP."
+        )
+    if plan.fewest_masks != plan.most_masks:
+        boxes, masks = _forecast(plan.fewest_masks, hours), _forecast(plan.most_masks, hours)
+        told.append(f"The extremes: {boxes}, {masks}.")
+    return " ".join(told)
+
+
+def best_trained_in_words(trained: TrainedSplit, best: SplitForecast, of: str) -> str:
+    """Say how the best trained split for the same hours compares with the advice.
+
+    Args:
+        trained: What `best_for_hours` found.
+        best: The advice.
+        of: Whose results they are: "published", "measured" or "own".
+    """
+    told = f"The best {_split_of(of)} for these hours is {_scored(trained)}."
+    gap = round(trained.ap, 1) - round(best.ap, 1)
+    if gap <= 0:
+        return told
+    place = "above" if trained.ap > best.high else "inside"
+    return f"{told} That is {gap:.1f} AP more than expected of the advice, {place} the interval."
+
+
+def cheapest_trained_in_words(trained: TrainedSplit, best: SplitForecast, of: str) -> str:
+    """Say how the cheapest trained split that reached a score compares with the advice; see `best_trained_in_words`."""
+    told = f"The cheapest {_split_of(of)} that reached this score is {_scored(trained)}"
+    gap = round(best.hours, 1) - round(trained.hours, 1)
+    return f"{told}, {gap:,.1f} hours less than the advice." if gap > 0 else f"{told}."
+
+
+def falls_in_words(fallen: Iterable[Fall]) -> list[str]:
+    """Say, a sentence each, where boxes lower the score in the results a forecast rests on."""
+    return [
+        f"In these results more boxes lower the score at {fall.full:,} masks: {fall.ap:.1f} with {fall.weak:,} boxes, "
+        f"{fall.more_ap:.1f} with {fall.more_weak:,}, a fall larger than the scatter of single runs. The forecast "
+        "cannot show it: its surface only rises with boxes."
+        for fall in fallen
+    ]
+
+
+def _split_of(of: str) -> str:
+    return "split of your own runs" if of == "own" else f"{of} split"
+
+
+def _scored(trained: TrainedSplit) -> str:
+    runs = "" if trained.runs == 1 else f", mean of {trained.runs} runs"
+    return f"{trained.full:,}/{trained.weak:,}: it scored {trained.ap:.1f}{runs} for {trained.hours:,.1f} hours"
+
+
+def _images(count: int) -> str:
+    return f"{count:,} image" if count == 1 else f"{count:,} images"
+
+
+def _all_with_masks(limit: PlanLimit, pool: ImagePool) -> str:
+    every = "the only image" if pool.images == 1 else f"all {pool.images:,} images"
+    if pool.full == pool.images:
+        return f"{every} ha{'s' if pool.images == 1 else 've'} masks already, so there is nothing left to label"
+    left = f"{limit.hours_left:,.1f}"
+    return f"masks on {every} take all the hours" if left == "0.0" else f"masks on {every} leave {left} hours unspent"
+
+
+def _labelled(limit: PlanLimit, pool: ImagePool) -> str:
+    if pool.full + pool.weak == pool.images:
+        return f"all {pool.images:,} images have a label already, so masks take the place of boxes"
+    if limit.images_left:
+        return f"all but {limit.images_left:,} of {pool.images:,} images get a label"
+    return f"all {pool.images:,} images get a label"
+
+
+def _forecast(split: SplitForecast, hours: float) -> str:
+    # The same digits as the budget's: a split that shows the same hours costs the same.
+    cost = "" if f"{split.hours:.1f}" == f"{hours:.1f}" else f" ({split.hours:,.1f} hours)"
+    return f"{split.full:,}/{split.weak:,}{cost} gives {split.ap:.1f}"
