@@ -186,9 +186,15 @@ def test_home_says_that_an_extreme_costs_less_where_the_images_end():
     assert "every image has a label before the hours are spent" in texts(app)
 
 
-def test_the_best_measured_split_for_the_same_hours_stands_beside_the_advice():
-    app = open_page("plan", hours_planned="26.6")
-    app.selectbox(key="source").set_value("embedded, test part yolov5n-lite0-seg, measured").run()
+def test_the_best_measured_split_for_the_same_hours_stands_beside_the_advice(monkeypatch):
+    scores = {50: (42.6, 49.2, 49.4, 53.0), 100: (54.4, 55.4, 56.0, 60.0), 400: (63.0, 55.2, 57.1, 56.1)}
+    rows = [
+        ResultRow(MEASURED, "shapes", "yolo", full, weak, 1.0, ap70=ap, seed=0, settings="short", run=f"{full}-{weak}")
+        for full, line in scores.items()
+        for weak, ap in zip((0, 100, 200, 400), line, strict=True)
+    ]
+    monkeypatch.setattr("splitlab.ui.budget_choices.measured", lambda _: results_table(rows))
+    app = open_page("plan", source="shapes yolo, measured", hours_planned="26.6", images_1000="800")
     assert "The best measured split for these hours is 400/0: it scored 63.0 for 26.6 hours." in app.info[0].value
     falls = [warning.value for warning in app.warning if "more boxes lower the score" in warning.value]
     assert len(falls) == 1

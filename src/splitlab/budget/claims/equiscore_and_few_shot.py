@@ -3,9 +3,11 @@
 import pandas as pd
 
 from splitlab.budget.claims.claim import Claim, verdict
-from splitlab.budget.claims.lookup import pick
+from splitlab.budget.claims.lookup import pick, splits
+from splitlab.budget.claims.training_settings import few_shot_length
 from splitlab.budget.equiscore import PAPER_CURVES, PaperCurve, fit_law
-from splitlab.budget.published import published_few_shot
+from splitlab.budget.published import method_rows, published_few_shot
+from splitlab.budget.published_figures import FIGURES
 
 SAME_AP = 1.0
 """AP within which scores count as the same."""
@@ -20,11 +22,16 @@ def claims_of_the_law(table: pd.DataFrame) -> list[Claim]:
     """The claims of Sec. 4.4 to 4.6, in the paper's order."""
     return [
         *(_same_score(table, curve) for curve in PAPER_CURVES),
+        _four_models_of_figure_2(table),
+        _observation_7(table),
         _seven_categories(table),
+        _largest_full(table),
         *(_hyperbola(table, curve) for curve in PAPER_CURVES),
         _end_of_the_law(table),
         _off_the_curve(table),
         _few_shot_masks(table),
+        few_shot_length(table),
+        _first_two_lines(table),
         _few_shot_scores(table),
     ]
 
@@ -49,6 +56,40 @@ def _same_score(table: pd.DataFrame, curve: PaperCurve) -> Claim:
     )
 
 
+def _four_models_of_figure_2(table: pd.DataFrame) -> Claim:
+    columns = FIGURES[0].columns
+    rows = pick(table, "VOC2012", *(("YOLOv5", column.full, column.weak) for column in columns))
+    apart = rows["ap70"].max() - rows["ap70"].min()
+    return Claim(
+        key="four-models-of-figure-2",
+        section="4.4",
+        statement="Fig. 2 shows five images from VOC2012 for four selected models with similar AP70 scores.",
+        verdict=verdict(len(columns) == 4 and round(apart, 1) <= SAME_AP, exceptions=False),
+        finding=f"Its {len(columns)} models, {splits(rows)}, score {_in_words(rows['ap70'])}: within {apart:.1f} AP70. "
+        "The text points at five rows, (a) to (e).",
+        rows=rows,
+    )
+
+
+def _observation_7(table: pd.DataFrame) -> Claim:
+    columns = FIGURES[0].columns
+    rows = pick(table, "VOC2012", *(("YOLOv5", column.full, column.weak) for column in columns))
+    row = rows[rows["full"] == 800]
+    return Claim(
+        key="observation-7",
+        section="4.4",
+        statement='Observation 7. The "middle" 800/3K split appears to be the optimal choice visually.',
+        verdict="not shown",
+        finding=f"It is a judgement by eye that no table holds. By AP70 800/3000 has {row['ap70'].item()}; the four "
+        f"models of Fig. 2 have {_in_words(rows['ap70'])}.",
+        rows=rows,
+    )
+
+
+def _in_words(scores: "pd.Series[float]") -> str:
+    return ", ".join(f"{score}" for score in scores)
+
+
 def _seven_categories(table: pd.DataFrame) -> Claim:
     return Claim(
         key="seven-categories",
@@ -56,6 +97,22 @@ def _seven_categories(table: pd.DataFrame) -> Claim:
         statement="Cityscapes is a more homogeneous dataset than VOC2012, with only 7 instance categories.",
         verdict="does not hold",
         finding="Sec. 4.1 lists 8: person, rider, car, truck, bus, train, motorcycle and bicycle.",
+        rows=table.iloc[:0],
+    )
+
+
+def _largest_full(table: pd.DataFrame) -> Claim:
+    told, exact = [], []
+    for curve in PAPER_CURVES:
+        largest = method_rows(table, curve.dataset, curve.method)["full"].max()
+        exact.append(largest == curve.law.phi0)
+        told.append(f"{curve.law.phi0:g} of {largest} ({curve.method} on {curve.dataset})")
+    return Claim(
+        key="phi0-is-the-largest-full",
+        section="4.5",
+        statement="phi0 is the maximum number of F images used in the experiments; tau lies between 0 and 1.",
+        verdict=verdict(any(exact), exceptions=not all(exact)),
+        finding=f"phi0 and the largest |F| of the tables: {', '.join(told)}. On Cityscapes 2975/0 was trained, too.",
         rows=table.iloc[:0],
     )
 
@@ -115,6 +172,18 @@ def _few_shot_masks(table: pd.DataFrame) -> Claim:
         verdict=verdict(classes * _MASKS_PER_CLASS == _FEW_SHOT_MASKS, exceptions=False),
         finding=f"Table 4 has {classes} classes, and {classes} x {_MASKS_PER_CLASS} = {classes * _MASKS_PER_CLASS}; "
         "the tables do not tell of the images.",
+        rows=table.iloc[:0],
+    )
+
+
+def _first_two_lines(table: pd.DataFrame) -> Claim:
+    lines = published_few_shot()["pretrain"].tolist()
+    return Claim(
+        key="first-two-lines-of-table-4",
+        section="4.6",
+        statement="The first two lines in Tab. 4 correspond to the few-shot experiments, over 8 classes.",
+        verdict=verdict(lines[2:] == ["YOLO-1464/9267"], exceptions=False),
+        finding=f"Table 4 has {len(lines)} lines: {', '.join(lines)}. The last is the baseline, trained on 1464/9267.",
         rows=table.iloc[:0],
     )
 

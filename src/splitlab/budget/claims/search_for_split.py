@@ -14,19 +14,69 @@ _SERIES = (("VOC2012", "YOLOv5", "ap70"), ("VOC2012", "DETR", "ap70"), ("Citysca
 def claims_of_the_search(table: pd.DataFrame) -> list[Claim]:
     """The claims about splits, in the paper's order."""
     return [
+        _groups_of_models(table),
         _masks_alone_on_voc(table),
         _all_boxes_on_voc(table),
         _best_splits(
             table, "YOLOv5", ((400, 5000), (800, 5000)), "yolo-best-splits", "YOLO-400/5000 and YOLO-800/5000"
         ),
+        _places_on_graphs(
+            table,
+            "YOLOv5",
+            (((400, 5000), 4), ((800, 5000), 4)),
+            "yolo-fourth-points",
+            "YOLO-400/5000 is the 4th point from the left on the YOLO-400 graph, YOLO-800/5000 the 4th on the YOLO-800 "
+            "graph.",
+        ),
         _observation_1(table),
         _best_splits(table, "DETR", ((800, 3000), (800, 5000)), "detr-best-splits", "DETR-800/3000 and DETR-800/5000"),
+        _places_on_graphs(
+            table,
+            "DETR",
+            (((800, 3000), 2), ((800, 5000), 3)),
+            "detr-second-and-third-points",
+            "DETR-800/3000 and DETR-800/5000 correspond to the second and third points from the left on the DETR-800 "
+            "graph.",
+        ),
         _masks_alone_on_cityscapes(table),
         _all_masks_at_twice_the_cost(table),
         _almost_the_same_at_half_the_cost(table),
         _observation_2(table),
         _observation_3(table),
     ]
+
+
+def _groups_of_models(table: pd.DataFrame) -> Claim:
+    yolo = method_rows(table, "VOC2012", "YOLOv5")
+    rows = yolo[yolo["full"] == 400].sort_values("weak")
+    sizes = rows["weak"].tolist()
+    return Claim(
+        key="groups-of-models",
+        section="4.3",
+        statement="YOLO-400 represents a group of models such as YOLO-400/0, YOLO-400/1000, ..., YOLO-400/10331.",
+        verdict=verdict(sizes[:2] == [0, 1000] and sizes[-1] == 10331, exceptions=False),
+        finding=f"Table 2 has {len(rows)} of them: {splits(rows)}.",
+        rows=rows,
+    )
+
+
+def _places_on_graphs(
+    table: pd.DataFrame, method: str, places: tuple[tuple[tuple[int, int], int], ...], key: str, statement: str
+) -> Claim:
+    """Check which point of its graph, the splits of one |F| by cost, each split is."""
+    models, found, words = method_rows(table, "VOC2012", method), [], []
+    for (full, weak), _ in places:
+        graph = models[models["full"] == full].sort_values("cost_hours")
+        found.append(graph["weak"].tolist().index(weak) + 1)
+        words.append(f"{full}/{weak} is point {found[-1]} of {splits(graph)}")
+    return Claim(
+        key=key,
+        section="4.3",
+        statement=statement,
+        verdict=verdict(found == [place for _, place in places], exceptions=False),
+        finding=f"By cost, {'; '.join(words)}.",
+        rows=pick(table, "VOC2012", *((method, full, weak) for (full, weak), _ in places)),
+    )
 
 
 def _masks_alone_on_voc(table: pd.DataFrame) -> Claim:
