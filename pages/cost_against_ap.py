@@ -10,6 +10,7 @@ from splitlab.budget.seed_spread import by_common_seeds
 from splitlab.budget.ways_of_training import ways_of_training, where_it_tells_apart
 from splitlab.experiments.atlas.measured_tables import main_metric
 from splitlab.figures.cost_against_ap import GROUP_LABELS, SPLIT_GROUP, cost_against_ap, row_key
+from splitlab.shown_numbers import shown
 from splitlab.ui.page import page_head
 from splitlab.ui.plain_text import as_plain
 from splitlab.ui.split_chip import split_chip
@@ -128,7 +129,7 @@ with pick_side:
         weak = pick_size("|W|, images with boxes only", weak_sizes, start[1], "pick_weak")
         picked = own[(own["full"] == full) & (own["weak"] == weak)].iloc[0]
         prices = prices_for(str(picked["dataset"]))
-        st.metric(METRICS[metric], f"{picked[metric]:.1f}", border=True)
+        st.metric(METRICS[metric], shown(picked[metric]), border=True)
         split_chip(int(picked["full"]), int(picked["weak"]), prices, scale_hours=float(own["cost_hours"].max()))
         if picked["note"]:
             st.caption(f":material/info: {as_plain(picked['note'])}")

@@ -12,6 +12,7 @@ from splitlab.budget.published import FLATTERED, MAIN_METRIC, TRAINING_IMAGES
 from splitlab.budget.published_surface import published_surface
 from splitlab.budget.results import METRICS
 from splitlab.figures.budget_plan import plan_chart
+from splitlab.shown_numbers import shown
 from splitlab.ui.page import page_head
 from splitlab.ui.split_chip import split_chip
 
@@ -34,7 +35,7 @@ answer, bar = st.columns([3, 2], vertical_alignment="center", gap="large")
 with answer:
     st.markdown(
         f"### With {hours} hours, label **{best.full:,}** images with masks and **{best.weak:,}** with boxes: "
-        f"expect AP70 **{best.ap:.1f}** ({best.low:.1f} to {best.high:.1f})"
+        f"expect AP70 **{shown(best.ap)}** ({shown(best.low)} to {shown(best.high)})"
     )
     st.caption(
         f"Predicted from the {len(fitted.ap)} published {METHOD} models on {DATASET}, 90% interval. "

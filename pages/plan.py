@@ -22,6 +22,7 @@ from splitlab.budget.surface_fit import fit_surface
 from splitlab.errors import BudgetError
 from splitlab.experiments.atlas.measured_tables import TEST_PART
 from splitlab.figures.budget_plan import hours_curve, plan_chart
+from splitlab.shown_numbers import shown
 from splitlab.ui.budget_choices import Source, choose_prices, choose_source
 from splitlab.ui.page import answered, page_head
 from splitlab.ui.plain_text import with_bold_numbers
@@ -84,7 +85,7 @@ def most_labelled(runs: pd.DataFrame) -> int:
 def say(answer: PlanAnswer, prices: Prices, pool: ImagePool) -> None:
     """Say the plan in one sentence, what limits it, what was trained for the same money, and what to be wary of."""
     best = answer.plan.best
-    expected = f"expect AP **{best.ap:.1f}** ({best.low:.1f} to {best.high:.1f})"
+    expected = f"expect AP **{shown(best.ap)}** ({shown(best.low)} to {shown(best.high)})"
     st.markdown(f"### {with_bold_numbers(labels_to_make(best, pool))}: {expected}")
     split_chip(best.full, best.weak, prices, cost_hours(float(best.full), float(best.weak), prices))
     st.markdown(f"{best.hours:,.1f} hours to pay. {with_bold_numbers(answer.ways_told)}")

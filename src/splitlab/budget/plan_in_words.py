@@ -6,6 +6,7 @@ from splitlab.budget.image_pool import ImagePool
 from splitlab.budget.plan_limit import PlanLimit
 from splitlab.budget.planner import FLAT_LOSS, Plan, SplitForecast
 from splitlab.budget.trained_splits import Fall, TrainedSplit
+from splitlab.shown_numbers import rounded, shown
 
 
 def labels_to_make(best: SplitForecast, pool: ImagePool) -> str:
@@ -30,7 +31,7 @@ def limit_in_words(limit: PlanLimit, pool: ImagePool) -> str:
     if limit.roomier is None:
         return told
     split = f"{limit.roomier.full:,}/{limit.roomier.weak:,}"
-    return f"{told} With more images the same hours are expected to give {limit.roomier.ap:.1f}, by {split}."
+    return f"{told} With more images the same hours are expected to give {shown(limit.roomier.ap)}, by {split}."
 
 
 def score_in_words(limit: PlanLimit, best: SplitForecast, pool: ImagePool) -> str:
@@ -85,26 +86,26 @@ def best_trained_in_words(trained: TrainedSplit, best: SplitForecast, of: str) -
         of: Whose results they are: "published", "measured" or "own".
     """
     told = f"The best {_split_of(of)} for these hours is {_scored(trained)}."
-    gap = round(trained.ap, 1) - round(best.ap, 1)
+    gap = rounded(trained.ap) - rounded(best.ap)
     if gap <= 0:
         return told
     place = "above" if trained.ap > best.high else "inside"
-    return f"{told} That is {gap:.1f} AP more than expected of the advice, {place} the interval."
+    return f"{told} That is {shown(gap)} AP more than expected of the advice, {place} the interval."
 
 
 def cheapest_trained_in_words(trained: TrainedSplit, best: SplitForecast, of: str) -> str:
     """Say how the cheapest trained split that reached a score compares with the advice; see `best_trained_in_words`."""
     told = f"The cheapest {_split_of(of)} that reached this score is {_scored(trained)}"
     gap = round(best.hours, 1) - round(trained.hours, 1)
-    return f"{told}, {gap:,.1f} hours less than the advice." if gap > 0 else f"{told}."
+    return f"{told}, {shown(gap)} hours less than the advice." if gap > 0 else f"{told}."
 
 
 def falls_in_words(fallen: Iterable[Fall]) -> list[str]:
     """Say, a sentence each, where boxes lower the score in the results a forecast rests on."""
     return [
-        f"In these results more boxes lower the score at {fall.full:,} masks: {fall.ap:.1f} with {fall.weak:,} boxes, "
-        f"{fall.more_ap:.1f} with {fall.more_weak:,}, a fall larger than the scatter of single runs. The forecast "
-        "cannot show it: its surface only rises with boxes."
+        f"In these results more boxes lower the score at {fall.full:,} masks: {shown(fall.ap)} with {fall.weak:,} "
+        f"boxes, {shown(fall.more_ap)} with {fall.more_weak:,}, a fall larger than the scatter of single runs. The "
+        "forecast cannot show it: its surface only rises with boxes."
         for fall in fallen
     ]
 
@@ -115,7 +116,7 @@ def _split_of(of: str) -> str:
 
 def _scored(trained: TrainedSplit) -> str:
     runs = "" if trained.runs == 1 else f", mean of {trained.runs} runs"
-    return f"{trained.full:,}/{trained.weak:,}: it scored {trained.ap:.1f}{runs} for {trained.hours:,.1f} hours"
+    return f"{trained.full:,}/{trained.weak:,}: it scored {shown(trained.ap)}{runs} for {trained.hours:,.1f} hours"
 
 
 def _images(count: int) -> str:
@@ -141,4 +142,4 @@ def _labelled(limit: PlanLimit, pool: ImagePool) -> str:
 def _forecast(split: SplitForecast, hours: float) -> str:
     # The same digits as the budget's: a split that shows the same hours costs the same.
     cost = "" if f"{split.hours:.1f}" == f"{hours:.1f}" else f" ({split.hours:,.1f} hours)"
-    return f"{split.full:,}/{split.weak:,}{cost} gives {split.ap:.1f}"
+    return f"{split.full:,}/{split.weak:,}{cost} gives {shown(split.ap)}"

@@ -25,6 +25,7 @@ from splitlab.budget.surface_fit import fit_surface
 from splitlab.budget.trained_splits import Fall, TrainedSplit, results_of
 from splitlab.cli.output import JsonOption, app, out, print_json
 from splitlab.errors import BudgetError
+from splitlab.shown_numbers import shown
 
 DatasetOption = Annotated[str, typer.Option(help="Whose prices and results: voc2012 or cityscapes.")]
 BoxOption = Annotated[float | None, typer.Option(help="Your own seconds for the boxes of one image.")]
@@ -105,8 +106,8 @@ def plan(
         return
     best = answer.plan.best
     told = [
-        f"{labels_to_make(best, pool)} ({best.hours:,.1f} hours to pay): expect AP {best.ap:.1f} ({best.low:.1f} to "
-        f"{best.high:.1f}).",
+        f"{labels_to_make(best, pool)} ({best.hours:,.1f} hours to pay): expect AP {shown(best.ap)} "
+        f"({shown(best.low)} to {shown(best.high)}).",
         answer.ways_told,
         answer.limit_told,
         answer.trained_told,
@@ -138,7 +139,7 @@ def equiscore(
         print_json({**asdict(cheapest), "tangent_full": tangent_full(law, prices), "valid_full": [low, high]})
     else:
         out.print(
-            f"{cheapest.full}/{cheapest.weak}: {cheapest.hours:.1f} hours, {cheapest.mask_share:.0%} on masks; "
+            f"{cheapest.full}/{cheapest.weak}: {cheapest.hours:,.1f} hours, {cheapest.mask_share:.0%} on masks; "
             f"decided by the {cheapest.decided_by}.",
             highlight=False,
         )

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from splitlab import shown_numbers
 from splitlab.cli.command_order import OrderedCommands
 
 DataArgument = Annotated[str, typer.Argument(metavar="DATA", help="A data set's folder, its name, or `embedded`.")]
@@ -31,7 +32,7 @@ def print_json(content: Any) -> None:
 
 def shown(value: float | None) -> str:
     """Show an AP to one digit, a dash where there is none."""
-    return "–" if value is None else f"{value:.1f}"
+    return "–" if value is None else shown_numbers.shown(value)
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from splitlab.cli.output import JsonOption, app, err, out, print_json
 from splitlab.experiments.measured_results import all_measured, run_results
 from splitlab.runs.atomic_files import write_bytes
 from splitlab.runs.store import list_runs
+from splitlab.shown_numbers import shown
 from splitlab.workspace import Workspace
 
 CsvOption = Annotated[Path | None, typer.Option(help="Write the results, one row a split, to this CSV file.")]
@@ -73,8 +74,12 @@ def _mean_and_spread(row: dict[Any, Any], metric: str) -> str:
     if pd.isna(mean):
         return "–"
     if pd.isna(low):
-        return f"{mean:.1f}"
-    return f"{mean:.1f} ± {high - mean:.1f}" if row["seeds"] >= ENOUGH_SEEDS else f"{mean:.1f} ({low:.1f}, {high:.1f})"
+        return shown(mean)
+    return (
+        f"{shown(mean)} ± {shown(high - mean)}"
+        if row["seeds"] >= ENOUGH_SEEDS
+        else f"{shown(mean)} ({shown(low)}, {shown(high)})"
+    )
 
 
 def _json_row(row: dict[Any, Any]) -> dict[str, Any]:

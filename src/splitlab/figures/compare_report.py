@@ -24,6 +24,7 @@ from splitlab.figures.comparison_tables import MEANS, class_table, model_table, 
 from splitlab.figures.error_palette import ERROR_COLOURS
 from splitlab.figures.object_pictures import Picture
 from splitlab.figures.observations_in_words import observations_in_words
+from splitlab.shown_numbers import shown
 
 PICTURED_IMAGES = 12
 JPEG_QUALITY = 80
@@ -119,7 +120,7 @@ def _errors(comparison: Comparison) -> str:
 
 def _bar(lost: dict[ErrorKind, float], widest: float) -> str:
     pieces = "".join(
-        f'<div title="{kind.value}: {lost[kind]:.1f}" style="width:{100 * max(lost[kind], 0) / widest:.2f}%;'
+        f'<div title="{kind.value}: {shown(lost[kind])}" style="width:{100 * max(lost[kind], 0) / widest:.2f}%;'
         f'background:{ERROR_COLOURS[kind]}"></div>'
         for kind in ERRORS
     )
@@ -189,4 +190,4 @@ def _table(table: pd.DataFrame) -> str:
 def _cell(value: object) -> str:
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return "–"
-    return f"{value:.1f}" if isinstance(value, float) else str(value)
+    return shown(value) if isinstance(value, float) else str(value)

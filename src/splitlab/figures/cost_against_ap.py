@@ -13,6 +13,7 @@ from splitlab.budget.results import MEASURED, METRICS
 from splitlab.budget.seed_spread import SPREAD_COLUMNS
 from splitlab.budget.ways_of_training import ways_of_training
 from splitlab.figures.palette import PICK_HUE, compared_grey, full_ramp
+from splitlab.shown_numbers import shown
 
 SPLIT_GROUP = "split"
 GROUP_LABELS = {
@@ -192,14 +193,14 @@ def _points(rows: pd.DataFrame, metric: str, **style: Any) -> go.Scatter:
 
 def _hover(row: pd.Series) -> str:
     scores = [
-        f"{METRICS[metric]}: {row[metric]:.1f}{_ends(row, metric)}" for metric in METRICS if pd.notna(row[metric])
+        f"{METRICS[metric]}: {shown(row[metric])}{_ends(row, metric)}" for metric in METRICS if pd.notna(row[metric])
     ]
     notes = [str(row["note"])] if row["note"] else []
     lines = [
         f"<b>{row['method']} {row['full']}/{row['weak']}</b>",
         f"{row['dataset']}, {row['source']}",
         f"{row['full']:,} images with masks, {row['weak']:,} with boxes",
-        f"{row['cost_hours']:.1f} hours of labelling",
+        f"{row['cost_hours']:,.1f} hours of labelling",
         *scores,
         *notes,
     ]
@@ -208,4 +209,4 @@ def _hover(row: pd.Series) -> str:
 
 def _ends(row: pd.Series, metric: str) -> str:
     low, high = (row.get(end) for end in SPREAD_COLUMNS[metric])
-    return "" if low is None or pd.isna(low) else f" ({low:.1f} to {high:.1f})"
+    return "" if low is None or pd.isna(low) else f" ({shown(low)} to {shown(high)})"

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from splitlab.runs.checkpoint import WEIGHTS_NAME, Card
 from splitlab.runs.checkpoint_files import FileFacts
 from splitlab.runs.scores import of_cut_masks
+from splitlab.shown_numbers import shown
 
 MOST_CLASSES = 12
 SCORES = {"ap50": "AP50", "ap70": "AP70", "ap75": "AP75", "ap50_95": "AP50:95"}
@@ -50,5 +51,5 @@ def _other_masks(card: Card) -> str:
 
 def _scores(card: Card, kind: str) -> str:
     scores = card.scores.get(kind, {})
-    said = [f"{label} {scores[name]:.1f}" for name, label in SCORES.items() if scores.get(name) is not None]
+    said = [f"{label} {shown(scores[name])}" for name, label in SCORES.items() if scores.get(name) is not None]
     return ", ".join(said) or "not scored"

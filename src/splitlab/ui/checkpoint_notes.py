@@ -8,6 +8,7 @@ import streamlit as st
 
 from splitlab.budget.annotation_cost import cost_hours, prices_for
 from splitlab.runs.checkpoint import Card
+from splitlab.shown_numbers import shown
 from splitlab.ui.models import Choice
 from splitlab.ui.plain_text import as_plain
 from splitlab.ui.split_chip import split_chip
@@ -33,7 +34,7 @@ def _describe(choice: Choice, longest_hours: float) -> None:
         st.markdown(f"**{as_plain(card.name)}**, imported")
     mask, box = card.scores.get("mask", {}), card.scores.get("box", {})
     scores = [
-        f"{label} **{value:.1f}**"
+        f"{label} **{shown(value)}**"
         for label, value in (
             ("mask AP50", mask.get("ap50")),
             ("AP70", mask.get("ap70")),

@@ -15,6 +15,7 @@ from splitlab.runs.launch import launch
 from splitlab.runs.queue import cancel, place_of, run_named
 from splitlab.runs.run_folder import RunFolder, State, Status
 from splitlab.runs.scores import read_scores
+from splitlab.shown_numbers import shown
 from splitlab.training.anchors import AnchorFit
 from splitlab.ui.page import answered
 from splitlab.ui.plain_text import as_plain
@@ -135,6 +136,6 @@ def _scores(run: RunFolder) -> None:
     columns = st.columns(len(SHORT_METRICS))
     for column, (name, label) in zip(columns, SHORT_METRICS.items(), strict=True):
         mask, box = (scores.get(kind, {}).get(name) for kind in ("mask", "box"))
-        column.metric(f"mask {label}", "–" if mask is None else f"{mask:.1f}", border=True)
-        column.caption(f"box {label}: {'–' if box is None else f'{box:.1f}'}")
+        column.metric(f"mask {label}", "–" if mask is None else shown(mask), border=True)
+        column.caption(f"box {label}: {'–' if box is None else shown(box)}")
     st.page_link("pages/compare_masks.py", label="See its masks beside others", icon=":material/compare:")

@@ -5,6 +5,7 @@ import pandas as pd
 from splitlab.budget.claims.claim import Claim, verdict
 from splitlab.budget.claims.lookup import pick
 from splitlab.budget.published import method_rows
+from splitlab.shown_numbers import rounded, shown
 
 SAME_COST = 0.10
 """Costs that differ by no more than this share count as the same."""
@@ -26,13 +27,13 @@ def claims_against_others(table: pd.DataFrame) -> list[Claim]:
 
 
 def _margins(rows: pd.DataFrame, metric: str) -> list[float]:
-    return [round(float(rows[metric].iloc[0] - ap), 1) for ap in rows[metric].iloc[1:]]
+    return [rounded(float(rows[metric].iloc[0] - ap)) for ap in rows[metric].iloc[1:]]
 
 
 def _in_words(rows: pd.DataFrame, metric: str) -> str:
     first, others = rows[metric].iloc[0], rows[metric].iloc[1:]
     named = zip(others, rows["method"].iloc[1:], strict=True)
-    return "; ".join(f"{first} - {ap} = {first - ap:.1f} ({method})" for ap, method in named)
+    return "; ".join(f"{first} - {ap} = {shown(first - ap)} ({method})" for ap, method in named)
 
 
 def _margins_over_full_supervision(table: pd.DataFrame) -> Claim:
@@ -58,7 +59,7 @@ def _cost_below_full_supervision(table: pd.DataFrame) -> Claim:
         section="4.3",
         statement="It does so while reducing labeling costs by 3.5 times.",
         verdict=verdict(times >= 3.5, exceptions=round(times, 1) != 3.5),
-        finding=f"{theirs:.1f} h / {ours:.1f} h = {times:.1f} times: a little more than the paper says.",
+        finding=f"{theirs:,.1f} h / {ours:,.1f} h = {shown(times)} times: a little more than the paper says.",
         rows=rows,
     )
 
@@ -74,7 +75,7 @@ def _margins_over_boxes_alone(table: pd.DataFrame) -> Claim:
         statement="Under the same labeling cost, YOLO-800/5000 outperforms LACI, BBAM and Box2Mask_T by 20, 14 and "
         "2.7 in AP70.",
         verdict=verdict(_margins(rows, "ap70") == [20.0, 14.0, 2.7] and same, exceptions=False),
-        finding=f"{_in_words(rows, 'ap70')}; it costs {ours:.1f} h, they cost {theirs:.1f} h.",
+        finding=f"{_in_words(rows, 'ap70')}; it costs {ours:,.1f} h, they cost {theirs:,.1f} h.",
         rows=rows,
     )
 
@@ -90,8 +91,8 @@ def _better_than_hybrids(table: pd.DataFrame) -> Claim:
         statement="It also outperforms Hybrid Mask R-CNN and CenterMask across all data splits, while being cheaper "
         "to label.",
         verdict=verdict(ap > best and cost < cheapest, exceptions=False),
-        finding=f"AP70 {ap} against {best} for the best of {len(hybrids)}; {cost:.1f} h against {cheapest:.1f} h for "
-        "the cheapest.",
+        finding=f"AP70 {ap} against {best} for the best of {len(hybrids)}; {cost:,.1f} h against {cheapest:,.1f} h "
+        "for the cheapest.",
         rows=pd.concat([ours, hybrids]),
     )
 
@@ -107,7 +108,7 @@ def _margins_on_cityscapes(table: pd.DataFrame) -> Claim:
         statement="YOLO-200/1000 outperforms WSSPS, Ubteacher-297/0 and Noisy Boundaries-297/0 by 10.3, 7.3 and 5.2 "
         "in AP50:95, while maintaining the same labeling cost.",
         verdict=verdict(_margins(rows, "ap50_95") == [10.3, 7.3, 5.2] and bool(same), exceptions=False),
-        finding=f"{_in_words(rows, 'ap50_95')}; the costs are {', '.join(f'{cost:.1f}' for cost in costs)} h, so "
+        finding=f"{_in_words(rows, 'ap50_95')}; the costs are {', '.join(f'{cost:,.1f}' for cost in costs)} h, so "
         f"WSSPS is {1 - costs.iloc[1] / costs.iloc[0]:.0%} cheaper.",
         rows=rows,
     )
@@ -137,7 +138,7 @@ def _half_the_cost(table: pd.DataFrame) -> Claim:
         section="4.3",
         statement="It does so while reducing labeling costs by half.",
         verdict=verdict(abs(ours / theirs - 0.5) <= SAME_COST, exceptions=ours / theirs > 0.5),
-        finding=f"{ours:.1f} h of {theirs:.1f} h are {ours / theirs:.0%}: {1 - ours / theirs:.0%} less, somewhat "
+        finding=f"{ours:,.1f} h of {theirs:,.1f} h are {ours / theirs:.0%}: {1 - ours / theirs:.0%} less, somewhat "
         "short of half.",
         rows=rows,
     )
@@ -152,8 +153,8 @@ def _detr_below_yolo(table: pd.DataFrame) -> Claim:
         section="4.3",
         statement="Notably, DETR performs significantly worse than YOLO.",
         verdict=verdict(bool((gaps > 0).all()), exceptions=False),
-        finding=f"On all {len(gaps)} splits both were trained on DETR is {gaps.min():.1f} to {gaps.max():.1f} AP70 "
-        "lower.",
+        finding=f"On all {len(gaps)} splits both were trained on DETR is {shown(gaps.min())} to {shown(gaps.max())} "
+        "AP70 lower.",
         rows=pd.concat([detr, yolo]),
     )
 

@@ -37,8 +37,8 @@ def cost_from_table_1(table: pd.DataFrame) -> Claim:
     printed = table[table["cost_hours_printed"].notna()]
     off = printed[(printed["cost_hours"] - printed["cost_hours_printed"]).abs() > _PRINTED]
     told = "; ".join(
-        f"{row['dataset']} {row['method']} {row['full']}/{row['weak']} prints {row['cost_hours_printed']:.1f} h, "
-        f"Table 1 gives {row['cost_hours']:.1f} h"
+        f"{row['dataset']} {row['method']} {row['full']}/{row['weak']} prints {row['cost_hours_printed']:,.1f} h, "
+        f"Table 1 gives {row['cost_hours']:,.1f} h"
         for _, row in off.iterrows()
     )
     return Claim(

@@ -8,6 +8,7 @@ from splitlab.budget.claims.training_settings import few_shot_length
 from splitlab.budget.equiscore import PAPER_CURVES, PaperCurve, fit_law
 from splitlab.budget.published import method_rows, published_few_shot
 from splitlab.budget.published_figures import FIGURES
+from splitlab.shown_numbers import shown
 
 SAME_AP = 1.0
 """AP within which scores count as the same."""
@@ -50,8 +51,8 @@ def _same_score(table: pd.DataFrame, curve: PaperCurve) -> Claim:
         statement=f"The underlined {curve.method} models on {curve.dataset} achieved identical AP scores.",
         verdict=verdict(round(on_curve.max() - on_curve.min(), 1) <= SAME_AP, exceptions=bool(curve.off_curve)),
         finding=f"Their scores are {', '.join(f'{score}' for score in scores)}: within "
-        f"{scores.max() - scores.min():.1f} AP"
-        + (f", {on_curve.max() - on_curve.min():.1f} without 200/2775." if curve.off_curve else "."),
+        f"{shown(scores.max() - scores.min())} AP"
+        + (f", {shown(on_curve.max() - on_curve.min())} without 200/2775." if curve.off_curve else "."),
         rows=rows,
     )
 
@@ -65,8 +66,8 @@ def _four_models_of_figure_2(table: pd.DataFrame) -> Claim:
         section="4.4",
         statement="Fig. 2 shows five images from VOC2012 for four selected models with similar AP70 scores.",
         verdict=verdict(len(columns) == 4 and round(apart, 1) <= SAME_AP, exceptions=False),
-        finding=f"Its {len(columns)} models, {splits(rows)}, score {_in_words(rows['ap70'])}: within {apart:.1f} AP70. "
-        "The text points at five rows, (a) to (e).",
+        finding=f"Its {len(columns)} models, {splits(rows)}, score {_in_words(rows['ap70'])}: within {shown(apart)} "
+        "AP70. The text points at five rows, (a) to (e).",
         rows=rows,
     )
 
@@ -199,7 +200,7 @@ def _few_shot_scores(table: pd.DataFrame) -> Claim:
         statement="The baseline significantly outperforms both few-shot models in overall AP70 (46.3 for "
         "ImageNet-based and 55 for Cityscapes-seg-based versus 70.6).",
         verdict=verdict(agrees and printed.tolist() == [46.3, 55.0, 70.6], exceptions=False),
-        finding=f"The means of the eight classes are {', '.join(f'{mean:.2f}' for mean in means)}: as printed, "
+        finding=f"The means of the eight classes are {', '.join(shown(mean, 2) for mean in means)}: as printed, "
         "within rounding.",
         rows=table.iloc[:0],
     )

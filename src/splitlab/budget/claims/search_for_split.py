@@ -7,6 +7,7 @@ import pandas as pd
 from splitlab.budget.claims.claim import Claim, verdict
 from splitlab.budget.claims.lookup import pick, splits, unbeaten
 from splitlab.budget.published import TRAINING_IMAGES, method_rows
+from splitlab.shown_numbers import shown
 
 _SERIES = (("VOC2012", "YOLOv5", "ap70"), ("VOC2012", "DETR", "ap70"), ("Cityscapes", "YOLOv5", "ap50_95"))
 
@@ -114,7 +115,7 @@ def _best_at_no_more_cost(models: pd.DataFrame, row: "pd.Series[Any]") -> float:
 
 
 def _gained(rows: pd.DataFrame, gains: list[float]) -> str:
-    words = ", ".join(f"{gain:.1f}" for gain in gains)
+    words = ", ".join(map(shown, gains))
     return f"Another YOLO model costs no more than {splits(rows)} and scores more, by {words} AP70."
 
 
@@ -180,7 +181,7 @@ def _all_masks_at_twice_the_cost(table: pd.DataFrame) -> Claim:
         statement="YOLO-2975/0 has twice the annotation cost of YOLO-1475/1500, despite achieving an equal AP50:95 "
         "score.",
         verdict=verdict(times > 1.5 and gap < 1, exceptions=round(times, 1) != 2 or gap > 0),
-        finding=f"{times:.2f} times the cost, and {gap:.1f} AP50:95 more.",
+        finding=f"{times:.2f} times the cost, and {shown(gap)} AP50:95 more.",
         rows=rows,
     )
 
@@ -194,7 +195,7 @@ def _almost_the_same_at_half_the_cost(table: pd.DataFrame) -> Claim:
         statement="YOLO-800/2000 achieves almost the same AP50:95 score as YOLO-1475/1500 at about half the "
         "annotation cost.",
         verdict=verdict(gap < 1 and share < 2 / 3, exceptions=abs(share - 0.5) > 0.1),
-        finding=f"{gap:.1f} AP50:95 less at {share:.0%} of the cost.",
+        finding=f"{shown(gap)} AP50:95 less at {share:.0%} of the cost.",
         rows=rows,
     )
 
@@ -208,7 +209,7 @@ def _observation_2(table: pd.DataFrame) -> Claim:
         others = table[(table["dataset"] == dataset) & (table["group"] != "split")][metric].median()
         found.append(row)
         below += row[metric].item() < others
-        words.append(f"{method} {splits(row)} on {dataset} {row[metric].item()} against {others:.1f}")
+        words.append(f"{method} {splits(row)} on {dataset} {row[metric].item()} against {shown(others, 2)}")
     return Claim(
         key="observation-2",
         section="4.3",

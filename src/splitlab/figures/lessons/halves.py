@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 from splitlab.budget.annotation_cost import Prices, box_hours, mask_hours
 from splitlab.budget.equiscore import EquiscoreLaw
 from splitlab.figures.palette import FULL_HUE, PICK_HUE, WEAK_HUE, compared_grey, translucent
+from splitlab.shown_numbers import hours_and_sum
 
 
 def hours_along(law: EquiscoreLaw, prices: Prices, full: float) -> go.Figure:
@@ -39,10 +40,11 @@ def equal_area(masks: float, boxes: float) -> go.Figure:
         boxes: hours for boxes, above 0.
     """
     side = float(np.sqrt(masks * boxes))
+    (masks_shown, boxes_shown), both = hours_and_sum([masks, boxes])
     figure = go.Figure()
     for width, height, hue, dash, name in (
-        (side, side, compared_grey(0), "dash", f"the square of the same area: {2 * side:.1f} hours"),
-        (masks, boxes, PICK_HUE, "solid", f"yours: {masks:.1f} + {boxes:.1f} = {masks + boxes:.1f} hours"),
+        (side, side, compared_grey(0), "dash", f"the square of the same area: {2 * side:,.1f} hours"),
+        (masks, boxes, PICK_HUE, "solid", f"yours: {masks_shown} + {boxes_shown} = {both} hours"),
     ):
         figure.add_scatter(
             x=[0, width, width, 0, 0], y=[0, 0, height, height, 0], mode="lines", name=name, hoverinfo="skip",

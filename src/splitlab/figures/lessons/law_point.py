@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 
 from splitlab.budget.equiscore import PaperCurve
 from splitlab.figures.palette import FULL_HUE, PICK_HUE, WEAK_HUE
+from splitlab.shown_numbers import shown
 
 
 def law_point(curve: PaperCurve, full: float, scores: dict[tuple[int, int], float]) -> go.Figure:
@@ -38,7 +39,7 @@ def law_point(curve: PaperCurve, full: float, scores: dict[tuple[int, int], floa
         )
     figure.add_scatter(
         x=[split[0] for split in curve.splits], y=[split[1] for split in curve.splits], mode="markers+text",
-        text=[f"{scores[split]:.1f}" for split in curve.splits], textposition="top right", cliponaxis=False,
+        text=[shown(scores[split]) for split in curve.splits], textposition="top right", cliponaxis=False,
         marker={"symbol": "circle-open", "size": 15, "color": FULL_HUE, "line": {"width": 3}}, name="published",
         hovertemplate="<b>%{x:,} / %{y:,}</b><br>AP %{text}<extra></extra>",
     )  # fmt: skip

@@ -34,7 +34,7 @@ def own_points(points: pd.DataFrame, fit: LawFit | None, *, filled: bool) -> go.
             x=rows["full"],
             y=rows["weak"],
             mode="markers+text",
-            text=[f"{ap:.1f}" for ap in rows["ap"]],
+            text=[shown(ap) for ap in rows["ap"]],
             textposition="top right",
             textfont={"color": hue},
             marker={"size": 18, "color": hue, "symbol": "circle" if filled else "circle-open", "line": {"width": 3.5}},

@@ -10,6 +10,7 @@ from scipy.optimize import isotonic_regression
 from splitlab.budget.ap_surface import Floats
 from splitlab.budget.results import MEASURED
 from splitlab.figures.palette import FULL_HUE, WEAK_HUE
+from splitlab.shown_numbers import shown
 
 MASKS_ALONE, WITH_BOXES = "masks alone", "with boxes<br>on top"
 _HEIGHT = 460
@@ -35,8 +36,8 @@ def pair_slopes(pairs: pd.DataFrame, axis_title: str) -> go.Figure:
             y=[pair["alone"], pair["together"]],
             mode="lines+markers",
             text=[
-                f"{pair['full']:,}/0 <b>{pair['alone']:.1f}</b>",
-                f"{pair['dataset']}<br>{pair['full']:,}/{pair['weak']:,} <b>{pair['together']:.1f}</b>",
+                f"{pair['full']:,}/0 <b>{shown(pair['alone'])}</b>",
+                f"{pair['dataset']}<br>{pair['full']:,}/{pair['weak']:,} <b>{shown(pair['together'])}</b>",
             ],
             line={"color": "#8A8F98", "width": 3, "dash": "solid" if is_measured else "dot"},
             marker={"symbol": symbols, "size": 17, "color": [FULL_HUE, WEAK_HUE], "line": {"width": 3}},

@@ -17,6 +17,7 @@ from splitlab.budget.published_surface import published_surface
 from splitlab.budget.results import METRICS
 from splitlab.figures.lessons.extremes_chart import extremes_chart
 from splitlab.figures.lessons.one_purse import one_purse
+from splitlab.shown_numbers import rounded, shown
 from splitlab.ui.lessons.lesson import Lesson, Screen, Verdict, show_chart, show_verdict
 from splitlab.ui.lessons.series import choose_series
 from splitlab.ui.named_links import linked_selectbox
@@ -44,13 +45,13 @@ def _who_beats_it() -> None:
     picked = extremes.iloc[names.index(name)]
     if picked["beaten"]:
         st.markdown(
-            f"**{name}** takes {picked['cost_hours']:.1f} hours for a score of {picked['ap']:.1f}. "
-            f"**{picked['by_full']:,.0f}/{picked['by_weak']:,.0f}** takes {picked['by_hours']:.1f} hours and scores "
-            f"**{picked['by_ap']:.1f}**."
+            f"**{name}** takes {picked['cost_hours']:,.1f} hours for a score of {shown(picked['ap'])}. "
+            f"**{picked['by_full']:,.0f}/{picked['by_weak']:,.0f}** takes {picked['by_hours']:,.1f} hours and scores "
+            f"**{shown(picked['by_ap'])}**."
         )
     else:
         st.markdown(
-            f"**{name}** takes {picked['cost_hours']:.1f} hours, scores {picked['ap']:.1f}, and nothing beats it."
+            f"**{name}** takes {picked['cost_hours']:,.1f} hours, scores {shown(picked['ap'])}, and nothing beats it."
         )
     show_chart(
         extremes_chart(series.rows, series.metric, extremes, picked, series.axis, filled=series.is_measured),
@@ -87,7 +88,7 @@ def _limit(hours: float) -> PlanLimit:
 def _left_over(chosen: SplitForecast, limit: PlanLimit) -> str:
     if chosen.full >= limit.spends_from:
         return ""
-    return f"That labels all {_POOL.images:,} images for {chosen.hours:.1f} hours; the rest stays unspent."
+    return f"That labels all {_POOL.images:,} images for {chosen.hours:,.1f} hours; the rest stays unspent."
 
 
 def _show_purse(hours: float, chosen: SplitForecast, limit: PlanLimit, key: str) -> None:
@@ -143,19 +144,19 @@ def spend(hours: float, share: float) -> SplitForecast:
 
 def judge_middle(chosen: SplitForecast, plan: Plan) -> Verdict:
     """Judge whether a split lies in the flat region of the plan for the same hours."""
-    lost = plan.best.ap - chosen.ap
+    lost = rounded(plan.best.ap) - rounded(chosen.ap)
     if chosen.full < plan.fewest_flat.full:
         return Verdict(
-            False, f"Too many boxes: {lost:.1f} AP are lost. They find things that no mask taught to outline."
+            False, f"Too many boxes: {shown(lost)} AP are lost. They find things that no mask taught to outline."
         )
     if chosen.full > plan.most_flat.full:
         return Verdict(
-            False, f"Too many masks: {lost:.1f} AP are lost. The same hours would show the model more images."
+            False, f"Too many masks: {shown(lost)} AP are lost. The same hours would show the model more images."
         )
     return Verdict(
         True,
         f"{chosen.full:,}/{chosen.weak:,} spends {mask_share(chosen.full, chosen.weak, VOC2012):.0%} on masks, and "
-        f"loses {max(lost, 0):.1f} AP against the best. Anything from {plan.fewest_flat.full:,} to "
+        f"loses {shown(max(lost, 0))} AP against the best. Anything from {plan.fewest_flat.full:,} to "
         f"{plan.most_flat.full:,} masks would do: the middle is wide, the ends are steep.",
     )
 

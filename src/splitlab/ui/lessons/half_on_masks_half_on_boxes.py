@@ -16,6 +16,7 @@ from splitlab.figures.equiscore_curve import equiscore_curve
 from splitlab.figures.lessons.halves import equal_area, hours_along
 from splitlab.figures.lessons.sliding_line import sliding_line
 from splitlab.figures.lessons.split_hours import split_hours
+from splitlab.shown_numbers import hours_and_sum
 from splitlab.ui.lessons.lesson import Lesson, Screen, Verdict, show_chart, show_verdict
 from splitlab.ui.lessons.split_rows import as_hours, measured_alike, tell_sources, your_hours
 from splitlab.ui.split_chip import split_chip
@@ -61,13 +62,13 @@ def _slide_the_line() -> None:
 
 def _two_halves() -> None:
     full = st.slider("Images with masks", _FEWEST, _MOST, 300, 4, key="along", bind="query-params")
-    weak = float(_LAW.weak(full))
-    masks, boxes = mask_hours(float(full), VOC2012), box_hours(weak, VOC2012)
+    weak = round(float(_LAW.weak(full)))
+    (masks, boxes), both = hours_and_sum([mask_hours(float(full), VOC2012), box_hours(float(weak), VOC2012)])
     st.markdown(
-        f"Walk along the curve: the score stays, the bill does not. Here masks take **{masks:.1f}** and boxes "
-        f"**{boxes:.1f}** hours, together **{masks + boxes:.1f}**. The sum is least where the two lines cross."
+        f"Walk along the curve: the score stays, the bill does not. Here masks take **{masks}** and boxes **{boxes}** "
+        f"hours, together **{both}**. The sum is least where the two lines cross."
     )
-    split_chip(full, round(weak), VOC2012, cost_hours(float(_FEWEST), float(_LAW.weak(_FEWEST)), VOC2012))
+    split_chip(full, weak, VOC2012, cost_hours(float(_FEWEST), float(_LAW.weak(_FEWEST)), VOC2012))
     show_chart(hours_along(_LAW, VOC2012, full), "hours_along")
 
 
@@ -116,14 +117,16 @@ def _really_spent() -> None:
     ]
     closest = on_curve.iloc[min(range(len(shares)), key=lambda place: abs(shares[place] - 0.5))]
     st.markdown(
-        f"Half and half would be **{point.full:,}/{point.weak:,}**, {point.hours:.1f} hours. Nobody trained it. Of "
+        f"Half and half would be **{point.full:,}/{point.weak:,}**, {point.hours:,.1f} hours. Nobody trained it. Of "
         f"those with the same score **{closest['full']:,}/{closest['weak']:,}** comes closest: "
-        f"{closest['cost_hours']:.1f} hours; the dearest takes {on_curve['cost_hours'].max():.1f}."
+        f"{closest['cost_hours']:,.1f} hours; the dearest takes {on_curve['cost_hours'].max():,.1f}."
     )
     cheapest = your_hours(point.full, point.weak, VOC2012).assign(name=f"by the law {point.full:,}/{point.weak:,}")
     bars = pd.concat([cheapest, as_hours(trained)], ignore_index=True)
     total = bars["mask_hours"] + bars["box_hours"]
-    told = [f"{share:.0%} masks, {hours:.1f} h" for share, hours in zip(bars["mask_hours"] / total, total, strict=True)]
+    told = [
+        f"{share:.0%} masks, {hours:,.1f} h" for share, hours in zip(bars["mask_hours"] / total, total, strict=True)
+    ]
     show_chart(split_hours(bars.assign(told=told)), "really_spent")
     tell_sources(here)
 
@@ -159,14 +162,14 @@ def judge_cheapest(full: float, law: EquiscoreLaw, prices: Prices, point: Cheape
     Raises:
         BudgetError: `full` is not above 0.
     """
-    weak = float(law.weak(full))
-    masks, boxes = mask_hours(full, prices), box_hours(weak, prices)
-    told = f"Masks take {masks:.1f} hours and boxes {boxes:.1f}"
-    if masks + boxes <= (1 + TOUCHES) * point.hours:
+    weak = float(round(float(law.weak(full))))
+    hours = [mask_hours(full, prices), box_hours(weak, prices)]
+    (masks, boxes), both = hours_and_sum(hours)
+    told = f"Masks take {masks} hours and boxes {boxes}"
+    if sum(hours) <= (1 + TOUCHES) * point.hours:
         return Verdict(
             True,
-            f"{told}: {masks + boxes:.1f} together, and the cheapest is {point.hours:.1f}. "
-            f"{_DECIDED[point.decided_by]}",
+            f"{told}: {both} together, and the cheapest is {point.hours:,.1f}. {_DECIDED[point.decided_by]}",
         )
     way = "fewer masks, more boxes" if full > point.full else "more masks, fewer boxes"
     return Verdict(False, f"{told}. Dearer than it must be: {way}.")

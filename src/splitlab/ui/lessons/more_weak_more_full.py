@@ -12,6 +12,7 @@ from splitlab.budget.steps import Grows, steps_of
 from splitlab.figures.cost_against_ap import SPLIT_GROUP, cost_against_ap, row_key
 from splitlab.figures.lessons.growing_lines import growing_lines
 from splitlab.figures.lessons.step_bars import step_bars
+from splitlab.shown_numbers import rounded, shown
 from splitlab.ui.lessons.lesson import Lesson, Screen, Verdict, show_chart, show_verdict
 from splitlab.ui.lessons.series import Series, choose_series
 from splitlab.ui.named_links import linked_selectbox
@@ -80,8 +81,8 @@ def _few_masks_compete() -> None:
     row = own[own["weak"] == int(asked.replace(",", ""))].iloc[0]
     below = int((others["ap70"] < row["ap70"]).sum())
     st.markdown(
-        f"Only **200** images with masks, and **{asked}** with boxes: {row['ap70']:.1f} AP70, more than **{below} of "
-        f"the {len(others)}** models of other methods in the paper's table."
+        f"Only **200** images with masks, and **{asked}** with boxes: {shown(row['ap70'])} AP70, more than **{below} "
+        f"of the {len(others)}** models of other methods in the paper's table."
     )
     show_chart(cost_against_ap(pd.concat([own, others]), "ap70", row_key(row)), "compete")
     st.caption("All published (Table 2 of the paper): other papers' models in grey, with hours by the same prices.")
@@ -106,7 +107,9 @@ def _find_the_fall() -> None:
         "not.** Look at the lines before you choose."
     )
     step = own[own["weak"] == weak].iloc[0]
-    show_verdict(judge_step(step, steps, series.score, what_seeds_say(series, -float(step["gain"]))))
+    show_verdict(
+        judge_step(step, steps, series.score, what_seeds_say(series, rounded(step["ap_before"]) - rounded(step["ap"])))
+    )
     reach = int(series.rows["weak"].max())
     show_chart(
         growing_lines(series.rows, series.metric, "weak", reach, series.axis, filled=series.is_measured), "falls"
@@ -124,7 +127,7 @@ def judge_step(step: pd.Series, steps: pd.DataFrame, score: str, seeds: str) -> 
     """
     told = (
         f"From {step['full']:,.0f}/{step['before']:,.0f} to {step['full']:,.0f}/{step['weak']:,.0f} {score} goes from "
-        f"{step['ap_before']:.1f} to {step['ap']:.1f}."
+        f"{shown(step['ap_before'])} to {shown(step['ap'])}."
     )
     falls = int((steps["gain"] <= 0).sum())
     if step["gain"] > 0:
@@ -149,10 +152,10 @@ def what_seeds_say(series: Series, fall: float) -> str:
     apart = float((series.rows[high] - series.rows[low]).max())
     if math.isnan(apart):
         return "No split here was trained twice, so nobody knows whether a fall of this size means anything."
-    known = f"Trainings of one split here, which differ by their seed alone, lie up to {apart:.1f} apart"
+    known = f"Trainings of one split here, which differ by their seed alone, lie up to {shown(apart)} apart"
     if fall <= apart:
-        return f"{known}: a fall of {fall:.1f} contradicts nothing, and a gain of as much would prove nothing."
-    return f"{known}. A fall of {fall:.1f} is more: boxes may have cost this model something."
+        return f"{known}: a fall of {shown(fall)} contradicts nothing, and a gain of as much would prove nothing."
+    return f"{known}. A fall of {shown(fall)} is more: boxes may have cost this model something."
 
 
 def _pick_size(label: str, sizes: list[int], key: str) -> int:

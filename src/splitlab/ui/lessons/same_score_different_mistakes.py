@@ -16,6 +16,7 @@ from splitlab.figures.drawn_objects import drawn_detections
 from splitlab.figures.lessons.by_threshold import THRESHOLDS, by_threshold
 from splitlab.figures.lessons.split_hours import split_hours
 from splitlab.figures.mask_panels import Panel, mask_panels
+from splitlab.shown_numbers import rounded, shown
 from splitlab.ui.compare_choices import by_short_name, choose_models
 from splitlab.ui.compared_panels import FIRST_SCORE, choose_view, show_panels, title_of
 from splitlab.ui.lessons.lesson import Lesson, Screen, Verdict, show_chart, show_verdict
@@ -41,7 +42,7 @@ def _one_score() -> None:
         "the same model, then?"
     )
     told = [
-        f"{hours:.0f} hours, {SHORT_METRICS[curve.metric]} {ap:.1f}"
+        f"{hours:.0f} hours, {SHORT_METRICS[curve.metric]} {shown(ap)}"
         for hours, ap in zip(rows["cost_hours"], rows[curve.metric], strict=True)
     ]
     show_chart(split_hours(as_hours(rows).assign(told=told)), "equal_hours")
@@ -59,10 +60,10 @@ def _stricter() -> None:
         st.markdown("Fewer than two splits of one data set were measured here yet.")
         return
     found, outlined = (rows.sort_values(metric).iloc[-1] for metric in ("ap50", "ap75"))
-    gaps = {metric: rows[metric].max() - rows[metric].min() for metric in THRESHOLDS}
+    gaps = {metric: shown(rounded(rows[metric].max()) - rounded(rows[metric].min())) for metric in THRESHOLDS}
     st.markdown(
         f"AP50 counts an object as found when half of the mask is right; AP75 wants the outline. The models lie "
-        f"**{gaps['ap50']:.1f}** points apart in AP50 and **{gaps['ap75']:.1f}** in AP75. Best at finding: "
+        f"**{gaps['ap50']}** points apart in AP50 and **{gaps['ap75']}** in AP75. Best at finding: "
         f"**{_split(found)}**. Best outlines: **{_split(outlined)}**."
     )
     show_chart(by_threshold(rows), "by_threshold")
@@ -215,10 +216,14 @@ def _measured_trade() -> str:
     boxes, masks = with_boxes.sort_values("weak").iloc[-1], alone.sort_values("full").iloc[-1]
     return (
         f"Measured here, on {as_plain(boxes['dataset'])}: {_split(boxes)} and {_split(masks)} lie "
-        f"**{abs(boxes['ap50'] - masks['ap50']):.1f}** points apart in AP50 and "
-        f"**{abs(boxes['ap75'] - masks['ap75']):.1f}** in AP75, where outlines count. One data set: "
+        f"**{_apart(boxes, masks, 'ap50')}** points apart in AP50 and "
+        f"**{_apart(boxes, masks, 'ap75')}** in AP75, where outlines count. One data set: "
         "a hint and no law."
     )
+
+
+def _apart(first: pd.Series, second: pd.Series, metric: str) -> str:
+    return shown(abs(rounded(first[metric]) - rounded(second[metric])))
 
 
 def _split(row: pd.Series) -> str:

@@ -13,6 +13,7 @@ from splitlab.errors import BudgetError
 from splitlab.figures.lessons.law_point import law_point
 from splitlab.figures.lessons.own_points import own_points
 from splitlab.figures.projected import projected
+from splitlab.shown_numbers import shown
 from splitlab.ui.budget_choices import read_splits, write_splits
 from splitlab.ui.lessons.lesson import Lesson, Screen, Verdict, show_chart, show_verdict
 from splitlab.ui.lessons.series import Series, all_series, choose_series
@@ -55,8 +56,8 @@ def _your_points() -> None:
 
 def _taken_in_words(scores: pd.Series) -> str:
     if len(scores) == 1:
-        return f"You took **one** split, which scores {scores.item():.1f}."
-    return f"You took **{len(scores)}** splits, scores from {scores.min():.1f} to {scores.max():.1f}."
+        return f"You took **one** split, which scores {shown(scores.item())}."
+    return f"You took **{len(scores)}** splits, scores from {shown(scores.min())} to {shown(scores.max())}."
 
 
 def _the_law() -> None:
@@ -64,18 +65,23 @@ def _the_law() -> None:
     name = st.segmented_control("Curve of", names, default=names[0], required=True, key="law_of", bind="query-params")
     curve = _CURVES[name]
     share = st.slider("Masks, in percent of the most that were tried", 14, 54, 27, key="tau", bind="query-params")
-    full = curve.law.phi0 * share / 100
-    st.markdown(
-        f"**{full:,.0f} masks x {float(curve.law.weak(full)):,.0f} boxes = "
-        f"{full * float(curve.law.weak(full)):,.0f}**, wherever you are. Half the masks need twice the boxes for "
-        "the same score."
-    )
+    full = round(curve.law.phi0 * share / 100)
+    st.markdown(masks_times_boxes(curve, full))
     rows = method_rows(published(), curve.dataset, curve.method).set_index(["full", "weak"])[curve.metric]
     show_chart(law_point(curve, full, {split: float(rows.loc[split]) for split in curve.splits}), "law_point")
     st.caption(
         f"Published, Eq. 5 to 7 and Fig. 5: W = k φ₀² / F with k = {curve.law.k:.2f} and φ₀ = {curve.law.phi0:,.0f}, "
         f"the most masks that were tried. Dotted: too near an end (Remark 2). Scores are about {curve.score:g}."
     )
+
+
+def masks_times_boxes(curve: PaperCurve, full: int) -> str:
+    """Say the law at one number of masks, with whole boxes and their true product."""
+    weak = round(float(curve.law.weak(full)))
+    told = f"**{full:,} masks x {weak:,} boxes = {full * weak:,}**"
+    area = round(curve.law.k * curve.law.phi0**2)
+    whole = "wherever you are" if full * weak == area else f"wherever you are about {area:,}, but for whole boxes"
+    return f"{told}, {whole}. Half the masks need twice the boxes for the same score."
 
 
 def _its_limits() -> None:
@@ -133,9 +139,13 @@ def judge_curve(taken: pd.DataFrame, fit: LawFit | None) -> Verdict:
             f"{taken['full'].nunique()} different numbers of masks so far; it takes {LEAST_POINTS} to see a curve.",
         )
     apart = float(taken["ap"].max() - taken["ap"].min())
+    told = shown(apart, 2).removesuffix("0")
     # Scores are printed with one decimal: their difference is no exact number.
     if round(apart, 6) > MOST_APART:
-        return Verdict(False, f"Their scores lie {apart:.1f} AP apart: not one score. Give the oddest back.")
+        return Verdict(
+            False,
+            f"Their scores lie {told} AP apart: not one score. Give the oddest back.",
+        )
     off = (fit.points["ratio"] - 1).abs()
     worst = fit.points.iloc[int(off.argmax())]
     split = f"{worst['full']:,.0f}/{worst['weak']:,.0f}"
@@ -145,7 +155,7 @@ def judge_curve(taken: pd.DataFrame, fit: LawFit | None) -> Verdict:
         )
     return Verdict(
         True,
-        f"Scores within {apart:.1f} AP, and the curve misses none by more than {off.max():.0%} ({split}): "
+        f"Scores within {told} AP, and the curve misses none by more than {off.max():.0%} ({split}): "
         f"W = {fit.law.k * fit.law.phi0**2:,.0f} / F, in the paper's words k = {fit.law.k:.2f}. Another score has "
         "another curve.",
     )

@@ -104,12 +104,15 @@ def judge_spending(full: int, weak: int, hours: float, prices: Prices) -> Verdic
     if full < LEAST_MASKS:
         return Verdict(False, f"{full:,} images with masks are fewer than {LEAST_MASKS}.")
     if cost > hours:
-        return Verdict(False, f"That takes {cost:,.1f} hours, {cost - hours:,.1f} more than you have.")
+        # A little too much must not be shown as 0.0 hours too much.
+        digits = 1 if round(cost, 1) > hours else 3
+        over = round(cost, digits) - hours
+        return Verdict(False, f"That takes {cost:,.{digits}f} hours, {over:,.{digits}f} more than you have.")
     if hours - cost > MOST_LEFT_HOURS:
         return Verdict(
             False,
-            f"That takes {cost:,.1f} hours; {hours - cost:,.1f} are left, enough for "
-            f"{(hours - cost) * 3600 / prices.box_seconds:,.0f} more images with boxes.",
+            f"That takes {cost:,.1f} hours; {hours - round(cost, 1):,.1f} are left, enough for "
+            f"{int((hours - cost) * 3600 / prices.box_seconds):,} more images with boxes.",
         )
     return Verdict(
         True,

@@ -12,6 +12,7 @@ from splitlab.budget.published_surface import published_surface
 from splitlab.budget.results import METRICS
 from splitlab.budget.weak_gains import weak_gains
 from splitlab.figures.lessons.pair_slopes import pair_slopes
+from splitlab.shown_numbers import rounded, shown
 from splitlab.ui.fused_batch import show_fused_batch
 from splitlab.ui.lessons.lesson import Lesson, Screen, Verdict, show_chart, show_verdict
 from splitlab.ui.lessons.scene_pictures import scene_pictures
@@ -59,7 +60,7 @@ def _only_boxes_added() -> None:
     row = pair.iloc[0]
     st.markdown(
         f"**{weak:,}** images with boxes on top of **{full:,}** with masks: not one mask more, and **masks get better "
-        f"by {row['together'] - row['alone']:.1f} AP** for {row['hours']:.0f} hours."
+        f"by {shown(rounded(row['together']) - rounded(row['alone']))} AP** for {row['hours']:.0f} hours."
     )
     show_chart(pair_slopes(pair, METRICS[_METRIC]), "published_pair")
     st.caption("Published: YOLOv5 on VOC2012 (Table 2 of the paper).")
@@ -76,7 +77,7 @@ def _measured_here_too() -> None:
     else:
         told = "; ".join(
             f"{as_plain(row['dataset'])}: {row['full']:,} masks, {row['weak']:,} boxes on top, "
-            f"**{row['together'] - row['alone']:+.1f} AP** for {row['hours']:.1f} hours"
+            f"**{rounded(row['together']) - rounded(row['alone']):+.1f} AP** for {row['hours']:.1f} hours"
             for _, row in best.iterrows()
         )
         st.markdown(f"Does it repeat outside the paper? Trained with this code: {told}.")
@@ -115,13 +116,13 @@ def judge_replacement(split: tuple[int, int], goal: tuple[int, int], fitted: Fit
         BudgetError: a count is negative.
     """
     ap, wanted = (float(fitted.surface.ap(*sizes)) for sizes in (split, goal))
-    saved = cost_hours(float(goal[0]), float(goal[1]), prices) - cost_hours(float(split[0]), float(split[1]), prices)
+    dear, cheap = (round(cost_hours(float(full), float(weak), prices), 1) for full, weak in (goal, split))
     told = f"{split[0]:,}/{split[1]:,} is expected to score {ap:.1f}, {goal[0]:,}/{goal[1]:,} scores {wanted:.1f}."
     if ap < wanted - EQUAL_AP:
         return Verdict(False, f"{told} More boxes.")
     if ap > wanted + EQUAL_AP:
         return Verdict(False, f"{told} You have labelled more than it takes: fewer boxes will do.")
-    return Verdict(True, f"{told} The same score for {saved:.0f} hours less: that is what weak labels buy.")
+    return Verdict(True, f"{told} The same score for {dear - cheap:,.1f} hours less: that is what weak labels buy.")
 
 
 LESSON = Lesson(
