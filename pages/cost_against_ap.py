@@ -131,6 +131,8 @@ with pick_side:
         prices = prices_for(str(picked["dataset"]))
         st.metric(METRICS[metric], shown(picked[metric]), border=True)
         split_chip(int(picked["full"]), int(picked["weak"]), prices, scale_hours=float(own["cost_hours"].max()))
+        if picked["scored_on"]:
+            st.caption(f"Scored on {as_plain(picked['scored_on'])}.")
         if picked["note"]:
             st.caption(f":material/info: {as_plain(picked['note'])}")
 
@@ -166,10 +168,11 @@ if picked is not None:
     else:
         st.markdown(f"Models on {as_plain(picked['dataset'])} that cost no more and score no less:")
         st.dataframe(
-            better[["method", "full", "weak", "cost_hours", metric, "source"]],
+            better[["method", "full", "weak", "cost_hours", metric, "source", "scored_on"]],
             hide_index=True,
             column_config={
                 "method": "model",
+                "scored_on": "scored on",
                 "full": st.column_config.NumberColumn("|F|", format="localized"),
                 "weak": st.column_config.NumberColumn("|W|", format="localized"),
                 "cost_hours": st.column_config.NumberColumn("hours", format="%.1f"),

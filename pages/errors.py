@@ -5,6 +5,7 @@ from contextlib import suppress
 import streamlit as st
 
 from splitlab.experiments.comparison import MIN_SCORE, CompareSettings, Comparison
+from splitlab.runs.scores import VAL
 from splitlab.ui.compare_choices import (
     BY_ERROR,
     DATA,
@@ -103,6 +104,9 @@ with answered():
 if comparison is None:
     st.stop()
 
+st.caption(
+    f"All figures here: {VAL} of {as_plain(comparison.dataset.name)}, {len(comparison.dataset.images):,} images."
+)
 left, right = st.columns([1, 1], gap="large")
 with left:
     show_error_kinds(comparison)

@@ -38,7 +38,8 @@ with answer:
         f"expect AP70 **{shown(best.ap)}** ({shown(best.low)} to {shown(best.high)})"
     )
     st.caption(
-        f"Predicted from the {len(fitted.ap)} published {METHOD} models on {DATASET}, 90% interval. "
+        f"Predicted from the {len(fitted.ap)} published {METHOD} models on {DATASET}, scored on its val images; 90% "
+        "interval. "
         f"{limit_in_words(limit, pool)} {unspent_in_words(limit, pool)} {other_ways(plan, hours)}"
     )
     for sentence in (FLATTERED, *caveats(fitted, best)):

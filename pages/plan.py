@@ -25,7 +25,7 @@ from splitlab.figures.budget_plan import hours_curve, plan_chart
 from splitlab.shown_numbers import shown
 from splitlab.ui.budget_choices import Source, choose_prices, choose_source
 from splitlab.ui.page import answered, page_head
-from splitlab.ui.plain_text import with_bold_numbers
+from splitlab.ui.plain_text import as_plain, with_bold_numbers
 from splitlab.ui.split_chip import split_chip
 from splitlab.ui.tables import training_images
 from splitlab.workspace import Workspace
@@ -165,6 +165,7 @@ with picture, answered():
         else answer_for_score(fitted, results, of, prices, score, pool)
     )
     plan, spent = answer.plan, answer.hours
+    on = f", scored on {as_plain(source.scored_on)}" if runs is None and source.scored_on else ""
     axis = "expected " + (METRICS[source.metric] if runs is None else "score of your runs")
     say(answer, prices, pool)
     line = budget_line(fitted, prices, spent, pool)
@@ -173,7 +174,7 @@ with picture, answered():
     )
     st.caption(
         "The band is the 90% interval of one new training; it widens outside the results. Predicted, "
-        f"from {len(fitted.ap)} {of} result{'s' if len(fitted.ap) > 1 else ''}."
+        f"from {len(fitted.ap)} {of} result{'s' if len(fitted.ap) > 1 else ''}{on}."
     )
     if runs is None and (source.source, source.method) == (PUBLISHED, FLATTERED_METHOD):
         st.caption(FLATTERED)

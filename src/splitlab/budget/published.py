@@ -25,6 +25,7 @@ FLATTERED = (
 )
 """Stands beside the rows of `FLATTERED_METHOD` in Tables 2 and 3, wherever they are shown."""
 
+_SCORED_ON = {"VOC2012": "val of VOC2012, 1,449 images", "Cityscapes": "val of Cityscapes, 500 images"}
 _RESULT_FILES = {"VOC2012": "table2_voc2012.csv", "Cityscapes": "table3_cityscapes.csv"}
 
 
@@ -91,5 +92,6 @@ def _result_row(dataset: str, row: "pd.Series[Any]") -> ResultRow:
         ap70=ap70,
         ap75=ap75,
         ap50_95=ap50_95,
+        scored_on=_SCORED_ON[dataset],
         note=" ".join(notes),
     )

@@ -41,6 +41,7 @@ COLUMN_TYPES: Mapping[str, str] = MappingProxyType(
         "seed": "Int64",
         "run": "str",
         "settings": "str",
+        "scored_on": "str",
         "note": "str",
     }
 )
@@ -67,6 +68,7 @@ class ResultRow:
         seed: Seed of a measured run.
         run: Folder name of a measured run.
         settings: How it was trained, so that runs which differ by their seed alone say the same; empty if unknown.
+        scored_on: Which images the scores were measured on, such as "val of pets, 119 images"; empty if unknown.
         note: What a reader must know about the row; empty if nothing.
 
     Raises:
@@ -88,6 +90,7 @@ class ResultRow:
     seed: int | None = None
     run: str = ""
     settings: str = ""
+    scored_on: str = ""
     note: str = ""
 
     def __post_init__(self) -> None:

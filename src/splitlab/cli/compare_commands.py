@@ -15,6 +15,7 @@ from splitlab.errors import RunError
 from splitlab.evaluation.scores_of_objects import Estimate
 from splitlab.experiments.comparison import MIN_SCORE, ComparedModel, CompareSettings, Comparison, Seen, short_names
 from splitlab.runs.atomic_files import write_bytes
+from splitlab.runs.scores import VAL
 from splitlab.runs.store import weights_folder
 from splitlab.workspace import Workspace
 
@@ -94,6 +95,7 @@ def _as_json(comparison: Comparison) -> dict[str, Any]:
     return {
         "dataset": comparison.dataset.name,
         "data_hash": comparison.dataset.source_hash,
+        "part": VAL,
         "images": len(comparison.dataset.images),
         "min_score": comparison.settings.min_score,
         "models": [_model_as_json(model) for model in comparison.models],
@@ -127,7 +129,8 @@ def _model_as_json(model: ComparedModel) -> dict[str, Any]:
 
 
 def _print_models(comparison: Comparison) -> None:
-    table = Table("model", "AP50", "AP70", "box AP50", "wrong class", "mask IoU", "found", "missed")
+    on = f"on {VAL} of {comparison.dataset.name}, {len(comparison.dataset.images):,} images"
+    table = Table("model", "AP50", "AP70", "box AP50", "wrong class", "mask IoU", "found", "missed", caption=on)
     for model in comparison.models:
         mask, box = model.measured.scores["mask"], model.measured.scores["box"]
         counts = {kind.value: count for kind, count in model.mistakes.counts.items()}

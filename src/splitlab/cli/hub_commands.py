@@ -50,7 +50,8 @@ def list_hub(
     if as_json:
         print_json([asdict(entry) for entry in offered.values()])
         return
-    table = Table(Column("name", no_wrap=True), "model", "data set", "licence", "split", "mask AP50", "AP70", "size")
+    heads = ("model", "data set", "licence", "split", "mask AP50", "AP70", "size")
+    table = Table(Column("name", no_wrap=True), *heads, caption="AP on the val images of each one's data set")
     for entry in offered.values():
         card, mask = entry.card, entry.card.scores.get("mask", {})
         scores = shown(mask.get("ap50")), shown(mask.get("ap70"))

@@ -55,7 +55,8 @@ def shrink(
         val = opened(data, workspace).val
         made = shrink_checkpoint(folder, name, into or workspace.imported, val, progress)
     for checkpoint in (folder, made):
-        scores = card_in_words(read_card(checkpoint), {})["mask AP"]
+        lines = card_in_words(read_card(checkpoint), {})
+        scores = f"{lines['mask AP']}, on {lines['scored on']}" if "scored on" in lines else lines["mask AP"]
         out.print(f"{megabytes(_size(checkpoint))}: {scores}", highlight=False, soft_wrap=True)
     out.print(f"{made.name}: {made}", highlight=False, soft_wrap=True)
 

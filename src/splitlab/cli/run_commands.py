@@ -22,7 +22,7 @@ from splitlab.runs.checkpoint import CARD_NAME
 from splitlab.runs.queue import run_name
 from splitlab.runs.recipes import RECIPES
 from splitlab.runs.run_folder import RunFolder, State
-from splitlab.runs.scores import of_cut_masks, read_scores
+from splitlab.runs.scores import of_cut_masks, read_scores, scored_on
 from splitlab.runs.spec import RunSpec
 from splitlab.runs.store import list_runs, weights_folder
 from splitlab.training.processes import is_main_process
@@ -133,7 +133,7 @@ def train(
         leave_to_worker(run, workspace)
     elif train_here(run, workspace):
         out.print(f"Done: {run.path}")
-        _print_scores(read_scores(run.scores_path))
+        _print_scores(read_scores(run.scores_path), Path(run.spec().data).name)
 
 
 def _require_data(path: str, workspace: Workspace) -> None:
@@ -155,7 +155,7 @@ def evaluate(
     masks: MasksOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Score a trained model: AP50, AP70, AP75, AP50:95 of masks and boxes, 0 to 100.
+    """Score a trained model: AP50, AP70, AP75, AP50:95 of masks and boxes, 0 to 100, on the val images.
 
     A run keeps the scores, and the choice of `--masks` with them: its card states it, and its checkpoint gives such
     masks from then on.
@@ -176,7 +176,7 @@ def evaluate(
     if as_json:
         print_json(scores)
     else:
-        _print_scores(scores)
+        _print_scores(scores, data or "")
 
 
 @app.command(epilog="Example: `splitlab predict checkpoints/pets-30-330 cat.jpg dog.jpg --json`")
@@ -228,7 +228,8 @@ def runs(
     if as_json:
         print_json([summary.to_json() for summary in summaries])
         return
-    table = Table(Column("run", no_wrap=True), "data", "F/W", "model", "state", "step", "AP50", "AP70")
+    on = "AP of masks, on each run's own val images"
+    table = Table(Column("run", no_wrap=True), "data", "F/W", "model", "state", "step", "AP50", "AP70", caption=on)
     for summary in summaries[:rows]:
         mask = summary.scores.get("mask", {})
         table.add_row(
@@ -253,8 +254,8 @@ def _are_cut(masks: Masks | None) -> bool | None:
     return None if masks is None else masks == Masks.CUT
 
 
-def _print_scores(scores: dict[str, Any]) -> None:
-    table = Table("", "AP50", "AP70", "AP75", "AP50:95")
+def _print_scores(scores: dict[str, Any], dataset: str) -> None:
+    table = Table("", "AP50", "AP70", "AP75", "AP50:95", caption=f"on {scored_on(scores, dataset)}")
     for kind in ("mask", "box"):
         table.add_row(kind, *(shown(scores.get(kind, {}).get(name)) for name in ("ap50", "ap70", "ap75", "ap50_95")))
     out.print(table)

@@ -30,6 +30,7 @@ from splitlab.models.registry import build_model
 from splitlab.runs.atomic_files import write_json
 from splitlab.runs.checkpoint import Card, save_checkpoint, write_card
 from splitlab.runs.run_folder import RunFolder, State
+from splitlab.runs.scores import SCORED_ON, VAL
 from splitlab.runs.spec import RunSpec
 from splitlab.training.loop import BatchesOf, train
 from splitlab.training.mixed_batches import check_divisible
@@ -209,6 +210,7 @@ def evaluate_run(
     if spec.device in available_devices():
         model.to(spec.device)
     scores, detections = evaluate_model(model, val, card.image_size, _counting("evaluate", val, progress))
+    scores = {**scores, SCORED_ON: _images_of(val)}
     write_json(run.detections_path, coco_results(val, detections))
     write_json(run.scores_path, scores)
     write_card(run.weights, replace(card, scores=scores))
@@ -230,7 +232,12 @@ def evaluate_checkpoint(
         SplitLabError: the checkpoint is not whole, or knows other classes.
     """
     model, card = _load_for(folder, dataset, cut_masks)
-    return evaluate_model(model, dataset, card.image_size, _counting("evaluate", dataset, progress))[0]
+    scores, _ = evaluate_model(model, dataset, card.image_size, _counting("evaluate", dataset, progress))
+    return {**scores, SCORED_ON: _images_of(dataset)}
+
+
+def _images_of(val: Dataset) -> dict[str, Any]:
+    return {"dataset": val.name, "part": VAL, "images": len(val.images)}
 
 
 def _load_for(folder: Path, dataset: Dataset, cut_masks: bool | None) -> tuple[SegmentationModel, Card]:

@@ -16,6 +16,7 @@ from splitlab.budget.annotation_cost import cost_hours, prices_for
 from splitlab.budget.results import COLUMN_TYPES, MEASURED, METRICS, ResultRow, results_table
 from splitlab.experiments.atlas.measured_tables import atlas_results
 from splitlab.runs.checkpoint import Card
+from splitlab.runs.scores import scored_on
 from splitlab.runs.store import cards_of_runs, trained_models
 from splitlab.workspace import Workspace
 
@@ -82,5 +83,6 @@ def _row(card: Card) -> ResultRow:
         seed=card.seed,
         run=card.name,
         settings=settings_of(card),
+        scored_on=scored_on(card.scores, card.dataset),
         note=f"One run, seed {card.seed}. Cost by {prices.name} prices.{boxes_in_f}",
     )

@@ -62,7 +62,8 @@ def report_html(comparison: Comparison) -> str:
     title = f"Models compared on {comparison.dataset.name}"
     body = [
         f"<h1>{escape(title)}</h1>",
-        f"<p>{len(comparison.dataset.images):,} validation images. Mistakes are counted among detections that score "
+        f"<p>All figures: val of {escape(comparison.dataset.name)}, {len(comparison.dataset.images):,} images. "
+        "Mistakes are counted among detections that score "
         f"{comparison.settings.min_score:.2f} or more; AP takes all.</p>",
         "<h2>Models</h2>", _models(comparison),
         "<h2>What F and W teach</h2>", _observations(comparison),

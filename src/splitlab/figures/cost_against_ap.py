@@ -199,6 +199,7 @@ def _hover(row: pd.Series) -> str:
     lines = [
         f"<b>{row['method']} {row['full']}/{row['weak']}</b>",
         f"{row['dataset']}, {row['source']}",
+        *([f"scored on {row['scored_on']}"] if row["scored_on"] else []),
         f"{row['full']:,} images with masks, {row['weak']:,} with boxes",
         f"{row['cost_hours']:,.1f} hours of labelling",
         *scores,

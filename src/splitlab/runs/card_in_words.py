@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from splitlab.runs.checkpoint import WEIGHTS_NAME, Card
 from splitlab.runs.checkpoint_files import FileFacts
-from splitlab.runs.scores import of_cut_masks
+from splitlab.runs.scores import of_cut_masks, scored_on
 from splitlab.shown_numbers import shown
 
 MOST_CLASSES = 12
@@ -14,7 +14,7 @@ SCORES = {"ap50": "AP50", "ap70": "AP70", "ap75": "AP75", "ap50_95": "AP50:95"}
 
 
 def card_in_words(card: Card, files: dict[str, FileFacts]) -> dict[str, str]:
-    """Return what a checkpoint is, line by line: model, masks, classes, data, licence, split, scores, size, sha256."""
+    """Return what a checkpoint is, line by line: model, masks, classes, data, split, steps, scores, size, sha256."""
     lines = {
         "model": f"{card.model}, {card.image_size} px",
         "masks": "cut to their boxes" if card.cuts_masks else "not cut to their boxes",
@@ -25,6 +25,7 @@ def card_in_words(card: Card, files: dict[str, FileFacts]) -> dict[str, str]:
         "steps": f"{card.steps:,}" if card.steps else "unknown",
         "mask AP": _scores(card, "mask") + _other_masks(card),
         "box AP": _scores(card, "box"),
+        **({"scored on": scored_on(card.scores, card.dataset)} if card.scores else {}),
     }
     if files:
         lines["size"] = megabytes(sum(facts.bytes for facts in files.values()))

@@ -13,7 +13,7 @@ from splitlab.runs.checkpoint import Card, list_checkpoints, read_card
 from splitlab.runs.checkpoint_files import MOST_BYTES, FileFacts, facts_of
 from splitlab.runs.checkpoint_names import checked_name
 from splitlab.runs.plain_json import plain_json
-from splitlab.runs.scores import CUT, METRICS
+from splitlab.runs.scores import CUT, METRICS, SCORED_ON
 
 INDEX_NAME, FORMAT = "index.json", 1
 MAX_INDEX_BYTES, MOST_ENTRIES = 10_000_000, 1000
@@ -58,6 +58,8 @@ def summary_of(card: Card) -> Card:
         for kind in ("mask", "box")
         if card.scores
     }
+    if SCORED_ON in card.scores:
+        scores[SCORED_ON] = card.scores[SCORED_ON]
     return replace(card, trained_by={}, scores=scores)
 
 

@@ -41,6 +41,12 @@ class Source:
         return fit_surface(self.rows["full"], self.rows["weak"], self.rows[self.metric])
 
     @property
+    def scored_on(self) -> str:
+        """The images the scores were measured on; empty if unknown, or where the rows tell of several."""
+        told = self.rows["scored_on"].unique()
+        return str(told[0]) if len(told) == 1 else ""
+
+    @property
     def runs(self) -> pd.DataFrame:
         """The results the surface rests on: one row a run with the columns full, weak, ap, and seed where measured."""
         if self.source == PUBLISHED:

@@ -8,6 +8,7 @@ import streamlit as st
 
 from splitlab.budget.annotation_cost import cost_hours, prices_for
 from splitlab.runs.checkpoint import Card
+from splitlab.runs.scores import scored_on
 from splitlab.shown_numbers import shown
 from splitlab.ui.models import Choice
 from splitlab.ui.plain_text import as_plain
@@ -44,4 +45,5 @@ def _describe(choice: Choice, longest_hours: float) -> None:
         if value is not None
     ]
     origin = f"{card.model}, {card.steps:,} steps, seed {card.seed}" if card.steps else card.model
-    st.caption(f"{' · '.join(scores) or 'not scored'}  \n{as_plain(origin)}")
+    told = f"{' · '.join(scores)}, on {as_plain(scored_on(card.scores, card.dataset))}" if scores else "not scored"
+    st.caption(f"{told}  \n{as_plain(origin)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import streamlit as st
 
@@ -14,7 +15,7 @@ from splitlab.runs.devices import worker_is_alive
 from splitlab.runs.launch import launch
 from splitlab.runs.queue import cancel, place_of, run_named
 from splitlab.runs.run_folder import RunFolder, State, Status
-from splitlab.runs.scores import read_scores
+from splitlab.runs.scores import read_scores, scored_on
 from splitlab.shown_numbers import shown
 from splitlab.training.anchors import AnchorFit
 from splitlab.ui.page import answered
@@ -138,4 +139,5 @@ def _scores(run: RunFolder) -> None:
         mask, box = (scores.get(kind, {}).get(name) for kind in ("mask", "box"))
         column.metric(f"mask {label}", "–" if mask is None else shown(mask), border=True)
         column.caption(f"box {label}: {'–' if box is None else shown(box)}")
+    st.caption(f"Scored on {as_plain(scored_on(scores, Path(run.spec().data).name))}.")
     st.page_link("pages/compare_masks.py", label="See its masks beside others", icon=":material/compare:")

@@ -160,8 +160,8 @@ def _columns(rows: pd.DataFrame) -> dict[str, Any]:
         "step": column.ProgressColumn(
             "step", help="Share of its steps that is done", format="%.0f%%", max_value=100, width=80
         ),
-        "ap50": column.NumberColumn("AP50", format="%.1f", help="Of masks, once it is evaluated", width=50),
-        "ap70": column.NumberColumn("AP70", format="%.1f", help="Of masks, once it is evaluated", width=50),
+        "ap50": column.NumberColumn("AP50", format="%.1f", help="Of masks, on the run's val images", width=50),
+        "ap70": column.NumberColumn("AP70", format="%.1f", help="Of masks, on the run's val images", width=50),
         "cost_hours": column.NumberColumn("hours", format="%.1f", help="What labelling F and W costs", width=50),
         "tags": column.MultiselectColumn(options=tags, color="gray", width=100),
         "when": column.DatetimeColumn(format="distance", help="When it was last heard of", width=130),

@@ -124,6 +124,7 @@ def _result(row: MeasuredRow) -> ResultRow:
         seed=row.seed,
         run=f"atlas-{row.spec_hash}",
         settings=row.settings,
+        scored_on=f"test part of {row.dataset}, {row.test_images:,} images",
         note=f"One run, seed {row.seed}, scored on {row.test_images} images that no choice has seen. "
         f"Cost by {prices.name} prices.",
     )
