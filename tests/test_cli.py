@@ -70,9 +70,9 @@ def test_evaluate_prints_ap_of_masks_and_boxes(trained):
     scores = json.loads(run("evaluate", trained, "--json"))
     for kind in ("mask", "box"):
         assert set(scores[kind]) - {"cut_to_box"} == {"ap50", "ap70", "ap75", "ap50_95", "per_class"}
-    assert scores["mask"]["cut_to_box"] is True
         assert set(scores[kind]["per_class"]) == {"square", "disc"}
         assert 0 <= scores[kind]["ap50_95"] <= scores[kind]["ap50"] <= 100
+    assert scores["mask"]["cut_to_box"] is True
 
 
 def test_evaluate_and_predict_take_the_masks_asked_for_and_say_which_these_were(trained, tiny_folder):

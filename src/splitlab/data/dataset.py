@@ -65,17 +65,6 @@ class LabelState(StrEnum):
     """Some of its labels cannot be read; it shows more objects than are listed."""
 
 
-class LabelState(StrEnum):
-    """How much of an image's labels is known."""
-
-    WHOLE = "whole"
-    """Everything: without an object it is a background image."""
-    NONE = "none"
-    """Nobody labelled it; it may show objects."""
-    BROKEN = "broken"
-    """Some of its labels cannot be read; it shows more objects than are listed."""
-
-
 @dataclass(frozen=True, slots=True)
 class ImageLabels:
     """One image on disk with its labelled objects; `width` and `height` in pixels."""
