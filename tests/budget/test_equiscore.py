@@ -78,3 +78,19 @@ def test_a_curve_asked_at_no_mask_says_that_it_never_gets_there():
 def test_a_fit_with_nothing_to_rest_on_says_which_split_to_select(full, weak):
     with pytest.raises(BudgetError, match=r"select (at least )?one with"):
         fit_law(full, weak)
+
+
+def test_points_off_the_curve_are_weighed_by_their_ratio_to_it():
+    # c is 1/16 and 1/4: their geometric mean is 1/8, their arithmetic mean 5/32.
+    fit = fit_law([100, 100], [25, 100], phi0=200)
+    assert c_of_tau([100, 100], [25, 100], 200).tolist() == [0.0625, 0.25]
+    assert fit.law.k == pytest.approx(0.125)
+    assert np.log(fit.points["ratio"]).sum() == pytest.approx(0)
+
+
+@given(laws, st.lists(st.tuples(st.floats(0.05, 0.95), st.floats(0.1, 10)), min_size=1, max_size=6))
+def test_the_logarithms_of_the_ratios_of_a_fit_sum_to_zero(law, points):
+    taus, factors = np.array(points).T
+    full = taus * law.phi0
+    fit = fit_law(full, law.weak(full) * factors, phi0=law.phi0)
+    assert np.log(fit.points["ratio"]).sum() == pytest.approx(0, abs=1e-9)

@@ -137,3 +137,11 @@ def test_scores_equal_the_summary_of_pycocotools_on_random_detections(seed):
         assert scores[name]["ap75"] == pytest.approx(ap75, abs=0.006)
         assert scores[name]["ap50_95"] == pytest.approx(ap50_95, abs=0.006)
         assert scores[name]["ap75"] <= scores[name]["ap70"] <= scores[name]["ap50"]
+
+
+@pytest.mark.parametrize(("width", "ap70"), [(34, 0), (36, 100)])
+def test_ap70_begins_at_an_iou_of_070_and_not_one_threshold_lower(width, ap70):
+    # IoU 0.68 and 0.72 with the object, in masks and in boxes: both above 0.65 and below 0.75.
+    scores = evaluate_detections(dataset([label((0, 0, 50, 50))]), [found(((0, 0, width, 50), 0.9))])
+    for kind in ("mask", "box"):
+        assert (scores[kind]["ap50"], scores[kind]["ap70"], scores[kind]["ap75"]) == (100, ap70, 0)

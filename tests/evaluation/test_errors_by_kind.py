@@ -153,3 +153,19 @@ def class_ap(hits, objects):
     right = np.array([hit for _, hit in sorted(hits, key=lambda pair: -pair[0])], float)
     recall, precision = right.cumsum() / objects, right.cumsum() / np.arange(1, len(right) + 1)
     return 100 * np.mean([precision[recall >= at].max(initial=0) for at in np.linspace(0, 1, 101)])
+
+
+@pytest.mark.parametrize(
+    ("objects", "rows", "kind", "about"),
+    [
+        # IoU 1/3 with the cat and 0.75 with the dog: a bad mask comes before a wrong class.
+        ([label((0, 0, 40, 10), CAT), label(WHOLE, DOG)], [(GOOD, 0.9, CAT)], ErrorKind.BAD_MASK, 0),
+        # Over a dog and over a cat that is found already: a wrong class comes before a duplicate.
+        ([label(WHOLE, CAT), label(WHOLE, DOG)], [(WHOLE, 0.9, CAT), (GOOD, 0.8, CAT)], ErrorKind.WRONG_CLASS, 1),
+        # IoU 1/4 with a dog and none with the cat: more than background, less than a wrong class.
+        ([label(UNSEEN, CAT), label(WHOLE, DOG)], [(POOR, 0.9, CAT)], ErrorKind.BOTH, 1),
+    ],
+)
+def test_where_two_kinds_fit_the_first_in_tides_order_counts(objects, rows, kind, about):
+    errors = errors_of_image(overlaps_of_image(image(*objects), found(*rows)))
+    assert (errors.kinds[-1], errors.objects[-1]) == (kind, about)

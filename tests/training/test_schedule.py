@@ -98,3 +98,8 @@ def test_the_average_starts_with_the_first_step_as_yolov5s_does():
     state.average.update_parameters(state.model)
     kept = 0.9999 * (1 - math.exp(-1 / 2000))
     assert state.averaged_model.head.m[0].bias.detach().numpy() == pytest.approx((before + 1 - kept).numpy(), rel=1e-6)
+
+
+@pytest.mark.parametrize(("count", "kept"), [(1, 2 / 11), (2, 3 / 12), (90, 91 / 100), (10**6, 0.99)])
+def test_without_a_time_constant_the_average_climbs_by_the_steps_that_were_taken(count, kept):
+    assert average_decay(RunSpec("data", 4, 4, average_decay=0.99, average_tau=0.0), count) == pytest.approx(kept)

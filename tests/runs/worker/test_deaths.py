@@ -5,7 +5,8 @@ import signal
 
 import pytest
 
-from splitlab.runs.attempt import MOST_STARTS
+from splitlab.runs.attempt import MOST_STARTS, Attempt, StopWish
+from splitlab.runs.devices import Device
 from splitlab.runs.queue import place_of, retry, waiting_runs
 from splitlab.runs.run_folder import State
 from tests.runs.queue_tools import end_of, make_queued, start_worker, starts_of, state_of, training, wait_until
@@ -131,3 +132,17 @@ def test_a_run_that_a_worker_may_not_write_stays_and_holds_up_no_other(workspace
         closed.path.chmod(0o700)
     assert (starts_of(closed), state_of(after)) == (0, State.DONE)
     assert place_of(workspace, "closed") == 1
+
+
+def test_a_training_that_ends_while_another_process_trains_the_run_fails_nothing(workspace):
+    (run,) = make_queued(workspace, "one")
+    (entry,) = waiting_runs(workspace)
+    refused = lambda _run: ["/bin/sh", "-c", "echo the run is locked; exit 1"]  # noqa: E731
+    attempt = Attempt(workspace, run, entry, Device.named("cpu"), refused, StopWish())
+    with run.lock():
+        attempt.carry_out()
+    assert state_of(run) == State.WAITING
+    assert place_of(workspace, "one") == 1
+    attempt.carry_out()
+    assert state_of(run) == State.FAILED
+    assert waiting_runs(workspace) == []
