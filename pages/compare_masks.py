@@ -6,6 +6,7 @@ from splitlab.ui.checkpoint_upload import offer_checkpoints
 from splitlab.ui.compare_choices import DATA_IMAGES, PHOTOS
 from splitlab.ui.compare_on_data import compare_on_data
 from splitlab.ui.compare_on_photos import compare_on_photos
+from splitlab.ui.linked_controls import linked_choice
 from splitlab.ui.models import checkpoint_choices
 from splitlab.ui.page import answered, page_head
 from splitlab.workspace import Workspace
@@ -22,15 +23,7 @@ if not choices:
     offer_checkpoints([], workspace)
     st.stop()
 
-look_at = st.segmented_control(
-    "Look at",
-    [PHOTOS, DATA_IMAGES],
-    default=PHOTOS,
-    required=True,
-    key="look_at",
-    bind="query-params",
-    label_visibility="collapsed",
-)
+look_at = linked_choice("Look at", [PHOTOS, DATA_IMAGES], PHOTOS, "look_at", label_visibility="collapsed")
 with answered():
     if look_at == DATA_IMAGES:
         compare_on_data(choices, workspace)

@@ -11,6 +11,7 @@ from splitlab.budget.ways_of_training import ways_of_training, where_it_tells_ap
 from splitlab.experiments.atlas.measured_tables import main_metric
 from splitlab.figures.cost_against_ap import GROUP_LABELS, SPLIT_GROUP, cost_against_ap, row_key
 from splitlab.shown_numbers import shown
+from splitlab.ui.linked_controls import linked_choice
 from splitlab.ui.page import page_head
 from splitlab.ui.plain_text import as_plain
 from splitlab.ui.split_chip import split_chip
@@ -59,21 +60,11 @@ page_head(
 here = by_common_seeds(measured(Workspace.here()))
 controls = st.container(horizontal=True, gap="medium")
 sets_of_the_atlas = sorted(atlas_images(Workspace.here()))
-dataset = controls.segmented_control(
-    "Data set", [*PRESETS, *sets_of_the_atlas], default="VOC2012", required=True, key="dataset", bind="query-params"
-)
+dataset = linked_choice("Data set", [*PRESETS, *sets_of_the_atlas], "VOC2012", "dataset", controls)
 of_the_paper = dataset in PRESETS
 metrics = reported_metrics(published() if of_the_paper else here, dataset)
 preferred = main_metric(dataset) if main_metric(dataset) in metrics else metrics[0]
-metric = controls.segmented_control(
-    "Metric",
-    metrics,
-    default=preferred,
-    required=True,
-    format_func=SHORT_METRICS.get,
-    key=f"metric_{dataset}",
-    bind="query-params",
-)
+metric = linked_choice("Metric", metrics, preferred, f"metric_{dataset}", controls, format_func=SHORT_METRICS.get)
 groups = (
     controls.pills(
         "Published models",

@@ -12,6 +12,7 @@ from splitlab.budget.seed_spread import by_common_seeds
 from splitlab.errors import BudgetError
 from splitlab.figures.equiscore_curve import equiscore_curve
 from splitlab.ui.budget_choices import choose_prices, read_splits, write_splits
+from splitlab.ui.linked_controls import linked_choice, linked_count
 from splitlab.ui.page import answered, page_head
 from splitlab.ui.split_chip import split_chip
 from splitlab.ui.tables import atlas_curves, measured, published, training_images
@@ -46,13 +47,11 @@ with settings:
     rows = method_rows(table, paper.dataset, paper.method)
     every_split = list(zip(rows["full"].tolist(), rows["weak"].tolist(), strict=True))
     chosen = read_splits(st.query_params.get(POINTS, ""), every_split) or sorted(paper.splits)
-    way = st.segmented_control(
+    way = linked_choice(
         "k and φ₀",
         [law_there_is := PUBLISHED_LAW if is_published else MEASURED_LAW, "fitted", "mine"],
-        default=law_there_is,
-        required=True,
-        key="law" if is_published else "measured_law",
-        bind="query-params",
+        law_there_is,
+        "law" if is_published else "measured_law",
     )
     if way == "mine":
         k = st.slider(
@@ -63,7 +62,7 @@ with settings:
         )
     prices = choose_prices(paper.dataset)
     there_are = training_images(Workspace.here())[paper.dataset]
-    images = st.number_input("Training images", 1, MAX_IMAGES, there_are, key=f"pool_{there_are}", bind="query-params")
+    images = linked_count("Training images", 1, MAX_IMAGES, there_are, f"pool_{there_are}")
 
 with picture, answered():
     try:
@@ -73,7 +72,7 @@ with picture, answered():
         st.warning(f"{error} Until you take more in, the curve's own points are fitted.")
     law = {law_there_is: paper.law, "fitted": fit.law}.get(way) or EquiscoreLaw(k, phi0)
     try:
-        cheapest = cheapest_point(law, prices, int(images))
+        cheapest = cheapest_point(law, prices, images)
     except BudgetError as error:
         cheapest = None
         st.warning(str(error))
@@ -95,7 +94,7 @@ with picture, answered():
             }[cheapest.decided_by]
         )
     st.plotly_chart(
-        equiscore_curve(law, points, cheapest, prices, int(images)),
+        equiscore_curve(law, points, cheapest, prices, images),
         key=CHART,
         on_select=take_clicked_point,
         selection_mode="points",

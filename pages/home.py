@@ -13,10 +13,22 @@ from splitlab.budget.published_surface import published_surface
 from splitlab.budget.results import METRICS
 from splitlab.figures.budget_plan import plan_chart
 from splitlab.shown_numbers import shown
+from splitlab.ui.kept_links import change_kept_link
 from splitlab.ui.page import page_head
 from splitlab.ui.split_chip import split_chip
 
 DATASET, METHOD = "VOC2012", "YOLOv5"
+FIRST_HOURS, TOLD = 80, "hours told to Plan"
+
+
+def link_to_plan(hours: int) -> dict[str, str]:
+    """Return the parameters that let Plan a budget begin with these hours, whichever way leads there next."""
+    link = {"mode": "hours I have", "hours_planned": str(hours)}
+    if st.session_state.get(TOLD, FIRST_HOURS) != hours:
+        change_kept_link("plan", link)
+    st.session_state[TOLD] = hours
+    return link
+
 
 page_head(
     "How many masks, how many boxes?",
@@ -26,7 +38,9 @@ page_head(
 
 fitted = published_surface(DATASET, METHOD, MAIN_METRIC[DATASET])
 prices, pool = PRESETS[DATASET], ImagePool(TRAINING_IMAGES[DATASET])
-hours = st.slider("With so many hours of labelling", 15, 195, 80, key="hours", bind="query-params", format="%d h")
+hours = st.slider(
+    "With so many hours of labelling", 15, 195, FIRST_HOURS, key="hours", bind="query-params", format="%d h"
+)
 plan = plan_for_hours(fitted, prices, hours, pool)
 best = plan.best
 limit = plan_limit(fitted, prices, hours, pool, best)
@@ -52,16 +66,27 @@ chart = plan_chart(line, plan, axis, limit.spends_from)
 st.plotly_chart(chart, key="home_chart", config={"displayModeBar": False})
 
 doors = (
-    ("pages/plan.py", "Plan a budget", "Your hours, your prices, your pilot: the split to label, and what to expect."),
+    (
+        "pages/plan.py",
+        "Plan a budget",
+        "Your hours, your prices, your pilot: the split to label, and what to expect.",
+        link_to_plan(hours),
+    ),
     (
         "pages/cost_against_ap.py",
         "Cost against AP",
         "Every published model: what it cost, what it scores, what beats it.",
+        {},
     ),
-    ("pages/compare_masks.py", "Compare masks", "Same photo, different splits: see what masks and boxes each teach."),
-    ("pages/train.py", "Train", "Train on your own split of your own photos, and watch it learn."),
+    (
+        "pages/compare_masks.py",
+        "Compare masks",
+        "Same photo, different splits: see what masks and boxes each teach.",
+        {},
+    ),
+    ("pages/train.py", "Train", "Train on your own split of your own photos, and watch it learn.", {}),
 )
-for column, (page, title, promise) in zip(st.columns(len(doors)), doors, strict=True):
+for column, (page, title, promise, link) in zip(st.columns(len(doors)), doors, strict=True):
     with column.container(border=True, height="stretch"):
-        st.page_link(page, label=f"**{title}**", icon=":material/arrow_forward:")
+        st.page_link(page, label=f"**{title}**", icon=":material/arrow_forward:", query_params=link)
         st.caption(promise)

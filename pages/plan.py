@@ -24,6 +24,7 @@ from splitlab.experiments.atlas.measured_tables import TEST_PART
 from splitlab.figures.budget_plan import hours_curve, plan_chart
 from splitlab.shown_numbers import shown
 from splitlab.ui.budget_choices import Source, choose_prices, choose_source
+from splitlab.ui.linked_controls import linked_choice, linked_count
 from splitlab.ui.page import answered, page_head
 from splitlab.ui.plain_text import as_plain, with_bold_numbers
 from splitlab.ui.split_chip import split_chip
@@ -70,11 +71,11 @@ def known_images(source: Source) -> int | None:
 
 def choose_pool(images: int) -> ImagePool:
     """Show what images and labels there are."""
-    there_are = st.number_input("Training images", 1, MAX_IMAGES, images, key=f"images_{images}", bind="query-params")
+    there_are = linked_count("Training images", 1, MAX_IMAGES, images, f"images_{images}")
     left, right = st.columns(2)
-    full = left.number_input("With masks already", 0, MAX_IMAGES, 0, key="have_full", bind="query-params")
-    weak = right.number_input("With boxes already", 0, MAX_IMAGES, 0, key="have_weak", bind="query-params")
-    return ImagePool(int(there_are), int(full), int(weak))
+    full = linked_count("With masks already", 0, MAX_IMAGES, 0, "have_full", left)
+    weak = linked_count("With boxes already", 0, MAX_IMAGES, 0, "have_weak", right)
+    return ImagePool(there_are, full, weak)
 
 
 def most_labelled(runs: pd.DataFrame) -> int:
@@ -135,9 +136,7 @@ settings, picture = st.columns([1, 2.2], gap="large")
 with picture, answered():
     with settings:
         source = choose_source()
-        mode = st.segmented_control(
-            "Start from", [BY_HOURS, BY_SCORE], default=BY_HOURS, required=True, key="mode", bind="query-params"
-        )
+        mode = linked_choice("Start from", [BY_HOURS, BY_SCORE], BY_HOURS, "mode")
         hours = score = 0.0
         if mode == BY_HOURS:
             hours = st.number_input(

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from splitlab.ui.hosted import may_change
+from splitlab.ui.linked_controls import linked_choice
 from splitlab.ui.page import answered, page_head
 from splitlab.ui.runs_actions import show_actions
 from splitlab.ui.runs_broken import show_broken
@@ -43,14 +44,8 @@ with answered():
         show_actions(workspace, listing, [now.runs[name] for name in chosen])
 
 with answered():
-    view = st.segmented_control(
-        "Look at",
-        [CURVES, SETTINGS, NOTES, PUBLISH],
-        default=CURVES,
-        required=True,
-        key="runs_view",
-        bind="query-params",
-        label_visibility="collapsed",
+    view = linked_choice(
+        "Look at", [CURVES, SETTINGS, NOTES, PUBLISH], CURVES, "runs_view", label_visibility="collapsed"
     )
     runs = [now.runs[name] for name in chosen or newest_begun(filtered(now.rows, wanted))]
     if not runs:

@@ -18,6 +18,7 @@ from splitlab.runs.spec import RunSpec
 from splitlab.runs.store import RunSummary, free_run_path
 from splitlab.ui.datasets import read_dataset
 from splitlab.ui.hosted import TRAINING, may_change
+from splitlab.ui.linked_controls import linked_count
 from splitlab.ui.live_run import duration, watch_run
 from splitlab.ui.named_links import linked_selectbox
 from splitlab.ui.page import answered, page_head
@@ -47,12 +48,12 @@ def choose_sizes(name: str, data: TrainVal, workspace: Workspace) -> Split | tup
     counts = count_images(data.train)
     images, with_masks = counts.to_draw, counts.masks
     left, right = st.columns(2)
-    full = left.number_input("|F|, masks", 0, with_masks, min(FULL, with_masks), key=f"full_{name}")
-    left_over = images - int(full)
+    full = linked_count("|F|, masks", 0, with_masks, min(FULL, with_masks), f"full_{name}", left)
+    left_over = images - full
     if st.session_state.get(f"weak_{name}", 0) > left_over:
         st.session_state[f"weak_{name}"] = left_over
-    weak = right.number_input("|W|, boxes", 0, left_over, min(WEAK, left_over), key=f"weak_{name}")
-    return int(full), int(weak)
+    weak = linked_count("|W|, boxes", 0, left_over, min(WEAK, left_over), f"weak_{name}", right)
+    return full, weak
 
 
 def choose(workspace: Workspace) -> tuple[RunSpec, TrainVal, Split | None]:
@@ -70,13 +71,15 @@ def choose(workspace: Workspace) -> tuple[RunSpec, TrainVal, Split | None]:
     follows_split = recipe in STEPS_WITHOUT_W or recipe in EPOCHS
     key_of_steps = f"steps_{key}_{start.steps}" if follows_split else f"steps_{key}"
     known = model_names()
-    model = st.selectbox("Model", known, index=known.index(start.model), key=f"model_{key}")
+    index = known.index(start.model)
+    model = st.selectbox("Model", known, index=index, key=f"model_{key}", bind="query-params")
     left, right = st.columns(2)
-    size = left.selectbox("Image size, pixels", SIZES, key=f"size_{key}", index=SIZES.index(start.image_size))
-    steps = int(right.number_input("Steps", 1, 1_000_000, start.steps, key=key_of_steps))
+    index = SIZES.index(start.image_size)
+    size = left.selectbox("Image size, pixels", SIZES, index=index, key=f"size_{key}", bind="query-params")
+    steps = linked_count("Steps", 1, 1_000_000, start.steps, key_of_steps, right)
     left, right = st.columns(2)
-    device = left.selectbox("Device", device_names(), key="device")
-    seed = int(right.number_input("Seed", 0, 10_000, 0, key="seed"))
+    device = left.selectbox("Device", device_names(), key="device", bind="query-params")
+    seed = linked_count("Seed", 0, 10_000, 0, "seed", right)
     chosen = {"model": model, "image_size": size, "steps": steps, "device": device, "seed": seed}
     chosen |= more_settings(start, key, workspace)
     if (model, steps) == (start.model, start.steps):

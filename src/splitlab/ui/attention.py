@@ -20,14 +20,15 @@ def show_attention(choices: Sequence[Choice], photo: Photo) -> None:
     if not by_label or not st.toggle("Show where DETR looked", key="attention", bind="query-params"):
         return
     model_side, object_side = st.columns(2)
-    choice = by_label[model_side.selectbox("Checkpoint", list(by_label), key="attention_model")]
+    choice = by_label[model_side.selectbox("Checkpoint", list(by_label), key="attention_model", bind="query-params")]
     found, maps = detect_objects(choice, photo), look_of(choice, photo)
     names = [choice.card.class_names[index] for index in found.classes]
     objects = [f"{row + 1}: {name} {found.scores[row]:.2f}" for row, name in enumerate(names)]
     if not objects or maps is None:
         st.caption("It sees nothing here.")
         return
-    row = objects.index(object_side.selectbox("Object", objects, key=f"attention_{choice.label}_{photo.key}"))
+    key = f"attention_{choice.label}_{photo.key}"
+    row = objects.index(object_side.selectbox("Object", objects, key=key, bind="query-params"))
     colour = class_colour(int(found.classes[row]))
     st.image(attention_picture(photo.pixels, maps[row], _sides(found.boxes[row]), colour), width="stretch")
     st.caption("The last decoder layer's attention, mean over its heads: bright where it looked for this object.")

@@ -17,6 +17,7 @@ from splitlab.budget.surface_fit import fit_surface
 from splitlab.budget.trained_splits import results_of
 from splitlab.budget.ways_of_training import ways_of_training, where_it_tells_apart
 from splitlab.experiments.atlas.measured_tables import main_metric
+from splitlab.ui.linked_controls import linked_choice
 from splitlab.ui.tables import measured, published
 from splitlab.workspace import Workspace
 
@@ -83,9 +84,7 @@ def choose_source() -> Source:
 def choose_prices(dataset: str) -> Prices:
     """Choose what labels cost, in seconds; the data set's own prices to begin with."""
     known = prices_for(dataset)
-    unit = st.segmented_control(
-        "Seconds for", [PER_IMAGE, PER_OBJECT], default=PER_IMAGE, required=True, key="unit", bind="query-params"
-    )
+    unit = linked_choice("Seconds for", [PER_IMAGE, PER_OBJECT], PER_IMAGE, "unit")
     if unit == PER_OBJECT:
         objects = st.slider("Objects in an image", 1.0, 50.0, 3.0, 0.5, key="objects", bind="query-params")
         box = st.slider("Seconds for a box", 1.0, 60.0, 10.0, 0.5, key="object_box", bind="query-params")

@@ -19,6 +19,7 @@ from splitlab.ui.hosted import may_change, upload_limit
 from splitlab.ui.models import Choice
 from splitlab.ui.page import answered, draw_anew, say_what_was_done
 from splitlab.ui.plain_text import as_plain
+from splitlab.ui.upload_name import name_upload
 from splitlab.workspace import Workspace
 
 UPLOAD_MEGABYTES = 400
@@ -64,10 +65,10 @@ def upload_checkpoint(workspace: Workspace) -> None:
     own = PurePath(file.name).suffix.lower() == OWN
     if own:
         show_card(_card_in(file.file_id, file), {})
-    name = st.text_input("Name", proposed_name(PurePath(file.name).stem), key="weights_name", max_chars=MOST_LETTERS)
+    name = name_upload(file, proposed_name(PurePath(file.name).stem), "weights_name", MOST_LETTERS)
     if st.button("Import it", type="primary", icon=":material/add:", width="stretch"):
         with st.spinner("Reading"):
-            _import(file, own, workspace.imported / checked_name(name.strip()))
+            _import(file, own, workspace.imported / checked_name(name))
         draw_anew(f"'{as_plain(name)}' is here: pick it among the checkpoints.")
 
 

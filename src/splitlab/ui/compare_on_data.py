@@ -37,6 +37,7 @@ from splitlab.ui.compared_panels import (
 )
 from splitlab.ui.figure_presets import offer_figures, offer_small_presets
 from splitlab.ui.labelled_photos import choose_image, detections_in, labelled_photo
+from splitlab.ui.linked_controls import linked_choice
 from splitlab.ui.models import Choice
 from splitlab.ui.object_numbers import overlaps_in, show_object_numbers
 from splitlab.ui.plain_text import as_plain
@@ -65,9 +66,7 @@ def compare_on_data(choices: Mapping[str, Choice], workspace: Workspace) -> None
     with class_side:
         classes = choose_classes(list(dataset.class_names))
     with colour_side:
-        colour = st.segmented_control(
-            "Colour by", [BY_CLASS, BY_ERROR], default=BY_CLASS, required=True, key="colour", bind="query-params"
-        )
+        colour = linked_choice("Colour by", [BY_CLASS, BY_ERROR], BY_CLASS, "colour")
     if not names:
         st.info("Pick one or more checkpoints to see their masks.")
         return

@@ -8,6 +8,7 @@ import streamlit as st
 
 from splitlab.figures.mask_panels import DrawnObject, Panel, mask_panels
 from splitlab.ui.compare_choices import forget_unknown
+from splitlab.ui.linked_controls import linked_choice
 from splitlab.ui.models import HIGHEST_SCORE, LEAST_SCORE, Choice
 from splitlab.ui.photos import Photo
 from splitlab.ui.plain_text import as_label, as_plain
@@ -88,9 +89,7 @@ def title_of(name: str, choice: Choice, objects: list[DrawnObject], verb: str = 
 
 def choose_view() -> str:
     """Choose how panels are shown."""
-    return st.segmented_control(
-        "View", [SIDE_BY_SIDE, SWIPE], default=SIDE_BY_SIDE, required=True, key="view", bind="query-params"
-    )
+    return linked_choice("View", [SIDE_BY_SIDE, SWIPE], SIDE_BY_SIDE, "view")
 
 
 def show_panels(photo: Photo, panels: Mapping[str, Panel], view: str) -> None:

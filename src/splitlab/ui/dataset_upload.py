@@ -9,9 +9,11 @@ from splitlab.data.incoming.import_archive import import_archive, proposed_name
 from splitlab.hosting import Hosting
 from splitlab.ui.hosted import upload_limit
 from splitlab.ui.plain_text import as_plain
+from splitlab.ui.upload_name import name_upload
 from splitlab.workspace import Workspace
 
 UPLOAD_MEGABYTES = 500
+MOST_LETTERS = 60
 ADDING = "Adding data sets"
 
 
@@ -34,11 +36,11 @@ def upload_dataset(workspace: Workspace) -> None:
     st.caption("On the command line: `splitlab data get pets`, `splitlab data get voc2012`.")
     if file is None:
         return
-    name = st.text_input("Name", proposed_name(file.name), key="archive_name", max_chars=60)
+    name = name_upload(file, proposed_name(file.name), "archive_name", MOST_LETTERS)
     if st.button("Add it", type="primary", icon=":material/add:", width="stretch"):
         Hosting.here().require_writable(ADDING)
         with st.spinner("Unpacking and reading"):
-            data = import_archive(file, name.strip(), workspace.data)
+            data = import_archive(file, name, workspace.data)
         st.success(f"'{as_plain(name)}' is here: {len(data.train.images):,} training images. Choose it by its name.")
         for note in notes_on(data):
             st.warning(as_plain(note))

@@ -19,6 +19,7 @@ from splitlab.figures.observations_in_words import observations_in_words
 from splitlab.figures.precision_recall import precision_recall_lines
 from splitlab.figures.reliability import reliability_diagram
 from splitlab.ui.images_behind import KIND, NOTHING, OF, PAIRS, SAID, TRUTH, ask_for
+from splitlab.ui.linked_controls import linked_choice
 from splitlab.ui.plain_text import as_plain
 
 COSTS, COUNTS = "AP they cost", "how often"
@@ -28,9 +29,7 @@ _PLAIN = {"displaylogo": False, "displayModeBar": False}
 def show_error_kinds(comparison: Comparison) -> None:
     """Show what each kind of error costs each model, or how often it happens."""
     st.subheader("What goes wrong", anchor=False)
-    shown = st.segmented_control(
-        "Errors by", [COSTS, COUNTS], default=COSTS, required=True, key="errors_by", bind="query-params"
-    )
+    shown = linked_choice("Errors by", [COSTS, COUNTS], COSTS, "errors_by")
     if shown == COSTS:
         figure = error_cost_bars({model.name: model.measured.ap_cost.lost for model in comparison.models})
     else:
@@ -58,15 +57,7 @@ def show_by_split(comparison: Comparison) -> None:
 
 def show_classes(comparison: Comparison) -> None:
     """Show mask AP beside box AP of each class and model; a picked row asks for the class's images."""
-    metric = st.segmented_control(
-        "AP at",
-        list(SHORT_METRICS),
-        default="ap50",
-        required=True,
-        format_func=SHORT_METRICS.__getitem__,
-        key="ap",
-        bind="query-params",
-    )
+    metric = linked_choice("AP at", list(SHORT_METRICS), "ap50", "ap", format_func=SHORT_METRICS.__getitem__)
     table = class_table(comparison, metric)
     names = list(comparison.dataset.class_names)
 
@@ -86,9 +77,7 @@ def show_classes(comparison: Comparison) -> None:
 
 def show_curves(comparison: Comparison, model: ComparedModel) -> None:
     """Show precision against recall; a click asks for what the model says of that class."""
-    iou = st.segmented_control(
-        "IoU", CURVE_IOUS, default=CURVE_IOUS[0], required=True, format_func="{:.2f}".format, key="iou"
-    )
+    iou = linked_choice("IoU", CURVE_IOUS, CURVE_IOUS[0], "iou", format_func="{:.2f}".format)
     curves = model.measured.curves
     names = comparison.dataset.class_names
     figure = precision_recall_lines(curves[curves["iou"] == iou], names)

@@ -9,6 +9,7 @@ from splitlab.budget.few_shot_measured import NOVEL, measured_few_shot
 from splitlab.budget.published import FLATTERED, published_few_shot
 from splitlab.figures.few_shot_bars import class_bars
 from splitlab.figures.few_shot_tables import MEASURED, PUBLISHED, measured_by_class, published_by_class
+from splitlab.ui.linked_controls import linked_choice
 from splitlab.ui.plain_text import as_plain
 
 METRICS = {
@@ -49,12 +50,8 @@ def show_measured() -> None:
         return
     left, right = st.columns(2)
     variants = table["variant"].unique().tolist()
-    variant = left.segmented_control(
-        "Novel classes", variants, default=variants[0], required=True, key="variant", bind="query-params"
-    )
-    metric = right.segmented_control(
-        "Score", list(METRICS), default="mask AP70", required=True, key="metric", bind="query-params"
-    )
+    variant = linked_choice("Novel classes", variants, variants[0], "variant", left)
+    metric = linked_choice("Score", list(METRICS), "mask AP70", "metric", right)
     column, axis, highest = METRICS[str(metric)]
     rows = table[table["variant"] == variant]
     by_class = measured_by_class(table, str(variant), column)

@@ -13,6 +13,7 @@ from splitlab.budget.published_figures import FIGURES, FigureColumn, PublishedFi
 from splitlab.budget.results import SHORT_METRICS
 from splitlab.experiments.figure_presets import columns_at_hand, how_to_import, how_to_train, small_presets
 from splitlab.ui.compare_choices import MODELS
+from splitlab.ui.linked_controls import linked_choice
 from splitlab.ui.models import Choice
 from splitlab.ui.plain_text import as_plain
 from splitlab.ui.tables import published
@@ -22,7 +23,7 @@ def offer_figures(choices: Mapping[str, Choice]) -> None:
     """Offer to pick the columns of a figure that are here; say how to get those that are not."""
     with st.popover("The paper's figures", icon=":material/view_column:", width="content"):
         by_name = {figure.name: figure for figure in FIGURES}
-        name = st.segmented_control("Figure", list(by_name), default=FIGURES[0].name, required=True, key="figure")
+        name = linked_choice("Figure", list(by_name), FIGURES[0].name, "figure")
         _offer_figure(by_name[name], choices)
 
 

@@ -15,6 +15,7 @@ from splitlab.runs.spec import RunSpec
 from splitlab.ui.datasets import read_dataset
 from splitlab.ui.lessons.lesson import show_chart
 from splitlab.ui.letters import letter_colour
+from splitlab.ui.linked_controls import linked_choice, linked_count
 from splitlab.workspace import Workspace
 
 BATCH_SIZES = (4, 6, 8, 12)
@@ -41,10 +42,10 @@ def show_fused_batch() -> None:
         size = _choose_size()
     with second:
         f_size = _choose_f_size(size)
-    number = third.number_input("Another batch", 1, MOST_STEPS, FIRST_NUMBER, key=NUMBER, bind="query-params")
+    number = linked_count("Another batch", 1, MOST_STEPS, FIRST_NUMBER, NUMBER, third)
     with last:
         scramble = _choose_scramble()
-    spec, step = _spec(size, f_size), int(number) - 1
+    spec, step = _spec(size, f_size), number - 1
     dataset = _scenes(Workspace.here())
     before = _look(spec, dataset.source_hash, step, Scramble.NOTHING, dataset)
     look = _look(spec, dataset.source_hash, step, scramble, dataset)
@@ -62,11 +63,7 @@ def _scenes(workspace: Workspace) -> Dataset:
 
 
 def _choose_size() -> int:
-    return int(
-        st.segmented_control(
-            "Batch size", BATCH_SIZES, default=FIRST_SIZE, required=True, key=SIZE, bind="query-params"
-        )
-    )
+    return int(linked_choice("Batch size", BATCH_SIZES, FIRST_SIZE, SIZE))
 
 
 def _choose_f_size(size: int) -> int:
@@ -76,12 +73,7 @@ def _choose_f_size(size: int) -> int:
 
 
 def _choose_scramble() -> Scramble:
-    return Scramble(
-        st.segmented_control(
-            "Scramble masks", list(Scramble), default=Scramble.NOTHING, required=True, key=SCRAMBLE,
-            bind="query-params",
-        )
-    )  # fmt: skip
+    return Scramble(linked_choice("Scramble masks", list(Scramble), Scramble.NOTHING, SCRAMBLE))
 
 
 def _spec(size: int, f_size: int) -> RunSpec:

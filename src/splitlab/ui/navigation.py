@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 from streamlit import config
 
 from splitlab.errors import SettingsError
 from splitlab.hosting import Hosting
+from splitlab.ui.kept_links import run_as_left
 from splitlab.ui.plain_text import as_plain
 from splitlab.ui.upload_room import bound_uploads
 
 _ENTERED = "entered by app.py"
+# A file of ours: for an icon by name the browser asks a font server of Google.
+_ICON = Path(__file__).with_name("icon.svg")
 
 
 def run_app() -> None:
     """Show the page that the link asks for."""
     st.session_state[_ENTERED] = True
-    st.set_page_config(page_title="SplitLab", page_icon=":material/balance:", layout="wide")
+    _dress_tab()
     try:
         hosting = Hosting.here()
     except SettingsError as error:
@@ -25,7 +30,7 @@ def run_app() -> None:
     # The limit of one uploader is kept by the browser alone; this one by the server.
     config.set_option("server.maxUploadSize", hosting.upload_megabytes)
     bound_uploads()
-    pages().run()
+    run_as_left(pages())
 
 
 def pages() -> st.Page:
@@ -63,5 +68,11 @@ def enter_by_app() -> None:
     mode, and only learns of `st.navigation` when that has been called once.
     """
     if _ENTERED not in st.session_state:
+        # First: the browser takes an icon by name, the page's own, for a tab that has none.
+        _dress_tab()
         pages()
         st.rerun()
+
+
+def _dress_tab() -> None:
+    st.set_page_config(page_title="SplitLab", page_icon=str(_ICON), layout="wide")

@@ -11,6 +11,7 @@ from splitlab.experiments.fused_batch import BatchImage
 from splitlab.figures.batch_pictures import batch_sheet
 from splitlab.figures.palette import FULL_HUE, WEAK_HUE
 from splitlab.runs.spec import RunSpec
+from splitlab.ui.linked_controls import linked_count
 from splitlab.ui.page import answered
 
 OPEN, STEP = "fused_batch", "batch_step"
@@ -40,7 +41,7 @@ def _show(spec: RunSpec, dataset: Dataset, split: Split) -> None:
     if spec.batch_size > MOST_IMAGES:
         st.markdown(f"Batches of up to {MOST_IMAGES} images are shown; this one has {spec.batch_size}.")
         return
-    step = int(st.number_input("Step", 1, spec.steps, 1, key=f"{STEP}_{spec.steps}"))
+    step = linked_count("Step", 1, spec.steps, 1, f"{STEP}_{spec.steps}")
     images = _images(spec, split.hash, step - 1, split, dataset)
     full = sum(image.has_mask for image in images)
     st.html(_counts_html(full, len(images) - full))

@@ -20,6 +20,7 @@ from splitlab.data.splits.split import Split
 from splitlab.figures.class_counts import class_counts_chart
 from splitlab.hosting import Hosting
 from splitlab.ui.hosted import may_change
+from splitlab.ui.linked_controls import linked_count
 from splitlab.ui.plain_text import as_plain
 from splitlab.ui.split_chip import split_chip
 from splitlab.workspace import Workspace
@@ -69,13 +70,14 @@ def _choose(name: str, dataset: Dataset) -> Split:
     if left_out := left_out_in_words(counts, dataset.name):
         st.caption(as_plain(left_out))
     left, middle, right = st.columns(3)
-    full = int(left.number_input("|F|, masks", 0, most, min(30, most, max(images // 4, 1)), key=f"full_{name}_{way}"))
-    key = f"weak_{name}_{way}"
-    st.session_state[key] = min(st.session_state.get(key, 150), images - full)
-    weak = int(middle.number_input("|W|, boxes", 0, images - full, key=key))
+    full = linked_count("|F|, masks", 0, most, min(30, most, max(images // 4, 1)), f"full_{name}_{way}", left)
+    key, left_over = f"weak_{name}_{way}", images - full
+    if st.session_state.get(key, 0) > left_over:
+        st.session_state[key] = left_over
+    weak = linked_count("|W|, boxes", 0, left_over, min(150, left_over), key, middle)
     if way == PAPER:
         return draw_paper_split(dataset, full, weak)
-    seed = int(right.number_input("Seed", 0, 10_000, 0, key="seed"))
+    seed = linked_count("Seed", 0, 10_000, 0, "seed", right)
     return (draw_split if way == RANDOM else draw_stratified)(dataset, full, weak, seed)
 
 

@@ -12,6 +12,7 @@ from splitlab.runs.checkpoint import Card
 from splitlab.runs.spec import AUTO, RunSpec
 from splitlab.runs.speed import kind_of, measured_speeds, training_seconds
 from splitlab.runs.store import RunSummary, trained_models
+from splitlab.ui.linked_controls import linked_count
 from splitlab.workspace import Workspace
 
 NOTHING = "nothing: a Lite0 backbone has ImageNet weights, all else is random"
@@ -46,10 +47,11 @@ def more_settings(start: RunSpec, key: str, workspace: Workspace) -> dict[str, A
     """Show the settings that few need, folded away; return those of them by name."""
     with st.expander("More settings"):
         left, right = st.columns(2)
-        batch_size = int(left.number_input("Batch size", 1, 256, start.batch_size, key=f"batch_{key}"))
+        batch_size = linked_count("Batch size", 1, 256, start.batch_size, f"batch_{key}", left)
         sizes = [AUTO, *range(1, batch_size)] if batch_size > 1 else [1]
         index = sizes.index(start.f_size) if start.f_size in sizes else 0
-        f_size = right.selectbox("f_size", sizes, index=index, key=f"f_size_{key}_{batch_size}", help=F_SIZE_HELP)
+        f_size_key = f"f_size_{key}_{batch_size}"
+        f_size = right.selectbox("f_size", sizes, index=index, key=f_size_key, bind="query-params", help=F_SIZE_HELP)
         # A row of its own: half a row cuts a small rate.
         rate = st.number_input(
             "Learning rate",
@@ -58,13 +60,19 @@ def more_settings(start: RunSpec, key: str, workspace: Workspace) -> dict[str, A
             start.learning_rate,
             format="%g",
             key=f"rate_{key}",
+            bind="query-params",
             help=f"of {start.optimizer}",
         )
         anchors = st.selectbox(
-            "Anchors", ["paper", AUTO], index=int(start.anchors == AUTO), key=f"anchors_{key}", help=ANCHORS_HELP
+            "Anchors",
+            ["paper", AUTO],
+            index=int(start.anchors == AUTO),
+            key=f"anchors_{key}",
+            bind="query-params",
+            help=ANCHORS_HELP,
         )
         models = _models_to_start_from(workspace)
-        begin = st.selectbox("Start from", [NOTHING, *models], key=f"start_{key}", help=START_HELP)
+        begin = st.selectbox("Start from", [NOTHING, *models], key=f"start_{key}", bind="query-params", help=START_HELP)
     start_from = "" if begin == NOTHING else str(models[begin][0])
     return {
         "batch_size": batch_size,

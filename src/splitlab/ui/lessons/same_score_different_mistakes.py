@@ -21,6 +21,7 @@ from splitlab.ui.compare_choices import by_short_name, choose_models
 from splitlab.ui.compared_panels import FIRST_SCORE, choose_view, show_panels, title_of
 from splitlab.ui.lessons.lesson import Lesson, Screen, Verdict, show_chart, show_verdict
 from splitlab.ui.lessons.split_rows import as_hours, measured_splits
+from splitlab.ui.linked_controls import linked_choice
 from splitlab.ui.models import HIGHEST_SCORE, LEAST_SCORE, Choice, checkpoint_choices, detect_objects
 from splitlab.ui.photos import SAMPLES, Photo, sample_photo
 from splitlab.ui.plain_text import as_plain
@@ -33,7 +34,7 @@ _NO_MODELS = "There are no checkpoints here. Train a model, or put the shipped c
 
 def _one_score() -> None:
     names = list(_CURVES)
-    name = st.segmented_control("Models", names, default=names[0], required=True, key="equal", bind="query-params")
+    name = linked_choice("Models", names, names[0], "equal")
     curve = _CURVES[name]
     rows = _equal_rows(name)
     st.markdown(
@@ -52,9 +53,7 @@ def _one_score() -> None:
 
 
 def _stricter() -> None:
-    source = st.segmented_control(
-        "Models", [PUBLISHED, MEASURED], default=PUBLISHED, required=True, key="strict", bind="query-params"
-    )
+    source = linked_choice("Models", [PUBLISHED, MEASURED], PUBLISHED, "strict")
     rows = _equal_rows(next(iter(_CURVES))) if source == PUBLISHED else _most_splits(measured_splits("ap75"))
     if len(rows) < 2:
         st.markdown("Fewer than two splits of one data set were measured here yet.")
@@ -78,9 +77,7 @@ def _stricter() -> None:
 def _choose_look(photo_key: str, score_key: str, first_score: float) -> tuple[str, float]:
     """Let a sample photo and a least confidence be chosen; a print shows both screens, so each has keys of its own."""
     left, right = st.columns(2, gap="large")
-    name = left.segmented_control(
-        "Photo", list(SAMPLES), default=next(iter(SAMPLES)), required=True, key=photo_key, bind="query-params"
-    )
+    name = linked_choice("Photo", list(SAMPLES), next(iter(SAMPLES)), photo_key, left)
     score = right.slider(
         "Least confidence",
         LEAST_SCORE,

@@ -18,6 +18,7 @@ from splitlab.ui.page import answered, page_head
 NOTES = "notes"
 PAGE = "pages/lessons.py"
 _EVER_IN_LINK = "ever in the link of lesson {}"
+_OPENED = "lesson opened last"
 
 
 def show_lessons(lessons: Sequence[Lesson]) -> None:
@@ -25,12 +26,20 @@ def show_lessons(lessons: Sequence[Lesson]) -> None:
     place = read_place(st.query_params, lessons)
     if place.complaint:
         st.warning(place.complaint)
+    _let_link_say(place)
     if not place.lesson:
         _show_list(lessons)
     elif place.printed:
         _show_sheets(lessons[place.lesson - 1], place)
     else:
         _show_screen(lessons, place)
+
+
+def _let_link_say(place: Place) -> None:
+    """Let the link say which lesson was opened: a browser does not follow a link from a page to the page itself."""
+    if place.lesson and st.session_state.get(_OPENED) != place.lesson:
+        st.query_params[LESSON] = str(place.lesson)
+    st.session_state[_OPENED] = place.lesson
 
 
 def _show_list(lessons: Sequence[Lesson]) -> None:
@@ -108,8 +117,8 @@ def _go(place: Place | None) -> None:
         for key in (LESSON, SCREEN):
             st.query_params.pop(key, None)
         return
-    st.query_params[LESSON] = str(place.lesson)
-    st.query_params[SCREEN] = str(place.screen)
+    # At once: each change alone is a step that the browser's Back goes to.
+    st.query_params.update({LESSON: str(place.lesson), SCREEN: str(place.screen)})
 
 
 def _print_link(lesson: int) -> str:

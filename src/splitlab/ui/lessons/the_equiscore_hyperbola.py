@@ -17,6 +17,7 @@ from splitlab.shown_numbers import shown
 from splitlab.ui.budget_choices import read_splits, write_splits
 from splitlab.ui.lessons.lesson import Lesson, Screen, Verdict, show_chart, show_verdict
 from splitlab.ui.lessons.series import Series, all_series, choose_series
+from splitlab.ui.linked_controls import linked_choice
 from splitlab.ui.tables import published
 
 Split = tuple[int, int]
@@ -62,7 +63,7 @@ def _taken_in_words(scores: pd.Series) -> str:
 
 def _the_law() -> None:
     names = list(_CURVES)
-    name = st.segmented_control("Curve of", names, default=names[0], required=True, key="law_of", bind="query-params")
+    name = linked_choice("Curve of", names, names[0], "law_of")
     curve = _CURVES[name]
     share = st.slider("Masks, in percent of the most that were tried", 14, 54, 27, key="tau", bind="query-params")
     full = round(curve.law.phi0 * share / 100)

@@ -18,6 +18,7 @@ from splitlab.ui.lessons.split_rows import (
     tell_sources,
     your_hours,
 )
+from splitlab.ui.linked_controls import linked_choice
 from splitlab.ui.split_chip import split_chip
 
 LEAST_MASKS = 100
@@ -51,9 +52,7 @@ def _two_labels() -> None:
 
 
 def _dear_and_cheap() -> None:
-    dataset = st.segmented_control(
-        "Prices of", list(PRESETS), default="VOC2012", required=True, key="prices_of", bind="query-params"
-    )
+    dataset = linked_choice("Prices of", list(PRESETS), "VOC2012", "prices_of")
     prices = PRESETS[dataset]
     st.markdown(
         f"On {dataset}, the time for **one** image with masks pays for **{prices.mask_to_box:.1f}** images with boxes."

@@ -17,6 +17,7 @@ from splitlab.ui.fused_batch import show_fused_batch
 from splitlab.ui.lessons.lesson import Lesson, Screen, Verdict, show_chart, show_verdict
 from splitlab.ui.lessons.scene_pictures import scene_pictures
 from splitlab.ui.lessons.split_rows import measured_splits, tell_sources
+from splitlab.ui.linked_controls import linked_choice
 from splitlab.ui.plain_text import as_plain
 from splitlab.ui.split_chip import split_chip
 from splitlab.ui.tables import published
@@ -29,9 +30,7 @@ _LARGEST_FULL = 1464
 
 
 def _what_an_image_tells() -> None:
-    seen = st.segmented_control(
-        "The image is", [AS_FULL, AS_WEAK], default=AS_FULL, required=True, key="seen_as", bind="query-params"
-    )
+    seen = linked_choice("The image is", [AS_FULL, AS_WEAK], AS_FULL, "seen_as")
     pictures = scene_pictures(2)
     left, right = st.columns([1, 1.25], gap="large", vertical_alignment="center")
     left.image(pictures.as_full if seen == AS_FULL else pictures.as_weak, width="stretch")
