@@ -65,3 +65,8 @@ def test_boxes_change_form_and_back():
     boxes = np.array([[1, 2, 4, 8], [0, 0, 3, 3]], np.float32)
     assert xyxy_to_xywh(boxes).tolist() == [[1, 2, 3, 6], [0, 0, 3, 3]]
     assert (xywh_to_xyxy(xyxy_to_xywh(boxes)) == boxes).all()
+
+
+def test_run_lengths_below_zero_fit_nothing_though_their_sum_is_right():
+    # The runs -5 and 105, as COCO writes them.
+    assert not rle_fits("KY3", 10, 10)

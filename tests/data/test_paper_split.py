@@ -158,3 +158,11 @@ def test_few_shot_splits_that_cannot_be_are_refused(masks, classes, message):
     data = Dataset("mine", ("a",), (1,), (image(1), image(2), image(3, masks=False)), "hash")
     with pytest.raises(SplitError, match=message):
         draw_few_shot(data, masks, 0, classes)
+
+
+def test_an_image_that_fills_a_class_to_the_last_mask_fits():
+    images = (image(0, (0, 0)), *(image(i, (0,)) for i in range(1, 5)))
+    data = Dataset("mine", ("a",), (1,), images, "hash")
+    drawn = [set(draw_few_shot(data, 2, seed).full) for seed in range(20)]
+    assert {0} in drawn
+    assert all(full == {0} or len(full) == 2 for full in drawn)

@@ -152,3 +152,10 @@ def test_images_are_counted_once_each():
     data = with_states(WHOLE, WHOLE, NONE, BROKEN, NONE, empty=(1, 2))
     assert count_images(data) == ImageCounts(masks=1, boxes=0, background=1, unlabelled=2, broken=1)
     assert count_images(dataset(5, boxes_only=2)) == ImageCounts(3, 2, 0, 0, 0)
+
+
+@pytest.mark.parametrize("change", [{"full": (1,)}, {"weak": (2,)}, {"seed": 9}, {"source": "other labels"}])
+def test_a_split_that_differs_in_anything_has_another_hash(change):
+    split = draw_split(dataset(40), 5, 5, 0)
+    assert replace(split, **change).hash != split.hash
+    assert replace(split, drawn="paper").hash == split.hash

@@ -126,3 +126,13 @@ def test_a_heartbeat_that_cannot_be_written_does_not_end_the_training(run, monke
     monkeypatch.setattr(liveness, "BEAT_SECONDS", 0.01)
     with liveness.beating(run.path / "nowhere" / "heartbeat"):
         time.sleep(0.05)
+
+
+@pytest.mark.parametrize(("age", "state"), [(100, State.RUNNING), (140, State.INTERRUPTED)])
+def test_two_minutes_without_a_heartbeat_are_the_end_of_a_run_of_another_host(run, age, state):
+    change_status(run, host="another machine", pid=1, process_started=0)
+    beat = run.path / "heartbeat"
+    beat.touch()
+    let_pass(age, beat)
+    let_pass(age, run.path / "status.json")
+    assert run.status().state == state

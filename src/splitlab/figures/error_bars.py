@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from splitlab.evaluation.error_kinds import ERRORS, MEANINGS, ErrorKind
 from splitlab.figures.error_palette import ERROR_COLOURS
 
-ROW_PIXELS, HEAD_PIXELS = 44, 130
+ROW_PIXELS, HEAD_PIXELS = 44, 170
 
 
 def error_cost_bars(lost: Mapping[str, Mapping[ErrorKind, float]]) -> go.Figure:
@@ -48,8 +48,9 @@ def _bars(values: Mapping[str, Mapping[ErrorKind, float]], title: str, amount: s
         barmode="relative",
         xaxis_title=title,
         height=HEAD_PIXELS + ROW_PIXELS * len(models),
-        margin={"l": 10, "r": 10, "t": 40, "b": 40},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
+        margin={"l": 10, "r": 10, "t": 10, "b": 40},
+        # Above the bars, however many rows it takes: plotly keeps room for what is placed against the container.
+        legend={"orientation": "h", "yref": "container", "y": 1, "yanchor": "top", "x": 0, "traceorder": "normal"},
         hoverlabel={"align": "left"},
         clickmode="event+select",
         uirevision="keep",

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from splitlab.evaluation.seen_by import SeenBy
 from splitlab.figures.palette import compared_grey, translucent
 
-ROW_PIXELS, HEAD_PIXELS = 30, 110
+ROW_PIXELS, HEAD_PIXELS = 30, 130
 # The more models, the further from the page, be it white or near-black; what none sees is hollow.
 _OPACITIES: Mapping[SeenBy, float] = MappingProxyType(
     {SeenBy.ALL: 0.65, SeenBy.SOME: 0.4, SeenBy.ONE: 0.15, SeenBy.NONE: 0.0}
@@ -52,8 +52,9 @@ def seen_bars(counts: pd.DataFrame, row_names: Sequence[str], models: int, lette
         barmode="stack",
         xaxis_title="objects",
         height=HEAD_PIXELS + ROW_PIXELS * len(row_names),
-        margin={"l": 10, "r": 10, "t": 40, "b": 40},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
+        margin={"l": 10, "r": 10, "t": 10, "b": 40},
+        # Above the bars, however many rows it takes: plotly keeps room for what is placed against the container.
+        legend={"orientation": "h", "yref": "container", "y": 1, "yanchor": "top", "x": 0, "traceorder": "normal"},
         clickmode="event+select",
         uirevision="keep",
     )
