@@ -10,6 +10,8 @@ from splitlab.evaluation.error_kinds import ERRORS, MEANINGS, ErrorKind
 from splitlab.figures.error_palette import ERROR_COLOURS
 
 ROW_PIXELS, HEAD_PIXELS = 44, 170
+# Six rows, on a narrow page; plotly's own limit is half of the chart, which cuts the last kinds where it is small.
+_LEGEND_PIXELS = 140
 
 
 def error_cost_bars(lost: Mapping[str, Mapping[ErrorKind, float]]) -> go.Figure:
@@ -50,7 +52,15 @@ def _bars(values: Mapping[str, Mapping[ErrorKind, float]], title: str, amount: s
         height=HEAD_PIXELS + ROW_PIXELS * len(models),
         margin={"l": 10, "r": 10, "t": 10, "b": 40},
         # Above the bars, however many rows it takes: plotly keeps room for what is placed against the container.
-        legend={"orientation": "h", "yref": "container", "y": 1, "yanchor": "top", "x": 0, "traceorder": "normal"},
+        legend={
+            "orientation": "h",
+            "yref": "container",
+            "y": 1,
+            "yanchor": "top",
+            "x": 0,
+            "traceorder": "normal",
+            "maxheight": _LEGEND_PIXELS,
+        },
         hoverlabel={"align": "left"},
         clickmode="event+select",
         uirevision="keep",
