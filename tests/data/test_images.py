@@ -1,5 +1,8 @@
 import io
+import json
 import struct
+import subprocess
+import sys
 import zlib
 
 import cv2
@@ -7,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from splitlab.data.images import load_image
+from splitlab.data.images import load_image, load_reduced
 from splitlab.errors import ImageError
 
 RED = np.zeros((4, 6, 3), np.uint8)
@@ -143,3 +146,91 @@ def test_a_camera_of_50_megapixels_is_not_over_50_megapixels(monkeypatch):
     assert load_image(plain, "camera.png").shape == (6144, 8192, 3)
     with pytest.raises(ImageError, match="over 50 megapixels"):
         load_image(as_file(Image.new("1", (8192, 6400)), format="PNG"), "larger.png")
+
+
+@pytest.mark.parametrize("side", ["wide", "high"])
+def test_a_picture_of_one_row_or_column_of_millions_is_refused_before_it_is_unpacked(side):
+    size = (70_000, 1) if side == "wide" else (1, 70_000)
+    with pytest.raises(ImageError, match=r"line\.png has .*70,000.* pixels; a photo has at most 65,535 on a side"):
+        load_image(as_file(Image.new("L", size), format="PNG"), "line.png")
+    assert load_image(as_file(Image.new("L", (1, 65_535)), format="PNG")).shape == (65_535, 1, 3)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP"])
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_a_photo_that_is_scaled_while_it_is_read_is_the_photo_scaled_afterwards(kind, turn):
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    across, down = np.linspace(0, 255, 900), np.linspace(0, 255, 611)
+    smooth = np.stack(np.broadcast_arrays(across, down[:, None], 90), -1).astype(np.uint8)
+    content = as_file(Image.fromarray(smooth), format=kind, exif=exif).getvalue()
+    whole = load_image(io.BytesIO(content))
+    reduced, size = load_reduced(io.BytesIO(content), 200)
+    assert size == whole.shape[1::-1]
+    assert max(reduced.shape) == 200
+    expected = cv2.resize(whole, reduced.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(reduced.astype(int) - expected).max() <= 6
+
+
+def test_a_photo_that_is_small_enough_is_not_scaled():
+    photo = Image.effect_noise((40, 30), 80).convert("RGB")
+    reduced, size = load_reduced(as_file(photo, format="PNG"), 40)
+    assert size == (40, 30)
+    assert (reduced == np.asarray(photo)).all()
+
+
+def test_levels_of_a_large_picture_are_scaled_by_the_range_of_all_of_it():
+    levels = np.zeros((2500, 1000), np.float32)
+    levels[0], levels[-1] = 1000, 250_000
+    loaded = load_image(as_file(Image.fromarray(levels), format="TIFF"))
+    assert loaded[-1, 0, 0] == 255
+    assert loaded[0, 0, 0] == 1
+
+
+def test_webp_keeps_its_colours_and_what_is_clear_in_it_becomes_white():
+    colours = Image.new("RGBA", (8, 6), (200, 30, 10, 255))
+    colours.paste((1, 2, 3, 0), (4, 0, 8, 6))
+    loaded = load_image(as_file(colours, format="WEBP", lossless=True))
+    assert loaded[0, 0].tolist() == [200, 30, 10]
+    assert loaded[0, 7].tolist() == [255, 255, 255]
+
+
+# Writes the peak of memory while each file is opened, in bytes for each of its pixels.
+MEASURE_PEAKS = """
+import json, sys
+from pathlib import Path
+from splitlab.data.images import load_image, load_reduced
+
+def of(what):
+    return next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith(what))
+
+def peak(way, path):
+    Path("/proc/self/clear_refs").write_text("5")
+    before = of("VmRSS")
+    way(path)
+    return (of("VmHWM") - before) / 4.8e6
+
+paths = [Path(name) for name in sys.argv[1:]]
+load_image(paths[0])
+whole = {path.name: peak(load_image, path) for path in paths}
+print(json.dumps([whole, {path.name: peak(lambda path: load_reduced(path, 500), path) for path in paths}]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for a process's memory")
+def test_no_kind_of_photo_takes_many_times_its_size_in_memory_while_it_is_opened(tmp_path):
+    size = (2400, 2000)
+    photos = {
+        "warm.jpg": Image.new("RGB", size), "plain.jpg": Image.new("RGB", size), "inks.jpg": Image.new("CMYK", size),
+        "clear.png": Image.new("RGBA", size, (9, 8, 7, 6)), "deep.png": Image.new("I;16", size),
+        "float.tiff": Image.new("F", size), "levels.tiff": Image.new("I", size),
+        "palette.gif": Image.new("P", size), "clear.webp": Image.new("RGBA", size, (9, 8, 7, 6)),
+    }  # fmt: skip
+    for name, photo in photos.items():
+        photo.save(tmp_path / name, **({"lossless": True, "quality": 0, "method": 0} if name.endswith("webp") else {}))
+    command = [sys.executable, "-c", MEASURE_PEAKS, *(str(tmp_path / name) for name in photos)]
+    whole, reduced = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    # Decoded pixels take 4 bytes and the RGB ones 3; WebP's decoder takes 4 more. Before, it was 14 to 28.
+    assert {name: peak for name, peak in whole.items() if peak > 13} == {}
+    assert {name: peak for name, peak in reduced.items() if peak > 11} == {}
+    assert reduced["plain.jpg"] < 2

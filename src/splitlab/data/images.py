@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import struct
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
@@ -20,18 +23,24 @@ FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 # The first bytes of ISO media files say "ftyp" and a brand; phones store photos as the first ones.
 _FTYP, _HEIC_BRANDS, _AVIF_BRANDS = b"ftyp", (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"mif1", b"msf1"), (b"avif",)
 
-# EXIF's eight ways to hold a camera; 1 is upright.
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+# A picture of 51 million pixels in one column is no photo; Pillow keeps some bytes for every row.
+MOST_SIDE = 65_535
+STRIP_PIXELS = 250_000
 
 ImageArray = NDArray[np.uint8]
+
+# EXIF's eight ways to hold a camera, and what turns the pixels upright.
+_TURNS: dict[int, Callable[[ImageArray], ImageArray]] = {
+    1: lambda pixels: pixels,
+    2: lambda pixels: pixels[:, ::-1],
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: lambda pixels: pixels[::-1],
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: pixels.swapaxes(0, 1)[:, ::-1],
+    7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
+    8: lambda pixels: pixels.swapaxes(0, 1)[::-1],
+}
+_SIDEWAYS = (5, 6, 7, 8)
 
 
 def load_image(source: Path | BinaryIO, name: str | None = None) -> ImageArray:
@@ -42,22 +51,60 @@ def load_image(source: Path | BinaryIO, name: str | None = None) -> ImageArray:
         name: what to call it in messages; the path where none is given.
 
     Raises:
-        ImageError: it is missing, no image, broken, or over 50 megapixels.
+        ImageError: it is missing, no image, broken, over 50 megapixels, or over 65,535 pixels wide or high.
     """
-    name = name or str(source)
+    with _opened(source, name or str(source)) as image:
+        pixels, turn = _rgb(image, source, 1), _turn_of(image)
+    return _turned(pixels, turn)
+
+
+def load_reduced(
+    source: Path | BinaryIO, most_side: int, name: str | None = None
+) -> tuple[ImageArray, tuple[int, int]]:
+    """Read a photo as `load_image` does, scaled down until no side is over `most_side`.
+
+    It is scaled while it is read, so that a large photo takes little more memory than its decoder needs.
+
+    Returns:
+        The photo, (H, W, 3) uint8 RGB, and its width and height before it was scaled.
+
+    Raises:
+        ImageError: as `load_image`.
+    """
+    with _opened(source, name or str(source)) as image:
+        size = image.size
+        image.draft(None, _within(size, most_side))  # decodes a JPEG at 1/2, 1/4 or 1/8 of its size; nothing else
+        pixels = _rgb(image, source, max(max(image.size) // most_side, 1))
+        if image.format == "TIFF":
+            size = image.size  # it was turned while it was loaded
+        turn = _turn_of(image)
+    pixels = _turned(pixels, turn)
+    if turn in _SIDEWAYS:
+        size = size[::-1]
+    target = _within(size, most_side)
+    if pixels.shape[1::-1] != target:
+        pixels = np.asarray(cv2.resize(pixels, target, interpolation=cv2.INTER_AREA), np.uint8)
+    return pixels, size
+
+
+@contextmanager
+def _opened(source: Path | BinaryIO, name: str) -> Iterator[Image.Image]:
+    """Yield an image whose header is read, and name whatever is wrong with it in one sentence."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(source, formats=FORMATS) as image:
                 _refuse_large(image, name)
-                return np.asarray(_to_rgb(_upright(image)))
+                yield image
     except UnidentifiedImageError as error:
         raise ImageError(_unread(source, name)) from error
     except Image.DecompressionBombError as error:
         raise ImageError(_too_large(name)) from error
     except FileNotFoundError as error:
         raise ImageError(f"{name} is not there. Check the path.") from error
-    except (OSError, SyntaxError, ValueError, TypeError, struct.error) as error:
+    except MemoryError as error:
+        raise ImageError(f"{name} needs more memory than is free. Scale it down first.") from error
+    except (OSError, SyntaxError, ValueError, TypeError, struct.error, cv2.error) as error:
         raise ImageError(f"{name} is broken or cut short ({error}). Save or upload it again.") from error
 
 
@@ -95,28 +142,83 @@ def _head(source: Path | BinaryIO) -> bytes:
     return source.read(12)
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """Turn an image as its EXIF says; unlike PIL's own way it writes no EXIF back, which fails on odd entries."""
-    image.load()  # a TIFF turns itself
-    turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    return image if turn is None else image.transpose(turn)
-
-
 def _refuse_large(image: Image.Image, name: str) -> None:
     if image.width * image.height > MAX_PIXELS:
         raise ImageError(_too_large(name))
+    if max(image.size) > MOST_SIDE:
+        raise ImageError(
+            f"{name} has {image.width:,} x {image.height:,} pixels; a photo has at most {MOST_SIDE:,} on a side. "
+            "Cut it into pieces first."
+        )
 
 
 def _too_large(name: str) -> str:
     return f"{name} has over {MEGAPIXELS} megapixels. Scale it down first."
 
 
+def _turn_of(image: Image.Image) -> int:
+    """Return how EXIF says the camera was held; of a loaded image, because a TIFF turns itself while it is loaded."""
+    turn = image.getexif().get(ExifTags.Base.Orientation, 1)
+    return turn if turn in _TURNS else 1
+
+
+def _turned(pixels: ImageArray, turn: int) -> ImageArray:
+    return np.ascontiguousarray(_TURNS[turn](pixels))
+
+
+def _within(size: tuple[int, int], most_side: int) -> tuple[int, int]:
+    """Return the size that a photo has once no side is over `most_side`."""
+    ratio = min(most_side / max(size), 1.0)
+    return max(round(size[0] * ratio), 1), max(round(size[1] * ratio), 1)
+
+
+def _rgb(image: Image.Image, source: Path | BinaryIO, factor: int) -> ImageArray:
+    """Decode an image to RGB; the mean of `factor` x `factor` pixels becomes one.
+
+    It is converted a few rows at a time: whole copies in other modes would take several times the photo's size.
+    """
+    decoded = _decoded(image, source)
+    rows = factor * max(STRIP_PIXELS // (decoded.width * factor), 1)
+    to_rgb = _levels_to_rgb(decoded, rows) if decoded.mode in ("I", "F") else _to_rgb
+    pixels = np.empty((-(-decoded.height // factor), -(-decoded.width // factor), 3), np.uint8)
+    for number, strip in enumerate(_strips(decoded, rows)):
+        reduced = np.asarray(to_rgb(strip).reduce(factor))
+        start = number * (rows // factor)
+        pixels[start : start + len(reduced)] = reduced
+    return pixels
+
+
+def _decoded(image: Image.Image, source: Path | BinaryIO) -> Image.Image:
+    """Load an image's pixels. Pillow reads WebP as an animation, which takes four times the memory of one picture."""
+    if image.format != "WEBP":
+        image.load()
+        return image
+    pixels = cv2.imdecode(np.frombuffer(_content(source), np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        raise ValueError("its pixels cannot be decoded")
+    order = cv2.COLOR_BGRA2RGBA if pixels.shape[2] == len("RGBA") else cv2.COLOR_BGR2RGB
+    cv2.cvtColor(pixels, order, dst=pixels)
+    return Image.fromarray(pixels)
+
+
+def _content(source: Path | BinaryIO) -> bytes:
+    if isinstance(source, Path):
+        return source.read_bytes()
+    source.seek(0)
+    return source.read()
+
+
+def _strips(image: Image.Image, rows: int) -> Iterator[Image.Image]:
+    for top in range(0, image.height, rows):
+        yield image.crop((0, top, image.width, min(top + rows, image.height)))
+
+
 def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "RGB" and not image.has_transparency_data:
+        return image
     if image.mode.startswith("I;16"):
         levels = np.asarray(image, dtype=np.uint16) >> 8
         return Image.fromarray(levels.astype(np.uint8)).convert("RGB")
-    if image.mode in ("I", "F"):
-        return Image.fromarray(_to_bytes(np.asarray(image, np.float64))).convert("RGB")
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
         white = Image.new("RGBA", rgba.size, "white")
@@ -124,9 +226,18 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _to_bytes(levels: NDArray[np.float64]) -> ImageArray:
-    """Scale 32-bit levels to 0..255: from 0..1 or 0..65535 where they lie there, else from their own range."""
-    known = np.nan_to_num(levels, posinf=0.0, neginf=0.0)
-    low, high = min(float(known.min()), 0.0), float(known.max())
+def _levels_to_rgb(image: Image.Image, rows: int) -> Callable[[Image.Image], Image.Image]:
+    """Return what scales 32-bit levels to 0..255: from 0..1 or 0..65535 where they lie there, else from their range."""
+    ends = [(float(known.min()), float(known.max())) for known in map(_known_levels, _strips(image, rows))]
+    low, high = min(0.0, *(end[0] for end in ends)), max(end[1] for end in ends)
     top = next((bound for bound in (1.0, 255.0, 65535.0) if high <= bound), high)
-    return np.asarray((known - low) / max(top - low, 1e-9) * 255, np.uint8)
+
+    def to_rgb(strip: Image.Image) -> Image.Image:
+        levels = (_known_levels(strip) - low) / max(top - low, 1e-9) * 255
+        return Image.fromarray(levels.astype(np.uint8)).convert("RGB")
+
+    return to_rgb
+
+
+def _known_levels(image: Image.Image) -> NDArray[np.float64]:
+    return np.nan_to_num(np.asarray(image, np.float64), posinf=0.0, neginf=0.0)

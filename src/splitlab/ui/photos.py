@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
-import cv2
-import numpy as np
 import streamlit as st
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from splitlab.data.images import ImageArray, load_image
+from splitlab.data.images import ImageArray, load_reduced
 from splitlab.errors import ImageError
 from splitlab.ui.photo_shelf import MAX_SIDE, PhotoRoom, PhotoShelf
 
@@ -46,7 +45,7 @@ class Photo:
 def sample_photo(name: str) -> Photo:
     """Open a sample by its name in SAMPLES."""
     with as_file(files("skimage").joinpath("data", SAMPLES[name])) as path:
-        return _photo(name, f"sample {name}", load_image(path))
+        return _photo(name, f"sample {name}", path)
 
 
 def uploaded_photo(file_id: str, name: str, file: UploadedFile) -> Photo:
@@ -56,9 +55,7 @@ def uploaded_photo(file_id: str, name: str, file: UploadedFile) -> Photo:
         ImageError: it is no image, is broken or too large, or there is no room for it.
     """
     try:
-        return _shelf().photo(
-            file_id, name, file.size, lambda: _photo(name, f"upload {file_id}", load_image(file, name))
-        )
+        return _shelf().photo(file_id, name, file.size, lambda: _photo(name, f"upload {file_id}", file))
     except ImageError:
         _drop(file_id)
         raise
@@ -87,12 +84,6 @@ def _shelf() -> PhotoShelf:
     return PhotoShelf(photo_room())
 
 
-def _photo(name: str, key: str, pixels: ImageArray) -> Photo:
-    height, width = pixels.shape[:2]
-    ratio = MAX_SIDE / max(height, width)
-    if ratio >= 1:
-        return Photo(name, key, pixels, None)
-    size = max(round(width * ratio), 1), max(round(height * ratio), 1)
-    return Photo(
-        name, key, np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8), (width, height)
-    )
+def _photo(name: str, key: str, source: Path | BinaryIO) -> Photo:
+    pixels, size = load_reduced(source, MAX_SIDE, name)
+    return Photo(name, key, pixels, size if max(size) > MAX_SIDE else None)

@@ -1,4 +1,4 @@
-"""What visitors may keep uploaded at one time, refused where it arrives: Streamlit itself only limits each file."""
+"""What visitors may keep uploaded, and how long: Streamlit itself only limits the size of each file."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 from splitlab.hosting import Hosting
+from splitlab.ui.closed_pages import ClosedPages
 from splitlab.ui.photo_shelf import MEGABYTE
 
 
@@ -15,6 +16,8 @@ class BoundedUploads(MemoryUploadedFileManager):
 
     A visitor needs no page to send files: whoever has a session may put any number of them to its address.
     """
+
+    closed_pages: ClosedPages
 
     def add_file(self, session_id: str, file: UploadedFileRec) -> None:
         """Keep a file.
@@ -34,6 +37,7 @@ class BoundedUploads(MemoryUploadedFileManager):
         if hosting.read_only and of_session + of_others > hosting.photo_megabytes * MEGABYTE:
             raise HTTPException(413, "All visitors' uploads take too much memory. Try again in a few minutes.")
         super().add_file(session_id, file)
+        self.closed_pages.watch()
 
     def _bytes_of(self, session_id: str, but: str) -> int:
         files = list(self.file_storage.get(session_id, {}).items())
@@ -44,4 +48,10 @@ def bound_uploads() -> None:
     """Make this server's uploads bounded, once. Streamlit has no setting for it and no other place to do it."""
     context = get_script_run_ctx()
     if context is not None and type(context.uploaded_file_mgr) is MemoryUploadedFileManager:
-        context.uploaded_file_mgr.__class__ = BoundedUploads
+        bound(context.uploaded_file_mgr)
+
+
+def bound(uploads: MemoryUploadedFileManager) -> None:
+    """Turn Streamlit's own keeper of uploads into a bounded one."""
+    uploads.closed_pages = ClosedPages(uploads)  # type: ignore[attr-defined]  # before its first use below
+    uploads.__class__ = BoundedUploads
