@@ -1,5 +1,6 @@
 import argparse
 import datetime
+import tempfile
 from collections import OrderedDict
 from fractions import Fraction
 from pathlib import Path
@@ -9,9 +10,11 @@ import pytest
 import torch
 
 from splitlab.errors import CheckpointError
+from splitlab.models import foreign_reader
 from splitlab.models.foreign_reader import read_foreign
 from splitlab.models.foreign_tree import ForeignObject
 from tests.models.foreign_files import Block, the_authors_modules
+from tests.small_disk import fill, small_disk
 
 
 @pytest.fixture(params=["zip", "the old format"])
@@ -104,3 +107,58 @@ def test_what_stands_beside_the_weights_is_plain_or_inert(written):
 def test_a_class_that_is_on_no_list_is_named(written):
     with pytest.raises(CheckpointError, match=r"wants to use 'fractions\.Fraction'"):
         written({"a": Fraction(1, 2)})
+
+
+HOSTILE_WORDS = ("act", "harm", "hostile", "evil", "Do not use", "Delete")
+
+
+def refusal_of(path):
+    with pytest.raises(CheckpointError) as caught:
+        read_foreign(path)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("kilobytes_left", [0, 4, 40, 600])
+def test_a_full_disk_for_temporary_files_is_no_fault_of_the_file(tmp_path, monkeypatch, kilobytes_left):
+    path = tmp_path / "innocent.pt"
+    torch.save({"weights": torch.zeros(500_000), "text": "x" * 50_000}, path)
+    with small_disk(tmp_path / "disk", 2) as disk:
+        fill(disk, leave=1024 * kilobytes_left)
+        monkeypatch.setattr(tempfile, "tempdir", str(disk))
+        said = refusal_of(path)
+    assert "innocent.pt: the folder for temporary files has no room" in said
+    assert "TMPDIR" in said
+    assert str(disk) not in said
+    assert not [word for word in HOSTILE_WORDS if word in said]
+
+
+def test_a_missing_folder_for_temporary_files_is_no_fault_of_the_file(tmp_path, monkeypatch):
+    torch.save({"weights": torch.zeros(3)}, tmp_path / "innocent.pt")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    assert "the folder for temporary files" in refusal_of(tmp_path / "innocent.pt")
+
+
+@pytest.mark.parametrize(
+    ("end", "sentence"),
+    [
+        ("os.kill(os.getpid(), signal.SIGKILL)", "was killed, as happens where memory runs out"),
+        ("os.kill(os.getpid(), signal.SIGXCPU)", "weights take a few. Try again when this machine has less to do"),
+        ("os.kill(os.getpid(), signal.SIGBUS)", "the folder for temporary files has no room"),
+        ("sys.exit(78)", "the folder for temporary files has no room"),
+        ("sys.exit(1)", "ended early (code 1). The file may be broken"),
+        ("time.sleep(60)", "weights take a few. Try again when this machine has less to do"),
+    ],
+)
+def test_what_this_machine_did_to_the_reading_process_is_no_fault_of_the_file(tmp_path, monkeypatch, end, sentence):
+    torch.save({"weights": torch.zeros(3)}, tmp_path / "innocent.pt")
+    monkeypatch.setattr(foreign_reader, "CHILD", f"import os, signal, sys, time; {end}")
+    monkeypatch.setattr(foreign_reader, "MAX_SECONDS", 1)
+    said = refusal_of(tmp_path / "innocent.pt")
+    assert sentence in said
+    assert not [word for word in HOSTILE_WORDS if word in said]
+
+
+def test_a_file_that_has_the_reading_process_act_is_told_from_all_that(tmp_path, monkeypatch):
+    torch.save({"weights": torch.zeros(3)}, tmp_path / "evil.pt")
+    monkeypatch.setattr(foreign_reader, "CHILD", "import sys; sys.exit(77)")
+    assert "a step that reading weights never takes. Do not use this file" in refusal_of(tmp_path / "evil.pt")

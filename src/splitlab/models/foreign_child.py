@@ -13,20 +13,21 @@ import pickle
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TextIO
 
 import numpy as np
 from safetensors.numpy import save_file
 
 from splitlab.models.foreign_archive import open_archive
 from splitlab.models.foreign_pickle import RefusedError
-from splitlab.models.foreign_tensors import MAX_TENSOR_BYTES, TensorReader
+from splitlab.models.foreign_tensors import MAX_TENSOR_BYTES, Array, TensorReader
 from splitlab.models.foreign_tree import TreeWriter
 
 ANSWER_NAME, TENSORS_NAME = "answer.json", "tensors.safetensors"
 MAX_MEMORY_BYTES = 4 * 2**30
 MAX_CPU_SECONDS = 60
-FORBIDDEN_EXIT = 77
+FORBIDDEN_EXIT, MACHINE_EXIT = 77, 78
+_forbidden_exit = [FORBIDDEN_EXIT]
 QUIET_EVENTS = frozenset({"builtins.id", "cpython._PySys_ClearAuditHooks"})
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 BROKEN = (
@@ -45,29 +46,47 @@ BROKEN = (
 
 
 def main() -> None:
-    """Read the file and write its tree and tensors, or the reason why not."""
+    """Read the file and write its tree and tensors, or the reason why not.
+
+    Exits with FORBIDDEN_EXIT where the file had this process do more than read, and with MACHINE_EXIT where the answer
+    could not be written.
+    """
     folder = Path(sys.argv[1])
-    with (folder / ANSWER_NAME).open("w") as answer:
+    with _new_file(folder / ANSWER_NAME) as answer:
         prepare_lazy_imports()
         lock_down()
-        answer.write(answer_for(sys.stdin.buffer, folder / TENSORS_NAME))
+        text, arrays = answer_for(sys.stdin.buffer)
+        # From here on the file is read, and what goes wrong is this machine's.
+        _forbidden_exit[0] = MACHINE_EXIT
+        try:
+            save_file(arrays, folder / TENSORS_NAME)
+            answer.write(text)
+            answer.flush()
+        except BaseException:  # noqa: BLE001 (Python opens files to tell of what is not caught, which is forbidden here)
+            os._exit(MACHINE_EXIT)
 
 
-def answer_for(file: BinaryIO, tensors_path: Path) -> str:
-    """Return `{"tree": ...}` or `{"refused": reason}` as JSON."""
+def _new_file(path: Path) -> TextIO:
+    try:
+        return path.open("w")
+    except OSError:
+        sys.exit(MACHINE_EXIT)
+
+
+def answer_for(file: BinaryIO) -> tuple[str, dict[str, Array]]:
+    """Return `{"tree": ...}` and its tensors, or `{"refused": reason}` and none, as JSON."""
     try:
         opened = open_archive(file)
         writer = TreeWriter(TensorReader(opened.read_storage))
         tree = writer.write_root(opened.root)
-        save_file(writer.arrays, tensors_path)
     except RefusedError as error:
-        return json.dumps({"refused": str(error)})
+        return json.dumps({"refused": str(error)}), {}
     except MemoryError:
-        return json.dumps({"refused": "it asks for more memory than any model of ours"})
+        return json.dumps({"refused": "it asks for more memory than any model of ours"}), {}
     except BROKEN as error:
         reason = " ".join(str(error).split())[:120]
-        return json.dumps({"refused": f"it is broken or cut off ({type(error).__name__}: {reason})"})
-    return f'{{"tree": {tree}}}'
+        return json.dumps({"refused": f"it is broken or cut off ({type(error).__name__}: {reason})"}), {}
+    return f'{{"tree": {tree}}}', writer.arrays
 
 
 def prepare_lazy_imports() -> None:
@@ -95,15 +114,16 @@ def _limit_resources() -> None:
     import resource
 
     limits = {
-        resource.RLIMIT_AS: MAX_MEMORY_BYTES,
-        resource.RLIMIT_CPU: MAX_CPU_SECONDS,
-        resource.RLIMIT_FSIZE: MAX_TENSOR_BYTES + 2**26,
-        resource.RLIMIT_NPROC: 0,
-        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_AS: (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES),
+        # At the first of the two a process is told so (SIGXCPU), at the second it is killed, which says nothing.
+        resource.RLIMIT_CPU: (MAX_CPU_SECONDS, MAX_CPU_SECONDS + 5),
+        resource.RLIMIT_FSIZE: (MAX_TENSOR_BYTES + 2**26, MAX_TENSOR_BYTES + 2**26),
+        resource.RLIMIT_NPROC: (0, 0),
+        resource.RLIMIT_CORE: (0, 0),
     }
-    for kind, limit in limits.items():
+    for kind, both in limits.items():
         try:
-            resource.setrlimit(kind, (limit, limit))
+            resource.setrlimit(kind, both)
         except (ValueError, OSError):  # macOS knows some limits by name only
             continue
 
@@ -111,4 +131,4 @@ def _limit_resources() -> None:
 def _end_at_any_action(event: str, _: tuple[Any, ...]) -> None:
     """End the process before the first thing that Python reports to auditors: imports, files, sockets, programs."""
     if event not in QUIET_EVENTS:
-        os._exit(FORBIDDEN_EXIT)
+        os._exit(_forbidden_exit[0])

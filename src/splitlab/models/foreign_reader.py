@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,15 +18,36 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from splitlab.errors import CheckpointError
-from splitlab.models.foreign_child import ANSWER_NAME, FORBIDDEN_EXIT, TENSORS_NAME
+from splitlab.models.foreign_child import (
+    ANSWER_NAME,
+    FORBIDDEN_EXIT,
+    MACHINE_EXIT,
+    MAX_CPU_SECONDS,
+    TENSORS_NAME,
+)
 from splitlab.models.foreign_tree import read_tree
 
 MAX_FILE_BYTES = 4 * 2**30
 MAX_ANSWER_BYTES = 64 * 2**20
 MAX_SECONDS = 120
 SOURCE_FOLDER = Path(__file__).parents[2]
-# -I leaves environment and current folder out of Python's path, so the child is told where we are.
-CHILD = "import sys; sys.path.append(sys.argv.pop()); from splitlab.models.foreign_child import main; main()"
+FREE = "Free some memory and try again."
+NO_ROOM = (
+    "the folder for temporary files has no room for its tensors, or cannot be written. Free some space, or let the "
+    "environment variable TMPDIR name another folder."
+)
+TOO_SLOW = (
+    f"reading it was stopped after {MAX_CPU_SECONDS} s of work or {MAX_SECONDS} s in all; weights take a few. Try "
+    "again when this machine has less to do, or take the file from its source again."
+)
+# A file that is written through memory ends its process with a signal where the disk is full or a file may not grow.
+MACHINE_CODES = (MACHINE_EXIT, -signal.SIGBUS, -signal.SIGXFSZ)
+# -I leaves environment and current folder out of Python's path, so the child is told where we are. It takes this very
+# SplitLab where another one is installed, and everything else as it is installed.
+CHILD = (
+    "import sys; sys.path.insert(0, sys.argv.pop()); import splitlab; sys.path.append(sys.path.pop(0)); "
+    "from splitlab.models.foreign_child import main; main()"
+)
 
 
 @dataclass(frozen=True)
@@ -51,11 +75,22 @@ def read_foreign(path: Path) -> ForeignFile:
     try:
         if not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
             raise CheckpointError(f"{path} is no file, or one over {MAX_FILE_BYTES // 2**30} GiB. Choose a .pt file.")
-        with path.open("rb") as file, tempfile.TemporaryDirectory(prefix="splitlab-import-") as folder:
+        with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-            return ForeignFile(path, digest, _read_in_child(path, file, Path(folder)))
+            with _temporary_folder(path) as folder:
+                return ForeignFile(path, digest, _read_in_child(path, file, folder))
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read ({error.strerror or error}).") from error
+
+
+@contextmanager
+def _temporary_folder(path: Path) -> Iterator[Path]:
+    try:
+        place = tempfile.TemporaryDirectory(prefix="splitlab-import-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise CheckpointError(f"{path}: {NO_ROOM}") from error
+    with place as folder:
+        yield Path(folder)
 
 
 def _read_in_child(path: Path, file: BinaryIO, folder: Path) -> Any:
@@ -73,15 +108,31 @@ def _read_in_child(path: Path, file: BinaryIO, folder: Path) -> Any:
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise CheckpointError(f"{path}: reading it was stopped after {MAX_SECONDS} s; weights take a few.") from error
-    if ended.returncode == FORBIDDEN_EXIT:
-        raise CheckpointError(f"{path}: reading it was stopped, as it was about to act on this machine. Delete it.")
+        raise CheckpointError(f"{path}: {TOO_SLOW}") from error
+    except OSError as error:
+        raise CheckpointError(f"{path}: no process could be started to read it ({error.strerror}). {FREE}") from error
     if ended.returncode != 0:
-        raise CheckpointError(
-            f"{path}: reading it ended early (code {ended.returncode}): it asks for more memory or time than weights "
-            "need, or is made to harm. Take the file from its source again."
-        )
+        raise CheckpointError(f"{path}: {_why_ended(ended.returncode)}")
     return _take_answer(path, folder)
+
+
+def _why_ended(code: int) -> str:
+    """Say why the reading process gave no answer: an act of the file, or a fault of this machine."""
+    if code == FORBIDDEN_EXIT:
+        return (
+            "reading it was stopped, as it asked for a step that reading weights never takes. Do not use this file; "
+            "take it from its source again."
+        )
+    if code in MACHINE_CODES:
+        return NO_ROOM
+    if code == -signal.SIGKILL:
+        return f"the process that read it was killed, as happens where memory runs out. {FREE}"
+    if code == -signal.SIGXCPU:
+        return TOO_SLOW
+    return (
+        f"the process that read it ended early (code {code}). The file may be broken: take it from its source again. "
+        "Where other files end in the same way, this installation is broken."
+    )
 
 
 def _take_answer(path: Path, folder: Path) -> Any:
@@ -94,5 +145,7 @@ def _take_answer(path: Path, folder: Path) -> Any:
         if text.startswith(b'{"refused"'):
             raise CheckpointError(f"{path}: {json.loads(text)['refused']}.")
         return read_tree(text, load_file(folder / TENSORS_NAME))["tree"]
+    except MemoryError as error:
+        raise CheckpointError(f"{path}: this machine has too little memory for its tensors. {FREE}") from error
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: what was read of it makes no sense ({type(error).__name__}).") from error
