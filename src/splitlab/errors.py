@@ -3,6 +3,12 @@
 Every message names the file or the setting, the value that is wrong, and the way out.
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 
 class SplitLabError(Exception):
     """Anything a user can mend; its text is fit to be shown as it is."""
@@ -38,3 +44,16 @@ class RunError(SplitLabError):
 
 class CheckpointError(SplitLabError):
     """A checkpoint that is not whole, or not of the model it says it is."""
+
+
+@contextmanager
+def shown_as(place: Path, name: str) -> Iterator[None]:
+    """Have what is refused name a file or folder as the user knows it, in place of the temporary one it lies in.
+
+    Raises:
+        SplitLabError: as the block raises it, with `name` for `place`.
+    """
+    try:
+        yield
+    except SplitLabError as error:
+        raise type(error)(str(error).replace(str(place), name)) from error

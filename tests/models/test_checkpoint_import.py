@@ -5,13 +5,17 @@ import stat
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from splitlab.errors import CheckpointError, DataError, SplitLabError
 from splitlab.models.checkpoint_import import card_in, import_own
+from splitlab.models.hub_get import get_checkpoint
 from splitlab.models.load import load_model
 from splitlab.runs.checkpoint import read_card
 from splitlab.runs.checkpoint_files import facts_of, zipped
+from splitlab.runs.hub_index import write_index
 from tests.checkpoints import write_checkpoint
 
 
@@ -124,3 +128,37 @@ def test_a_zip_without_the_two_files_is_named(members, into):
     with pytest.raises(CheckpointError, match=r"missing, a link|is broken"):
         import_own(zip_of(members), into)
     assert nothing_is_left(into)
+
+
+def nan_zip(folder):
+    stored = load_file(folder / "model.safetensors")
+    stored["model.0.conv.weight"][0] = np.nan
+    save_file(stored, folder / "model.safetensors")
+    return zipped(folder)
+
+
+def test_weights_that_are_nan_are_refused_by_every_way_in_and_the_file_is_named_as_its_owner_knows_it(
+    folder, into, tmp_path
+):
+    (tmp_path / "theirs.zip").write_bytes(nan_zip(folder))
+    upload = io.BytesIO((tmp_path / "theirs.zip").read_bytes())
+    upload.name = "from a friend.zip"
+    ways = {tmp_path / "theirs.zip": str(tmp_path / "theirs.zip"), folder: str(folder), upload: "from a friend.zip"}
+    for source, name in ways.items():
+        with pytest.raises(CheckpointError, match="NaN or infinite") as caught:
+            import_own(source, into)
+        assert str(caught.value).startswith(f"{name}/model.safetensors: its tensor")
+        assert ".import-" not in str(caught.value)
+        assert nothing_is_left(into)
+    write_index(folder.parent)
+    with pytest.raises(CheckpointError, match="NaN or infinite"):
+        get_checkpoint(str(folder.parent), "good", into.parent, lambda *_: None)
+    assert not (into.parent / "good").exists()
+
+
+def test_a_card_that_is_broken_names_the_upload_and_no_temporary_folder(folder):
+    (folder / "card.json").write_text("{")
+    upload = zip_of({path.name: path.read_bytes() for path in folder.iterdir()})
+    upload.name = "from a friend.zip"
+    with pytest.raises(CheckpointError, match=r"^from a friend\.zip/card\.json is broken"):
+        card_in(upload)

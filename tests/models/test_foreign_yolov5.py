@@ -75,7 +75,7 @@ def test_a_plain_state_dict_is_read_too(tmp_path, wrap):
 def test_the_size_is_told_by_the_shapes(letter):
     with torch.device("meta"):
         state = build_model(f"yolov5{letter}-seg", 2, 640).state_dict()
-    empty = {name: np.broadcast_to(np.float16(0), tuple(tensor.shape)) for name, tensor in state.items()}
+    empty = {name: np.broadcast_to(np.float16(1), tuple(tensor.shape)) for name, tensor in state.items()}
     assert find_yolov5(empty).model == f"yolov5{letter}-seg"
 
 
@@ -128,7 +128,14 @@ def changed(**changes):
         (changed(model__24__proto__cv3__bn__bias=None), r"model\.24\.proto\.cv3\.bn\.bias is missing"),
         (changed(model__24__anchors=np.zeros((3, 4, 2))), r"model\.24\.anchors has shape \(3, 4, 2\)"),
         (changed(model__10__bn__bias=np.full(128, np.nan)), r"model\.10\.bn\.bias has numbers that are NaN"),
-        (changed(model__10__bn__bias=np.full(128, 1e5)), r"model\.10\.bn\.bias has numbers that are NaN or over 65504"),
+        (changed(model__10__bn__bias=np.full(128, 1e5)), r"model\.10\.bn\.bias has numbers over 65504"),
+        (
+            changed(model__10__bn__bias=np.full(128, np.inf)),
+            r"model\.10\.bn\.bias has numbers that are NaN or infinite",
+        ),
+        (changed(model__10__bn__running_var=np.full(128, -1.0)), r"model\.10\.bn\.running_var has variances below 0"),
+        (changed(model__24__anchors=np.zeros((3, 3, 2))), r"model\.24\.anchors has anchors that are not above 0"),
+        (changed(model__24__anchors=np.full((3, 3, 2), np.nan)), r"model\.24\.anchors has numbers that are NaN"),
         (changed(model__24__m__0__bias=np.zeros(255)), r"model\.24\.m\.0\.weight has shape"),
         (changed(model__24__m__0__bias=np.zeros(90)), "without -seg"),
         (changed(model__24__m__0__bias=None), "no YOLOv5-seg and no -cls"),

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -90,3 +92,70 @@ def test_anchors_are_not_rounded_to_8_bits():
     stored = eight_bits({"model.24.anchors": anchors})
     assert stored["model.24.anchors"].dtype == np.float16
     assert full_precision(stored)["model.24.anchors"].tolist() == anchors.tolist()
+
+
+def stored_with(tmp_path, **changes):
+    folder = write_checkpoint(tmp_path / "odd")
+    stored = load_file(folder / "model.safetensors")
+    for name, change in changes.items():
+        key = name.replace("__", ".")
+        stored[key] = change(stored[key])
+    save_file(stored, folder / "model.safetensors")
+    return folder
+
+
+def with_one(value):
+    def change(tensor):
+        tensor = tensor.copy()
+        tensor.flat[-1] = value
+        return tensor
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model__0__conv__weight": with_one(np.nan)}, r"model\.0\.conv\.weight has numbers that are NaN or infinite"),
+        ({"model__0__conv__weight": with_one(-np.inf)}, r"model\.0\.conv\.weight has numbers that are NaN or infinite"),
+        ({"model__24__anchors": with_one(np.nan)}, r"model\.24\.anchors has numbers that are NaN or infinite"),
+        ({"model__24__anchors": with_one(0)}, r"model\.24\.anchors has anchors that are not above 0"),
+        ({"model__0__bn__running_var": with_one(-1)}, r"running_var has variances below 0"),
+        ({"model__0__bn__bias": lambda tensor: np.full(tensor.shape, 1e300)}, "bn.bias has numbers that are NaN"),
+        ({"model__0__bn__bias": lambda tensor: tensor.astype(np.uint16)}, "is of type U16, which is not read"),
+        ({"model__0__bn__bias": lambda tensor: tensor.astype(np.complex64)}, "is of type C64, which is not read"),
+    ],
+)
+def test_numbers_that_no_model_can_look_with_are_refused_in_one_sentence(tmp_path, changes, message):
+    folder = stored_with(tmp_path, **changes)
+    for read in (read_weights, load_model):
+        with pytest.raises(CheckpointError, match=rf"odd/model\.safetensors: its tensor .*{message}"):
+            read(folder)
+
+
+@pytest.mark.parametrize("scale", [np.nan, np.inf, 3e38])
+def test_a_scale_that_makes_weights_infinite_is_refused_without_a_warning(tmp_path, scale, recwarn):
+    folder = write_checkpoint(tmp_path / "odd")
+    stored = eight_bits({"conv": np.eye(2, dtype=np.float32)})
+    save_file({**stored, "conv::scale": np.full(2, scale, np.float32)}, folder / "model.safetensors")
+    with pytest.raises(CheckpointError, match=r"conv.* NaN or infinite"):
+        read_weights(folder)
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize("dtype", ["BF16", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F4", "F6_E2M3", "X9"])
+def test_a_type_of_numbers_that_is_not_read_is_named(tmp_path, dtype):
+    folder = write_checkpoint(tmp_path / "odd")
+    sizes = {"BF16": 8, "F4": 2, "F6_E2M3": 3}
+    data = bytes(sizes.get(dtype, 4))
+    header = json.dumps({"a": {"dtype": dtype, "shape": [4], "data_offsets": [0, len(data)]}}).encode()
+    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + data)
+    with pytest.raises(CheckpointError, match=dtype):
+        read_weights(folder)
+
+
+def test_a_number_too_large_for_half_precision_is_kept_in_full(tmp_path):
+    folder = tmp_path / "large"
+    folder.mkdir()
+    save_checkpoint(folder, {"running_mean": np.array([1e6, 2.5], np.float32)}, card())
+    assert read_weights(folder)["running_mean"].tolist() == [1e6, 2.5]

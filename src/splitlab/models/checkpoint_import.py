@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from splitlab.data.incoming.archives import Limits, find_dataset_root, unpack
-from splitlab.errors import CheckpointError, RunError
+from splitlab.errors import CheckpointError, RunError, shown_as
 from splitlab.models.load import load_model
 from splitlab.runs.atomic_files import write_json
 from splitlab.runs.checkpoint import CARD_NAME, Card, read_card
@@ -44,7 +44,8 @@ def import_own(source: Path | BinaryIO, into: Path) -> Path:
         draft = place / "draft"
         draft.mkdir()
         _copy_two(found, draft)
-        card = accept(draft)
+        with shown_as(draft, _shown(source)):
+            card = accept(draft)
         if card.name != into.name:
             write_json(draft / CARD_NAME, asdict(replace(card, name=into.name)))
         draft.rename(into)
@@ -57,9 +58,19 @@ def card_in(source: BinaryIO) -> Card:
     Raises:
         CheckpointError: it holds none, or its card is broken.
         DataError: the zip is broken, hostile or too large.
+        RunError: there is no room for temporary files.
     """
-    with tempfile.TemporaryDirectory() as place, _checkpoint_in(source, Path(place)) as found:
-        return read_card(found)
+    try:
+        with (
+            tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place,
+            _checkpoint_in(source, Path(place)) as found,
+            shown_as(found, _shown(source)),
+        ):
+            return read_card(found)
+    except OSError as error:
+        raise RunError(
+            f"{_shown(source)}: no temporary folder can be made ({error.strerror}). Free some space."
+        ) from error
 
 
 def accept(draft: Path) -> Card:
@@ -70,6 +81,10 @@ def accept(draft: Path) -> Card:
     """
     _, card = load_model(draft)
     return card
+
+
+def _shown(source: Path | BinaryIO) -> str:
+    return str(source if isinstance(source, Path) else getattr(source, "name", "The zip"))
 
 
 @contextmanager

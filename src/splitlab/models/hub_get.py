@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from splitlab.errors import CheckpointError, RunError
+from splitlab.errors import CheckpointError, RunError, shown_as
 from splitlab.models.checkpoint_import import accept
 from splitlab.runs.checkpoint import WEIGHTS_NAME, Card
 from splitlab.runs.checkpoint_files import facts_of
@@ -52,7 +52,8 @@ def fetch_entry(hub: str, entry: HubEntry, imported: Path, progress: HubProgress
         draft.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{draft}.lock", timeout=0):
             fetch_files(hub, entry, draft, progress)
-            _try(draft, entry)
+            with shown_as(draft, f"{hub}/{entry.name}"):
+                _try(draft, entry)
             draft.rename(folder)
     except Timeout as error:
         raise CheckpointError(f"{draft}: another process fetches it. Wait until it is done.") from error

@@ -15,7 +15,7 @@ from splitlab.models.foreign_tree import ForeignObject
 from splitlab.models.ultralytics_import import attempt_download_asset, is_online
 from splitlab.models.ultralytics_seg import LAYOUTS, UltralyticsSeg
 from splitlab.runs.atomic_files import write_bytes
-from splitlab.runs.stored_weights import Weights
+from splitlab.runs.stored_weights import Weights, check_usable
 
 RETRIES = 1
 
@@ -93,4 +93,10 @@ def _weights_in(tree: Any, path: Path) -> Weights:
     network = (tree.get("ema") or tree.get("model")) if isinstance(tree, dict) else None
     if not isinstance(network, ForeignObject):
         raise CheckpointError(f"{path} holds no network of Ultralytics. Delete it, to have it downloaded again.")
-    return dict(tensors_of(network, "network."))
+    weights = dict(tensors_of(network, "network."))
+    for name, tensor in weights.items():
+        try:
+            check_usable(name, tensor)
+        except CheckpointError as error:
+            raise CheckpointError(f"{path}: {error}") from error
+    return weights

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
@@ -16,10 +17,12 @@ from splitlab.errors import CheckpointError
 from splitlab.runs.atomic_files import write_bytes, write_json
 from splitlab.runs.plain_json import plain_json
 from splitlab.runs.scores import CUT, KINDS, checked_scores
-from splitlab.runs.stored_weights import Weights, full_precision, half_precision
+from splitlab.runs.stored_weights import Weights, check_usable, full_precision, half_precision
 
 WEIGHTS_NAME, CARD_NAME = "model.safetensors", "card.json"
 _SUM = "crc32"
+# What is read, by safetensors' names: floats and whole numbers that numpy and PyTorch both have.
+_DTYPES = ("F16", "F32", "F64", "I8", "I16", "I32", "I64", "U8", "BOOL")
 _BREAKS = re.compile(r"[\t\n\r]+")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 MAX_CARD_BYTES = 1_000_000
@@ -159,17 +162,35 @@ def read_weights(folder: Path) -> Weights:
     """Read a checkpoint's weights as float32.
 
     Raises:
-        CheckpointError: the file is missing, broken, or not as it was written.
+        CheckpointError: the file is missing, broken, not as it was written, of a type that is not read, or has numbers
+            that no model can look with.
     """
     path = folder / WEIGHTS_NAME
     try:
         with safe_open(path, "numpy") as file:
-            stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
+            stored = {name: _tensor(file, name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
             stated = (file.metadata() or {}).get(_SUM)
         _check_sum(stored, stated)
-        return full_precision(stored)
+        weights = full_precision(stored)
+        for name, tensor in weights.items():
+            check_usable(name, tensor)
     except (OSError, SafetensorError, ValueError, TypeError, KeyError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}). Copy the checkpoint again.") from error
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error}") from error
+    return weights
+
+
+def _tensor(file: Any, name: str) -> NDArray[Any]:
+    """Read a tensor of a safetensors file; numpy lacks some types that the format has, such as floats of 8 bits."""
+    dtype = file.get_slice(name).get_dtype()
+    if dtype not in _DTYPES:
+        raise CheckpointError(
+            f"its tensor {name[:MAX_LETTERS]} is of type {dtype}, which is not read. Save it as one of "
+            f"{', '.join(_DTYPES)}."
+        )
+    tensor: NDArray[Any] = file.get_tensor(name)
+    return tensor
 
 
 def list_checkpoints(folder: Path) -> list[Path]:

@@ -15,21 +15,41 @@ _SCALE = "::scale"
 _LARGEST = 127
 # No weights: who rounds them moves every box.
 _ANCHORS = ".anchors"
+_VARIANCE = ".running_var"
+ANOTHER = "Take the file from its source again."
 _LARGEST_HALF = 65504
 
 
-def check_halves(name: str, tensor: NDArray[Any]) -> None:
-    """Refuse weights of another program that half precision cannot hold.
+def check_usable(name: str, tensor: NDArray[Any]) -> None:
+    """Refuse numbers that no model can look with: it would find nothing, or fail long after it was loaded.
 
     Raises:
-        CheckpointError: they are no numbers, or one is NaN or too large.
+        CheckpointError: a number is NaN or infinite, an anchor is not above 0, or a variance is below 0; the text goes
+            on from the file's name and a colon.
     """
-    if tensor.dtype.kind not in "fiu" or not (np.abs(tensor) <= _LARGEST_HALF).all():
-        raise CheckpointError(f"its tensor {name} has numbers that are NaN or over {_LARGEST_HALF}.")
+    if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
+        raise CheckpointError(f"its tensor {name} has numbers that are NaN or infinite. {ANOTHER}")
+    if name.endswith(_ANCHORS) and not (tensor > 0).all():
+        raise CheckpointError(f"its tensor {name} has anchors that are not above 0. {ANOTHER}")
+    if name.endswith(_VARIANCE) and not (tensor >= 0).all():
+        raise CheckpointError(f"its tensor {name} has variances below 0. {ANOTHER}")
+
+
+def check_halves(name: str, tensor: NDArray[Any]) -> None:
+    """Refuse weights of another program that no model can look with, or that half precision cannot hold.
+
+    Raises:
+        CheckpointError: they are no numbers, or one is too large, or as `check_usable`.
+    """
+    if tensor.dtype.kind not in "fiu":
+        raise CheckpointError(f"its tensor {name} holds no numbers. {ANOTHER}")
+    check_usable(name, tensor)
+    if not (np.abs(tensor) <= _LARGEST_HALF).all():
+        raise CheckpointError(f"its tensor {name} has numbers over {_LARGEST_HALF}. {ANOTHER}")
 
 
 def half_precision(weights: Weights) -> Weights:
-    """Store floats as float16, and all else as it is."""
+    """Store floats as float16, and all else as it is; a tensor with numbers too large for that stays as it is."""
     return {name: _halve(tensor) for name, tensor in weights.items()}
 
 
@@ -62,6 +82,7 @@ def full_precision(stored: Weights) -> Weights:
 
     Raises:
         ValueError: a scale belongs to no tensor, or is not one number for each of its channels.
+        CheckpointError: a scale or weight is NaN or infinite.
     """
     scales = {name.removesuffix(_SCALE): scale for name, scale in stored.items() if name.endswith(_SCALE)}
     if strays := scales.keys() - stored.keys():
@@ -76,13 +97,18 @@ def full_precision(stored: Weights) -> Weights:
 def _scaled(name: str, tensor: NDArray[Any], scale: NDArray[Any]) -> NDArray[Any]:
     if tensor.dtype != np.int8 or scale.dtype != np.float32 or scale.shape != tensor.shape[:1]:
         raise ValueError(f"the scales of {name!r} are not one for each of its channels")
-    scaled: NDArray[Any] = np.multiply(tensor, scale.reshape(-1, *[1] * (tensor.ndim - 1)), dtype=np.float32)
+    check_usable(name + _SCALE, scale)
+    # What is too large for float32 becomes infinite, and is refused as that.
+    with np.errstate(over="ignore"):
+        scaled: NDArray[Any] = np.multiply(tensor, scale.reshape(-1, *[1] * (tensor.ndim - 1)), dtype=np.float32)
     return scaled
 
 
 def _halve(tensor: NDArray[Any]) -> NDArray[Any]:
-    return tensor.astype(np.float16) if tensor.dtype == np.float32 else tensor
+    fits = tensor.dtype == np.float32 and not (np.abs(tensor) > _LARGEST_HALF).any()
+    return tensor.astype(np.float16) if fits else tensor
 
 
 def _widen(tensor: NDArray[Any]) -> NDArray[Any]:
-    return tensor.astype(np.float32) if tensor.dtype == np.float16 else tensor
+    with np.errstate(over="ignore"):
+        return tensor.astype(np.float32) if tensor.dtype.kind == "f" else tensor

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 import streamlit as st
 
+from splitlab.errors import RunError, shown_as
 from splitlab.hosting import Hosting
 from splitlab.runs.checkpoint import Card
 from splitlab.runs.checkpoint_files import zipped
@@ -87,10 +88,18 @@ def _import(file: BinaryIO, own: bool, into: Path) -> None:
     if own:
         import_own(file, into)
         return
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "upload.pt"
-        path.write_bytes(file.read())
-        import_checkpoint(path, into)
+    name = PurePath(file.name)
+    try:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            # The card tells this name; what people call their files may be no name of a file here.
+            path = Path(folder) / f"{proposed_name(name.stem)}{name.suffix.lower()}"
+            path.write_bytes(file.read())
+            with shown_as(path, name.name):
+                import_checkpoint(path, into)
+    except OSError as error:
+        raise RunError(
+            f"{name.name}: there is no room for temporary files ({error.strerror}). Free some space."
+        ) from error
 
 
 def _take_away(choices: list[Choice]) -> None:
