@@ -1,8 +1,10 @@
+import contextlib
 import hashlib
 import shutil
 import socket
 import struct
 import threading
+import time
 from collections import namedtuple
 
 import pytest
@@ -304,3 +306,86 @@ def test_a_small_file_comes_into_memory_and_a_large_one_does_not(server):
         server.faults = [fault]
         with pytest.raises(DownloadError, match="over the 1000 expected"):
             read_small(server.address(PATH), 1000)
+
+
+def dripping(before):
+    """Send one byte at a time for ever, after `before`."""
+
+    def drip(handler, _content, _start):
+        handler.wfile.write(before)
+        while True:
+            handler.wfile.write(b"x")
+            time.sleep(0.02)
+
+    return drip
+
+
+@pytest.mark.parametrize(
+    "before",
+    [b"", b"HTTP/1.1 200 OK\r\nServer: ", b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 999\r\n\r\n",
+     b"HTTP/1.1 302 Found\r\nLocation: /elsewhere.tar\r\nA: "],
+    ids=["status line", "headers", "body", "body of a known length", "headers of a redirect"],
+)  # fmt: skip
+def test_a_server_that_sends_a_byte_now_and_then_is_left_in_the_end(server, target, monkeypatch, before):
+    monkeypatch.setattr(module, "SMALL_SECONDS", 0.2)
+    monkeypatch.setattr(module, "PACE_SECONDS", 0.2)
+    server.faults = [dripping(before)]
+    with pytest.raises(DownloadError, match="its server takes over 0 seconds"):
+        read_small(server.address(PATH), 100_000)
+    server.faults = [dripping(before)]
+    with pytest.raises(DownloadError, match=r"sends under 60,000 bytes in 0 seconds. Try again later; what has come"):
+        download(server.address(PATH), target, MD5, quiet)
+
+
+def test_a_large_file_may_take_longer_than_the_time_of_its_pace(server, target, monkeypatch):
+    monkeypatch.setattr(module, "PACE_SECONDS", 0.5)
+    monkeypatch.setattr(module, "PACE_BYTES", 10_000)
+
+    def steadily(handler, _content, _start):
+        handler.begin(0, SIZE)
+        for piece in range(16):
+            handler.send(CONTENT[piece * SIZE // 16 : (piece + 1) * SIZE // 16])
+            time.sleep(0.05)
+
+    server.faults = [steadily]
+    download(server.address(PATH), target, MD5, quiet)
+    assert target.read_bytes() == CONTENT
+    assert server.asked == [None]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 404 \x1b[2Jgone\x07" + b"x" * 5000 + b"\r\n\r\n",
+        b"HTTP/1.1 503 \x1b]0;title\x07\r\nContent-Length: 0\r\n\r\n",
+        b"\x1b[31mnonsense\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: file:///\x1b[2J\xc2\x9b\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: http://[\x1b[2J\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: ftp://" + b"x" * 50_000 + b"\r\n\r\n",
+    ],
+)
+def test_what_a_server_says_of_itself_cannot_steer_the_terminal_nor_fill_it(server, target, head):
+    def say(handler, _content, _start):
+        handler.wfile.write(head)
+
+    for fetch in (
+        lambda: read_small(server.address(PATH), 1000),
+        lambda: download(server.address(PATH), target, MD5, quiet),
+    ):
+        server.faults = [say] * 9
+        with pytest.raises(DownloadError) as caught:
+            fetch()
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 1000
+
+
+def test_the_text_of_a_redirect_is_not_read(server, target):
+    def redirect(handler, _content, _start):
+        handler.wfile.write(b"HTTP/1.1 302 Found\r\nLocation: /elsewhere.tar\r\n\r\n")
+        with contextlib.suppress(OSError):
+            while True:
+                handler.wfile.write(bytes(1 << 16))
+
+    server.faults = [redirect]
+    download(server.address(PATH), target, MD5, quiet)
+    assert target.read_bytes() == CONTENT

@@ -9,19 +9,24 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
-from http.client import HTTPException, HTTPMessage, HTTPResponse
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import IO, Literal, cast
+from typing import Literal, cast
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import Request
 
 from splitlab.errors import DownloadError
+from splitlab.timed_http import Pace, TooSlowError, timed_opener
 
 SCHEMES = ("http", "https")
 MAX_BYTES = 20_000_000_000
 CHUNK_BYTES = 1 << 18
 TIMEOUT_SECONDS = 30.0
+# A small file must come in this time. A large one may take hours, but so many bytes of it must come each minute.
+SMALL_SECONDS = 30.0
+PACE_SECONDS, PACE_BYTES = 60.0, 60_000
+MOST_LETTERS = 200
 # The pauses before the tries that bring nothing new; after the last the download gives up.
 WAIT_SECONDS = (1.0, 2.0, 4.0)
 # Answers that may be better a moment later.
@@ -83,6 +88,11 @@ def download(url: str, target: Path, checksum: Checksum, progress: ByteProgress,
             _fetch_patiently(url, part, max_bytes, progress)
             _check(url, part, checksum)
             part.replace(target)
+    except TooSlowError as error:
+        raise DownloadError(
+            f"{url} cannot be fetched now: its server sends under {PACE_BYTES:,} bytes in {PACE_SECONDS:.0f} seconds. "
+            "Try again later; what has come is kept."
+        ) from error
     except OSError as error:
         raise DownloadError(
             f"{target}: cannot be written ({error.strerror or error}). Free some space or choose another work space."
@@ -97,7 +107,7 @@ def read_small(url: str, max_bytes: int) -> bytes:
         DownloadError: the server cannot be reached or refuses, or the file is larger than `max_bytes`.
     """
     try:
-        response = _ask(url, 0)
+        response = _ask(url, 0, Pace(SMALL_SECONDS))
         if response is None:
             return b""
         with response:
@@ -107,6 +117,10 @@ def read_small(url: str, max_bytes: int) -> bytes:
                 content += chunk
                 _refuse_too_large(url, len(content), max_bytes)
         return bytes(content)
+    except TooSlowError as error:
+        raise DownloadError(
+            f"{url} cannot be fetched now: its server takes over {SMALL_SECONDS:.0f} seconds. Try again later."
+        ) from error
     except _BreakError as error:
         raise DownloadError(f"{url} cannot be fetched now: {error}. Check the network connection.") from error
 
@@ -145,7 +159,7 @@ def _size_of(part: Path) -> int:
 
 
 def _fetch_rest(url: str, part: Path, max_bytes: int, progress: ByteProgress) -> None:
-    response = _ask(url, _size_of(part))
+    response = _ask(url, _size_of(part), Pace(PACE_SECONDS, PACE_BYTES))
     if response is None:
         return
     with response:
@@ -163,7 +177,7 @@ def _fetch_rest(url: str, part: Path, max_bytes: int, progress: ByteProgress) ->
         raise _BreakError(f"the connection ended after {done} of {total} bytes")
 
 
-def _ask(url: str, done: int) -> HTTPResponse | None:
+def _ask(url: str, done: int, pace: Pace) -> HTTPResponse | None:
     """Ask for the file from byte `done` on; None where the server says that there is no more."""
     _require_http(url)
     headers = {"User-Agent": "splitlab", "Accept-Encoding": "identity"}
@@ -171,7 +185,7 @@ def _ask(url: str, done: int) -> HTTPResponse | None:
         headers["Range"] = f"bytes={done}-"
     request = Request(url, headers=headers)  # noqa: S310 (the scheme is checked above, and again on a redirect)
     try:
-        return cast(HTTPResponse, build_opener(_HttpRedirects).open(request, timeout=TIMEOUT_SECONDS))
+        return cast(HTTPResponse, timed_opener(pace, _require_http).open(request, timeout=TIMEOUT_SECONDS))
     except HTTPError as error:
         error.close()
         if done and error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
@@ -183,31 +197,30 @@ def _ask(url: str, done: int) -> HTTPResponse | None:
 
 
 def _refusal(url: str, error: HTTPError) -> Exception:
-    answer = f"the server answers {error.code} {error.reason}"
+    answer = f"the server answers {error.code} {_plain(str(error.reason))}"
     if error.code in PASSING_STATUS:
         return _BreakError(answer)
     return DownloadError(f"{url}: {answer}. The file may have moved: look for it on its web page.")
 
 
 def _said(reason: object) -> str:
-    return str(reason) or type(reason).__name__
+    return _plain(str(reason)) or type(reason).__name__
 
 
-class _HttpRedirects(HTTPRedirectHandler):
-    def redirect_request(
-        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
-    ) -> Request | None:
-        _require_http(newurl)
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
+def _plain(text: str) -> str:
+    """Shorten what a server says, and take out what a terminal would obey."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text[:MOST_LETTERS])
 
 
 def _require_http(url: str) -> None:
     try:
         scheme = urlsplit(url).scheme
     except ValueError as error:
-        raise DownloadError(f"{url} is no address to download from ({error}). Check how it is written.") from error
+        raise DownloadError(
+            f"{_plain(url)} is no address to download from ({_said(error)}). Check how it is written."
+        ) from error
     if scheme not in SCHEMES:
-        raise DownloadError(f"{url} is no address to download from. It must start with http:// or https://.")
+        raise DownloadError(f"{_plain(url)} is no address to download from. It must start with http:// or https://.")
 
 
 def _start_of(response: HTTPResponse, part: Path) -> int:

@@ -283,3 +283,16 @@ def test_whatever_stands_in_an_index_it_is_read_or_refused_and_never_more(shippe
 @pytest.fixture(scope="module")
 def shipped_index():
     return (Path(__file__).parents[2] / "checkpoints" / "index.json").read_text()
+
+
+@pytest.mark.parametrize("change", [1, -1, 5000])
+def test_a_size_that_the_index_overstates_or_understates_is_refused(hub, server, imported, change):
+    def resize(entry):
+        entry["files"]["model.safetensors"]["bytes"] += change
+
+    change_index(hub, resize)
+    server.files["/hub/index.json"] = (hub / "index.json").read_bytes()
+    for place in (server.address("/hub"), str(hub)):
+        with pytest.raises((CheckpointError, DownloadError)):
+            get_checkpoint(place, "a", imported, quiet)
+        assert kept(imported) == []

@@ -72,9 +72,17 @@ def fetch_files(hub: str, entry: HubEntry, draft: Path, progress: HubProgress) -
         if is_address(hub):
             url = f"{hub}/{quote(entry.name)}/{name}"
             download(url, target, Checksum("sha256", facts.sha256), told, max_bytes=facts.bytes)
+            _refuse_other_size(url, target, facts)
         else:
             _copy(Path(hub) / entry.name / name, target, facts)
             told(facts.bytes, facts.bytes)
+
+
+def _refuse_other_size(url: str, target: Path, facts: FileFacts) -> None:
+    size = target.stat().st_size
+    if size != facts.bytes:
+        target.unlink()
+        raise CheckpointError(f"{url} has {size:,} bytes, its index says {facts.bytes:,}. {REINDEX}")
 
 
 def _copy(source: Path, target: Path, facts: FileFacts) -> None:
