@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from splitlab.drafts import swept
 from splitlab.errors import DataError
 
 
@@ -21,7 +22,7 @@ def written_whole(folder: Path) -> Iterator[Path]:
     _refuse_taken(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=f".{folder.name[:40]}-", dir=folder.parent))
+        draft = Path(tempfile.mkdtemp(prefix=swept(f".{folder.name[:40]}-", folder.parent), dir=folder.parent))
     except (OSError, ValueError) as error:
         raise DataError(_cannot_write(folder, error)) from error
     try:

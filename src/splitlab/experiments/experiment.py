@@ -37,7 +37,7 @@ from splitlab.training.mixed_batches import check_divisible
 from splitlab.training.precision import available_devices, check_device, mixed_precision
 from splitlab.training.processes import is_main_process, process_count
 from splitlab.training.stages import Stage, stages_of
-from splitlab.training.state import saved_tensors
+from splitlab.training.state import forget_last, is_saved, saved_tensors
 from splitlab.training.trackers import check_tracker
 
 # One line for people.
@@ -141,7 +141,7 @@ def _train_and_evaluate(run: RunFolder, spec: RunSpec, data_dir: Path, progress:
     data = open_run_data(spec, data_dir)
     split = _split_of(run, data.train)
     model, stages, batches, note = _start(run, spec, split, data.train)
-    if not run.state_path.exists():
+    if not is_saved(run.state_path):
         run.forget_events_after(-1)
         run.append_event({"kind": "start", "step": 0, **note})
         for line in (*lines_of(note), *notes_on(data)):
@@ -152,12 +152,13 @@ def _train_and_evaluate(run: RunFolder, spec: RunSpec, data_dir: Path, progress:
         # Where no masks have been seen, their AP would say nothing.
         return scores if stage.spec.full else {**scores, "mask": dict.fromkeys(scores["mask"])}
 
-    trained = train(model, stages, batches, run, evaluate, lambda step: progress("train", step, spec.steps))
+    trained = train(model, stages, batches, run, evaluate, lambda step: progress("train", step, spec.steps), tell)
     if trained is None:
         run.write_status(State.CANCELLED, _last_step(run), spec.steps, "stopped on request")
         return State.CANCELLED
     save_checkpoint(run.weights, weights_of(trained), _card(run, spec, split, data.train))
     evaluate_run(run, data_dir, progress)
+    forget_last(run.weights)
     run.write_status(State.DONE, spec.steps, spec.steps)
     return State.DONE
 
@@ -178,7 +179,7 @@ def _start(
     check_device(spec.device)
     full, weak = list(with_masks(train_set.select(split.full))), train_set.select(split.weak)
     note: dict[str, Any] = {}
-    if run.state_path.exists():
+    if is_saved(run.state_path):
         # What it once started from may be gone.
         model = built_model(spec, train_set.class_names, saved_tensors(run.state_path))
     else:

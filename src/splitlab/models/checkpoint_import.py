@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from splitlab.data.incoming.archives import Limits, find_dataset_root, unpack
+from splitlab.drafts import swept, swept_in_temp
 from splitlab.errors import CheckpointError, RunError, shown_as
 from splitlab.models.load import load_model
 from splitlab.runs.atomic_files import write_json
@@ -62,7 +63,7 @@ def card_in(source: BinaryIO) -> Card:
     """
     try:
         with (
-            tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place,
+            tempfile.TemporaryDirectory(prefix=swept_in_temp("splitlab-card-"), ignore_cleanup_errors=True) as place,
             _checkpoint_in(source, Path(place)) as found,
             shown_as(found, _shown(source)),
         ):
@@ -92,7 +93,7 @@ def _beside(into: Path) -> Iterator[Path]:
     """Yield a folder on the same disk, removed at the end."""
     try:
         into.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".import-", dir=into.parent) as place:
+        with tempfile.TemporaryDirectory(prefix=swept(".import-", into.parent), dir=into.parent) as place:
             yield Path(place)
     except OSError as error:
         raise RunError(f"{into}: cannot be written ({error.strerror}). Free some space or choose another.") from error

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from splitlab.drafts import swept_in_temp
 from splitlab.errors import CheckpointError
 from splitlab.models.foreign_child import (
     ANSWER_NAME,
@@ -86,7 +87,7 @@ def read_foreign(path: Path) -> ForeignFile:
 @contextmanager
 def _temporary_folder(path: Path) -> Iterator[Path]:
     try:
-        place = tempfile.TemporaryDirectory(prefix="splitlab-import-", ignore_cleanup_errors=True)
+        place = tempfile.TemporaryDirectory(prefix=swept_in_temp("splitlab-import-"), ignore_cleanup_errors=True)
     except OSError as error:
         raise CheckpointError(f"{path}: {NO_ROOM}") from error
     with place as folder:

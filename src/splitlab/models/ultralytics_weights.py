@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from splitlab.drafts import swept_in_temp
 from splitlab.errors import CheckpointError, SettingsError
 from splitlab.models.foreign_modules import tensors_of
 from splitlab.models.foreign_reader import read_foreign
@@ -85,7 +86,7 @@ def pretrained_weights(name: str, folder: Path) -> PretrainedFile:
 
 def _download(name: str) -> bytes:
     # In a folder with a plain name: their downloader takes apostrophes out of paths.
-    with tempfile.TemporaryDirectory(prefix="splitlab-weights-") as folder:
+    with tempfile.TemporaryDirectory(prefix=swept_in_temp("splitlab-weights-")) as folder:
         return Path(attempt_download_asset(Path(folder) / name, progress=False, retry=RETRIES)).read_bytes()
 
 

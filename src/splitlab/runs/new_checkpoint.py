@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from splitlab.drafts import swept
 from splitlab.errors import CheckpointError, RunError
 from splitlab.runs.checkpoint_names import checked_name
 
@@ -26,7 +27,7 @@ def new_checkpoint(name: str, into: Path) -> Iterator[Path]:
         raise CheckpointError(f"{folder} is there already. Choose another name, or delete it.")
     try:
         into.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".new-", dir=into) as place:
+        with tempfile.TemporaryDirectory(prefix=swept(".new-", into), dir=into) as place:
             draft = Path(place) / "draft"
             draft.mkdir()
             yield draft

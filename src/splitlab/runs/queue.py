@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 
+from splitlab.drafts import swept
 from splitlab.errors import RunError
 from splitlab.runs import queue_entries
 from splitlab.runs.locks import HeldError
@@ -194,7 +195,7 @@ def delete(workspace: Workspace, name: str) -> None:
 
 
 def _bury(run: RunFolder) -> None:
-    grave = Path(tempfile.mkdtemp(prefix=".deleting-", dir=run.path.parent))
+    grave = Path(tempfile.mkdtemp(prefix=swept(".deleting-", run.path.parent), dir=run.path.parent))
     # In one step out of sight: a delete that breaks off leaves no half run, and nobody writes into what is deleted.
     run.path.rename(grave / run.name)
     try:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from splitlab.drafts import swept
 from splitlab.errors import RunError, SettingsError
 from splitlab.runs.atomic_files import write_bytes, write_json
 from splitlab.runs.events import Event, read_event
@@ -104,6 +105,7 @@ class RunFolder:
         events.jsonl: how it started (anchors, copied weights, f_size), a line for each ten steps (losses, rate, images
             a second) and for each evaluation.
         weights/state.pt: model, moving average, optimiser, step; written at each evaluation.
+        weights/state-before.pt: the one saved before it, until the run is done; taken where the last one is damaged.
         weights/state-masks.pt: the same of DETR's second stage.
         weights/model.safetensors: the moving average in half precision.
         weights/card.json: what the model is; with the weights it is the checkpoint.
@@ -145,7 +147,7 @@ class RunFolder:
         run._refuse_taken()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".making-", dir=path.parent) as place:
+            with tempfile.TemporaryDirectory(prefix=swept(".making-", path.parent), dir=path.parent) as place:
                 draft = cls(Path(place) / "run")
                 draft.weights.mkdir(parents=True)
                 write_json(draft._status_path, asdict(Status(State.WAITING, 0, spec.steps)))

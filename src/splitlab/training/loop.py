@@ -19,14 +19,14 @@ from torch.utils.data import DataLoader
 
 from splitlab.errors import RunError
 from splitlab.models.contract import Batch, SegmentationModel
-from splitlab.runs.run_folder import RunFolder
+from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
 from splitlab.training.mixed_batches import MixedBatches
 from splitlab.training.precision import mixed_precision
 from splitlab.training.run_log import RunLog
 from splitlab.training.schedule import batches_to_gather, set_step
 from splitlab.training.stages import Stage
-from splitlab.training.state import TrainingState
+from splitlab.training.state import TrainingState, is_saved
 from splitlab.training.trackers import start_tracker
 
 GPU_WORKERS = 8
@@ -36,6 +36,7 @@ KEPT_BYTES = 2_000_000_000
 Evaluate = Callable[[SegmentationModel, Stage], dict[str, Any]]
 BatchesOf = Callable[[Stage], MixedBatches]
 Progress = Callable[[int], None]
+Tell = Callable[[str], None]
 
 
 class _Loss(nn.Module):
@@ -56,6 +57,7 @@ def train(
     run: RunFolder,
     evaluate: Evaluate,
     progress: Progress,
+    tell: Tell = lambda _: None,
 ) -> SegmentationModel | None:
     """Train through all stages, or on from the run's last saved state; return the averaged model, None where cancelled.
 
@@ -76,7 +78,7 @@ def train(
     with _stop_on_signals(run):
         for stage in stages:
             if current is not None:
-                job = _StageJob(stage, run, accelerator, evaluate, progress)
+                job = _StageJob(stage, run, accelerator, evaluate, progress, tell)
                 current = job.train(current, batches_of)
     accelerator.end_training()
     return current
@@ -91,6 +93,7 @@ class _StageJob:
     accelerator: Accelerator
     evaluate: Evaluate
     progress: Progress
+    tell: Tell
 
     def train(self, model: SegmentationModel, batches_of: BatchesOf) -> SegmentationModel | None:
         """Train to the stage's end; return the averaged model, None where cancelled."""
@@ -98,8 +101,8 @@ class _StageJob:
         model.set_stage(self.stage.name)
         model = _placed(model, spec, accelerator)
         state = TrainingState.start(model, spec)
-        if self._state_path.exists():
-            state.load(self._state_path)
+        if is_saved(self._state_path):
+            self._tell(state.load(self._state_path), state)
         if state.step == spec.steps:
             return state.averaged_model
         if not spec.augments:
@@ -118,6 +121,12 @@ class _StageJob:
             if self._note(state, log):
                 return None
         return state.averaged_model
+
+    def _tell(self, fault: str, state: TrainingState) -> None:
+        """Say that the last saved state was damaged, where it was: on the run's status and to who watches."""
+        if fault and self.accelerator.is_main_process:
+            self.run.write_status(State.RUNNING, self._run_step(state), self.run.spec().steps, fault)
+            self.tell(fault)
 
     def _note(self, state: TrainingState, log: RunLog) -> bool:
         """Write down and save what is due after a step; say whether the run is to stop here."""

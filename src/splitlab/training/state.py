@@ -19,7 +19,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from splitlab.errors import RunError
 from splitlab.models.contract import SegmentationModel
-from splitlab.runs.atomic_files import write_bytes
+from splitlab.runs.atomic_files import write_bytes, write_with_last
 from splitlab.runs.spec import RunSpec
 from splitlab.training.schedule import scaled_weight_decay
 
@@ -46,6 +46,7 @@ class TrainingState:
     optimizer: Optimizer
     step: int = 0
     gathered: int = 0
+    _from_last: bool = False
 
     @classmethod
     def start(cls, model: SegmentationModel, spec: RunSpec) -> TrainingState:
@@ -79,14 +80,34 @@ class TrainingState:
             },
             buffer,
         )
-        write_bytes(path, buffer.getbuffer())
+        if self._from_last:
+            # The file at `path` is damaged: it must not take the place of the one that this state came from.
+            write_bytes(path, buffer.getbuffer())
+            self._from_last = False
+        else:
+            write_with_last(path, last_of(path), buffer.getbuffer())
 
-    def load(self, path: Path) -> None:
-        """Go back to a saved state.
+    def load(self, path: Path) -> str:
+        """Go back to the last saved state, or to the one before it where the last is damaged or missing.
+
+        Returns:
+            One sentence where it is the one before; empty else.
 
         Raises:
-            RunError: the file is broken or of another model.
+            RunError: neither can be read, or they are of another model.
         """
+        last = last_of(path)
+        try:
+            self._load(path)
+        except RunError as error:
+            if not last.exists():
+                raise
+            self._load(last)
+            self._from_last = True
+            return f"{error.args[0].partition('. Delete')[0]}. Going on from the state before it, at step {self.step}."
+        return ""
+
+    def _load(self, path: Path) -> None:
         try:
             _check_sums(path)
             saved: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
@@ -105,12 +126,44 @@ class TrainingState:
         return {name: own.grad for name, own in self.model.named_parameters() if own.grad is not None}
 
 
+def last_of(path: Path) -> Path:
+    """Return where the state is kept that was saved before the one at `path`."""
+    return path.with_stem(f"{path.stem}-before")
+
+
+def is_saved(path: Path) -> bool:
+    """Say whether there is a state to go on from."""
+    return path.exists() or last_of(path).exists()
+
+
+def forget_last(weights: Path) -> None:
+    """Delete the states before the last ones of a run that is done.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    try:
+        for path in weights.glob(last_of(weights / "state*.pt").name):
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise RunError(f"{weights}: cannot be written ({error.strerror}).") from error
+
+
 def saved_tensors(path: Path) -> list[str]:
     """Return the names of a saved model's tensors, which stay unread.
 
     Raises:
-        RunError: the file is broken.
+        RunError: the file is broken, and so is the one before it where there is one.
     """
+    try:
+        return _saved_tensors(path)
+    except RunError:
+        if not last_of(path).exists():
+            raise
+        return _saved_tensors(last_of(path))
+
+
+def _saved_tensors(path: Path) -> list[str]:
     try:
         return list(torch.load(path, map_location="cpu", mmap=True, weights_only=True)["model"])
     except _BROKEN as error:

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 import streamlit as st
 
+from splitlab.drafts import swept_in_temp
 from splitlab.errors import RunError, shown_as
 from splitlab.hosting import Hosting
 from splitlab.runs.checkpoint import Card
@@ -90,7 +91,9 @@ def _import(file: BinaryIO, own: bool, into: Path) -> None:
         return
     name = PurePath(file.name)
     try:
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        with tempfile.TemporaryDirectory(
+            prefix=swept_in_temp("splitlab-upload-"), ignore_cleanup_errors=True
+        ) as folder:
             # The card tells this name; what people call their files may be no name of a file here.
             path = Path(folder) / f"{proposed_name(name.stem)}{name.suffix.lower()}"
             path.write_bytes(file.read())

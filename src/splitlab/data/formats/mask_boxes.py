@@ -18,6 +18,7 @@ from scipy import ndimage
 from splitlab.data.dataset import Box
 from splitlab.data.masks import read_indices
 from splitlab.data.problem import Problem, ProblemKind
+from splitlab.drafts import swept_once
 from splitlab.errors import DataError
 
 # Called with how many images were opened and how many are to be.
@@ -161,7 +162,7 @@ def _save(index_path: Path, found: dict[str, MaskBoxes]) -> None:
 
 
 def _replace(path: Path, content: str) -> None:
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=swept_once(f".{path.name}.", path.parent), dir=path.parent)
     draft = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -11,6 +11,7 @@ from splitlab.data.dataset import TrainVal
 from splitlab.data.formats.mask_boxes import move_index
 from splitlab.data.incoming.archives import Limits, find_dataset_root, unpack
 from splitlab.data.open_dataset import EMBEDDED, INDEX, open_dataset
+from splitlab.drafts import swept
 from splitlab.errors import DataError
 
 MOST_LETTERS = 60
@@ -51,7 +52,7 @@ def import_archive(archive: BinaryIO, name: str, data_dir: Path, limits: Limits 
 def _draft_in(data_dir: Path) -> tempfile.TemporaryDirectory[str]:
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        return tempfile.TemporaryDirectory(prefix=".import-", dir=data_dir, ignore_cleanup_errors=True)
+        return tempfile.TemporaryDirectory(prefix=swept(".import-", data_dir), dir=data_dir, ignore_cleanup_errors=True)
     except OSError as error:
         raise DataError(_cannot_write(data_dir, error)) from error
 

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from splitlab.data.scenes.scene import CLASS_NAMES, Mask, SceneSettings, draw_scene
+from splitlab.drafts import swept
 from splitlab.errors import DataError, SettingsError
 from splitlab.geometry import mask_to_rle, rle_area, rle_to_xyxy, xyxy_to_xywh
 
@@ -58,7 +59,7 @@ def make_embedded(folder: Path, seed: int = 0, settings: EmbeddedSettings | None
         return folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=".embedded-", dir=folder.parent))
+        draft = Path(tempfile.mkdtemp(prefix=swept(".embedded-", folder.parent), dir=folder.parent))
     except OSError as error:
         raise DataError(_cannot_write(folder, error)) from error
     try:

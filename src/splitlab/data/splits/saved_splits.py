@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from splitlab.data.splits.split import Split, read_split
+from splitlab.drafts import swept
 from splitlab.errors import SplitError
 
 NAME = re.compile(r"[\w][\w .+-]{0,59}")
@@ -26,7 +27,7 @@ def save_split(folder: Path, name: str, split: Split) -> Path:
     draft: Path | None = None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle, draft_name = tempfile.mkstemp(prefix=".split-", dir=folder)
+        handle, draft_name = tempfile.mkstemp(prefix=swept(".split-", folder), dir=folder)
         draft = Path(draft_name)
         with os.fdopen(handle, "w") as file:
             file.write(json.dumps(split.to_json()))

@@ -1,0 +1,136 @@
+"""Drafts that killed processes left are removed, and never one of a process that lives."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+from splitlab import drafts
+from splitlab.drafts import draft_prefix, swept
+from splitlab.runs.atomic_files import write_bytes, write_with_last
+
+WRITE_A_DRAFT = """
+import os, sys, tempfile
+from pathlib import Path
+from splitlab.drafts import swept
+folder = Path(sys.argv[1])
+place = Path(tempfile.mkdtemp(prefix=swept(".import-", folder), dir=folder))
+(place / "half.bin").write_bytes(b"half")
+tempfile.mkstemp(prefix=swept(".state.pt.", folder), dir=folder)
+print("written", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def writer(tmp_path):
+    command = [sys.executable, "-c", WRITE_A_DRAFT, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"written\n"
+        yield process
+        process.kill()
+
+
+def hidden(folder):
+    return sorted(path.name for path in folder.glob(".*"))
+
+
+def test_drafts_of_a_killed_process_go_and_those_of_a_living_one_stay(tmp_path, writer):
+    before = hidden(tmp_path)
+    assert len(before) == 2
+    swept(".import-", tmp_path)
+    swept(".state.pt.", tmp_path)
+    assert hidden(tmp_path) == before
+    writer.send_signal(signal.SIGKILL)
+    writer.wait()
+    swept(".state.pt.", tmp_path)
+    assert [name for name in hidden(tmp_path) if name.startswith(".state")] == []
+    swept(".import-", tmp_path)
+    assert hidden(tmp_path) == []
+
+
+def test_a_later_process_with_the_same_number_does_not_keep_a_draft(tmp_path):
+    host, pid, start = draft_prefix("").removesuffix("-").split("-")
+    (tmp_path / f".import-{host}-{pid}-{int(start) - 500}-abcd1234").mkdir()
+    mine = tmp_path / f".import-{host}-{pid}-{start}-abcd1234"
+    mine.mkdir()
+    swept(".import-", tmp_path)
+    assert hidden(tmp_path) == [mine.name]
+
+
+@pytest.mark.parametrize("name", [".import-00000000-1-1-abcd1234", ".import-abcd1234"])
+def test_a_draft_of_another_machine_or_an_older_version_goes_after_a_day_without_a_write(tmp_path, name):
+    draft = tmp_path / name
+    (draft / "whole").mkdir(parents=True)
+    (draft / "whole" / "photo.jpg").write_bytes(b"1")
+    long_ago = time.time() - drafts.OTHERS_SECONDS - 60
+    for path in (draft, draft / "whole"):
+        os.utime(path, (long_ago, long_ago))
+    swept(".import-", tmp_path)
+    assert draft.exists(), "something in it was written just now"
+    os.utime(draft / "whole" / "photo.jpg", (long_ago, long_ago))
+    swept(".import-", tmp_path)
+    assert not draft.exists()
+
+
+@pytest.mark.parametrize("name", [".import-notes", ".import-", ".import-my-own-folder", "import-abcd1234"])
+def test_what_only_looks_like_a_draft_stays(tmp_path, name):
+    (tmp_path / name).mkdir()
+    os.utime(tmp_path / name, (0, 0))
+    swept(".import-", tmp_path)
+    assert (tmp_path / name).exists()
+
+
+def test_a_link_in_place_of_a_draft_takes_nothing_along(tmp_path, writer):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "photo.jpg").write_bytes(b"1")
+    old = next(tmp_path.glob(".import-*"))
+    (tmp_path / old.name.replace(old.name[-8:], "aaaaaaaa")).symlink_to(mine)
+    writer.kill()
+    writer.wait()
+    swept(".import-", tmp_path)
+    assert hidden(tmp_path / "mine") == []
+    assert (mine / "photo.jpg").exists()
+    assert list(tmp_path.glob(".import-*")) == []
+
+
+def test_every_draft_in_the_sources_says_whose_it_is():
+    sources = Path(drafts.__file__).parent.rglob("*.py")
+    makes = ("mkdtemp(", "mkstemp(", "TemporaryDirectory(")
+    unnamed = [
+        f"{path.name}: {line.strip()}"
+        for path in sources
+        for line in path.read_text().splitlines()
+        if any(f"tempfile.{make}" in line for make in makes) and "swept" not in line
+    ]
+    # `.taking-` may hold a run of the user's; ultralytics' settings folder is empty.
+    assert [line for line in unnamed if "taking" not in line and "ultralytics_import" not in line] == []
+
+
+def test_a_file_is_written_beside_the_one_before_it_which_stays_whole(tmp_path, monkeypatch):
+    path, last = tmp_path / "state.pt", tmp_path / "state-before.pt"
+    synced = []
+    fsync = os.fsync
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: synced.append(os.readlink(f"/proc/self/fd/{handle}")) or fsync(handle)
+    )
+    write_with_last(path, last, b"one")
+    assert (path.read_bytes(), last.exists()) == (b"one", False)
+    write_with_last(path, last, b"two")
+    assert (path.read_bytes(), last.read_bytes()) == (b"two", b"one")
+    assert len(synced) == 4
+    assert str(tmp_path) in synced
+    assert hidden(tmp_path) == []
+
+
+def test_small_files_leave_no_drafts_behind_a_killed_writer(tmp_path):
+    tempfile.mkstemp(prefix=".status.json.", dir=tmp_path)
+    os.utime(next(tmp_path.glob(".status*")), (0, 0))
+    write_bytes(tmp_path / "status.json", b"{}")
+    assert hidden(tmp_path) == []
