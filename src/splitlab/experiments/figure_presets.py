@@ -66,7 +66,7 @@ def small_presets(cards: Mapping[str, Card]) -> list[SmallPreset]:
 
 
 def checkpoint_name(figure: PublishedFigure, column: FigureColumn) -> str:
-    """Return the name by which an imported checkpoint is known for a column's: its file does not say its split."""
+    """Return the name by which an imported checkpoint is known for a column's where its file does not say its split."""
     return f"{figure.dataset}-{figure.method}-{column.full}-{column.weak}".lower()
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from splitlab import __version__
 from splitlab.errors import CheckpointError, RunError
 from splitlab.models.detr.foreign_detr import ForeignDetr, find_foreign_detr
+from splitlab.models.foreign_options import RunOptions
 from splitlab.models.foreign_reader import ForeignFile, read_foreign
 from splitlab.models.foreign_yolov5 import ForeignYOLOv5, find_yolov5
 from splitlab.runs.checkpoint import CARD_NAME, Card, save_checkpoint
@@ -41,21 +43,25 @@ def import_checkpoint(file: Path, into: Path) -> Path:
 
 def _card(foreign: ForeignFile, found: ForeignYOLOv5 | ForeignDetr, name: str) -> Card:
     """Say what is known; a split of 0/0 is an unknown one."""
-    origin = {"imported_from": foreign.path.name, "sha256": foreign.sha256, "splitlab": __version__}
+    origin: dict[str, Any] = {"imported_from": foreign.path.name, "sha256": foreign.sha256, "splitlab": __version__}
+    if isinstance(found, ForeignYOLOv5):
+        options = found.options
+    else:
+        options = RunOptions(image_size=found.image_size, dataset=found.dataset)
     if isinstance(found, ForeignDetr) and not found.has_masks:
         origin["mask_head"] = "the file has none: masks are random until a run with mask_steps teaches them"
     return Card(
         name=name,
         model=found.model,
-        image_size=found.image_size,
+        image_size=options.image_size,
         class_names=found.class_names,
-        dataset=found.dataset,
+        dataset=options.dataset,
         data_hash="",
         data_licence="unknown",
-        full=0,
-        weak=0,
-        seed=0,
+        full=options.full,
+        weak=options.weak,
+        seed=options.seed,
         split_hash="",
         steps=0,
-        trained_by=origin,
+        trained_by=origin | options.settings,
     )

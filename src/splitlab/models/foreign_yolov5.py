@@ -1,30 +1,30 @@
-"""Find a YOLOv5 in a foreign file: its state dict, size, class names and image size."""
+"""Find a YOLOv5 in a foreign file: its state dict, size, class names and what its run was told."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PureWindowsPath
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
+from splitlab.data.formats.label_files import printable
 from splitlab.errors import CheckpointError
 from splitlab.models.foreign_modules import children_of, tensors_of
+from splitlab.models.foreign_options import RunOptions, read_options
 from splitlab.models.foreign_tree import ForeignObject
 from splitlab.models.registry import build_model
 from splitlab.models.yolov5_backbones import scaled_channels
-from splitlab.models.yolov5_seg import PROTOTYPES, SCALES, YOLOv5Seg
-from splitlab.runs.checkpoint import MAX_CLASSES, MAX_IMAGE_SIZE
+from splitlab.models.yolov5_seg import PROTOTYPES, SCALES
+from splitlab.runs.checkpoint import MAX_CLASSES
 from splitlab.runs.stored_weights import Weights, check_halves
 
 FIRST_WEIGHT, LAST_BIAS, CLASSIFIER_BIAS = "model.0.conv.weight", "model.24.m.0.bias", "model.9.linear.bias"
 BACKBONE_NAME = re.compile(r"model\.[0-8]\.")
 ANCHORS_A_LEVEL = 3
 MAX_NAME_LENGTH = 200
-DEFAULT_IMAGE_SIZE = 640
 
 T = TypeVar("T")
 
@@ -37,15 +37,13 @@ class ForeignYOLOv5:
         model: such as "yolov5s-seg", or "yolov5s-cls" for a classifier, of which the backbone is kept.
         weights: float32, by the official names.
         class_names: in the order of the class scores.
-        image_size: side of the images it was trained on, pixels; 640 where the file does not say.
-        dataset: the stem of its data file; "unknown" where the file does not say.
+        options: what its run was told: image size, data set, split and more.
     """
 
     model: str
     weights: Weights
     class_names: list[str]
-    image_size: int
-    dataset: str
+    options: RunOptions
 
 
 def find_yolov5(tree: Any) -> ForeignYOLOv5:
@@ -57,7 +55,7 @@ def find_yolov5(tree: Any) -> ForeignYOLOv5:
     """
     network = _network_of(tree)
     found = _state_of(network)
-    letter, options = _letter_of(found), _options_of(tree)
+    letter = _letter_of(found)
     if CLASSIFIER_BIAS in found:
         kind, class_count = "cls", found[CLASSIFIER_BIAS].size
         expected = backbone_of(_official_state(letter, 1))
@@ -69,8 +67,7 @@ def find_yolov5(tree: Any) -> ForeignYOLOv5:
         model=f"yolov5{letter}-{kind}",
         weights=_checked(found, expected),
         class_names=_class_names(network, class_count),
-        image_size=_image_size(options),
-        dataset=_dataset(options),
+        options=read_options(tree),
     )
 
 
@@ -170,26 +167,4 @@ def _class_names(network: ForeignObject | dict[str, Any], count: int) -> list[st
         raise CheckpointError(f"its class names do not fit its {count} class scores.")
     if not all(isinstance(name, str) and len(name) <= MAX_NAME_LENGTH for name in names):
         raise CheckpointError(f"a class name is no text of up to {MAX_NAME_LENGTH} letters.")
-    return names
-
-
-def _options_of(tree: Any) -> dict[str, Any]:
-    """Return what the training command was given."""
-    options = tree.get("opt") if isinstance(tree, dict) else None
-    if isinstance(options, ForeignObject):
-        return options.attributes
-    return options if isinstance(options, dict) else {}
-
-
-def _image_size(options: dict[str, Any]) -> int:
-    """Round up to the stride, as YOLOv5 does."""
-    size = options.get("imgsz")
-    if type(size) is not int or not 1 <= size <= MAX_IMAGE_SIZE:
-        return DEFAULT_IMAGE_SIZE
-    return -(-size // YOLOv5Seg.stride) * YOLOv5Seg.stride
-
-
-def _dataset(options: dict[str, Any]) -> str:
-    data = options.get("data")
-    stem = PureWindowsPath(data).stem if isinstance(data, str) else ""  # takes both kinds of slashes
-    return stem[:MAX_NAME_LENGTH] or "unknown"
+    return [printable(name) for name in names]

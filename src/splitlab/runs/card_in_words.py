@@ -10,6 +10,7 @@ from splitlab.runs.scores import of_cut_masks, scored_on
 from splitlab.shown_numbers import shown
 
 MOST_CLASSES = 12
+_LENGTHS = ("epochs", "iterations")
 SCORES = {"ap50": "AP50", "ap70": "AP70", "ap75": "AP75", "ap50_95": "AP50:95"}
 
 
@@ -22,7 +23,7 @@ def card_in_words(card: Card, files: dict[str, FileFacts]) -> dict[str, str]:
         "data set": card.dataset or "unknown",
         "licence of the data": card.data_licence or "unknown",
         "split": f"{card.split_name}, seed {card.seed}" if card.full or card.weak else "unknown",
-        "steps": f"{card.steps:,}" if card.steps else "unknown",
+        "steps": f"{card.steps:,}" if card.steps else _epochs(card),
         "mask AP": _scores(card, "mask") + _other_masks(card),
         "box AP": _scores(card, "box"),
         **({"scored on": scored_on(card.scores, card.dataset)} if card.scores else {}),
@@ -48,6 +49,12 @@ def _other_masks(card: Card) -> str:
     if not card.scores or card.cuts_masks == of_cut_masks(card.scores):
         return ""
     return " (measured on masks cut to their boxes; evaluate it again)"
+
+
+def _epochs(card: Card) -> str:
+    """Say how long a run from elsewhere was meant to last; its file may hold weights of an earlier epoch."""
+    told = [f"{card.trained_by[name]:,} {name}" for name in _LENGTHS if isinstance(card.trained_by.get(name), int)]
+    return f"unknown, of {', '.join(told)}" if told else "unknown"
 
 
 def _scores(card: Card, kind: str) -> str:
