@@ -113,7 +113,7 @@ def test_the_image_size_is_the_data_sets_and_not_the_files(tmp_path):
 def test_errors_are_analysed_and_drawn_without_torch():
     modules = (
         "ap_cost boundary_iou calibration confusion curves difference_in_words disagreement errors_by_kind "
-        "object_matches scores_of_objects stored_detections"
+        "object_matches scores_of_objects stored_detections class_map asked_class_map known_classes"
     )
     program = (
         f"import sys\nfor name in {modules.split()!r}: __import__('splitlab.evaluation.' + name)\n"

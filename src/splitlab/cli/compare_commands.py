@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.table import Table
 
+from splitlab.cli.class_map_option import ClassMapOption, class_maps_of, say
 from splitlab.cli.opened_data import opened
 from splitlab.cli.output import JsonOption, app, err, out, print_json, progress_bar, shown
 from splitlab.data.dataset import Dataset
 from splitlab.errors import RunError
+from splitlab.evaluation.class_map import ClassMap
+from splitlab.evaluation.known_classes import shared_classes
 from splitlab.evaluation.scores_of_objects import Estimate
-from splitlab.experiments.comparison import MIN_SCORE, ComparedModel, CompareSettings, Comparison, Seen, short_names
+from splitlab.experiments.comparison import (
+    MIN_SCORE,
+    ComparedModel,
+    CompareSettings,
+    Comparison,
+    Seen,
+    classes_in_words,
+    short_names,
+)
 from splitlab.runs.atomic_files import write_bytes
 from splitlab.runs.scores import VAL
 from splitlab.runs.store import weights_folder
@@ -32,22 +44,29 @@ def compare(
     min_score: Annotated[
         float, typer.Option(help="Count mistakes among detections from this score up, 0 to 1.")
     ] = MIN_SCORE,
+    class_map: ClassMapOption = None,
     report: Annotated[Path | None, typer.Option(help="Write one HTML file with pictures and tables.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write the tables as CSV files into this folder.")] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare models on one data set: what each gets wrong, what that costs, and where they differ most.
 
-    Masks are cut to their boxes or not as each model's card says.
+    Masks are cut to their boxes or not as each model's card says. Classes are matched by name or by --class-map; only
+    those that all the models know are compared.
     """
     from splitlab.experiments.comparison import compare as compare_models
 
     settings = CompareSettings(min_score)
     workspace = Workspace.here()
     dataset = opened(data, workspace).val
-    seen = _see(models, dataset, workspace)
+    folders = [weights_folder(path) for path in models]
+    class_maps = class_maps_of(folders, dataset, class_map)
+    # Looking takes minutes, so what cannot be compared is refused before.
+    shared_classes({str(path): classes.known for path, classes in zip(models, class_maps, strict=True)}, dataset)
+    seen = _see(folders, class_maps, dataset, workspace)
     names = short_names([one.card for one in seen])
     comparison = compare_models(dict(zip(names, seen, strict=True)), dataset, settings)
+    say(classes_in_words(comparison))
     if csv:
         _write_tables(comparison, csv)
     if report:
@@ -58,11 +77,14 @@ def compare(
         _print_models(comparison)
 
 
-def _see(models: list[Path], dataset: Dataset, workspace: Workspace) -> list[Seen]:
+def _see(folders: Sequence[Path], class_maps: Sequence[ClassMap], dataset: Dataset, workspace: Workspace) -> list[Seen]:
     from splitlab.experiments.compare_models import see
 
     with progress_bar() as progress:
-        return [see(weights_folder(path), dataset, workspace.detections, progress) for path in models]
+        return [
+            see(folder, dataset, workspace.detections, progress, classes)
+            for folder, classes in zip(folders, class_maps, strict=True)
+        ]
 
 
 def _write_report(comparison: Comparison, path: Path) -> None:
@@ -96,6 +118,8 @@ def _as_json(comparison: Comparison) -> dict[str, Any]:
         "dataset": comparison.dataset.name,
         "data_hash": comparison.dataset.source_hash,
         "part": VAL,
+        "classes": list(comparison.dataset.class_names),
+        "not_compared": [name for name in comparison.whole.class_names if name not in comparison.dataset.class_names],
         "images": len(comparison.dataset.images),
         "min_score": comparison.settings.min_score,
         "models": [_model_as_json(model) for model in comparison.models],
@@ -111,7 +135,7 @@ def _as_json(comparison: Comparison) -> dict[str, Any]:
 
 
 def _model_as_json(model: ComparedModel) -> dict[str, Any]:
-    mistakes = model.mistakes
+    mistakes, classes = model.mistakes, model.seen.classes
     return {
         "name": model.name,
         "checkpoint": model.seen.card.name,
@@ -119,6 +143,7 @@ def _model_as_json(model: ComparedModel) -> dict[str, Any]:
         "weak": model.seen.card.weak,
         "masks_cut_to_box": model.seen.card.cuts_masks,
         "weights_hash": model.seen.weights_hash,
+        "class_map": None if classes is None or classes.is_own else classes.to_json(),
         "scores": model.measured.scores,
         "errors": {kind.value: count for kind, count in mistakes.counts.items()},
         "ap_lost": {kind.value: round(lost, 3) for kind, lost in model.measured.ap_cost.lost.items()},

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Column, Table
 
+from splitlab.cli.class_map_option import ClassMapOption, class_maps_of, say
 from splitlab.cli.new_run import lasting_name, lasting_start, leave_to_worker, run_with, train_here
 from splitlab.cli.opened_data import opened
 from splitlab.cli.output import JsonOption, SeedOption, app, err, out, print_json, progress_bar, shown
@@ -18,6 +19,7 @@ from splitlab.data.images import load_image
 from splitlab.data.open_dataset import dataset_names
 from splitlab.data.splits.split import read_split
 from splitlab.errors import RunError
+from splitlab.evaluation.class_map import map_in_words, scored_in_words
 from splitlab.runs.checkpoint import CARD_NAME
 from splitlab.runs.queue import run_name
 from splitlab.runs.recipes import RECIPES
@@ -153,12 +155,14 @@ def evaluate(
     path: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder; with --data also a checkpoint.")],
     data: Annotated[str | None, typer.Option(help="Score on this data set's val images instead.")] = None,
     masks: MasksOption = None,
+    class_map: ClassMapOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Score a trained model: AP50, AP70, AP75, AP50:95 of masks and boxes, 0 to 100, on the val images.
 
     A run keeps the scores, and the choice of `--masks` with them: its card states it, and its checkpoint gives such
-    masks from then on.
+    masks from then on. On a data set with other class names, classes are matched by name or by --class-map. Scores are
+    then means over the classes that the model knows; its other classes are left out.
     """
     from splitlab.experiments.experiment import evaluate_checkpoint, evaluate_run
 
@@ -167,12 +171,20 @@ def evaluate(
         raise RunError(
             f"{path} is a checkpoint, and does not say on which images. Add --data, such as --data embedded."
         )
-    with progress_bar() as progress:
-        if data is None:
+    if data is None:
+        if class_map:
+            raise RunError("--class-map goes with --data: a run's own data set has the model's classes.")
+        with progress_bar() as progress:
             scores = evaluate_run(RunFolder.open(path), workspace.data, progress, _are_cut(masks))
-        else:
-            val = opened(data, workspace).val
-            scores = evaluate_checkpoint(weights_folder(path), val, progress, _are_cut(masks))
+    else:
+        folder, dataset = weights_folder(path), opened(data, workspace).val
+        (classes,) = class_maps_of([folder], dataset, class_map)
+        with progress_bar() as progress:
+            scores = evaluate_checkpoint(folder, dataset, progress, classes, _are_cut(masks))
+        if not classes.is_own:
+            say(map_in_words(classes, path.name, dataset.name))
+            say(scored_in_words(classes.known, dataset.class_names, dataset.name))
+            scores = scores | {"classes": classes.to_json()}
     if as_json:
         print_json(scores)
     else:

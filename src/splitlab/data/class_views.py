@@ -22,8 +22,9 @@ def of_classes(data: TrainVal, class_names: Sequence[str]) -> TrainVal:
         DataError: the data set lacks one of the classes, none is named, or no image shows one.
     """
     names = _in_own_order(data.train, class_names)
-    train = _only(data.train, names)
-    return replace(data, train=_keep(train, _showing(train, data.train.name)), val=_only(data.val, names))
+    train = only_classes(data.train, names)
+    shown = _keep(train, _showing(train, data.train.name))
+    return replace(data, train=shown, val=only_classes(data.val, names))
 
 
 def of_classes_with_background(data: TrainVal, class_names: Sequence[str]) -> TrainVal:
@@ -36,13 +37,13 @@ def of_classes_with_background(data: TrainVal, class_names: Sequence[str]) -> Tr
         DataError: as `of_classes`.
     """
     names = _in_own_order(data.train, class_names)
-    train = _only(data.train, names)
+    train = only_classes(data.train, names)
     empty = (image for image in train.images if not image.objects)
     background = {image.image_id for image in empty if image.state == LabelState.WHOLE}
     kept = _keep(train, _showing(train, data.train.name) | background)
     content = json.dumps([train.source_hash, "background"])
     kept = replace(kept, source_hash=hashlib.sha256(content.encode()).hexdigest())
-    return replace(data, train=kept, val=_only(data.val, names))
+    return replace(data, train=kept, val=only_classes(data.val, names))
 
 
 def _showing(view: Dataset, name: str) -> set[ImageId]:
@@ -88,7 +89,13 @@ def _in_own_order(dataset: Dataset, class_names: Sequence[str]) -> tuple[str, ..
     return tuple(name for name in dataset.class_names if name in class_names)
 
 
-def _only(dataset: Dataset, names: tuple[str, ...]) -> Dataset:
+def only_classes(dataset: Dataset, names: tuple[str, ...]) -> Dataset:
+    """Return a subset with all its images and the objects of some of its classes alone, numbered in that order.
+
+    Args:
+        dataset: the subset.
+        names: some of its classes, in its order.
+    """
     places = [dataset.class_names.index(name) for name in names]
     new_index = {place: index for index, place in enumerate(places)}
     return replace(

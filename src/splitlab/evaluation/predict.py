@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from splitlab.data.images import ImageArray
+from splitlab.evaluation.class_map import NO_CLASS, ClassMap
 from splitlab.evaluation.image_detections import ImageDetections
 from splitlab.geometry import FloatArray, MaskArray, Rle, empty_rle, mask_to_rle
 from splitlab.models.contract import Detections, DetectSettings, SegmentationModel
@@ -18,6 +19,8 @@ from splitlab.models.contract import Detections, DetectSettings, SegmentationMod
 GREY = 114
 # OpenCV warps no image with a longer side; a tile of so many pixels takes 16 MB.
 TILE_SIDE, TILE_PIXELS = 32_000, 4_000_000
+# A model of COCO's 80 classes on data of some of them: most of its doubtful detections are of others.
+ROOM_FOR_OTHERS = 3
 
 Region = tuple[int, int, int, int]
 """left, top, right, bottom in pixels of the image, the far edge outside."""
@@ -45,7 +48,11 @@ class Letterbox:
 
 
 def predict(
-    model: SegmentationModel, images: Sequence[ImageArray], size: int, settings: DetectSettings
+    model: SegmentationModel,
+    images: Sequence[ImageArray],
+    size: int,
+    settings: DetectSettings,
+    classes: ClassMap | None = None,
 ) -> list[ImageDetections]:
     """Find objects in (H, W, 3) uint8 RGB images of any sizes, in one batch.
 
@@ -54,27 +61,51 @@ def predict(
         images: the images.
         size: side of the square the model sees, pixels.
         settings: what counts as a detection.
+        classes: what the model's classes are in a data set; detections are then numbered so, and those without a
+            counterpart take none of the places that `settings` allows.
     """
     squares, places = zip(*(letterbox(image, size) for image in images), strict=True)
     device = next(model.parameters()).device
     batch = torch.from_numpy(np.stack(squares)).to(device).permute(0, 3, 1, 2).float() / 255
     with torch.inference_mode():
-        found = model.detect(batch, settings)
+        if classes is None or classes.changes_nothing:
+            found = model.detect(batch, settings)
+        else:
+            found = _detect_known(model, batch, settings, classes)
     return [_back(detections, place, size, model.cuts_masks) for detections, place in zip(found, places, strict=True)]
 
 
 def predict_in_batches(
-    model: SegmentationModel, images: Iterator[ImageArray], size: int, settings: DetectSettings, batch_size: int = 8
+    model: SegmentationModel,
+    images: Iterator[ImageArray],
+    size: int,
+    settings: DetectSettings,
+    batch_size: int = 8,
+    classes: ClassMap | None = None,
 ) -> Iterator[ImageDetections]:
-    """Find objects in any number of images, holding no more than a batch of them in memory."""
+    """Find objects in any number of images as `predict` does, holding no more than a batch of them in memory."""
     waiting: list[ImageArray] = []
     for image in images:
         waiting.append(image)
         if len(waiting) == batch_size:
-            yield from predict(model, waiting, size, settings)
+            yield from predict(model, waiting, size, settings, classes)
             waiting = []
     if waiting:
-        yield from predict(model, waiting, size, settings)
+        yield from predict(model, waiting, size, settings, classes)
+
+
+def _detect_known(
+    model: SegmentationModel, batch: torch.Tensor, settings: DetectSettings, classes: ClassMap
+) -> list[Detections]:
+    """Detect with room for what is left out afterwards."""
+    roomy = replace(settings, max_detections=settings.max_detections * ROOM_FOR_OTHERS)
+    places = torch.tensor(classes.places, device=batch.device)
+    known = []
+    for found in model.detect(batch, roomy):
+        numbers = places[found.classes]
+        kept = (numbers != NO_CLASS).nonzero().flatten()[: settings.max_detections]
+        known.append(Detections(found.boxes[kept], found.scores[kept], numbers[kept], found.mask_logits[kept]))
+    return known
 
 
 def letterbox(image: ImageArray, size: int) -> tuple[ImageArray, Letterbox]:

@@ -11,6 +11,7 @@ from splitlab.data.fit_for_training import refuse_unscorable
 from splitlab.data.images import load_labelled
 from splitlab.data.progress import Progress, no_progress
 from splitlab.errors import CheckpointError, DataError, RunError, SplitLabError
+from splitlab.evaluation.class_map import ClassMap, class_map_for, require_known
 from splitlab.evaluation.coco_eval import coco_results, evaluate_detections
 from splitlab.evaluation.image_detections import ImageDetections
 from splitlab.evaluation.predict import predict_in_batches
@@ -28,67 +29,87 @@ KEPT_FILES = 60
 SAME_AP = 0.1
 
 
-def see(folder: Path, dataset: Dataset, cache_dir: Path, progress: Progress = no_progress) -> Seen:
+def see(
+    folder: Path, dataset: Dataset, cache_dir: Path, progress: Progress = no_progress, classes: ClassMap | None = None
+) -> Seen:
     """Return a checkpoint with what it sees in a data set's images; see `detections_of`.
 
+    Args:
+        folder: the checkpoint.
+        dataset: whose images.
+        cache_dir: where detections are kept.
+        progress: told of every image.
+        classes: what its classes are in the data set; None for what `class_map_for` says.
+
     Raises:
-        SplitLabError: it cannot be loaded, knows other classes, or a photo cannot be read.
+        SplitLabError: it cannot be loaded, knows none of the classes, or a photo cannot be read.
     """
     card = read_card(folder)
-    return Seen(card, weights_hash(folder), detections_of(folder, card, dataset, cache_dir, progress))
+    classes = classes or class_map_for(card, dataset.class_names)
+    return Seen(card, weights_hash(folder), detections_of(folder, card, dataset, cache_dir, progress, classes), classes)
 
 
 def detections_of(
-    folder: Path, card: Card, dataset: Dataset, cache_dir: Path, progress: Progress = no_progress
+    folder: Path,
+    card: Card,
+    dataset: Dataset,
+    cache_dir: Path,
+    progress: Progress = no_progress,
+    classes: ClassMap | None = None,
 ) -> list[ImageDetections]:
-    """Return what a checkpoint sees in a data set's images, one entry an image.
+    """Return what a checkpoint sees in a data set's images, one entry an image, numbered as the data set's classes are.
 
     The model is asked only where neither `cache_dir` nor the run that the checkpoint belongs to has the answer.
 
     Args:
         folder: the checkpoint.
         card: its card.
-        dataset: whose images; its classes must be the model's.
-        cache_dir: where detections are kept, by weights, data, and whether masks are cut to their boxes.
+        dataset: whose images.
+        cache_dir: where detections are kept, by weights, data, class map, and whether masks are cut to their boxes.
         progress: told of every image.
+        classes: what its classes are in the data set; None for what `class_map_for` says.
 
     Raises:
-        SplitLabError: the checkpoint cannot be loaded, knows other classes, or a photo or label cannot be read.
+        SplitLabError: the checkpoint cannot be loaded, knows none of the classes, or a photo or label cannot be read.
     """
-    _check_classes(folder, card, dataset)
+    classes = require_known(classes or class_map_for(card, dataset.class_names), str(folder), dataset.name)
     refuse_unscorable(dataset)
-    kept = stored_detections(folder, dataset, cache_dir)
+    kept = stored_detections(folder, dataset, cache_dir, classes)
     if kept is not None:
         return kept
     model, _ = load_model(folder)
     found: list[ImageDetections] = []
-    for seen in predict_in_batches(model, map(load_labelled, dataset.images), card.image_size, DetectSettings()):
+    images = map(load_labelled, dataset.images)
+    for seen in predict_in_batches(model, images, card.image_size, DetectSettings(), classes=classes):
         found.append(seen)
         progress(card.name, len(found), len(dataset.images))
-    path = cache_path(folder, dataset, cache_dir)
+    path = cache_path(folder, dataset, cache_dir, classes)
     _make_room(cache_dir)
     write_json(path, coco_results(dataset, found))
     # Read back, so that the first answer is the very one that comes later.
     return read_detections(path, dataset)
 
 
-def stored_detections(folder: Path, dataset: Dataset, cache_dir: Path) -> list[ImageDetections] | None:
+def stored_detections(
+    folder: Path, dataset: Dataset, cache_dir: Path, classes: ClassMap | None = None
+) -> list[ImageDetections] | None:
     """Return detections that were computed before; None where there are none, or none that fit.
 
     Raises:
         CheckpointError: the folder's card or weights cannot be read.
     """
-    path = cache_path(folder, dataset, cache_dir)
+    path = cache_path(folder, dataset, cache_dir, classes)
     with suppress(DataError):
         if path.is_file():
             return read_detections(path, dataset)
-    return _of_the_run(folder, dataset)
+    return _of_the_run(folder, dataset) if classes is None or classes.changes_nothing else None
 
 
-def cache_path(folder: Path, dataset: Dataset, cache_dir: Path) -> Path:
+def cache_path(folder: Path, dataset: Dataset, cache_dir: Path, classes: ClassMap | None = None) -> Path:
     """Name the file that holds a checkpoint's detections on a data set."""
     masks = "" if read_card(folder).cuts_masks else "-uncut"
-    return cache_dir / f"{weights_hash(folder)[:24]}-{dataset.source_hash[:24]}{masks}.json"
+    of_map = f"-{classes.key}" if classes is not None and classes.key else ""
+    return cache_dir / f"{weights_hash(folder)[:24]}-{dataset.source_hash[:24]}{of_map}{masks}.json"
 
 
 def weights_hash(folder: Path) -> str:
@@ -103,14 +124,6 @@ def weights_hash(folder: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read ({error.strerror}). Copy the checkpoint again.") from error
-
-
-def _check_classes(folder: Path, card: Card, dataset: Dataset) -> None:
-    if tuple(card.class_names) != dataset.class_names:
-        raise CheckpointError(
-            f"{folder} knows the classes {card.class_names[:8]}, '{dataset.name}' has "
-            f"{list(dataset.class_names[:8])}. Compare models on a data set with their classes."
-        )
 
 
 def _of_the_run(folder: Path, dataset: Dataset) -> list[ImageDetections] | None:

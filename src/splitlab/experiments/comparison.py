@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pandas as pd
 
@@ -15,6 +15,7 @@ from splitlab.data.dataset import Dataset
 from splitlab.errors import SettingsError
 from splitlab.evaluation.ap_cost import ApCost, ap_cost_of_errors
 from splitlab.evaluation.calibration import Calibration, calibration
+from splitlab.evaluation.class_map import ClassMap, map_in_words, scored_in_words
 from splitlab.evaluation.coco_eval import Scores, evaluate_detections
 from splitlab.evaluation.confusion import Confusion, confusion_of_pairs, confusion_pairs
 from splitlab.evaluation.curves import precision_recall_curves
@@ -22,6 +23,7 @@ from splitlab.evaluation.disagreement import ComparedImage, compare_dataset, ran
 from splitlab.evaluation.error_kinds import ErrorKind
 from splitlab.evaluation.errors_by_kind import count_errors, error_table, errors_of_dataset
 from splitlab.evaluation.image_detections import ImageDetections
+from splitlab.evaluation.known_classes import detections_of_classes, shared_classes, view_of_classes
 from splitlab.evaluation.object_matches import ImageOverlaps, overlaps_of_dataset
 from splitlab.evaluation.scores_of_objects import (
     Estimate,
@@ -53,12 +55,14 @@ class Seen:
     Attributes:
         card: what the model is.
         weights_hash: sha256 of its weights.
-        detections: one entry an image, doubtful ones too.
+        detections: one entry an image, doubtful ones too; numbered as the data set's classes are.
+        classes: what the model's classes are in the data set; None where they are the data set's own.
     """
 
     card: Card
     weights_hash: str
     detections: Sequence[ImageDetections]
+    classes: ClassMap | None = None
 
 
 @dataclass(frozen=True)
@@ -114,25 +118,64 @@ class ComparedModel:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Models on one data set; `ranking` holds its images, those where the models differ most first."""
+    """Models on one data set.
+
+    Attributes:
+        dataset: with the classes alone that all models know: means over different classes could not be compared.
+        settings: what is looked at.
+        models: what each sees, and how right it is.
+        ranking: the images, those where the models differ most first.
+        whole: the data set with all its classes.
+    """
 
     dataset: Dataset
     settings: CompareSettings
     models: tuple[ComparedModel, ...]
     ranking: tuple[ComparedImage, ...]
+    whole: Dataset
 
 
 def compare(models: Mapping[str, Seen], dataset: Dataset, settings: CompareSettings) -> Comparison:
-    """Compare models, given by the names they are to go by.
+    """Compare models, given by the names they are to go by, over the classes that all of them know.
 
     Raises:
+        CheckpointError: there is no class that all of them know.
         DataError: detections are of another data set.
     """
+    models, view = on_shared_classes(models, dataset)
     compared = []
     for name, seen in models.items():
-        measured = measure(seen.detections, dataset)
-        compared.append(ComparedModel(name, seen, measured, find_mistakes(seen, measured, dataset, settings)))
-    return Comparison(dataset, settings, tuple(compared), rank(models, dataset, settings))
+        measured = measure(seen.detections, view)
+        compared.append(ComparedModel(name, seen, measured, find_mistakes(seen, measured, view, settings)))
+    return Comparison(view, settings, tuple(compared), rank(models, view, settings), dataset)
+
+
+def on_shared_classes(models: Mapping[str, Seen], dataset: Dataset) -> tuple[Mapping[str, Seen], Dataset]:
+    """Return models and data set with the classes alone that every one of the models knows.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    known = {name: dataset.class_names if seen.classes is None else seen.classes.known for name, seen in models.items()}
+    shared = shared_classes(known, dataset)
+    if shared == dataset.class_names:
+        return models, dataset
+    view = view_of_classes(dataset, shared)
+    of_shared = {
+        name: replace(seen, detections=detections_of_classes(seen.detections, dataset.class_names, shared))
+        for name, seen in models.items()
+    }
+    return of_shared, view
+
+
+def classes_in_words(comparison: Comparison) -> list[str]:
+    """Say in sentences which classes of the models are taken for which, left out or unknown; often nothing."""
+    whole = comparison.whole
+    told = []
+    for model in comparison.models:
+        if model.seen.classes is not None:
+            told += map_in_words(model.seen.classes, model.name, whole.name)
+    return told + scored_in_words(comparison.dataset.class_names, whole.class_names, whole.name)
 
 
 def measure(detections: Sequence[ImageDetections], dataset: Dataset) -> Measured:

@@ -20,6 +20,7 @@ from splitlab.data.splits.draw_split import draw_split
 from splitlab.data.splits.split import Split, read_split
 from splitlab.data.splits.split_dataset import boxes_only
 from splitlab.errors import CheckpointError, RunError, SplitError, SplitLabError
+from splitlab.evaluation.class_map import ClassMap, class_map_for, few, require_known
 from splitlab.evaluation.coco_eval import Scores, coco_results
 from splitlab.evaluation.evaluate import evaluate_model
 from splitlab.experiments.run_data import open_run_data
@@ -219,21 +220,32 @@ def evaluate_run(
 
 
 def evaluate_checkpoint(
-    folder: Path, dataset: Dataset, progress: Progress = no_progress, cut_masks: bool | None = None
+    folder: Path,
+    dataset: Dataset,
+    progress: Progress = no_progress,
+    classes: ClassMap | None = None,
+    cut_masks: bool | None = None,
 ) -> Scores:
-    """Score a checkpoint on a dataset of its own classes and write nothing.
+    """Score a checkpoint on a data set and write nothing.
 
     Args:
         folder: the checkpoint.
         dataset: whose images to score it on.
         progress: told of every image.
+        classes: what its classes are in the data set; None for what `class_map_for` says. Scores are over the classes
+            that it knows.
         cut_masks: whether masks are cut to their boxes; as the card says where left out.
 
     Raises:
-        SplitLabError: the checkpoint is not whole, or knows other classes.
+        SplitLabError: the checkpoint is not whole, or none of its classes is known to be one of the data set's.
     """
-    model, card = _load_for(folder, dataset, cut_masks)
-    scores, _ = evaluate_model(model, dataset, card.image_size, _counting("evaluate", dataset, progress))
+    model, card = load_model(folder)
+    if cut_masks is not None:
+        model.cuts_masks = cut_masks
+    if classes is None:
+        classes = require_known(class_map_for(card, dataset.class_names), str(folder), dataset.name)
+    counted = _counting("evaluate", dataset, progress)
+    scores, _ = evaluate_model(model, dataset, card.image_size, counted, classes)
     return {**scores, SCORED_ON: _images_of(dataset)}
 
 
@@ -247,8 +259,8 @@ def _load_for(folder: Path, dataset: Dataset, cut_masks: bool | None) -> tuple[S
         model.cuts_masks = cut_masks
     if tuple(card.class_names) != dataset.class_names:
         raise CheckpointError(
-            f"{folder} knows the classes {card.class_names}, '{dataset.name}' has {list(dataset.class_names)}. "
-            "Score it on a data set with its classes."
+            f"{folder} knows the classes {few(card.class_names)}, '{dataset.name}' has {few(dataset.class_names)}: the "
+            "run's data has changed since it was trained. Put the old classes back, or give --data and --class-map."
         )
     return model, card
 

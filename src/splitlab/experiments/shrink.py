@@ -7,6 +7,8 @@ from pathlib import Path
 
 from splitlab.data.dataset import Dataset
 from splitlab.data.progress import Progress, no_progress
+from splitlab.errors import CheckpointError
+from splitlab.evaluation.class_map import few
 from splitlab.experiments.experiment import evaluate_checkpoint
 from splitlab.runs.checkpoint import read_card, read_weights, save_checkpoint, write_card
 from splitlab.runs.new_checkpoint import new_checkpoint
@@ -36,6 +38,11 @@ def shrink(checkpoint: Path, name: str, into: Path, dataset: Dataset, progress: 
     card = replace(card, name=name, trained_by=card.trained_by | STORED, scores={})
     with new_checkpoint(name, into) as draft:
         save_checkpoint(draft, weights, card, eight_bits)
+        if card.class_names != list(dataset.class_names):
+            raise CheckpointError(
+                f"{checkpoint} knows the classes {few(card.class_names)}, '{dataset.name}' has "
+                f"{few(dataset.class_names)}. The card of a copy has scores on a data set of its own classes: give one."
+            )
         scores = evaluate_checkpoint(draft, dataset, progress)
         write_card(draft, replace(card, scores=scores))
     return into / name

@@ -18,7 +18,7 @@ from splitlab.errors import SplitLabError
 from splitlab.evaluation.difference_in_words import difference_in_words
 from splitlab.evaluation.disagreement import ComparedImage
 from splitlab.evaluation.error_kinds import ERRORS, MEANINGS, ErrorKind
-from splitlab.experiments.comparison import Comparison
+from splitlab.experiments.comparison import Comparison, classes_in_words
 from splitlab.figures.compared_pictures import model_picture, truth_picture
 from splitlab.figures.comparison_tables import MEANS, class_table, model_table, split_mistakes
 from splitlab.figures.error_palette import ERROR_COLOURS
@@ -65,6 +65,7 @@ def report_html(comparison: Comparison) -> str:
         f"<p>All figures: val of {escape(comparison.dataset.name)}, {len(comparison.dataset.images):,} images. "
         "Mistakes are counted among detections that score "
         f"{comparison.settings.min_score:.2f} or more; AP takes all.</p>",
+        *(f"<p>{escape(told)}</p>" for told in classes_in_words(comparison)),
         "<h2>Models</h2>", _models(comparison),
         "<h2>What F and W teach</h2>", _observations(comparison),
         "<h2>What goes wrong</h2>", _errors(comparison),

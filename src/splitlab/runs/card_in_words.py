@@ -28,6 +28,8 @@ def card_in_words(card: Card, files: dict[str, FileFacts]) -> dict[str, str]:
         "box AP": _scores(card, "box"),
         **({"scored on": scored_on(card.scores, card.dataset)} if card.scores else {}),
     }
+    for kept in card.class_maps:
+        lines[f"classes in {kept['dataset']}"] = _pairs(card, kept["counterparts"])
     if files:
         lines["size"] = megabytes(sum(facts.bytes for facts in files.values()))
         lines["sha256 of the weights"] = files[WEIGHTS_NAME].sha256
@@ -49,6 +51,11 @@ def _other_masks(card: Card) -> str:
     if not card.scores or card.cuts_masks == of_cut_masks(card.scores):
         return ""
     return " (measured on masks cut to their boxes; evaluate it again)"
+
+
+def _pairs(card: Card, counterparts: list[str | None]) -> str:
+    pairs = zip(card.class_names, counterparts, strict=True)
+    return _few(f"{name} as {other}" for name, other in pairs if other is not None)
 
 
 def _epochs(card: Card) -> str:

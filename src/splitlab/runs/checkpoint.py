@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import zlib
 from collections.abc import Callable
@@ -27,6 +28,7 @@ _BREAKS = re.compile(r"[\t\n\r]+")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 MAX_CARD_BYTES = 1_000_000
 MAX_IMAGE_SIZE, MAX_CLASSES, MAX_COUNT, MAX_LETTERS = 4096, 2000, 10**10, 1000
+MAX_CLASS_MAPS = 20
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,9 @@ class Card:
         steps: optimiser steps.
         trained_by: SplitLab's version, the device and the settings that matter.
         scores: what `evaluate` gave, `{"mask": {...}, "box": {...}}`, AP in 0..100; empty where not evaluated.
+        class_maps: what its classes are called in data sets with other class names, see `kept_class_maps`. Each is
+            `{"dataset": name, "classes": [...], "counterparts": [...]}`: the data set's classes, and one of them, or
+            None, for each of `class_names`.
     """
 
     name: str
@@ -62,6 +67,7 @@ class Card:
     steps: int
     trained_by: dict[str, Any]
     scores: dict[str, Any] = field(default_factory=dict)
+    class_maps: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def split_name(self) -> str:
@@ -108,6 +114,25 @@ class Card:
             raise CheckpointError(f"The card of '{self.name}' is wrong: {error}. Evaluate it again.") from error
         if self.scores and not set(KINDS) <= self.scores.keys():
             raise CheckpointError(f"The card of '{self.name}' has scores of masks or boxes alone. Evaluate it again.")
+        if not isinstance(self.class_maps, list) or not all(self._is_class_map(kept) for kept in self.class_maps):
+            raise CheckpointError(
+                f"The card of '{self.name}' has a class map that does not fit its {len(self.class_names)} classes. "
+                f"Delete `class_maps` from {CARD_NAME}, and give the map again."
+            )
+
+    def _is_class_map(self, kept: object) -> bool:
+        if not isinstance(kept, dict) or kept.keys() != {"dataset", "classes", "counterparts"}:
+            return False
+        classes, counterparts = kept["classes"], kept["counterparts"]
+        return (
+            isinstance(classes, list)
+            and isinstance(counterparts, list)
+            and 1 <= len(classes) <= MAX_CLASSES
+            and all(isinstance(text, str) and len(text) <= MAX_LETTERS for text in (kept["dataset"], *classes))
+            and len(counterparts) == len(self.class_names)
+            and all(name is None or isinstance(name, str) for name in counterparts)
+            and {*counterparts} <= {None, *classes}
+        )
 
 
 def save_checkpoint(
@@ -127,9 +152,15 @@ def write_card(folder: Path, card: Card) -> None:
     """Write a checkpoint's card alone, such as with its scores; the weights stay.
 
     Raises:
+        CheckpointError: the card is so large that nobody would read it.
         RunError: the folder cannot be written.
     """
-    write_json(folder / CARD_NAME, asdict(card))
+    content = asdict(card)
+    if len(json.dumps(content, indent=1)) >= MAX_CARD_BYTES:
+        raise CheckpointError(
+            f"The card of '{card.name}' would be over {MAX_CARD_BYTES:,} bytes. Keep fewer or smaller class maps in it."
+        )
+    write_json(folder / CARD_NAME, content)
 
 
 def read_card(folder: Path) -> Card:

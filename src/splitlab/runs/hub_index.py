@@ -52,7 +52,7 @@ class HubEntry:
 
 
 def summary_of(card: Card) -> Card:
-    """Return a card without what only its owner needs: training settings, scores class by class."""
+    """Return a card without what only its owner needs: training settings, scores class by class, class maps."""
     scores = {
         kind: {name: value for name, value in card.scores[kind].items() if name in SUMMARY_SCORES}
         for kind in ("mask", "box")
@@ -60,7 +60,7 @@ def summary_of(card: Card) -> Card:
     }
     if SCORED_ON in card.scores:
         scores[SCORED_ON] = card.scores[SCORED_ON]
-    return replace(card, trained_by={}, scores=scores)
+    return replace(card, trained_by={}, scores=scores, class_maps=[])
 
 
 def make_index(folder: Path) -> dict[str, Any]:

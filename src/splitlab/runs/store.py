@@ -87,7 +87,7 @@ def trained_models(checkpoints: Sequence[Path], runs: Path) -> dict[str, tuple[P
 
 
 def _trained_alike(first: Card, second: Card) -> bool:
-    return replace(first, name=second.name, scores=second.scores) == second
+    return replace(first, name=second.name, scores=second.scores, class_maps=second.class_maps) == second
 
 
 def cards_of_runs(runs: Path) -> Iterator[tuple[Path, Card]]:

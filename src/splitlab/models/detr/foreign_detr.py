@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torchvision.models.detection import MaskRCNN_ResNet50_FPN_Weights
 
+from splitlab.data.class_tables import TABLES
 from splitlab.errors import CheckpointError
 from splitlab.models.detr.backbone import RESNET_CHANNELS, ResNetBackbone
 from splitlab.models.detr.detr_seg import build_detr
@@ -23,7 +23,7 @@ CLASSIFIER_BIAS, LAST_LAYER = "fc.bias", "layer4.0.conv1.weight"
 IMAGE_SIZE, CLASSIFIER_IMAGE_SIZE = 800, 224
 
 # By COCO's category ids, which the published models count by; ids without a category are "N/A", as id 0 is.
-COCO_NAMES = ("N/A", *MaskRCNN_ResNet50_FPN_Weights.COCO_V1.meta["categories"][1:])
+COCO_NAMES = TABLES["coco91"]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,92 @@
+"""`--class-map`: what a model's classes are called in a data set with other class names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from splitlab.cli.output import err
+from splitlab.data.class_tables import TABLES
+from splitlab.data.dataset import Dataset
+from splitlab.errors import CheckpointError, RunError
+from splitlab.evaluation.asked_class_map import AskedClassMap, asked_class_map, read_asked
+from splitlab.evaluation.class_map import ClassMap, class_map_for, keep_class_map, require_known
+from splitlab.runs.checkpoint import read_card
+from splitlab.runs.hub_index import INDEX_NAME
+
+ClassMapOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--class-map",
+        metavar="MAP",
+        help="What the model's classes are in the data set, where names differ: MODEL=DATA, a YAML file, "
+        f"{', '.join(TABLES)}, or `order`. Kept in the checkpoint's card.",
+    ),
+]
+
+
+def class_maps_of(folders: Sequence[Path], dataset: Dataset, words: Sequence[str] | None) -> list[ClassMap]:
+    """Return the class map of each checkpoint, and keep in its card what was asked for.
+
+    Args:
+        folders: the checkpoints.
+        dataset: the data set.
+        words: of `--class-map`. Of several checkpoints it is meant for those whose classes differ from the data set's
+            and that have the classes it names.
+
+    Raises:
+        CheckpointError: none of a checkpoint's classes has a counterpart, or what was asked for fits no checkpoint.
+        SettingsError: what was asked for cannot be read.
+    """
+    if not words:
+        return [_known(folder, dataset) for folder in folders]
+    asked = read_asked(words)
+    others = [folder for folder in folders if read_card(folder).class_names != list(dataset.class_names)]
+    meant = folders if len(folders) == 1 else others
+    fitting = {
+        folder: _asked(asked, folder, dataset) for folder in meant if len(meant) == 1 or _fits(asked, folder, dataset)
+    }
+    if not fitting:
+        raise CheckpointError(
+            f"--class-map fits none of the checkpoints whose classes are not those of '{dataset.name}'. Give each its "
+            "own by `splitlab evaluate CHECKPOINT --data DATA --class-map MAP`; its card keeps it."
+        )
+    for folder, classes in fitting.items():
+        _keep(folder, dataset, classes)
+    return [fitting[folder] if folder in fitting else _known(folder, dataset) for folder in folders]
+
+
+def say(sentences: Sequence[str]) -> None:
+    """Write sentences on standard error, where they do not disturb what is printed."""
+    for sentence in sentences:
+        err.print(sentence, highlight=False, soft_wrap=True)
+
+
+def _known(folder: Path, dataset: Dataset) -> ClassMap:
+    return require_known(class_map_for(read_card(folder), dataset.class_names), str(folder), dataset.name)
+
+
+def _asked(asked: AskedClassMap, folder: Path, dataset: Dataset) -> ClassMap:
+    return asked_class_map(asked, read_card(folder).class_names, dataset.class_names, str(folder), dataset.name)
+
+
+def _fits(asked: AskedClassMap, folder: Path, dataset: Dataset) -> bool:
+    try:
+        _asked(asked, folder, dataset)
+    except CheckpointError:
+        return False
+    return True
+
+
+def _keep(folder: Path, dataset: Dataset, classes: ClassMap) -> None:
+    try:
+        keep_class_map(folder, dataset.name, classes)
+    except RunError as error:
+        say([f"The class map holds this time and is not kept: {error}"])
+        return
+    hub = folder.parent
+    if (hub / INDEX_NAME).is_file():
+        say([f"The card has changed: bring the hub's index up to date with `splitlab checkpoint index {hub}`."])

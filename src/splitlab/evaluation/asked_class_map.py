@@ -1,0 +1,168 @@
+"""A class map as people write it: a table's name, pairs, or a YAML file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from splitlab.data.class_tables import TABLES
+from splitlab.data.formats.label_files import read_bounded
+from splitlab.data.same_class import same_classes
+from splitlab.errors import CheckpointError, DataError, SettingsError
+from splitlab.evaluation.class_map import IN_ORDER, NO_CLASS, ClassMap, few, require_known
+
+MAX_FILE_BYTES = 1_000_000
+MOST_LETTERS = 200
+
+
+@dataclass(frozen=True)
+class AskedClassMap:
+    """What a person said; classes that it does not mention are matched by name.
+
+    Attributes:
+        names: what the model's classes are called, by number; None where the names on its card hold.
+        in_order: whether the model's classes are the data set's, in its order.
+        pairs: the data set's class by the model's, or by its number; None for a class that is to be left out.
+    """
+
+    names: tuple[str, ...] | None = None
+    in_order: bool = False
+    pairs: Mapping[str | int, str | None] = field(default_factory=dict)
+
+
+def read_asked(words: Sequence[str]) -> AskedClassMap:
+    """Read `--class-map`, given any number of times: a table's name, `order`, MODEL=DATA or a YAML file.
+
+    The file holds pairs, or `names`: the model's class names by number, as YOLO data files have them. MODEL may be a
+    class's number. Nothing after the equals sign leaves the class out.
+
+    Raises:
+        SettingsError: a word is none of these, or the file cannot be read.
+    """
+    names, in_order, pairs = None, False, dict[str | int, str | None]()
+    for word in words:
+        if word in TABLES:
+            names = TABLES[word]
+        elif word == IN_ORDER:
+            in_order = True
+        elif "=" in word and not _is_file(word):
+            model_class, _, data_class = word.partition("=")
+            pairs[model_class.strip()] = data_class.strip() or None
+        else:
+            content = _read_file(word)
+            names = _names_in(content, word) or names
+            pairs |= _pairs_in(content, word)
+    return AskedClassMap(names, in_order, pairs)
+
+
+def asked_class_map(
+    asked: AskedClassMap, model_classes: Sequence[str], class_names: Sequence[str], model: str, dataset: str
+) -> ClassMap:
+    """Return the class map that a person asked for.
+
+    Args:
+        asked: what was said.
+        model_classes: in the order of the model's class scores.
+        class_names: in the order of the data set.
+        model: the checkpoint, as a message is to call it.
+        dataset: the data set's name.
+
+    Raises:
+        CheckpointError: it does not fit the model's or the data set's classes, or no class has a counterpart.
+    """
+    count = len(model_classes)
+    if asked.names is not None and len(asked.names) != count:
+        raise CheckpointError(f"{model} has {count:,} classes, the class map names {len(asked.names):,}. Take another.")
+    if asked.in_order and count != len(class_names):
+        raise CheckpointError(
+            f"{model} has {count:,} classes, '{dataset}' has {len(class_names):,}, so '{IN_ORDER}' does not fit. Give "
+            "pairs, such as a=b."
+        )
+    if asked.in_order:
+        places = list(range(count))
+    else:
+        found = same_classes(asked.names or model_classes, class_names)
+        places = [NO_CLASS if place is None else place for place in found]
+    for model_class, data_class in asked.pairs.items():
+        counterpart = NO_CLASS if data_class is None else _data_place(data_class, class_names, dataset)
+        for place in _model_places(model_class, model_classes, model):
+            places[place] = counterpart
+    return require_known(ClassMap(tuple(model_classes), tuple(class_names), tuple(places)), model, dataset)
+
+
+def _model_places(wanted: str | int, model_classes: Sequence[str], model: str) -> list[int]:
+    """Find the classes that go by a name; of a number, the class that stands there."""
+    places = [place for place, name in enumerate(model_classes) if name == wanted]
+    if not places and isinstance(wanted, str):
+        places = [place for place in same_classes([wanted], model_classes) if place is not None]
+    number = int(wanted) if isinstance(wanted, int) or (wanted.isdecimal() and len(wanted) <= 6) else NO_CLASS
+    if not places and 0 <= number < len(model_classes):
+        places = [number]
+    if not places:
+        raise CheckpointError(
+            f"{model} has no class '{str(wanted)[:MOST_LETTERS]}'. It has {few(model_classes)}, numbered from 0."
+        )
+    return places
+
+
+def _data_place(wanted: str, class_names: Sequence[str], dataset: str) -> int:
+    (place,) = same_classes([wanted], class_names)
+    if place is None:
+        raise CheckpointError(f"'{dataset}' has no class '{wanted[:MOST_LETTERS]}'. Choose among {few(class_names)}.")
+    return place
+
+
+def _is_file(word: str) -> bool:
+    try:
+        return Path(word).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _read_file(word: str) -> dict[Any, Any]:
+    if not _is_file(word):
+        raise SettingsError(
+            f"--class-map '{word[:MOST_LETTERS]}' is no table ({', '.join(TABLES)}), not '{IN_ORDER}', no pair such as "
+            "a=b, and no file that is there."
+        )
+    try:
+        content = yaml.safe_load(read_bounded(Path(word), MAX_FILE_BYTES))
+    except (DataError, yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:MOST_LETTERS]
+        raise SettingsError(f"--class-map {word}: cannot be read as YAML ({reason}).") from error
+    if not isinstance(content, dict) or not content:
+        raise SettingsError(f"--class-map {word}: must hold lines such as 'tv: tvmonitor', or 'names' with a list.")
+    return content
+
+
+def _names_in(content: Mapping[Any, Any], word: str) -> tuple[str, ...] | None:
+    names = content.get("names")
+    if isinstance(names, dict) and set(names) == set(range(len(names))):
+        names = [names[number] for number in range(len(names))]
+    if names is None or isinstance(names, str):  # a model may have a class of this name
+        return None
+    if not isinstance(names, list) or not names:
+        raise SettingsError(f"--class-map {word}: 'names' must list the model's classes, or number them from 0.")
+    return tuple(_text(name, word) for name in names)
+
+
+def _pairs_in(content: Mapping[Any, Any], word: str) -> dict[str | int, str | None]:
+    # Beside `names` a YOLO data file says where photos lie, which is no pair.
+    if not isinstance(content.get("names", ""), str):
+        return {}
+    return {
+        key if type(key) is int else _text(key, word): None if value is None else _text(value, word)
+        for key, value in content.items()
+    }
+
+
+def _text(value: object, word: str) -> str:
+    # YAML reads a bare no as false and a bare 3 as a number; only the number has one way to be written.
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        kind = type(value).__name__
+        raise SettingsError(f"--class-map {word}: a class name is read as {kind}, not as text. Put names into quotes.")
+    return str(value)

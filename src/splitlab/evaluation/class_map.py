@@ -1,0 +1,213 @@
+"""What a model's classes are called in a data set: by name, by what its card keeps, or by what a person says.
+
+Opens without torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from splitlab.data.class_tables import UNUSED, fitting_tables
+from splitlab.data.same_class import same_classes
+from splitlab.errors import CheckpointError
+from splitlab.evaluation.image_detections import ImageDetections
+from splitlab.runs.checkpoint import Card, read_card, write_card
+from splitlab.runs.kept_class_maps import keep_counterparts, kept_counterparts
+
+NO_CLASS = -1
+MOST_NAMED = 8
+# What a person says instead of a table: the model's classes are the data set's, in its order.
+IN_ORDER = "order"
+
+
+@dataclass(frozen=True)
+class ClassMap:
+    """Which class of a data set each class of a model stands for.
+
+    Attributes:
+        model_classes: in the order of the model's class scores.
+        data_classes: in the order of the data set.
+        places: for each class of the model the place of its counterpart in `data_classes`, or `NO_CLASS`. Several
+            may stand for one.
+    """
+
+    model_classes: tuple[str, ...]
+    data_classes: tuple[str, ...]
+    places: tuple[int, ...]
+
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether the model's detections are already numbered as the data set's classes are."""
+        return self.places == tuple(range(len(self.data_classes)))
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the model's classes are the data set's own, name by name."""
+        return self.changes_nothing and self.model_classes == self.data_classes
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """The data set's classes that the model knows, in the data set's order."""
+        return tuple(name for place, name in enumerate(self.data_classes) if place in self.places)
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The data set's classes that no class of the model stands for."""
+        return tuple(name for place, name in enumerate(self.data_classes) if place not in self.places)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The model's classes that stand for none; numbers without a class are not among them."""
+        pairs = zip(self.model_classes, self.places, strict=True)
+        return tuple(name for name, place in pairs if place == NO_CLASS and name != UNUSED)
+
+    @property
+    def counterparts(self) -> tuple[str | None, ...]:
+        """The data set's name for each class of the model, None where it has none."""
+        return tuple(None if place == NO_CLASS else self.data_classes[place] for place in self.places)
+
+    @property
+    def key(self) -> str:
+        """A few digits that differ where detections come out differently; empty where the map changes nothing."""
+        return "" if self.changes_nothing else hashlib.sha256(json.dumps(self.places).encode()).hexdigest()[:12]
+
+    def apply(self, found: ImageDetections) -> ImageDetections:
+        """Number a model's detections as the data set's classes are; leave out those without a counterpart."""
+        if self.changes_nothing:
+            return found
+        classes = np.array(self.places, np.int64)[found.classes]
+        kept = np.flatnonzero(classes != NO_CLASS)
+        return replace(
+            found,
+            boxes=found.boxes[kept],
+            scores=found.scores[kept],
+            classes=classes[kept],
+            masks=tuple(found.masks[place] for place in kept),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the map says: the counterparts, the classes that are scored, and those left out on both sides."""
+        named = zip(self.model_classes, self.counterparts, strict=True)
+        return {
+            "map": {name: other for name, other in named if other is not None},
+            "scored": list(self.known),
+            "not_scored": list(self.unknown),
+            "left_out": list(self.left_out),
+        }
+
+
+def class_map_for(card: Card, class_names: Sequence[str]) -> ClassMap:
+    """Return what a model's classes are called in a data set with these classes.
+
+    A map that the card keeps comes first. Equal lists mean the same class by class; of others, names that mean the same
+    (`same_classes`). The map may hold no pair at all: see `require_known`.
+    """
+    kept = kept_counterparts(card, class_names)
+    if kept is not None:
+        return of_counterparts(card.class_names, class_names, kept)
+    if card.class_names == list(class_names):
+        return ClassMap(tuple(class_names), tuple(class_names), tuple(range(len(class_names))))
+    return by_name(card.class_names, class_names)
+
+
+def by_place(class_names: Sequence[str], some: Sequence[str]) -> ClassMap:
+    """Match some of a data set's classes with themselves in the whole, by their very names."""
+    place_of = {name: place for place, name in enumerate(some)}
+    return ClassMap(tuple(class_names), tuple(some), tuple(place_of.get(name, NO_CLASS) for name in class_names))
+
+
+def by_name(model_classes: Sequence[str], class_names: Sequence[str]) -> ClassMap:
+    """Match classes whose names mean the same."""
+    found = same_classes(model_classes, class_names)
+    places = tuple(NO_CLASS if place is None else place for place in found)
+    return ClassMap(tuple(model_classes), tuple(class_names), places)
+
+
+def of_counterparts(
+    model_classes: Sequence[str], class_names: Sequence[str], counterparts: Iterable[str | None]
+) -> ClassMap:
+    """Make a map of the data set's names for the model's classes, in the model's order; None for those without one."""
+    place_of = {name: place for place, name in enumerate(class_names)}
+    places = tuple(NO_CLASS if name is None else place_of[name] for name in counterparts)
+    return ClassMap(tuple(model_classes), tuple(class_names), places)
+
+
+def few(names: Sequence[str]) -> str:
+    """List names in a sentence, the first of many."""
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def require_known(classes: ClassMap, model: str, dataset: str) -> ClassMap:
+    """Return the map if at least one class of the model has a counterpart.
+
+    Args:
+        classes: the map.
+        model: the checkpoint, as the message is to call it.
+        dataset: the data set's name.
+
+    Raises:
+        CheckpointError: none has; the message says how to name them.
+    """
+    if classes.known:
+        return classes
+    count = len(classes.model_classes)
+    ways = [f"a table of {count} numbers ({', '.join(tables)})"] if (tables := fitting_tables(count)) else []
+    if count == len(classes.data_classes):
+        ways.append(f"'{IN_ORDER}' where they stand in the data set's order")
+    example = f"{classes.model_classes[0]}={classes.data_classes[0]}"
+    ways.append(f"pairs such as '{example}', or a YAML file of them")
+    raise CheckpointError(
+        f"{model} knows the classes {few(classes.model_classes)}; '{dataset}' has {few(classes.data_classes)}. None is "
+        f"the same by name. Say which is which with --class-map, or on the page: {'; '.join(ways)}."
+    )
+
+
+def keep_class_map(folder: Path, dataset: str, classes: ClassMap) -> None:
+    """Keep a map in a checkpoint's card, so that it need not be given again for these classes.
+
+    Args:
+        folder: the checkpoint.
+        dataset: the data set's name.
+        classes: the map.
+
+    Raises:
+        CheckpointError: the card is broken, or would be too large.
+        RunError: the folder cannot be written.
+    """
+    card = read_card(folder)
+    write_card(folder, keep_counterparts(card, dataset, classes.data_classes, classes.counterparts))
+
+
+def map_in_words(classes: ClassMap, model: str, dataset: str) -> list[str]:
+    """Say in sentences what is taken for what, and which of the model's classes are left out; nothing where none is.
+
+    Args:
+        classes: the map.
+        model: the model's name.
+        dataset: the data set's name.
+    """
+    told = []
+    pairs = zip(classes.model_classes, classes.counterparts, strict=True)
+    renamed = [f"{name} as {other}" for name, other in pairs if other not in (None, name)]
+    if renamed:
+        told.append(f"{model}: takes {few(renamed)}.")
+    if classes.left_out:
+        told.append(f"{model}: detections of {few(classes.left_out)} are left out, as '{dataset}' has no such class.")
+    if classes.unknown:
+        told.append(f"{model}: does not know {few(classes.unknown)}.")
+    return told
+
+
+def scored_in_words(scored: Sequence[str], class_names: Sequence[str], dataset: str) -> list[str]:
+    """Say over which classes the mean goes, where it is not all of the data set's."""
+    if len(scored) == len(class_names):
+        return []
+    return [f"Scores are means over {len(scored):,} of the {len(class_names):,} classes of '{dataset}': {few(scored)}."]
