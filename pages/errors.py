@@ -4,8 +4,10 @@ from contextlib import suppress
 
 import streamlit as st
 
+from splitlab.evaluation.class_map import scored_in_words
 from splitlab.experiments.comparison import MIN_SCORE, CompareSettings, Comparison
 from splitlab.runs.scores import VAL
+from splitlab.ui.class_maps import OTHERS, offer_models, settle_classes
 from splitlab.ui.compare_choices import (
     BY_ERROR,
     DATA,
@@ -14,7 +16,6 @@ from splitlab.ui.compare_choices import (
     by_short_name,
     choose_dataset,
     choose_models,
-    models_for,
     no_model_knows,
 )
 from splitlab.ui.compared_panels import SCORE, SHOW_ALL
@@ -72,15 +73,18 @@ def compare_chosen(choices: dict[str, Choice], workspace: Workspace) -> Comparis
     left, right = st.columns([1, 1], gap="large")
     with left:
         name, dataset = choose_dataset(choices, workspace)
-    fitting = models_for(choices, dataset)
+        fitting = offer_models(choices, dataset)
     if not fitting:
         no_model_knows(name, dataset)
         return None
-    chosen = by_short_name(fitting, choose_models(fitting))
+    picked = by_short_name(fitting, choose_models(fitting))
     with right:
         score = choose_score()
-    if not chosen:
+    if not picked:
         st.info("Pick one or more checkpoints.")
+        return None
+    chosen = settle_classes(picked, dataset)
+    if not chosen:
         return None
     offer_look(chosen, dataset, workspace)
     seen = {label: known(choice, dataset, workspace) for label, choice in chosen.items()}
@@ -103,6 +107,9 @@ with answered():
     comparison = compare_chosen(choices, Workspace.here())
 if comparison is None:
     st.stop()
+whole = comparison.whole
+for told in scored_in_words(comparison.dataset.class_names, whole.class_names, whole.name):
+    st.info(as_plain(f"{told} Objects of the other classes are left out of all charts."))
 
 st.caption(
     f"All figures here: {VAL} of {as_plain(comparison.dataset.name)}, {len(comparison.dataset.images):,} images."
@@ -140,5 +147,7 @@ link = {
     "colour": BY_ERROR,
     **SHOW_ALL,
 }
+if st.session_state.get(OTHERS):
+    link[OTHERS] = "true"
 images_behind(comparison, link)
 offer_report(comparison)

@@ -36,7 +36,7 @@ def choose_dataset(choices: Mapping[str, Choice], workspace: Workspace) -> tuple
 
 
 def models_for(choices: Mapping[str, Choice], dataset: Dataset) -> dict[str, Choice]:
-    """Return the checkpoints that know a data set's classes."""
+    """Return the checkpoints whose classes are a data set's own."""
     return {name: choice for name, choice in choices.items() if tuple(choice.card.class_names) == dataset.class_names}
 
 
@@ -73,7 +73,7 @@ def no_model_knows(name: str, dataset: Dataset) -> None:
     shown = ", ".join(dataset.class_names[:6]) + (" …" if len(dataset.class_names) > 6 else "")
     st.info(
         f"No checkpoint knows the classes of '{as_plain(name)}' ({as_plain(shown)}). Train one on it; it appears here "
-        "when it is done."
+        "when it is done. A model from elsewhere may know some of them: switch on the models with other classes."
     )
     st.page_link(
         "pages/train.py",

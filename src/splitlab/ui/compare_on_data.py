@@ -15,6 +15,7 @@ from splitlab.figures.drawn_objects import drawn_detections, drawn_errors, drawn
 from splitlab.figures.mask_panels import DrawnObject, Panel
 from splitlab.ui.attention import show_attention
 from splitlab.ui.checkpoint_notes import describe_all
+from splitlab.ui.class_maps import offer_models, settle_classes
 from splitlab.ui.compare_choices import (
     BY_CLASS,
     BY_ERROR,
@@ -51,14 +52,14 @@ def compare_on_data(choices: Mapping[str, Choice], workspace: Workspace) -> None
     data_side, score_side = st.columns(2, gap="large")
     with data_side:
         name, dataset = choose_dataset(choices, workspace)
-    fitting = models_for(choices, dataset)
+        fitting = offer_models(choices, dataset)
     if not fitting:
         no_model_knows(name, dataset)
         return
     with score_side:
         score = choose_score()
     with st.container(horizontal=True):
-        offer_small_presets(fitting)
+        offer_small_presets(models_for(choices, dataset))
         if any(figure.dataset == dataset.name for figure in FIGURES):
             offer_figures(fitting)
     names = choose_models(fitting)
@@ -70,7 +71,10 @@ def compare_on_data(choices: Mapping[str, Choice], workspace: Workspace) -> None
     if not names:
         st.info("Pick one or more checkpoints to see their masks.")
         return
-    chosen = by_short_name(fitting, names)
+    link_names = dict(zip(by_short_name(fitting, names), names, strict=True))
+    chosen = settle_classes(by_short_name(fitting, names), dataset)
+    if not chosen:
+        return
     labels = choose_image(chosen, dataset, workspace)
     found = detections_in(chosen, dataset, labels, workspace)
     compared = compare_image(labels, found, score)
@@ -85,8 +89,8 @@ def compare_on_data(choices: Mapping[str, Choice], workspace: Workspace) -> None
     if shown is not None:
         drawn = {model: keep_shown(objects, model, shown) for model, objects in drawn.items()}
     panels = {PHOTO: Panel("photo", []), TRUTH: Panel("truth", drawn[TRUTH])}
-    for model, checkpoint in zip(chosen, names, strict=True):
-        panels[checkpoint] = Panel(title_of(model, chosen[model], drawn[model], "seen"), drawn[model])
+    for model in chosen:
+        panels[link_names[model]] = Panel(title_of(model, chosen[model], drawn[model], "seen"), drawn[model])
     photo = labelled_photo(dataset.source_hash, str(labels.image_id), labels)
     show_panels(photo, panels, view)
     show_attention(list(chosen.values()), photo)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from splitlab.data.dataset import Dataset
+from splitlab.evaluation.class_map import class_map_for
 from splitlab.evaluation.disagreement import ComparedImage
 from splitlab.experiments.comparison import (
     ComparedModel,
@@ -18,13 +19,14 @@ from splitlab.experiments.comparison import (
     Seen,
     find_mistakes,
     measure,
+    on_shared_classes,
     rank,
 )
 from splitlab.ui.models import Choice
 from splitlab.ui.plain_text import as_plain
 from splitlab.workspace import Workspace
 
-Key = tuple[str, int, str]
+Key = tuple[str, int, str, str]
 
 
 @dataclass
@@ -83,13 +85,21 @@ def _look(choices: Mapping[str, Choice], dataset: Dataset, workspace: Workspace)
 def compare_known(
     choices: Mapping[str, Choice], models: Mapping[str, Seen], dataset: Dataset, settings: CompareSettings
 ) -> Comparison:
-    """Compare models that have looked; whatever was computed before is taken as it is."""
+    """Compare models that have looked, over the classes that all of them know; what was computed before is taken.
+
+    Raises:
+        CheckpointError: there is no class that all of them know.
+    """
+    keys = {name: _key(choices[name], dataset) for name in models}
+    models, view = _on_shared_classes(tuple(keys.items()), models, dataset)
+    keys = {name: (folder, version, view.source_hash, of_map) for name, (folder, version, _, of_map) in keys.items()}
     compared = []
     for name, seen in models.items():
-        key = _key(choices[name], dataset)
-        measured = _measured(key, seen, dataset)
-        compared.append(ComparedModel(name, seen, measured, _mistakes(key, settings, seen, measured, dataset)))
-    return Comparison(dataset, settings, tuple(compared), ranking(choices, models, dataset, settings))
+        measured = _measured(keys[name], seen, view)
+        mistakes = _mistakes(keys[name], settings, seen, measured, view)
+        compared.append(ComparedModel(name, seen, measured, mistakes))
+    ranked = _ranking(tuple(keys.items()), settings, models, view)
+    return Comparison(view, settings, tuple(compared), ranked, dataset)
 
 
 def ranking(
@@ -101,15 +111,26 @@ def ranking(
 
 
 def _key(choice: Choice, dataset: Dataset) -> Key:
-    return str(choice.folder), choice.version, dataset.source_hash
+    of_map = class_map_for(choice.card, dataset.class_names).key
+    return str(choice.folder), choice.version, dataset.source_hash, of_map
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _shelf(key: Key, _choice: Choice, _dataset: Dataset, _workspace: Workspace) -> _Shelf:  # noqa: ARG001 (the key is what tells entries apart)
     from splitlab.experiments.compare_models import stored_detections, weights_hash
 
-    found = stored_detections(_choice.folder, _dataset, _workspace.detections)
-    return _Shelf(None if found is None else Seen(_choice.card, weights_hash(_choice.folder), found))
+    classes = class_map_for(_choice.card, _dataset.class_names)
+    found = stored_detections(_choice.folder, _dataset, _workspace.detections, classes)
+    return _Shelf(None if found is None else Seen(_choice.card, weights_hash(_choice.folder), found, classes))
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _on_shared_classes(
+    keys: tuple[tuple[str, Key], ...],  # noqa: ARG001
+    _models: Mapping[str, Seen],
+    _dataset: Dataset,
+) -> tuple[Mapping[str, Seen], Dataset]:
+    return on_shared_classes(_models, _dataset)
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)

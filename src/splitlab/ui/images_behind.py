@@ -134,7 +134,9 @@ def _show(
     left, right = st.columns(2, gap="small")
     labels = comparison.dataset.source_hash
     truth = _truth_picture(labels, image_id, comparison)
-    seen = _model_picture(labels, image_id, model.seen.weights_hash, comparison.settings, comparison, model)
+    of_map = "" if model.seen.classes is None else model.seen.classes.key
+    weights = f"{model.seen.weights_hash} {of_map}"
+    seen = _model_picture(labels, image_id, weights, comparison.settings, comparison, model)
     left.image(truth, width="stretch", alt=f"{image_id} with its labels")
     right.image(seen, width="stretch", alt=f"{image_id} as {model.name} sees it")
     own = rows[rows["image_id"] == image_id]

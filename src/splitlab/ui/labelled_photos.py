@@ -8,6 +8,7 @@ import streamlit as st
 
 from splitlab.data.dataset import Dataset, ImageLabels
 from splitlab.data.images import load_labelled
+from splitlab.evaluation.class_map import class_map_for
 from splitlab.evaluation.image_detections import ImageDetections
 from splitlab.experiments.comparison import CompareSettings
 from splitlab.ui.comparisons import known, offer_look, ranking
@@ -55,7 +56,10 @@ def detections_in(
     found = {}
     for name, choice in choices.items():
         seen = known(choice, dataset, workspace)
-        found[name] = detect_objects(choice, photo) if seen is None else seen.detections[place]
+        if seen is None:
+            found[name] = class_map_for(choice.card, dataset.class_names).apply(detect_objects(choice, photo))
+        else:
+            found[name] = seen.detections[place]
     return found
 
 
