@@ -66,9 +66,17 @@ def test_a_model_that_finds_nothing_says_so():
 
 @pytest.mark.parametrize("size", [64, 512, 640, 1024])
 @pytest.mark.parametrize("classes", [1, 20])
-def test_biases_start_as_published_for_640_px_whatever_the_image_size(size, classes):
-    head = build_model("yolov5n-seg", classes, size).head
-    for conv, cells in zip(head.m, (80, 40, 20), strict=True):
+def test_biases_of_yolov5_start_as_published_for_640_px_whatever_the_image_size(size, classes):
+    check_start(build_model("yolov5n-seg", classes, size).head, (80, 40, 20), classes)
+
+
+@pytest.mark.parametrize("size", [64, 224])
+def test_biases_of_the_lite0_variant_follow_the_image_size(size):
+    check_start(build_model("yolov5n-lite0-seg", 3, size).head, (size // 8, size // 16, size // 32), 3)
+
+
+def check_start(head, cells_of_levels, classes):
+    for conv, cells in zip(head.m, cells_of_levels, strict=True):
         # YOLOv5 adds to what torch starts a convolution with, which is at most 1 / sqrt(inputs).
         most = conv.in_channels**-0.5
         bias = conv.bias.detach().view(3, -1)

@@ -64,7 +64,8 @@ class YOLOv5Seg(SegmentationModel):
         self.model.update(_neck(scale, inputs))
         self.model["24"] = _head(scale, class_count, image_size)
         self.loss_settings = LossSettings(class_count, image_size)
-        _start_biases(self.head, class_count)
+        # The published start is far from the truth on small images, and short runs pay for it (decision 0205).
+        _start_biases(self.head, class_count, image_size if backbone else PUBLISHED_SIZE)
 
     @property
     def head(self) -> Segment:
@@ -164,13 +165,13 @@ def _head(scale: Scale, class_count: int, image_size: int) -> Segment:
     return Segment(class_count, cells, channels, PROTOTYPES, hidden=channels[0])
 
 
-def _start_biases(head: Segment, class_count: int) -> None:
-    """Start as if each level saw about eight objects in an image of 640 px, whatever the image size (YOLOv5).
+def _start_biases(head: Segment, class_count: int, image_size: int) -> None:
+    """Start as if each level saw about eight objects in an image of this size, pixels.
 
     Every class is equally likely; a single class is certain.
     """
     for conv, stride in zip(head.m, STRIDES, strict=True):
         assert isinstance(conv, nn.Conv2d) and conv.bias is not None  # noqa: S101, PT018 (for the type checker)
         bias = conv.bias.data.view(-1, head.per_anchor)
-        bias[:, 4] += torch.log(torch.tensor(8 / (PUBLISHED_SIZE / stride) ** 2))
+        bias[:, 4] += torch.log(torch.tensor(8 / (image_size / stride) ** 2))
         bias[:, 5 : 5 + class_count] += torch.log(torch.tensor(0.6 / (class_count - 0.99999)))
