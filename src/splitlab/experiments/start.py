@@ -76,6 +76,7 @@ def built_model(spec: RunSpec, class_names: Sequence[str], tensors: Collection[s
     model = build_for_training(spec.model, len(class_names), spec.image_size, spec.seed, tensors)
     if isinstance(model, YOLOv5Seg):
         model.loss_settings = replace(model.loss_settings, class_factor=spec.class_factor, mask_factor=spec.mask_factor)
+        model.refines_boxes = spec.refine_boxes
     return model
 
 

@@ -93,12 +93,15 @@ class SegmentationModel(nn.Module, ABC):
         stages: what it learns one after the other, by name: boxes, then masks. One stage without a name is the rule.
         cuts_masks: whether each mask is cut to its box when it is brought to an image's size. A class has what its
             original does, a loaded model what its card says.
+        refines_boxes: whether `detect` moves each box halfway to the rectangle around its mask. For YOLOv5 alone, and
+            only where its card says so; others pass over it.
     """
 
     stride: int = 32
     pretrained_prefix: str = ""
     stages: tuple[str, ...] = ("",)
     cuts_masks: bool = True
+    refines_boxes: bool = False
 
     def set_stage(self, name: str) -> None:
         """Say which of `stages` is learnt from now on; who has one stage has nothing to do."""

@@ -16,7 +16,7 @@ from splitlab.runs.stored_weights import Weights
 def load_model(folder: Path) -> tuple[SegmentationModel, Card]:
     """Build the model of a checkpoint and fill in its weights, in evaluation mode on the CPU.
 
-    It cuts masks to their boxes or not as the card says.
+    It cuts masks to their boxes, and refines boxes, as the card says.
 
     Raises:
         CheckpointError: the checkpoint is not whole, or its weights are not of the model its card names.
@@ -34,7 +34,7 @@ def load_model(folder: Path) -> tuple[SegmentationModel, Card]:
             f"{folder}: its weights are not those of {card.model} with {len(card.class_names)} classes. "
             "Card and weights come from different models."
         ) from error
-    model.cuts_masks = card.cuts_masks
+    model.cuts_masks, model.refines_boxes = card.cuts_masks, card.refines_boxes
     return model.eval(), card
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from splitlab.errors import SettingsError
+from splitlab.models.box_refinement import refined
 from splitlab.models.candidates import Candidates, best_detections
 from splitlab.models.contract import Batch, Detections, DetectSettings, SegmentationModel
 from splitlab.models.yolov5_backbones import Lite0, official_backbone, scaled_channels, scaled_depth
@@ -119,7 +120,8 @@ class YOLOv5Seg(SegmentationModel):
 
     def detect(self, images: Tensor, settings: DetectSettings) -> list[Detections]:
         """Find objects in (B, 3, S, S) images, 0..1."""
-        return best_detections(self._candidates(images), settings)
+        found = best_detections(self._candidates(images), settings)
+        return [refined(one, images.shape[-1]) for one in found] if self.refines_boxes else found
 
     def outputs(self, images: Tensor) -> dict[str, Tensor]:
         """Return the tensors of `Candidates` by name."""

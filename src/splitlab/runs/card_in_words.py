@@ -18,6 +18,7 @@ def card_in_words(card: Card, files: dict[str, FileFacts]) -> dict[str, str]:
     """Return what a checkpoint is, line by line: model, masks, classes, data, split, steps, scores, size, sha256."""
     lines = {
         "model": f"{card.model}, {card.image_size} px",
+        **({"boxes": "moved halfway to the rectangles around their masks"} if card.refines_boxes else {}),
         "masks": "cut to their boxes" if card.cuts_masks else "not cut to their boxes",
         "classes": f"{len(card.class_names):,}: {_few(card.class_names)}",
         "data set": card.dataset or "unknown",

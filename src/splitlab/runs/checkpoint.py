@@ -81,6 +81,11 @@ class Card:
         return not self.model.startswith("detr") if stated is None else bool(stated)
 
     @property
+    def refines_boxes(self) -> bool:
+        """Whether its boxes are moved halfway to the rectangles around their masks: as it was trained and scored."""
+        return self.trained_by.get("refine_boxes") is True
+
+    @property
     def finds_objects(self) -> bool:
         """False for an imported classifier: its backbone is there to start from, not to look with."""
         return not self.model.endswith("-cls")

@@ -62,7 +62,9 @@ _SHARES += ("hue", "saturation", "value", "translate", "scale", "flip")
 
 @dataclass(frozen=True)
 class RunSpec:
-    """The settings of one run: data, split, model and training. What is left out is the recipe `quick`.
+    """The settings of one run: data, split, model and training.
+
+    A recipe gives most of them (`recipes.py`); a file that leaves one out has the default below.
 
     Attributes:
         data: what `open_dataset` takes: a folder, a name in the work space, or `embedded`.
@@ -99,6 +101,8 @@ class RunSpec:
             (1 + n) / (10 + n).
         class_factor, mask_factor: these parts of the loss count so many times as much. For YOLOv5 alone; above 1 a
             short run tells few classes apart sooner (YOLOv5's gain falls with their number) and draws masks sooner.
+        refine_boxes: whether each found box is moved halfway to the rectangle around its mask, in scores and wherever
+            the checkpoint is used. For YOLOv5 alone; the paper's boxes are not.
         mosaic: share of the examples that are mosaics, before the plain tail.
         hue, saturation, value: the most that colours change by, as shares.
         translate, scale, flip: the most that images are shifted by (share of the side) and scaled by, and the share
@@ -155,6 +159,7 @@ class RunSpec:
     average_tau: float = 0.0
     class_factor: float = 1.0
     mask_factor: float = 1.0
+    refine_boxes: bool = False
     mosaic: float = 1.0
     hue: float = 0.015
     saturation: float = 0.7
