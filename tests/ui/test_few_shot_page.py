@@ -55,6 +55,7 @@ def test_what_was_measured_is_told_with_code_machine_and_seeds(measured):
     app = open_page("few_shot")
     assert len(charts(app)) == 2
     assert "1 seed; novel: moon jelly" in texts(app)
+    assert "measured with the images that show a novel class as W" in texts(app)
     assert "abc123" in texts(app)
     app.button_group(key="variant").set_value("twins").run()
     assert not app.exception
