@@ -72,8 +72,7 @@ def settings() -> str:
     changed = sorted(
         {name for recipe in RECIPES.values() for name in recipe}, key=[f.name for f in fields(RunSpec)].index
     )
-    recipes = [name for name in RECIPES if RECIPES[name]]
-    by_recipe = [(f"`{n}`", *(_default(RECIPES[recipe].get(n, MISSING)) for recipe in recipes)) for n in changed]
+    by_recipe = [(f"`{n}`", *(_default(recipe.get(n, MISSING)) for recipe in RECIPES.values())) for n in changed]
     return _page(
         "Settings of a run",
         "They stand in a run's `spec.json`. `splitlab train` has options for the usual ones and `--set NAME=VALUE` for "
@@ -82,8 +81,8 @@ def settings() -> str:
         "## What follows from them",
         _table(("name", "meaning"), ((f"`{name}`", text) for name, text in _properties(RunSpec))),
         "## Recipes\n\nA recipe is a name for settings that belong together; what you give yourself goes over it. "
-        "`quick` is the defaults above. An empty cell is the default, too.",
-        _table(("setting", *recipes), by_recipe),
+        "`quick` is used where none is named. An empty cell is the default.",
+        _table(("setting", *RECIPES), by_recipe),
         _lengths(),
     )
 

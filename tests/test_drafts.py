@@ -118,7 +118,7 @@ def test_a_file_is_written_beside_the_one_before_it_which_stays_whole(tmp_path, 
     synced = []
     fsync = os.fsync
     monkeypatch.setattr(
-        os, "fsync", lambda handle: synced.append(os.readlink(f"/proc/self/fd/{handle}")) or fsync(handle)
+        os, "fsync", lambda handle: synced.append(str(Path(f"/proc/self/fd/{handle}").readlink())) or fsync(handle)
     )
     write_with_last(path, last, b"one")
     assert (path.read_bytes(), last.exists()) == (b"one", False)
