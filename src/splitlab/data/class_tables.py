@@ -32,8 +32,8 @@ def _by_coco_ids() -> tuple[str, ...]:
 TABLES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "voc20": _VOC,
-        # VOC's ids begin with 1. With 20 classes, as the paper's DETR has them, the last is no class of its own: its
-        # number means "nothing" there.
+        # VOC's ids begin with 1. DETR's code has 20 classes for any data but COCO's, the paper's VOC among them; the
+        # number of the last class then also means "nothing".
         "voc20-ids": (UNUSED, *_VOC[:-1]),
         "voc21": (UNUSED, *_VOC),
         "coco80": _COCO,

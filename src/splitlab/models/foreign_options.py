@@ -67,14 +67,14 @@ def read_options(tree: Any) -> RunOptions:
         F_SIZE: f_size,
     }
     texts = {"data": stem, "weights": _stem(options.get("weights"))}
+    told = counts | texts | {"iterations": _iterations(counts, full)}
     return RunOptions(
         _image_size(options),
         dataset or UNKNOWN,
         full,
         weak,
         _count(options, "seed", 0) or 0,
-        {name: value for name, value in (counts | texts).items() if value not in (None, "")}
-        | _iterations(counts, full),
+        {name: value for name, value in told.items() if value is not None and value != ""},
     )
 
 
@@ -113,12 +113,10 @@ def _split(stem: str, f_size: int) -> tuple[str, tuple[int, int]]:
     return dataset, (full, weak) if known else (0, 0)
 
 
-def _iterations(counts: Mapping[str, int | None], full: int) -> dict[str, int]:
+def _iterations(counts: Mapping[str, int | None], full: int) -> int | None:
     """Count the batches of all epochs: an epoch is one pass over F (PROTOCOL.md)."""
-    of_masks = counts["batch_size"] if counts[F_SIZE] == MASKS_ONLY else counts[F_SIZE]
-    if not full or not of_masks or not counts["epochs"]:
-        return {}
-    return {"iterations": counts["epochs"] * math.ceil(full / of_masks)}
+    epochs, of_masks = counts["epochs"], counts["batch_size"] if counts[F_SIZE] == MASKS_ONLY else counts[F_SIZE]
+    return epochs * math.ceil(full / of_masks) if full and of_masks and epochs else None
 
 
 def _image_size(options: Mapping[str, Any]) -> int:

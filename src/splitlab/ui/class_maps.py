@@ -32,7 +32,7 @@ OTHERS = "others"
 AS_NOW, BY_NAME = "as they are now", "by name"
 _NAMED = {
     "voc20": "VOC's 20, numbered from 0",
-    "voc20-ids": "VOC's ids 1 to 19, as the paper's DETR has them",
+    "voc20-ids": "VOC's ids 1 to 19, as a DETR of 20 classes has them",
     "voc21": "VOC's ids 1 to 20",
     "coco80": "COCO's 80, numbered from 0",
     "coco91": "COCO's ids 1 to 90, as DETR has them",
