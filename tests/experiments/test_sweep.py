@@ -4,6 +4,7 @@ from dataclasses import replace
 from types import MappingProxyType, SimpleNamespace
 
 import pytest
+from PIL import Image
 
 from splitlab.budget.annotation_cost import VOC2012, cost_hours
 from splitlab.errors import RunError, SettingsError, SplitError
@@ -16,7 +17,7 @@ from splitlab.runs.notes import read_notes
 from splitlab.runs.run_folder import State
 from splitlab.runs.store import list_runs
 from splitlab.workspace import Workspace
-from tests.data.trees import voc_tree
+from tests.data.trees import HEIGHT, VOC_XMLS, WIDTH, voc_tree
 
 SETTINGS = MappingProxyType(
     {"model": "yolov5n-seg", "image_size": 64, "steps": 4, "batch_size": 4, "f_size": 2, "evaluate_every": 2}
@@ -87,6 +88,9 @@ def test_a_split_that_was_asked_for_by_itself_and_cannot_be_drawn_is_refused(pla
 
 def test_the_papers_splits_are_the_authors_own_images_whatever_the_seed(workspace, tmp_path):
     data = voc_tree(tmp_path / "VOC")
+    (data / "JPEGImages").mkdir()
+    for image_id in VOC_XMLS:
+        Image.new("RGB", (WIDTH, HEIGHT)).save(data / "JPEGImages" / f"{image_id}.jpg")
     plan = SweepPlan("voc", str(data), ((1, 2),), seeds=(0, 7), draw="paper", settings=SETTINGS)
     splits = [json.loads(run.split_path.read_text()) for run in make_folders(open_sweep(plan, workspace))]
     assert splits[0]["full"] == splits[1]["full"]
