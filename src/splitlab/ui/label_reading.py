@@ -57,7 +57,7 @@ def _choose(name: str, reading: Reading, folder: Path) -> None:
         list(WithoutLabels).index(reading.without_labels),
         key=f"without_{name}",
     )
-    chosen = Reading(Crowds(crowds), WithoutLabels(without))
+    chosen = Reading(Crowds(crowds or reading.crowds), WithoutLabels(without or reading.without_labels))
     if st.button("Read them so", disabled=chosen == reading, icon=":material/rule:", key="read_as"):
         Hosting.here().require_writable(READING)
         save_reading(folder, chosen)
