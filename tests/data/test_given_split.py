@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splitlab.data.dataset import Dataset, ImageLabels, ObjectLabel
+from splitlab.data.dataset import Dataset, ImageLabels, LabelState, ObjectLabel
 from splitlab.data.splits.draw_split import draw_split, draw_stratified
 from splitlab.data.splits.given_split import split_by_labels, split_by_lists
 from splitlab.data.splits.saved_splits import save_split, saved_splits
@@ -33,6 +33,12 @@ def test_labels_that_are_there_decide():
 
 def test_photos_without_an_object_are_in_neither_set_as_nobody_knows_whether_they_were_labelled():
     split = split_by_labels(dataset(image(1), image(2, classes=()), image(3, masks=False)))
+    assert (split.full, split.weak) == ((1,), (3,))
+
+
+def test_images_whose_labels_cannot_all_be_read_are_in_neither_set():
+    broken = [replace(image(number, masks=number == 2), state=LabelState.BROKEN) for number in (2, 4)]
+    split = split_by_labels(dataset(image(1), image(3, masks=False), *broken))
     assert (split.full, split.weak) == ((1,), (3,))
 
 

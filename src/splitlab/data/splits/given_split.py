@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
-from splitlab.data.dataset import Dataset, ImageId
+from splitlab.data.dataset import Dataset, ImageId, LabelState
 from splitlab.data.splits.split import Split
 from splitlab.errors import SplitError
 
@@ -13,9 +13,9 @@ from splitlab.errors import SplitError
 def split_by_labels(dataset: Dataset) -> Split:
     """Keep the labels that are there: images whose objects all have masks are F, the others with objects are W.
 
-    Images without an object are in neither: nobody knows whether they were ever labelled.
+    Images without an object are in neither, nor are those with labels that cannot be read: they show more than is known.
     """
-    labelled = [image for image in dataset.images if image.targets]
+    labelled = [image for image in dataset.images if image.targets and image.state == LabelState.WHOLE]
     full = tuple(image.image_id for image in labelled if image.can_be_full)
     weak = tuple(image.image_id for image in labelled if not image.can_be_full)
     return Split(full, weak, 0, dataset.source_hash, "labels")
