@@ -87,6 +87,7 @@ def test_the_images_that_decide_the_cheapest_point_are_in_the_link():
 def test_a_picked_split_shows_its_score_and_what_beats_it():
     app = open_page("cost_against_ap")
     assert app.metric[0].value == "49.9"
+    assert "Scored on val of VOC2012, 1,449 images." in texts(app)
     assert "Nothing beats 400/5,000" in texts(app)
     app.selectbox(key="pick_full").set_value(1464).run()
     app.selectbox(key="pick_weak").set_value(0).run()
@@ -121,6 +122,7 @@ def test_measured_models_can_be_picked_beside_published_ones():
     app.selectbox(key="pick_model").set_value(model).run()
     app.selectbox(key="pick_full").set_value(240).run()
     assert float(app.metric[0].value) > 60
+    assert "Scored on val of pets, 119 images." in texts(app)
     assert not app.exception
 
 

@@ -59,13 +59,14 @@ def show_results(table: pd.DataFrame, as_json: bool) -> None:
     if as_json:
         print_json([_json_row(row) for row in table.astype(object).to_dict("records")])
         return
-    listed = Table("scored on", "model", "settings", "F/W", "hours", "seeds", *SHORT_METRICS.values())
+    listed = Table("data", "model", "settings", "F/W", "hours", "seeds", *SHORT_METRICS.values())
     for row in table.to_dict("records"):
         aps = (_mean_and_spread(row, metric) for metric in METRICS)
         split, hours = f"{row['full']}/{row['weak']}", f"{row['cost_hours']:,.1f}"
-        on = row["scored_on"] or row["dataset"]
-        listed.add_row(on, row["method"], row["settings"], split, hours, str(row["seeds"]), *aps)
+        listed.add_row(row["dataset"], row["method"], row["settings"], split, hours, str(row["seeds"]), *aps)
     out.print(listed if len(table) else "No such run is scored yet.")
+    for dataset, on in table.loc[table["scored_on"] != "", ["dataset", "scored_on"]].drop_duplicates().to_numpy():
+        out.print(f"{dataset}: scored on {on}.", highlight=False)
     if len(table) and table["seeds"].max() > 1:
         out.print("±: standard deviation over the seeds. In brackets: both scores, where there are two.")
 
