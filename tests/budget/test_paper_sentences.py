@@ -5,6 +5,7 @@ tables, and the hyperparameters of Eq. 1 to 4 that are symbols.
 """
 
 import re
+from collections import Counter
 
 import pytest
 
@@ -48,8 +49,7 @@ SENTENCES = (
     ("4.3", "Edge cases like YOLO-200/0", "masks-alone-suboptimal"),
     ("4.3", "and YOLO-1464/9267", "all-boxes-suboptimal"),
     ("4.3", "YOLO-400/5000 ... and YOLO-800/5000", "yolo-best-splits"),
-    ("4.3", "the 4th point from the left on the YOLO-400 graph", "yolo-fourth-points"),
-    ("4.3", "the 4th point from the left on the YOLO-800 graph", "yolo-fourth-points"),
+    ("4.3", "the 4th point ... on the YOLO-400 graph ... the 4th ... on the YOLO-800", "yolo-fourth-points"),
     ("4.3", "Observation 1.", "observation-1"),
     ("4.3", "DETR-800/3000 and DETR-800/5000", "detr-best-splits"),
     ("4.3", "second and third points from the left on the DETR-800 graph", "detr-second-and-third-points"),
@@ -89,7 +89,7 @@ def numbers(text):
 def test_a_sentence_with_a_number_has_a_claim_that_states_it(section, words, key):
     claim = CLAIMS[key]
     assert claim.section == section
-    assert set(numbers(words)) <= set(numbers(claim.statement))
+    assert Counter(numbers(words)) <= Counter(numbers(claim.statement))
 
 
 def test_every_claim_checks_a_sentence_of_the_list():
