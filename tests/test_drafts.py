@@ -1,6 +1,7 @@
 """Drafts that killed processes left are removed, and never one of a process that lives."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -102,15 +103,10 @@ def test_a_link_in_place_of_a_draft_takes_nothing_along(tmp_path, writer):
 
 def test_every_draft_in_the_sources_says_whose_it_is():
     sources = Path(drafts.__file__).parent.rglob("*.py")
-    makes = ("mkdtemp(", "mkstemp(", "TemporaryDirectory(")
-    unnamed = [
-        f"{path.name}: {line.strip()}"
-        for path in sources
-        for line in path.read_text().splitlines()
-        if any(f"tempfile.{make}" in line for make in makes) and "swept" not in line
-    ]
-    # `.taking-` may hold a run of the user's; ultralytics' settings folder is empty.
-    assert [line for line in unnamed if "taking" not in line and "ultralytics_import" not in line] == []
+    makes = re.compile(r"tempfile\.(?:mkdtemp|mkstemp|TemporaryDirectory)\((.{0,80})", re.DOTALL)
+    unnamed = [path.name for path in sources for call in makes.findall(path.read_text()) if "swept" not in call]
+    # `.taking-` may hold a run of the user's for a moment; ultralytics' settings folder is empty.
+    assert sorted(unnamed) == ["take.py", "ultralytics_import.py"]
 
 
 def test_a_file_is_written_beside_the_one_before_it_which_stays_whole(tmp_path, monkeypatch):

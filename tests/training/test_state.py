@@ -1,3 +1,5 @@
+import re
+
 import pytest
 import torch
 
@@ -5,7 +7,7 @@ from splitlab.errors import RunError
 from splitlab.models.registry import LITE0, build_model
 from splitlab.runs.spec import RunSpec
 from splitlab.training.schedule import set_step
-from splitlab.training.state import TrainingState
+from splitlab.training.state import TrainingState, forget_last, is_saved, last_of, saved_tensors
 
 SPEC = RunSpec("data", 4, 4, learning_rate=1e-3, backbone_factor=0.3)
 
@@ -60,3 +62,58 @@ def test_a_broken_state_is_named_with_the_way_out(tmp_path, content):
     state = TrainingState.start(build_model("yolov5n-seg", 2, 64), SPEC)
     with pytest.raises(RunError, match=r"state\.pt is broken"):
         state.load(path)
+
+
+def saved_twice(folder):
+    state = TrainingState.start(build_model("yolov5n-seg", 2, 64), SPEC)
+    for _ in range(2):
+        one_step(state)
+        state.save(folder / "state.pt")
+    return folder / "state.pt"
+
+
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [lambda path: path.write_bytes(b""), lambda path: path.write_bytes(path.read_bytes()[:9999]), flip_a_bit,
+     lambda path: path.unlink()],
+    ids=["empty", "cut short", "a flipped bit", "missing"],
+)  # fmt: skip
+def test_where_the_last_state_is_damaged_a_run_goes_on_from_the_one_before_it(tmp_path, damage):
+    path = saved_twice(tmp_path)
+    damage(path)
+    assert is_saved(path)
+    state = TrainingState.start(build_model("yolov5n-seg", 2, 64), SPEC)
+    told = state.load(path)
+    assert state.step == 1
+    assert re.match(r".*state\.pt is broken .*\. Going on from the state before it, at step 1\.$", told)
+    assert "model.0.conv.weight" in saved_tensors(path) or damage is not flip_a_bit
+    # The damaged one must not take the place of the whole one.
+    one_step(state)
+    state.save(path)
+    assert TrainingState.start(build_model("yolov5n-seg", 2, 64), SPEC).load(last_of(path)) == ""
+    one_step(state)
+    state.save(path)
+    again = TrainingState.start(build_model("yolov5n-seg", 2, 64), SPEC)
+    assert (again.load(path), again.step) == ("", 3)
+    assert (again.load(last_of(path)), again.step) == ("", 2)
+
+
+def test_where_both_states_are_damaged_the_fault_is_named(tmp_path):
+    path = saved_twice(tmp_path)
+    path.write_bytes(b"")
+    last_of(path).write_bytes(b"")
+    with pytest.raises(RunError, match=r"state-before\.pt is broken"):
+        TrainingState.start(build_model("yolov5n-seg", 2, 64), SPEC).load(path)
+
+
+def test_the_states_before_the_last_ones_go_when_a_run_is_done(tmp_path):
+    path = saved_twice(tmp_path)
+    (tmp_path / "state-masks-before.pt").write_bytes(b"")
+    forget_last(tmp_path)
+    assert [one.name for one in tmp_path.iterdir()] == [path.name]
