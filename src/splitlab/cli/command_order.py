@@ -6,6 +6,8 @@ from typing import Any
 
 from typer.core import TyperGroup
 
+from splitlab.cli.given_words import check_words
+
 PANELS = {
     "Plan a budget": ("cost", "plan", "equiscore", "claims"),
     "Data": ("data", "split"),
@@ -24,6 +26,11 @@ class OrderedCommands(TyperGroup):
 
     Some versions of typer bring their own click: its types have no name that holds for all.
     """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Check what was typed, then divide it among the commands."""
+        check_words(args)
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the commands' names, those of no panel last."""

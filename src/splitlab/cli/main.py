@@ -24,6 +24,8 @@ from splitlab.cli.huge_pages import take_huge_pages
 from splitlab.cli.output import app, err
 from splitlab.errors import SplitLabError
 
+MOST_LETTERS, END_LETTERS = 2000, 300
+
 # Importing a module of commands is what adds them to the app.
 COMMANDS = (
     data_commands,
@@ -53,6 +55,18 @@ def main() -> None:
     take_huge_pages()
     try:
         app()
-    except SplitLabError as error:
-        err.print(f"Error: {error}", markup=False, highlight=False, soft_wrap=True)
+    except (SplitLabError, OSError) as error:
+        err.print(f"Error: {as_answer(error)}", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
+
+
+def as_answer(error: SplitLabError | OSError) -> str:
+    """Return the sentence for a fault that a user can mend: bounded, and without what a terminal would obey."""
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        text = f"{place}{error.strerror or error}. Check the path, and the space and rights there."
+    else:
+        text = str(error)
+    if len(text) > MOST_LETTERS:
+        text = f"{text[: MOST_LETTERS - END_LETTERS]} [...] {text[-END_LETTERS:]}"
+    return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
