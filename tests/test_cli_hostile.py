@@ -7,7 +7,7 @@ import pytest
 from typer.main import get_command
 
 from splitlab.cli import main as cli
-from splitlab.errors import SplitLabError
+from splitlab.errors import RunError, SplitLabError
 
 MOST_OUTPUT = 12_000
 # No command gets to see these.
@@ -104,6 +104,11 @@ def test_what_is_no_plain_text_of_a_bounded_length_reaches_no_command(words, val
     assert "letters" in told or "digits" in told
     assert len(told) < 500
     assert told.isprintable()
+
+
+def test_a_folder_of_runs_that_is_not_there_is_a_fault():
+    with pytest.raises(RunError, match="NO-SUCH-FOLDER is no folder"):
+        APP.main(["runs", "NO-SUCH-FOLDER"], prog_name="splitlab")
 
 
 def test_a_fault_of_any_length_is_told_in_a_bounded_text_that_steers_no_terminal():

@@ -235,6 +235,8 @@ def runs(
     as_json: JsonOption = False,
 ) -> None:
     """List the runs, the newest first: split, model, how far, and mask AP."""
+    if folder is not None and not folder.is_dir():
+        raise RunError(f"{folder} is no folder. Give the one that holds the run folders, or none for the work space's.")
     found = list_runs(folder or Workspace.here().runs)
     summaries = [summary for summary in found if tag is None or tag in summary.notes.tags]
     if as_json:

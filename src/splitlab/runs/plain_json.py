@@ -6,6 +6,9 @@ import json
 import math
 from typing import Any, NoReturn
 
+# Larger than anything that is counted here; a float ends at 309 digits.
+MOST_DIGITS = 300
+
 
 def plain_json(content: bytes | str) -> Any:
     """Read JSON.
@@ -15,7 +18,7 @@ def plain_json(content: bytes | str) -> Any:
         RecursionError: it is nested too deeply.
     """
     text = content.decode() if isinstance(content, bytes) else content
-    found = json.loads(text, parse_float=_finite, parse_constant=_refuse)
+    found = json.loads(text, parse_float=_finite, parse_int=_whole, parse_constant=_refuse)
     # An escaped half of a letter passes as text, until somebody prints it.
     if "\\ud" in text.lower():
         json.dumps(found, ensure_ascii=False).encode()
@@ -27,5 +30,9 @@ def _finite(digits: str) -> float:
     return number if math.isfinite(number) else _refuse(digits)
 
 
+def _whole(digits: str) -> int:
+    return int(digits) if len(digits) <= MOST_DIGITS else _refuse(digits)
+
+
 def _refuse(number: str) -> NoReturn:
-    raise ValueError(f"{number[:40]} is no finite number")
+    raise ValueError(f"{number[:40]} is no number that can be reckoned with")

@@ -12,7 +12,7 @@ from splitlab.data.formats.mask_boxes import move_index
 from splitlab.data.incoming.archives import Limits, find_dataset_root, unpack
 from splitlab.data.open_dataset import EMBEDDED, INDEX, open_dataset
 from splitlab.drafts import swept
-from splitlab.errors import DataError
+from splitlab.errors import DataError, shown_as
 
 MOST_LETTERS = 60
 NAME = re.compile(rf"\w[\w.-]{{0,{MOST_LETTERS - 1}}}")
@@ -43,7 +43,8 @@ def import_archive(archive: BinaryIO, name: str, data_dir: Path, limits: Limits 
         unpack(archive, Path(draft) / "whole", limits)
         root = find_dataset_root(Path(draft) / "whole")
         # What this reading notes down lies in the draft, so that a data set that is not kept leaves no note behind.
-        open_dataset(str(root), Path(draft))
+        with shown_as(root, str(getattr(archive, "name", name))):
+            open_dataset(str(root), Path(draft))
         _rename(root, target)
         move_index(root, target, Path(draft) / INDEX, data_dir / INDEX)
     return open_dataset(str(target), data_dir)
