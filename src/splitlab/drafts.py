@@ -80,7 +80,8 @@ def _is_left(path: Path, beginning: str) -> bool:
 
 def _last_written(path: Path) -> float:
     inside = path.rglob("*") if path.is_dir() and not path.is_symlink() else ()
-    return max(one.lstat().st_mtime for one in (path, *inside))
+    newest: float = max(one.lstat().st_mtime for one in (path, *inside))
+    return newest
 
 
 def _remove(path: Path) -> None:
