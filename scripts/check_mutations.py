@@ -8,6 +8,7 @@ mutation survives, no longer applies or cannot be judged.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -59,10 +60,10 @@ def main() -> None:
         passing: dict[tuple[str, ...], bool] = {}
         for number, mutation in enumerate(mutations, start=1):
             if mutation.tests not in passing:
-                passing[mutation.tests] = run_tests(mutation.tests, copy) == PASSED
-            said = verdict(mutation, copy) if passing[mutation.tests] else "TESTS FAIL"  # without the mutation
+                passing[mutation.tests] = run_tests(mutation.tests, copy)[0] == PASSED
+            said, by = verdict(mutation, copy) if passing[mutation.tests] else ("TESTS FAIL", "without a mutation")
             found[said] += 1
-            print(f"{number:>3} {said:<12} {mutation.file}: {mutation.new.strip()}", flush=True)
+            print(f"{number:>3} {said:<10} {mutation.file}: {mutation.new.strip()} ({by})", flush=True)
     print(", ".join(f"{count} {said}" for said, count in found.most_common()), f"of {len(mutations)}")
     sys.exit(int(found["killed"] < len(mutations)))
 
@@ -79,34 +80,43 @@ def copy_project(place: Path) -> Path:
     return copy
 
 
-def verdict(mutation: Mutation, copy: Path) -> str:
-    """Make a mutation in the copy, run its tests, and take it back."""
+def verdict(mutation: Mutation, copy: Path) -> tuple[str, str]:
+    """Make a mutation in the copy, run its tests, and take it back; say what became of it, and by which test."""
     if not mutation.applies(copy):
-        return "NOT THERE"
+        return "NOT THERE", "the old text does not stand there once"
     path = copy / mutation.file
     text = path.read_text()
     path.write_text(text.replace(mutation.old, mutation.new))
     try:
-        code = run_tests(mutation.tests, copy)
+        code, failed = run_tests(mutation.tests, copy)
     except subprocess.TimeoutExpired:
-        return "killed"  # the tests never end: a person would notice
+        return "killed", f"no end within {SECONDS} s"
     finally:
         path.write_text(text)
-    return {PASSED: "SURVIVED", FAILED: "killed"}.get(code, f"NOT JUDGED {code}")
+    return {PASSED: "SURVIVED", FAILED: "killed"}.get(code, "NOT JUDGED"), failed or f"pytest ended with {code}"
 
 
-def run_tests(tests: Sequence[str], copy: Path) -> int:
-    """Run tests in the copy up to the first that fails; return pytest's exit code."""
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests],
+def run_tests(tests: Sequence[str], copy: Path) -> tuple[int, str]:
+    """Run tests in the copy up to the first that fails; return pytest's exit code and the name of that test."""
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-x", "--tb=no", "-p", "no:cacheprovider", *tests],
         cwd=copy,
-        # Two changes of a file within a second look alike to Python's cache of compiled files.
-        env={**os.environ, "PYTHONPATH": str(copy / "src"), "PYTHONDONTWRITEBYTECODE": "1"},
-        stdout=subprocess.DEVNULL,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(copy / "src"),
+            # Two changes of a file within a second look alike to Python's cache of compiled files.
+            "PYTHONDONTWRITEBYTECODE": "1",
+            # Hypothesis then draws the same examples each time, and a busy machine fails none for being slow.
+            "CI": "true",
+        },
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        text=True,
         timeout=SECONDS,
         check=False,
-    ).returncode
+    )
+    failed = re.search(r"^FAILED (\S+)", run.stdout, re.MULTILINE)
+    return run.returncode, failed[1].split("::")[-1] if failed else ""
 
 
 if __name__ == "__main__":

@@ -38,5 +38,5 @@ def test_there_are_forty_mutations_and_each_package_has_some():
 
 def test_a_mutation_that_no_longer_applies_is_told_apart_from_one_that_survives(tmp_path):
     (tmp_path / "one.py").write_text("a = 1\n")
-    assert script.verdict(script.Mutation("one.py", "a = 2", "a = 3", ("test_one.py",)), tmp_path) == "NOT THERE"
-    assert script.verdict(script.Mutation("gone.py", "a = 1", "a = 3", ("test_one.py",)), tmp_path) == "NOT THERE"
+    assert script.verdict(script.Mutation("one.py", "a = 2", "a = 3", ("test_one.py",)), tmp_path)[0] == "NOT THERE"
+    assert script.verdict(script.Mutation("gone.py", "a = 1", "a = 3", ("test_one.py",)), tmp_path)[0] == "NOT THERE"

@@ -145,3 +145,12 @@ def test_ap70_begins_at_an_iou_of_070_and_not_one_threshold_lower(width, ap70):
     scores = evaluate_detections(dataset([label((0, 0, 50, 50))]), [found(((0, 0, width, 50), 0.9))])
     for kind in ("mask", "box"):
         assert (scores[kind]["ap50"], scores[kind]["ap70"], scores[kind]["ap75"]) == (100, ap70, 0)
+
+
+def test_a_hundred_detections_of_an_image_count_and_no_more():
+    places = [(10 * column, 10 * row, 10 * column + 8, 10 * row + 8) for row in range(10) for column in range(10)]
+    truth = dataset([label(place) for place in places])
+    right = [(place, 0.5) for place in places]
+    assert evaluate_detections(truth, [found(*right)])["mask"]["ap50"] == 100
+    wrong = [((1, 1, 3, 3), 0.9)] * 100
+    assert evaluate_detections(truth, [found(*wrong, *right)])["mask"]["ap50"] == 0

@@ -134,3 +134,15 @@ def test_figures_of_nothing_are_drawn_all_the_same():
     assert not precision_recall_lines(pd.DataFrame(columns=["class_index", "recall", "precision", "score"]), NAMES).data
     assert len(mistakes_by_split([]).data) == 4
     assert len(confusion_heatmap(confusion_of_pairs(confusion_pairs([]), 3), NAMES).data[1].x) == 0
+
+
+@pytest.mark.parametrize("models", [1, 4])
+def test_the_legend_of_the_bars_has_room_of_its_own_for_a_row_for_each_kind(models):
+    lost = {str(model): dict.fromkeys(ERRORS, 1.0) for model in range(models)}
+    for figure in (error_cost_bars(lost), error_count_bars(lost)):
+        legend = figure.layout.legend
+        # Against the container, plotly keeps the room free that the rows take; against the plot, rows cover bars.
+        assert (legend.yref, legend.y, legend.yanchor) == ("container", 1, "top")
+        rows = 20 * len(ERRORS)
+        assert legend.maxheight >= rows
+        assert figure.layout.height - rows - figure.layout.margin.b >= 44 * models
