@@ -105,3 +105,9 @@ def test_detections_in_a_crowd_are_no_matter_of_calibration():
     measured = calibration(overlaps_of_dataset(truth, [found((HERE, 0.9, CAT))]))
     assert measured.error is None
     assert len(measured.bins) == BINS
+
+
+def test_scores_that_are_too_high_do_not_make_up_for_scores_that_are_too_low():
+    right, wrong = ((0, 0, 40, 40), 0.15, 0), ((60, 60, 90, 90), 0.85, 0)
+    overlaps = overlaps_of_dataset(dataset([label((0, 0, 40, 40))]), [found(right, wrong)])
+    assert calibration(overlaps).error == pytest.approx(0.85)

@@ -64,6 +64,16 @@ def test_a_page_opens_whatever_its_link_says(page, asked, workspace):
         assert not opened(page, mixed | asked).exception, mixed
 
 
+@pytest.mark.parametrize(
+    "name", ["$$ID-1-None", "$$WIDGET_ID-x", "entered by app.py", "page shown last", "links of pages"]
+)
+def test_a_parameter_with_a_name_that_the_session_uses_changes_nothing(name):
+    names = dict.fromkeys((name, "entered by app.py", "page shown last", "links of pages"), "1")
+    app = opened("plan", names)
+    assert not app.exception
+    assert app.title[0].value == "Plan a budget"
+
+
 @pytest.mark.parametrize("nonsense", ["inf", "nan", "", "1e400", "-1", "many"])
 def test_a_whole_number_that_a_link_gets_wrong_is_what_the_page_begins_with(nonsense):
     app = open_page("plan", have_full=nonsense, have_weak=nonsense)

@@ -19,21 +19,24 @@ _PLACES = ("lesson", "screen", "print")
 Link = dict[str, list[str]]
 
 
-def run_as_left(page: st.Page) -> None:
-    """Run a page; one that is come to from another page, by a link that says less than it did, is as it was left."""
-    kept = _kept_links()
-    asked, before = _link(), kept.get(page.url_path, {})
-    comes_anew = st.session_state.get(_SHOWN) != page.url_path
+def enter_as_left(page: st.Page) -> None:
+    """Let a page that is come to from another one, by a link that says less than it did, be as it was left."""
+    if st.session_state.get(_SHOWN) == page.url_path:
+        return
+    asked, before = _link(), _kept_links().get(page.url_path, {})
+    _forget(asked)
     st.session_state[_SHOWN] = page.url_path
-    if comes_anew:
-        _forget(asked)
-    if comes_anew and asked != before and _says_less(asked, before):
+    if asked != before and _says_less(asked, before):
         _say(before)
         st.rerun()
+
+
+def run_and_keep_link(page: st.Page) -> None:
+    """Run a page, and keep what its link then says."""
     try:
         page.run()
     finally:
-        kept[page.url_path] = _link()
+        _kept_links()[page.url_path] = _link()
 
 
 def change_kept_link(url_path: str, said: Mapping[str, str]) -> None:
@@ -50,7 +53,9 @@ def change_kept_link(url_path: str, said: Mapping[str, str]) -> None:
 def _forget(names: Iterable[str]) -> None:
     """Let the link decide: a value that it names would lose to the control's last one where it is the first one."""
     for name in names:
-        st.session_state.pop(name, None)
+        # A link may hold a name that Streamlit keeps for itself.
+        with suppress(StreamlitAPIException):
+            st.session_state.pop(name, None)
 
 
 def _says_less(asked: Link, before: Link) -> bool:

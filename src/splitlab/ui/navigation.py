@@ -9,7 +9,7 @@ from streamlit import config
 
 from splitlab.errors import SettingsError
 from splitlab.hosting import Hosting
-from splitlab.ui.kept_links import run_as_left
+from splitlab.ui.kept_links import enter_as_left, run_and_keep_link
 from splitlab.ui.plain_text import as_plain
 from splitlab.ui.upload_room import bound_uploads
 
@@ -20,7 +20,6 @@ _ICON = Path(__file__).with_name("icon.svg")
 
 def run_app() -> None:
     """Show the page that the link asks for."""
-    st.session_state[_ENTERED] = True
     _dress_tab()
     try:
         hosting = Hosting.here()
@@ -30,7 +29,11 @@ def run_app() -> None:
     # The limit of one uploader is kept by the browser alone; this one by the server.
     config.set_option("server.maxUploadSize", hosting.upload_megabytes)
     bound_uploads()
-    run_as_left(pages())
+    page = pages()
+    enter_as_left(page)
+    # After the link was read, which may hold any name.
+    st.session_state[_ENTERED] = True
+    run_and_keep_link(page)
 
 
 def pages() -> st.Page:
