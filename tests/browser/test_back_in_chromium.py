@@ -13,7 +13,9 @@ def address(tmp_path_factory):
 
 def test_back_brings_a_page_s_controls_back(page, address):
     page.goto(f"{address}/cost_against_ap")
-    page.get_by_role("radio", name="Cityscapes").click()
+    page.locator(".js-plotly-plot .scatterlayer .point").first.wait_for()
+    # Forced: while the page settles, the browser would wait for the control to hold still.
+    page.get_by_role("radio", name="Cityscapes").click(force=True)
     page.wait_for_url("**dataset=Cityscapes**")
     page.get_by_role("heading", name="What beats 400/2,000").or_(
         page.get_by_role("heading", name="Nothing beats 400/2,000")

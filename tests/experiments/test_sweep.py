@@ -187,3 +187,9 @@ def test_a_broken_status_does_not_let_other_settings_pass(plan, workspace):
     assert len(make_folders(open_sweep(plan, workspace))) == 4
     with pytest.raises(RunError, match="other settings"):
         open_sweep(replace(plan, settings=MappingProxyType({**SETTINGS, "steps": 6})), workspace)
+
+
+def test_a_run_of_two_stages_is_judged_to_keep_a_state_of_each(tiny_spec, tiny):
+    one = replace(tiny_spec, model="detr-lite0-few")
+    judged, of_two = (expected_run_bytes(spec, tiny) for spec in (one, replace(one, mask_steps=2)))
+    assert of_two > 1.5 * judged

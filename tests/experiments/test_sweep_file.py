@@ -179,3 +179,9 @@ def test_a_preset_takes_other_seeds_settings_and_splits():
         ("400/5000", 4, 5, 512),
     ]
     assert plan.name == "mine"
+
+
+def test_a_pass_ends_with_a_batch_that_is_not_full(tmp_path):
+    plan = plan_of("{name: a, data: embedded, splits: [20/5], passes: 3, settings: {batch_size: 8}}", tmp_path)
+    # 25 images are three batches of 8 and one of 1.
+    assert [spec.steps for spec in plan.specs(800)] == [12]

@@ -13,7 +13,7 @@ from tests.ui.opened import open_page
     ],
 )
 def test_a_replaced_upload_is_called_by_its_own_name(page, place, key, files, names, workspace):
-    app = open_page(page)
+    app = open_page(page, data="tiny")
     upload(app, place, files[0])
     assert app.text_input(key=key).value == names[0]
     app.text_input(key=key).set_value("my own").run()
