@@ -1,7 +1,8 @@
 """An AP surface with the results it rests on: what it forecasts, and how far it can be trusted.
 
-Intervals follow from the delta method: the spread of single trainings (Student's t) and the doubt about the surface
-(normal, with the fit's covariance) add in squares; outside the data a share of the change since its edge comes on top.
+Intervals follow from the delta method: the spread of single trainings and the luck of a new seed (Student's t each) and
+the doubt about the surface (normal, with the fit's covariance) add in squares; outside the data a share of the change
+since its edge comes on top. What the surface misses shows in its residuals and so counts as spread of trainings.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from scipy.stats import norm
 from scipy.stats import t as student
 
 from splitlab.budget.ap_surface import ApSurface, Floats
+from splitlab.budget.seed_luck import SeedLuck
 from splitlab.budget.surface_prior import PRIOR_NOISE, PRIOR_NOISE_RUNS, PRIOR_SD
 from splitlab.errors import BudgetError
 
@@ -25,7 +27,7 @@ ENOUGH_SPLITS = 4
 
 @dataclass(frozen=True)
 class Forecast:
-    """Expected scores with the interval a new training falls into; arrays of one shape.
+    """Expected scores, each with the interval that a new result falls into; arrays of one shape.
 
     Attributes:
         ap: Expected mask AP, 0..100.
@@ -49,12 +51,17 @@ class FittedSurface:
         full: |F| of the results, images, shape (N,).
         weak: |W| of the results, images, shape (N,).
         ap: Their scores, 0..100, shape (N,).
+        luck: The luck of their seeds. None where the seeds are unknown, as for published results: a forecast is then
+            for one more result of the same series, and says nothing of a new seed.
+        fit_noise: The noise of one result that the fit went by, AP.
     """
 
     surface: ApSurface
     full: Floats
     weak: Floats
     ap: Floats
+    luck: SeedLuck | None = None
+    fit_noise: float = PRIOR_NOISE
 
     @property
     def different_splits(self) -> int:
@@ -68,22 +75,39 @@ class FittedSurface:
 
     @cached_property
     def noise(self) -> float:
-        """Standard deviation of one training about the surface, AP."""
+        """Standard deviation of one training about the surface, the luck of its seed aside, AP."""
         squares = float(np.sum(self.residuals**2)) + PRIOR_NOISE_RUNS * PRIOR_NOISE**2
         return float(np.sqrt(squares / self._freedom))
 
     @property
     def residuals(self) -> Floats:
-        """Score minus expected score of each result, AP, shape (N,)."""
-        return self.ap - self.surface.ap(self.full, self.weak)
+        """Score minus expected score of each result with its seed, AP, shape (N,)."""
+        of_seed = 0.0 if self.luck is None else self.luck.of_runs
+        return self.ap - self.surface.ap(self.full, self.weak) - of_seed
+
+    @property
+    def contrasts(self) -> Floats:
+        """Share of each difference between seeds in each result, shape (N, seeds - 1); (N, 0) for unknown seeds."""
+        return np.zeros((self.ap.size, 0)) if self.luck is None else self.luck.contrasts
+
+    @property
+    def prior_sd(self) -> Floats:
+        """Standard deviation that each parameter has before a result is seen, the five first, then the differences."""
+        deviation = 0.0 if self.luck is None else self.luck.deviation
+        return np.concatenate([PRIOR_SD, np.full(self.contrasts.shape[1], deviation)])
+
+    @cached_property
+    def decided(self) -> Floats:
+        """How far the results, and not the prior, decide each parameter, 0..1, in the order of `prior_sd`."""
+        return np.asarray(1 - np.diag(np.linalg.inv(self._information(self.fit_noise))) / self.prior_sd**2)
 
     def forecast(self, full: ArrayLike, weak: ArrayLike, level: float = 0.9) -> Forecast:
-        """Score to expect from a new training on each split.
+        """Score to expect of one more result on each split: of a new training with a new seed, where seeds are known.
 
         Args:
             full: |F|, images.
             weak: |W|, images, broadcast against `full`.
-            level: Share of new trainings that should fall inside the interval, such as 0.9.
+            level: Share of new results that should fall inside the interval, such as 0.9.
 
         Raises:
             BudgetError: If a number of images is negative, or the level lies outside 0..1.
@@ -91,7 +115,7 @@ class FittedSurface:
         ap = self.surface.ap(full, weak)
         sampling = student.ppf(_upper_tail(level), self._freedom) * self.noise
         shape = norm.ppf(_upper_tail(level)) * self._deviation(self.surface.slopes(full, weak))
-        half = np.hypot(sampling, shape) + self._doubt(full, weak)
+        half = np.hypot(np.hypot(sampling, self._luck_half(level)), shape) + self._doubt(full, weak)
         return Forecast(ap, np.maximum(ap - half, 0), np.minimum(ap + half, 100), self.extrapolates(full, weak))
 
     def change(
@@ -117,18 +141,21 @@ class FittedSurface:
 
     def covariance(self) -> Floats:
         """Covariance of the five parameters, shape (5, 5), in the order of `ApSurface`."""
-        return np.asarray(np.linalg.inv(self._information(self.noise)), dtype=np.float64)
+        inverse = np.linalg.inv(self._information(self.noise))
+        return np.asarray(inverse[: PRIOR_SD.size, : PRIOR_SD.size], dtype=np.float64)
 
     @cached_property
     def _freedom(self) -> float:
-        # Runs less the parameters that they, and not the prior, decide: the trace of the hat matrix.
-        slopes = self.surface.slopes(self.full, self.weak)
-        decided = np.trace(slopes.T @ slopes @ np.linalg.inv(self._information(PRIOR_NOISE))) / PRIOR_NOISE**2
-        return float(max(self.full.size - decided, 0)) + PRIOR_NOISE_RUNS
+        return float(max(self.full.size - self.decided.sum(), 0)) + PRIOR_NOISE_RUNS
 
     def _information(self, noise: float) -> Floats:
-        slopes = self.surface.slopes(self.full, self.weak)
-        return slopes.T @ slopes / noise**2 + np.diag(PRIOR_SD**-2)
+        slopes = np.hstack([self.surface.slopes(self.full, self.weak), self.contrasts])
+        return slopes.T @ slopes / noise**2 + np.diag(self.prior_sd**-2)
+
+    def _luck_half(self, level: float) -> float:
+        if self.luck is None:
+            return 0.0
+        return float(student.ppf(_upper_tail(level), self.luck.freedom)) * self.luck.of_new_seed
 
     def _deviation(self, slopes: Floats) -> Floats:
         variance: Floats = np.einsum("...i,ij,...j->...", slopes, self.covariance(), slopes)
