@@ -7,12 +7,13 @@ import pandas as pd
 import streamlit as st
 
 from splitlab.budget.annotation_cost import Prices, cost_hours
+from splitlab.budget.caveats import interval_in_words
 from splitlab.budget.fitted_surface import FittedSurface
 from splitlab.budget.image_pool import MAX_IMAGES, ImagePool
 from splitlab.budget.leave_one_out import LeaveOneOut, leave_one_out
 from splitlab.budget.next_labels import next_labels
 from splitlab.budget.next_run import next_run
-from splitlab.budget.pilot import read_pilot
+from splitlab.budget.pilot import fit_pilot, read_pilot
 from splitlab.budget.plan_answer import PlanAnswer, answer_for_hours, answer_for_score
 from splitlab.budget.plan_in_words import labels_to_make
 from splitlab.budget.planner import Plan, best_splits, budget_line
@@ -48,7 +49,10 @@ def left_out(full: list[float], weak: list[float], ap: list[float]) -> LeaveOneO
 def own_runs() -> pd.DataFrame | None:
     """Show the uploader of a pilot; return its runs, or None."""
     with st.expander("Your pilot: plan by your own runs"):
-        st.caption("A CSV with the columns full, weak, score: one line for each model you trained, AP from 0 to 100.")
+        st.caption(
+            "A CSV with the columns full, weak, score and seed: one line for each model you trained, AP from 0 to 100. "
+            "Runs without a seed count as runs of one seed."
+        )
         file = st.file_uploader("Pilot CSV", type="csv", key="pilot", max_upload_size=1)
         if file is None:
             return None
@@ -156,7 +160,7 @@ with picture, answered():
                 st.caption(GUESS)
             pool = choose_pool(images or guess)
 
-    fitted = source.surface if runs is None else fit_surface(runs["full"], runs["weak"], runs["ap"])
+    fitted = source.surface if runs is None else fit_pilot(runs)
     results, of = (source.runs, source.source) if runs is None else (runs, "own")
     answer = (
         answer_for_hours(fitted, results, of, prices, hours, pool)
@@ -172,7 +176,7 @@ with picture, answered():
         plan_chart(line, plan, axis, answer.limit.spends_from), key="plan_chart", config={"displaylogo": False}
     )
     st.caption(
-        "The band is the 90% interval of one new training; it widens outside the results. Predicted, "
+        f"The band is the 90% interval for {interval_in_words(fitted)}. It widens outside the results. Predicted, "
         f"from {len(fitted.ap)} {of} result{'s' if len(fitted.ap) > 1 else ''}{on}."
     )
     if runs is None and (source.source, source.method) == (PUBLISHED, FLATTERED_METHOD):

@@ -3,6 +3,7 @@
 from splitlab.budget.ap_surface import Floats
 from splitlab.budget.fitted_surface import ENOUGH_SPLITS, FittedSurface
 from splitlab.budget.planner import SplitForecast
+from splitlab.budget.seed_luck import SeedLuck
 
 WIDE_INTERVAL = 10.0
 """AP from end to end of an interval beyond which a forecast is no ground to spend money on."""
@@ -15,7 +16,14 @@ def caveats(fitted: FittedSurface, split: SplitForecast) -> tuple[str, ...]:
         fitted: The surface the forecast came from.
         split: The forecast.
     """
-    return (*_borrowed(fitted), *_outside(fitted, split), *_wide(split))
+    return (*_borrowed(fitted), *_one_seed(fitted.luck), *_outside(fitted, split), *_wide(split))
+
+
+def interval_in_words(fitted: FittedSurface) -> str:
+    """Say what the 90 % interval of a surface's forecasts is for, to follow "The 90% interval is for "."""
+    if fitted.luck is None:
+        return "one more model of the same series; a training with your own code and seed may lie further off"
+    return "a new training with a new seed"
 
 
 def _borrowed(fitted: FittedSurface) -> list[str]:
@@ -25,6 +33,16 @@ def _borrowed(fitted: FittedSurface) -> list[str]:
     return [
         f"It rests on {known}: most of the surface's shape is borrowed from the published tables. It takes "
         f"{ENOUGH_SPLITS} splits or more, with different numbers of masks and of boxes, to see the shape of your own."
+    ]
+
+
+def _one_seed(luck: SeedLuck | None) -> list[str]:
+    if luck is None or luck.seeds > 1:
+        return []
+    return [
+        "The runs have one seed, or name none (column seed), so they cannot tell how far a run with another seed lies "
+        "off. That part of the interval is borrowed from pairs of seeds that were measured on other data sets: train "
+        "one split again with another seed."
     ]
 
 

@@ -21,6 +21,9 @@ from splitlab.errors import BudgetError
 DOUBT_OUTSIDE = 0.25
 """Share of the change since the edge of the data by which an interval grows outside of it."""
 
+_ALLOWED = 0.9
+"""The level of interval whose growth with few results is allowed for in the noise."""
+
 ENOUGH_SPLITS = 4
 """With fewer different splits than this, the shape of the surface is the prior's."""
 
@@ -78,6 +81,11 @@ class FittedSurface:
         """Standard deviation of one training about the surface, the luck of its seed aside, AP."""
         squares = float(np.sum(self.residuals**2)) + PRIOR_NOISE_RUNS * PRIOR_NOISE**2
         return float(np.sqrt(squares / self._freedom))
+
+    @property
+    def noise_at_most(self) -> float:
+        """The noise of one training with an allowance for how few results tell of it, AP."""
+        return self.noise * float(student.ppf(_upper_tail(_ALLOWED), self._freedom) / norm.ppf(_upper_tail(_ALLOWED)))
 
     @property
     def residuals(self) -> Floats:

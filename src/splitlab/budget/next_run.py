@@ -1,6 +1,6 @@
 """Which split of the labels there are to train next, so that a plan can be trusted more."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -31,7 +31,8 @@ class RunAdvice:
 def next_run(fitted: FittedSurface, planned: tuple[int, int], labels: tuple[int, int]) -> RunAdvice:
     """The split of the labels there are whose training narrows the interval of a planned split most.
 
-    Each split not yet trained is tried with the score expected of it; images with masks may serve as box images.
+    Each split not yet trained is tried with the score expected of it, and with a seed that was trained before; images
+    with masks may serve as box images.
 
     Args:
         fitted: The surface fitted to the runs so far.
@@ -61,11 +62,14 @@ def _splits_of(full: int, weak: int) -> set[tuple[int, int]]:
 
 
 def _with_run(fitted: FittedSurface, full: int, weak: int) -> FittedSurface:
-    return FittedSurface(
-        fitted.surface,
-        np.append(fitted.full, full),
-        np.append(fitted.weak, weak),
-        np.append(fitted.ap, fitted.surface.ap(full, weak)),
+    luck = fitted.luck and fitted.luck.with_run_of_first_seed()
+    of_seed = 0.0 if luck is None else luck.of_runs[-1]
+    return replace(
+        fitted,
+        full=np.append(fitted.full, full),
+        weak=np.append(fitted.weak, weak),
+        ap=np.append(fitted.ap, fitted.surface.ap(full, weak) + of_seed),
+        luck=luck,
     )
 
 

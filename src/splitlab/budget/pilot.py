@@ -1,16 +1,22 @@
-"""A user's own runs from a CSV with full, weak and a score in columns; wrong cells are named by line and column."""
+"""A user's own runs from a CSV with full, weak, a score and seeds in columns; wrong cells are named by line and column."""
 
 import csv
 import io
 import math
 
+import numpy as np
 import pandas as pd
 
+from splitlab.budget.fitted_surface import FittedSurface
 from splitlab.budget.results import METRICS
+from splitlab.budget.surface_fit import fit_surface
 from splitlab.budget.ways_of_training import ways_of_training
 from splitlab.errors import BudgetError
 
-SCORE = "score"
+SCORE, SEED = "score", "seed"
+UNKNOWN_SEED = -1
+"""Stands for the seed of a run that names none; such runs count as runs of one seed."""
+
 # Columns that tell kinds of runs apart, where a file has them.
 _KIND = ("source", "dataset", "method", "settings")
 
@@ -19,12 +25,13 @@ def read_pilot(text: str, name: str = "the CSV", score: str = SCORE) -> pd.DataF
     """The runs of a pilot: one line for each trained model, with a header line above.
 
     Args:
-        text: Content of the CSV; columns beside full, weak and the score are left alone.
+        text: Content of the CSV; columns beside full, weak, the score and seed are left alone. A cell of seed may be
+            empty, as `splitlab results --csv` leaves it for a mean over several.
         name: The file's name, for messages.
         score: The column of the score, such as "ap50" in what `splitlab results --csv` writes.
 
     Returns:
-        A table with the columns full, weak (images) and ap (0..100), fit for `fit_surface`.
+        A table with the columns full, weak (images) and ap (0..100), and seed where the file has it, for `fit_pilot`.
 
     Raises:
         BudgetError: If a column is missing, a cell is wrong (the message names the file, the line, the column and the
@@ -46,6 +53,19 @@ def read_pilot(text: str, name: str = "the CSV", score: str = SCORE) -> pd.DataF
     if table["ap"].max() <= 1:
         raise BudgetError(f"{name}, column {score}: all scores are 1 or less; give AP from 0 to 100, such as 53.5.")
     return table
+
+
+def fit_pilot(runs: pd.DataFrame) -> FittedSurface:
+    """Fit the AP surface to the runs of a pilot, for forecasts of new runs with a new seed.
+
+    Runs of unknown seed are taken for runs of one seed: most people leave a seed as it is, and to take them for runs
+    of many would promise too much.
+
+    Args:
+        runs: What `read_pilot` returns.
+    """
+    seed = runs[SEED] if SEED in runs else np.full(len(runs), UNKNOWN_SEED)
+    return fit_surface(runs["full"], runs["weak"], runs["ap"], seed)
 
 
 def _check_header(name: str, header: list[str], score: str) -> None:
@@ -81,7 +101,17 @@ def _run(row: dict[str, str | None], place: str, score_column: str) -> dict[str,
             raise BudgetError(f"{place}, column {column}: {images:g} is no whole number of images from {least} on.")
     if not 0 <= score <= 100:
         raise BudgetError(f"{place}, column {score_column}: {score:g} is no AP; it lies between 0 and 100.")
-    return {"full": int(full), "weak": int(weak), "ap": score}
+    run = {"full": int(full), "weak": int(weak), "ap": score}
+    return {**run, SEED: _seed(row, place)} if SEED in row else run
+
+
+def _seed(row: dict[str, str | None], place: str) -> int:
+    if not (row[SEED] or "").strip():
+        return UNKNOWN_SEED
+    seed = _number(row, SEED, place)
+    if not (0 <= seed < 2**63 and seed.is_integer()):
+        raise BudgetError(f"{place}, column {SEED}: {seed:g} is not a seed. Write a whole number from 0 on.")
+    return int(seed)
 
 
 def _number(row: dict[str, str | None], column: str, place: str) -> float:

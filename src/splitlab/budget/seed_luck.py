@@ -43,6 +43,10 @@ class SeedLuck:
         """Standard deviation of a new seed's luck against the average of the seeds there are, AP."""
         return self.deviation * float(np.sqrt(1 + 1 / self.seeds))
 
+    def with_run_of_first_seed(self) -> "SeedLuck":
+        """The same with one run more, of the seed of the first run."""
+        return replace(self, contrasts=np.vstack([self.contrasts, self.contrasts[:1]]))
+
 
 def luck_before_pairs(seed: ArrayLike, noise: float) -> SeedLuck:
     """The guess for runs whose differences between seeds are not looked at yet.
@@ -62,7 +66,7 @@ def luck_from_pairs(fitted: SeedLuck, told: float, noise: float) -> SeedLuck:
     Args:
         fitted: The luck with its differences fitted.
         told: How many of the differences the runs decide, and not the guess; 0 to seeds - 1.
-        noise: Standard deviation of one run, AP.
+        noise: Standard deviation of one run, AP, with an allowance for how few runs tell of it.
     """
     freedom = PRIOR_LUCK_SEEDS + told
     squares = PRIOR_LUCK_SEEDS * _borrowed(noise) ** 2 + float(fitted.differences @ fitted.differences)

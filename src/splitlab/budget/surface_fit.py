@@ -9,7 +9,7 @@ from scipy.optimize import least_squares
 from splitlab.budget.ap_surface import ApSurface, Floats
 from splitlab.budget.fitted_surface import FittedSurface
 from splitlab.budget.seed_luck import luck_before_pairs, luck_from_pairs
-from splitlab.budget.surface_prior import PARAMETERS_HIGH, PARAMETERS_LOW, PRIOR_MEAN, PRIOR_NOISE, PRIOR_SD
+from splitlab.budget.surface_prior import PARAMETERS_HIGH, PARAMETERS_LOW, PRIOR_MEAN, PRIOR_NOISE
 from splitlab.errors import BudgetError
 
 ROUNDS = 12
@@ -61,7 +61,9 @@ def _best_fit(start: FittedSurface) -> FittedSurface:
         return np.vstack([of_results / start.fit_noise, np.diag(1 / start.prior_sd)])
 
     differences = unknown if start.luck is None else start.luck.differences
-    low, high = (np.concatenate([ends, unknown + far]) for ends, far in ((PARAMETERS_LOW, -100), (PARAMETERS_HIGH, 100)))
+    low, high = (
+        np.concatenate([ends, unknown + far]) for ends, far in ((PARAMETERS_LOW, -100), (PARAMETERS_HIGH, 100))
+    )
     begin = np.concatenate([astuple(start.surface), differences])
     found = least_squares(distances, begin, jac=slopes, bounds=(low, high)).x
     luck = start.luck and replace(start.luck, differences=found[five:])
@@ -71,7 +73,7 @@ def _best_fit(start: FittedSurface) -> FittedSurface:
 def _weighed_anew(fitted: FittedSurface) -> FittedSurface:
     """Estimate noise and luck from what the fit leaves over."""
     told = float(fitted.decided[PRIOR_MEAN.size :].sum())
-    luck = fitted.luck and luck_from_pairs(fitted.luck, told, fitted.noise)
+    luck = fitted.luck and luck_from_pairs(fitted.luck, told, fitted.noise_at_most)
     return replace(fitted, luck=luck, fit_noise=max(fitted.noise, PRIOR_NOISE))
 
 

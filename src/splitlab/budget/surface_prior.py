@@ -22,13 +22,13 @@ PRIOR_NOISE = 0.7
 PRIOR_NOISE_RUNS = 2
 """How many runs that guess of the noise counts for."""
 
-# What a seed brings to all its runs, before pairs of seeds are seen. Measured on the splits that the atlas trained with
+# The luck that all runs of one seed share, before pairs of seeds are seen; from the splits that the atlas trained with
 # seeds 0 and 1 (12 of the embedded scenes, 12 of pets, 4 of street). Details: docs/decisions/0105-seed-luck.md.
-PRIOR_LUCK_RATIO = 1.5
-"""Standard deviation of a seed's luck, in units of the noise of a run."""
+PRIOR_LUCK_RATIO = 0.7
+"""Standard deviation of a seed's luck, in units of the noise of a run: between that of pets and the embedded scenes."""
 
-PRIOR_LUCK_MOST = 2.5
-"""The largest standard deviation of luck that is assumed without pairs, AP: about that of the embedded scenes."""
+PRIOR_LUCK_MOST = 1.0
+"""The largest standard deviation of luck that is assumed before pairs are seen, AP."""
 
-PRIOR_LUCK_SEEDS = 2
-"""How many degrees of freedom that guess of the luck counts for."""
+PRIOR_LUCK_SEEDS = 1
+"""How many degrees of freedom that guess counts for: data sets differ so much that one more pair may outweigh it."""

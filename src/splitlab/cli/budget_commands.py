@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,18 +11,17 @@ import pandas as pd
 import typer
 
 from splitlab.budget.annotation_cost import Prices, cost_hours, mask_share, preset
+from splitlab.budget.caveats import caveats, interval_in_words
 from splitlab.budget.cheapest_point import cheapest_point, tangent_full
 from splitlab.budget.equiscore import PAPER_CURVES, EquiscoreLaw
-from splitlab.budget.fitted_surface import FittedSurface
 from splitlab.budget.image_pool import ImagePool
-from splitlab.budget.pilot import SCORE, read_pilot
+from splitlab.budget.pilot import SCORE, fit_pilot, read_pilot
 from splitlab.budget.plan_answer import PlanAnswer, answer_for_hours, answer_for_score
 from splitlab.budget.plan_in_words import labels_to_make
-from splitlab.budget.planner import SplitForecast
+from splitlab.budget.planner import SplitForecast, forecast_split
 from splitlab.budget.published import FLATTERED, FLATTERED_METHOD, MAIN_METRIC, TRAINING_IMAGES
 from splitlab.budget.published_surface import published_surface
 from splitlab.budget.results import PUBLISHED
-from splitlab.budget.surface_fit import fit_surface
 from splitlab.budget.trained_splits import Fall, TrainedSplit, results_of
 from splitlab.cli.output import JsonOption, app, out, print_json
 from splitlab.errors import BudgetError
@@ -59,11 +59,13 @@ def cost(
 
 @app.command(
     epilog="Examples: `splitlab plan --dataset voc2012 --hours 80 --json` · `splitlab plan --score 50` · "
-    "`splitlab plan --hours 20 --images 2000 --pilot results.csv --metric ap50`"
+    "`splitlab plan --hours 20 --images 2000 --pilot results.csv --metric ap50` · "
+    "`splitlab plan --pilot runs.csv --at 400/5000 --json`"
 )
 def plan(
     hours: Annotated[float | None, typer.Option(help="Hours there are for labelling.")] = None,
     score: Annotated[float | None, typer.Option(help="Or the AP to reach, 0 to 100.")] = None,
+    at: Annotated[str | None, typer.Option(metavar="F/W", help="Forecast this split, such as 400/5000.")] = None,
     dataset: DatasetOption = "voc2012",
     method: Annotated[str, typer.Option(help="Whose results: YOLOv5 or DETR.")] = "YOLOv5",
     metric: Annotated[str | None, typer.Option(help="ap50, ap70, ap75 or ap50_95.")] = None,
@@ -78,43 +80,65 @@ def plan(
 ) -> None:
     """Find the split for a budget, or the cheapest one for a score, with the score to expect (90% interval).
 
-    --pilot takes a CSV with the columns full, weak and score, or with --metric what `splitlab results --csv` writes of
-    runs that differ by their split alone; say with --images how many photos you have.
+    --at forecasts a split of your own choice, with or without a plan. --pilot takes a CSV with the columns full, weak,
+    score and seed, one line for each run, or with --metric what `splitlab results --csv` writes of runs that differ by
+    split and seed alone; for a plan say with --images how many photos you have. With a pilot the interval is for a new
+    run with a new seed. Runs without a seed count as runs of one seed.
     """
     prices = _prices(dataset, box_seconds, mask_seconds, instances)
     name = preset(dataset).name
-    fitted = (
-        _pilot_surface(pilot, metric or SCORE)
-        if pilot
-        else published_surface(name, method, metric or MAIN_METRIC[name])
-    )
-    if pilot and images is None:
+    runs = _pilot_runs(pilot, metric or SCORE) if pilot else None
+    fitted = published_surface(name, method, metric or MAIN_METRIC[name]) if runs is None else fit_pilot(runs)
+    plans = [budget for budget in (hours, score) if budget is not None]
+    if len(plans) > 1 or (not plans and at is None):
+        raise BudgetError("Give either --hours, such as --hours 80, or --score, such as --score 50, or --at 400/5000.")
+    if pilot and images is None and plans:
         raise BudgetError(f"{pilot} does not tell how many images there are: add --images, such as --images 2000.")
-    pool = ImagePool(TRAINING_IMAGES[name] if images is None else images, have_full, have_weak)
-    if (hours is None) == (score is None):
-        raise BudgetError("Give either --hours, such as --hours 80, or --score, such as --score 50.")
-    of, results = ("own", _pilot_runs(pilot, metric or SCORE)) if pilot else (PUBLISHED, results_of(fitted))
-    answer = (
-        answer_for_hours(fitted, results, of, prices, hours, pool)
-        if hours is not None
-        else answer_for_score(fitted, results, of, prices, float(score or 0), pool)
-    )
-    if method == FLATTERED_METHOD and not pilot:
-        answer = replace(answer, caveats=(FLATTERED, *answer.caveats))
+    split = None if at is None else _split(at)
+    there_are = sum(split) if pilot and split else TRAINING_IMAGES[name]
+    pool = ImagePool(there_are if images is None else images, have_full, have_weak)
+    chosen = None if split is None else forecast_split(fitted, prices, *split, pool)
+    of, results = ("own", runs) if runs is not None else (PUBLISHED, results_of(fitted))
+    answer = None
+    if hours is not None:
+        answer = answer_for_hours(fitted, results, of, prices, hours, pool)
+    elif score is not None:
+        answer = answer_for_score(fitted, results, of, prices, score, pool)
+    of_method = (FLATTERED,) if method == FLATTERED_METHOD and not pilot else ()
+    of_chosen = caveats(fitted, chosen) if chosen else ()
+    of_answer = answer.caveats if answer else ()
+    warnings = list(dict.fromkeys([*of_method, *of_answer, *of_chosen]))
     if as_json:
-        print_json(_plan_in_json(answer, of))
+        told = {"at": _rounded(chosen)} if chosen else {}
+        told |= _plan_in_json(answer, of) if answer else {}
+        print_json({**told, "interval": f"90%, for {interval_in_words(fitted)}", "caveats": warnings})
         return
+    lines = [
+        *(_plan_in_words(answer, pool) if answer else ()),
+        *(_forecast_in_words(chosen) if chosen else ()),
+        f"The 90% interval is for {interval_in_words(fitted)}.",
+        *(f"Mind: {warning}" for warning in warnings),
+    ]
+    for line in filter(None, lines):
+        out.print(line, highlight=False)
+
+
+def _plan_in_words(answer: PlanAnswer, pool: ImagePool) -> list[str]:
     best = answer.plan.best
-    told = [
+    return [
         f"{labels_to_make(best, pool)} ({best.hours:,.1f} hours to pay): expect AP {shown(best.ap)} "
         f"({shown(best.low)} to {shown(best.high)}).",
         answer.ways_told,
         answer.limit_told,
         answer.trained_told,
-        *(f"Mind: {caveat}" for caveat in answer.caveats),
     ]
-    for line in filter(None, told):
-        out.print(line, highlight=False)
+
+
+def _forecast_in_words(chosen: SplitForecast) -> list[str]:
+    return [
+        f"{chosen.full:,}/{chosen.weak:,}: expect AP {shown(chosen.ap)} ({shown(chosen.low)} to {shown(chosen.high)}), "
+        f"{chosen.hours:,.1f} hours to pay."
+    ]
 
 
 @app.command(epilog="Example: `splitlab equiscore --dataset voc2012 --k 1 --phi0 1464 --json`")
@@ -160,17 +184,21 @@ def _prices(dataset: str, box_seconds: float | None, mask_seconds: float | None,
     )
 
 
+def _split(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", text, re.ASCII)
+    if not found or not int(found[1]):
+        raise BudgetError(
+            f"--at {text[:40]!r} is not a split with masks: write F/W in images, F from 1 on, such as --at 400/5000."
+        )
+    return int(found[1]), int(found[2])
+
+
 def _pilot_runs(path: Path, score: str) -> pd.DataFrame:
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise BudgetError(f"{path} cannot be read as text ({error}). Give a CSV with full, weak, score.") from error
     return read_pilot(text, str(path), score)
-
-
-def _pilot_surface(path: Path, score: str) -> FittedSurface:
-    runs = _pilot_runs(path, score)
-    return fit_surface(runs["full"], runs["weak"], runs["ap"])
 
 
 def _plan_in_json(answer: PlanAnswer, of: str) -> dict[str, Any]:
@@ -184,7 +212,6 @@ def _plan_in_json(answer: PlanAnswer, of: str) -> dict[str, Any]:
         "best_trained": {"source": of, **_rounded(answer.trained)} if answer.trained else None,
         "falls_with_boxes": list(map(_rounded, answer.falls)),
         "notes": list(filter(None, (answer.ways_told, answer.limit_told, answer.trained_told))),
-        "caveats": list(answer.caveats),
     }
 
 

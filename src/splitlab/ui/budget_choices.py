@@ -11,6 +11,7 @@ import streamlit as st
 
 from splitlab.budget.annotation_cost import Prices, prices_for
 from splitlab.budget.fitted_surface import FittedSurface
+from splitlab.budget.pilot import UNKNOWN_SEED
 from splitlab.budget.published_surface import published_surface
 from splitlab.budget.results import METRICS, PUBLISHED
 from splitlab.budget.surface_fit import fit_surface
@@ -39,7 +40,8 @@ class Source:
         """The AP surface fitted to them."""
         if self.source == PUBLISHED:
             return published_surface(self.dataset, self.method, self.metric)
-        return fit_surface(self.rows["full"], self.rows["weak"], self.rows[self.metric])
+        seed = self.rows["seed"].fillna(UNKNOWN_SEED)
+        return fit_surface(self.rows["full"], self.rows["weak"], self.rows[self.metric], seed)
 
     @property
     def scored_on(self) -> str:

@@ -1,0 +1,104 @@
+"""How often a new run with a new seed lies inside the planner's 90 % interval, on made truths of several shapes.
+
+    python benchmarks/seed_coverage.py --pilots 20
+
+Every pilot draws its splits from a grid, one luck for each of its seeds and noise for each run; the share of new runs
+inside the interval is then computed, not drawn. The shapes of `HELD_BACK` were not looked at while the prior of the
+luck was chosen (docs/decisions/0105-seed-luck.md).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+from splitlab.budget.ap_surface import ApSurface, Floats
+from splitlab.budget.surface_fit import fit_surface
+
+Truth = Callable[[Floats, Floats], Floats]
+
+SHAPES: Mapping[str, Truth] = {
+    "power laws": lambda f, w: 70 - 90 * (f + 5) ** -0.35 - 60 * (f + w + 10) ** -0.35,
+    "saturating": lambda f, w: 20 + 35 * (1 - np.exp(-f / 120)) + 18 * (1 - np.exp(-w / 250)),
+    "not monotone in W": lambda f, w: 25 + 9 * np.log(f / 25) + 0.04 * w * np.exp(1 - w / 250) - w / 400,
+    "interaction": lambda f, w: 30 + 7 * np.log(f / 20) + 12 * (1 - np.exp(-w / 150)) * np.exp(-f / 150),
+}
+HELD_BACK: Mapping[str, Truth] = {
+    "the surface's own": lambda f, w: ApSurface(-0.5, -1.2, -0.9, 5.0, 0.3).ap(f, w),
+    "two steps": lambda f, w: 35 + 25 / (1 + (f / 74) ** -2.0) + 8 / (1 + ((f + w) / 245) ** -2.0),
+    "boxes hurt": lambda f, w: 30 + 8.5 * np.log(f / 20) - 4 * np.log1p(w / 100) + 6.0 * ((w > 0) & (f < 60)),
+    "near the top": lambda f, w: 95 - 45 * (f + 10) ** -0.25 - 60 * (f + w + 10) ** -0.5,
+    "the scarcer counts": lambda f, w: 20 + 8 * np.minimum(np.log(f / 8), np.log((f + w + 40) / 22)),
+}
+FULL, WEAK = (25, 50, 100, 200, 400), (0, 100, 200, 400, 800)
+GRID = np.array([(full, weak) for full in FULL for weak in WEAK], dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """How a pilot is made: the luck of a seed and the noise of a run (standard deviations, AP), runs and seeds."""
+
+    luck: float
+    noise: float
+    runs: int
+    seeds: int = 1
+
+
+PILOTS = (
+    *(Pilot(luck, noise, runs) for luck, noise in ((1.0, 0.7), (2.8, 1.2), (3.5, 1.7)) for runs in (8, 12, 20)),
+    Pilot(3.5, 1.7, 12, seeds=2),
+    Pilot(3.5, 1.7, 12, seeds=3),
+    Pilot(3.5, 1.7, 12, seeds=12),
+    Pilot(1.0, 0.7, 12, seeds=12),
+)
+
+
+def coverage(truth: Truth, pilot: Pilot, rng: np.random.Generator, level: float = 0.9) -> tuple[float, float]:
+    """Make one pilot and return the share of new runs with new seeds inside the interval, and the mean width in AP.
+
+    The new runs are of every split of the grid within the range of the pilot's.
+    """
+    order = rng.permutation(len(GRID))
+    full, weak = GRID[np.resize(order[: -(-pilot.runs // min(pilot.seeds, 2))], pilot.runs)].T
+    seed = np.sort(np.arange(pilot.runs) % pilot.seeds)
+    luck = rng.normal(0, pilot.luck, pilot.seeds)[seed]
+    scores = truth(full, weak) + luck + rng.normal(0, pilot.noise, pilot.runs)
+    fitted = fit_surface(full, weak, np.clip(scores, 0, 100), seed)
+    new = GRID[~fitted.extrapolates(*GRID.T)].T
+    forecast = fitted.forecast(*new, level)
+    spread, expected = np.hypot(pilot.luck, pilot.noise), truth(*new)
+    inside = norm.cdf((forecast.high - expected) / spread) - norm.cdf((forecast.low - expected) / spread)
+    return float(inside.mean()), float((forecast.high - forecast.low).mean())
+
+
+def table(shapes: Mapping[str, Truth], pilots: int) -> pd.DataFrame:
+    """Measure every kind of pilot on every shape: mean coverage and width, one row a kind and shape."""
+    rows = []
+    for shape, truth in shapes.items():
+        for kind in PILOTS:
+            rng = np.random.default_rng(0)
+            inside, width = np.mean([coverage(truth, kind, rng) for _ in range(pilots)], axis=0)
+            rows.append({"shape": shape, **vars(kind), "inside": inside, "width": width})
+    return pd.DataFrame(rows)
+
+
+def main() -> None:
+    """Print the tables."""
+    words = argparse.ArgumentParser(description=__doc__)
+    words.add_argument("--pilots", type=int, default=10, help="pilots of each kind and shape")
+    pilots = words.parse_args().pilots
+    for name, shapes in (("shapes looked at", SHAPES), ("shapes held back", HELD_BACK)):
+        measured = table(shapes, pilots)
+        print(f"\n{name}: share inside, by shape\n")
+        kinds = ["luck", "noise", "runs", "seeds"]
+        print(measured.pivot_table(index=kinds, columns="shape", values="inside").round(2).to_string())
+        print(measured.groupby(kinds)[["inside", "width"]].mean().round(2).to_string())
+
+
+if __name__ == "__main__":
+    main()
