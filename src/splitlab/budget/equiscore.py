@@ -65,6 +65,21 @@ def c_of_tau(full: ArrayLike, weak: ArrayLike, phi0: float) -> NDArray[np.float6
     return np.asarray(full, dtype=np.float64) * np.asarray(weak, dtype=np.float64) / phi0**2
 
 
+def off_left_out(same: ArrayLike) -> float:
+    """By which factor numbers that a law takes for equal differ from the geometric mean of the others, on average.
+
+    Args:
+        same: |F| |W| of each split for the equiscore law, |W| alone for its naive rival "the same |W| for all |F|";
+            above 0, shape (N,), N at least 2.
+
+    Returns:
+        The factor, 1 or more.
+    """
+    logs = np.log(np.asarray(same, dtype=np.float64))
+    others = (logs.sum() - logs) / (logs.size - 1)
+    return float(np.exp(np.abs(logs - others).mean()))
+
+
 @dataclass(frozen=True)
 class LawFit:
     """A law fitted to splits of about equal score.

@@ -14,7 +14,8 @@ class LeaveOneOut:
     """What a surface, fitted to all other splits, says of each split.
 
     Attributes:
-        rows: One row for each result: full, weak, ap, expected, low, high, error (expected - ap), inside, extrapolates.
+        rows: One row for each result: full, weak, ap, mean_of_others (what a guess without a surface would be),
+            expected, low, high, error (expected - ap), inside, extrapolates.
         level: The level of the intervals.
     """
 
@@ -32,6 +33,11 @@ class LeaveOneOut:
         return float(self.rows["error"].abs().max())
 
     @property
+    def mean_error_of_mean(self) -> float:
+        """Mean absolute error, AP, of the naive rival: the mean score of all other splits' results."""
+        return float((self.rows["mean_of_others"] - self.rows["ap"]).abs().mean())
+
+    @property
     def coverage(self) -> float:
         """Share of the left-out results that fall inside their interval, 0..1; honest if about `level`."""
         return float(self.rows["inside"].mean())
@@ -39,6 +45,8 @@ class LeaveOneOut:
 
 def leave_one_out(fitted: FittedSurface, level: float = 0.9) -> LeaveOneOut:
     """Leave out each split in turn (with all its repetitions), fit to the others and forecast it.
+
+    Seeds are left aside, so the intervals are those of one more result of the same series.
 
     Args:
         fitted: The surface whose results are left out.
@@ -59,5 +67,9 @@ def leave_one_out(fitted: FittedSurface, level: float = 0.9) -> LeaveOneOut:
 def _forecast(left_out: pd.DataFrame, rest: pd.DataFrame, level: float) -> pd.DataFrame:
     forecast = fit_surface(rest["full"], rest["weak"], rest["ap"]).forecast(left_out["full"], left_out["weak"], level)
     return left_out.assign(
-        expected=forecast.ap, low=forecast.low, high=forecast.high, extrapolates=forecast.extrapolates
+        mean_of_others=rest["ap"].mean(),
+        expected=forecast.ap,
+        low=forecast.low,
+        high=forecast.high,
+        extrapolates=forecast.extrapolates,
     )

@@ -1,4 +1,4 @@
-"""A user's own runs from a CSV with full, weak, a score and seeds in columns; wrong cells are named by line and column."""
+"""A user's own runs from a CSV with the columns full, weak, a score and seed; a wrong cell is named by its place."""
 
 import csv
 import io

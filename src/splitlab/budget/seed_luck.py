@@ -12,7 +12,10 @@ from numpy.typing import ArrayLike
 from scipy.linalg import helmert
 
 from splitlab.budget.ap_surface import Floats
-from splitlab.budget.surface_prior import PRIOR_LUCK_MOST, PRIOR_LUCK_RATIO, PRIOR_LUCK_SEEDS
+from splitlab.budget.surface_prior import PRIOR_LUCK_MOST, PRIOR_LUCK_RATIO, PRIOR_LUCK_SEEDS, PRIOR_LUCK_SHARE
+
+_LEAST_LUCK = 0.01
+"""AP by which a seed of models that find nothing may still differ: a deviation of 0 could not be fitted with."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,30 +51,32 @@ class SeedLuck:
         return replace(self, contrasts=np.vstack([self.contrasts, self.contrasts[:1]]))
 
 
-def luck_before_pairs(seed: ArrayLike, noise: float) -> SeedLuck:
+def luck_before_pairs(seed: ArrayLike, noise: float, score: float) -> SeedLuck:
     """The guess for runs whose differences between seeds are not looked at yet.
 
     Args:
         seed: The seed of each run, shape (runs,).
         noise: Standard deviation of one run, AP.
+        score: The runs' mean score, AP.
     """
     seeds, of_run = np.unique(np.asarray(seed), return_inverse=True)
     contrasts = helmert(seeds.size).T[of_run] if seeds.size > 1 else np.zeros((of_run.size, 0))
-    return SeedLuck(seeds.size, contrasts, np.zeros(seeds.size - 1), _borrowed(noise), PRIOR_LUCK_SEEDS)
+    return SeedLuck(seeds.size, contrasts, np.zeros(seeds.size - 1), _borrowed(noise, score), PRIOR_LUCK_SEEDS)
 
 
-def luck_from_pairs(fitted: SeedLuck, told: float, noise: float) -> SeedLuck:
+def luck_from_pairs(fitted: SeedLuck, told: float, noise: float, score: float) -> SeedLuck:
     """The luck that fitted differences between seeds and the borrowed guess show together.
 
     Args:
         fitted: The luck with its differences fitted.
         told: How many of the differences the runs decide, and not the guess; 0 to seeds - 1.
         noise: Standard deviation of one run, AP, with an allowance for how few runs tell of it.
+        score: The runs' mean score, AP.
     """
     freedom = PRIOR_LUCK_SEEDS + told
-    squares = PRIOR_LUCK_SEEDS * _borrowed(noise) ** 2 + float(fitted.differences @ fitted.differences)
+    squares = PRIOR_LUCK_SEEDS * _borrowed(noise, score) ** 2 + float(fitted.differences @ fitted.differences)
     return replace(fitted, deviation=float(np.sqrt(squares / freedom)), freedom=freedom)
 
 
-def _borrowed(noise: float) -> float:
-    return min(PRIOR_LUCK_RATIO * noise, PRIOR_LUCK_MOST)
+def _borrowed(noise: float, score: float) -> float:
+    return min(PRIOR_LUCK_RATIO * noise, PRIOR_LUCK_MOST, PRIOR_LUCK_SHARE * score + _LEAST_LUCK)

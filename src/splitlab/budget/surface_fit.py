@@ -1,4 +1,4 @@
-"""Fit the AP surface to results: least squares, with a weak prior on the shape, noise and the luck of seeds fitted too."""
+"""Fit the AP surface to results: least squares with a weak prior on the shape; noise and luck of seeds are fitted."""
 
 from dataclasses import astuple, replace
 
@@ -36,7 +36,7 @@ def fit_surface(full: ArrayLike, weak: ArrayLike, ap: ArrayLike, seed: ArrayLike
     known = ~np.isnan(scores)
     masks, boxes, scores = masks[known], boxes[known], scores[known]
     _check(masks, boxes, scores)
-    luck = None if seed is None else luck_before_pairs(np.asarray(seed)[known], PRIOR_NOISE)
+    luck = None if seed is None else luck_before_pairs(np.asarray(seed)[known], PRIOR_NOISE, float(scores.mean()))
     fitted = FittedSurface(ApSurface.from_vector(PRIOR_MEAN), masks, boxes, scores, luck)
     for _ in range(ROUNDS):
         before, fitted = fitted, _weighed_anew(_best_fit(fitted))
@@ -73,7 +73,7 @@ def _best_fit(start: FittedSurface) -> FittedSurface:
 def _weighed_anew(fitted: FittedSurface) -> FittedSurface:
     """Estimate noise and luck from what the fit leaves over."""
     told = float(fitted.decided[PRIOR_MEAN.size :].sum())
-    luck = fitted.luck and luck_from_pairs(fitted.luck, told, fitted.noise_at_most)
+    luck = fitted.luck and luck_from_pairs(fitted.luck, told, fitted.noise_at_most, float(fitted.ap.mean()))
     return replace(fitted, luck=luck, fit_noise=max(fitted.noise, PRIOR_NOISE))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 
@@ -13,6 +13,7 @@ import pandas as pd
 from splitlab.budget.annotation_cost import Prices, cost_hours, prices_for
 from splitlab.budget.atlas.measured_row import COLUMNS, MeasuredRow, newest
 from splitlab.budget.atlas.noise import Change, Mean, Split, SplitScores, split_scores
+from splitlab.budget.planner import SplitForecast
 from splitlab.budget.results import check_metric
 
 INTERVAL_WIDTH = 2 * 1.96
@@ -30,6 +31,8 @@ _ALIKE = ("model", "data_hash", "test_hash")
 Planned = Mapping[str, tuple[int, int, int]]
 """The runs of a plan: |F|, |W| and seed by the hash of their settings."""
 
+NOTHING_TOLD: Mapping[float, SplitForecast] = MappingProxyType({})
+
 
 @dataclass(frozen=True, eq=False)
 class Grid:
@@ -40,12 +43,14 @@ class Grid:
         extra: runs of other splits with the same settings, such as those that a planner advised.
         missing: (|F|, |W|, seed) of the planned runs without a row.
         metric: the column of AP that verdicts go by.
+        told: advice for this metric that was written down before its runs, by its budget in hours.
     """
 
     rows: pd.DataFrame
     extra: pd.DataFrame
     missing: tuple[tuple[int, int, int], ...]
     metric: str
+    told: Mapping[float, SplitForecast] = field(default_factory=dict)
 
     @property
     def images(self) -> int:
@@ -116,7 +121,9 @@ def named(splits: pd.DataFrame) -> list[Split]:
     return list(zip(splits["full"].astype(int), splits["weak"].astype(int), strict=True))
 
 
-def measured_grid(rows: Iterable[MeasuredRow], planned: Planned, metric: str) -> Grid | None:
+def measured_grid(
+    rows: Iterable[MeasuredRow], planned: Planned, metric: str, told: Mapping[float, SplitForecast] = NOTHING_TOLD
+) -> Grid | None:
     """Pick the rows of a plan; None where there is none.
 
     Rows of older data or an older test part than those of the row that was measured last are passed over.
@@ -125,6 +132,7 @@ def measured_grid(rows: Iterable[MeasuredRow], planned: Planned, metric: str) ->
         rows: of one table.
         planned: the runs of its plan.
         metric: a column of AP.
+        told: advice that was written down before its runs.
 
     Raises:
         BudgetError: the metric is none.
@@ -142,7 +150,7 @@ def measured_grid(rows: Iterable[MeasuredRow], planned: Planned, metric: str) ->
     # The plan's hashes say how its own runs were trained; of other runs their settings in words do.
     others = table[alike & ~is_planned & table["settings"].isin(ours["settings"])]
     missing = tuple(run for spec_hash, run in planned.items() if spec_hash not in set(ours["spec_hash"]))
-    return Grid(ours.reset_index(drop=True), others.reset_index(drop=True), missing, metric)
+    return Grid(ours.reset_index(drop=True), others.reset_index(drop=True), missing, metric, told)
 
 
 def _image_error(rows: pd.DataFrame, score: str) -> float:

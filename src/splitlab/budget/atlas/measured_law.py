@@ -45,6 +45,8 @@ class MeasuredLaw:
         exponent: b of |W| = a |F|^-b, fitted to the same points; the law says 1.
         points: full and weak (images, not rounded) at which each line reaches the level.
         whole_draws: share of the draws in which enough lines reached the level to fit at all.
+        off: the factor by which a point's |W| differs from the law fitted to the others, on average; 1 on the law.
+        off_of_one_weak: the same for the naive rival, one |W| for all |F|.
     """
 
     level: float
@@ -53,6 +55,8 @@ class MeasuredLaw:
     exponent: Interval
     points: pd.DataFrame
     whole_draws: float
+    off: float
+    off_of_one_weak: float
 
 
 def measured_law(grid: Grid) -> MeasuredLaw:
@@ -79,6 +83,8 @@ def measured_law(grid: Grid) -> MeasuredLaw:
         exponent=Interval(exponent, *map(float, exponent_ends)),
         points=pd.DataFrame({"full": full.astype(int), "weak": weak}),
         whole_draws=len(draws) / DRAWS,
+        off=off_left_out(full * weak),
+        off_of_one_weak=off_left_out(weak),
     )
 
 

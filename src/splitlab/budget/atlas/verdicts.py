@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from splitlab.budget.atlas.advice import BUDGETS, advice_was_good
+from splitlab.budget.atlas.advice import BUDGETS, advice_was_good, intervals_hold
 from splitlab.budget.atlas.grid import CONFUSION, MASK_IOU, Grid
 from splitlab.budget.atlas.law_claims import law_holds, surface_predicts
 from splitlab.budget.atlas.mask_observations import (
@@ -36,6 +36,7 @@ CHECKS: tuple[Check, ...] = (
     law_holds,
     surface_predicts,
     *(partial(advice_was_good, hours) for hours in BUDGETS),
+    intervals_hold,
 )
 
 _MASKS_UNKNOWN = (

@@ -13,7 +13,7 @@ from splitlab.errors import SplitError
 def split_by_labels(dataset: Dataset) -> Split:
     """Keep the labels that are there: images whose objects all have masks are F, the others with objects are W.
 
-    Images without an object are in neither, nor are those with labels that cannot be read: they show more than is known.
+    Images without an object are in neither, nor are those with labels that cannot be read: these show more objects.
     """
     labelled = [image for image in dataset.images if image.targets and image.state == LabelState.WHOLE]
     full = tuple(image.image_id for image in labelled if image.can_be_full)

@@ -11,6 +11,7 @@ from splitlab.budget.atlas.equal_scores import SAME_AP
 from splitlab.budget.atlas.grid import Grid, measured_grid, named, verdict_metric
 from splitlab.budget.atlas.measured_law import measured_law
 from splitlab.budget.atlas.measured_row import MeasuredRow, newest, read_rows
+from splitlab.budget.atlas.told_advice import read_told
 from splitlab.budget.atlas.verdicts import measured_claims
 from splitlab.budget.claims import Claim
 from splitlab.budget.equiscore import PaperCurve
@@ -42,7 +43,9 @@ def grid_of(atlas: Atlas, metric: str) -> Grid | None:
         SplitLabError: its table or a plan is broken, or the metric is none.
     """
     rows = read_rows(atlas.table)
-    return measured_grid(rows, atlas.planned(newest(rows).train_images), metric) if rows else None
+    if not rows:
+        return None
+    return measured_grid(rows, atlas.planned(newest(rows).train_images), metric, read_told(atlas.advice, metric))
 
 
 def atlas_claims(name: str, metric: str, workspace: Workspace) -> list[Claim]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from splitlab.budget.atlas.advice import advised_splits
 from splitlab.budget.atlas.grid import measured_grid, verdict_metric
 from splitlab.budget.atlas.measured_row import MeasuredRow
+from splitlab.budget.atlas.told_advice import read_told
 from splitlab.data.image_counts import count_images
 from splitlab.data.splits.draw_split import check_sizes
 from splitlab.errors import SplitError
@@ -73,7 +74,8 @@ class OpenedAtlas:
 
     def _advised(self, rows: Sequence[MeasuredRow]) -> list[AtlasRun]:
         planned = self.atlas.planned(count_images(self.parts.train).to_draw)
-        grid = measured_grid(rows, planned, verdict_metric(self.atlas.name))
+        metric = verdict_metric(self.atlas.name)
+        grid = measured_grid(rows, planned, metric, read_told(self.atlas.advice, metric))
         splits = advised_splits(grid) if grid else ()
         if not splits:
             return []

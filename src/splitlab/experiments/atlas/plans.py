@@ -26,6 +26,11 @@ class Atlas:
     stages: tuple[SweepPlan, ...]
     table: Path
 
+    @property
+    def advice(self) -> Path:
+        """The file of the advice that was written down before its runs; it need not be there."""
+        return self.table.with_suffix("") / "advice.csv"
+
     def planned(self, images: int) -> dict[str, tuple[int, int, int]]:
         """Return |F|, |W| and seed of the runs of the grid by their `spec_hash`.
 
