@@ -198,6 +198,32 @@ def test_a_plan_goes_by_the_users_own_prices_images_and_runs(tmp_path):
     assert "Mind:" in run(*words[:-1])
 
 
+def test_one_split_is_forecast_for_a_new_seed_without_hours_or_images(tmp_path):
+    (tmp_path / "runs.csv").write_text("full,weak,score,seed\n30,0,38.5,0\n30,450,53.1,0\n60,0,45,0\n60,200,54,0\n")
+    told = json.loads(run("plan", "--pilot", tmp_path / "runs.csv", "--at", "40/100", "--json"))
+    assert told["at"]["low"] < told["at"]["ap"] < told["at"]["high"]
+    assert "new seed" in told["interval"]
+    assert "another seed" in " ".join(told["caveats"])
+    (tmp_path / "runs.csv").write_text("full,weak,score,seed\n30,0,38.5,0\n30,450,53.1,0\n60,0,45,0\n60,0,44,1\n")
+    two = json.loads(run("plan", "--pilot", tmp_path / "runs.csv", "--at", "40/100", "--json"))
+    assert "another seed" not in " ".join(two["caveats"])
+    both = json.loads(run("plan", "--hours", "80", "--at", "400/5000", "--json"))
+    assert both["at"]["full"] == 400
+    assert both["full"] != 400
+    assert "400/5,000: expect AP" in run("plan", "--at", "400/5000")
+
+
+@pytest.mark.parametrize("split", ["400", "0/100", "4e2/1", "-1/5", "1/2/3", "a" * 5000])
+def test_a_split_that_is_none_gets_a_sentence(capsys, monkeypatch, split):
+    told = fails_with(capsys, monkeypatch, "plan", f"--at={split}")
+    assert "write F/W in images" in told
+    assert len(told) < 300
+
+
+def test_a_split_of_more_images_than_there_are_gets_a_sentence(capsys, monkeypatch):
+    assert "cannot be labelled" in fails_with(capsys, monkeypatch, "plan", "--at", "400/20000")
+
+
 @pytest.mark.parametrize(("dataset", "full"), [("voc2012", 584), ("cityscapes", 268)])
 def test_equiscore_takes_the_papers_curve_of_the_data_set(dataset, full):
     found = json.loads(run("equiscore", "--dataset", dataset, "--json"))

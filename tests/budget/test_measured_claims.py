@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from splitlab.budget.atlas.advice import BUDGETS, advice, advice_was_good, advised_splits
+from splitlab.budget.atlas.advice import BUDGETS, Counted, advice, advice_was_good, advised_splits
 from splitlab.budget.atlas.equal_scores import SAME_AP, equal_score_splits
 from splitlab.budget.atlas.grid import measured_grid
 from splitlab.budget.atlas.law_claims import law_holds, surface_predicts
@@ -26,7 +26,11 @@ from splitlab.budget.atlas.score_observations import (
     more_boxes_help,
     more_masks_help,
 )
+from splitlab.budget.atlas.told_advice import read_told
 from splitlab.budget.atlas.verdicts import CHECKS, OF_MASKS, measured_claims
+from splitlab.errors import BudgetError
+from splitlab.experiments.atlas.measured_tables import atlas_claims
+from splitlab.workspace import Workspace
 from tests.budget.synthetic_grid import (
     FULL,
     IMAGES,
@@ -51,6 +55,11 @@ def falling(full, weak):
 
 def by_masks_alone(full, _weak):
     return 20 + 12 * np.log10(full)
+
+
+def by_score(full, weak):
+    """A mask IoU that follows the score alone."""
+    return 0.4 + 0.006 * rising(full, weak)
 
 
 def balanced(full, weak):
@@ -84,9 +93,9 @@ def balanced(full, weak):
         ),
         (
             equal_scores_look_alike,
-            {"iou": lambda _f, _w: 0.8},
+            {"iou": by_score},
             {"iou": lambda f, _w: 0.1 + 0.3 * np.log10(f)},
-            {"iou": lambda _f, _w: 0.8, "width": 0.1},
+            {"iou": by_score, "width": 0.1},
         ),
     ],
 )
@@ -94,6 +103,12 @@ def test_an_observation_that_holds_by_construction_holds_and_one_that_does_not_d
     assert check(made_grid(**good)).verdict == "holds"
     assert check(made_grid(**bad)).verdict == "does not hold"
     assert check(made_grid(**drowned)).verdict == "not shown"
+
+
+def test_equal_scores_say_nothing_where_any_two_splits_draw_alike():
+    claim = equal_scores_look_alike(made_grid(iou=lambda _f, _w: 0.8))
+    assert claim.verdict == "not shown"
+    assert "pairs with unequal scores" in claim.finding
 
 
 def test_observation_3_names_the_line_that_does_not_rise():
@@ -160,10 +175,19 @@ def test_noise_leaves_the_law_open_and_no_crossing_leaves_it_unmeasured():
 
 
 def test_the_surface_predicts_what_is_smooth_and_not_what_jumps():
-    assert surface_predicts(made_grid(noise=0.3)).verdict == "holds"
+    smooth = surface_predicts(made_grid(noise=0.3))
+    assert smooth.verdict == "holds"
+    assert "The mean of the other runs has a mean error of" in smooth.finding
     rng = np.random.default_rng(0)
     jumps = {split: float(rng.choice([20.0, 80.0])) for split in SPLITS}
     assert surface_predicts(made_grid(ap=lambda f, w: jumps[f, w])).finding.count("mean error") == 1
+
+
+def test_a_surface_that_predicts_no_better_than_the_mean_of_the_other_runs_does_not_hold():
+    street = next(claim for claim in atlas_claims("street", "ap50", Workspace()) if claim.key == "surface")
+    assert street.verdict == "does not hold"
+    assert "mean error 0.80 AP50" in street.finding
+    assert "mean error of 0.75" in street.finding
 
 
 def test_the_advice_rests_on_the_planned_runs_alone():
@@ -194,6 +218,66 @@ def test_advice_that_is_followed_is_held_against_its_interval():
     claim = advice_was_good(hours, off)
     assert claim.verdict == "does not hold"
     assert "It reached" in claim.finding
+    assert "0 of 2 single runs inside" in claim.finding
+
+
+def split_of(forecast):
+    return forecast.full, forecast.weak
+
+
+def test_each_single_run_is_held_against_the_interval_and_not_their_mean():
+    hours = BUDGETS[1]
+    told = advice(made_grid(), hours)
+    off = 0.9 * (told.high - told.low)
+    runs = [(*split_of(told), 0), (*split_of(told), 1)]
+    rows = [made_row(run) for run in RUNS]
+    apart = [replace(made_row(run), ap70=told.ap + sign * off) for run, sign in zip(runs, (1, -1), strict=True)]
+    claim = advice_was_good(hours, measured_grid([*rows, *apart], PLANNED, "ap70"))
+    assert claim.verdict != "holds"
+    assert "0 of 2 single runs inside" in claim.finding
+
+
+def test_advice_holds_only_where_it_beats_half_and_half():
+    hours = BUDGETS[1]
+    half = (50, 200)
+    told = advice(made_grid(ap=by_masks_alone), hours)
+    runs = [(*split_of(told), 0), (*split_of(told), 1)]
+    good = advice_was_good(hours, made_grid(extra=runs, ap=by_masks_alone))
+    assert good.verdict == "holds"
+    assert f"Against the split nearest to half and half, {half[0]}/{half[1]} to" in good.finding
+    level = made_grid(extra=runs, ap=lambda f, w: told.ap if (f, w) == half else by_masks_alone(f, w))
+    assert advice_was_good(hours, level).verdict == "not shown"
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "inside", "verdict"),
+    [("embedded", "36.7 to 47.1", "6 of 6", "holds"), ("pets", "62.8 to 75.9", "4 of 6", "not shown")],
+)
+def test_the_intervals_told_before_the_runs_hold_that_many_single_runs(name, told, inside, verdict):
+    claims = {claim.key: claim for claim in atlas_claims(name, "ap70", Workspace())}
+    assert f"{inside} single runs" in claims["advice-intervals"].finding
+    assert claims["advice-intervals"].verdict == verdict
+    assert told in claims["advice-3h"].finding
+    assert "before the runs" in claims["advice-3h"].finding
+
+
+def test_an_interval_that_is_refuted_by_few_runs_is_told_from_one_that_is_not():
+    counts = {
+        (6, 6): "holds",
+        (4, 6): "not shown",
+        (3, 6): "does not hold",
+        (1, 2): "not shown",
+        (0, 2): "does not hold",
+    }
+    assert {count: Counted(*count).verdict for count in counts} == counts
+    assert Counted(0, 0).verdict == "not measured yet"
+
+
+def test_told_advice_that_is_no_table_gets_a_sentence(tmp_path):
+    assert read_told(tmp_path / "advice.csv", "ap70") == {}
+    (tmp_path / "advice.csv").write_text("metric,hours\nap70,3\n")
+    with pytest.raises(BudgetError, match=r"advice\.csv cannot be read"):
+        read_told(tmp_path / "advice.csv", "ap70")
 
 
 def test_a_partial_table_gives_no_verdict_and_says_how_many_runs_are_missing():

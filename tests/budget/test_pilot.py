@@ -1,10 +1,10 @@
 import pytest
 
 from splitlab.budget.annotation_cost import VOC2012
-from splitlab.budget.caveats import caveats
+from splitlab.budget.caveats import caveats, interval_in_words
 from splitlab.budget.image_pool import ImagePool
 from splitlab.budget.next_run import next_run
-from splitlab.budget.pilot import read_pilot
+from splitlab.budget.pilot import UNKNOWN_SEED, fit_pilot, read_pilot
 from splitlab.budget.planner import forecast_split, plan_for_hours
 from splitlab.budget.published_surface import published_surface
 from splitlab.budget.surface_fit import fit_surface
@@ -53,12 +53,44 @@ def test_the_score_may_stand_in_a_column_of_another_name():
         ("full,weak,score\n30,1,nan\n", "line 2, column score: 'nan' is no number"),
         ('full,weak,score\n30,1,"4\n', "line 2: not a CSV"),
         ("full,weak,score\n30,0,0.41\n30,450,0.79\n", "column score: all scores are 1 or less"),
+        ("full,weak,score,seed\n30,0,41,0\n30,9,42,one\n", "line 3, column seed: 'one' is no number"),
+        ("full,weak,score,seed\n30,0,41,-1\n", "line 2, column seed: -1 is not a seed"),
+        ("full,weak,score,seed\n30,0,41,0.5\n", r"line 2, column seed: 0\.5 is not a seed"),
     ],
 )
 def test_a_pilot_with_a_wrong_cell_names_file_line_and_column(text, message):
     with pytest.raises(BudgetError, match=message) as caught:
         read_pilot(text, "runs.csv")
     assert "runs.csv" in str(caught.value)
+
+
+def test_seeds_are_read_and_an_empty_cell_is_a_seed_nobody_knows():
+    runs = read_pilot("full,weak,score,seed\n30,0,41,0\n30,0,44,1.0\n60,0,52,\n")
+    assert runs["seed"].tolist() == [0, 1, UNKNOWN_SEED]
+    assert fit_pilot(runs).luck.seeds == 3
+
+
+def test_runs_without_a_seed_count_as_runs_of_one_and_the_plan_says_that_luck_is_borrowed():
+    nobody_knows, one = (
+        fit_pilot(read_pilot(f"full,weak,score{head}\n30,0,41{seed}\n60,100,50{seed}\n"))
+        for head, seed in (("", ""), (",seed", ",7"))
+    )
+    two = fit_pilot(read_pilot("full,weak,score,seed\n30,0,41,7\n30,0,44,8\n60,100,50,7\n"))
+    for pilot, borrows in ((nobody_knows, True), (one, True), (two, False)):
+        told = caveats(pilot, forecast_split(pilot, VOC2012, 40, 50, ImagePool(500)))
+        assert any("borrowed from pairs of seeds" in sentence for sentence in told) == borrows
+    assert nobody_knows.forecast(40, 50) == one.forecast(40, 50)
+    assert interval_in_words(one) == "a new training with a new seed"
+
+
+def test_the_published_interval_does_not_claim_to_be_for_a_training_of_ones_own():
+    assert interval_in_words(published_surface("VOC2012", "YOLOv5", "ap70")).startswith("one more model of the same")
+
+
+def test_the_advised_run_of_a_pilot_with_seeds_has_one_of_its_seeds():
+    pilot = fit_pilot(read_pilot("full,weak,score,seed\n30,0,41,7\n30,0,47,8\n30,450,79,7\n15,450,70,8\n"))
+    advice = next_run(pilot, planned=(80, 2000), labels=(30, 450))
+    assert advice.width_then < advice.width_now
 
 
 def test_a_pilot_of_two_runs_is_planned_with_and_says_that_its_shape_is_borrowed():

@@ -1,4 +1,4 @@
-"""A user's own runs from a CSV with the columns full, weak, a score and seed; a wrong cell is named by its place."""
+"""A user's own runs from a CSV with columns full, weak, a score and seed; a wrong cell is named by line and column."""
 
 import csv
 import io

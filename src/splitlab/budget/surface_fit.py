@@ -1,4 +1,4 @@
-"""Fit the AP surface to results: least squares with a weak prior on the shape; noise and luck of seeds are fitted."""
+"""Fit the AP surface, the noise and the luck of seeds to results: least squares, with a weak prior on the shape."""
 
 from dataclasses import astuple, replace
 

@@ -80,8 +80,8 @@ def _law_in_words(fitted: MeasuredLaw, grid: Grid) -> str:
         f"{high:.0f}). b = {exponent.value:.2f} ({exponent.low:.2f} to {exponent.high:.2f}); 95 % intervals."
     )
     told += (
-        f" Left out one by one, the points' |W| are off the law by a factor of {fitted.off:.2f} on average, and off the "
-        f"same |W| for all |F| by {fitted.off_of_one_weak:.2f}."
+        f" Left out one by one, the points' |W| are off the law by a factor of {fitted.off:.2f} on average, and off "
+        f"one |W| for all |F| by {fitted.off_of_one_weak:.2f}."
     )
     if fitted.whole_draws < 1:
         told += f" In {1 - fitted.whole_draws:.0%} of the draws too few lines reached that score: they are left out."

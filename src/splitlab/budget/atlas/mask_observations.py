@@ -34,8 +34,8 @@ def equal_scores_look_alike(grid: Grid) -> Claim:
         key="observation-4",
         section="4.4",
         statement=f"Observation 4. Models with identical {SHORT_METRICS[grid.metric]} scores produce visually similar "
-        f"segmentations. (Here: within {SAME_AP:g} AP of each other, their mask IoUs lie within {CLOSE_IOU:g}, and more "
-        "often so than those of unequal scores.)",
+        f"segmentations. (Here: within {SAME_AP:g} AP of each other, their mask IoUs lie within {CLOSE_IOU:g}, and "
+        "more often so than those of unequal scores.)",
         verdict=_verdict_of_pairs(len(pairs), len(alike), len(apart), _share(unlike_alike, unlike)),
         finding=f"Of {len(pairs)} pairs with other numbers of masks and equal scores, {len(alike)} have mask IoUs that "
         f"are that close with noise counted in, {len(apart)} have not; of {len(unlike)} pairs with unequal scores "

@@ -15,7 +15,7 @@ from scipy.optimize import isotonic_regression
 
 from splitlab.budget.ap_surface import Floats
 from splitlab.budget.atlas.grid import Grid, named
-from splitlab.budget.equiscore import EquiscoreLaw, c_of_tau
+from splitlab.budget.equiscore import EquiscoreLaw, c_of_tau, off_left_out
 from splitlab.errors import BudgetError
 
 DRAWS = 1000

@@ -134,8 +134,8 @@ def _hyperbola(table: pd.DataFrame, curve: PaperCurve) -> Claim:
             exceptions=(ratios - 1).abs().max() > NEAR_THE_LAW,
         ),
         finding=f"Fitted to its points away from the ends, k = {fit.law.k:.2f}; their boxes are "
-        f"{', '.join(f'{ratio:.2f}' for ratio in ratios)} times the law's. Left out one by one, they are off the law by "
-        f"a factor of {off:.2f} on average, and off one |W| for all |F| by {off_of_one_weak:.2f}.",
+        f"{', '.join(f'{ratio:.2f}' for ratio in ratios)} times the law's. Left out one by one, they are off the law "
+        f"by a factor of {off:.2f} on average, and off one |W| for all |F| by {off_of_one_weak:.2f}.",
         rows=_points(table, curve),
     )
 
