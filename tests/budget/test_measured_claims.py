@@ -183,8 +183,10 @@ def test_the_surface_predicts_what_is_smooth_and_not_what_jumps():
     assert surface_predicts(made_grid(ap=lambda f, w: jumps[f, w])).finding.count("mean error") == 1
 
 
-def test_a_surface_that_predicts_no_better_than_the_mean_of_the_other_runs_does_not_hold():
-    street = next(claim for claim in atlas_claims("street", "ap50", Workspace()) if claim.key == "surface")
+def test_a_surface_that_predicts_no_better_than_the_mean_of_the_other_runs_does_not_hold(tmp_path):
+    street = next(
+        claim for claim in atlas_claims("street", "ap50", Workspace(tmp_path, tmp_path)) if claim.key == "surface"
+    )
     assert street.verdict == "does not hold"
     assert "mean error 0.80 AP50" in street.finding
     assert "mean error of 0.75" in street.finding
@@ -253,8 +255,8 @@ def test_advice_holds_only_where_it_beats_half_and_half():
     ("name", "told", "inside", "verdict"),
     [("embedded", "36.7 to 47.1", "6 of 6", "holds"), ("pets", "62.8 to 75.9", "4 of 6", "not shown")],
 )
-def test_the_intervals_told_before_the_runs_hold_that_many_single_runs(name, told, inside, verdict):
-    claims = {claim.key: claim for claim in atlas_claims(name, "ap70", Workspace())}
+def test_the_intervals_told_before_the_runs_hold_that_many_single_runs(tmp_path, name, told, inside, verdict):
+    claims = {claim.key: claim for claim in atlas_claims(name, "ap70", Workspace(tmp_path, tmp_path))}
     assert f"{inside} single runs" in claims["advice-intervals"].finding
     assert claims["advice-intervals"].verdict == verdict
     assert told in claims["advice-3h"].finding

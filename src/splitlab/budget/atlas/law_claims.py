@@ -59,11 +59,10 @@ ENOUGH_TO_LEAVE_OUT = 6
 
 def _verdict(fitted: MeasuredLaw) -> Verdict:
     exponent = fitted.exponent
-    if fitted.off >= fitted.off_of_one_weak:
-        return "does not hold"
     if not exponent.low <= 1 <= exponent.high:
         return "does not hold"
-    return "holds" if exponent.low >= 1 - NEAR_ONE and exponent.high <= 1 + NEAR_ONE else "not shown"
+    is_near = exponent.low >= 1 - NEAR_ONE and exponent.high <= 1 + NEAR_ONE
+    return "holds" if is_near and fitted.off < fitted.off_of_one_weak else "not shown"
 
 
 def _law_in_words(fitted: MeasuredLaw, grid: Grid) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -28,7 +30,7 @@ def read_told(path: Path, metric: str) -> dict[float, SplitForecast]:
         raise BudgetError(f"{path} cannot be read ({error}). Put the file of the repository back.") from error
 
 
-def _forecast(row: dict[str, float]) -> SplitForecast:
+def _forecast(row: dict[Hashable, Any]) -> SplitForecast:
     return SplitForecast(
         full=int(row["full"]),
         weak=int(row["weak"]),
