@@ -121,7 +121,8 @@ def falls(rows: pd.DataFrame) -> tuple[Fall, ...]:
     Args:
         rows: One row a run with the columns full, weak, ap, and seed where it is known.
     """
-    lines = [full for full, line in rows.groupby("full") if line["weak"].nunique() > 1]
+    weak_counts = rows.groupby("full")["weak"].nunique()
+    lines = [float(full) for full in weak_counts.index[weak_counts > 1]]
     if not lines:
         return ()
     design = _design(rows, lines)
@@ -147,7 +148,7 @@ def _of_common_seeds(rows: pd.DataFrame) -> pd.DataFrame:
     if "seed" not in rows or rows["seed"].isna().any():
         return rows
     splits = rows.groupby(["full", "weak"]).ngroups
-    having = rows.groupby("seed").apply(lambda runs: runs.groupby(["full", "weak"]).ngroups, include_groups=False)
+    having = rows.drop_duplicates(["seed", "full", "weak"]).groupby("seed").size()
     common = having.index[having == splits]
     return rows[rows["seed"].isin(common)] if len(common) else rows
 
@@ -162,7 +163,7 @@ def _first(splits: pd.DataFrame) -> TrainedSplit | None:
 def _design(rows: pd.DataFrame, lines: list[float]) -> Floats:
     levels = pd.get_dummies(rows["full"], dtype=float).to_numpy()
     seeds = pd.get_dummies(rows["seed"], dtype=float).to_numpy() if "seed" in rows else np.empty((len(rows), 0))
-    growth = np.log1p(rows["weak"] / rows["full"]).to_numpy(dtype=float)
+    growth = np.log1p(rows["weak"].to_numpy(dtype=float) / rows["full"].to_numpy(dtype=float))
     slopes = np.stack([np.where(rows["full"] == full, growth, 0.0) for full in lines], axis=1)
     # The first seed's shift is part of the levels.
     return np.hstack([levels, seeds[:, 1:], slopes])

@@ -210,4 +210,4 @@ def _hover(row: pd.Series) -> str:
 
 def _ends(row: pd.Series, metric: str) -> str:
     low, high = (row.get(end) for end in SPREAD_COLUMNS[metric])
-    return "" if low is None or pd.isna(low) else f" ({shown(low)} to {shown(high)})"
+    return "" if low is None or high is None or pd.isna(low) else f" ({shown(low)} to {shown(high)})"

@@ -36,7 +36,7 @@ KEPT_BYTES = 2_000_000_000
 Evaluate = Callable[[SegmentationModel, Stage], dict[str, Any]]
 BatchesOf = Callable[[Stage], MixedBatches]
 Progress = Callable[[int], None]
-Tell = Callable[[str], None]
+Tell = Callable[[str], object]
 
 
 class _Loss(nn.Module):

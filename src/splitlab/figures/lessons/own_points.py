@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from splitlab.budget.equiscore import LawFit
 from splitlab.figures.palette import FULL_HUE, PICK_HUE, compared_grey
+from splitlab.shown_numbers import shown
 
 
 def own_points(points: pd.DataFrame, fit: LawFit | None, *, filled: bool) -> go.Figure:
@@ -23,9 +24,9 @@ def own_points(points: pd.DataFrame, fit: LawFit | None, *, filled: bool) -> go.
     if fit is not None:
         full = np.linspace(end / 300, end, 400)
         weak = fit.law.weak(full)
-        shown = weak <= top
+        visible = weak <= top
         figure.add_scatter(
-            x=full[shown], y=weak[shown], mode="lines", line={"color": FULL_HUE, "width": 4}, hoverinfo="skip",
+            x=full[visible], y=weak[visible], mode="lines", line={"color": FULL_HUE, "width": 4}, hoverinfo="skip",
             name=f"W = {fit.law.k * fit.law.phi0**2:,.0f} / F",
         )  # fmt: skip
     for taken, hue, name in ((False, compared_grey(0), "not taken"), (True, PICK_HUE, "taken")):
