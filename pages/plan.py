@@ -95,9 +95,10 @@ def say(answer: PlanAnswer, prices: Prices, pool: ImagePool) -> None:
     split_chip(best.full, best.weak, prices, cost_hours(float(best.full), float(best.weak), prices))
     st.markdown(f"{best.hours:,.1f} hours to pay. {with_bold_numbers(answer.ways_told)}")
     st.markdown(answer.limit_told)
-    if answer.trained is not None:
-        ahead = answer.trained.ap > best.ap or answer.trained.hours < best.hours
-        st.info(answer.trained_told) if ahead else st.markdown(answer.trained_told)
+    if answer.trained_is_ahead:
+        st.info(answer.trained_told)
+    elif answer.trained_told:
+        st.markdown(answer.trained_told)
     for sentence in answer.caveats:
         st.warning(sentence)
 

@@ -19,6 +19,8 @@ def test_a_plan_answers_with_a_split_its_interval_and_what_to_label_next():
     app = open_page("plan")
     assert "Label **659** images with masks and **3,413** with boxes: expect AP **50.4** (49.3 to 51.4)" in texts(app)
     assert "from **426** to **899**" in texts(app)
+    assert not app.get("doc_string")  # a bare expression in a page's script is shown with its documentation
+    assert not app.info  # no published split did better for these hours
     app.button_group(key="mode").set_value("score I need").run()
     app.number_input(key="score_VOC2012_YOLOv5_ap70").set_value(50.0).run()
     assert "expect AP **50.0**" in texts(app)

@@ -33,6 +33,7 @@ class PlanAnswer:
         limited_by: The same in a word or two, with the score among the limits where one was asked for.
         trained: The best trained split for the same hours, or the cheapest that reached the score; None if there is
             none.
+        trained_is_ahead: Whether `trained` scored more than is expected of the plan, or took fewer hours to the score.
         falls: Where more boxes lowered the score in the results the forecast rests on.
         limit_told: A sentence or more on what limits the plan, and which splits leave hours unspent.
         ways_told: A sentence or more on the flat region and the extremes; empty if the hours buy one split alone.
@@ -45,6 +46,7 @@ class PlanAnswer:
     limit: PlanLimit
     limited_by: str
     trained: TrainedSplit | None
+    trained_is_ahead: bool
     falls: tuple[Fall, ...]
     limit_told: str
     ways_told: str
@@ -77,6 +79,7 @@ def answer_for_hours(
         limit=limit,
         limited_by=limit.by,
         trained=trained,
+        trained_is_ahead=trained is not None and trained.ap > plan.best.ap,
         falls=fallen,
         limit_told=_joined(limit_in_words(limit, pool), unspent_in_words(limit, pool)),
         ways_told=other_ways(plan, hours),
@@ -103,6 +106,7 @@ def answer_for_score(
         limit=limit,
         limited_by="score" if limit.by == "hours" else "score and images",
         trained=trained,
+        trained_is_ahead=trained is not None and trained.hours < hours,
         falls=fallen,
         limit_told=_joined(score_in_words(limit, plan.best, pool), unspent_in_words(limit, pool)),
         ways_told=other_ways(plan, hours) if hours else "",
