@@ -28,7 +28,7 @@ def main() -> int:
     asked = arguments()
     workspace = Workspace.here()
     data = open_dataset(EMBEDDED, workspace.data)
-    sizes = Sizes(asked.base_masks, asked.masks, asked.full, None)
+    sizes = Sizes(asked.base_masks, asked.masks, asked.full, asked.weak)
     settings = chosen_settings(asked.recipe, {}, asked.set, asked.full, None)
     measurement = Measurement(EMBEDDED, data, workspace.runs, settings, sizes)
     variants = [variant for variant in VARIANTS if variant.name in asked.variants]

@@ -1,5 +1,7 @@
 """The measurement of few-shot, end to end on a few tiny images: planned, trained once, stored as a table."""
 
+import hashlib
+import json
 import runpy
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +11,14 @@ import pytest
 from splitlab.budget.few_shot_measured import COLUMNS, KEY, measured_few_shot
 from splitlab.data.scenes.make_embedded import EmbeddedSettings, make_embedded
 from splitlab.errors import BudgetError, RunError
-from splitlab.experiments.few_shot_measurement import Measurement, Sizes, Variant, spec_hash, train_planned
+from splitlab.experiments.few_shot_measurement import (
+    _NOT_LEARNT,
+    Measurement,
+    Sizes,
+    Variant,
+    spec_hash,
+    train_planned,
+)
 from splitlab.experiments.few_shot_table import class_rows, store_rows
 from splitlab.runs.run_folder import RunFolder
 
@@ -87,6 +96,13 @@ def test_hashes_tell_settings_and_starts_apart_and_no_folders(measurement, tiny_
     there = replace(few.spec, start_from=str(moved / base.path.name / "weights"))
     measurement.runs.symlink_to(moved)
     assert spec_hash(there) == spec_hash(few.spec)
+
+
+def test_a_setting_added_later_changes_the_hash_only_where_it_is_used(tiny_spec):
+    assert spec_hash(replace(tiny_spec, refine_boxes=True)) != spec_hash(tiny_spec)
+    older = {name: value for name, value in tiny_spec.to_json().items() if name not in ("background", "refine_boxes")}
+    told = {name: value for name, value in older.items() if name not in _NOT_LEARNT} | {"start": ""}
+    assert spec_hash(tiny_spec) == hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def test_a_table_that_is_not_there_has_no_rows_and_a_broken_one_is_told(tmp_path):

@@ -164,3 +164,16 @@ def test_tensors_keep_their_values_to_half_precision(tmp_path):
     assert read["a"].dtype == np.float32
     assert np.allclose(read["a"], weights["a"], rtol=1e-3)
     assert read["count"] == 7
+
+
+@pytest.mark.parametrize(("model", "asked", "refines"), [
+    ("yolov5n-lite0-seg", True, True),
+    ("yolov5n-lite0-seg", "true", False),
+    ("yolov5n-lite0-seg", None, False),
+    ("detr-lite0-few", True, False),
+    ("yolo11n-seg", True, False),
+])  # fmt: skip
+def test_the_card_says_that_boxes_are_refined_where_they_are(model, asked, refines):
+    told = card(model=model, trained_by={} if asked is None else {"refine_boxes": asked})
+    assert told.refines_boxes is refines
+    assert ("boxes" in card_in_words(told, {})) is refines

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ from splitlab.runs.spec import RunSpec
 
 # What changes nothing of what a model learns; what it starts from is told by its own hash.
 _NOT_LEARNT = ("data", "device", "compiled", "tracker", "evaluate_every", "start_from")
+# Left out at their defaults, so that rows measured before there were these settings keep their hashes.
+_YOUNGER = ("background", "refine_boxes")
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,11 @@ def spec_hash(spec: RunSpec) -> str:
 
     A start from a checkpoint counts by that run's own settings.
     """
-    told = {name: value for name, value in spec.to_json().items() if name not in _NOT_LEARNT}
+    told = {
+        field.name: getattr(spec, field.name)
+        for field in fields(spec)
+        if field.name not in _NOT_LEARNT and not (field.name in _YOUNGER and getattr(spec, field.name) == field.default)
+    }
     start = Path(spec.start_from).parent if spec.start_from else None
     told["start"] = spec_hash(RunFolder.open(start).spec()) if start else ""
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]

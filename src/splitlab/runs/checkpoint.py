@@ -82,8 +82,11 @@ class Card:
 
     @property
     def refines_boxes(self) -> bool:
-        """Whether its boxes are moved halfway to the rectangles around their masks: as it was trained and scored."""
-        return self.trained_by.get("refine_boxes") is True
+        """Whether its boxes are moved halfway to the rectangles around their masks: as it was trained and scored.
+
+        Only YOLOv5 does so; the settings of other models' runs may ask for it all the same.
+        """
+        return self.trained_by.get("refine_boxes") is True and self.model.startswith("yolov5")
 
     @property
     def finds_objects(self) -> bool:

@@ -115,8 +115,8 @@ class RunSpec:
             Ultralytics trained on COCO, downloaded for its own families; empty for none.
         classes: the classes that count, comma-separated, the data set seen as if it had no others; empty for all. A
             name that has a comma stands in double quotes.
-        background: whether training images that show none of `classes` are learnt from, as background; left out where
-            false. The few-shot command sets it, as the paper has it (Sec. 4.6).
+        background: whether training images that show none of `classes` are learnt from, as background. The few-shot
+            command sets it, as the paper has it (Sec. 4.6).
         mask_classes: the classes whose masks may be read, comma-separated; the others have only boxes, in F too. Empty
             for all.
         compiled: whether torch.compile builds the model's forward pass; on CUDA alone.
