@@ -79,12 +79,25 @@ def test_a_draft_of_another_machine_or_an_older_version_goes_after_a_day_without
     assert not draft.exists()
 
 
-@pytest.mark.parametrize("name", [".import-notes", ".import-", ".import-my-own-folder", "import-abcd1234"])
+@pytest.mark.parametrize("name", [".import-notes", ".import-", ".import-my-own-folder", ".import-pictures", "import-abcd1234"])
 def test_what_only_looks_like_a_draft_stays(tmp_path, name):
     (tmp_path / name).mkdir()
     os.utime(tmp_path / name, (0, 0))
     swept(".import-", tmp_path)
     assert (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize(
+    ("beginning", "name"),
+    [(".vim-", ".vim-sessions"), (".plan.csv.", ".plan.csv.original"), (".my-photos-", ".my-photos-2026_old")],
+)
+def test_a_person_s_hidden_files_beside_a_new_file_or_folder_stay(tmp_path, beginning, name):
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "precious.txt").write_text("mine")
+    for path in (tmp_path / name / "precious.txt", tmp_path / name):
+        os.utime(path, (0, 0))
+    swept(beginning, tmp_path)
+    assert (tmp_path / name / "precious.txt").exists()
 
 
 def test_a_link_in_place_of_a_draft_takes_nothing_along(tmp_path, writer):

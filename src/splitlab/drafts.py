@@ -1,8 +1,9 @@
 """Names of drafts: hidden files and folders that become something when they are whole, and those that kills left.
 
 A name says which process writes the draft. Once that process is gone, the next one that makes a draft of the same kind
-in the same folder removes it. Drafts of another host, and those of older versions, are removed when nothing in them has
-been written for a day.
+in the same folder removes it. Drafts of another host are removed when nothing in them has been written for a day. So are
+those of older versions, which name no process, where the beginning of their name is ours alone: `.vim-sessions` beside a
+folder `vim` is somebody's own.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ from pathlib import Path
 from splitlab.processes import host, process_start
 
 OTHERS_SECONDS = 24 * 3600.0
-# What stands behind the beginning of a name: the process, and letters of Python's `tempfile`; once only those letters.
-_OWNER = re.compile(r"(?:(?P<host>[0-9a-f]{8})-(?P<pid>\d{1,10})-(?P<start>\d{1,16})-)?[a-z0-9_]{8}")
+# What stands behind the beginning of a name: the process, and letters of Python's `tempfile`.
+_OWNER = re.compile(r"(?P<host>[0-9a-f]{8})-(?P<pid>\d{1,10})-(?P<start>\d{1,16})-[a-z0-9_]{8}")
+# Older versions wrote only those letters. A digit or underscore among them tells all but a few from a word.
+_OLDER = re.compile(r"(?=.*[0-9_])[a-z0-9_]{8}")
+_OURS_ALONE = frozenset({".import-", ".embedded-", ".split-", ".making-", ".deleting-", ".new-", ".state.pt."})
 
 
 def draft_prefix(beginning: str) -> str:
@@ -69,10 +73,11 @@ def _ticks(seconds: float) -> int:
 
 
 def _is_left(path: Path, beginning: str) -> bool:
-    owner = _OWNER.fullmatch(path.name.removeprefix(beginning))
-    if owner is None:
+    rest = path.name.removeprefix(beginning)
+    owner = _OWNER.fullmatch(rest)
+    if owner is None and not (beginning in _OURS_ALONE and _OLDER.fullmatch(rest)):
         return False
-    if owner["host"] != _host_mark():
+    if owner is None or owner["host"] != _host_mark():
         return time.time() - _last_written(path) > OTHERS_SECONDS
     started = process_start(int(owner["pid"]))
     return started is None or abs(_ticks(started) - int(owner["start"])) > _ticks(1.0)
