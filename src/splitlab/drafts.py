@@ -1,9 +1,9 @@
 """Names of drafts: hidden files and folders that become something when they are whole, and those that kills left.
 
 A name says which process writes the draft. Once that process is gone, the next one that makes a draft of the same kind
-in the same folder removes it. Drafts of another host are removed when nothing in them has been written for a day. So are
-those of older versions, which name no process, where the beginning of their name is ours alone: `.vim-sessions` beside a
-folder `vim` is somebody's own.
+in the same folder removes it. Drafts of another host are removed when nothing in them has been written for a day. So
+are those of older versions, which name no process, if the beginning of their name is ours alone: `.vim-sessions` beside
+a folder `vim` is somebody's own.
 """
 
 from __future__ import annotations
