@@ -103,8 +103,8 @@ _EMBEDDED: dict[str, Any] = {
 }
 
 # Meant for some minutes on two cores. On small images YOLOv5's anchors in pixels, not scaled, let finer levels answer
-# for large objects, and without mosaics these are seen whole: both make better boxes (decision 0209).
-_QUICK: dict[str, Any] = {"mosaic": 0.0, "anchors": "auto", "refine_boxes": True}
+# for large objects, and masks know where the edges are: both make better boxes (decision 0209).
+_QUICK: dict[str, Any] = {"anchors": "auto", "refine_boxes": True}
 
 RECIPES: dict[str, dict[str, Any]] = {
     "quick": _QUICK,
