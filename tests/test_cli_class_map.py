@@ -41,10 +41,10 @@ def test_names_that_mean_the_same_are_scored_without_a_question(data, tmp_path):
     other = write_checkpoint(tmp_path / "other", class_names=["Squares", "DISC"])
     expected, told = scored("evaluate", own, "--data", data, "--json")
     assert "takes" not in told
-    assert expected.keys() == {"mask", "box"}
+    assert expected.keys() == {"mask", "box", "scored_on"}
     scores, told = scored("evaluate", other, "--data", data, "--json")
     assert "other: takes Squares as square, DISC as disc." in told
-    assert {kind: scores[kind] for kind in ("mask", "box")} == expected
+    assert {name: scores[name] for name in expected} == expected
     assert scores["classes"]["map"] == {"Squares": "square", "DISC": "disc"}
     assert read_card(other).class_maps == []  # a name speaks for itself
 

@@ -1,6 +1,7 @@
 """The verdicts of the atlas on tables where each observation holds, fails or drowns in noise by construction."""
 
 import math
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -174,13 +175,14 @@ def test_noise_leaves_the_law_open_and_no_crossing_leaves_it_unmeasured():
     assert steep.verdict == "not measured yet"
 
 
-def test_the_surface_predicts_what_is_smooth_and_not_what_jumps():
+def test_the_surface_predicts_what_is_smooth_and_is_far_off_what_jumps():
     smooth = surface_predicts(made_grid(noise=0.3))
     assert smooth.verdict == "holds"
     assert "The mean of the other runs has a mean error of" in smooth.finding
     rng = np.random.default_rng(0)
     jumps = {split: float(rng.choice([20.0, 80.0])) for split in SPLITS}
-    assert surface_predicts(made_grid(ap=lambda f, w: jumps[f, w])).finding.count("mean error") == 1
+    jumpy = surface_predicts(made_grid(ap=lambda f, w: jumps[f, w])).finding
+    assert float(re.search(r"mean error (\S+) AP70", jumpy)[1]) > 20
 
 
 def test_a_surface_that_predicts_no_better_than_the_mean_of_the_other_runs_does_not_hold(tmp_path):
@@ -334,7 +336,8 @@ def test_splits_whose_models_found_nothing_are_named_and_in_no_pair():
     rows = [replace(one, **nothing) if (one.full, one.weak) == (100, 0) else one for one in made]
     grid = measured_grid(rows, PLANNED, "ap70")
     claims = [check(grid) for check in (equal_scores_look_alike, more_masks_draw_better)]
-    assert claims[0].verdict == "holds"
+    # With one IoU everywhere, unequal scores look alike as well: nothing is shown.
+    assert claims[0].verdict == "not shown"
     assert all(claim.finding.endswith("Left out, for they found no object: 100/0.") for claim in claims)
 
 

@@ -39,6 +39,7 @@ ONLY_PARSED = {
 }
 ONLY_PARSED_COMMANDS = {
     ("splitlab", "data", "get"): "a download; tests/test_download.py",
+    ("splitlab", "data", "read-as"): "writes into data that all pages share; tests/test_cli_data.py",
     (
         "splitlab",
         "atlas",

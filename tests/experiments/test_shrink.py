@@ -47,6 +47,6 @@ def test_the_command_shows_sizes_and_scores_of_both(checkpoint, tiny_folder):
     result = CliRunner().invoke(cli.app, words, catch_exceptions=False)
     assert result.exit_code == 0
     before, after, made = result.stdout.splitlines()
-    assert before == "3.8 MB: AP50 99.0"
+    assert before == "3.8 MB: AP50 99.0, on val of tiny"
     assert after.startswith("2.0 MB: AP50 ")
     assert made == f"small: {Workspace.here().imported / 'small'}"
