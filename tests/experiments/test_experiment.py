@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save_file
 
 from splitlab.errors import CheckpointError, RunError, SettingsError, SplitError, SplitLabError
 from splitlab.experiments.experiment import carry_out, evaluate_checkpoint, evaluate_run, prepare_run, prepare_run_on
@@ -244,6 +245,42 @@ def test_a_run_starts_from_another_runs_weights_and_says_how_many(done, tiny_spe
 def test_a_start_that_is_no_checkpoint_is_refused_before_there_is_a_run(tiny_spec, tmp_path):
     with pytest.raises(CheckpointError, match="holds no checkpoint"):
         prepare_run(tmp_path / "run", replace(tiny_spec, start_from=str(tmp_path)), tmp_path)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "message"),
+    [
+        ("nan", r"model\.0\.conv\.weight has numbers that are NaN"),
+        ("gone", "cannot be read"),
+        ("cut", "cannot be read"),
+    ],
+)
+def test_weights_that_are_refused_leave_no_run_that_blocks_the_next_try(done, tiny_spec, tmp_path, spoilt, message):
+    start = tmp_path / "start"
+    shutil.copytree(done.weights, start)
+    file = start / "model.safetensors"
+    if spoilt == "nan":
+        weights = read_weights(start)
+        weights["model.0.conv.weight"][0] = np.nan
+        save_file(weights, file)
+    else:
+        content = file.read_bytes()
+        file.unlink()
+        if spoilt == "cut":
+            file.write_bytes(content[:5000])
+    with pytest.raises(CheckpointError, match=message):
+        prepare_run(tmp_path / "run", replace(tiny_spec, start_from=str(start)), tmp_path)
+    assert not (tmp_path / "run").exists()
+    # The file is seen to be another one, and the folder is free.
+    shutil.copytree(done.weights, start, dirs_exist_ok=True)
+    assert prepare_run(tmp_path / "run", replace(tiny_spec, start_from=str(start)), tmp_path).spec_path.exists()
+
+
+def test_a_start_of_another_kind_of_model_is_refused_before_there_is_a_run(done, tiny_spec, tmp_path):
+    spec = replace(tiny_spec, model="detr-lite0-few", start_from=str(done.weights))
+    with pytest.raises(CheckpointError, match="to start detr-lite0-few from: None of the checkpoint's tensors fits"):
+        prepare_run(tmp_path / "run", spec, tmp_path)
     assert not (tmp_path / "run").exists()
 
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from splitlab.budget.annotation_cost import VOC2012, cost_hours
-from splitlab.errors import RunError, SettingsError, SplitError
+from splitlab.errors import CheckpointError, RunError, SettingsError, SplitError
 from splitlab.experiments.experiment import carry_out, prepare_run
 from splitlab.experiments.run_size import expected_run_bytes, folder_bytes
 from splitlab.experiments.sweep import make_folders, open_sweep
@@ -17,6 +17,7 @@ from splitlab.runs.notes import read_notes
 from splitlab.runs.run_folder import State
 from splitlab.runs.store import list_runs
 from splitlab.workspace import Workspace
+from tests.checkpoints import write_checkpoint
 from tests.data.trees import HEIGHT, VOC_XMLS, WIDTH, voc_tree
 
 SETTINGS = MappingProxyType(
@@ -137,6 +138,15 @@ def test_an_unknown_model_is_told_before_any_folder_is_made(plan, workspace):
     with pytest.raises(SettingsError, match="no model 'yolov9z'"):
         forecast_sweep(sweep, workspace.runs)
     assert not workspace.runs.exists()
+
+
+def test_a_start_that_one_model_of_a_sweep_cannot_take_is_told_before_any_folder_is_made(plan, workspace, tmp_path):
+    start = str(write_checkpoint(tmp_path / "start"))
+    models = ("yolov5n-seg", "detr-lite0-few")
+    settings = {name: value for name, value in SETTINGS.items() if name != "model"} | {"start_from": start}
+    with pytest.raises(CheckpointError, match="to start detr-lite0-few from: None of"):
+        make_folders(open_sweep(replace(plan, models=models, settings=MappingProxyType(settings)), workspace))
+    assert not list_runs(workspace.runs)
 
 
 def test_a_disk_that_cannot_hold_the_sweep_is_refused_by_a_sentence(plan, workspace, monkeypatch):

@@ -73,7 +73,7 @@ def prepare_run_on(path: Path, spec: RunSpec, data: TrainVal, split: Split | Non
         SplitLabError: as `prepare_run`.
     """
     check_tracker(spec.tracker)
-    check_start(spec)
+    check_start(spec, len(data.train.class_names))
     stages = _stages_of_model(spec.model, len(data.train.class_names), spec.image_size)
     split = split or draw_split(data.train, spec.full, spec.weak, spec.seed)
     _check_split(split, data.train)

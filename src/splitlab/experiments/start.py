@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,13 @@ import numpy as np
 import torch
 
 from splitlab.data.dataset import ImageLabels
-from splitlab.errors import SettingsError
+from splitlab.errors import CheckpointError, SettingsError
 from splitlab.models.class_transfer import new_classes_in_words, turned_to_classes
 from splitlab.models.contract import SegmentationModel
-from splitlab.models.foreign_start_weights import start_from
-from splitlab.models.registry import ULTRALYTICS, build_for_training, learns_difficult
+from splitlab.models.foreign_start_weights import fitting, start_from
+from splitlab.models.registry import ULTRALYTICS, build_for_training, build_to_fill, learns_difficult
 from splitlab.models.yolov5_seg import ANCHORS, ANCHORS_AT_640, HEAD, YOLOv5Seg
-from splitlab.runs.checkpoint import Card, read_card, read_weights
+from splitlab.runs.checkpoint import WEIGHTS_NAME, Card, read_card, read_weights
 from splitlab.runs.spec import AUTO, PRETRAINED, RunSpec
 from splitlab.runs.stored_weights import Weights
 from splitlab.training.anchors import AnchorFit, box_sizes, fit_anchors
@@ -80,12 +81,16 @@ def built_model(spec: RunSpec, class_names: Sequence[str], tensors: Collection[s
     return model
 
 
-def check_start(spec: RunSpec) -> None:
+def check_start(spec: RunSpec, class_count: int) -> None:
     """Raise where a run cannot start from what its spec names.
 
+    Args:
+        spec: the run's settings.
+        class_count: of the data set.
+
     Raises:
-        SettingsError: there are no weights to download for its model.
-        CheckpointError: the folder holds no checkpoint.
+        SettingsError: there are no weights to download for its model, or there is no such model.
+        CheckpointError: the folder holds no checkpoint, it is not whole, or nothing of it fits.
     """
     if spec.start_from == PRETRAINED and spec.model not in ULTRALYTICS:
         raise SettingsError(
@@ -93,7 +98,29 @@ def check_start(spec: RunSpec) -> None:
             "from it."
         )
     if spec.start_from not in ("", PRETRAINED):
-        read_card(Path(spec.start_from))
+        folder = Path(spec.start_from)
+        read_card(folder)
+        _check_weights(folder, _version(folder / WEIGHTS_NAME), spec.model, class_count, spec.image_size)
+
+
+def _version(path: Path) -> tuple[int, int]:
+    try:
+        stat = path.stat()
+    except OSError:
+        return 0, 0
+    return stat.st_mtime_ns, stat.st_size
+
+
+# The runs of a sweep start from one file, which is read once.
+@lru_cache(maxsize=16)
+def _check_weights(folder: Path, _stamp: tuple[int, int], name: str, class_count: int, image_size: int) -> None:
+    weights = read_weights(folder)
+    with torch.device("meta"):
+        model = build_to_fill(name, class_count, image_size, weights)
+    try:
+        fitting(model, weights)
+    except CheckpointError as error:
+        raise CheckpointError(f"{folder}, to start {name} from: {error}") from error
 
 
 def _start_from_checkpoint(

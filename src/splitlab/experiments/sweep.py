@@ -175,7 +175,12 @@ def make_folders(sweep: Sweep) -> list[RunFolder]:
         SplitLabError: the settings do not fit the data, or a folder cannot be written.
     """
     from splitlab.experiments.experiment import prepare_run_on
+    from splitlab.experiments.start import check_start
 
+    # All of them before the first folder: a folder that is there would hold the plan to its settings.
+    missing = [planned for planned in sweep.to_do if not RunFolder(planned.path).spec_path.exists()]
+    for planned in missing:
+        check_start(planned.spec, len(sweep.data.train.class_names))
     folders = []
     for planned in sweep.to_do:
         run = RunFolder(planned.path)

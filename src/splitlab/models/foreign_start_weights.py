@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -38,14 +39,27 @@ def start_from(model: SegmentationModel, weights: Weights) -> StartReport:
     Raises:
         CheckpointError: nothing fits.
     """
-    own = model.state_dict()
-    learnt = [name for name in own if not name.endswith(NOT_LEARNT)]
-    copied = [name for name in learnt if name in weights and weights[name].shape == tuple(own[name].shape)]
-    if not copied:
-        raise CheckpointError(
-            "None of the checkpoint's tensors fits this model. Choose one of the same family and size."
-        )
+    own, copied = model.state_dict(), fitting(model, weights)
     with torch.no_grad():
         for name in copied:
             own[name].copy_(torch.from_numpy(weights[name]))
-    return StartReport(copied, [name for name in learnt if name not in set(copied)])
+    return StartReport(copied, [name for name in _learnt(own) if name not in set(copied)])
+
+
+def fitting(model: SegmentationModel, weights: Weights) -> list[str]:
+    """Name the tensors that the model would copy; it may be on PyTorch's `meta` device.
+
+    Raises:
+        CheckpointError: nothing fits.
+    """
+    own = model.state_dict()
+    names = [name for name in _learnt(own) if name in weights and weights[name].shape == tuple(own[name].shape)]
+    if not names:
+        raise CheckpointError(
+            "None of the checkpoint's tensors fits this model. Choose one of the same family and size."
+        )
+    return names
+
+
+def _learnt(names: Iterable[str]) -> list[str]:
+    return [name for name in names if not name.endswith(NOT_LEARNT)]
