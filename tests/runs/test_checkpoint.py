@@ -79,6 +79,21 @@ def test_checkpoints_are_listed_by_folder(folder):
     assert list_checkpoints(folder.parent) == [folder]
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("mine.zip", r"mine\.zip is a file\. Import it first: splitlab checkpoint import \S+/mine\.zip$"),
+        ("yolo v5.pt", r"Import it first: splitlab checkpoint import '\S+/yolo v5\.pt'$"),
+        ("model.safetensors", r"is one of a checkpoint's two files\. Give their folder: \S+$"),
+    ],
+)
+def test_a_file_in_place_of_a_folder_is_named_with_what_to_do(tmp_path, name, message):
+    (tmp_path / name).write_bytes(b"PK")
+    for reads in (read_card, load_model):
+        with pytest.raises(CheckpointError, match=message):
+            reads(tmp_path / name)
+
+
 def test_a_folder_without_a_card_is_named(tmp_path):
     with pytest.raises(CheckpointError, match=r"has no card\.json"):
         read_card(tmp_path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -178,6 +179,8 @@ def read_card(folder: Path) -> Card:
         CheckpointError: there is no card, or it is broken.
     """
     path = folder / CARD_NAME
+    if folder.is_file():
+        raise CheckpointError(_folder_wanted(folder))
     try:
         if path.stat().st_size > MAX_CARD_BYTES:
             raise CheckpointError(f"{path} is over {MAX_CARD_BYTES} bytes: it is no card of ours.")
@@ -186,6 +189,12 @@ def read_card(folder: Path) -> Card:
         raise CheckpointError(f"{folder} holds no checkpoint (it has no {CARD_NAME}). Check the path.") from error
     except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"{path} is broken ({error}). Copy the checkpoint again.") from error
+
+
+def _folder_wanted(file: Path) -> str:
+    if file.name in (WEIGHTS_NAME, CARD_NAME):
+        return f"{file} is one of a checkpoint's two files. Give their folder: {file.parent}"
+    return f"{file} is a file. Import it first: splitlab checkpoint import {shlex.quote(str(file))}"
 
 
 def _shown(content: Any) -> Any:
