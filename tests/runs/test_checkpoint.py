@@ -173,12 +173,12 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
 
 
 def test_tensors_keep_their_values_to_half_precision(tmp_path):
-    weights = {"a": np.array([1.5, -2.25, 1e-3], np.float32), "count": np.array(7, np.int64)}
+    weights = {"a": np.array([1.5, -2.25, 1e-3], np.float32), "bn.num_batches_tracked": np.array(7, np.int64)}
     save_checkpoint(tmp_path, weights, card())
     read = read_weights(tmp_path)
     assert read["a"].dtype == np.float32
     assert np.allclose(read["a"], weights["a"], rtol=1e-3)
-    assert read["count"] == 7
+    assert read["bn.num_batches_tracked"] == 7
 
 
 @pytest.mark.parametrize(("model", "asked", "refines"), [

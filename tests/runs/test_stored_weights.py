@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,10 +10,11 @@ from safetensors.numpy import load_file, save_file
 
 from splitlab.errors import CheckpointError
 from splitlab.models.load import load_model
-from splitlab.runs.checkpoint import read_weights, save_checkpoint
+from splitlab.runs.checkpoint import list_checkpoints, read_weights, save_checkpoint
 from splitlab.runs.stored_weights import eight_bits, full_precision
 from tests.checkpoints import card, write_checkpoint
 
+SHIPPED = list_checkpoints(Path(__file__).parents[2] / "checkpoints")
 KERNELS = arrays(
     np.float32,
     array_shapes(min_dims=2, max_dims=4, max_side=5),
@@ -45,10 +47,10 @@ def test_each_channel_has_a_scale_of_its_own():
 
 
 def test_vectors_are_halved_and_counts_stay():
-    weights = {"bias": np.array([1 / 3], np.float32), "seen": np.array(10**9, np.int64), "ids": np.eye(2, dtype=int)}
-    stored = eight_bits(weights)
-    assert {name: tensor.dtype for name, tensor in stored.items()} == {"bias": "f2", "seen": "i8", "ids": "i8"}
-    assert full_precision(stored)["seen"] == 10**9
+    count = "bn.num_batches_tracked"
+    stored = eight_bits({"bias": np.array([1 / 3], np.float32), count: np.array(10**9, np.int64)})
+    assert {name: tensor.dtype for name, tensor in stored.items()} == {"bias": "f2", count: "i8"}
+    assert full_precision(stored)[count] == 10**9
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -122,6 +124,9 @@ def with_one(value):
         ({"model__24__anchors": with_one(0)}, r"model\.24\.anchors has anchors that are not above 0"),
         ({"model__0__bn__running_var": with_one(-1)}, r"running_var has variances below 0"),
         ({"model__0__bn__bias": lambda tensor: np.full(tensor.shape, 1e300)}, "bn.bias has numbers that are NaN"),
+        ({"model__0__bn__bias": lambda tensor: np.full(tensor.shape, -1e19)}, "bn.bias has numbers over 1e\\+18"),
+        ({"model__0__bn__bias": lambda tensor: tensor.astype(np.int8)}, "bn.bias is of type int8 and has no scales"),
+        ({"model__0__conv__weight": lambda tensor: tensor > 0}, "conv.weight is of type bool and has no scales"),
         ({"model__0__bn__bias": lambda tensor: tensor.astype(np.uint16)}, "is of type U16, which is not read"),
         ({"model__0__bn__bias": lambda tensor: tensor.astype(np.complex64)}, "is of type C64, which is not read"),
     ],
@@ -138,9 +143,28 @@ def test_a_scale_that_makes_weights_infinite_is_refused_without_a_warning(tmp_pa
     folder = write_checkpoint(tmp_path / "odd")
     stored = eight_bits({"conv": np.eye(2, dtype=np.float32)})
     save_file({**stored, "conv::scale": np.full(2, scale, np.float32)}, folder / "model.safetensors")
-    with pytest.raises(CheckpointError, match=r"conv.* NaN or infinite"):
+    with pytest.raises(CheckpointError, match=r"conv.* (NaN or infinite|over 1e\+18)"):
         read_weights(folder)
     assert not recwarn.list
+
+
+@pytest.mark.parametrize("scale", [0, -0.5])
+def test_a_scale_that_is_not_above_0_is_refused(tmp_path, scale):
+    folder = write_checkpoint(tmp_path / "odd")
+    stored = eight_bits({"conv": np.eye(2, dtype=np.float32)})
+    save_file({**stored, "conv::scale": np.array([1, scale], np.float32)}, folder / "model.safetensors")
+    with pytest.raises(CheckpointError, match=r"its tensor conv::scale has scales that are not above 0"):
+        read_weights(folder)
+
+
+def test_numbers_too_small_for_a_scale_become_0():
+    tiny = np.array([[1e-45, 0], [1, 2]], np.float32)
+    assert full_precision(eight_bits({"conv": tiny}))["conv"][0].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("folder", SHIPPED, ids=lambda folder: folder.name)
+def test_each_checkpoint_that_ships_is_read(folder):
+    assert read_weights(folder)
 
 
 @pytest.mark.parametrize("dtype", ["BF16", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F4", "F6_E2M3", "X9"])

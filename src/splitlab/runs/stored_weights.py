@@ -18,17 +18,25 @@ _ANCHORS = ".anchors"
 _VARIANCE = ".running_var"
 ANOTHER = "Take the file from its source again."
 _LARGEST_HALF = 65504
+# Of larger ones not even the square is a float32, so a model's answers become infinite. Trained ones stay under 1,000.
+_LARGEST_USABLE = 1e18
+# The only whole numbers in a model's state: how many batches a batch norm has seen.
+_COUNT = "num_batches_tracked"
 
 
 def check_usable(name: str, tensor: NDArray[Any]) -> None:
     """Refuse numbers that no model can look with: it would find nothing, or fail long after it was loaded.
 
     Raises:
-        CheckpointError: a number is NaN or infinite, an anchor is not above 0, or a variance is below 0; the text goes
-            on from the file's name and a colon.
+        CheckpointError: a number is NaN, infinite or over 1e18, an anchor or a scale is not above 0, or a variance is
+            below 0; the text goes on from the file's name and a colon.
     """
     if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
         raise CheckpointError(f"its tensor {name} has numbers that are NaN or infinite. {ANOTHER}")
+    if tensor.dtype.kind == "f" and (np.abs(tensor) > _LARGEST_USABLE).any():
+        raise CheckpointError(f"its tensor {name} has numbers over {_LARGEST_USABLE:g}. {ANOTHER}")
+    if name.endswith(_SCALE) and not (tensor > 0).all():
+        raise CheckpointError(f"its tensor {name} has scales that are not above 0. {ANOTHER}")
     if name.endswith(_ANCHORS) and not (tensor > 0).all():
         raise CheckpointError(f"its tensor {name} has anchors that are not above 0. {ANOTHER}")
     if name.endswith(_VARIANCE) and not (tensor >= 0).all():
@@ -71,7 +79,9 @@ def eight_bits(weights: Weights) -> Weights:
         largest = np.abs(tensor).max(axis=tuple(range(1, tensor.ndim)), keepdims=True).astype(np.float32)
         if not np.isfinite(largest).all():
             raise CheckpointError(f"The weights '{name}' have a value that is no finite number. Train the model again.")
-        scale = np.where(largest > 0, largest / _LARGEST, 1).astype(np.float32)
+        scale = (largest / _LARGEST).astype(np.float32)
+        # A channel of zeros, or of numbers so small that their scale is none.
+        scale[scale == 0] = 1
         stored[name] = np.rint(tensor / scale).astype(np.int8)
         stored[name + _SCALE] = scale.reshape(-1)
     return stored
@@ -82,14 +92,15 @@ def full_precision(stored: Weights) -> Weights:
 
     Raises:
         ValueError: a scale belongs to no tensor, or is not one number for each of its channels.
-        CheckpointError: a scale or weight is NaN or infinite.
+        CheckpointError: a scale is NaN, infinite, over 1e18 or not above 0, or weights are whole numbers without
+            scales.
     """
     scales = {name.removesuffix(_SCALE): scale for name, scale in stored.items() if name.endswith(_SCALE)}
     if strays := scales.keys() - stored.keys():
         raise ValueError(f"there are scales of {sorted(strays)[0]!r}, but no such weights")
     tensors = {name: tensor for name, tensor in stored.items() if not name.endswith(_SCALE)}
     return {
-        name: _scaled(name, tensor, scales[name]) if name in scales else _widen(tensor)
+        name: _scaled(name, tensor, scales[name]) if name in scales else _widen(name, tensor)
         for name, tensor in tensors.items()
     }
 
@@ -109,6 +120,10 @@ def _halve(tensor: NDArray[Any]) -> NDArray[Any]:
     return tensor.astype(np.float16) if fits else tensor
 
 
-def _widen(tensor: NDArray[Any]) -> NDArray[Any]:
+def _widen(name: str, tensor: NDArray[Any]) -> NDArray[Any]:
+    if tensor.dtype.kind != "f":
+        if not name.endswith(_COUNT):
+            raise CheckpointError(f"its tensor {name} is of type {tensor.dtype} and has no scales. {ANOTHER}")
+        return tensor
     with np.errstate(over="ignore"):
-        return tensor.astype(np.float32) if tensor.dtype.kind == "f" else tensor
+        return tensor.astype(np.float32)
