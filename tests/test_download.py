@@ -308,6 +308,12 @@ def test_a_small_file_comes_into_memory_and_a_large_one_does_not(server):
             read_small(server.address(PATH), 1000)
 
 
+def test_a_small_file_that_breaks_off_is_refused(server):
+    server.faults = [broken_off]
+    with pytest.raises(DownloadError, match=f"the connection ended after {HALF} of {SIZE} bytes"):
+        read_small(server.address(PATH), SIZE)
+
+
 def dripping(before):
     """Send one byte at a time for ever, after `before`."""
 

@@ -104,18 +104,20 @@ def read_small(url: str, max_bytes: int) -> bytes:
     """Fetch a small file into memory, asking once.
 
     Raises:
-        DownloadError: the server cannot be reached or refuses, or the file is larger than `max_bytes`.
+        DownloadError: the server cannot be reached, refuses or breaks off, or the file is larger than `max_bytes`.
     """
     try:
         response = _ask(url, 0, Pace(SMALL_SECONDS))
         if response is None:
             return b""
         with response:
-            _refuse_too_large(url, response.length or 0, max_bytes)
+            total = response.length or 0
+            _refuse_too_large(url, total, max_bytes)
             content = bytearray()
             for chunk in _chunks(response):
                 content += chunk
                 _refuse_too_large(url, len(content), max_bytes)
+        _refuse_cut(len(content), total)
         return bytes(content)
     except TooSlowError as error:
         raise DownloadError(
@@ -173,6 +175,10 @@ def _fetch_rest(url: str, part: Path, max_bytes: int, progress: ByteProgress) ->
                 _refuse_too_large(url, done, max_bytes)
                 file.write(chunk)
                 progress(done, total)
+    _refuse_cut(done, total)
+
+
+def _refuse_cut(done: int, total: int) -> None:
     if done < total:
         raise _BreakError(f"the connection ended after {done} of {total} bytes")
 
