@@ -4,6 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from splitlab.cli import main as cli
+from splitlab.errors import SettingsError
 from splitlab.runs.run_folder import RunFolder
 from splitlab.workspace import Workspace
 from tests.checkpoints import write_checkpoint
@@ -55,6 +56,16 @@ def test_the_labels_cost_is_told_and_that_background_images_have_no_box(tiny_fol
     result = runner.invoke(cli.app, [str(word) for word in words], catch_exceptions=False)
     assert "Split 1/11: labels cost 0.2 hours by VOC2012 prices at most." in result.stderr
     assert "6 images of W show none of the classes" in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize("classes", ["", " ", ",,"])
+def test_a_list_of_classes_that_names_none_is_refused_and_not_taken_for_all(tiny_folder, classes):
+    few_shot = ["few-shot", str(tiny_folder), "--masks", "1", "--classes", classes, "--queue"]
+    split = ["split", str(tiny_folder), "--protocol", "few-shot", "--masks-per-class", "1", "--classes", classes]
+    for words in (few_shot, split):
+        with pytest.raises(SettingsError, match="--classes names no class"):
+            runner.invoke(cli.app, words, catch_exceptions=False)
+    assert not list(Workspace.here().runs.glob("*"))
 
 
 def test_the_command_explains_itself_with_an_example():

@@ -13,6 +13,7 @@ from splitlab.cli.new_run import lasting_name, leave_to_worker, run_with, train_
 from splitlab.cli.opened_data import opened
 from splitlab.cli.output import DataArgument, JsonOption, SeedOption, app, err, out, print_json, shown
 from splitlab.cli.train_settings import chosen_settings, not_said_elsewhere
+from splitlab.data.class_lists import asked_names
 from splitlab.errors import SettingsError
 from splitlab.experiments.few_shot import (
     BACKBONE,
@@ -52,7 +53,9 @@ def few_shot(
     masks: Annotated[
         str, typer.Option(help="Masks of each class: 0 for zero-shot, `paper` for the paper's 17 images of VOC2012.")
     ] = "3",
-    classes: Annotated[str, typer.Option(help='The classes that count, as `cat,"dog, big"`; all where left out.')] = "",
+    classes: Annotated[
+        str | None, typer.Option(help='The classes that count, as `cat,"dog, big"`; all where left out.')
+    ] = None,
     start_from: Annotated[
         str, typer.Option(help="A checkpoint or run whose fitting weights to start with, or `backbone` for ImageNet's.")
     ] = BACKBONE,
@@ -76,6 +79,7 @@ def few_shot(
     workspace = Workspace.here()
     if queued and folder:
         run_name(workspace, str(folder))
+    asked_names(classes)
     options = {"classes": classes, "f_size": F_SIZE}
     told = not_said_elsewhere(others or [], _OWN)
     settings = chosen_settings(recipe, options, told, full=int(_masks(masks) != 0), weak=None)

@@ -13,7 +13,7 @@ import typer
 from splitlab.cli.opened_data import opened
 from splitlab.cli.output import DataArgument, JsonOption, SeedOption, app, out, print_json
 from splitlab.cli.refused_options import refuse_others
-from splitlab.data.class_lists import names_in
+from splitlab.data.class_lists import asked_names
 from splitlab.data.dataset import Dataset
 from splitlab.data.image_counts import ImageCounts, count_images, left_out_in_words
 from splitlab.data.splits.draw_split import draw_split, draw_stratified
@@ -53,7 +53,7 @@ def split(
     full_list: Annotated[Path | None, typer.Option(help="lists: a file that names the images of F.")] = None,
     weak_list: Annotated[Path | None, typer.Option(help="lists: a file that names those of W, or of F and W.")] = None,
     masks_per_class: Annotated[int | None, typer.Option(help="few-shot: masks of each class.")] = None,
-    classes: Annotated[str, typer.Option(help='few-shot: the classes that count, as `cat,"dog, big"`.')] = "",
+    classes: Annotated[str | None, typer.Option(help='few-shot: the classes that count, as `cat,"dog, big"`.')] = None,
     as_json: JsonOption = False,
     save: Annotated[Path | None, typer.Option("--out", help="Also write the split to this file.")] = None,
 ) -> None:
@@ -131,10 +131,10 @@ def _count(weak: str) -> int:
         raise SplitError(f"--weak {weak}: give a number of images, or the word all.") from error
 
 
-def _few_shot(train: Dataset, masks_per_class: int | None, seed: int, classes: str) -> Split:
+def _few_shot(train: Dataset, masks_per_class: int | None, seed: int, classes: str | None) -> Split:
     if masks_per_class is None:
         return paper_few_shot(train)
-    return draw_few_shot(train, masks_per_class, seed, names_in(classes))
+    return draw_few_shot(train, masks_per_class, seed, asked_names(classes))
 
 
 def _by_lists(train: Dataset, full_list: Path | None, weak_list: Path | None) -> Split:

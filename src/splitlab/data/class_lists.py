@@ -6,11 +6,25 @@ import csv
 import io
 from collections.abc import Iterable
 
+from splitlab.errors import SettingsError
+
 
 def names_in(text: str) -> tuple[str, ...]:
     """Read class names; a name that has a comma stands in double quotes. No names from an empty text."""
     line: list[str] = next(csv.reader(io.StringIO(text), skipinitialspace=True), [])
     return tuple(name.strip() for name in line if name.strip())
+
+
+def asked_names(text: str | None) -> tuple[str, ...]:
+    """Read the class names that somebody asked for; no names where nobody did (None).
+
+    Raises:
+        SettingsError: a text was given that names no class.
+    """
+    names = names_in(text or "")
+    if text is not None and not names:
+        raise SettingsError("--classes names no class. Name some, such as --classes cat,dog, or leave it out for all.")
+    return names
 
 
 def in_one_line(names: Iterable[str]) -> str:
