@@ -1,4 +1,6 @@
 import json
+import re
+import shlex
 import shutil
 
 import numpy as np
@@ -243,4 +245,31 @@ def test_bad_entries_are_counted_by_kind_and_said_on_standard_error_by_other_com
     assert "3 x unreadable labels" in words_of("data", "check", leaves, code=1)
     result = runner.invoke(cli.app, ["split", str(leaves), "--full", "1", "--weak", "1", "--json"])
     assert sum(json.loads(result.stdout)["images"].values()) == 12
-    assert "3 entries of 'leaves' cannot be read (splitlab data check leaves lists them)" in result.stderr
+    assert f"3 entries of 'leaves' cannot be read (splitlab data check {leaves} lists them)" in result.stderr
+
+
+def commands_in(text):
+    """The words of each `splitlab data` command that a message names, up to where its sentence goes on."""
+    return [shlex.split(found)[1:] for found in re.findall(r"splitlab data .*?(?= lists| says|$)", text, re.MULTILINE)]
+
+
+@pytest.mark.parametrize("place", ["elsewhere", "workspace/data"])
+def test_commands_that_messages_name_open_the_data_set_however_it_was_opened(leaves, tmp_path, monkeypatch, place):
+    folder = tmp_path / place / "my leaves"
+    shutil.copytree(leaves, folder)
+    change_labels(folder, as_crowds, "val")
+    change_labels(folder, lambda found: found | {"annotations": [{**found["annotations"][0], "bbox": [1]}]})
+    monkeypatch.chdir(tmp_path)
+    where, argument = ("my leaves",) * 2 if place.startswith("workspace") else (f"{place}/my leaves", str(folder))
+    result = runner.invoke(cli.app, ["split", where, "--full", "1"])
+    said = f"{result.stderr}\n{result.exception}"
+    monkeypatch.chdir("/")
+    commands = commands_in(said)
+    assert {" ".join(words) for words in commands} == {
+        f"data check {argument}",
+        f"data read-as {argument} --crowds objects",
+        f"data read-as {argument} --without-labels background",
+    }
+    for words in commands:
+        result = runner.invoke(cli.app, words)
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception

@@ -113,3 +113,19 @@ def test_a_run_on_what_cannot_be_learnt_from_is_not_started(tiny_spec, tiny_fold
     with pytest.raises(DataError, match="it is an empty file"):
         prepare_run(tmp_path / "run", replace(tiny_spec, data=str(folder)), tmp_path)
     assert not (tmp_path / "run").exists()
+
+
+def test_refusals_name_what_the_data_set_was_opened_as_and_not_its_title(tiny, split):
+    path = "/data/my VOC/VOCdevkit"
+    data = replace(tiny, train=replace(tiny.train, opened_as=path), val=replace(tiny.val, opened_as=path))
+    first, crowds = tiny.train.images[0], as_crowds(data.val)
+    broken = replace(data.val, images=(replace(tiny.val.images[0], state=LabelState.BROKEN),))
+    refused = [
+        (with_train(data, replace(first, state=LabelState.NONE)), f"data read-as '{path}' says how"),
+        (with_train(data, replace(first, state=LabelState.BROKEN)), f"data check '{path}' lists"),
+        (replace(data, val=broken), f"data check '{path}'"),
+        (replace(data, val=crowds), f"data read-as '{path}' --crowds objects"),
+    ]
+    for odd, says in refused:
+        with pytest.raises((DataError, SplitError), match=says):
+            refuse_unfit(odd, split)

@@ -90,7 +90,7 @@ def split(
         return
     out.print(f"{drawn.name} of {data}, {drawn.drawn}, seed {drawn.seed}, hash {drawn.hash[:12]}")
     out.print(_drawn_from(counts), highlight=False)
-    if left_out := left_out_in_words(counts, data):
+    if left_out := left_out_in_words(counts, train):
         out.print(left_out, highlight=False, soft_wrap=True)
 
 

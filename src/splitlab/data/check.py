@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shlex
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -129,9 +128,7 @@ def find_empty_classes(dataset: Dataset, subset: str) -> Iterator[Problem]:
             continue
         if crowds:
             what = f"all {crowds:,} objects of class '{name}' in {subset} are crowd regions (iscrowd 1), so no targets"
-            way_out = (
-                f"If each is one object, say so: splitlab data read-as {shlex.quote(dataset.name)} --crowds objects"
-            )
+            way_out = f"If each is one object, say so: splitlab data read-as {dataset.as_argument} --crowds objects"
             yield Problem(ProblemKind.ONLY_CROWDS, dataset.name, what, way_out)
         else:
             what = f"class '{name}' has no object in {subset}"

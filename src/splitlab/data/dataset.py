@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -103,6 +104,8 @@ class Dataset:
         paper_pools: what the paper's protocol shuffles, in that order, where it knows the data set. Two pools: F comes
             from the first, W from the second and then from what F left (VOC2012). One: F, then W (Cityscapes).
         problems: what could not be read of its files; the rest is in `images`.
+        opened_as: what `open_dataset` was given: a name in the work space, or a folder's absolute path. Empty where it
+            was not opened so.
     """
 
     name: str
@@ -114,6 +117,12 @@ class Dataset:
     few_shot_pool: tuple[ImageId, ...] = ()
     paper_pools: tuple[tuple[ImageId, ...], ...] = ()
     problems: tuple[Problem, ...] = ()
+    opened_as: str = ""
+
+    @property
+    def as_argument(self) -> str:
+        """What opens this data set on the command line, quoted for a shell."""
+        return shlex.quote(self.opened_as or self.name)
 
     @cached_property
     def by_id(self) -> dict[ImageId, ImageLabels]:

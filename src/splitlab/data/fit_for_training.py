@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
 from splitlab.data.check import find_empty_classes
@@ -24,7 +23,7 @@ def refuse_unfit(data: TrainVal, split: Split) -> None:
         DataError: a photo is missing or broken, or the val set cannot be scored on.
     """
     drawn = data.train.select((*split.full, *split.weak))
-    _refuse_unlabelled(drawn, data.train.name)
+    _refuse_unlabelled(drawn, data.train)
     if not any(image.targets for image in drawn):
         raise SplitError(
             only_crowds_in_words(data.train) or f"No image of the split {split.name} shows an object. Draw it again."
@@ -43,7 +42,7 @@ def refuse_unscorable(dataset: Dataset) -> None:
     if broken:
         raise DataError(
             f"{len(broken):,} images of '{dataset.name}' have labels that cannot be read, so scores on it would be "
-            f"wrong; the first is {broken[0].path}. Correct them: splitlab data check {shlex.quote(dataset.name)}"
+            f"wrong; the first is {broken[0].path}. Correct them: splitlab data check {dataset.as_argument}"
         )
     if only_crowds := only_crowds_in_words(dataset):
         raise DataError(only_crowds)
@@ -55,7 +54,7 @@ def notes_on(data: TrainVal) -> list[str]:
     unread = len(data.train.problems) + len(data.val.problems)
     if unread:
         first = (*data.train.problems, *data.val.problems)[0]
-        command = f"splitlab data check {shlex.quote(data.train.name)}"
+        command = f"splitlab data check {data.train.as_argument}"
         notes.append(f"{unread:,} entries of '{data.train.name}' cannot be read ({command} lists them). {first}")
     crowds = [
         problem
@@ -66,10 +65,10 @@ def notes_on(data: TrainVal) -> list[str]:
     return [*notes, *map(str, crowds)]
 
 
-def _refuse_unlabelled(images: Sequence[ImageLabels], name: str) -> None:
+def _refuse_unlabelled(images: Sequence[ImageLabels], dataset: Dataset) -> None:
     for state, what, way_out in (
-        (LabelState.NONE, "no labels", f"splitlab data read-as {shlex.quote(name)} says how to read such images."),
-        (LabelState.BROKEN, "labels that cannot be read", f"splitlab data check {shlex.quote(name)} lists them."),
+        (LabelState.NONE, "no labels", f"splitlab data read-as {dataset.as_argument} says how to read such images."),
+        (LabelState.BROKEN, "labels that cannot be read", f"splitlab data check {dataset.as_argument} lists them."),
     ):
         found = [image for image in images if image.state == state]
         if found:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from dataclasses import dataclass
 
@@ -39,19 +38,18 @@ def count_images(dataset: Dataset) -> ImageCounts:
     return ImageCounts(**{kind: found[kind] for kind in ImageCounts.__slots__})
 
 
-def left_out_in_words(counts: ImageCounts, name: str) -> str:
+def left_out_in_words(counts: ImageCounts, dataset: Dataset) -> str:
     """Say which images no split draws, and what to do about it; empty where there are none."""
     sentences = []
-    name = shlex.quote(name)
     if counts.unlabelled:
         sentences.append(
             f"{counts.unlabelled:,} images have no labels and are left out. If somebody looked at them and they show "
-            f"no object, say so: splitlab data read-as {name} --without-labels background."
+            f"no object, splitlab data read-as {dataset.as_argument} --without-labels background says so."
         )
     if counts.broken:
         sentences.append(
-            f"{counts.broken:,} images have labels that cannot be read and are left out; splitlab data check {name} "
-            "lists them."
+            f"{counts.broken:,} images have labels that cannot be read and are left out; "
+            f"splitlab data check {dataset.as_argument} lists them."
         )
     return " ".join(sentences)
 
@@ -63,7 +61,7 @@ def only_crowds_in_words(dataset: Dataset) -> str:
         return ""
     return (
         f"All {crowds:,} objects of '{dataset.name}' are crowd regions (iscrowd 1), which no model is to find. If each "
-        f"is one object, say so: splitlab data read-as {shlex.quote(dataset.name)} --crowds objects."
+        f"is one object, splitlab data read-as {dataset.as_argument} --crowds objects says so."
     )
 
 

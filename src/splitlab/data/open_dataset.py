@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from splitlab.data.dataset import TrainVal
@@ -40,10 +41,12 @@ def open_dataset(where: str, data_dir: Path) -> TrainVal:
         DataError: there is no such data set, or its files are broken.
     """
     if where == EMBEDDED:
-        return read_coco_folder(make_embedded(data_dir / EMBEDDED))
+        return _opened_as(read_coco_folder(make_embedded(data_dir / EMBEDDED)), EMBEDDED)
     folder = dataset_folder(where, data_dir)
     read = FORMATS[format_of(folder) or ""][1]
-    return read_as(read(folder, data_dir / INDEX), load_reading(folder))
+    data = read_as(read(folder, data_dir / INDEX), load_reading(folder))
+    is_in_work_space = folder == data_dir / where and not Path(where).is_absolute()
+    return _opened_as(data, where if is_in_work_space else str(folder.absolute()))
 
 
 def dataset_folder(where: str, data_dir: Path) -> Path:
@@ -70,6 +73,10 @@ def dataset_names(data_dir: Path) -> list[str]:
     """List what `open_dataset` knows by name, the embedded data set first."""
     own = sorted(folder.name for folder in data_dir.glob("[!.]*") if folder.is_dir() and format_of(folder))
     return [EMBEDDED, *(name for name in own if name != EMBEDDED)]
+
+
+def _opened_as(data: TrainVal, where: str) -> TrainVal:
+    return replace(data, train=replace(data.train, opened_as=where), val=replace(data.val, opened_as=where))
 
 
 def _unknown(folder: Path) -> str:

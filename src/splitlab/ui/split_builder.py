@@ -67,7 +67,7 @@ def _choose(name: str, dataset: Dataset) -> Split:
     counts = count_images(dataset)
     images = counts.to_draw
     most = len(dataset.paper_pools[0]) if way == PAPER else counts.masks
-    if left_out := left_out_in_words(counts, dataset.name):
+    if left_out := left_out_in_words(counts, dataset):
         st.caption(as_plain(left_out))
     left, middle, right = st.columns(3)
     full = linked_count("|F|, masks", 0, most, min(30, most, max(images // 4, 1)), f"full_{name}_{way}", left)

@@ -47,7 +47,7 @@ def import_archive(archive: BinaryIO, name: str, data_dir: Path, limits: Limits 
             open_dataset(str(root), Path(draft))
         _rename(root, target)
         move_index(root, target, Path(draft) / INDEX, data_dir / INDEX)
-    return open_dataset(str(target), data_dir)
+    return open_dataset(name, data_dir)
 
 
 def _draft_in(data_dir: Path) -> tempfile.TemporaryDirectory[str]:

@@ -66,7 +66,7 @@ def check_sizes(dataset: Dataset, full: int, weak: int) -> None:
     counts = count_images(dataset)
     if full < 0 or weak < 0:
         raise SplitError(f"|F| = {full}, |W| = {weak}: sizes cannot be negative.")
-    reasons = (only_crowds_in_words(dataset), left_out_in_words(counts, dataset.name))
+    reasons = (only_crowds_in_words(dataset), left_out_in_words(counts, dataset))
     why = "".join(f" {reason}" for reason in reasons if reason)
     if full > counts.masks:
         raise SplitError(
