@@ -304,6 +304,12 @@ def test_a_split_keeps_masks_in_f_only_and_no_other_photo(tiny, tmp_path):
     assert sorted(image.can_be_full for image in back.train.images) == [False, True, True]
 
 
+def test_a_split_keeps_no_pool_that_names_photos_it_lacks(tiny):
+    train = replace(tiny.train, few_shot_pool=(1, 2), paper_pools=((1, 2), (3, 4)))
+    part = as_split(replace(tiny, train=train), Split((3,), (7,), 0, train.source_hash))
+    assert (part.train.few_shot_pool, part.train.paper_pools) == ((), ())
+
+
 @pytest.fixture
 def mixed(tiny):
     """A split: five images with masks, four with boxes, and masks in val."""

@@ -38,4 +38,6 @@ def as_split(data: TrainVal, split: Split, as_weak: Callable[[ImageLabels], Imag
     if split.source != data.train.source_hash:
         raise SplitError(f"The split {split.name} was drawn from other labels than those of '{data.train.name}'.")
     images = (*data.train.select(split.full), *map(as_weak, data.train.select(split.weak)))
-    return replace(data, train=replace(data.train, images=images, source_hash=split.hash, paper_pools=()))
+    # The pools name photos that are no longer there.
+    train = replace(data.train, images=images, source_hash=split.hash, few_shot_pool=(), paper_pools=())
+    return replace(data, train=train)
