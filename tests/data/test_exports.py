@@ -394,6 +394,23 @@ def test_difficult_objects_of_w_are_left_out_and_those_of_f_stay(tmp_path):
     assert [(o.mask, o.is_difficult) for o in kept.train.images[0].objects] == [(None, False), (None, True)]
 
 
+@pytest.mark.parametrize("left_out", ["an empty mask", "a difficult object", "a crowd"])
+def test_an_image_that_loses_its_last_object_on_export_does_not_become_background(tmp_path, left_out):
+    shown = {
+        "an empty mask": ObjectLabel(0, (1.0, 1.0, 5.0, 5.0), mask_to_rle(np.zeros((120, 120), bool))),
+        "a difficult object": masked(blob(np.random.default_rng(0)), is_difficult=True),
+        "a crowd": masked(blob(np.random.default_rng(0)), is_crowd=True),
+    }[left_out]
+    data = one_image(tmp_path, [shown])
+    if left_out == "a difficult object":
+        data = as_split(data, Split((), (1,), 0, "hash"))
+    yolo = read_yolo_folder(export_yolo(data, tmp_path / "yolo", labels=YoloLabels.OUTLINES)).train
+    assert [image.state for image in yolo.images] == [LabelState.NONE]
+    if left_out != "a crowd":  # COCO keeps crowds
+        coco = read_coco_folder(export_coco(data, tmp_path / "coco")).train
+        assert [image.state for image in coco.images] == [LabelState.NONE]
+
+
 def test_a_split_of_other_labels_is_refused(tiny):
     with pytest.raises(SplitError, match="other labels"):
         as_split(tiny, Split((1,), (), 0, "another hash"))

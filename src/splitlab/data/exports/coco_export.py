@@ -25,6 +25,7 @@ def export_coco(data: TrainVal, folder: Path, progress: Progress = no_progress) 
     was labelled as showing nothing has `"labelled": true`. Named images get numbers in their order and keep their name
     as `file_name`. Photos are hard links where the disk allows it. What COCO has no field for is lost: which objects
     are difficult. Objects whose mask has no pixel are left out, and so are images whose labels cannot be read.
+    An image that loses its last object so counts as not labelled, not as background.
 
     Args:
         data: the data set.
@@ -55,10 +56,10 @@ def _write_subset(
     numbers = _number_images([image.image_id for image in known])
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    named = zip(numbers, name_photos(known), with_masks(known), strict=True)
-    for done, (number, name, image) in enumerate(named, start=1):
+    named = zip(numbers, name_photos(known), known, with_masks(known), strict=True)
+    for done, (number, name, whole, image) in enumerate(named, start=1):
         place_photo(image.path, photos_dir / name)
-        images.append(_image(number, name, image))
+        images.append(_image(number, name, whole))
         for label in image.objects:
             annotations.append(_annotation(len(annotations) + 1, number, category_ids, label))
         progress(f"export {subset}", done, len(known))

@@ -35,8 +35,9 @@ def export_yolo(
     """Write data.yaml, images/{train,val} and labels/{train,val}; return the folder.
 
     A mask becomes one polygon: its parts are joined, its holes are lost. Crowds and objects whose mask has no pixel are
-    left out, and so are images whose labels cannot be read. An image that nobody labelled gets no label file, a
-    background image an empty one. Photos are hard links where the disk allows it.
+    left out, and so are images whose labels cannot be read. A background image gets an empty label file; an
+    image that nobody labelled, or that loses its last object here, gets none. Photos are hard links where the disk
+    allows it.
 
     Args:
         data: the data set.
@@ -83,10 +84,11 @@ def _write_subset(dataset: Dataset, draft: Path, subset: str, progress: Progress
     for kind in ("images", "labels"):
         (draft / kind / subset).mkdir(parents=True)
     names = name_photos([_out_of_images(image) for image in images])
-    named = zip(names, with_masks(images), strict=True)
-    for done, (name, image) in enumerate(named, start=1):
+    named = zip(names, images, with_masks(images), strict=True)
+    for done, (name, whole, image) in enumerate(named, start=1):
         place_photo(image.path, draft / "images" / subset / name)
-        if image.state == LabelState.WHOLE:
+        # An empty file says that the image shows nothing, which an object that is left out here does not make true.
+        if image.targets or (image.state == LabelState.WHOLE and not whole.objects):
             lines = draft / "labels" / subset / name.with_suffix(".txt")
             lines.parent.mkdir(parents=True, exist_ok=True)
             lines.write_text("".join(f"{_line(label, image, labels)}\n" for label in image.targets))

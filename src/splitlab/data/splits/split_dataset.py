@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from splitlab.data.dataset import ImageLabels, TrainVal
+from splitlab.data.dataset import ImageLabels, LabelState, TrainVal
 from splitlab.data.splits.split import Split
 from splitlab.errors import SplitError
 
 
 def boxes_only(labels: ImageLabels) -> ImageLabels:
-    """Return labels as a YOLO's W has them: without masks, so that nothing can read them, nor difficult objects."""
-    return without_masks(replace(labels, objects=tuple(label for label in labels.objects if not label.is_difficult)))
+    """Return labels as a YOLO's W has them: without masks, so that nothing can read them, nor difficult objects.
+
+    An image whose objects are all difficult is not background: its labels no longer say what it shows.
+    """
+    kept = tuple(label for label in labels.objects if not label.is_difficult)
+    state = labels.state if kept or not labels.objects else LabelState.NONE
+    return without_masks(replace(labels, objects=kept, state=state))
 
 
 def without_masks(labels: ImageLabels) -> ImageLabels:
