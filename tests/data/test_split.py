@@ -1,10 +1,12 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from splitlab.cli.split_commands import split as command
 from splitlab.data.dataset import Dataset, ImageLabels, LabelState, ObjectLabel
 from splitlab.data.image_counts import ImageCounts, count_images
 from splitlab.data.splits.draw_split import draw_split, draw_stratified
@@ -131,12 +133,26 @@ def test_background_images_stand_in_w_and_never_in_f(draw):
     assert len(draw(data, 6, 14, 0).weak) == 14
 
 
-def test_with_background_images_a_smaller_f_lies_in_a_larger_one_and_f_and_w_are_disjoint():
+@pytest.mark.parametrize("draw", [draw_split, draw_stratified])
+@pytest.mark.parametrize("seed", range(10))
+def test_with_background_images_a_smaller_f_lies_in_a_larger_one_and_a_smaller_w_in_one_of_the_same_f(draw, seed):
     data = with_states(*[WHOLE] * 40, empty=range(0, 40, 4))
-    for seed in range(10):
-        splits = [draw_split(data, full, 40 - full, seed) for full in (5, 10, 30)]
-        assert set(splits[0].full) <= set(splits[1].full) <= set(splits[2].full)
-        assert all(len({*split.full, *split.weak}) == 40 for split in splits)
+    splits = [draw(data, full, 40 - full, seed) for full in (5, 10, 30)]
+    assert set(splits[0].full) <= set(splits[1].full) <= set(splits[2].full)
+    assert all(len({*split.full, *split.weak}) == 40 for split in splits)
+    for full in (0, 5, 20, 30):
+        small, middle, large = (draw(data, full, weak, seed) for weak in (3, 7, 10))
+        assert small.full == middle.full == large.full
+        assert set(small.weak) < set(middle.weak) < set(large.weak)
+
+
+def test_what_is_said_of_smaller_sets_holds_the_word_of_the_same_f():
+    data = with_states(*[WHOLE] * 40, empty=range(0, 40, 4))
+    splits = [(draw_split(data, 5, 5, seed), draw_split(data, 30, 6, seed)) for seed in range(10)]
+    assert any(not set(small.weak) <= set(large.weak) for small, large in splits)
+    for text in (draw_split.__doc__, command.__doc__, (Path(__file__).parents[2] / "docs/data.md").read_text()):
+        told = " ".join(text.split())
+        assert "a smaller F lies in a larger one, and a smaller W in a larger one of the same F" in told
 
 
 def test_where_nothing_is_labelled_or_all_are_crowds_the_sentence_says_so():

@@ -60,7 +60,8 @@ def split(
     """Draw a full set F and a weak set W.
 
     **random** and **stratified** (classes in proportion) by seed: with one seed a smaller F lies in a larger one, and
-    a smaller W in a larger one. They leave out images without labels, and put background images into W only.
+    a smaller W in a larger one of the same F. They leave out images without labels, and put background images into W
+    only.
     **paper**: the images that the authors drew for YOLOv5, of VOC2012 and Cityscapes. **labels**: images with masks
     are F, those with boxes only W. **few-shot**: so many masks a class by seed, or the paper's 17 images where no
     number is given. **lists**: two text files, such as the authors' `train_seg_400.txt` and `train_det_400_1000.txt`

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 KEEPING = "Keeping splits by a name"
 RANDOM, STRATIFIED, PAPER, LABELS = "at random", "classes in proportion", "as the paper drew it", "by its labels"
 EXPLAINED = {
-    RANDOM: "By seed; with one seed a smaller set lies in a larger one.",
+    RANDOM: "By seed; with one seed a smaller F lies in a larger one, and a smaller W in a larger one of the same F.",
     STRATIFIED: "By seed; each class has as large a share of F and of W as of all images.",
     PAPER: "The images that the paper's authors drew for YOLOv5; for DETR they drew others.",
     LABELS: "Images that have masks are F, images that have boxes only are W.",

@@ -20,8 +20,8 @@ def draw_split(dataset: Dataset, full: int, weak: int, seed: int) -> Split:
     """Draw |F| = `full` and |W| = `weak` images by seed.
 
     Images that nobody labelled, or whose labels cannot be read, are left out. The others are shuffled once. F is taken
-    from the front and W from the back, so with one seed a smaller F lies in a larger one and a smaller W in a larger
-    one, whatever the other's size. Images that lack a mask are put behind the others: they can stand in W only.
+    from the front and W from the back, so with one seed a smaller F lies in a larger one, and a smaller W in a larger
+    one of the same F. Images that lack a mask are put behind the others: they can stand in W only.
     Background images can stand in W only, too: F passes over them.
 
     Raises:
