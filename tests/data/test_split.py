@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from splitlab.cli.split_commands import split as command
 from splitlab.data.dataset import Dataset, ImageLabels, LabelState, ObjectLabel
 from splitlab.data.image_counts import ImageCounts, count_images
-from splitlab.data.splits.draw_split import draw_split, draw_stratified
+from splitlab.data.splits.draw_split import check_sizes, draw_split, draw_stratified
 from splitlab.data.splits.split import read_split
 from splitlab.errors import SplitError
 from splitlab.geometry import polygons_to_rle
@@ -175,3 +175,22 @@ def test_a_split_that_differs_in_anything_has_another_hash(change):
     split = draw_split(dataset(40), 5, 5, 0)
     assert replace(split, **change).hash != split.hash
     assert replace(split, drawn="paper").hash == split.hash
+
+
+class Watched(tuple):
+    """Images that count how often somebody goes through them."""
+
+    passes = 0
+
+    def __iter__(self):
+        self.passes += 1
+        return super().__iter__()
+
+
+def test_sizes_are_checked_without_another_look_at_the_images_once_they_are_counted():
+    data = dataset(40)
+    data = replace(data, images=Watched(data.images))
+    for full in (10, 20, 30):
+        check_sizes(data, full, 10)
+        assert count_images(data).masks == 40
+    assert data.images.passes == 1

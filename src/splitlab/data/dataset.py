@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -88,6 +89,17 @@ class ImageLabels:
         has_masks = all(label.mask is not None or label.is_box_only for label in self.targets)
         return has_masks and self.state == LabelState.WHOLE
 
+    @property
+    def kind(self) -> str:
+        """How it is counted, a field of `ImageCounts`: "masks", "boxes", "background", "unlabelled" or "broken"."""
+        if self.state == LabelState.BROKEN:
+            return "broken"
+        if self.state == LabelState.NONE:
+            return "unlabelled"
+        if not self.targets:
+            return "background"
+        return "masks" if self.can_be_full else "boxes"
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -128,6 +140,11 @@ class Dataset:
     def by_id(self) -> dict[ImageId, ImageLabels]:
         """The images by their id."""
         return {image.image_id: image for image in self.images}
+
+    @cached_property
+    def kinds(self) -> Counter[str]:
+        """The number of images of each kind; counted once, as every split that is drawn asks for it."""
+        return Counter(image.kind for image in self.images)
 
     def select(self, image_ids: Iterable[ImageId]) -> tuple[ImageLabels, ...]:
         """Return the images of these ids, in their order.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
-from splitlab.data.dataset import Dataset, ImageLabels, LabelState
+from splitlab.data.dataset import Dataset
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +33,7 @@ class ImageCounts:
 
 def count_images(dataset: Dataset) -> ImageCounts:
     """Count the images of a part by what is known of them."""
-    found = Counter(_kind(image) for image in dataset.images)
-    return ImageCounts(**{kind: found[kind] for kind in ImageCounts.__slots__})
+    return ImageCounts(**{kind: dataset.kinds[kind] for kind in ImageCounts.__slots__})
 
 
 def left_out_in_words(counts: ImageCounts, dataset: Dataset) -> str:
@@ -63,13 +61,3 @@ def only_crowds_in_words(dataset: Dataset) -> str:
         f"All {crowds:,} objects of '{dataset.name}' are crowd regions (iscrowd 1), which no model is to find. If each "
         f"is one object, splitlab data read-as {dataset.as_argument} --crowds objects says so."
     )
-
-
-def _kind(image: ImageLabels) -> str:
-    if image.state == LabelState.BROKEN:
-        return "broken"
-    if image.state == LabelState.NONE:
-        return "unlabelled"
-    if not image.targets:
-        return "background"
-    return "masks" if image.can_be_full else "boxes"

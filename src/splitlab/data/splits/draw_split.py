@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splitlab.data.dataset import Dataset, ImageLabels, LabelState
-from splitlab.data.image_counts import count_images, left_out_in_words, only_crowds_in_words
+from splitlab.data.image_counts import ImageCounts, count_images, left_out_in_words, only_crowds_in_words
 from splitlab.data.splits.split import Split
 from splitlab.errors import SplitError
 
@@ -66,19 +66,22 @@ def check_sizes(dataset: Dataset, full: int, weak: int) -> None:
     counts = count_images(dataset)
     if full < 0 or weak < 0:
         raise SplitError(f"|F| = {full}, |W| = {weak}: sizes cannot be negative.")
-    reasons = (only_crowds_in_words(dataset), left_out_in_words(counts, dataset))
-    why = "".join(f" {reason}" for reason in reasons if reason)
     if full > counts.masks:
         raise SplitError(
             f"|F| = {full} is more than the {counts.masks} images of '{dataset.name}' whose objects all have masks. "
-            f"Choose a smaller |F|.{why}"
+            f"Choose a smaller |F|.{_why_so_few(dataset, counts)}"
         )
     if full + weak > counts.to_draw:
         known = "labelled images" if counts.to_draw < len(dataset.images) else "images"
         raise SplitError(
             f"|F| + |W| = {full} + {weak} = {full + weak} is more than the {counts.to_draw} {known} "
-            f"in '{dataset.name}'. Choose |F| + |W| up to {counts.to_draw}.{why}"
+            f"in '{dataset.name}'. Choose |F| + |W| up to {counts.to_draw}.{_why_so_few(dataset, counts)}"
         )
+
+
+def _why_so_few(dataset: Dataset, counts: ImageCounts) -> str:
+    reasons = (only_crowds_in_words(dataset), left_out_in_words(counts, dataset))
+    return "".join(f" {reason}" for reason in reasons if reason)
 
 
 def _in_proportion(images: Sequence[ImageLabels]) -> list[ImageLabels]:
