@@ -49,6 +49,13 @@ def test_names_that_mean_the_same_are_scored_without_a_question(data, tmp_path):
     assert read_card(other).class_maps == []  # a name speaks for itself
 
 
+def test_the_weights_of_a_run_are_called_by_the_name_on_their_card(data, tmp_path):
+    weights = write_checkpoint(tmp_path / "run" / "weights", name="leaves-3-4", class_names=["Squares", "DISC"])
+    _, told = scored("evaluate", weights, "--data", data, "--json")
+    assert "leaves-3-4: takes Squares as square, DISC as disc." in told
+    assert "weights" not in told
+
+
 def test_a_numbered_model_is_asked_about_once_and_its_card_keeps_the_answer(data, tmp_path):
     own = write_checkpoint(tmp_path / "own", class_names=["square", "disc"])
     numbered = write_checkpoint(tmp_path / "numbered", class_names=["0", "1"])

@@ -20,7 +20,7 @@ from splitlab.data.open_dataset import dataset_names
 from splitlab.data.splits.split import read_split
 from splitlab.errors import RunError
 from splitlab.evaluation.class_map import map_in_words, scored_in_words
-from splitlab.runs.checkpoint import CARD_NAME
+from splitlab.runs.checkpoint import CARD_NAME, read_card
 from splitlab.runs.queue import run_name
 from splitlab.runs.recipes import RECIPES
 from splitlab.runs.run_folder import RunFolder, State
@@ -182,7 +182,7 @@ def evaluate(
         with progress_bar() as progress:
             scores = evaluate_checkpoint(folder, dataset, progress, classes, _are_cut(masks))
         if not classes.is_own:
-            say(map_in_words(classes, path.name, dataset.name))
+            say(map_in_words(classes, read_card(folder).name, dataset.name))
             say(scored_in_words(classes.known, dataset.class_names, dataset.name))
             scores = scores | {"classes": classes.to_json()}
     if as_json:
