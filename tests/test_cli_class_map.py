@@ -1,6 +1,7 @@
 """Scoring and comparing models from elsewhere, whose class names are not the data set's."""
 
 import json
+import shutil
 
 import pytest
 from typer.testing import CliRunner
@@ -54,6 +55,19 @@ def test_the_weights_of_a_run_are_called_by_the_name_on_their_card(data, tmp_pat
     _, told = scored("evaluate", weights, "--data", data, "--json")
     assert "leaves-3-4: takes Squares as square, DISC as disc." in told
     assert "weights" not in told
+
+
+@pytest.mark.parametrize(("subset", "notes"), [("train", 0), ("val", 1)])
+def test_faults_of_train_are_not_told_where_val_alone_is_looked_at(data, tmp_path, subset, notes):
+    folder = tmp_path / "spoilt"
+    shutil.copytree(data, folder)
+    labels = folder / f"instances_{subset}.json"
+    content = json.loads(labels.read_text())
+    content["annotations"].append({**content["annotations"][0], "image_id": 99})
+    labels.write_text(json.dumps(content))
+    model = write_checkpoint(tmp_path / "model", class_names=["square", "disc"])
+    for words in (("evaluate", model), ("compare", model, model)):
+        assert run(*words, "--data", folder, "--json").stderr.count("entries of") == notes
 
 
 def test_a_numbered_model_is_asked_about_once_and_its_card_keeps_the_answer(data, tmp_path):

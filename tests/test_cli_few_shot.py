@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 from typer.testing import CliRunner
@@ -66,6 +67,19 @@ def test_a_list_of_classes_that_names_none_is_refused_and_not_taken_for_all(tiny
         with pytest.raises(SettingsError, match="--classes names no class"):
             runner.invoke(cli.app, words, catch_exceptions=False)
     assert not list(Workspace.here().runs.glob("*"))
+
+
+@pytest.mark.parametrize("queue", [(), ("--queue",)])
+def test_what_cannot_be_read_is_said_once(tiny_folder, start, tmp_path, queue):
+    folder = tmp_path / "spoilt"
+    shutil.copytree(tiny_folder, folder)
+    labels = folder / "instances_train.json"
+    content = json.loads(labels.read_text())
+    content["annotations"][0]["category_id"] = 99
+    labels.write_text(json.dumps(content))
+    words = ("few-shot", folder, "--masks", 1, "--start-from", start, *SMALL, *queue)
+    result = runner.invoke(cli.app, [str(word) for word in words], catch_exceptions=False)
+    assert " ".join(result.stderr.split()).count("1 entries of 'spoilt' cannot be read") == 1
 
 
 def test_the_command_explains_itself_with_an_example():

@@ -129,3 +129,11 @@ def test_refusals_name_what_the_data_set_was_opened_as_and_not_its_title(tiny, s
     for odd, says in refused:
         with pytest.raises((DataError, SplitError), match=says):
             refuse_unfit(odd, split)
+
+
+def test_notes_are_on_the_parts_that_are_wanted(tiny):
+    problem = Problem(ProblemKind.LABELS_UNREADABLE, "a.txt, line 3", "is odd", "Mend it.")
+    train = replace(as_crowds(tiny.train), problems=(problem,))
+    data = replace(tiny, train=train)
+    assert notes_on(data, ("val",)) == []
+    assert notes_on(data, ("train",)) == notes_on(data) != []

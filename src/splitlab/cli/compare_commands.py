@@ -58,7 +58,7 @@ def compare(
 
     settings = CompareSettings(min_score)
     workspace = Workspace.here()
-    dataset = opened(data, workspace).val
+    dataset = opened(data, workspace, ("val",)).val
     folders = [weights_folder(path) for path in models]
     class_maps = class_maps_of(folders, dataset, class_map)
     # Looking takes minutes, so what cannot be compared is refused before.

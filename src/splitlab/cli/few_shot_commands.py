@@ -10,10 +10,11 @@ from rich.table import Table
 
 from splitlab.budget.annotation_cost import Prices, cost_hours, prices_for
 from splitlab.cli.new_run import lasting_name, leave_to_worker, run_with, train_here
-from splitlab.cli.opened_data import opened
+from splitlab.cli.opened_data import tell_notes
 from splitlab.cli.output import DataArgument, JsonOption, SeedOption, app, err, out, print_json, shown
 from splitlab.cli.train_settings import chosen_settings, not_said_elsewhere
 from splitlab.data.class_lists import asked_names
+from splitlab.data.open_dataset import open_dataset
 from splitlab.errors import SettingsError
 from splitlab.experiments.few_shot import (
     BACKBONE,
@@ -85,12 +86,13 @@ def few_shot(
     settings = chosen_settings(recipe, options, told, full=int(_masks(masks) != 0), weak=None)
     settings["start_from"] = start_weights(start_from, settings.get("model", RunSpec.model))
     name = lasting_name(data, workspace)
-    dataset = opened(name, workspace)
+    dataset = open_dataset(name, workspace.data)
     spec, split = plan_few_shot(name, dataset, _masks(masks), seed, settings)
     labels = _labels(spec, background_images(dataset, spec, split), prices_for(dataset.train.name))
     err.print(_in_words(labels), highlight=False)
     run = run_with(spec, split, folder, workspace)
     if queued:
+        tell_notes(dataset)
         leave_to_worker(run, workspace)
     elif train_here(run, workspace):
         _tell(run, labels, as_json)

@@ -52,7 +52,7 @@ def shrink(
 
     workspace, folder = Workspace.here(), weights_folder(folder)
     with progress_bar() as progress:
-        val = opened(data, workspace).val
+        val = opened(data, workspace, ("val",)).val
         made = shrink_checkpoint(folder, name, into or workspace.imported, val, progress)
     for checkpoint in (folder, made):
         lines = card_in_words(read_card(checkpoint), {})

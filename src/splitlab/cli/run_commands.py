@@ -177,7 +177,7 @@ def evaluate(
         with progress_bar() as progress:
             scores = evaluate_run(RunFolder.open(path), workspace.data, progress, _are_cut(masks))
     else:
-        folder, dataset = weights_folder(path), opened(data, workspace).val
+        folder, dataset = weights_folder(path), opened(data, workspace, ("val",)).val
         (classes,) = class_maps_of([folder], dataset, class_map)
         with progress_bar() as progress:
             scores = evaluate_checkpoint(folder, dataset, progress, classes, _are_cut(masks))

@@ -69,7 +69,7 @@ def split(
     """
     heard = {"data", "protocol", "as_json", "save", *_heard(protocol, masks_per_class)}
     refuse_others(context, heard, f"the protocol {protocol} does not go by this{_unless(protocol)}. Leave it out.")
-    train = opened(data, Workspace.here()).train
+    train = opened(data, Workspace.here(), ("train",)).train
     counts = count_images(train)
 
     def sized(draw: Callable[[Dataset, int, int, int], Split]) -> Split:

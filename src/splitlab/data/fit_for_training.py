@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from splitlab.data.check import find_empty_classes
 from splitlab.data.dataset import Dataset, ImageLabels, LabelState, TrainVal
@@ -11,6 +12,9 @@ from splitlab.data.image_counts import only_crowds_in_words
 from splitlab.data.problem import ProblemKind
 from splitlab.data.splits.split import Split
 from splitlab.errors import DataError, SplitError
+
+Part = Literal["train", "val"]
+PARTS: tuple[Part, ...] = ("train", "val")
 
 
 def refuse_unfit(data: TrainVal, split: Split) -> None:
@@ -48,18 +52,25 @@ def refuse_unscorable(dataset: Dataset) -> None:
         raise DataError(only_crowds)
 
 
-def notes_on(data: TrainVal) -> list[str]:
-    """Return what somebody should know who works with a data set that has faults: a sentence each."""
+def notes_on(data: TrainVal, parts: Sequence[Part] = PARTS) -> list[str]:
+    """Return what somebody should know who works with a data set that has faults: a sentence each.
+
+    Args:
+        data: the data set.
+        parts: what is worked with; nothing is said of the other.
+    """
+    used = {part: data.train if part == "train" else data.val for part in parts}
     notes = []
-    unread = len(data.train.problems) + len(data.val.problems)
+    unread = [problem for dataset in used.values() for problem in dataset.problems]
     if unread:
-        first = (*data.train.problems, *data.val.problems)[0]
         command = f"splitlab data check {data.train.as_argument}"
-        notes.append(f"{unread:,} entries of '{data.train.name}' cannot be read ({command} lists them). {first}")
+        notes.append(
+            f"{len(unread):,} entries of '{data.train.name}' cannot be read ({command} lists them). {unread[0]}"
+        )
     crowds = [
         problem
-        for subset, dataset in (("train", data.train), ("val", data.val))
-        for problem in find_empty_classes(dataset, subset)
+        for part, dataset in used.items()
+        for problem in find_empty_classes(dataset, part)
         if problem.kind == ProblemKind.ONLY_CROWDS
     ]
     return [*notes, *map(str, crowds)]
