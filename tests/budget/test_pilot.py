@@ -1,3 +1,6 @@
+import math
+
+import pandas as pd
 import pytest
 
 from splitlab.budget.annotation_cost import VOC2012
@@ -64,10 +67,24 @@ def test_a_pilot_with_a_wrong_cell_names_file_line_and_column(text, message):
     assert "runs.csv" in str(caught.value)
 
 
-def test_seeds_are_read_and_an_empty_cell_is_a_seed_nobody_knows():
-    runs = read_pilot("full,weak,score,seed\n30,0,41,0\n30,0,44,1.0\n60,0,52,\n")
-    assert runs["seed"].tolist() == [0, 1, UNKNOWN_SEED]
+def test_seeds_are_read():
+    runs = read_pilot("full,weak,score,seed\n30,0,41,0\n30,0,44,1.0\n60,0,52,2\n")
+    assert runs["seed"].tolist() == [0, 1, 2]
     assert fit_pilot(runs).luck.seeds == 3
+
+
+@pytest.mark.parametrize("unknown", [UNKNOWN_SEED, math.nan])
+def test_an_unknown_seed_beside_known_ones_does_not_count_as_a_second_seed(unknown):
+    rows = [(30, 0, 41, 0), (60, 0, 52, 0), (60, 100, 55, 1), (120, 0, 58, "")]
+    runs = read_pilot("full,weak,score,seed\n" + "\n".join(",".join(map(str, row)) for row in rows))
+    assert set(runs["seed"]) == {UNKNOWN_SEED}
+    own_table = pd.DataFrame(rows, columns=["full", "weak", "ap", "seed"]).replace({"seed": {"": unknown}})
+    one = fit_pilot(own_table.assign(seed=7))
+    for pilot in (fit_pilot(runs), fit_pilot(own_table)):
+        assert pilot.luck.seeds == 1
+        assert pilot.forecast(90, 50) == one.forecast(90, 50)
+        told = caveats(pilot, forecast_split(pilot, VOC2012, 90, 50, ImagePool(500)))
+        assert any("not all of them name one (column seed)" in sentence for sentence in told)
 
 
 def test_runs_without_a_seed_count_as_runs_of_one_and_the_plan_says_that_luck_is_borrowed():

@@ -15,7 +15,7 @@ from splitlab.errors import BudgetError
 
 SCORE, SEED = "score", "seed"
 UNKNOWN_SEED = -1
-"""Stands for the seed of a run that names none; such runs count as runs of one seed."""
+"""Stands for the seeds of runs of which at least one names none; such runs count as runs of one seed."""
 
 # Columns that tell kinds of runs apart, where a file has them.
 _KIND = ("source", "dataset", "method", "settings")
@@ -32,6 +32,7 @@ def read_pilot(text: str, name: str = "the CSV", score: str = SCORE) -> pd.DataF
 
     Returns:
         A table with the columns full, weak (images) and ap (0..100), and seed where the file has it, for `fit_pilot`.
+        If the cell of seed is empty in one line, every run has the seed `UNKNOWN_SEED`.
 
     Raises:
         BudgetError: If a column is missing, a cell is wrong (the message names the file, the line, the column and the
@@ -52,20 +53,32 @@ def read_pilot(text: str, name: str = "the CSV", score: str = SCORE) -> pd.DataF
     _check_alike(name, table.assign(**{of: [row.get(of) or "" for row, _ in rows] for of in _KIND}))
     if table["ap"].max() <= 1:
         raise BudgetError(f"{name}, column {score}: all scores are 1 or less; give AP from 0 to 100, such as 53.5.")
-    return table
+    return table.assign(seed=seeds_or_unknown(table[SEED])) if SEED in table else table
 
 
 def fit_pilot(runs: pd.DataFrame) -> FittedSurface:
     """Fit the AP surface to the runs of a pilot, for forecasts of new runs with a new seed.
 
-    Runs of unknown seed are taken for runs of one seed: most people leave a seed as it is, and to take them for runs
-    of many would promise too much.
+    Without the column seed, the runs are taken for runs of one seed; see `seeds_or_unknown`.
 
     Args:
-        runs: What `read_pilot` returns.
+        runs: The columns full, weak (images), ap (0..100) and, where known, seed.
     """
-    seed = runs[SEED] if SEED in runs else np.full(len(runs), UNKNOWN_SEED)
+    seed = seeds_or_unknown(runs[SEED]) if SEED in runs else np.full(len(runs), UNKNOWN_SEED)
     return fit_surface(runs["full"], runs["weak"], runs["ap"], seed)
+
+
+def seeds_or_unknown(seed: pd.Series) -> pd.Series:
+    """Return the seeds where all are known; where one is unknown, `UNKNOWN_SEED` for every run.
+
+    An unknown seed may be one of the known ones. Taken for one more seed, it would show differences between seeds that
+    nobody measured, and the interval for a new seed would be too narrow.
+
+    Args:
+        seed: The seed of each run; NaN or `UNKNOWN_SEED` where it is unknown.
+    """
+    some_unknown = bool((seed.isna() | (seed == UNKNOWN_SEED)).any())
+    return seed.mask(seed.notna(), UNKNOWN_SEED).fillna(UNKNOWN_SEED) if some_unknown else seed
 
 
 def _check_header(name: str, header: list[str], score: str) -> None:

@@ -11,10 +11,9 @@ import streamlit as st
 
 from splitlab.budget.annotation_cost import Prices, prices_for
 from splitlab.budget.fitted_surface import FittedSurface
-from splitlab.budget.pilot import UNKNOWN_SEED
+from splitlab.budget.pilot import fit_pilot, seeds_or_unknown
 from splitlab.budget.published_surface import published_surface
 from splitlab.budget.results import METRICS, PUBLISHED
-from splitlab.budget.surface_fit import fit_surface
 from splitlab.budget.trained_splits import results_of
 from splitlab.budget.ways_of_training import ways_of_training, where_it_tells_apart
 from splitlab.experiments.atlas.measured_tables import main_metric
@@ -40,8 +39,7 @@ class Source:
         """The AP surface fitted to them."""
         if self.source == PUBLISHED:
             return published_surface(self.dataset, self.method, self.metric)
-        seed = self.rows["seed"].fillna(UNKNOWN_SEED)
-        return fit_surface(self.rows["full"], self.rows["weak"], self.rows[self.metric], seed)
+        return fit_pilot(self.runs)
 
     @property
     def scored_on(self) -> str:
@@ -55,7 +53,8 @@ class Source:
         if self.source == PUBLISHED:
             # A misprinted score stands in the rows, but the surface leaves it out.
             return results_of(self.surface)
-        return self.rows[["full", "weak", "seed"]].assign(ap=self.rows[self.metric])
+        seed = seeds_or_unknown(self.rows["seed"])
+        return self.rows[["full", "weak"]].assign(ap=self.rows[self.metric], seed=seed)
 
 
 def choose_source() -> Source:
