@@ -40,8 +40,8 @@ def _one_seed(luck: SeedLuck | None) -> list[str]:
     if luck is None or luck.seeds > 1:
         return []
     return [
-        "The runs have one seed, or not all of them name one (column seed), so they cannot tell how far a run with another seed lies "
-        "off. That part of the interval is borrowed from pairs of seeds that were measured on other data sets: train "
+        "The runs have one seed, or not all of them name one (column seed), so they cannot tell how far a run with "
+        "another seed lies off. That part of the interval is borrowed from pairs of seeds that were measured on other data sets: train "
         "one split again with another seed."
     ]
 
