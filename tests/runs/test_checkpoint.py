@@ -94,6 +94,11 @@ def test_a_file_in_place_of_a_folder_is_named_with_what_to_do(tmp_path, name, me
             reads(tmp_path / name)
 
 
+def test_a_path_too_long_for_the_disk_is_said_in_one_sentence(tmp_path):
+    with pytest.raises(CheckpointError, match="File name too long"):
+        read_card(tmp_path / ("x" * 300))
+
+
 def test_a_folder_without_a_card_is_named(tmp_path):
     with pytest.raises(CheckpointError, match=r"has no card\.json"):
         read_card(tmp_path)

@@ -179,9 +179,9 @@ def read_card(folder: Path) -> Card:
         CheckpointError: there is no card, or it is broken.
     """
     path = folder / CARD_NAME
-    if folder.is_file():
-        raise CheckpointError(_folder_wanted(folder))
     try:
+        if folder.is_file():
+            raise CheckpointError(_folder_wanted(folder))
         if path.stat().st_size > MAX_CARD_BYTES:
             raise CheckpointError(f"{path} is over {MAX_CARD_BYTES} bytes: it is no card of ours.")
         return Card(**_shown(plain_json(path.read_bytes())))
