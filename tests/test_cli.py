@@ -9,9 +9,10 @@ from typer.testing import CliRunner
 
 from splitlab.cli import main as cli
 from splitlab.cli.command_order import PANELS
-from splitlab.errors import SettingsError
+from splitlab.errors import RunError, SettingsError
 from splitlab.geometry import rle_to_mask
 from splitlab.runs.run_folder import RunFolder
+from tests.checkpoints import write_checkpoint
 
 runner = CliRunner()
 TRAINING = ("--model", "yolov5n-seg", "--image-size", "64", "--batch-size", "4", "--f-size", "2", "--device", "cpu")
@@ -182,6 +183,29 @@ def test_a_run_folder_that_cannot_be_written_is_named(capsys, monkeypatch, tiny_
     words = ("train", tiny_folder, "--full", "4", "--steps", "2", *TRAINING, "--out", tmp_path / "file" / "run")
     assert "cannot be made" in fails_with(capsys, monkeypatch, *words)
     assert (tmp_path / "file").read_text() == "in the way"
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".json", "missing/split.json", "folder"])
+@pytest.mark.parametrize("command", [
+    ("split", "{data}", "--full", "4", "--out", "{file}"),
+    ("compare", "{start}", "--data", "{data}", "--report", "{file}"),
+    ("checkpoint", "export", "{start}", "{file}"),
+])  # fmt: skip
+def test_a_file_that_cannot_be_written_is_told_before_the_work(tiny_folder, tmp_path, monkeypatch, name, command):
+    def worked(*_, **_named):
+        raise AssertionError("worked first")
+
+    monkeypatch.setattr("splitlab.cli.split_commands.opened", worked)
+    monkeypatch.setattr("splitlab.cli.compare_commands._see", worked)
+    monkeypatch.setattr("splitlab.cli.checkpoint_commands._export_onnx", worked)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    # `compare` makes the folder of its report.
+    where = tmp_path / (name.replace("missing", "file") if command[0] == "compare" else name)
+    start = write_checkpoint(tmp_path / "start", class_names=["square", "disc"])
+    words = [word.format(data=tiny_folder, start=start, file=where) for word in command]
+    with pytest.raises(RunError, match=r"cannot be (written|made)|is a folder"):
+        runner.invoke(cli.app, words, catch_exceptions=False)
 
 
 def test_cost_and_plan_print_the_forms_that_others_rely_on():

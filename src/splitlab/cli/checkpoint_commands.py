@@ -10,7 +10,7 @@ import typer
 
 from splitlab.cli.output import JsonOption, app, out, print_json
 from splitlab.errors import CheckpointError
-from splitlab.runs.atomic_files import write_bytes
+from splitlab.runs.atomic_files import check_place, write_bytes
 from splitlab.runs.card_in_words import card_in_words, megabytes
 from splitlab.runs.checkpoint import read_card
 from splitlab.runs.checkpoint_files import facts_of, zipped
@@ -67,6 +67,7 @@ def export(
     An ONNX file is run once, and must answer as the model does.
     """
     folder = weights_folder(folder)
+    check_place(file)
     match file.suffix.lower():
         case ".onnx":
             _export_onnx(folder, file)

@@ -26,7 +26,7 @@ from splitlab.experiments.comparison import (
     classes_in_words,
     short_names,
 )
-from splitlab.runs.atomic_files import write_bytes
+from splitlab.runs.atomic_files import check_place, write_bytes
 from splitlab.runs.scores import VAL
 from splitlab.runs.store import weights_folder
 from splitlab.workspace import Workspace
@@ -63,6 +63,12 @@ def compare(
     class_maps = class_maps_of(folders, dataset, class_map)
     # Looking takes minutes, so what cannot be compared is refused before.
     shared_classes({str(path): classes.known for path, classes in zip(models, class_maps, strict=True)}, dataset)
+    if csv:
+        _make_folder(csv)
+        check_place(csv / "models.csv")
+    if report:
+        _make_folder(report.absolute().parent)
+        check_place(report)
     seen = _see(folders, class_maps, dataset, workspace)
     names = short_names([one.card for one in seen])
     comparison = compare_models(dict(zip(names, seen, strict=True)), dataset, settings)
@@ -90,7 +96,6 @@ def _see(folders: Sequence[Path], class_maps: Sequence[ClassMap], dataset: Datas
 def _write_report(comparison: Comparison, path: Path) -> None:
     from splitlab.figures.compare_report import report_html
 
-    _make_folder(path.absolute().parent)
     write_bytes(path, report_html(comparison).encode())
     err.print(f"Report: {path}", highlight=False)
 
@@ -98,7 +103,6 @@ def _write_report(comparison: Comparison, path: Path) -> None:
 def _write_tables(comparison: Comparison, folder: Path) -> None:
     from splitlab.figures.comparison_tables import all_tables
 
-    _make_folder(folder)
     for name, table in all_tables(comparison).items():
         write_bytes(folder / f"{name}.csv", table.to_csv(index=False).encode())
     err.print(f"Tables: {folder}", highlight=False)

@@ -22,7 +22,7 @@ from splitlab.data.splits.given_split import split_by_labels, split_by_lists
 from splitlab.data.splits.paper_split import draw_paper_split
 from splitlab.data.splits.split import Split
 from splitlab.errors import SplitError
-from splitlab.runs.atomic_files import write_json
+from splitlab.runs.atomic_files import check_place, write_json
 from splitlab.workspace import Workspace
 
 ALL = "all"
@@ -69,6 +69,8 @@ def split(
     """
     heard = {"data", "protocol", "as_json", "save", *_heard(protocol, masks_per_class)}
     refuse_others(context, heard, f"the protocol {protocol} does not go by this{_unless(protocol)}. Leave it out.")
+    if save is not None:
+        check_place(save)
     train = opened(data, Workspace.here(), ("train",)).train
     counts = count_images(train)
 

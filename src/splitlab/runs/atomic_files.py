@@ -34,6 +34,17 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
         draft.replace(path)
 
 
+def check_place(path: Path) -> None:
+    """Refuse a place where no file can be written, before the work on what would go there.
+
+    Raises:
+        RunError: it is a folder, or its folder is not there or cannot be written.
+    """
+    with _draft_of(path, b""):
+        if path.is_dir():
+            raise RunError(f"{path} is a folder. Name a file to write, such as one in it.")
+
+
 def write_with_last(path: Path, last: Path, content: bytes | memoryview) -> None:
     """Write a file that outlasts a loss of power, and keep the file before it under another name.
 
