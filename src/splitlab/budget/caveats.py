@@ -41,8 +41,8 @@ def _one_seed(luck: SeedLuck | None) -> list[str]:
         return []
     return [
         "The runs have one seed, or not all of them name one (column seed), so they cannot tell how far a run with "
-        "another seed lies off. That part of the interval is borrowed from pairs of seeds that were measured on other data sets: train "
-        "one split again with another seed."
+        "another seed lies off. That part of the interval is borrowed from pairs of seeds that were measured on other "
+        "data sets: train one split again with another seed."
     ]
 
 
