@@ -47,6 +47,8 @@ def test_the_score_may_stand_in_a_column_of_another_name():
         ("full,weak,score\n30,0,41\n30,many,79\n", "line 3, column weak: 'many' is no number"),
         ("full,weak,score\n30,0,41\n\n30,4.5,79\n", r"line 4, column weak: 4\.5 is no whole number"),
         ("full,weak,score\n0,100,41\n", "line 2, column full: 0 is no whole number of images from 1"),
+        ("full,weak,score\n1e300,0,41\n", r"line 2, column full: 1e\+300 images are too many; give at most 10,000,000"),
+        ("full,weak,score\n30,10000001,41\n", "line 2, column weak: 1e.07 images are too many"),
         ("full,weak,score\n30,-1,41\n", "line 2, column weak: -1"),
         ("full,weak,score\n30,,41\n", "line 2, column weak: the cell is empty"),
         ("full,weak,score,settings\n30,0,41,short\n60,0,52,short\n9,9,9,long\n", "column settings: 2 kinds of runs"),
@@ -65,6 +67,13 @@ def test_a_pilot_with_a_wrong_cell_names_file_line_and_column(text, message):
     with pytest.raises(BudgetError, match=message) as caught:
         read_pilot(text, "runs.csv")
     assert "runs.csv" in str(caught.value)
+
+
+def test_large_seeds_stay_apart():
+    runs = read_pilot(f"full,weak,score,seed\n30,0,41,{2**53}\n30,0,44,{2**53 + 1}\n60,0,52,{2**63 - 1}\n")
+    assert runs["seed"].tolist() == [2**53, 2**53 + 1, 2**63 - 1]
+    with pytest.raises(BudgetError, match="line 2, column seed"):
+        read_pilot(f"full,weak,score,seed\n30,0,41,{2**63}\n")
 
 
 def test_seeds_are_read():

@@ -11,6 +11,7 @@ from splitlab.errors import BudgetError
 Counts = NDArray[np.int64]
 
 MAX_IMAGES = 10_000_000
+_MAX_HOURS = 1e12
 # What a division of hours by a price may lose: without it 10 hours would not buy the labels that cost 10 hours.
 _LAST_DIGITS = 1e-7
 
@@ -65,10 +66,10 @@ class ImagePool:
             |F| and |W|, shape (N,), from the masks there are to the most masks; never more images than there are.
 
         Raises:
-            BudgetError: If the hours are not a number of 0 or more.
+            BudgetError: If the hours are not a number from 0 to a million million.
         """
-        if not 0 <= hours < float("inf"):
-            raise BudgetError(f"the budget is {hours} hours: give a number of hours, 0 or more.")
+        if not 0 <= hours <= _MAX_HOURS:
+            raise BudgetError(f"the budget is {hours:g} hours: give a number of hours from 0 to {_MAX_HOURS:,.0f}.")
         seconds = hours * SECONDS_PER_HOUR
         masks = min(seconds / prices.mask_seconds + _LAST_DIGITS, self.images - self.full)
         full = np.arange(self.full, self.full + int(masks) + 1)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from splitlab.budget.fitted_surface import FittedSurface
+from splitlab.budget.image_pool import MAX_IMAGES
 from splitlab.budget.results import METRICS
 from splitlab.budget.surface_fit import fit_surface
 from splitlab.budget.ways_of_training import ways_of_training
@@ -16,6 +17,9 @@ from splitlab.errors import BudgetError
 SCORE, SEED = "score", "seed"
 UNKNOWN_SEED = -1
 """Stands for the seeds of runs of which at least one names none; such runs count as runs of one seed."""
+
+# Those of 2^63, the first number too large for a seed.
+_SEED_DIGITS = 19
 
 # Columns that tell kinds of runs apart, where a file has them.
 _KIND = ("source", "dataset", "method", "settings")
@@ -112,6 +116,8 @@ def _run(row: dict[str, str | None], place: str, score_column: str) -> dict[str,
     for column, images, least in (("full", full, 1), ("weak", weak, 0)):
         if images < least or not images.is_integer():
             raise BudgetError(f"{place}, column {column}: {images:g} is no whole number of images from {least} on.")
+        if images > MAX_IMAGES:
+            raise BudgetError(f"{place}, column {column}: {images:g} images are too many; give at most {MAX_IMAGES:,}.")
     if not 0 <= score <= 100:
         raise BudgetError(f"{place}, column {score_column}: {score:g} is no AP; it lies between 0 and 100.")
     run = {"full": int(full), "weak": int(weak), "ap": score}
@@ -119,8 +125,12 @@ def _run(row: dict[str, str | None], place: str, score_column: str) -> dict[str,
 
 
 def _seed(row: dict[str, str | None], place: str) -> int:
-    if not (row[SEED] or "").strip():
+    cell = (row[SEED] or "").strip()
+    if not cell:
         return UNKNOWN_SEED
+    # A float would merge whole numbers beyond 2^53.
+    if cell.isascii() and cell.isdigit() and len(cell) <= _SEED_DIGITS and int(cell) < 2**63:
+        return int(cell)
     seed = _number(row, SEED, place)
     if not (0 <= seed < 2**63 and seed.is_integer()):
         raise BudgetError(f"{place}, column {SEED}: {seed:g} is not a seed. Write a whole number from 0 on.")
