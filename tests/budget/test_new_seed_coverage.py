@@ -44,6 +44,25 @@ def test_one_seed_forecasts_a_new_seed_in_85_percent_of_cases_or_more(shape, spr
     assert width < 25
 
 
+def test_luck_far_above_the_noise_is_covered_too():
+    # Lucks weighed as a normal distribution does: few pilots stand for many.
+    lucks = np.array([-2.0, -1.2, -0.4, 0.4, 1.2, 2.0])
+    rng = np.random.default_rng(5)
+    inside = [_share_for_luck(shape, luck, rng) for shape in SHAPES.values() for luck in lucks]
+    weights = np.tile(norm.pdf(lucks), len(SHAPES))
+    assert np.average(inside, weights=weights) >= 0.88
+
+
+def _share_for_luck(truth, luck, rng):
+    full, weak = GRID[rng.permutation(len(GRID))[:12]].T
+    scores = truth(full, weak) + 4 * luck + rng.normal(0, 1, 12)
+    fitted = fit_surface(full, weak, scores, np.zeros(12))
+    new = GRID[~fitted.extrapolates(*GRID.T)].T
+    forecast, expected = fitted.forecast(*new), truth(*new)
+    below, above = ((end - expected) / math.hypot(4, 1) for end in (forecast.low, forecast.high))
+    return np.mean(norm.cdf(above) - norm.cdf(below))
+
+
 def test_runs_of_a_seed_each_need_no_borrowed_luck():
     rng = np.random.default_rng(4)
     shapes = list(SHAPES.values())

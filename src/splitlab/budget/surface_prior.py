@@ -24,7 +24,7 @@ PRIOR_NOISE_RUNS = 2
 
 # The luck that all runs of one seed share, before pairs of seeds are seen; from the splits that the atlas trained with
 # seeds 0 and 1 (12 of the embedded scenes, 12 of pets, 4 of street). Details: docs/decisions/0105-seed-luck.md.
-PRIOR_LUCK_RATIO = 1.5
+PRIOR_LUCK_RATIO = 2.5
 """Standard deviation of a seed's luck, in units of the noise of a run; pets show 0.5, the embedded scenes 2.1."""
 
 PRIOR_LUCK_MOST = 2.3
