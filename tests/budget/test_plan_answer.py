@@ -189,6 +189,18 @@ def test_a_fall_with_boxes_is_found_where_it_is_and_nowhere_else():
     assert found[0].ap > found[0].more_ap
 
 
+def test_a_fall_is_told_by_scores_of_the_same_seeds_and_so_is_one_that_luck_hides():
+    rows = grid({50: 3.0, 100: 3.0, 400: -9.0}, noise=0.3, shift=14.0)
+    # Seed 0 is the lucky one; at 400 masks it lacks the run without boxes, and seed 1 that with the most.
+    of_first = (rows["full"] == 400) & (rows["weak"] == 0) & (rows["seed"] == 0)
+    of_last = (rows["full"] == 400) & (rows["weak"] == 400) & (rows["seed"] == 1)
+    one_more, two_seeds, no_common = rows[~of_first], rows[~of_last], rows[~of_first & ~of_last]
+    for told in (one_more, two_seeds, no_common):
+        (fall,) = falls(told)
+        assert fall.full == 400
+        assert fall.ap - fall.more_ap == pytest.approx(9 * np.log(2), abs=1)
+
+
 def test_a_fall_that_noise_explains_is_not_reported():
     assert falls(grid({50: 5.0, 100: 3.0, 400: -1.0}, noise=3.0)) == ()
 

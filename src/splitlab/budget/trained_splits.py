@@ -46,9 +46,10 @@ class Fall:
     Attributes:
         full: |F|, images with masks.
         weak: The smallest |W| trained beside it.
-        ap: Mean score of that split, 0..100.
+        ap: Mean score of that split, 0..100, over the seeds that both splits have; over its runs where they share
+            none.
         more_weak: The largest |W| trained beside it.
-        more_ap: Mean score of that split.
+        more_ap: Mean score of that split over the same seeds. Where they share none, `ap` plus the fitted change.
     """
 
     full: int
@@ -131,9 +132,12 @@ def falls(rows: pd.DataFrame) -> tuple[Fall, ...]:
     freedom = len(scores) - int(rank) + PRIOR_NOISE_RUNS
     squares = float(np.sum((scores - design @ solution) ** 2)) + PRIOR_NOISE_RUNS * PRIOR_NOISE**2
     errors = np.sqrt(np.diag(np.linalg.pinv(design.T @ design)) * squares / freedom)
-    slopes = slice(design.shape[1] - len(lines), None)
-    fallen = solution[slopes] < -student.ppf(1 - FALSE_ALARM / len(lines), freedom) * errors[slopes]
-    return tuple(_fall(rows, full) for full, is_fall in zip(lines, fallen, strict=True) if is_fall)
+    of_lines = slice(design.shape[1] - len(lines), None)
+    slopes = solution[of_lines]
+    fallen = slopes < -student.ppf(1 - FALSE_ALARM / len(lines), freedom) * errors[of_lines]
+    return tuple(
+        _fall(rows, full, slope) for full, slope, is_fall in zip(lines, slopes, fallen, strict=True) if is_fall
+    )
 
 
 _SHOWN_HOURS = 0.1
@@ -169,7 +173,20 @@ def _design(rows: pd.DataFrame, lines: list[float]) -> Floats:
     return np.hstack([levels, seeds[:, 1:], slopes])
 
 
-def _fall(rows: pd.DataFrame, full: float) -> Fall:
-    means = rows[rows["full"] == full].groupby("weak")["ap"].mean()
-    least, most = means.index.min(), means.index.max()
-    return Fall(int(full), int(least), float(means[least]), int(most), float(means[most]))
+def _fall(rows: pd.DataFrame, full: float, slope: float) -> Fall:
+    line = rows[rows["full"] == full]
+    least, most = line["weak"].min(), line["weak"].max()
+    ends = line[line["weak"].isin([least, most])]
+    alike = _of_common_seeds(ends)
+    means = alike.groupby("weak")["ap"].mean()
+    change = float(means[most] - means[least])
+    if _share_no_seed(ends) or change >= 0:
+        # The runs of different seeds differ by the luck of their seeds, too; the fit takes that out.
+        change = slope * float(np.log1p(most / full) - np.log1p(least / full))
+    return Fall(int(full), int(least), float(means[least]), int(most), float(means[least]) + change)
+
+
+def _share_no_seed(rows: pd.DataFrame) -> bool:
+    if "seed" not in rows or rows["seed"].isna().any():
+        return False
+    return bool(rows.drop_duplicates(["seed", "weak"]).groupby("seed").size().max() < rows["weak"].nunique())
