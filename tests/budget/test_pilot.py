@@ -143,6 +143,8 @@ def test_below_the_published_data_the_caveat_asks_for_a_run_with_at_most_as_many
     (sentence,) = caveats(voc, forecast_split(voc, VOC2012, 100, 1000, ImagePool(10731)))
     assert "100 mask images lie outside" in sentence
     assert "A run with at most 100" in sentence
+    one = caveats(voc, forecast_split(voc, VOC2012, 1, 1000, ImagePool(10731)))
+    assert any(told.startswith("1 mask image lies outside") for told in one)
 
 
 def test_the_advised_run_uses_only_labels_there_are_is_new_and_narrows_the_plan():

@@ -174,6 +174,13 @@ def test_a_better_trained_split_is_told_with_its_lead_over_the_advice():
     assert f"400/0: it scored 63.0 for 26.6 hours. That is {lead:.1f} AP more than expected" in found.trained_told
 
 
+def test_where_no_hours_are_to_spend_no_trained_split_is_told():
+    rows = table((50, 400, 40.0), (100, 400, 50.0), (400, 400, 56.0), (25, 0, 28.0))
+    fitted = fit_surface(rows["full"], rows["weak"], rows["ap"])
+    every_mask = ImagePool(800, full=800)
+    assert answer_for_hours(fitted, rows, "own", VOC2012, 10, every_mask).trained_told == ""
+
+
 def grid(slope_of, noise, shift=5.0):
     """Scores of a grid: a level for each |F|, a slope in ln(1 + W/F), a shift for the second seed, and noise."""
     splits = pd.MultiIndex.from_product([slope_of, (0, 100, 200, 400), (0, 1)], names=["full", "weak", "seed"])

@@ -194,6 +194,12 @@ def test_a_split_that_cannot_be_labelled_is_not_forecast(voc, split):
         forecast_split(voc, VOC2012, *split, ImagePool(10731, full=200))
 
 
+def test_a_split_with_fewer_masks_than_there_are_is_refused_with_the_number_of_masks_alone(voc):
+    with pytest.raises(BudgetError, match="60/120 cannot be labelled: 100 images have masks already") as caught:
+        forecast_split(voc, VOC2012, 60, 120, ImagePool(180, full=100))
+    assert "180" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("numbers", "message"),
     [((0,), "images is 0"), ((10, -1), "full is -1"), ((10, 0, -1), "weak is -1"), ((10, 6, 5), "more than the 10")],

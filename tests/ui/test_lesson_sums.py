@@ -48,6 +48,8 @@ def test_masks_times_boxes_is_their_product(curve, share):
     text = masks_times_boxes(curve, round(curve.law.phi0 * share / 100))
     ((masks, boxes, product),) = values(PRODUCT, text)
     assert masks * boxes == product
+    area = round(curve.law.k * curve.law.phi0**2)
+    assert f"the product is about {area:,}; boxes are rounded to whole ones." in text
 
 
 @given(st.integers(0, 20_000), st.integers(0, 20_000), st.floats(1, 400), st.floats(1, 3000))

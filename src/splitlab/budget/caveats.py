@@ -49,7 +49,8 @@ def _one_seed(luck: SeedLuck | None) -> list[str]:
 def _outside(fitted: FittedSurface, split: SplitForecast) -> list[str]:
     kinds = [("mask", split.full, fitted.full), ("box", split.weak, fitted.weak)]
     return [
-        f"{planned:,} {kind} images lie outside the results, which hold {_range(tried)}: the interval is widened. "
+        f"{planned:,} {kind} {'image lies' if planned == 1 else 'images lie'} outside the results, which hold "
+        f"{_range(tried)}: the interval is widened. "
         f"A run with {'at most' if planned < tried.min() else 'at least'} {planned:,} would tell."
         for kind, planned, tried in kinds
         if not tried.min() <= planned <= tried.max()

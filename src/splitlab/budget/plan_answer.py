@@ -37,7 +37,7 @@ class PlanAnswer:
         falls: Where more boxes lowered the score in the results the forecast rests on.
         limit_told: A sentence or more on what limits the plan, and which splits leave hours unspent.
         ways_told: A sentence or more on the flat region and the extremes; empty if the hours buy one split alone.
-        trained_told: A sentence on `trained`; empty if it is None.
+        trained_told: A sentence on `trained`; empty if it is None, or the plan for a budget labels nothing.
         caveats: What keeps the forecast from being a promise, a sentence each.
     """
 
@@ -83,7 +83,7 @@ def answer_for_hours(
         falls=fallen,
         limit_told=_joined(limit_in_words(limit, pool), unspent_in_words(limit, pool)),
         ways_told=other_ways(plan, hours),
-        trained_told=best_trained_in_words(trained, plan.best, of) if trained else "",
+        trained_told=best_trained_in_words(trained, plan.best, of) if trained and plan.best.hours else "",
         caveats=(*caveats(fitted, plan.best), *falls_in_words(fallen)),
     )
 

@@ -12,6 +12,7 @@ from splitlab.budget.fitted_surface import FittedSurface
 from splitlab.budget.image_pool import Counts, ImagePool
 from splitlab.budget.trained_splits import cheapest_for_score, results_of
 from splitlab.errors import BudgetError
+from splitlab.shown_numbers import shown
 
 FLAT_LOSS = 0.5
 """AP that splits of the flat region may lose against the best one."""
@@ -26,7 +27,7 @@ class SplitForecast:
         weak: |W|, images with boxes only, likewise.
         hours: Hours of labelling still to pay.
         ap: Expected mask AP, 0..100.
-        low: Lower end of the 90% interval a new training falls into.
+        low: Lower end of the 90% interval; `caveats.interval_in_words` says what it is for.
         high: Its upper end.
         extrapolates: Whether F or W lies outside the results the forecast rests on.
     """
@@ -162,10 +163,12 @@ def forecast_split(fitted: FittedSurface, prices: Prices, full: int, weak: int, 
     Raises:
         BudgetError: If it holds more images than there are, or fewer masks than are already paid for.
     """
-    if full + weak > pool.images or full < pool.full:
+    if full < pool.full:
         raise BudgetError(
-            f"{full}/{weak} cannot be labelled: there are {pool.images} images, {pool.full} of them with masks already."
+            f"{full}/{weak} cannot be labelled: {pool.full} images have masks already. Give {pool.full} masks or more."
         )
+    if full + weak > pool.images:
+        raise BudgetError(f"{full}/{weak} cannot be labelled: there are {pool.images} images.")
     forecast = fitted.forecast(full, weak)
     return SplitForecast(
         full=full,
@@ -182,13 +185,13 @@ def _out_of_reach(fitted: FittedSurface, prices: Prices, ap: float, pool: ImageP
     most = fitted.forecast(pool.images, 0)
     told = (
         f"a score of {ap:g} is out of reach: masks on all {pool.images:,} images are expected to give "
-        f"{float(most.ap):.1f} ({float(most.low):.1f} to {float(most.high):.1f})."
+        f"{shown(float(most.ap))} ({shown(float(most.low))} to {shown(float(most.high))})."
     )
     reached = cheapest_for_score(results_of(fitted), prices, ap, pool)
     if reached is None:
         return f"{told} Ask for less, or find more images."
     return (
-        f"{told} Yet of the results it rests on, {reached.full:,}/{reached.weak:,} scored {reached.ap:.1f} for "
+        f"{told} Yet of the results it rests on, {reached.full:,}/{reached.weak:,} scored {shown(reached.ap)} for "
         f"{reached.hours:,.1f} hours: label that split, or ask for less."
     )
 

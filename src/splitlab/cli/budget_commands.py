@@ -95,7 +95,8 @@ def plan(
     if pilot and images is None and plans:
         raise BudgetError(f"{pilot} does not tell how many images there are: add --images, such as --images 2000.")
     split = None if at is None else _split(at)
-    there_are = sum(split) if pilot and split else TRAINING_IMAGES[name]
+    # Nobody said how many images there are: those of the split, and the labelled ones.
+    there_are = max(sum(split), have_full + have_weak) if pilot and split else TRAINING_IMAGES[name]
     pool = ImagePool(there_are if images is None else images, have_full, have_weak)
     chosen = None if split is None else forecast_split(fitted, prices, *split, pool)
     of, results = ("own", runs) if runs is not None else (PUBLISHED, results_of(fitted))

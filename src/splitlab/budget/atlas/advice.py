@@ -19,6 +19,7 @@ from splitlab.budget.image_pool import ImagePool
 from splitlab.budget.planner import SplitForecast, forecast_split, plan_for_hours
 from splitlab.budget.results import SHORT_METRICS
 from splitlab.budget.surface_fit import fit_surface
+from splitlab.shown_numbers import shown
 
 BUDGETS = (3.0, 6.0, 12.0)
 """Hours of labelling, chosen before anything was measured."""
@@ -74,7 +75,7 @@ def advice_was_good(hours: float, grid: Grid) -> Claim:
     when = "before the runs, by the planner of then" if hours in grid.told else "by today's planner"
     told = (
         f"Advised for {hours:g} hours {when}: {split_name(_split(advised))} ({advised.hours:.1f} h), with "
-        f"{SHORT_METRICS[grid.metric]} {advised.ap:.1f} ({advised.low:.1f} to {advised.high:.1f})."
+        f"{SHORT_METRICS[grid.metric]} {shown(advised.ap)} ({shown(advised.low)} to {shown(advised.high)})."
     )
     return Claim(
         key=f"advice-{hours:g}h",
@@ -102,9 +103,9 @@ def intervals_hold(grid: Grid) -> Claim:
         statement="Nine in ten single runs of advised splits lie inside the 90 % interval that was told for one run. "
         f"(Here: at least {HONEST:.0%} do, and the intervals are narrower than the spread of all planned runs.)",
         verdict="does not hold" if counted.runs and not sharper else counted.verdict,
-        finding=f"{counted.inside} of {counted.runs} single runs lie inside. The intervals are {width:.1f} "
+        finding=f"{counted.inside} of {counted.runs} single runs lie inside. The intervals are {shown(width)} "
         f"{SHORT_METRICS[grid.metric]} wide on average; one by the mean and the spread of all planned runs would be "
-        f"{naive:.1f} wide.",
+        f"{shown(naive)} wide.",
         rows=grid.runs,
     )
 
@@ -152,17 +153,17 @@ def _outcome(grid: Grid, advised: SplitForecast, hours: float) -> str:
         by = verdict_metric(str(grid.rows["dataset"].iloc[0]))
         followed = "" if grid.metric == by else f" Advice is followed for {SHORT_METRICS[by]} alone."
         return f"That split is not trained.{followed}"
-    told = f"It reached {' and '.join(f'{score:.1f}' for score in reached)}: {_inside(_count(grid, advised))}."
+    told = f"It reached {' and '.join(shown(score) for score in reached)}: {_inside(_count(grid, advised))}."
     if hours in grid.told:
         today = forecast_split(_fitted(grid), grid.prices, *split, ImagePool(grid.images))
         told += (
-            f" Today's planner would tell {today.ap:.1f} ({today.low:.1f} to {today.high:.1f}) for a new seed: "
-            f"{_inside(_count(grid, today))}."
+            f" Today's planner would tell {shown(today.ap)} ({shown(today.low)} to {shown(today.high)}) for a new "
+            f"seed: {_inside(_count(grid, today))}."
         )
     if not others:
         return told
     best = max(others, key=lambda other: grid.mean(other, grid.metric).value)
-    told += f" The best other split for that money: {split_name(best)}, {grid.mean(best, grid.metric).value:.1f}."
+    told += f" The best other split for that money: {split_name(best)}, {shown(grid.mean(best, grid.metric).value)}."
     rival = _half_and_half(grid, others, hours)
     if rival is None:
         return told

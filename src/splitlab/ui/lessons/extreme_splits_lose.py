@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from splitlab.budget.annotation_cost import VOC2012, mask_share
+from splitlab.budget.caveats import interval_in_words
 from splitlab.budget.claims.all_claims import paper_claims
 from splitlab.budget.claims.claim import Claim
 from splitlab.budget.extremes import extreme_splits
@@ -70,12 +71,13 @@ def _one_purse() -> None:
     limit = _limit(float(hours))
     st.markdown(
         f"**{hours} hours**, and every number of masks they pay for. With {share}% of them for masks: "
-        f"expect **{chosen.ap:.1f}** AP ({chosen.low:.1f} to {chosen.high:.1f}). {_left_over(chosen, limit)}"
+        f"expect **{shown(chosen.ap)}** AP ({shown(chosen.low)} to {shown(chosen.high)}). {_left_over(chosen, limit)}"
     )
     split_chip(chosen.full, chosen.weak, VOC2012, float(hours))
     _show_purse(float(hours), chosen, limit, "one_purse")
     st.caption(
-        "Predicted from the 20 published YOLOv5 models on VOC2012; the band holds nine of ten new trainings. "
+        "Predicted from the 20 published YOLOv5 models on VOC2012. The 90% interval is for "
+        f"{interval_in_words(published_surface('VOC2012', 'YOLOv5', 'ap70'))}. "
         f"{unspent_in_words(limit, _POOL)}"
     )
 

@@ -81,8 +81,10 @@ def masks_times_boxes(curve: PaperCurve, full: int) -> str:
     weak = round(float(curve.law.weak(full)))
     told = f"**{full:,} masks x {weak:,} boxes = {full * weak:,}**"
     area = round(curve.law.k * curve.law.phi0**2)
-    whole = "wherever you are" if full * weak == area else f"wherever you are about {area:,}, but for whole boxes"
-    return f"{told}, {whole}. Half the masks need twice the boxes for the same score."
+    return (
+        f"{told}. Wherever you are on the curve the product is about {area:,}; boxes are rounded to whole ones. Half "
+        "the masks need twice the boxes for the same score."
+    )
 
 
 def _its_limits() -> None:

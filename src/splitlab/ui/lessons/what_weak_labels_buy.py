@@ -116,7 +116,9 @@ def judge_replacement(split: tuple[int, int], goal: tuple[int, int], fitted: Fit
     """
     ap, wanted = (float(fitted.surface.ap(*sizes)) for sizes in (split, goal))
     dear, cheap = (round(cost_hours(float(full), float(weak), prices), 1) for full, weak in (goal, split))
-    told = f"{split[0]:,}/{split[1]:,} is expected to score {ap:.1f}, {goal[0]:,}/{goal[1]:,} scores {wanted:.1f}."
+    told = (
+        f"{split[0]:,}/{split[1]:,} is expected to score {shown(ap)}, {goal[0]:,}/{goal[1]:,} scores {shown(wanted)}."
+    )
     if ap < wanted - EQUAL_AP:
         return Verdict(False, f"{told} More boxes.")
     if ap > wanted + EQUAL_AP:
