@@ -12,7 +12,7 @@ from splitlab.budget.fitted_surface import FittedSurface
 from splitlab.budget.image_pool import MAX_IMAGES, ImagePool
 from splitlab.budget.leave_one_out import LeaveOneOut, leave_one_out
 from splitlab.budget.next_labels import next_labels
-from splitlab.budget.next_run import next_run
+from splitlab.budget.next_run import advice_in_words, next_run
 from splitlab.budget.pilot import fit_pilot, read_pilot
 from splitlab.budget.plan_answer import PlanAnswer, answer_for_hours, answer_for_score
 from splitlab.budget.plan_in_words import labels_to_make
@@ -207,7 +207,4 @@ with picture, answered():
             # The pilot was trained on labels that must be there, said or not.
             labels = max(pool.full, int(runs["full"].max())), max(pool.weak, int(runs["weak"].max()))
             advice = next_run(fitted, (plan.best.full, plan.best.weak), labels)
-            st.markdown(
-                f"The run that would tell most: **{advice.full:,}/{advice.weak:,}**. It would narrow the interval "
-                f"of this plan from {advice.width_now:.1f} to about {advice.width_then:.1f} AP."
-            )
+            st.markdown(advice_in_words(advice, fitted))

@@ -6,7 +6,7 @@ import pytest
 from splitlab.budget.annotation_cost import VOC2012
 from splitlab.budget.caveats import caveats, interval_in_words
 from splitlab.budget.image_pool import ImagePool
-from splitlab.budget.next_run import next_run
+from splitlab.budget.next_run import advice_in_words, next_run
 from splitlab.budget.pilot import UNKNOWN_SEED, fit_pilot, read_pilot
 from splitlab.budget.planner import forecast_split, plan_for_hours
 from splitlab.budget.published_surface import published_surface
@@ -117,6 +117,14 @@ def test_the_advised_run_of_a_pilot_with_seeds_has_one_of_its_seeds():
     pilot = fit_pilot(read_pilot("full,weak,score,seed\n30,0,41,7\n30,0,47,8\n30,450,79,7\n15,450,70,8\n"))
     advice = next_run(pilot, planned=(80, 2000), labels=(30, 450))
     assert advice.width_then < advice.width_now
+
+
+def test_with_one_seed_a_second_one_is_advised_before_another_split():
+    for seed, is_first in ((7, True), (8, False)):
+        pilot = fit_pilot(read_pilot(f"full,weak,score,seed\n30,0,41,7\n30,0,47,{seed}\n30,450,79,7\n"))
+        told = advice_in_words(next_run(pilot, planned=(80, 2000), labels=(30, 450)), pilot)
+        assert told.startswith("First train a split that you have trained again with another seed") == is_first
+        assert "the run that would tell most" in told.lower()
 
 
 def test_a_pilot_of_two_runs_is_planned_with_and_says_that_its_shape_is_borrowed():

@@ -7,6 +7,7 @@ import numpy as np
 
 from splitlab.budget.fitted_surface import FittedSurface
 from splitlab.errors import BudgetError
+from splitlab.shown_numbers import shown
 
 _SHARES = (1.0, 0.75, 0.5, 0.25, 0.125, 0.0)
 
@@ -51,6 +52,20 @@ def next_run(fitted: FittedSurface, planned: tuple[int, int], labels: tuple[int,
     widths = [_width(_with_run(fitted, *split), planned) for split in untried]
     best = int(np.argmin(widths))
     return RunAdvice(*untried[best], width_now=_width(fitted, planned), width_then=widths[best])
+
+
+def advice_in_words(advice: RunAdvice, fitted: FittedSurface) -> str:
+    """Say which run to train next; where the runs have one seed, that a second seed comes first."""
+    told = (
+        f"**{advice.full:,}/{advice.weak:,}**. It would narrow the interval of this plan from "
+        f"{shown(advice.width_now)} to about {shown(advice.width_then)} AP."
+    )
+    if fitted.luck is None or fitted.luck.seeds > 1:
+        return f"The run that would tell most: {told}"
+    return (
+        "First train a split that you have trained again with another seed: no run of the same seed can show how far "
+        f"seeds lie apart. Among new splits with the same seed, the run that would tell most: {told}"
+    )
 
 
 def _splits_of(full: int, weak: int) -> set[tuple[int, int]]:
