@@ -123,7 +123,7 @@ def test_with_one_seed_a_second_one_is_advised_before_another_split():
     for seed, is_first in ((7, True), (8, False)):
         pilot = fit_pilot(read_pilot(f"full,weak,score,seed\n30,0,41,7\n30,0,47,{seed}\n30,450,79,7\n"))
         told = advice_in_words(next_run(pilot, planned=(80, 2000), labels=(30, 450)), pilot)
-        assert told.startswith("First train a split that you have trained again with another seed") == is_first
+        assert told.startswith("First train one of your splits again with another seed") == is_first
         assert "the run that would tell most" in told.lower()
 
 

@@ -63,7 +63,7 @@ def advice_in_words(advice: RunAdvice, fitted: FittedSurface) -> str:
     if fitted.luck is None or fitted.luck.seeds > 1:
         return f"The run that would tell most: {told}"
     return (
-        "First train a split that you have trained again with another seed: no run of the same seed can show how far "
+        "First train one of your splits again with another seed: no run of the same seed can show how far "
         f"seeds lie apart. Among new splits with the same seed, the run that would tell most: {told}"
     )
 
