@@ -113,6 +113,24 @@ def test_stratified_sets_have_every_class_in_proportion(full, seed):
             assert abs(found - expected) <= 2
 
 
+@pytest.mark.parametrize(("images", "full"), [(120, 20), (200, 40)])
+def test_a_rare_class_has_its_share_of_f_beside_many_common_ones(images, full):
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        shown = rng.random((images, 6)) < (0.9, 0.6, 0.5, 0.4, 0.3, 0.06)
+        shown[~shown.any(axis=1), 0] = True
+        classes = {number: tuple(map(int, np.flatnonzero(row))) for number, row in enumerate(shown)}
+        data = Dataset(
+            "mine",
+            tuple("abcdef"),
+            tuple(range(1, 7)),
+            tuple(image(number, of) for number, of in classes.items()),
+            "hash",
+        )
+        drawn = sum(5 in classes[number] for number in draw_stratified(data, full, 0, seed).full)
+        assert abs(drawn - shown[:, 5].sum() * full / images) <= 0.5
+
+
 def test_stratified_is_closer_to_the_proportions_than_chance():
     data, rare = uneven(), []
     for draw in (draw_stratified, draw_split):
