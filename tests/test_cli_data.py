@@ -257,7 +257,6 @@ def commands_in(text):
 def test_commands_that_messages_name_open_the_data_set_however_it_was_opened(leaves, tmp_path, monkeypatch, place):
     folder = tmp_path / place / "my leaves"
     shutil.copytree(leaves, folder)
-    change_labels(folder, as_crowds, "val")
     change_labels(folder, lambda found: found | {"annotations": [{**found["annotations"][0], "bbox": [1]}]})
     monkeypatch.chdir(tmp_path)
     where, argument = ("my leaves",) * 2 if place.startswith("workspace") else (f"{place}/my leaves", str(folder))
@@ -267,7 +266,6 @@ def test_commands_that_messages_name_open_the_data_set_however_it_was_opened(lea
     commands = commands_in(said)
     assert {" ".join(words) for words in commands} == {
         f"data check {argument}",
-        f"data read-as {argument} --crowds objects",
         f"data read-as {argument} --without-labels background",
     }
     for words in commands:

@@ -33,7 +33,8 @@ def check_usable(name: str, tensor: NDArray[Any]) -> None:
     """
     if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
         raise CheckpointError(f"its tensor {name} has numbers that are NaN or infinite. {ANOTHER}")
-    if tensor.dtype.kind == "f" and (np.abs(tensor) > _LARGEST_USABLE).any():
+    # Half precision cannot hold the bound, nor anything above it.
+    if tensor.dtype.kind == "f" and tensor.dtype.itemsize > 2 and (np.abs(tensor) > _LARGEST_USABLE).any():
         raise CheckpointError(f"its tensor {name} has numbers over {_LARGEST_USABLE:g}. {ANOTHER}")
     if name.endswith(_SCALE) and not (tensor > 0).all():
         raise CheckpointError(f"its tensor {name} has scales that are not above 0. {ANOTHER}")
