@@ -12,8 +12,7 @@ from typing import Any
 
 from splitlab.data.dataset import Dataset, ImageLabels, LabelState, ObjectLabel
 from splitlab.data.formats.coco_objects import ODD_ENTRY, entry_name, has_box_in_fractions, read_object
-from splitlab.data.formats.label_files import printable
-from splitlab.data.images import MAX_PIXELS
+from splitlab.data.formats.label_files import check_image_size, printable
 from splitlab.data.problem import EntryError, Problem, ProblemKind, entry_error, refuse_nothing_left
 from splitlab.errors import DataError
 
@@ -114,13 +113,7 @@ def _read_image(entry: Any, images_dir: Path, folder: Path, path: Path) -> Image
             f"{named} is not as COCO has it ({type(error).__name__}: {error})",
             "It needs id, file_name, width and height.",
         ) from error
-    if min(height, width) < 1 or height * width > MAX_PIXELS:
-        raise entry_error(
-            ProblemKind.LABELS_UNREADABLE,
-            path,
-            f"image {image_id} is {width} x {height} pixels",
-            f"Each side must be 1 or more, and all at most {MAX_PIXELS // 1_000_000} megapixels.",
-        )
+    check_image_size(width, height, path, f"image {image_id}")
     return ImageLabels(image_id, photo, width, height, (), state)
 
 

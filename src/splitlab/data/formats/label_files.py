@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from splitlab.data.images import MAX_PIXELS
 from splitlab.data.problem import Problem, ProblemKind, entry_error, refuse_nothing_left
 from splitlab.errors import DataError
 
@@ -41,6 +42,27 @@ def read_bounded(path: Path, max_bytes: int) -> bytes:
     if len(raw) > max_bytes:
         raise entry_error(kind, path, f"is larger than {max_bytes:,} bytes, so it is no label file", again)
     return raw
+
+
+def check_image_size(width: int, height: int, path: Path, whose: str) -> None:
+    """Refuse a size in pixels that no photo may have.
+
+    Args:
+        width: as the labels state it, pixels.
+        height: likewise.
+        path: the label file.
+        whose: the image, as the message names it.
+
+    Raises:
+        EntryError: a side is below 1, or the photo would be too large.
+    """
+    if min(width, height) < 1 or width * height > MAX_PIXELS:
+        raise entry_error(
+            ProblemKind.LABELS_UNREADABLE,
+            path,
+            f"{whose} is {width} x {height} pixels",
+            f"Each side must be 1 or more, and all at most {MAX_PIXELS // 1_000_000} megapixels.",
+        )
 
 
 def read_name_list(path: Path) -> tuple[list[list[str]], list[Problem]]:

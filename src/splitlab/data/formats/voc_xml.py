@@ -11,8 +11,7 @@ from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from splitlab.data.dataset import Box
-from splitlab.data.formats.label_files import read_bounded
-from splitlab.data.images import MAX_PIXELS
+from splitlab.data.formats.label_files import check_image_size, read_bounded
 from splitlab.data.problem import EntryError, Problem, ProblemKind, entry_error
 
 MAX_XML_BYTES = 1_000_000
@@ -55,13 +54,7 @@ def read_voc_annotation(path: Path) -> VocAnnotation:
     raw = read_bounded(path, MAX_XML_BYTES)
     root = _parse(raw, path)
     width, height = int(_number(root, "size/width", path)), int(_number(root, "size/height", path))
-    if min(width, height) < 1 or width * height > MAX_PIXELS:
-        raise entry_error(
-            ProblemKind.LABELS_UNREADABLE,
-            path,
-            f"its image is {width} x {height} pixels",
-            f"Each side must be 1 or more, and all at most {MAX_PIXELS // 1_000_000} megapixels.",
-        )
+    check_image_size(width, height, path, "its image")
     objects: list[VocObject | None] = []
     problems: list[Problem] = []
     for element in root.findall("object"):
