@@ -16,8 +16,6 @@ from splitlab.runs.spec import RunSpec
 SIDE = 64
 # Steps of milliseconds gain nothing from threads, and lose seconds to them where other processes want the cores.
 os.environ["OMP_NUM_THREADS"] = "1"
-# Said, if empty: no training that a test starts has to start once more for its memory (a third of a second each).
-os.environ.setdefault("GLIBC_TUNABLES", "")
 # The processes of a test run are given a narrow terminal, which the command line would take when it is imported.
 os.environ.pop("COLUMNS", None)
 

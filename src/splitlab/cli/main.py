@@ -20,7 +20,6 @@ from splitlab.cli import (
     split_commands,
     sweep_commands,
 )
-from splitlab.cli.huge_pages import take_huge_pages
 from splitlab.cli.output import app, err
 from splitlab.errors import SplitLabError
 
@@ -52,7 +51,6 @@ def about() -> None:
 
 def main() -> None:
     """Run the command line; a mistake that a user can mend is one sentence, not a traceback."""
-    take_huge_pages()
     try:
         app()
     except (SplitLabError, OSError) as error:
