@@ -15,7 +15,7 @@ from time import perf_counter
 import torch
 
 from splitlab.models.contract import Batch
-from splitlab.models.detr.detr_seg import DETRSeg, Stage, build_detr
+from splitlab.models.detr.detr_seg import DETRSeg, DetrStage, build_detr
 from splitlab.models.detr.losses import mask_losses, object_count
 from splitlab.models.detr.matcher import Targets, match_queries
 from splitlab.training.precision import mixed_precision
@@ -60,7 +60,7 @@ def main() -> None:
     for bf16 in (False, True) if mixed_precision("cpu") == "bf16" else (False,):
         plain, keeping = (build_detr("detr-r50", 20) for _ in range(2))
         for model in (plain, keeping):
-            model.set_stage(Stage.MASKS)
+            model.set_stage(DetrStage.MASKS)
             model.train()
         keeping.keep_outputs(10**9)
         ways = {

@@ -17,7 +17,7 @@ from splitlab.cli.train_settings import chosen_settings
 from splitlab.data.open_dataset import EMBEDDED, open_dataset
 from splitlab.errors import SplitLabError
 from splitlab.experiments.atlas.machine import code_version
-from splitlab.experiments.few_shot_measurement import VARIANTS, Measurement, PlannedRun, Sizes, train_planned
+from splitlab.experiments.few_shot_measurement import VARIANTS, FewShotRun, Measurement, Sizes, train_planned
 from splitlab.experiments.few_shot_table import class_rows, store_rows
 from splitlab.workspace import Workspace
 
@@ -47,7 +47,7 @@ def main() -> int:
     return 0
 
 
-def in_words(run: PlannedRun) -> str:
+def in_words(run: FewShotRun) -> str:
     return f"{run.variant.name}, {run.setting} from {run.start}, {run.spec.split_name}, seed {run.spec.seed}"
 
 

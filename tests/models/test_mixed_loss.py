@@ -7,7 +7,7 @@ import torch.nn.functional as nnf
 
 from splitlab.models.contract import Batch
 from splitlab.models.registry import LITE0
-from splitlab.models.yolov5_loss import Matches, inside_boxes, mask_loss, match_anchors
+from splitlab.models.yolov5_loss import AnchorMatches, inside_boxes, mask_loss, match_anchors
 from tests.models.batches import SIDE, make_batch, scramble, scramble_unknown, still_model, without_masks
 
 
@@ -110,7 +110,7 @@ def test_an_object_without_neighbours_in_an_image_without_others_trains(model):
 def matches_for(image, target):
     count = len(image)
     zeros = torch.zeros(count, dtype=torch.long)
-    return Matches(
+    return AnchorMatches(
         torch.tensor(image), zeros, zeros, zeros, torch.tensor(target), torch.zeros(count, 4), torch.ones(count, 2)
     )
 

@@ -13,7 +13,7 @@ from splitlab.data.splits.split_dataset import boxes_only
 from splitlab.errors import DataError
 from splitlab.geometry import mask_to_rle
 from splitlab.training import photo_cache
-from splitlab.training.augment import Changes
+from splitlab.training.augment import Augmentation
 from splitlab.training.mixed_batches import BatchSettings, MixedBatches
 from splitlab.training.photo_cache import PhotoCache
 
@@ -69,7 +69,7 @@ def weak(tiny):
 @pytest.mark.parametrize("with_difficult", [True, False])
 def test_box_images_have_their_difficult_objects_where_the_model_learns_them(weak, with_difficult):
     hard = [replace(image, objects=tuple(replace(o, is_difficult=True) for o in image.objects)) for image in weak]
-    settings = replace(SETTINGS, with_difficult=with_difficult, changes=Changes(0, 0, 0, 0, 0, 0), mosaic=0.0)
+    settings = replace(SETTINGS, with_difficult=with_difficult, changes=Augmentation(0, 0, 0, 0, 0, 0), mosaic=0.0)
     batch = MixedBatches([], hard, settings)[0]
     assert len(batch.boxes) == (len(MixedBatches([], weak, settings)[0].boxes) if with_difficult else 0)
     assert not batch.masks.any()
@@ -201,7 +201,7 @@ def test_boxes_and_masks_move_with_the_pixels(tiny, plain_tail):
 
 
 def test_without_changes_an_example_is_its_image(tiny):
-    still = Changes(hue=0, saturation=0, value=0, translate=0, scale=0, flip=0)
+    still = Augmentation(hue=0, saturation=0, value=0, translate=0, scale=0, flip=0)
     settings = replace(SETTINGS, batch_size=1, f_size=1, mosaic=0.0, changes=still)
     image = tiny.train.images[0]
     batch = MixedBatches([image], [], settings)[3]

@@ -64,7 +64,7 @@ class Sizes:
 
 
 @dataclass(frozen=True)
-class PlannedRun:
+class FewShotRun:
     """One run of a measurement.
 
     Attributes:
@@ -101,7 +101,7 @@ class Measurement:
     settings: Mapping[str, Any]
     sizes: Sizes
 
-    def planned(self, variant: Variant, seed: int) -> Iterator[PlannedRun]:
+    def planned(self, variant: Variant, seed: int) -> Iterator[FewShotRun]:
         """Yield the seven runs of a variant, the base model before those that start from it.
 
         Raises:
@@ -116,18 +116,18 @@ class Measurement:
         for setting, masked in (("partly supervised", others), ("all masks", "")):
             yield self._random(variant, setting, seed, {"mask_classes": masked}, self.sizes.full, self.sizes.weak)
 
-    def _shots(self, variant: Variant, setting: str, start: str, seed: int, masks: int, weights: str) -> PlannedRun:
+    def _shots(self, variant: Variant, setting: str, start: str, seed: int, masks: int, weights: str) -> FewShotRun:
         settings = {**self.settings, "f_size": F_SIZE, "classes": in_one_line(variant.novel), "start_from": weights}
         spec, split = plan_few_shot(self.name, self.data, masks, seed, settings)
-        return PlannedRun(variant, setting, start, spec, split, self._path(variant, setting, start, seed))
+        return FewShotRun(variant, setting, start, spec, split, self._path(variant, setting, start, seed))
 
     def _random(
         self, variant: Variant, setting: str, seed: int, seen: dict[str, str], full: int, weak: int
-    ) -> PlannedRun:
+    ) -> FewShotRun:
         told = {"data": self.name, "full": full, "weak": weak, "seed": seed}
         spec = RunSpec.from_json({**self.settings, **seen, **told})
         split = draw_split(as_run_sees(self.data, spec.classes, spec.mask_classes).train, full, weak, seed)
-        return PlannedRun(variant, setting, BACKBONE, spec, split, self._path(variant, setting, BACKBONE, seed))
+        return FewShotRun(variant, setting, BACKBONE, spec, split, self._path(variant, setting, BACKBONE, seed))
 
     def _path(self, variant: Variant, setting: str, start: str, seed: int) -> Path:
         parts = ("few-shot", Path(self.name).name, variant.name, setting, start, f"seed{seed}")
@@ -136,7 +136,7 @@ class Measurement:
         return self.runs / "-".join(part.replace(" ", "-") for part in kept)
 
 
-def train_planned(planned: PlannedRun, data_dir: Path, progress: Progress = no_progress) -> RunFolder | None:
+def train_planned(planned: FewShotRun, data_dir: Path, progress: Progress = no_progress) -> RunFolder | None:
     """Train a run, or on from where it stands; None where somebody stopped it.
 
     Raises:

@@ -15,14 +15,14 @@ from splitlab.evaluation.masks_in_found_boxes import MasksOfClass, masks_in_foun
 from splitlab.evaluation.stored_detections import read_detections
 from splitlab.experiments.comparison import MIN_SCORE
 from splitlab.experiments.few_shot import background_images
-from splitlab.experiments.few_shot_measurement import PlannedRun, spec_hash
+from splitlab.experiments.few_shot_measurement import FewShotRun, spec_hash
 from splitlab.experiments.run_data import as_run_sees
 from splitlab.runs.atomic_files import write_bytes
 from splitlab.runs.run_folder import RunFolder
 from splitlab.runs.scores import read_scores
 
 
-def class_rows(planned: PlannedRun, data: TrainVal, measured_with: Mapping[str, str]) -> list[dict[str, Any]]:
+def class_rows(planned: FewShotRun, data: TrainVal, measured_with: Mapping[str, str]) -> list[dict[str, Any]]:
     """Return the rows of a finished run, one for each of its classes, with the columns of the table.
 
     Args:

@@ -22,7 +22,7 @@ from splitlab.runs.checkpoint import WEIGHTS_NAME, Card, read_card, read_weights
 from splitlab.runs.spec import AUTO, PRETRAINED, RunSpec
 from splitlab.runs.stored_weights import Weights
 from splitlab.training.anchors import AnchorFit, box_sizes, fit_anchors
-from splitlab.training.augment import Changes
+from splitlab.training.augment import Augmentation
 from splitlab.training.mixed_batches import BatchSettings, MixedBatches
 from splitlab.training.stages import Stage
 from splitlab.workspace import Workspace
@@ -170,6 +170,6 @@ def _batch_settings(spec: RunSpec) -> BatchSettings:
         plain_tail=spec.plain_tail,
         seed=spec.seed,
         mosaic=spec.mosaic,
-        changes=Changes(spec.hue, spec.saturation, spec.value, spec.translate, spec.scale, spec.flip),
+        changes=Augmentation(spec.hue, spec.saturation, spec.value, spec.translate, spec.scale, spec.flip),
         with_difficult=learns_difficult(spec.model),
     )

@@ -18,7 +18,7 @@ from splitlab.runs.speed import kind_of, measured_speeds, training_seconds
 
 
 @dataclass(frozen=True)
-class SplitForecast:
+class SweepSplit:
     """One split of a sweep.
 
     Attributes:
@@ -56,7 +56,7 @@ class SweepForecast:
 
     runs: int
     done: int
-    splits: tuple[SplitForecast, ...]
+    splits: tuple[SweepSplit, ...]
     prices: str
     mask_images: int
     box_images: int
@@ -98,7 +98,7 @@ def forecast_sweep(sweep: Sweep, runs: Path) -> SweepForecast:
         runs=len(sweep.runs),
         done=len(sweep.runs) - len(sweep.to_do),
         splits=tuple(
-            SplitForecast(full, weak, cost_hours(float(full), float(weak), prices), count, done_of[full, weak])
+            SweepSplit(full, weak, cost_hours(float(full), float(weak), prices), count, done_of[full, weak])
             for (full, weak), count in all_of.items()
         ),
         prices=prices.name,

@@ -54,7 +54,7 @@ class LossSettings:
 
 
 @dataclass(frozen=True)
-class Matches:
+class AnchorMatches:
     """Cells of one level that answer for an object; all tensors have M rows.
 
     Attributes:
@@ -112,7 +112,7 @@ def mixed_loss(
     return {name: part * gain * image_count for name, (part, gain) in gains.items()}
 
 
-def match_anchors(batch: Batch, anchors: Tensor, grid: tuple[int, int]) -> Matches:
+def match_anchors(batch: Batch, anchors: Tensor, grid: tuple[int, int]) -> AnchorMatches:
     """Find the cells of one level that answer for each object.
 
     An anchor answers where width and height are within a factor of 4 of its own; besides the cell that holds the
@@ -136,10 +136,10 @@ def match_anchors(batch: Batch, anchors: Tensor, grid: tuple[int, int]) -> Match
     cell = (centre - steps[step]).long()
     column, row = cell[:, 0].clamp(0, columns - 1), cell[:, 1].clamp(0, rows - 1)
     box = torch.cat([centre - torch.stack([column, row], dim=1), sizes[target]], dim=1)
-    return Matches(batch.image_index[target], anchor, row, column, target, box, anchors[anchor])
+    return AnchorMatches(batch.image_index[target], anchor, row, column, target, box, anchors[anchor])
 
 
-def _box_iou_loss(raw: Tensor, matches: Matches) -> Tensor:
+def _box_iou_loss(raw: Tensor, matches: AnchorMatches) -> Tensor:
     squashed = raw.sigmoid() * 2
     # A box of no width at all has no aspect ratio: its loss would be no number.
     size = (squashed[:, 2:] ** 2 * matches.anchor_size).clamp(min=LEAST_SIDE)
@@ -171,7 +171,7 @@ def joint_mean(values: Tensor) -> Tensor:
     return values.sum() / torch.where(count > 0, count, 1.0)
 
 
-def mask_loss(coefficients: list[Tensor], prototypes: Tensor, matches: list[Matches], batch: Batch) -> Tensor:
+def mask_loss(coefficients: list[Tensor], prototypes: Tensor, matches: list[AnchorMatches], batch: Batch) -> Tensor:
     """Return the mask part: mean over instances, summed over levels and mask images, divided by the mask images.
 
     Box images take no part: neither their masks nor their number (PROTOCOL.md, YOLOv5). Nor do objects of a mask image

@@ -26,7 +26,7 @@ Image = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Changes:
+class Augmentation:
     """How much examples may differ from their images; the defaults are YOLOv5's.
 
     Attributes:
@@ -64,7 +64,7 @@ class Example:
 
 
 def mosaic_example(
-    four: Sequence[ImageLabels], photos: PhotoCache, size: int, rng: np.random.Generator, changes: Changes
+    four: Sequence[ImageLabels], photos: PhotoCache, size: int, rng: np.random.Generator, changes: Augmentation
 ) -> Example:
     """Lay four images around a random centre, then look at a random window of the whole."""
     centre = rng.uniform(0.5 * size, 1.5 * size, 2)
@@ -78,7 +78,7 @@ def mosaic_example(
 
 
 def single_example(
-    labels: ImageLabels, photos: PhotoCache, size: int, rng: np.random.Generator, changes: Changes
+    labels: ImageLabels, photos: PhotoCache, size: int, rng: np.random.Generator, changes: Augmentation
 ) -> Example:
     """Show one whole image in the middle, scaled, shifted and flipped at random."""
     photo = photos.get(labels)
@@ -87,7 +87,7 @@ def single_example(
     return _render([(labels, photo, window @ middle)], size, rng, changes)
 
 
-def _random_window(canvas: int, size: int, rng: np.random.Generator, changes: Changes) -> Matrix:
+def _random_window(canvas: int, size: int, rng: np.random.Generator, changes: Augmentation) -> Matrix:
     zoom = rng.uniform(1 - changes.scale, 1 + changes.scale)
     target = rng.uniform(0.5 - changes.translate, 0.5 + changes.translate, 2) * size
     window = _shift(*target) @ np.diag([zoom, zoom, 1.0]) @ _shift(-canvas / 2, -canvas / 2)
@@ -101,7 +101,7 @@ def _shift(x: float, y: float) -> Matrix:
 
 
 def _render(
-    tiles: Sequence[tuple[ImageLabels, Image, Matrix]], size: int, rng: np.random.Generator, changes: Changes
+    tiles: Sequence[tuple[ImageLabels, Image, Matrix]], size: int, rng: np.random.Generator, changes: Augmentation
 ) -> Example:
     canvas = np.full((size, size, 3), GREY, np.uint8)
     boxes: list[FloatArray] = []
@@ -189,7 +189,7 @@ def _blank(size: int) -> Image:
     return np.zeros((size // MASK_STRIDE, size // MASK_STRIDE), np.uint8)
 
 
-def _jitter_colour(image: Image, rng: np.random.Generator, changes: Changes) -> Image:
+def _jitter_colour(image: Image, rng: np.random.Generator, changes: Augmentation) -> Image:
     most = changes.hue, changes.saturation, changes.value
     hue, saturation, value = rng.uniform(-1, 1, 3) * most + 1
     levels = np.arange(256)

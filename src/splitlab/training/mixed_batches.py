@@ -18,7 +18,7 @@ from splitlab.data.dataset import ImageLabels
 from splitlab.data.splits.split_dataset import boxes_only, without_masks
 from splitlab.errors import SettingsError
 from splitlab.models.contract import Batch
-from splitlab.training.augment import Changes, Example, mosaic_example, single_example
+from splitlab.training.augment import Augmentation, Example, mosaic_example, single_example
 from splitlab.training.photo_cache import PhotoCache
 
 
@@ -45,7 +45,7 @@ class BatchSettings:
     plain_tail: float
     seed: int
     mosaic: float = 1.0
-    changes: Changes = field(default_factory=Changes)
+    changes: Augmentation = field(default_factory=Augmentation)
     with_difficult: bool = False
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from splitlab.errors import SettingsError
-from splitlab.models.detr.detr_seg import Stage, build_detr
+from splitlab.models.detr.detr_seg import DetrStage, build_detr
 from splitlab.models.detr.sizes import SIZES, Norm
 
 # Tensors, and sha256 over their names and shapes (91 classes), first 16 digits; checked against an independent DETR.
@@ -59,7 +59,7 @@ def test_a_tensor_has_its_published_shape(r50, name, shape):
 
 
 def test_the_number_of_learnt_parameters_is_the_published_one(r50):
-    r50.set_stage(Stage.BOXES)
+    r50.set_stage(DetrStage.BOXES)
     assert sum(p.numel() for p in r50.parameters() if p.requires_grad) == PUBLISHED_PARAMETERS
 
 

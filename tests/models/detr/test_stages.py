@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from splitlab.models.contract import DetectSettings
-from splitlab.models.detr.detr_seg import Stage, mask_images
+from splitlab.models.detr.detr_seg import DetrStage, mask_images
 from splitlab.models.detr.kept import KeptOutputs
 from splitlab.models.detr.losses import mask_losses
 from splitlab.models.detr.matcher import Targets, match_queries
@@ -36,7 +36,7 @@ def assert_equal_bits(one, other):
     assert all(torch.equal(gradient, other[1][name]) for name, gradient in one[1].items())
 
 
-@pytest.mark.parametrize("stage", list(Stage))
+@pytest.mark.parametrize("stage", list(DetrStage))
 def test_what_is_compiled_is_what_the_losses_run(stage):
     model, compiled = model_in(stage, CALM), []
     torch._dynamo.reset()
@@ -52,14 +52,14 @@ def test_boxes_reach_the_loss_in_float32_where_the_rest_is_bfloat16():
 
 
 def test_stage_1_reads_no_mask_at_all():
-    model, batch = model_in(Stage.BOXES), make_batch()
+    model, batch = model_in(DetrStage.BOXES), make_batch()
     before = loss_and_gradients(model, batch)
     assert_equal_bits(loss_and_gradients(model, scrambled(batch, slice(None))), before)
     assert_equal_bits(loss_and_gradients(model, replace(batch, masks=torch.empty(0, 0, 0))), before)
 
 
 def test_stage_1_learns_boxes_from_box_images_and_everything_but_the_mask_head():
-    model, batch = model_in(Stage.BOXES), make_batch(has_mask=(False, False))
+    model, batch = model_in(DetrStage.BOXES), make_batch(has_mask=(False, False))
     parts, gradients = loss_and_gradients(model, batch)
     assert set(parts) == {"class", "l1", "giou", "auxiliary"}
     learnt = {name for name, gradient in gradients.items() if gradient.abs().sum() > 0}
@@ -72,7 +72,7 @@ def test_stage_1_learns_boxes_from_box_images_and_everything_but_the_mask_head()
 
 
 def test_stage_2_sees_nothing_of_the_box_images():
-    model, batch = model_in(Stage.MASKS), make_batch()
+    model, batch = model_in(DetrStage.MASKS), make_batch()
     before = loss_and_gradients(model, batch)
     images, boxes = batch.images.clone(), batch.boxes.clone()
     images[2:] = float("nan")
@@ -82,7 +82,7 @@ def test_stage_2_sees_nothing_of_the_box_images():
 
 
 def test_stage_2_reads_no_mask_of_objects_without_one_and_counts_them_not():
-    model, batch = model_in(Stage.MASKS), without_masks(make_batch((True, True), 2), [1, 2])
+    model, batch = model_in(DetrStage.MASKS), without_masks(make_batch((True, True), 2), [1, 2])
     before = loss_and_gradients(model, batch)
     assert_equal_bits(loss_and_gradients(model, scramble_unknown(batch)), before)
     assert before[0]["mask_dice"] > 0
@@ -95,7 +95,7 @@ def test_stage_2_reads_no_mask_of_objects_without_one_and_counts_them_not():
 
 def test_stage_2_matches_all_objects_before_it_leaves_any_out():
     """An object without a mask keeps its query, so the others' losses are what they are beside it."""
-    model, batch = model_in(Stage.MASKS, CALM).eval(), make_batch((True,), 3)
+    model, batch = model_in(DetrStage.MASKS, CALM).eval(), make_batch((True,), 3)
     alone = [model.loss(without_masks(batch, [row for row in range(3) if row != kept])) for kept in range(3)]
     together = model.loss(batch)
     for name, part in together.items():
@@ -103,7 +103,7 @@ def test_stage_2_matches_all_objects_before_it_leaves_any_out():
 
 
 def test_stage_2_hears_a_scrambled_mask_of_a_mask_image():
-    model, batch = model_in(Stage.MASKS), make_batch()
+    model, batch = model_in(DetrStage.MASKS), make_batch()
     (parts, gradients), (other_parts, other_gradients) = (
         loss_and_gradients(model, one) for one in (batch, scrambled(batch, slice(0, 1)))
     )
@@ -112,7 +112,7 @@ def test_stage_2_hears_a_scrambled_mask_of_a_mask_image():
 
 
 def test_stage_2_learns_every_tensor_of_the_mask_head_and_no_other():
-    model = model_in(Stage.MASKS)
+    model = model_in(DetrStage.MASKS)
     _, gradients = loss_and_gradients(model, make_batch())
     assert set(gradients) == {name for name in model.state_dict() if name.startswith(MASK_PARTS)}
     assert all(gradient.abs().sum() > 0 for gradient in gradients.values())
@@ -120,7 +120,7 @@ def test_stage_2_learns_every_tensor_of_the_mask_head_and_no_other():
 
 def test_stage_2_changes_no_bit_of_what_stage_1_learnt():
     model = make_model()  # batch norms with momentum: in training mode their statistics would move
-    model.set_stage(Stage.MASKS)
+    model.set_stage(DetrStage.MASKS)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.01, weight_decay=0.1)
     for seed in range(2):
@@ -133,8 +133,8 @@ def test_stage_2_changes_no_bit_of_what_stage_1_learnt():
 
 
 def test_going_back_to_stage_1_learns_boxes_again():
-    model = model_in(Stage.MASKS)
-    model.set_stage(Stage.BOXES)
+    model = model_in(DetrStage.MASKS)
+    model.set_stage(DetrStage.BOXES)
     assert model.train().detr.training
     _, gradients = loss_and_gradients(model, make_batch())
     assert "detr.class_embed.weight" in gradients
@@ -154,7 +154,7 @@ def all_queries_loss(model, batch):
 
 @pytest.mark.parametrize("objects", [1, 3, 11])  # 11 objects: more than queries
 def test_matched_queries_alone_give_the_loss_and_gradients_of_all_queries(objects):
-    model, batch = model_in(Stage.MASKS), make_batch((True, False, True), objects, seed=4)
+    model, batch = model_in(DetrStage.MASKS), make_batch((True, False, True), objects, seed=4)
     parts, gradients = loss_and_gradients(model, batch)
     model.zero_grad()
     expected = all_queries_loss(model, batch)
@@ -168,7 +168,7 @@ def test_matched_queries_alone_give_the_loss_and_gradients_of_all_queries(object
 
 
 def test_the_mask_head_runs_as_many_rows_as_objects():
-    model, rows = model_in(Stage.MASKS), []
+    model, rows = model_in(DetrStage.MASKS), []
     model.mask_head.lay1.register_forward_hook(lambda _module, inputs, _output: rows.append(len(inputs[0])))
     model.loss(make_batch((True, False, True), objects_per_image=3))
     assert rows == [6]
@@ -183,7 +183,7 @@ def test_a_query_s_mask_does_not_depend_on_the_other_rows():
     assert torch.allclose(some, torch.stack([masks[3, 5], masks[0, 1], masks[3, 0]]), atol=1e-5)
 
 
-@pytest.mark.parametrize("stage", Stage)
+@pytest.mark.parametrize("stage", DetrStage)
 @pytest.mark.parametrize(("has_mask", "objects"), [((True, True), 0), ((False, False), 2), ((False,), 0)])
 def test_batches_without_targets_train(stage, has_mask, objects):
     model = model_in(stage)
@@ -191,12 +191,12 @@ def test_batches_without_targets_train(stage, has_mask, objects):
     assert all(math.isfinite(part) for part in parts.values())
     assert gradients
     assert all(gradient.isfinite().all() for gradient in gradients.values())
-    if stage is Stage.MASKS:
+    if stage is DetrStage.MASKS:
         assert set(parts.values()) == {0.0}
         assert not any(gradient.any() for gradient in gradients.values())
 
 
-@pytest.mark.parametrize("stage", Stage)
+@pytest.mark.parametrize("stage", DetrStage)
 def test_a_batch_twice_has_twice_the_loss(stage):
     model = model_in(stage, CALM).eval()
     once = make_batch((True, True), 2)
@@ -226,7 +226,7 @@ def images_looked_at(model):
 
 
 def test_kept_outputs_give_the_same_loss_and_gradients_without_looking_again():
-    model, batch = model_in(Stage.MASKS), make_batch((True, True, True, False))
+    model, batch = model_in(DetrStage.MASKS), make_batch((True, True, True, False))
     expected, expected_gradients = loss_and_gradients(model, batch)
     model.keep_outputs(10**8)
     looked = images_looked_at(model)
@@ -241,7 +241,7 @@ def test_kept_outputs_give_the_same_loss_and_gradients_without_looking_again():
 
 
 def test_what_does_not_fit_is_looked_at_again():
-    model, batch = model_in(Stage.MASKS), make_batch((True, True))
+    model, batch = model_in(DetrStage.MASKS), make_batch((True, True))
     expected, _ = loss_and_gradients(model, batch)
     looked = images_looked_at(model)
     model.keep_outputs(1000)
@@ -250,7 +250,7 @@ def test_what_does_not_fit_is_looked_at_again():
 
 
 def test_what_is_kept_of_an_image_is_the_same_to_the_last_bit_whatever_came_with_it():
-    model, images = model_in(Stage.MASKS).eval(), make_batch((True,) * 4).images
+    model, images = model_in(DetrStage.MASKS).eval(), make_batch((True,) * 4).images
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         together = KeptOutputs(10**8).outputs(images, model.detr)
         apart = KeptOutputs(10**8)
@@ -262,10 +262,10 @@ def test_what_is_kept_of_an_image_is_the_same_to_the_last_bit_whatever_came_with
 
 
 def test_learning_boxes_forgets_what_was_kept():
-    model, batch = model_in(Stage.MASKS), make_batch((True, True))
+    model, batch = model_in(DetrStage.MASKS), make_batch((True, True))
     model.keep_outputs(10**8)
     looked = images_looked_at(model)
-    for stage in (Stage.MASKS, Stage.BOXES, Stage.MASKS):
+    for stage in (DetrStage.MASKS, DetrStage.BOXES, DetrStage.MASKS):
         model.set_stage(stage)
         model.loss(batch)
     assert looked == [2, 2, 2]
@@ -278,7 +278,7 @@ def test_two_stages_learn_two_images_by_heart():
     square[:, 2:7, 3:8] = 1
     batch = replace(batch, masks=square)
     losses = {}
-    for stage, rate in ((Stage.BOXES, 5e-4), (Stage.MASKS, 5e-3)):
+    for stage, rate in ((DetrStage.BOXES, 5e-4), (DetrStage.MASKS, 5e-3)):
         model.set_stage(stage)
         optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=rate)
         seen = []
@@ -290,8 +290,8 @@ def test_two_stages_learn_two_images_by_heart():
             optimizer.step()
             seen.append(float(total.detach()))
         losses[stage] = seen
-    assert losses[Stage.BOXES][-1] < losses[Stage.BOXES][0] / 2
-    assert losses[Stage.MASKS][-1] < losses[Stage.MASKS][0] / 2
+    assert losses[DetrStage.BOXES][-1] < losses[DetrStage.BOXES][0] / 2
+    assert losses[DetrStage.MASKS][-1] < losses[DetrStage.MASKS][0] / 2
     with torch.inference_mode():
         found = model.eval().detect(batch.images, DetectSettings(min_score=0.0))
     assert len(found) == 2

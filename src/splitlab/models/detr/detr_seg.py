@@ -22,7 +22,7 @@ from splitlab.models.detr.matcher import Targets, match_queries
 from splitlab.models.detr.sizes import COUNTER, SIZES, DetrSize, Norm
 
 
-class Stage(StrEnum):
+class DetrStage(StrEnum):
     """What is learnt: `BOXES` everything but the mask head, from F and W; `MASKS` the mask head alone, from F."""
 
     BOXES = "boxes"
@@ -37,7 +37,7 @@ class DETRSeg(SegmentationModel):
         loss_weights: of the parts of the loss.
     """
 
-    stages = tuple(Stage)
+    stages = tuple(DetrStage)
     cuts_masks = False
 
     def __init__(self, size: DetrSize, class_count: int, norm: Norm | None = None) -> None:
@@ -48,9 +48,9 @@ class DETRSeg(SegmentationModel):
         self.mask_head = MaskHead(size.width, size.heads, self.detr.features.channels[2::-1])
         self.pretrained_prefix = "detr.backbone." if norm is Norm.FROZEN else ""
         self.loss_weights = LossWeights()
-        self.stage = Stage.BOXES
+        self.stage = DetrStage.BOXES
         self._kept: KeptOutputs | None = None
-        self.set_stage(Stage.BOXES)
+        self.set_stage(DetrStage.BOXES)
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Compile what the losses run, which is not this module's own forward pass."""
@@ -58,13 +58,13 @@ class DETRSeg(SegmentationModel):
 
     def set_stage(self, name: str) -> None:
         """Say what is learnt from now on; parameters that are not learn nothing (`requires_grad` is False)."""
-        self.stage = Stage(name)
+        self.stage = DetrStage(name)
         self._kept = None
-        self.detr.requires_grad_(self.stage is Stage.BOXES)
-        if self.stage is Stage.BOXES:
+        self.detr.requires_grad_(self.stage is DetrStage.BOXES)
+        if self.stage is DetrStage.BOXES:
             self.detr.features.freeze_stem()
         for part in self._mask_parts:
-            part.requires_grad_(self.stage is Stage.MASKS)
+            part.requires_grad_(self.stage is DetrStage.MASKS)
         self.train(self.training)
 
     def keep_outputs(self, max_bytes: int) -> None:
@@ -87,7 +87,7 @@ class DETRSeg(SegmentationModel):
         running statistics of a batch norm cannot drift away from the frozen weights.
         """
         super().train(mode)
-        if self.stage is Stage.MASKS:
+        if self.stage is DetrStage.MASKS:
             self.detr.eval()
         return self
 
@@ -111,7 +111,7 @@ class DETRSeg(SegmentationModel):
         The factor makes it a sum over images, as the loop takes it: what it logs per image is the published loss, and
         the published bound of 0.1 on the gradient's norm is 0.1 times the batch size here.
         """
-        parts = self._mask_loss(mask_images(batch)) if self.stage is Stage.MASKS else self._box_loss(batch)
+        parts = self._mask_loss(mask_images(batch)) if self.stage is DetrStage.MASKS else self._box_loss(batch)
         return {name: part * len(batch.images) for name, part in parts.items()}
 
     def detect(self, images: Tensor, settings: DetectSettings, padding: Tensor | None = None) -> list[Detections]:

@@ -10,7 +10,7 @@ import torch.nn.functional as nnf
 from torch import Tensor
 from torchvision.ops import box_convert, generalized_box_iou_loss, sigmoid_focal_loss
 
-from splitlab.models.detr.matcher import Matches, Targets, match_queries
+from splitlab.models.detr.matcher import QueryMatches, Targets, match_queries
 
 # Boxes are shares of the image, so a small one's area is about 1e-5: the library's 1e-7 would be felt.
 EPSILON = 1e-12
@@ -68,7 +68,7 @@ def object_count(targets: Targets) -> Tensor:
     return _mean_over_processes(targets.boxes.new_tensor(float(len(targets.classes)))).clamp(min=1)
 
 
-def class_loss(logits: Tensor, targets: Targets, matches: Matches, no_object: float) -> Tensor:
+def class_loss(logits: Tensor, targets: Targets, matches: QueryMatches, no_object: float) -> Tensor:
     """Return the cross-entropy over all queries; those without an object want the last class, at a low weight.
 
     What it is divided by, the sum of the weights, is that of all processes, as with `object_count`.

@@ -41,21 +41,21 @@ class Targets:
 
 
 @dataclass(frozen=True)
-class Matches:
+class QueryMatches:
     """Pairs of a query and an object, (M,) int64 each: the image, the query in it, the object's row in the batch."""
 
     image: Tensor
     query: Tensor
     target: Tensor
 
-    def of_targets(self, kept: Tensor) -> Matches:
+    def of_targets(self, kept: Tensor) -> QueryMatches:
         """Return the pairs of the objects where the (N,) bool is True."""
         rows = kept[self.target]
-        return Matches(self.image[rows], self.query[rows], self.target[rows])
+        return QueryMatches(self.image[rows], self.query[rows], self.target[rows])
 
 
 @torch.no_grad()
-def match_queries(logits: Tensor, boxes: Tensor, targets: Targets) -> Matches:
+def match_queries(logits: Tensor, boxes: Tensor, targets: Targets) -> QueryMatches:
     """Assign each object a query of its image; where objects outnumber queries, the dearest go without.
 
     Args:
@@ -72,7 +72,7 @@ def match_queries(logits: Tensor, boxes: Tensor, targets: Targets) -> Matches:
         images.append(torch.full_like(query, image))
         queries.append(query)
         rows.append(own[column])
-    return Matches(*(torch.cat(part).to(logits.device) for part in (images, queries, rows)))
+    return QueryMatches(*(torch.cat(part).to(logits.device) for part in (images, queries, rows)))
 
 
 def _costs(logits: Tensor, boxes: Tensor, targets: Targets) -> Tensor:
