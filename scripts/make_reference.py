@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference"
 # The pages and the command line are no library.
 ROOMS = ("budget", "data", "runs", "models", "training", "evaluation", "experiments", "figures")
-SHARED = ("errors", "geometry", "workspace", "hosting", "download")
+SHARED = ("errors", "families", "geometry", "workspace", "hosting", "download")
 MADE = "Made from the code by `scripts/make_reference.py`; change it there."
 KINDS = {int: "number", float: "number", Path: "path"}
 Rows = Iterable[Sequence[str]]

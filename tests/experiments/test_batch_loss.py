@@ -11,7 +11,7 @@ from splitlab.errors import SettingsError
 from splitlab.experiments.batch_loss import batch_images, look_at_batch
 from splitlab.experiments.fused_batch import BatchImage, BatchLook, Scramble, changes_between
 from splitlab.experiments.start import batches_of, starting_model
-from splitlab.models.registry import LITE0
+from splitlab.families import LITE0
 from splitlab.runs.spec import RunSpec
 from splitlab.training.stages import Stage
 

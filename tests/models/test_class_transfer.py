@@ -5,7 +5,7 @@ import torch
 from splitlab.models.class_transfer import new_classes_in_words, turned_to_classes
 from splitlab.models.foreign_start_weights import start_from
 from splitlab.models.load import weights_of
-from splitlab.models.registry import build_for_training, ships_backbone
+from splitlab.models.registry import build_for_training
 
 SIDE = 64
 NAMES = ["yolov5n-seg", "yolov8n-seg", "yolo26n-seg", "detr-lite0-few"]
@@ -96,9 +96,3 @@ def test_class_rows_are_where_the_head_reads_its_classes():
 def test_new_classes_are_told():
     assert new_classes_in_words(NOVEL, BASE) == " Class rows start anew for boat."
     assert new_classes_in_words(["cat"], BASE) == ""
-
-
-def test_backbones_that_ship_are_those_on_lite0():
-    assert [ships_backbone(name) for name in ("yolov5n-lite0-seg", "detr-lite0-few", "yolov5n-seg", "detr-r50")] == [
-        True, True, False, False,
-    ]  # fmt: skip

@@ -5,10 +5,10 @@ from typer.testing import CliRunner
 
 from splitlab.cli import main as cli
 from splitlab.errors import SettingsError
+from splitlab.families import family_of
 from splitlab.models.contract import SegmentationModel
 from splitlab.models.detr.detr_seg import DETRSeg
-from splitlab.models.registry import MODELS, build_model
-from splitlab.runs.recipes import RECIPES, learns_in_two_stages, recipe_settings, run_settings
+from splitlab.runs.recipes import RECIPES, recipe_settings, run_settings
 from splitlab.runs.run_folder import RunFolder
 from splitlab.runs.spec import RunSpec
 from splitlab.training.stages import stages_of
@@ -54,7 +54,7 @@ def test_masks_have_the_recipes_share_of_the_steps_where_a_model_learns_them_aft
 ):
     spec = RunSpec("data", full, 100, **run_settings(recipe, changes, full, 100))
     assert spec.mask_steps == mask_steps
-    names = DETRSeg.stages if learns_in_two_stages(spec.model) else SegmentationModel.stages
+    names = DETRSeg.stages if family_of(spec.model).two_stages else SegmentationModel.stages
     assert sum(stage.spec.steps for stage in stages_of(spec, names)) == spec.steps
 
 
@@ -106,12 +106,6 @@ def test_train_takes_the_length_of_the_split_from_the_command_line(tiny_folder, 
     assert result.exit_code == 0, result.output
     (folder,) = Workspace.here().runs.glob("[!.]*/")
     assert RunFolder.open(folder).spec().steps == steps
-
-
-def test_a_model_is_told_by_its_name_to_learn_in_two_stages():
-    small = [name for name in MODELS if name in ("yolov5n-seg", "yolov5n-lite0-seg", "detr-lite0-few", "yolo11n-seg")]
-    assert len(small) >= 3
-    assert all(learns_in_two_stages(name) == (len(build_model(name, 2, 64).stages) > 1) for name in small)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from splitlab.errors import RunError
-from splitlab.models.registry import LITE0, build_model
+from splitlab.families import LITE0
+from splitlab.models.registry import build_model
 from splitlab.runs.spec import RunSpec
 from splitlab.training.schedule import set_step
 from splitlab.training.state import TrainingState, forget_last, is_saved, last_of, saved_tensors

@@ -16,9 +16,8 @@ from splitlab.errors import SettingsError
 from splitlab.experiments.fused_batch import BatchImage, BatchLook, Scramble
 from splitlab.experiments.start import batches_of, starting_model
 from splitlab.geometry import mask_to_rle
-from splitlab.models.contract import Batch
+from splitlab.models.contract import Batch, SegmentationModel
 from splitlab.models.yolov5_loss import inside_boxes
-from splitlab.models.yolov5_seg import YOLOv5Seg
 from splitlab.runs.spec import RunSpec
 from splitlab.training.stages import Stage
 
@@ -51,7 +50,7 @@ def look_at_batch(
     lets every image of a batch move the answers for all others a little; no label takes that way.
 
     Args:
-        spec: the run's settings, of a YOLOv5 model.
+        spec: the run's settings, of a model that has `explained_loss`.
         split: its F and W.
         dataset: its training images.
         step: 0-based.
@@ -59,14 +58,12 @@ def look_at_batch(
             batch; one of F, the largest object's, in the batch alone, for there its box is drawn already.
 
     Raises:
-        SettingsError: the model is none of YOLOv5's.
+        SettingsError: the model does not tell the parts of its loss apart.
         CheckpointError: the weights to start from cannot be read.
         DataError, ImageError: a photo or a mask cannot be read, or the split is of other data.
     """
     full, weak = dataset.select(split.full), dataset.select(split.weak)
     model, _ = starting_model(spec, dataset.class_names, [*full, *weak])
-    if not isinstance(model, YOLOv5Seg):
-        raise SettingsError(f"The parts of the loss are told apart for YOLOv5's models; {spec.model} is none of them.")
     batch = _fused(spec, full, _scrambled_labels(weak) if scramble is Scramble.WEAK else weak, step)
     rows = _rows_of(batch, scramble)
     return _look(model, _with_coin_flips(batch, rows), int(rows.sum()))
@@ -114,22 +111,15 @@ def _with_coin_flips(batch: Batch, rows: Tensor) -> Batch:
     return replace(batch, masks=torch.where(replaced, coins.to(batch.masks), batch.masks))
 
 
-def _look(model: YOLOv5Seg, batch: Batch, scrambled: int) -> BatchLook:
-    answers: list[Tensor] = []
-
-    def keep(_module: object, _given: object, answer: tuple[list[Tensor], Tensor]) -> None:
-        levels, prototypes = answer
-        answers.extend([*levels, prototypes])
-
+def _look(model: SegmentationModel, batch: Batch, scrambled: int) -> BatchLook:
     model.train()
-    with model.register_forward_hook(keep):
-        parts = model.loss(batch)
-    pulls = {name: _pulls(part, answers) for name, part in parts.items()}
-    torch.stack(list(parts.values())).sum().backward()  # type: ignore[no-untyped-call]
+    loss = model.explained_loss(batch)
+    pulls = {name: _pulls(part, loss.answers) for name, part in loss.parts.items()}
+    torch.autograd.backward(list(loss.parts.values()))
     return BatchLook(
         _images_of(batch),
-        {name: part.item() for name, part in parts.items()},
-        {name: getattr(model.loss_settings, f"{name}_gain") for name in parts},
+        {name: part.item() for name, part in loss.parts.items()},
+        loss.gains,
         pulls,
         {name: _digest(parameter.grad) for name, parameter in model.named_parameters()},
         scrambled,

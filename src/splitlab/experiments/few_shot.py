@@ -11,6 +11,7 @@ from splitlab.data.splits.few_shot import FEW_SHOT_CLASSES, draw_few_shot, paper
 from splitlab.data.splits.split import Split
 from splitlab.errors import SettingsError
 from splitlab.experiments.run_data import as_run_sees
+from splitlab.families import family_of
 from splitlab.runs.spec import RunSpec
 from splitlab.runs.store import weights_folder
 
@@ -78,11 +79,9 @@ def start_weights(start: str, model: str) -> str:
     Raises:
         SettingsError: the model's backbone has no weights that ship.
     """
-    from splitlab.models.registry import ships_backbone
-
     if start != BACKBONE:
         return str(weights_folder(Path(start)).absolute())
-    if not ships_backbone(model):
+    if model not in family_of(model).shipped_backbones:
         raise SettingsError(
             f"No weights ship for the backbone of {model}. Import a classifier (splitlab checkpoint import "
             "yolov5x-cls.pt) and start from it, or choose a model on lite0."

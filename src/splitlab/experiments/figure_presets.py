@@ -10,10 +10,9 @@ import pandas as pd
 
 from splitlab.budget.atlas.equal_scores import equal_score_splits
 from splitlab.budget.published_figures import FigureColumn, PublishedFigure
+from splitlab.families import FAMILIES, family_of
 from splitlab.runs.checkpoint import Card
-from splitlab.runs.recipes import learns_in_two_stages
 
-DETR, YOLO = "DETR", "YOLO"
 MOST_COLUMNS = 6
 
 
@@ -23,7 +22,7 @@ class SmallPreset:
 
     Attributes:
         dataset: what they were trained on.
-        kind: `YOLO` or `DETR`.
+        kind: of their model's family.
         names: of the checkpoints, by |F|, then |W|.
         splits: theirs, such as "30/450".
     """
@@ -32,11 +31,6 @@ class SmallPreset:
     kind: str
     names: tuple[str, ...]
     splits: tuple[str, ...]
-
-
-def model_kind(model: str) -> str:
-    """Say which of the paper's two kinds a model is of."""
-    return DETR if learns_in_two_stages(model) else YOLO
 
 
 def columns_at_hand(figure: PublishedFigure, cards: Mapping[str, Card]) -> dict[FigureColumn, str | None]:
@@ -55,7 +49,7 @@ def small_presets(cards: Mapping[str, Card]) -> list[SmallPreset]:
     groups: dict[tuple[str, str], dict[tuple[int, int], str]] = {}
     for name, card in cards.items():
         if card.full or card.weak:
-            of_group = groups.setdefault((card.dataset, model_kind(card.model)), {})
+            of_group = groups.setdefault((card.dataset, family_of(card.model).kind), {})
             of_group.setdefault((card.full, card.weak), name)
     presets = []
     for (dataset, kind), by_split in groups.items():
@@ -82,9 +76,10 @@ def how_to_train(figure: PublishedFigure, column: FigureColumn) -> list[str]:
         f"splitlab split {data} --protocol paper --full {column.full} --weak {column.weak} --out {name}.json",
         f"splitlab train {data} --recipe {figure.recipe} --split {name}.json --out workspace/runs/{name}",
     ]
-    if figure.method == DETR:
-        commands.insert(0, "splitlab checkpoint import detr-r50-e632da11.pth --name detr-r50")
-        commands[-1] += " --start-from workspace/checkpoints/detr-r50"
+    file, start = next((family.paper_start for family in FAMILIES if family.title == figure.method), ("", ""))
+    if start:
+        commands.insert(0, f"splitlab checkpoint import {file} --name {start}")
+        commands[-1] += f" --start-from workspace/checkpoints/{start}"
     return commands
 
 
@@ -99,7 +94,7 @@ def _columns(names: Sequence[str], cards: Mapping[str, Card]) -> tuple[str, ...]
 
 
 def _shows(figure: PublishedFigure, column: FigureColumn, card: Card) -> bool:
-    if not card.model.startswith(figure.method.lower()):
+    if family_of(card.model).title != figure.method:
         return False
     if not card.full and not card.weak:
         return card.name == checkpoint_name(figure, column)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,11 @@ import torch
 
 from splitlab.data.dataset import ImageLabels
 from splitlab.errors import CheckpointError, SettingsError
+from splitlab.families import family_of
 from splitlab.models.class_transfer import new_classes_in_words, turned_to_classes
 from splitlab.models.contract import SegmentationModel
 from splitlab.models.foreign_start_weights import fitting, start_from
-from splitlab.models.registry import ULTRALYTICS, build_for_training, build_to_fill, learns_difficult
-from splitlab.models.yolov5_seg import ANCHORS, ANCHORS_AT_640, HEAD, YOLOv5Seg
+from splitlab.models.registry import build_for_training, build_model
 from splitlab.runs.checkpoint import WEIGHTS_NAME, Card, read_card, read_weights
 from splitlab.runs.spec import AUTO, PRETRAINED, RunSpec
 from splitlab.runs.stored_weights import Weights
@@ -51,13 +50,13 @@ def starting_model(
     model = built_model(spec, class_names, weights)
     note: Note = {} if spec.mask_steps else {"images_of_f": spec.images_of_f}
     if spec.start_from == PRETRAINED:
-        note["start_from"] = _start_pretrained(model, spec.model)
+        note["start_from"] = model.start_pretrained(spec.model, Workspace.here().root / "pretrained")
     elif spec.start_from:
         card = read_card(Path(spec.start_from))
         note["start_from"] = _start_from_checkpoint(model, weights, class_names, card, spec.image_size)
-    if spec.anchors == AUTO and isinstance(model, YOLOv5Seg):
+    if spec.anchors == AUTO and model.standard_anchors:
         # YOLOv5 takes its own as pixels of whatever size it trains at; unfitted ones are scaled here to small images.
-        published = np.array(ANCHORS_AT_640, np.float64).reshape(-1, 2)
+        published = np.array(model.standard_anchors, np.float64)
         own = model.anchor_sizes.double().numpy() if spec.start_from else published
         fit = fit_anchors(box_sizes(images, spec.image_size), own)
         if not (fit.are_standard and spec.start_from):
@@ -75,9 +74,8 @@ def built_model(spec: RunSpec, class_names: Sequence[str], tensors: Collection[s
         tensors: names of those that it is filled with next.
     """
     model = build_for_training(spec.model, len(class_names), spec.image_size, spec.seed, tensors)
-    if isinstance(model, YOLOv5Seg):
-        model.loss_settings = replace(model.loss_settings, class_factor=spec.class_factor, mask_factor=spec.mask_factor)
-        model.refines_boxes = spec.refine_boxes
+    model.set_loss_factors(spec.class_factor, spec.mask_factor)
+    model.refines_boxes = spec.refine_boxes
     return model
 
 
@@ -92,7 +90,7 @@ def check_start(spec: RunSpec, class_count: int) -> None:
         SettingsError: there are no weights to download for its model, or there is no such model.
         CheckpointError: the folder holds no checkpoint, it is not whole, or nothing of it fits.
     """
-    if spec.start_from == PRETRAINED and spec.model not in ULTRALYTICS:
+    if spec.start_from == PRETRAINED and not family_of(spec.model).has_downloads:
         raise SettingsError(
             f"There are no weights to download for {spec.model}. Import a file (splitlab checkpoint import) and start "
             "from it."
@@ -116,7 +114,7 @@ def _version(path: Path) -> tuple[int, int]:
 def _check_weights(folder: Path, _stamp: tuple[int, int], name: str, class_count: int, image_size: int) -> None:
     weights = read_weights(folder)
     with torch.device("meta"):
-        model = build_to_fill(name, class_count, image_size, weights)
+        model = build_model(name, class_count, image_size, weights)
     try:
         fitting(model, weights)
     except CheckpointError as error:
@@ -127,18 +125,8 @@ def _start_from_checkpoint(
     model: SegmentationModel, weights: Weights, class_names: Sequence[str], card: Card, image_size: int
 ) -> str:
     report = start_from(model, turned_to_classes(model, weights, class_names, card.class_names))
-    if isinstance(model, YOLOv5Seg) and HEAD in report.copied and ANCHORS in weights:
-        # What the head learnt are sizes relative to them.
-        model.take_anchors(torch.from_numpy(weights[ANCHORS]), image_size / card.image_size)
+    model.take_scales(weights, report.copied, image_size / card.image_size)
     return f"Starts with {report}, from {card.name}.{new_classes_in_words(class_names, card.class_names)}"
-
-
-def _start_pretrained(model: SegmentationModel, name: str) -> str:
-    from splitlab.models.ultralytics_seg import UltralyticsSeg
-    from splitlab.models.ultralytics_weights import start_pretrained
-
-    assert isinstance(model, UltralyticsSeg)  # noqa: S101 (for the type checker)
-    return start_pretrained(model, name, Workspace.here().root / "pretrained")
 
 
 def lines_of(note: Note) -> list[str]:
@@ -171,5 +159,5 @@ def _batch_settings(spec: RunSpec) -> BatchSettings:
         seed=spec.seed,
         mosaic=spec.mosaic,
         changes=Augmentation(spec.hue, spec.saturation, spec.value, spec.translate, spec.scale, spec.flip),
-        with_difficult=learns_difficult(spec.model),
+        with_difficult=family_of(spec.model).learns_difficult,
     )

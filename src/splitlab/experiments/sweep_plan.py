@@ -10,7 +10,8 @@ from types import MappingProxyType
 from typing import Any
 
 from splitlab.errors import SettingsError
-from splitlab.runs.recipes import learns_in_two_stages, recipe_settings, run_settings
+from splitlab.families import family_of
+from splitlab.runs.recipes import recipe_settings, run_settings
 from splitlab.runs.spec import MAX_SEED, RunSpec
 
 ALL = "all"
@@ -125,7 +126,7 @@ class SweepPlan:
 
     def _mask_steps(self, asked: dict[str, Any], mask_batch: int) -> int:
         """Count passes over the masks of F, for models that learn them after boxes; `mask_steps` stand in for them."""
-        if not asked["full"] or not learns_in_two_stages(str(asked["model"])):
+        if not asked["full"] or not family_of(str(asked["model"])).two_stages:
             return 0
         given = self.settings.get("mask_steps")
         of_passes = round(self.mask_passes * math.ceil(asked["full"] / mask_batch))

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from splitlab.errors import SettingsError
+from splitlab.runs.stored_weights import Weights
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,25 @@ class DetectSettings:
             )
 
 
+@dataclass(frozen=True)
+class ExplainedLoss:
+    """A loss, and what it was computed from.
+
+    Attributes:
+        parts: as `SegmentationModel.loss` returns them.
+        gains: what each part was multiplied by.
+        answers: the model's raw outputs that the parts read, each with the batch's images along its first axis.
+    """
+
+    parts: dict[str, Tensor]
+    gains: dict[str, float]
+    answers: list[Tensor]
+
+
 class SegmentationModel(nn.Module, ABC):
     """An instance segmentation model that can be trained on mixed batches.
+
+    What differs from family to family and must be known without building a model stands in `splitlab.families`.
 
     Attributes:
         stride: images must have sides that are multiples of it, pixels.
@@ -93,8 +113,10 @@ class SegmentationModel(nn.Module, ABC):
         stages: what it learns one after the other, by name: boxes, then masks. One stage without a name is the rule.
         cuts_masks: whether each mask is cut to its box when it is brought to an image's size. A class has what its
             original does, a loaded model what its card says.
-        refines_boxes: whether `detect` moves each box halfway to the rectangle around its mask. For YOLOv5 alone, and
-            only where its card says so; others pass over it.
+        refines_boxes: whether `detect` moves each box halfway to the rectangle around its mask. Families that cannot
+            refine boxes ignore it.
+        standard_anchors: (N, 2) width and height of the published anchors, pixels, for `anchors: auto`; empty for
+            models without anchors.
     """
 
     stride: int = 32
@@ -102,6 +124,7 @@ class SegmentationModel(nn.Module, ABC):
     stages: tuple[str, ...] = ("",)
     cuts_masks: bool = True
     refines_boxes: bool = False
+    standard_anchors: tuple[tuple[int, int], ...] = ()
 
     def set_stage(self, name: str) -> None:
         """Say which of `stages` is learnt from now on; who has one stage has nothing to do."""
@@ -109,13 +132,54 @@ class SegmentationModel(nn.Module, ABC):
     def keep_outputs(self, max_bytes: int) -> None:
         """Keep what frozen parts say of an image until it comes again, within a limit; most models have none."""
 
-    def class_rows(self, class_count: int) -> dict[str, Tensor]:  # noqa: ARG002
+    def class_rows(self, class_count: int) -> dict[str, Tensor]:
         """Say which rows of which tensors answer for the classes of a model like this with so many of them.
 
         Returns:
             (class_count, R) int64 by the tensor's name: each class has R rows of its own in it.
         """
         return {}
+
+    def load_shipped_weights(self) -> None:
+        """Load the weights that come with a package, such as a backbone's; most models have none."""
+
+    def start_pretrained(self, name: str, folder: Path) -> str:
+        """Take weights of the model's name that can be downloaded, kept in `folder`; return a sentence on what it took.
+
+        Raises:
+            SettingsError: the family has no such weights.
+            CheckpointError: the file is there and cannot be used.
+            RunError: the folder cannot be written.
+        """
+        raise SettingsError(f"There are no weights to download for {name}, to keep in {folder}.")
+
+    def take_scales(self, weights: Weights, copied: Collection[str], scale: float) -> None:
+        """Take from a checkpoint what is measured in pixels and not learnt, such as anchors; most models have none.
+
+        Args:
+            weights: of the checkpoint.
+            copied: names of its tensors that this model took.
+            scale: pixels of this model's images for each of the checkpoint's.
+        """
+
+    def set_loss_factors(self, class_factor: float, mask_factor: float) -> None:
+        """Let the parts of the loss for classes and masks count so many times as much; families without ignore it."""
+
+    @property
+    def anchor_sizes(self) -> Tensor:
+        """The anchors as (N, 2) width and height, pixels; N is 0 for models without anchors."""
+        return torch.zeros(0, 2)
+
+    def set_anchor_sizes(self, sizes: Tensor) -> None:
+        """Take other anchors: (N, 2) width and height, pixels, the smallest first; checkpoints carry them."""
+
+    def explained_loss(self, batch: Batch) -> ExplainedLoss:
+        """Return the loss together with what it was computed from.
+
+        Raises:
+            SettingsError: the family cannot tell.
+        """
+        raise SettingsError(f"{type(self).__name__} does not tell the parts of its loss apart. Choose a YOLOv5 model.")
 
     @abstractmethod
     def loss(self, batch: Batch) -> dict[str, Tensor]:
@@ -125,7 +189,7 @@ class SegmentationModel(nn.Module, ABC):
     def detect(self, images: Tensor, settings: DetectSettings) -> list[Detections]:
         """Find objects in (B, 3, S, S) images with values 0..1."""
 
-    def attention(self, images: Tensor, settings: DetectSettings) -> list[Tensor] | None:  # noqa: ARG002
+    def attention(self, images: Tensor, settings: DetectSettings) -> list[Tensor] | None:
         """Return (N, rows, columns) per image, in the order of `detect`: where the model looked for each object.
 
         None for models that have no such thing.

@@ -11,7 +11,7 @@ from splitlab.errors import CheckpointError
 from splitlab.models.contract import SegmentationModel
 from splitlab.runs.stored_weights import Weights
 
-# Pixels of an image size, not learnt: see `YOLOv5Seg.take_anchors`.
+# Pixels of an image size, not learnt: see `SegmentationModel.take_scales`.
 NOT_LEARNT = ".anchors"
 
 

@@ -8,7 +8,7 @@ import torch
 
 from splitlab.errors import CheckpointError, SplitLabError
 from splitlab.models.contract import SegmentationModel
-from splitlab.models.registry import build_to_fill
+from splitlab.models.registry import build_model
 from splitlab.runs.checkpoint import Card, read_card, read_weights
 from splitlab.runs.stored_weights import Weights
 
@@ -23,7 +23,7 @@ def load_model(folder: Path) -> tuple[SegmentationModel, Card]:
     """
     card, weights = read_card(folder), read_weights(folder)
     try:
-        model = build_to_fill(card.model, len(card.class_names), card.image_size, weights)
+        model = build_model(card.model, len(card.class_names), card.image_size, weights)
     except SplitLabError as error:
         raise CheckpointError(f"{folder}: its card cannot be followed. {error}") from error
     tensors = {name: torch.from_numpy(tensor) for name, tensor in weights.items()}

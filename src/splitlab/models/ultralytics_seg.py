@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from splitlab.errors import SettingsError
 from splitlab.models.candidates import best_detections
 from splitlab.models.contract import Batch, Detections, DetectSettings, SegmentationModel
 from splitlab.models.ultralytics_decode import decode
@@ -29,16 +30,10 @@ class UltralyticsSeg(SegmentationModel):
         family: a key of `LAYOUTS`.
         size: n, s, m, l or x.
         class_count: classes to tell apart.
-        image_size: side of the images, pixels.
-
-    Raises:
-        SettingsError: the network cannot take the image size.
     """
 
-    def __init__(self, family: str, size: str, class_count: int, image_size: int) -> None:
+    def __init__(self, family: str, size: str, class_count: int) -> None:
         super().__init__()
-        if image_size % self.stride:
-            raise SettingsError(f"image_size {image_size} must be a multiple of {self.stride}, such as 224 or 640.")
         # A dict, not a name: for a name, Ultralytics would take a file of the current folder first.
         layout = YAML.load(ROOT / "cfg" / "models" / LAYOUTS[family]) | {"scale": size, "nc": class_count}
         with torch.device("cpu"):  # it measures its strides by a forward pass, which the meta device cannot do
@@ -69,6 +64,13 @@ class UltralyticsSeg(SegmentationModel):
         rows = torch.arange(class_count)[:, None]
         return {name: rows for name in self.state_dict() if _CLASS_TENSORS.search(name)}
 
+    def start_pretrained(self, name: str, folder: Path) -> str:
+        """Take the weights that Ultralytics trained on COCO; return a sentence on what it took."""
+        # Here, because the module imports this one.
+        from splitlab.models.ultralytics_weights import start_pretrained
+
+        return start_pretrained(self, name, folder)
+
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return Ultralytics' parts of the loss; those that read masks see mask images only."""
         return gated_loss(self.network, self(batch.images), batch)
@@ -80,3 +82,9 @@ class UltralyticsSeg(SegmentationModel):
     def outputs(self, images: Tensor) -> dict[str, Tensor]:
         """Return the tensors of `Candidates` by name."""
         return decode(self.head, self(images)).by_name()
+
+
+def build(name: str, class_count: int, _image_size: int, _tensors: Collection[str]) -> UltralyticsSeg:
+    """Build a model of Ultralytics by its name, such as "yolo11n-seg"."""
+    family_and_size = name.removesuffix("-seg")
+    return UltralyticsSeg(family_and_size[:-1], family_and_size[-1], class_count)

@@ -9,12 +9,13 @@ from typing import Any
 
 from splitlab.drafts import swept_in_temp
 from splitlab.errors import CheckpointError, SettingsError
+from splitlab.models.contract import SegmentationModel
 from splitlab.models.foreign_modules import tensors_of
 from splitlab.models.foreign_reader import read_foreign
 from splitlab.models.foreign_start_weights import start_from
 from splitlab.models.foreign_tree import ForeignObject
 from splitlab.models.ultralytics_import import attempt_download_asset, is_online
-from splitlab.models.ultralytics_seg import LAYOUTS, UltralyticsSeg
+from splitlab.models.ultralytics_seg import LAYOUTS
 from splitlab.runs.atomic_files import write_bytes
 from splitlab.runs.stored_weights import Weights, check_usable
 
@@ -34,7 +35,7 @@ class PretrainedFile:
     told: str
 
 
-def start_pretrained(model: UltralyticsSeg, name: str, folder: Path) -> str:
+def start_pretrained(model: SegmentationModel, name: str, folder: Path) -> str:
     """Give a model the pretrained weights of its name where they can be had; return a sentence that says which it has.
 
     Tensors that depend on the number of classes stay random. So does all of the model where there is no file.

@@ -15,6 +15,7 @@ from splitlab.models.contract import Batch
 LEVEL_BALANCE = (4.0, 1.0, 0.4)
 ANCHOR_RATIO = 4.0
 LEAST_SIDE = 1e-6
+BOX_GAIN = 0.05
 
 
 @dataclass(frozen=True)
@@ -33,24 +34,14 @@ class LossSettings:
     mask_factor: float = 1.0
 
     @property
-    def box_gain(self) -> float:
-        """Gain of the box part."""
-        return 0.05
-
-    @property
-    def mask_gain(self) -> float:
-        """Gain of the mask part: that of the box part, times the factor."""
-        return self.mask_factor * self.box_gain
-
-    @property
-    def class_gain(self) -> float:
-        """Gain of the class part."""
-        return self.class_factor * 0.5 * self.class_count / 80
-
-    @property
-    def objectness_gain(self) -> float:
-        """Gain of the objectness part."""
-        return 1.0 * (self.image_size / 640) ** 2
+    def gains(self) -> dict[str, float]:
+        """Return what each part of the loss is multiplied by."""
+        return {
+            "box": BOX_GAIN,
+            "objectness": (self.image_size / 640) ** 2,
+            "class": self.class_factor * 0.5 * self.class_count / 80,
+            "mask": self.mask_factor * BOX_GAIN,
+        }
 
 
 @dataclass(frozen=True)
@@ -103,13 +94,9 @@ def mixed_loss(
         all_matches.append(matches)
         all_coefficients.append(predicted[:, 5 + settings.class_count :])
     mask = mask_loss(all_coefficients, prototypes.float(), all_matches, batch)
-    gains = {
-        "box": (box_loss, settings.box_gain),
-        "objectness": (objectness_loss, settings.objectness_gain),
-        "class": (class_loss, settings.class_gain),
-        "mask": (zero + mask, settings.mask_gain),
-    }
-    return {name: part * gain * image_count for name, (part, gain) in gains.items()}
+    parts = {"box": box_loss, "objectness": objectness_loss, "class": class_loss, "mask": zero + mask}
+    gains = settings.gains
+    return {name: part * gains[name] * image_count for name, part in parts.items()}
 
 
 def match_anchors(batch: Batch, anchors: Tensor, grid: tuple[int, int]) -> AnchorMatches:

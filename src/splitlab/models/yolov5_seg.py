@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from splitlab.errors import SettingsError
+from splitlab.families import LITE0
 from splitlab.models.box_refinement import refined
 from splitlab.models.candidates import Candidates, best_detections
-from splitlab.models.contract import Batch, Detections, DetectSettings, SegmentationModel
+from splitlab.models.contract import Batch, Detections, DetectSettings, ExplainedLoss, SegmentationModel
 from splitlab.models.yolov5_backbones import Lite0, official_backbone, scaled_channels, scaled_depth
 from splitlab.models.yolov5_decode import decode
 from splitlab.models.yolov5_layers import C3, SPPF, Conv, Segment
 from splitlab.models.yolov5_loss import LossSettings, mixed_loss
+from splitlab.runs.stored_weights import Weights
 
 STRIDES = (8, 16, 32)
 PROTOTYPES = 32
@@ -54,10 +56,10 @@ class YOLOv5Seg(SegmentationModel):
     Where another `backbone` is given, an EfficientNet-Lite0, it stands for the layers 0 to 8; neck and head stay.
     """
 
+    standard_anchors = tuple(size for level in ANCHORS_AT_640 for size in level)
+
     def __init__(self, scale: Scale, class_count: int, image_size: int, backbone: Lite0 | None = None) -> None:
         super().__init__()
-        if image_size % self.stride:
-            raise SettingsError(f"image_size {image_size} must be a multiple of {self.stride}, such as 224 or 640.")
         self.model = nn.ModuleDict() if backbone else official_backbone(scale.width, scale.depth)
         self.backbone = backbone
         self.pretrained_prefix = "backbone." if backbone else ""
@@ -80,15 +82,11 @@ class YOLOv5Seg(SegmentationModel):
         """The anchors as (9, 2) width and height, pixels, three for each level."""
         return (self.head.anchors * self.head.anchors.new_tensor(STRIDES).view(3, 1, 1)).flatten(0, 1)
 
-    def take_anchors(self, anchors: Tensor, scale: float) -> None:
-        """Take a checkpoint's anchors, stored as `ANCHORS`, where they are as many as here.
-
-        Args:
-            anchors: (3, 3, 2) width and height, strides of their level.
-            scale: pixels of this model's images for each of the checkpoint's.
-        """
-        if anchors.shape == self.head.anchors.shape:
-            self.head.anchors.copy_(anchors.to(self.head.anchors) * scale)
+    def take_scales(self, weights: Weights, copied: Collection[str], scale: float) -> None:
+        """Take a checkpoint's anchors where its head was copied: what that learnt are sizes relative to them."""
+        anchors = self.head.anchors
+        if HEAD in copied and ANCHORS in weights and weights[ANCHORS].shape == anchors.shape:
+            anchors.copy_(torch.from_numpy(weights[ANCHORS]).to(anchors) * scale)
 
     def set_anchor_sizes(self, sizes: Tensor) -> None:
         """Take other anchors: (9, 2) width and height, pixels, the smallest first; checkpoints carry them."""
@@ -113,10 +111,24 @@ class YOLOv5Seg(SegmentationModel):
         rows = torch.arange(class_count)[:, None] + OBJECTNESS_AND_BOX + per_anchor * torch.arange(ANCHORS_PER_LEVEL)
         return {f"model.24.m.{level}.{part}": rows for level in range(len(STRIDES)) for part in ("weight", "bias")}
 
+    def load_shipped_weights(self) -> None:
+        """Load the Lite0 backbone's ImageNet weights; the official backbone starts at random."""
+        if self.backbone is not None:
+            self.backbone.load_imagenet_weights()
+
+    def set_loss_factors(self, class_factor: float, mask_factor: float) -> None:
+        """Let these parts of the loss count so many times as much."""
+        self.loss_settings = replace(self.loss_settings, class_factor=class_factor, mask_factor=mask_factor)
+
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the four parts of Eq. 1; the mask part sees mask images only."""
+        return self.explained_loss(batch).parts
+
+    def explained_loss(self, batch: Batch) -> ExplainedLoss:
+        """Return `loss` with the predictions of the three levels and the prototypes, which it reads."""
         levels, prototypes = self(batch.images)
-        return mixed_loss(levels, prototypes, self.head.anchors, batch, self.loss_settings)
+        parts = mixed_loss(levels, prototypes, self.head.anchors, batch, self.loss_settings)
+        return ExplainedLoss(parts, self.loss_settings.gains, [*levels, prototypes])
 
     def detect(self, images: Tensor, settings: DetectSettings) -> list[Detections]:
         """Find objects in (B, 3, S, S) images, 0..1."""
@@ -141,6 +153,12 @@ class YOLOv5Seg(SegmentationModel):
             if number in (4, 6, 8):
                 kept.append(images)
         return kept
+
+
+def build(name: str, class_count: int, image_size: int, _tensors: Collection[str]) -> YOLOv5Seg:
+    """Build a YOLOv5-seg of one of the official sizes, or with a Lite0 backbone."""
+    scale = SCALES[name.removeprefix("yolov5")[0]]
+    return YOLOv5Seg(scale, class_count, image_size, Lite0() if name == LITE0 else None)
 
 
 def _neck(scale: Scale, inputs: tuple[int, ...]) -> dict[str, nn.Module]:

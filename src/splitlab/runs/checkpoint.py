@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from splitlab.errors import CheckpointError
+from splitlab.families import family_of
 from splitlab.runs.atomic_files import write_bytes, write_json
 from splitlab.runs.plain_json import plain_json
 from splitlab.runs.scores import CUT, KINDS, checked_scores
@@ -79,15 +80,15 @@ class Card:
     def cuts_masks(self) -> bool:
         """Whether its masks are cut to their boxes: as its scores state, else as the original of its model does."""
         stated = self.scores.get("mask", {}).get(CUT)
-        return not self.model.startswith("detr") if stated is None else bool(stated)
+        return family_of(self.model).cuts_masks if stated is None else bool(stated)
 
     @property
     def refines_boxes(self) -> bool:
         """Whether its boxes are moved halfway to the rectangles around their masks: as it was trained and scored.
 
-        Only YOLOv5 does so; the settings of other models' runs may ask for it all the same.
+        Not every family can; the settings of the others' runs may ask for it all the same.
         """
-        return self.trained_by.get("refine_boxes") is True and self.model.startswith("yolov5")
+        return self.trained_by.get("refine_boxes") is True and family_of(self.model).can_refine_boxes
 
     @property
     def finds_objects(self) -> bool:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from splitlab.errors import SettingsError
+from splitlab.families import family_of
 from splitlab.runs.spec import RunSpec
 
 # YOLOv5's training as the paper's authors ran it (PROTOCOL.md, YOLOv5).
@@ -153,7 +154,7 @@ def run_settings(recipe: str, changes: Mapping[str, Any], full: int, weak: int |
         SettingsError: there is no recipe of this name.
     """
     settings = {**recipe_settings(recipe), **changes}
-    two_stages = bool(full) and learns_in_two_stages(str(settings.get("model", RunSpec.model)))
+    two_stages = bool(full) and family_of(str(settings.get("model", RunSpec.model))).two_stages
     length = {} if {"steps", "mask_steps"} & changes.keys() else _length(settings, full, weak, two_stages)
     settings |= length
     steps = settings.get("steps", RunSpec.steps)
@@ -183,8 +184,3 @@ def _length(settings: Mapping[str, Any], full: int, weak: int | None, two_stages
 def _batches(images: int, batch_size: Any) -> int:
     # A batch size that no run may have is refused by the spec, after this.
     return math.ceil(images / batch_size) if isinstance(batch_size, int) and batch_size > 0 else 0
-
-
-def learns_in_two_stages(model: str) -> bool:
-    """Whether a model learns boxes first and masks after them, told by its name without loading it."""
-    return model.startswith("detr")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from splitlab.experiments.figure_presets import DETR, model_kind
+from splitlab.families import family_of
 from splitlab.figures.attention_picture import attention_picture
 from splitlab.figures.palette import class_colour
 from splitlab.geometry import FloatArray
@@ -16,8 +16,9 @@ from splitlab.ui.photos import Photo
 
 def show_attention(choices: Sequence[Choice], photo: Photo) -> None:
     """Offer the objects that models with a decoder see; light the photo where the chosen one's decoder looked."""
-    by_label = {choice.label: choice for choice in choices if model_kind(choice.card.model) == DETR}
-    if not by_label or not st.toggle("Show where DETR looked", key="attention", bind="query-params"):
+    by_label = {choice.label: choice for choice in choices if family_of(choice.card.model).has_attention}
+    kinds = " and ".join(sorted({family_of(choice.card.model).kind for choice in by_label.values()}))
+    if not by_label or not st.toggle(f"Show where {kinds} looked", key="attention", bind="query-params"):
         return
     model_side, object_side = st.columns(2)
     choice = by_label[model_side.selectbox("Checkpoint", list(by_label), key="attention_model", bind="query-params")]

@@ -11,7 +11,7 @@ import streamlit as st
 
 from splitlab.data.open_dataset import EMBEDDED
 from splitlab.evaluation.image_detections import ImageDetections
-from splitlab.experiments.figure_presets import DETR, model_kind
+from splitlab.families import family_of
 from splitlab.geometry import FloatArray
 from splitlab.hosting import Hosting
 from splitlab.runs.checkpoint import CARD_NAME, WEIGHTS_NAME, Card
@@ -56,7 +56,7 @@ def checkpoint_choices(workspace: Workspace) -> dict[str, Choice]:
 
 def _rank(card: Card) -> tuple[bool, str, bool, int, int]:
     # Models of drawn scenes come last: they find nothing in the photos that a page begins with.
-    return card.dataset == EMBEDDED, card.dataset, model_kind(card.model) == DETR, card.full, card.weak
+    return card.dataset == EMBEDDED, card.dataset, family_of(card.model).two_stages, card.full, card.weak
 
 
 def detect_objects(choice: Choice, photo: Photo) -> ImageDetections:

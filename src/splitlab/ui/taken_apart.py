@@ -6,6 +6,7 @@ import streamlit as st
 
 from splitlab.data.images import load_labelled
 from splitlab.data.open_dataset import EMBEDDED
+from splitlab.families import family_of
 from splitlab.figures.palette import class_colour
 from splitlab.figures.prototype_pictures import masked_square, prototype_square
 from splitlab.ui.datasets import read_dataset
@@ -24,7 +25,8 @@ def offer_taken_apart(workspace: Workspace) -> None:
     Raises:
         SplitLabError: the checkpoint's files are broken.
     """
-    choices = {name: one for name, one in checkpoint_choices(workspace).items() if one.card.model.startswith("yolo")}
+    shown = checkpoint_choices(workspace).items()
+    choices = {name: one for name, one in shown if family_of(one.card.model).has_prototypes}
     if not choices:
         st.info("There is no YOLO checkpoint here. Train one, or put the shipped ones back.")
         return

@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from splitlab.families import LITE0, MODELS
 from splitlab.runs.checkpoint import Card
 from splitlab.runs.spec import AUTO, RunSpec
 from splitlab.runs.speed import kind_of, measured_speeds, training_seconds
@@ -35,11 +36,8 @@ def device_names() -> list[str]:
     return available_devices()
 
 
-@st.cache_resource(show_spinner=False)
 def model_names() -> list[str]:
     """List the models, the one that learns photos quickly first."""
-    from splitlab.models.registry import LITE0, MODELS
-
     return [LITE0, *(name for name in MODELS if name != LITE0)]
 
 

@@ -23,7 +23,7 @@ MASK_PARTS = ("bbox_attention.", "mask_head.")
 
 @pytest.fixture
 def tiny(monkeypatch):
-    monkeypatch.setitem(SIZES, "tiny", TINY)
+    monkeypatch.setitem(SIZES, "detr-r18-small", TINY)
     torch.manual_seed(0)
     return DETRSeg(TINY, 91, Norm.FROZEN).eval()
 
@@ -41,7 +41,7 @@ def test_a_published_file_is_imported_and_answers_as_its_model(tiny, tmp_path):
     file = save(tmp_path / "detr.pth", tiny.state_dict(), optimizer={"state": {}})
     folder = import_checkpoint(file, tmp_path / "mine")
     card = read_card(folder)
-    assert (card.model, card.image_size) == ("tiny", 800)
+    assert (card.model, card.image_size) == ("detr-r18-small", 800)
     assert "mask_head" not in card.trained_by
     model, _ = load_model(folder)
     images = torch.rand(1, 3, 64, 64)
@@ -60,7 +60,7 @@ def test_coco_s_names_stand_at_their_ids(tiny, tmp_path):
 
 
 def test_other_classes_are_numbered(monkeypatch, tmp_path):
-    monkeypatch.setitem(SIZES, "tiny", TINY)
+    monkeypatch.setitem(SIZES, "detr-r18-small", TINY)
     file = save(tmp_path / "detr.pth", DETRSeg(TINY, 3, Norm.FROZEN).state_dict())
     assert read_card(import_checkpoint(file, tmp_path / "mine")).class_names == ["class_0", "class_1", "class_2"]
 

@@ -6,7 +6,7 @@ import sys
 
 IMPORT_WATCHED = """
 import os, socket, sys, warnings
-import cv2, numpy, PIL.Image, torch
+import cv2, numpy, PIL.Image, torch, torchvision
 import splitlab.models.registry as registry
 assert "ultralytics" not in sys.modules
 

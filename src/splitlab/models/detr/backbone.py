@@ -66,6 +66,9 @@ class Backbone(nn.Module, ABC):
     def freeze_stem(self) -> None:
         """Stop the gradients of the first layers, as published for pretrained weights; does nothing to others."""
 
+    def load_shipped_weights(self) -> None:
+        """Load the weights that come with a package; most backbones have none."""
+
 
 class ResNetBackbone(Backbone):
     """torchvision's ResNet, layers 1 to 4."""
@@ -103,7 +106,7 @@ class ResNetBackbone(Backbone):
 
 
 class Lite0Backbone(Backbone):
-    """EfficientNet-Lite0; `body.load_imagenet_weights()` fills in the weights that a package carries."""
+    """EfficientNet-Lite0."""
 
     channels_of_levels = (24, 40, 112, 320)
     # The blocks of the network after which a map is taken.
@@ -130,6 +133,10 @@ class Lite0Backbone(Backbone):
             if number in self.last_blocks:
                 maps.append(features)
         return maps
+
+    def load_shipped_weights(self) -> None:
+        """Load the ImageNet weights."""
+        self.body.load_imagenet_weights()
 
     def freeze_stem(self) -> None:
         """Freeze what lies before the map at stride 4."""

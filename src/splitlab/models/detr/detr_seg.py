@@ -105,6 +105,10 @@ class DETRSeg(SegmentationModel):
         logits = self.mask_logits(outputs, image, query)
         return outputs, logits.view(image_count, query_count, *logits.shape[1:])
 
+    def load_shipped_weights(self) -> None:
+        """Load the Lite0 backbone's ImageNet weights; a ResNet starts at random."""
+        self.detr.features.load_shipped_weights()
+
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the parts of the stage's loss: as published, times the images of the batch.
 
@@ -233,6 +237,11 @@ def norm_of(name: str, tensors: Collection[str]) -> Norm:
     if tensors:
         return Norm.LEARNT if any(tensor.endswith(COUNTER) for tensor in tensors) else Norm.FROZEN
     return Norm.FROZEN if name in SIZES and SIZES[name].backbone == "lite0" else Norm.LEARNT
+
+
+def build(name: str, class_count: int, _image_size: int, tensors: Collection[str]) -> DETRSeg:
+    """Build a DETR whose backbone has the norms that these tensors have, or can start at random."""
+    return build_detr(name, class_count, norm_of(name, tensors))
 
 
 def build_detr(name: str, class_count: int, norm: Norm | None = None) -> DETRSeg:

@@ -11,7 +11,8 @@ from splitlab.budget.equiscore import PAPER_CURVES
 from splitlab.budget.published import method_rows
 from splitlab.budget.results import MEASURED, PUBLISHED, SHORT_METRICS
 from splitlab.evaluation.image_detections import ImageDetections
-from splitlab.experiments.figure_presets import YOLO, small_presets
+from splitlab.experiments.figure_presets import small_presets
+from splitlab.families import YOLO
 from splitlab.figures.drawn_objects import drawn_detections
 from splitlab.figures.lessons.by_threshold import THRESHOLDS, by_threshold
 from splitlab.figures.lessons.split_hours import split_hours
