@@ -35,12 +35,25 @@ def make_runs(folder: Path, count: int) -> None:
     kind = {**dict.fromkeys(METRICS, 40.123456), "per_class": dict.fromkeys(CLASSES, 41.23456)}
     scores = {"mask": kind, "box": kind}
     for number in range(count):
-        spec = RunSpec("VOC2012", 200 + number % 7, 1000, seed=number)
-        run = RunFolder.create(folder / f"grid-{spec.full}-{spec.weak}-{spec.model}-seed{number}", spec, {})
+        spec = RunSpec.of("VOC2012", 200 + number % 7, 1000, seed=number)
+        run = RunFolder.create(folder / f"grid-{spec.data.full}-{spec.data.weak}-{spec.model}-seed{number}", spec, {})
         run.write_status(State.DONE, spec.steps, spec.steps)
         write_json(run.scores_path, scores)
         card = Card(
-            run.name, spec.model, 224, CLASSES, "VOC2012", "", "", spec.full, 1000, number, str(number), 720, {}, scores
+            run.name,
+            spec.model,
+            224,
+            CLASSES,
+            "VOC2012",
+            "",
+            "",
+            spec.data.full,
+            1000,
+            number,
+            str(number),
+            720,
+            {},
+            scores,
         )
         write_json(run.weights / "card.json", vars(card))
 

@@ -82,7 +82,7 @@ def ours(folder: Path, seed: int, watch: Watch) -> None:
     with tempfile.TemporaryDirectory() as place:
         own = {"model": "yolov5n-seg", "steps": PASSES * PASS_STEPS, "evaluate_every": PASS_STEPS, "plain_tail": 0.0}
         settings = {**recipe_settings("embedded"), **own, "image_size": SIZE, "batch_size": BATCH}
-        run = prepare_run(Path(place) / "run", RunSpec(str(folder), PHOTOS, 0, seed=seed, **settings), Path(place))
+        run = prepare_run(Path(place) / "run", RunSpec.of(str(folder), PHOTOS, 0, seed=seed, **settings), Path(place))
         carry_out(run, Path(place), note)
 
 

@@ -79,7 +79,7 @@ def ours(folder: Path) -> float:
 
     with tempfile.TemporaryDirectory() as place:
         images = len(json.loads(next(folder.glob("instances_train*.json")).read_text())["images"])
-        spec = RunSpec(
+        spec = RunSpec.of(
             str(folder),
             full=images // 4,
             weak=images - images // 4,

@@ -65,7 +65,7 @@ def choose(workspace: Workspace) -> tuple[RunSpec, TrainVal, Split | None]:
     full, weak = (len(sizes.full), len(sizes.weak)) if isinstance(sizes, Split) else sizes
     recipe = st.selectbox("Recipe", list(RECIPES), key="recipe", bind="query-params", help=RECIPE_HELP)
     changes = EMBEDDED_SETTINGS if name == EMBEDDED and recipe == "quick" else {}
-    start = RunSpec(name, full, weak, **run_settings(recipe, changes, full, weak))
+    start = RunSpec.of(name, full, weak, **run_settings(recipe, changes, full, weak))
     key = f"{name}_{recipe}"
     # A length that follows the split is offered anew with each split.
     follows_split = recipe in STEPS_WITHOUT_W or recipe in EPOCHS
@@ -83,9 +83,9 @@ def choose(workspace: Workspace) -> tuple[RunSpec, TrainVal, Split | None]:
     chosen = {"model": model, "image_size": size, "steps": steps, "device": device, "seed": seed}
     chosen |= more_settings(start, key, workspace)
     if (model, steps) == (start.model, start.steps):
-        chosen["mask_steps"] = start.mask_steps
+        chosen["mask_steps"] = start.mask_stage.steps
     chosen["evaluate_every"] = max(min(start.evaluate_every, steps // EVALUATIONS), 1)
-    return RunSpec(name, full, weak, **run_settings(recipe, {**changes, **chosen}, full, weak)), data, split
+    return RunSpec.of(name, full, weak, **run_settings(recipe, {**changes, **chosen}, full, weak)), data, split
 
 
 def explain(spec: RunSpec, data: TrainVal, runs: Iterable[RunSummary]) -> None:
@@ -98,13 +98,13 @@ def explain(spec: RunSpec, data: TrainVal, runs: Iterable[RunSummary]) -> None:
         else "the time shows after the first steps"
     )
     st.markdown(
-        f"**{spec.full:,}** mask images and **{spec.weak:,}** box images of {images:,}, "
+        f"**{spec.data.full:,}** mask images and **{spec.data.weak:,}** box images of {images:,}, "
         f"{spec.steps:,} steps of {spec.batch_size} images on {spec.device}: {time}."
     )
     names, own = list(PRESETS), prices_for(data.train.name).name
     key = f"prices_{own}"
     prices = PRESETS[st.selectbox("Labelling prices", names, names.index(own), key=key, bind="query-params")]
-    split_chip(spec.full, spec.weak, prices, scale_hours=mask_hours(float(images), prices))
+    split_chip(spec.data.full, spec.data.weak, prices, scale_hours=mask_hours(float(images), prices))
     st.caption(f"Expected labelling cost; the whole width is masks on all {images:,} labelled images.")
 
 

@@ -9,7 +9,7 @@ import ast
 import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING
 from enum import Enum
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -22,7 +22,7 @@ from splitlab.cli.main import app
 from splitlab.runs.checkpoint import Card
 from splitlab.runs.recipes import EPOCHS, RECIPES, STEPS_WITHOUT_W
 from splitlab.runs.run_folder import RunFolder, Status
-from splitlab.runs.spec import RunSpec
+from splitlab.runs.spec import PARTS, SETTINGS, RunSpec
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference"
@@ -67,11 +67,9 @@ def command_line() -> str:
 
 def settings() -> str:
     """Return the settings of a run with their defaults and meaning, and what each recipe sets."""
-    meaning = attributes_of(RunSpec)
-    rows = [(f"`{f.name}`", _default(f.default), meaning[f.name]) for f in fields(RunSpec)]
-    changed = sorted(
-        {name for recipe in RECIPES.values() for name in recipe}, key=[f.name for f in fields(RunSpec)].index
-    )
+    meaning = {part: attributes_of(holder) for part, holder in {"": RunSpec, **PARTS}.items()}
+    rows = [(f"`{n}`", _default(one.default), meaning[one.part][one.field]) for n, one in SETTINGS.items()]
+    changed = sorted({name for recipe in RECIPES.values() for name in recipe}, key=list(SETTINGS).index)
     by_recipe = [(f"`{n}`", *(_default(recipe.get(n, MISSING)) for recipe in RECIPES.values())) for n in changed]
     return _page(
         "Settings of a run",

@@ -48,7 +48,7 @@ def main() -> int:
 
 
 def in_words(run: FewShotRun) -> str:
-    return f"{run.variant.name}, {run.setting} from {run.start}, {run.spec.split_name}, seed {run.spec.seed}"
+    return f"{run.variant.name}, {run.setting} from {run.start}, {run.spec.data.split_name}, seed {run.spec.seed}"
 
 
 def arguments() -> argparse.Namespace:

@@ -42,7 +42,7 @@ def tiny(tiny_folder: Path) -> TrainVal:
 
 @pytest.fixture(scope="session")
 def tiny_spec(tiny_folder: Path) -> RunSpec:
-    return RunSpec(
+    return RunSpec.of(
         data=str(tiny_folder),
         full=4,
         weak=6,

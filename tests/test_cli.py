@@ -172,7 +172,7 @@ def test_runs_says_why_a_run_failed(tiny_folder, tmp_path):
     from splitlab.runs.run_folder import State
     from splitlab.runs.spec import RunSpec
 
-    folder = RunFolder.create(tmp_path / "sad", RunSpec(str(tiny_folder), 4, 6), {})
+    folder = RunFolder.create(tmp_path / "sad", RunSpec.of(str(tiny_folder), 4, 6), {})
     folder.write_status(State.FAILED, 3, 9, "no space left [red]here[/red]")
     result = runner.invoke(cli.app, ["runs", str(tmp_path)], catch_exceptions=False)
     assert "sad: no space left [red]here[/red]" in result.stderr

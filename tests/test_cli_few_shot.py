@@ -35,7 +35,7 @@ def test_few_shot_trains_and_prints_ap_class_by_class_as_table_4_does(tiny_folde
     assert "few-shot 2, 4/8" in table
     assert all(word in table for word in ("square", "disc", "all", "mask", "box"))
     spec = RunFolder.open(tmp_path / "run").spec()
-    assert (spec.full, spec.weak, spec.f_size, spec.classes) == (4, 8, 1, "")
+    assert (spec.data.full, spec.data.weak, spec.f_size, spec.data.classes) == (4, 8, 1, "")
     assert spec.start_from == str(start)
     # The very same command goes on.
     told = json.loads(run(*words, "--json"))
@@ -49,7 +49,7 @@ def test_no_masks_make_a_zero_shot_run_that_may_wait_in_the_queue(tiny_folder, s
     assert "place 1 in the queue" in run(*words)
     (folder,) = [path for path in Workspace.here().runs.iterdir() if (path / "spec.json").exists()]
     spec = RunFolder.open(folder).spec()
-    assert (spec.full, spec.weak, spec.classes, spec.drawn) == (0, 12, "disc", "zero-shot")
+    assert (spec.data.full, spec.data.weak, spec.data.classes, spec.data.drawn) == (0, 12, "disc", "zero-shot")
 
 
 def test_the_labels_cost_is_told_and_that_background_images_have_no_box(tiny_folder, start):

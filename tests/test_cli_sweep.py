@@ -48,7 +48,7 @@ def scored():
     runs = Workspace.here().runs
     scores = {("a", 30, 0): 50.0, ("a", 30, 1): 52.0, ("a", 30, 2): 57.0, ("a", 60, 0): 60.0, ("a", 60, 1): 62.0}
     for (sweep, full, seed), ap in {**scores, ("b", 90, 0): 70.0}.items():
-        folder = RunFolder.create(runs / f"{sweep}-{full}-seed{seed}", RunSpec("pets", full, 0, seed=seed), {})
+        folder = RunFolder.create(runs / f"{sweep}-{full}-seed{seed}", RunSpec.of("pets", full, 0, seed=seed), {})
         folder.write_status(State.DONE, 720, 720)
         write_notes(folder.path, Notes("", (sweep,)))
         both = {kind: dict.fromkeys(SCORES, ap) for kind in ("mask", "box")}

@@ -26,7 +26,7 @@ def runs(tmp_path):
 
 
 def make(folder, name, state, heartbeat):
-    run = RunFolder.create(folder / name, RunSpec("embedded", 30, 150, steps=20), {})
+    run = RunFolder.create(folder / name, RunSpec.of("embedded", 30, 150, steps=20), {})
     run.write_status(state, 20 if state == State.DONE else 0, 20)
     path = run.path / "status.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "heartbeat": heartbeat}))

@@ -111,7 +111,7 @@ def test_a_run_on_what_cannot_be_learnt_from_is_not_started(tiny_spec, tiny_fold
     for photo in (folder / "images").rglob("val_*.png"):
         photo.write_bytes(b"")
     with pytest.raises(DataError, match="it is an empty file"):
-        prepare_run(tmp_path / "run", replace(tiny_spec, data=str(folder)), tmp_path)
+        prepare_run(tmp_path / "run", tiny_spec.changed(data=str(folder)), tmp_path)
     assert not (tmp_path / "run").exists()
 
 

@@ -4,7 +4,6 @@ import json
 import math
 import subprocess
 import sys
-from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -80,7 +79,7 @@ def test_each_row_says_what_evaluate_says_of_its_checkpoint_on_the_test_part(wor
             assert getattr(found, metric) == scores["mask"][metric]
         assert found.box_ap50 == scores["box"]["ap50"]
         assert (found.train_images, found.test_images, found.objects) == (9, 3, 3)
-        assert (found.full, found.weak, found.seed) == (run.spec.full, run.spec.weak, run.spec.seed)
+        assert (found.full, found.weak, found.seed) == (run.spec.data.full, run.spec.data.weak, run.spec.seed)
         assert found.train_seconds > 0
 
 
@@ -125,16 +124,16 @@ def test_where_the_data_lie_and_what_trains_them_is_no_other_run(worked, tiny_fo
 
 
 def test_a_setting_that_is_added_later_opens_no_run_again():
-    spec = RunSpec("a", 30, 0, steps=480)
-    assert spec_hash(spec) == spec_hash(replace(spec, data="b", device="cuda", evaluate_every=7))
+    spec = RunSpec.of("a", 30, 0, steps=480)
+    assert spec_hash(spec) == spec_hash(spec.changed(data="b", device="cuda", evaluate_every=7))
     changes = [{"full": 31}, {"seed": 1}, {"steps": 481}, {"model": "yolov5n-seg"}, {"drawn": "stratified"}]
-    assert len({spec_hash(spec), *(spec_hash(replace(spec, **change)) for change in changes)}) == 6
+    assert len({spec_hash(spec), *(spec_hash(spec.changed(**change)) for change in changes)}) == 6
 
 
 def test_stages_are_trained_in_order_and_a_run_of_two_stages_once(tiny_folder):
     write_plan(tiny_folder, full=[4], weak=[0], name="1-corner")
     write_plan(tiny_folder, full=[2, 4], weak=[0, 40], name="2-grid")
-    assert [run.spec.split_name for run in open_tiny().planned] == ["4/0", "2/0"]
+    assert [run.spec.data.split_name for run in open_tiny().planned] == ["4/0", "2/0"]
 
 
 def test_once_the_grid_is_measured_the_planners_advice_is_trained_too(tiny_folder):
@@ -149,7 +148,7 @@ def test_once_the_grid_is_measured_the_planners_advice_is_trained_too(tiny_folde
 
 
 def planned_of(opened):
-    return [(run.spec.full, run.spec.weak, run.spec.seed) for run in opened.planned]
+    return [(run.spec.data.full, run.spec.data.weak, run.spec.seed) for run in opened.planned]
 
 
 def test_rows_added_by_many_processes_at_once_are_all_there(tmp_path):

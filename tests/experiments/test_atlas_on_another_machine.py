@@ -126,7 +126,7 @@ def test_wrong_words_are_answered_by_a_sentence(here, words, told):
 
 
 def came_back(folder: Path, step: int, state: State = State.CANCELLED) -> Path:
-    run = RunFolder.create(folder / "runs" / "atlas-tiny-4-0", RunSpec("elsewhere/tiny", 4, 0, steps=9), {})
+    run = RunFolder.create(folder / "runs" / "atlas-tiny-4-0", RunSpec.of("elsewhere/tiny", 4, 0, steps=9), {})
     run.write_status(state, step, 9)
     (folder / "measured").mkdir(exist_ok=True)
     (folder / "measured/tiny.csv").write_text(rows_as_csv([row()]))

@@ -21,12 +21,12 @@ STEP = 1
 @pytest.fixture(params=["yolov5n-seg", LITE0])
 def spec(tiny_spec, request):
     # Every object stays in sight: each image of the batch has one.
-    return replace(tiny_spec, model=request.param, mosaic=0.0, scale=0.0, translate=0.0)
+    return tiny_spec.changed(model=request.param, mosaic=0.0, scale=0.0, translate=0.0)
 
 
 @pytest.fixture
 def split(tiny, spec):
-    return draw_split(tiny.train, spec.full, spec.weak, spec.seed)
+    return draw_split(tiny.train, spec.data.full, spec.data.weak, spec.seed)
 
 
 def test_the_mask_part_says_exactly_nothing_about_images_of_w_and_the_other_parts_see_every_image(tiny, spec, split):
@@ -95,8 +95,8 @@ def test_a_mask_loss_of_24_over_eight_images_is_3_an_image_and_with_two_of_f_a_q
 
 
 def test_without_w_all_images_feed_the_mask_part_and_there_is_nothing_of_w_to_scramble(tiny, spec):
-    alone = replace(spec, weak=0)
-    split = draw_split(tiny.train, alone.full, 0, 0)
+    alone = spec.changed(weak=0)
+    split = draw_split(tiny.train, alone.data.full, 0, 0)
     look = look_at_batch(alone, split, tiny.train, STEP, Scramble.WEAK)
     assert look.unmoved("mask") == ()
     assert look.mask_over_batch == look.per_image["mask"]
@@ -104,7 +104,7 @@ def test_without_w_all_images_feed_the_mask_part_and_there_is_nothing_of_w_to_sc
 
 
 def test_a_run_that_learns_boxes_and_masks_one_after_the_other_has_no_mixed_batch(tiny, tiny_spec):
-    spec = RunSpec(tiny_spec.data, 4, 6, model="detr-lite0-few", image_size=64, steps=4, mask_steps=2)
+    spec = RunSpec.of(tiny_spec.data.source, 4, 6, model="detr-lite0-few", image_size=64, steps=4, mask_steps=2)
     with pytest.raises(SettingsError, match="learns boxes first, then masks"):
         batch_images(spec, draw_split(tiny.train, 4, 6, 0), tiny.train, 0)
 

@@ -24,7 +24,7 @@ HALF = (5, 5, 45, 33)
 @pytest.fixture(scope="module")
 def run(tiny_spec, tiny_folder, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "run"
-    run = prepare_run(folder, dataclasses.replace(tiny_spec, steps=2), tiny_folder.parent)
+    run = prepare_run(folder, tiny_spec.changed(steps=2), tiny_folder.parent)
     carry_out(run, tiny_folder.parent)
     return run
 

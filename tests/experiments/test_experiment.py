@@ -108,12 +108,12 @@ def test_a_run_without_a_checkpoint_cannot_be_scored(tiny_spec, tmp_path):
 )
 def test_a_run_that_cannot_be_leaves_no_folder(tiny_spec, tmp_path, change, error):
     with pytest.raises(error):
-        prepare_run(tmp_path / "run", replace(tiny_spec, **change), tmp_path)
+        prepare_run(tmp_path / "run", tiny_spec.changed(**change), tmp_path)
     assert not (tmp_path / "run").exists()
 
 
 def test_box_images_alone_train(tiny_spec, tmp_path):
-    run = prepare_run(tmp_path / "run", replace(tiny_spec, full=0, steps=2), tmp_path)
+    run = prepare_run(tmp_path / "run", tiny_spec.changed(full=0, steps=2), tmp_path)
     assert carry_out(run, tmp_path) == State.DONE
     (window,) = [event for event in run.events() if event["kind"] == "train"]
     assert window["losses"]["mask"] == 0
@@ -124,7 +124,7 @@ def test_labels_that_changed_since_the_split_are_refused(tiny_spec, tiny_folder,
     data.mkdir()
     for path in tiny_folder.iterdir():
         (data / path.name).symlink_to(path)
-    run = prepare_run(tmp_path / "run", replace(tiny_spec, data=str(data)), tmp_path)
+    run = prepare_run(tmp_path / "run", tiny_spec.changed(data=str(data)), tmp_path)
     labels = (tiny_folder / "instances_train.json").read_text()
     (data / "instances_train.json").unlink()
     (data / "instances_train.json").write_text(labels + "\n")
@@ -151,7 +151,7 @@ def wait_until(happened, process):
 
 
 def test_a_run_killed_in_the_middle_ends_as_if_it_had_not_been(tiny_spec, tmp_path):
-    spec = replace(tiny_spec, steps=40, evaluate_every=8)
+    spec = tiny_spec.changed(steps=40, evaluate_every=8)
     whole = prepare_run(tmp_path / "whole", spec, tmp_path)
     carry_out(whole, tmp_path)
     killed = prepare_run(tmp_path / "killed", spec, tmp_path)
@@ -179,7 +179,7 @@ def test_a_run_stopped_while_gradients_gather_ends_bit_for_bit_as_if_it_had_not_
     tiny_spec, tmp_path, stop_after, gathered
 ):
     course = {"optimizer": "sgd", "schedule": "linear", "learning_rate": 0.01, "nominal_batch": 12}
-    spec = replace(tiny_spec, steps=11, evaluate_every=11, average_decay=0.9999, average_tau=2000.0, **course)
+    spec = tiny_spec.changed(steps=11, evaluate_every=11, average_decay=0.9999, average_tau=2000.0, **course)
     whole, stopped = (prepare_run(tmp_path / name, spec, tmp_path) for name in ("whole", "stopped"))
     carry_out(whole, tmp_path)
     stop = carry_out(stopped, tmp_path, lambda what, done, _: stopped.ask_to_cancel() if done == stop_after else None)
@@ -196,7 +196,7 @@ def test_a_run_stopped_while_gradients_gather_ends_bit_for_bit_as_if_it_had_not_
 def test_a_stopped_run_goes_on_without_the_checkpoint_it_started_from(done, tiny_spec, tmp_path):
     start = tmp_path / "start"
     shutil.copytree(done.weights, start)
-    spec = replace(tiny_spec, start_from=str(start), steps=4, evaluate_every=2)
+    spec = tiny_spec.changed(start_from=str(start), steps=4, evaluate_every=2)
     whole, stopped = (prepare_run(tmp_path / name, spec, tmp_path) for name in ("whole", "stopped"))
     assert carry_out(whole, tmp_path) == State.DONE
     ask_after_two = lambda what, step, _: stopped.ask_to_cancel() if (what, step) == ("train", 2) else None  # noqa: E731
@@ -214,7 +214,7 @@ def test_models_of_one_recipe_with_f_size_auto_are_trained_in_one_way(done):
 
 
 def test_a_run_for_a_device_that_is_not_here_fails_and_trains_on_no_other(tiny_spec, tiny, tmp_path):
-    run = prepare_run_on(tmp_path / "run", replace(tiny_spec, device="mps"), tiny)
+    run = prepare_run_on(tmp_path / "run", tiny_spec.changed(device="mps"), tiny)
     with pytest.raises(SettingsError, match="'mps' is not on this machine"):
         carry_out(run, tmp_path)
     assert run.status().state == State.FAILED
@@ -230,7 +230,7 @@ def test_a_run_that_came_from_another_device_is_scored_here(done, tmp_path):
 
 
 def test_a_run_starts_from_another_runs_weights_and_says_how_many(done, tiny_spec, tmp_path):
-    spec = replace(tiny_spec, start_from=str(done.weights), steps=1, learning_rate=1e-9)
+    spec = tiny_spec.changed(start_from=str(done.weights), steps=1, learning_rate=1e-9)
     run = prepare_run(tmp_path / "run", spec, tmp_path)
     said = []
     carry_out(run, tmp_path, tell=said.append)
@@ -244,7 +244,7 @@ def test_a_run_starts_from_another_runs_weights_and_says_how_many(done, tiny_spe
 
 def test_a_start_that_is_no_checkpoint_is_refused_before_there_is_a_run(tiny_spec, tmp_path):
     with pytest.raises(CheckpointError, match="holds no checkpoint"):
-        prepare_run(tmp_path / "run", replace(tiny_spec, start_from=str(tmp_path)), tmp_path)
+        prepare_run(tmp_path / "run", tiny_spec.changed(start_from=str(tmp_path)), tmp_path)
     assert not (tmp_path / "run").exists()
 
 
@@ -270,22 +270,22 @@ def test_weights_that_are_refused_leave_no_run_that_blocks_the_next_try(done, ti
         if spoilt == "cut":
             file.write_bytes(content[:5000])
     with pytest.raises(CheckpointError, match=message):
-        prepare_run(tmp_path / "run", replace(tiny_spec, start_from=str(start)), tmp_path)
+        prepare_run(tmp_path / "run", tiny_spec.changed(start_from=str(start)), tmp_path)
     assert not (tmp_path / "run").exists()
     # The file is seen to be another one, and the folder is free.
     shutil.copytree(done.weights, start, dirs_exist_ok=True)
-    assert prepare_run(tmp_path / "run", replace(tiny_spec, start_from=str(start)), tmp_path).spec_path.exists()
+    assert prepare_run(tmp_path / "run", tiny_spec.changed(start_from=str(start)), tmp_path).spec_path.exists()
 
 
 def test_a_start_of_another_kind_of_model_is_refused_before_there_is_a_run(done, tiny_spec, tmp_path):
-    spec = replace(tiny_spec, model="detr-lite0-few", start_from=str(done.weights))
+    spec = tiny_spec.changed(model="detr-lite0-few", start_from=str(done.weights))
     with pytest.raises(CheckpointError, match="to start detr-lite0-few from: None of the checkpoint's tensors fits"):
         prepare_run(tmp_path / "run", spec, tmp_path)
     assert not (tmp_path / "run").exists()
 
 
 def test_ctrl_c_saves_and_the_run_goes_on_from_that_step(tiny_spec, tmp_path):
-    run = prepare_run(tmp_path / "run", replace(tiny_spec, steps=60, evaluate_every=60), tmp_path)
+    run = prepare_run(tmp_path / "run", tiny_spec.changed(steps=60, evaluate_every=60), tmp_path)
     process = start(run)
     wait_until(lambda: run.status().step >= 10, process)
     process.send_signal(signal.SIGINT)
@@ -299,14 +299,14 @@ def test_ctrl_c_saves_and_the_run_goes_on_from_that_step(tiny_spec, tmp_path):
 
 
 def test_a_run_with_a_broken_status_goes_on(tiny_spec, tmp_path):
-    run = prepare_run(tmp_path / "run", replace(tiny_spec, steps=2), tmp_path)
+    run = prepare_run(tmp_path / "run", tiny_spec.changed(steps=2), tmp_path)
     (run.path / "status.json").write_text("[]")
     assert carry_out(run, tmp_path) == State.DONE
 
 
 def test_a_model_of_ultralytics_says_which_weights_it_started_from(tiny_spec, tmp_path, monkeypatch):
     monkeypatch.setenv("YOLO_OFFLINE", "true")
-    spec = replace(tiny_spec, model="yolo11n-seg", start_from="pretrained", steps=1)
+    spec = tiny_spec.changed(model="yolo11n-seg", start_from="pretrained", steps=1)
     run = prepare_run(tmp_path / "run", spec, tmp_path)
     said = []
     carry_out(run, tmp_path, tell=said.append)
@@ -316,4 +316,4 @@ def test_a_model_of_ultralytics_says_which_weights_it_started_from(tiny_spec, tm
 
 def test_weights_that_nobody_offers_are_refused(tiny_spec, tmp_path):
     with pytest.raises(SettingsError, match="no weights to download for yolov5n-seg"):
-        prepare_run(tmp_path / "run", replace(tiny_spec, start_from="pretrained"), tmp_path)
+        prepare_run(tmp_path / "run", tiny_spec.changed(start_from="pretrained"), tmp_path)

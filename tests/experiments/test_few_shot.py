@@ -1,7 +1,6 @@
 """Runs on some classes of a data set, with masks of some, with a few masks, and with none."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,7 +24,7 @@ from tests.conftest import write_tiny
 def squares(tiny_spec, tmp_path_factory):
     """A base model that knows squares alone."""
     folder = tmp_path_factory.mktemp("base")
-    run = prepare_run(folder / "base", replace(tiny_spec, classes="square", full=3, weak=2, steps=2), folder)
+    run = prepare_run(folder / "base", tiny_spec.changed(classes="square", full=3, weak=2, steps=2), folder)
     assert carry_out(run, folder) == State.DONE
     return run
 
@@ -38,7 +37,7 @@ def settings(tiny_spec, **changes):
 
 def shots(tiny_spec, tiny, masks, **changes):
     # Of another seed than the base model, so that its class rows begin elsewhere.
-    return plan_few_shot(tiny_spec.data, tiny, masks, 1, settings(tiny_spec, **changes))
+    return plan_few_shot(tiny_spec.data.source, tiny, masks, 1, settings(tiny_spec, **changes))
 
 
 def test_a_run_on_some_classes_knows_no_other_and_is_scored_again_from_its_folder_alone(squares):
@@ -59,21 +58,21 @@ def test_its_scores_stand_under_another_name_than_the_whole_data_sets(squares):
 def test_the_split_of_a_run_on_some_classes_is_not_that_of_the_whole(tiny_spec, tiny, tmp_path):
     whole = draw_split(tiny.train, 3, 2, 0)
     with pytest.raises(Exception, match="drawn from other labels"):
-        prepare_run(tmp_path / "run", replace(tiny_spec, classes="square"), tmp_path, whole)
+        prepare_run(tmp_path / "run", tiny_spec.changed(classes="square"), tmp_path, whole)
 
 
 def test_a_class_that_is_not_there_is_refused_before_there_is_a_run(tiny_spec, tmp_path):
     for setting in ("classes", "mask_classes"):
         with pytest.raises(DataError, match="no class 'cat'"):
-            prepare_run(tmp_path / "run", replace(tiny_spec, **{setting: "disc,cat"}), tmp_path)
+            prepare_run(tmp_path / "run", tiny_spec.changed(**{setting: "disc,cat"}), tmp_path)
     assert not (tmp_path / "run").exists()
 
 
 def test_few_shot_starts_from_a_model_of_other_classes_and_says_what_is_new(squares, tiny_spec, tiny, tmp_path):
     spec, split = shots(tiny_spec, tiny, 1, classes="disc", start_from=str(squares.weights), learning_rate=1e-9)
-    assert (spec.full, spec.drawn, spec.classes, spec.background) == (1, "few-shot 1", "disc", True)
+    assert (spec.data.full, spec.data.drawn, spec.data.classes, spec.data.background) == (1, "few-shot 1", "disc", True)
     showing = len(as_run_sees(tiny, "disc", "").train.images)
-    assert spec.weak == len(tiny.train.images) - 1
+    assert spec.data.weak == len(tiny.train.images) - 1
     assert background_images(tiny, spec, split) == len(tiny.train.images) - showing > 0
     run = prepare_run(tmp_path / "run", spec, tmp_path, split)
     said = []
@@ -91,7 +90,7 @@ def test_few_shot_starts_from_a_model_of_other_classes_and_says_what_is_new(squa
 
 def test_zero_shot_runs_feeds_no_mask_loss_and_gives_the_masks_it_gives(squares, tiny_spec, tiny, tmp_path):
     spec, split = shots(tiny_spec, tiny, 0, classes="disc", start_from=str(squares.weights))
-    assert (spec.full, spec.drawn) == (0, "zero-shot")
+    assert (spec.data.full, spec.data.drawn) == (0, "zero-shot")
     run = prepare_run(tmp_path / "run", spec, tmp_path, split)
     assert carry_out(run, tmp_path) == State.DONE
     losses = [event["losses"] for event in run.events() if event["kind"] == "train"]
@@ -102,8 +101,8 @@ def test_zero_shot_runs_feeds_no_mask_loss_and_gives_the_masks_it_gives(squares,
 
 def test_background_images_are_left_out_where_a_run_does_not_want_them(tiny_spec, tiny):
     spec, split = shots(tiny_spec, tiny, 1, classes="disc", background=False)
-    assert spec.weak == len(as_run_sees(tiny, "disc", "").train.images) - 1
-    assert (spec.background, background_images(tiny, spec, split)) == (False, 0)
+    assert spec.data.weak == len(as_run_sees(tiny, "disc", "").train.images) - 1
+    assert (spec.data.background, background_images(tiny, spec, split)) == (False, 0)
 
 
 def test_all_classes_need_no_view_and_others_are_written_in_the_data_sets_order(tiny_spec, tiny):
@@ -143,8 +142,7 @@ def test_masks_of_other_classes_change_no_bit_of_what_is_learnt(model, tiny_spec
         if name == "scrambled":
             scramble_squares(folder)
         for masks in ("disc", ""):
-            spec = replace(
-                tiny_spec,
+            spec = tiny_spec.changed(
                 data=str(folder),
                 model=model,
                 full=4,
@@ -162,7 +160,7 @@ def test_masks_of_other_classes_change_no_bit_of_what_is_learnt(model, tiny_spec
 
 
 def test_a_partly_supervised_run_says_that_its_cost_is_less(tiny_spec, tmp_path):
-    run = prepare_run(tmp_path / "runs" / "run", replace(tiny_spec, steps=1, mask_classes="disc"), tmp_path)
+    run = prepare_run(tmp_path / "runs" / "run", tiny_spec.changed(steps=1, mask_classes="disc"), tmp_path)
     carry_out(run, tmp_path)
     (row,) = measured_results([], run.path.parent).to_dict("records")
     assert "only disc have masks" in row["note"]
@@ -177,8 +175,8 @@ def test_labels_with_masks_of_one_class_may_stand_in_f_where_only_those_are_aske
             del label["segmentation"]
     (folder / "instances_train.json").write_text(json.dumps(labels))
     assert sum(image.can_be_full for image in read_coco_folder(folder).train.images) == 4
-    spec = replace(tiny_spec, data=str(folder), full=6, weak=2, steps=1)
+    spec = tiny_spec.changed(data=str(folder), full=6, weak=2, steps=1)
     with pytest.raises(Exception, match="more than the 4 images of"):
         prepare_run(tmp_path / "no", spec, tmp_path)
-    run = prepare_run(tmp_path / "run", replace(spec, mask_classes="disc"), tmp_path)
+    run = prepare_run(tmp_path / "run", spec.changed(mask_classes="disc"), tmp_path)
     assert carry_out(run, tmp_path) == State.DONE

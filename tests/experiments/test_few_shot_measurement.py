@@ -31,7 +31,9 @@ WITH = {"code_version": "abc", "machine": "a test"}
 def measurement(tiny, tiny_spec, tmp_path):
     told = tiny_spec.to_json() | {"steps": 1, "evaluate_every": 1}
     settings = {name: told[name] for name in ("model", "image_size", "batch_size", "f_size", "steps", "evaluate_every")}
-    return Measurement(tiny_spec.data, tiny, tmp_path / "runs", settings, Sizes(base_masks=3, masks=1, full=4, weak=4))
+    return Measurement(
+        tiny_spec.data.source, tiny, tmp_path / "runs", settings, Sizes(base_masks=3, masks=1, full=4, weak=4)
+    )
 
 
 def planned(measurement, seed=0):
@@ -49,11 +51,11 @@ def test_a_variant_is_seven_runs_that_differ_in_what_is_measured_alone(measureme
         ("partly supervised", "backbone"),
         ("all masks", "backbone"),
     ]
-    assert [run.spec.classes for run in runs] == ["square", *["disc"] * 4, "", ""]
-    assert [run.spec.split_name for run in runs] == ["3/0", "1/11", "1/11", "0/12", "0/12", "4/4", "4/4"]
+    assert [run.spec.data.classes for run in runs] == ["square", *["disc"] * 4, "", ""]
+    assert [run.spec.data.split_name for run in runs] == ["3/0", "1/11", "1/11", "0/12", "0/12", "4/4", "4/4"]
     partly, whole = runs[5:]
     assert partly.split == whole.split
-    assert partly.spec == replace(whole.spec, mask_classes="square")
+    assert partly.spec == whole.spec.changed(mask_classes="square")
     assert len({run.path for run in runs}) == 7
 
 
@@ -64,7 +66,7 @@ def test_a_run_is_trained_once_and_another_one_in_its_folder_is_refused(measurem
     assert train_planned(base, measurement.runs).path == run.path
     assert run.scores_path.stat().st_mtime_ns == written
     with pytest.raises(RunError, match="other settings or other labels"):
-        train_planned(replace(base, spec=replace(base.spec, steps=2)), measurement.runs)
+        train_planned(replace(base, spec=base.spec.changed(steps=2)), measurement.runs)
     with pytest.raises(RunError, match="other settings or other labels"):
         train_planned(replace(base, split=replace(base.split, source="other labels")), measurement.runs)
 
@@ -89,17 +91,17 @@ def test_a_run_is_a_row_for_each_class_and_takes_the_place_of_its_old_rows(measu
 def test_hashes_tell_settings_and_starts_apart_and_no_folders(measurement, tiny_spec):
     base, few, *_ = planned(measurement)
     train_planned(base, measurement.runs)
-    assert spec_hash(base.spec) == spec_hash(replace(base.spec, data="elsewhere", device="cuda"))
-    assert len({spec_hash(base.spec), spec_hash(few.spec), spec_hash(replace(few.spec, start_from=""))}) == 3
+    assert spec_hash(base.spec) == spec_hash(base.spec.changed(data="elsewhere", device="cuda"))
+    assert len({spec_hash(base.spec), spec_hash(few.spec), spec_hash(few.spec.changed(start_from=""))}) == 3
     moved = measurement.runs.with_name("moved")
     measurement.runs.rename(moved)
-    there = replace(few.spec, start_from=str(moved / base.path.name / "weights"))
+    there = few.spec.changed(start_from=str(moved / base.path.name / "weights"))
     measurement.runs.symlink_to(moved)
     assert spec_hash(there) == spec_hash(few.spec)
 
 
 def test_a_setting_added_later_changes_the_hash_only_where_it_is_used(tiny_spec):
-    assert spec_hash(replace(tiny_spec, refine_boxes=True)) != spec_hash(tiny_spec)
+    assert spec_hash(tiny_spec.changed(refine_boxes=True)) != spec_hash(tiny_spec)
     older = {name: value for name, value in tiny_spec.to_json().items() if name not in ("background", "refine_boxes")}
     told = {name: value for name, value in older.items() if name not in _NOT_LEARNT} | {"start": ""}
     assert spec_hash(tiny_spec) == hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
@@ -136,7 +138,7 @@ def test_the_script_measures_goes_on_and_writes_the_table(tmp_path, monkeypatch,
     assert measured_few_shot(table).equals(rows)
     assert {path: path.stat().st_mtime_ns for path in written} == written
     run = RunFolder.open(next((workspace / "runs").glob("*zero-shot-base*")))
-    assert run.spec().full == 0
+    assert run.spec().data.full == 0
 
 
 def measured():

@@ -1,7 +1,6 @@
 """A disk that is full: the last good file stays, the reason is one sentence, and with space again it goes on."""
 
 import resource
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -34,7 +33,7 @@ def disk(tmp_path):
 
 @pytest.fixture(scope="module")
 def spec(tiny_spec):
-    return replace(tiny_spec, steps=4, evaluate_every=2)
+    return tiny_spec.changed(steps=4, evaluate_every=2)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import psutil
@@ -98,7 +98,7 @@ def trainings_of(run):
 @pytest.fixture
 def body(tiny_spec, tmp_path):
     (tmp_path / "workspace").mkdir()
-    spec = replace(tiny_spec, steps=STEPS, evaluate_every=EVERY)
+    spec = tiny_spec.changed(steps=STEPS, evaluate_every=EVERY)
     body = Body(workspace_in(tmp_path / "workspace"), spec)
     body.start("app")
     body.start("worker")

@@ -46,7 +46,7 @@ def test_each_run_has_one_folder_with_its_settings_its_split_and_the_sweeps_tag(
     ]
     for run in made:
         split = json.loads(run.split_path.read_text())
-        assert (len(split["full"]), len(split["weak"]), split["seed"]) == (run.spec().full, 4, run.spec().seed)
+        assert (len(split["full"]), len(split["weak"]), split["seed"]) == (run.spec().data.full, 4, run.spec().seed)
         assert read_notes(run.path).tags == ("grid",)
     assert sorted(run.name for run in made) == sorted(summary.name for summary in list_runs(workspace.runs))
 
@@ -76,7 +76,7 @@ def test_corners_that_the_data_set_cannot_give_are_left_out_of_a_grid_and_told(p
     sweep = open_sweep(grid, workspace)
     assert list(sweep.impossible) == ["4/10"]
     assert "more than the 12 images" in sweep.impossible["4/10"]
-    assert {run.spec.split_name for run in sweep.runs} == {"2/4", "2/10", "4/4"}
+    assert {run.spec.data.split_name for run in sweep.runs} == {"2/4", "2/10", "4/4"}
 
 
 def test_a_split_that_was_asked_for_by_itself_and_cannot_be_drawn_is_refused(plan, workspace):
@@ -96,12 +96,12 @@ def test_the_papers_splits_are_the_authors_own_images_whatever_the_seed(workspac
     splits = [json.loads(run.split_path.read_text()) for run in make_folders(open_sweep(plan, workspace))]
     assert splits[0]["full"] == splits[1]["full"]
     assert (splits[0]["drawn"], splits[0]["seed"]) == ("paper", 42)
-    assert [summary.spec.drawn for summary in list_runs(workspace.runs)] == ["paper", "paper"]
+    assert [summary.spec.data.drawn for summary in list_runs(workspace.runs)] == ["paper", "paper"]
 
 
 def test_a_size_that_is_said_twice_in_other_words_is_one_run(plan, workspace):
     sweep = open_sweep(replace(plan, splits=((4, "all"), (4, 8), (4, 4))), workspace)
-    assert [run.spec.split_name for run in sweep.runs] == ["4/8", "4/4", "4/8", "4/4"]
+    assert [run.spec.data.split_name for run in sweep.runs] == ["4/8", "4/4", "4/8", "4/4"]
 
 
 def test_labels_that_several_splits_share_are_paid_once(plan, workspace):
@@ -162,7 +162,7 @@ def test_a_disk_that_cannot_hold_the_sweep_is_refused_by_a_sentence(plan, worksp
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 def test_the_bytes_judged_by_the_model_are_those_a_run_writes(tiny_spec, tiny, tmp_path, optimizer):
-    spec = replace(tiny_spec, steps=2, evaluate_every=2, optimizer=optimizer)
+    spec = tiny_spec.changed(steps=2, evaluate_every=2, optimizer=optimizer)
     run = prepare_run(tmp_path / "run", spec, tmp_path)
     assert carry_out(run, tmp_path) == State.DONE
     weights = folder_bytes(run.weights)
@@ -200,6 +200,6 @@ def test_a_broken_status_does_not_let_other_settings_pass(plan, workspace):
 
 
 def test_a_run_of_two_stages_is_judged_to_keep_a_state_of_each(tiny_spec, tiny):
-    one = replace(tiny_spec, model="detr-lite0-few")
-    judged, of_two = (expected_run_bytes(spec, tiny) for spec in (one, replace(one, mask_steps=2)))
+    one = tiny_spec.changed(model="detr-lite0-few")
+    judged, of_two = (expected_run_bytes(spec, tiny) for spec in (one, one.changed(mask_steps=2)))
     assert of_two > 1.5 * judged

@@ -37,21 +37,21 @@ def test_a_grid_is_every_split_model_and_seed_once_seed_by_seed(tmp_path):
     assert len(specs) == plan.count == 2 * 3 * 2 * 2
     assert len({plan.folder_name(spec) for spec in specs}) == len(specs)
     assert [spec.seed for spec in specs] == [0] * 12 + [1] * 12
-    assert [(spec.split_name, spec.model) for spec in specs[:4]] == [
+    assert [(spec.data.split_name, spec.model) for spec in specs[:4]] == [
         ("10/0", "yolov5n-seg"),
         ("10/0", "yolov5n-lite0-seg"),
         ("10/30", "yolov5n-seg"),
         ("10/30", "yolov5n-lite0-seg"),
     ]
-    assert {spec.split_name for spec in specs} == {"10/0", "10/30", "10/190", "20/0", "20/30", "20/180"}
-    assert {(spec.steps, spec.f_size, spec.learning_rate) for spec in specs} == {(7, "auto", 1e-3)}
+    assert {spec.data.split_name for spec in specs} == {"10/0", "10/30", "10/190", "20/0", "20/30", "20/180"}
+    assert {(spec.steps, spec.f_size, spec.optimizer.learning_rate) for spec in specs} == {(7, "auto", 1e-3)}
     assert plan.folder_name(specs[0]) == "grid-10-0-yolov5n-seg-seed0"
 
 
 @pytest.mark.parametrize("written", ["1e-3", "1E-3", "1.e-3", "+1e-03", "0.001", "1.0e-3"])
 def test_a_number_with_an_exponent_is_a_number_with_or_without_a_point(tmp_path, written):
     plan = plan_of(f"{{name: a, data: embedded, splits: [20/5], settings: {{learning_rate: {written}}}}}", tmp_path)
-    assert plan.specs(50)[0].learning_rate == 1e-3
+    assert plan.specs(50)[0].optimizer.learning_rate == 1e-3
 
 
 def test_mask_passes_without_passes_are_not_passed_over(tmp_path):
@@ -62,7 +62,7 @@ def test_mask_passes_without_passes_are_not_passed_over(tmp_path):
 def test_passes_over_masks_are_for_models_that_learn_them_after_boxes(tmp_path):
     grid = "data: embedded, splits: [20/5, 0/9], models: [yolov5n-seg, detr-lite0-few]"
     plan = plan_of(f"{{name: a, {grid}, passes: 3, mask_passes: 2}}", tmp_path)
-    runs = {(spec.model, spec.full): spec.mask_steps for spec in plan.specs(800)}
+    runs = {(spec.model, spec.data.full): spec.mask_stage.steps for spec in plan.specs(800)}
     assert runs == {("yolov5n-seg", 20): 0, ("detr-lite0-few", 20): 4, ("yolov5n-seg", 0): 0, ("detr-lite0-few", 0): 0}
     with pytest.raises(SettingsError, match="detr-lite0-few learns masks after boxes: give mask_passes"):
         plan_of("{name: a, data: embedded, splits: [20/5], recipe: quick-detr, passes: 3}", tmp_path).specs(800)
@@ -70,7 +70,7 @@ def test_passes_over_masks_are_for_models_that_learn_them_after_boxes(tmp_path):
 
 def test_a_sweep_of_so_many_steps_keeps_the_recipes_share_for_masks(tmp_path):
     text = "{name: a, data: embedded, splits: [20/5], recipe: quick-detr, settings: {steps: 600}}"
-    assert [spec.mask_steps for spec in plan_of(text, tmp_path).specs(800)] == [100]
+    assert [spec.mask_stage.steps for spec in plan_of(text, tmp_path).specs(800)] == [100]
 
 
 def test_a_name_that_only_begins_like_a_number_stays_a_text(tmp_path):
@@ -80,7 +80,7 @@ def test_a_name_that_only_begins_like_a_number_stays_a_text(tmp_path):
 
 def test_explicit_splits_keep_their_order_and_paths_are_those_of_the_file(tmp_path):
     plan = plan_of("{name: a, data: photos/mine, splits: [20/5, 10/all], settings: {start_from: runs/x}}", tmp_path)
-    assert [spec.split_name for spec in plan.specs(50)] == ["20/5", "10/40"]
+    assert [spec.data.split_name for spec in plan.specs(50)] == ["20/5", "10/40"]
     assert plan.data == str(tmp_path / "photos" / "mine")
     assert plan.specs(50)[0].start_from == str(tmp_path / "runs" / "x")
     assert (plan.specs(50)[0].recipe, plan.specs(50)[0].seed) == ("quick", 0)
@@ -113,7 +113,7 @@ def test_explicit_splits_keep_their_order_and_paths_are_those_of_the_file(tmp_pa
         (GRID.replace("[yolov5n-seg,", "[../up,"), "no model's name"),
         (GRID.replace("steps: 7", "steps: many"), "settings, steps holds 'many'; it must be a whole number"),
         (GRID.replace("steps: 7", "steps: 7.5"), "settings, steps holds 7.5"),
-        (GRID.replace("steps: 7", "stpes: 7"), "'stpes' is no setting of a run. Known are image_size"),
+        (GRID.replace("steps: 7", "stpes: 7"), "'stpes' is no setting of a run. Known are classes"),
         (GRID.replace("steps: 7", "seed: 7"), "seed has its own key. Write it as seeds"),
         (GRID + "draw: at random\n", "draw is 'at random'; choose one of random"),
         (GRID + "preset: coco\n", "one of voc-yolo"),
@@ -148,9 +148,9 @@ def test_a_preset_trains_the_splits_of_the_papers_table_on_its_own_images(name, 
     plan = preset(name)
     specs = plan.specs(10_731)
     rows = method_rows(published_results(), PRESETS[name].dataset, PRESETS[name].method)
-    assert [(spec.full, spec.weak) for spec in specs] == list(zip(rows["full"], rows["weak"], strict=True))
+    assert [(spec.data.full, spec.data.weak) for spec in specs] == list(zip(rows["full"], rows["weak"], strict=True))
     assert len(specs) == count
-    assert {spec.drawn for spec in specs} == {"paper"}
+    assert {spec.data.drawn for spec in specs} == {"paper"}
     assert {spec.model for spec in specs} == {RECIPES[specs[0].recipe]["model"]}
 
 
@@ -163,18 +163,18 @@ def test_a_batch_of_no_images_is_refused_by_its_name_where_passes_are_counted(tm
 
 
 def test_detr_s_length_is_counted_in_the_papers_passes():
-    specs = {spec.split_name: spec for spec in preset("voc-detr").specs(10_731)}
+    specs = {spec.data.split_name: spec for spec in preset("voc-detr").specs(10_731)}
     recipe = RECIPES["paper-detr-voc"]
-    assert (specs["800/3000"].steps, specs["800/3000"].mask_steps) == (recipe["steps"], recipe["mask_steps"])
+    assert (specs["800/3000"].steps, specs["800/3000"].mask_stage.steps) == (recipe["steps"], recipe["mask_steps"])
     assert specs["400/1000"].steps == 300 * 140 + 150 * 134
-    assert specs["400/1000"].mask_steps == 150 * 134
+    assert specs["400/1000"].mask_stage.steps == 150 * 134
 
 
 def test_a_preset_takes_other_seeds_settings_and_splits():
     plan = preset(
         "voc-yolo", seeds=[3, 4], settings={"steps": 5, "evaluate_every": 5}, splits=["400/5000"], name="mine"
     )
-    assert [(spec.split_name, spec.seed, spec.steps, spec.image_size) for spec in plan.specs(10_731)] == [
+    assert [(spec.data.split_name, spec.seed, spec.steps, spec.image_size) for spec in plan.specs(10_731)] == [
         ("400/5000", 3, 5, 512),
         ("400/5000", 4, 5, 512),
     ]

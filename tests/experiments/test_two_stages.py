@@ -29,7 +29,7 @@ MASK_PARTS = ("bbox_attention.", "mask_head.")
 def spec(tiny_spec):
     settings = {"model": "detr-lite0-small", "mosaic": 0.0, "learning_rate": 1e-3, "clip": 0.4}
     stages = {"steps": BOXES + MASKS, "mask_steps": MASKS, "mask_batch_size": 2, "mask_learning_rate": 2e-3}
-    return replace(tiny_spec, evaluate_every=4, **settings, **stages)
+    return tiny_spec.changed(evaluate_every=4, **settings, **stages)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def done(spec, tmp_path_factory):
 
 def objects_in_the_first_batch(spec, stages, images):
     """Count the objects of a batch that holds each of 12 images once, six of them mask images."""
-    spec = replace(spec, batch_size=12, mask_batch_size=0, f_size=6, translate=0.0, scale=0.0, flip=0.0)
+    spec = spec.changed(batch_size=12, mask_batch_size=0, f_size=6, translate=0.0, scale=0.0, flip=0.0)
     return len(batches_of(stages_of(spec, stages)[0], images[:6], images[6:])[0].classes)
 
 
@@ -50,7 +50,7 @@ def test_detr_learns_difficult_objects_of_f_and_w_in_its_box_stage_and_yolo_thos
     hard = [replace(i, objects=tuple(replace(o, is_difficult=True) for o in i.objects)) for i in tiny.train.images]
     counts = [len(image.objects) for image in hard]
     assert objects_in_the_first_batch(spec, DETRSeg.stages, hard) == sum(counts)
-    yolo = replace(spec, model="yolov5n-seg", mask_steps=0)
+    yolo = spec.changed(model="yolov5n-seg", mask_steps=0)
     assert objects_in_the_first_batch(yolo, YOLOv5Seg.stages, hard) == sum(counts[:6])
 
 
@@ -113,12 +113,12 @@ def test_its_masks_are_whole_unless_it_is_evaluated_with_cut_ones_and_its_card_s
 
 
 def test_a_random_start_gets_norms_that_learn_and_its_checkpoint_loads(spec, tmp_path):
-    run = prepare_run(tmp_path / "run", replace(spec, model="detr-r18-small", steps=2, mask_steps=1), tmp_path)
+    run = prepare_run(tmp_path / "run", spec.changed(model="detr-r18-small", steps=2, mask_steps=1), tmp_path)
     assert carry_out(run, tmp_path) == State.DONE
     model, _ = load_model(run.weights)
     assert model.pretrained_prefix == ""
     assert any(name.endswith("num_batches_tracked") for name in model.state_dict())
-    again = prepare_run(tmp_path / "on", replace(run.spec(), start_from=str(run.weights)), tmp_path)
+    again = prepare_run(tmp_path / "on", run.spec().changed(start_from=str(run.weights)), tmp_path)
     assert carry_out(again, tmp_path) == State.DONE
 
 
@@ -137,7 +137,7 @@ def test_a_run_stopped_in_either_stage_ends_bit_for_bit_as_if_it_had_not_been(do
 
 @pytest.mark.slow
 def test_a_run_killed_in_both_stages_ends_bit_for_bit_as_if_it_had_not_been(spec, tmp_path):
-    spec = replace(spec, steps=48, mask_steps=24, evaluate_every=12)
+    spec = spec.changed(steps=48, mask_steps=24, evaluate_every=12)
     whole, killed = (prepare_run(tmp_path / name, spec, tmp_path) for name in ("whole", "killed"))
     assert start(whole).wait() == 0
     for step in (14, 26):
@@ -171,14 +171,14 @@ def test_masks_are_read_in_the_second_stage_alone_and_those_of_w_in_neither(spec
 
 
 def test_boxes_alone_train_one_stage(spec, tmp_path):
-    run = prepare_run(tmp_path / "run", replace(spec, full=0, steps=2, mask_steps=0), tmp_path)
+    run = prepare_run(tmp_path / "run", spec.changed(full=0, steps=2, mask_steps=0), tmp_path)
     assert carry_out(run, tmp_path) == State.DONE
     assert not (run.weights / "state-masks.pt").exists()
 
 
 def test_masks_alone_train_on_a_start_that_knows_boxes(done, spec, tmp_path):
     settings = {"steps": 2, "mask_steps": 2, "start_from": str(done.weights)}
-    run = prepare_run(tmp_path / "run", replace(spec, **settings), tmp_path)
+    run = prepare_run(tmp_path / "run", spec.changed(**settings), tmp_path)
     assert carry_out(run, tmp_path) == State.DONE
     assert {e["stage"] for e in run.events() if e["kind"] == "train"} == {"masks"}
 
@@ -194,7 +194,7 @@ def test_masks_alone_train_on_a_start_that_knows_boxes(done, spec, tmp_path):
 )
 def test_mask_steps_that_do_not_fit_leave_no_run(spec, tmp_path, change, message):
     with pytest.raises(SettingsError, match=message):
-        prepare_run(tmp_path / "run", replace(spec, **change), tmp_path)
+        prepare_run(tmp_path / "run", spec.changed(**change), tmp_path)
     assert not (tmp_path / "run").exists()
 
 
@@ -212,7 +212,7 @@ def test_the_frozen_part_looks_once_at_an_image_that_comes_again_as_it_was(chang
             seen.append(len(images))
         return real(self, images, padding)
 
-    run = prepare_run(tmp_path / "run", replace(spec, steps=MASKS + 1, evaluate_every=6, **changes), tmp_path)
+    run = prepare_run(tmp_path / "run", spec.changed(steps=MASKS + 1, evaluate_every=6, **changes), tmp_path)
     monkeypatch.setattr(DETR, "forward", noting)
     monkeypatch.setattr("splitlab.experiments.experiment.evaluate_model", lambda *_: ({"mask": {}, "box": {}}, []))
     monkeypatch.setattr("splitlab.experiments.experiment.evaluate_run", lambda *_: None)

@@ -28,8 +28,8 @@ run_index.SETTLED_NS, run_index.FEW = 0, -1
 
 
 def make():
-    path = free_run_path(workspace.runs, RunSpec("data", 4, 6))
-    run = RunFolder.create(path, RunSpec("data", 4, 6, seed=chance.randrange(1000)), {"maker": f"{who} {path.name}"})
+    path = free_run_path(workspace.runs, RunSpec.of("data", 4, 6))
+    run = RunFolder.create(path, RunSpec.of("data", 4, 6, seed=chance.randrange(1000)), {"maker": f"{who} {path.name}"})
     did["made"].append(run.name)
     enqueue(workspace, run.name)
 

@@ -12,7 +12,7 @@ from splitlab.runs.run_folder import RunFolder
 from splitlab.runs.spec import RunSpec
 from splitlab.workspace import Workspace
 
-SPEC = RunSpec("embedded", 4, 6, steps=20)
+SPEC = RunSpec.of("embedded", 4, 6, steps=20)
 # What a training leaves at its end; the pid is of no process.
 DONE = json.dumps({"state": "done", "step": 20, "steps": 20, "pid": 1, "process_started": 0, "heartbeat": 9})
 # Each start of a training leaves a line; in its middle it may do anything.

@@ -47,7 +47,7 @@ NOTES = Notes("Grün 😀", ("grid", "first"))
 def sample(tiny_spec, tmp_path_factory) -> Workspace:
     """A work space with one real run that is done and waits nonetheless, and one of every other file."""
     workspace = workspace_in(tmp_path_factory.mktemp("sample"))
-    run = prepare_run(workspace.runs / "a", replace(tiny_spec, steps=2, evaluate_every=1), workspace.data)
+    run = prepare_run(workspace.runs / "a", tiny_spec.changed(steps=2, evaluate_every=1), workspace.data)
     carry_out(run, workspace.data)
     write_notes(run.path, NOTES)
     save_split(workspace.splits, "mine", read_split(run.split_path))
@@ -86,7 +86,7 @@ def list_all(workspace, _tiny):
 def watch(workspace, _tiny):
     run = RunFolder(workspace.runs / "a")
     status, events = run.status(), run.events()
-    shown(status.message + run.spec().data)
+    shown(status.message + run.spec().data.source)
     assert 0 <= status.step / max(status.steps, 1) < 1e12
     seconds_left(status, events)
     training_curves(events, status.steps).to_json()

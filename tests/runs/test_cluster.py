@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from dataclasses import replace
 from importlib.util import find_spec
 
 import psutil
@@ -151,7 +150,7 @@ def test_a_node_with_another_version_gets_no_run_and_the_others_do_them_all(work
 @pytest.mark.slow
 def test_two_runs_share_the_one_gpu_of_a_cluster(workspace, nodes):
     nodes.wait_for("second")
-    runs = make_queued(workspace, *"ab", spec=replace(SPEC, device="cuda"))
+    runs = make_queued(workspace, *"ab", spec=SPEC.changed(device="cuda"))
     driver = start_driver(workspace, nodes, gpu=0.5)
     wait_until(lambda: all(state_of(run) == State.RUNNING for run in runs))
     end_of(driver)

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from dataclasses import replace
 
 import pytest
 
@@ -38,7 +37,7 @@ def started(monkeypatch):
 
 def test_a_launched_run_waits_and_gets_a_worker_for_its_device(workspace, started):
     launch(make_run(workspace, "one"), workspace)
-    launch(make_run(workspace, "two", replace(SPEC, device="cuda")), workspace)
+    launch(make_run(workspace, "two", SPEC.changed(device="cuda")), workspace)
     assert [entry.run for entry in waiting_runs(workspace)] == ["one", "two"]
     assert started == [
         (["splitlab", "worker", "--device", device, "--until-empty"], str(workspace.root)) for device in ("cpu", "cuda")
@@ -56,7 +55,7 @@ def test_a_worker_that_runs_gets_no_second_one(workspace, started):
 
 
 def test_a_real_training_goes_on_when_the_app_that_launched_it_has_ended(tiny_spec, workspace):
-    run = prepare_run(workspace.runs / "real", replace(tiny_spec, steps=2, evaluate_every=2), workspace.data)
+    run = prepare_run(workspace.runs / "real", tiny_spec.changed(steps=2, evaluate_every=2), workspace.data)
     app = (
         "import sys; from pathlib import Path; from splitlab.runs.launch import launch; "
         "from splitlab.runs.queue import run_named; from splitlab.workspace import Workspace; "

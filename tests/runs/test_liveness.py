@@ -17,7 +17,7 @@ from splitlab.runs.spec import RunSpec
 
 @pytest.fixture
 def run(tmp_path):
-    run = RunFolder.create(tmp_path / "run", RunSpec("embedded", 4, 6, steps=20), {})
+    run = RunFolder.create(tmp_path / "run", RunSpec.of("embedded", 4, 6, steps=20), {})
     run.write_status(State.RUNNING, 3, 20)
     return run
 

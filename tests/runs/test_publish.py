@@ -19,7 +19,7 @@ from tests.checkpoints import write_checkpoint
 
 @pytest.fixture
 def run(tmp_path):
-    run = RunFolder.create(tmp_path / "runs" / "grid-1", RunSpec("tiny", 3, 4), {})
+    run = RunFolder.create(tmp_path / "runs" / "grid-1", RunSpec.of("tiny", 3, 4), {})
     shutil.copytree(write_checkpoint(tmp_path / "made", name="grid-1"), run.weights, dirs_exist_ok=True)
     return run.path
 
@@ -87,7 +87,7 @@ def test_a_name_that_is_taken_is_refused_and_what_is_there_stays(run, into):
 
 
 def test_a_run_that_has_learnt_nothing_yet_is_refused(tmp_path, into):
-    run = RunFolder.create(tmp_path / "runs" / "new", RunSpec("tiny", 3, 4), {})
+    run = RunFolder.create(tmp_path / "runs" / "new", RunSpec.of("tiny", 3, 4), {})
     with pytest.raises(CheckpointError, match="no weights to publish yet"):
         publish(run.path, "best", into)
     assert not into.exists()

@@ -6,7 +6,6 @@ import shutil
 import signal
 import time
 from contextlib import suppress
-from dataclasses import replace
 
 import psutil
 import pytest
@@ -69,7 +68,7 @@ def work_to_the_end(workspace, runs):
 @pytest.mark.skipif(shutil.which("flock") is None, reason="the shell that stands for a training locks with flock")
 def test_fifty_kills_at_random_moments_lose_no_run_and_no_saved_step(tmp_path):
     workspace, chance = workspace_in(tmp_path), random.Random(8)
-    runs = make_queued(workspace, *(f"run-{number:02d}" for number in range(40)), spec=replace(SPEC, device="cuda"))
+    runs = make_queued(workspace, *(f"run-{number:02d}" for number in range(40)), spec=SPEC.changed(device="cuda"))
     workers = {device: start_worker(workspace, STEPWISE, device) for device in ("cuda:0", "cuda:1")}
     killed = {"worker": 0, "training": 0}
     while sum(killed.values()) < KILLS:

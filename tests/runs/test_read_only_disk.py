@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -29,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 def workspace(tiny_spec, tiny_folder, tmp_path_factory):
     """A work space with a run that is done, one that failed and one that waits; nothing of it can be written."""
     workspace = workspace_in(tmp_path_factory.mktemp("disk") / "workspace")
-    run = prepare_run(workspace.runs / "done", replace(tiny_spec, steps=1), workspace.data)
+    run = prepare_run(workspace.runs / "done", tiny_spec.changed(steps=1), workspace.data)
     carry_out(run, workspace.data)
     shutil.copytree(tiny_folder, workspace.data / "tiny")
     make_queued(workspace, "waits", "waits-too")

@@ -11,7 +11,7 @@ from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
 from splitlab.runs.store import free_run_path, list_runs
 
-SPEC = RunSpec("embedded", 4, 6, steps=20)
+SPEC = RunSpec.of("embedded", 4, 6, steps=20)
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def test_a_new_run_gets_a_name_that_is_free(tmp_path):
 def test_settings_that_cannot_be_are_named_with_their_value(wrong):
     ((name, value),) = wrong.items()
     with pytest.raises(SettingsError, match=f"{name} is '?{value}"):
-        RunSpec("embedded", **{"full": 4, "weak": 6, **wrong})
+        RunSpec.of("embedded", **{"full": 4, "weak": 6, **wrong})
 
 
 def test_settings_of_another_program_are_refused():
@@ -163,10 +163,10 @@ def test_settings_of_another_program_are_refused():
 @pytest.mark.parametrize(("full", "weak", "fits"), [(4, 6, False), (4, 0, True), (0, 6, True)])
 def test_a_mixed_batch_must_leave_room_for_both_sets(full, weak, fits):
     if fits:
-        assert RunSpec("embedded", full, weak, batch_size=4, f_size=4).f_size == 4
+        assert RunSpec.of("embedded", full, weak, batch_size=4, f_size=4).f_size == 4
     else:
         with pytest.raises(SettingsError, match="f_size 4 must be below the batch size 4"):
-            RunSpec("embedded", full, weak, batch_size=4, f_size=4)
+            RunSpec.of("embedded", full, weak, batch_size=4, f_size=4)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def made(tmp_path_factory):
     """More runs than are read without an index."""
     folder = tmp_path_factory.mktemp("made")
     for number in range(RUNS):
-        RunFolder.create(folder / f"run{number:03}", RunSpec("embedded", 4, 6, seed=number), {})
+        RunFolder.create(folder / f"run{number:03}", RunSpec.of("embedded", 4, 6, seed=number), {})
     return folder
 
 
@@ -76,7 +76,7 @@ def test_what_was_just_written_is_read_again(runs, monkeypatch):
 def test_a_change_of_any_file_is_seen_and_read_alone(indexed, monkeypatch, change):
     run = RunFolder(indexed / "run007")
     if change == "spec":
-        run.spec_path.write_text(json.dumps(RunSpec("embedded", 5, 6, seed=7).to_json()))
+        run.spec_path.write_text(json.dumps(RunSpec.of("embedded", 5, 6, seed=7).to_json()))
     elif change == "status":
         run.write_status(State.DONE, 720, 720)
     elif change == "scores":
@@ -87,7 +87,7 @@ def test_a_change_of_any_file_is_seen_and_read_alone(indexed, monkeypatch, chang
     assert read == ["run007"]
     summary = next(summary for summary in found if summary.name == "run007")
     seen = {
-        "spec": summary.spec.full == 5,
+        "spec": summary.spec.data.full == 5,
         "status": summary.status.state == State.DONE,
         "scores": summary.scores == {"mask": {"ap50": 41.0}},
         "notes": summary.notes == Notes("look here", ("grid",)),
@@ -101,13 +101,13 @@ def test_a_change_that_keeps_size_and_time_of_the_content_is_seen(indexed):
     path.write_text(path.read_text().replace('"full": 4', '"full": 5'))
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert path.stat().st_size == before.st_size
-    assert next(summary for summary in list_runs(indexed) if summary.name == "run007").spec.full == 5
+    assert next(summary for summary in list_runs(indexed) if summary.name == "run007").spec.data.full == 5
 
 
 def test_a_run_that_is_gone_is_not_listed_and_a_new_one_is(indexed):
     shutil.rmtree(indexed / "run003")
     (indexed / "run004" / "spec.json").unlink()
-    RunFolder.create(indexed / "new", RunSpec("embedded", 4, 6, seed=1000), {})
+    RunFolder.create(indexed / "new", RunSpec.of("embedded", 4, 6, seed=1000), {})
     assert seeds(indexed) == [seed for seed in range(RUNS) if seed not in (3, 4)] + [1000]
 
 
@@ -152,7 +152,7 @@ def test_a_broken_index_is_made_anew(indexed, monkeypatch, damage):
     index.write_bytes(damage(whole))
     read, found = reads(monkeypatch, indexed)
     assert len(read) == len(found) == RUNS
-    assert {summary.spec.full for summary in found} == {4}
+    assert {summary.spec.data.full for summary in found} == {4}
     assert index.read_bytes() == whole
 
 

@@ -12,12 +12,14 @@ from splitlab.data.dataset import ImageLabels, ObjectLabel
 from splitlab.data.splits.split_dataset import boxes_only
 from splitlab.errors import DataError
 from splitlab.geometry import mask_to_rle
+from splitlab.runs.settings import AugmentationSettings
 from splitlab.training import photo_cache
-from splitlab.training.augment import Augmentation
 from splitlab.training.mixed_batches import BatchSettings, MixedBatches
 from splitlab.training.photo_cache import PhotoCache
 
-SETTINGS = BatchSettings(image_size=64, batch_size=6, f_size=2, steps=10, plain_tail=0.0, seed=3)
+AUGMENTED = AugmentationSettings(plain_tail=0.0)
+STILL = AugmentationSettings(mosaic=0, plain_tail=0, hue=0, saturation=0, value=0, translate=0, scale=0, flip=0)
+SETTINGS = BatchSettings(image_size=64, batch_size=6, f_size=2, steps=10, seed=3, augmentation=AUGMENTED)
 
 
 def test_workers_share_the_memory_for_photos(tiny, monkeypatch):
@@ -38,7 +40,11 @@ def test_both_streams_keep_their_photos_in_one_memory(tiny, monkeypatch):
     load = photo_cache.load_labelled
     monkeypatch.setattr(photo_cache, "load_labelled", lambda labels: read.append(labels.path) or load(labels))
     images = tiny.train.images
-    batches = MixedBatches(images[:3], images[3:6], replace(SETTINGS, batch_size=6, f_size=3, steps=1, mosaic=0.0))
+    batches = MixedBatches(
+        images[:3],
+        images[3:6],
+        replace(SETTINGS, batch_size=6, f_size=3, steps=1, augmentation=replace(AUGMENTED, mosaic=0.0)),
+    )
     batches[0]
     first = len(read)
     batches[0]
@@ -69,7 +75,7 @@ def weak(tiny):
 @pytest.mark.parametrize("with_difficult", [True, False])
 def test_box_images_have_their_difficult_objects_where_the_model_learns_them(weak, with_difficult):
     hard = [replace(image, objects=tuple(replace(o, is_difficult=True) for o in image.objects)) for image in weak]
-    settings = replace(SETTINGS, with_difficult=with_difficult, changes=Augmentation(0, 0, 0, 0, 0, 0), mosaic=0.0)
+    settings = replace(SETTINGS, with_difficult=with_difficult, augmentation=STILL)
     batch = MixedBatches([], hard, settings)[0]
     assert len(batch.boxes) == (len(MixedBatches([], weak, settings)[0].boxes) if with_difficult else 0)
     assert not batch.masks.any()
@@ -138,7 +144,7 @@ def test_an_epoch_is_one_pass_over_f_while_w_cycles(full, weak, monkeypatch):
     monkeypatch.setattr(
         "splitlab.training.mixed_batches.single_example", lambda labels, *_: seen.append(labels.image_id) or blank()
     )
-    batches = MixedBatches(full, weak, replace(SETTINGS, plain_tail=1.0))
+    batches = MixedBatches(full, weak, replace(SETTINGS, augmentation=replace(AUGMENTED, plain_tail=1.0)))
     for step in range(4):
         batches[step]
     own = {image.image_id for image in full}
@@ -180,7 +186,11 @@ def test_a_mosaic_never_mixes_mask_images_with_box_images(tmp_path):
 
 @pytest.mark.parametrize("plain_tail", [0.0, 1.0], ids=["mosaic", "single"])
 def test_boxes_and_masks_move_with_the_pixels(tiny, plain_tail):
-    batches = MixedBatches(tiny.train.images, [], replace(SETTINGS, plain_tail=plain_tail, image_size=128))
+    batches = MixedBatches(
+        tiny.train.images,
+        [],
+        replace(SETTINGS, augmentation=AugmentationSettings(plain_tail=plain_tail), image_size=128),
+    )
     checked = 0
     for step in range(8):
         batch = batches[step]
@@ -201,8 +211,7 @@ def test_boxes_and_masks_move_with_the_pixels(tiny, plain_tail):
 
 
 def test_without_changes_an_example_is_its_image(tiny):
-    still = Augmentation(hue=0, saturation=0, value=0, translate=0, scale=0, flip=0)
-    settings = replace(SETTINGS, batch_size=1, f_size=1, mosaic=0.0, changes=still)
+    settings = replace(SETTINGS, batch_size=1, f_size=1, augmentation=STILL)
     image = tiny.train.images[0]
     batch = MixedBatches([image], [], settings)[3]
     photo = np.asarray(Image.open(image.path).convert("RGB")).transpose(2, 0, 1) / 255
@@ -215,7 +224,7 @@ def test_the_share_of_mosaics_is_as_set(full, monkeypatch, share, least, most):
     mosaics = []
     monkeypatch.setattr("splitlab.training.mixed_batches.single_example", lambda *_: blank())
     monkeypatch.setattr("splitlab.training.mixed_batches.mosaic_example", lambda *_: mosaics.append(1) or blank())
-    batches = MixedBatches(full, [], replace(SETTINGS, batch_size=10, mosaic=share))
+    batches = MixedBatches(full, [], replace(SETTINGS, batch_size=10, augmentation=replace(AUGMENTED, mosaic=share)))
     for step in range(10):
         batches[step]
     assert least <= len(mosaics) <= most

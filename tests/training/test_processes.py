@@ -19,7 +19,7 @@ from splitlab.training.loop import norms_over_processes
 from splitlab.training.mixed_batches import BatchSettings, MixedBatches
 
 SCRIPT = Path(__file__).with_name("carry_out_exactly.py")
-SETTINGS = BatchSettings(image_size=64, batch_size=8, f_size=4, steps=10, plain_tail=0.0, seed=3)
+SETTINGS = BatchSettings(image_size=64, batch_size=8, f_size=4, steps=10, seed=3)
 
 
 def test_norms_that_count_over_all_processes_keep_their_activations():
@@ -82,7 +82,7 @@ def test_the_processes_are_known_when_the_run_is_prepared(tiny_spec, tmp_path, m
 def test_two_processes_gather_the_gradients_of_one_with_the_joint_batch(tiny_spec, tmp_path):
     # The optimiser steps after five batches; the gradients of the last two wait for it in the saved state.
     course = {"optimizer": "sgd", "schedule": "cosine", "warmup_steps": 0, "nominal_batch": 20, "learning_rate": 0.01}
-    spec = replace(tiny_spec, steps=7, evaluate_every=7, **course)
+    spec = tiny_spec.changed(steps=7, evaluate_every=7, **course)
     runs = [prepare_run(tmp_path / name, spec, tmp_path) for name in ("one", "two")]
     started = [p for count, run in enumerate(runs, start=1) for p in start_processes(count, SCRIPT, run.path)]
     ends = end_of(started)
@@ -102,7 +102,7 @@ def test_two_processes_gather_the_gradients_of_one_with_the_joint_batch(tiny_spe
 
 @pytest.mark.slow
 def test_a_wish_to_stop_ends_all_processes_after_the_same_step(tiny_spec, tmp_path):
-    run = prepare_run(tmp_path / "run", replace(tiny_spec, steps=2000, evaluate_every=2000), tmp_path)
+    run = prepare_run(tmp_path / "run", tiny_spec.changed(steps=2000, evaluate_every=2000), tmp_path)
     processes = start_processes(2, "-m", "splitlab", "train", run.path)
     deadline = time.monotonic() + 60
     while run.status().step < 10 and time.monotonic() < deadline:
@@ -131,7 +131,7 @@ def test_accelerate_launch_trains_one_run_that_one_process_writes(tiny_folder, t
 @pytest.mark.slow
 def test_two_processes_train_both_stages(tiny_spec, tmp_path):
     stages = {"model": "detr-lite0-few", "mosaic": 0.0, "steps": 8, "mask_steps": 4, "mask_batch_size": 2}
-    run = prepare_run(tmp_path / "run", replace(tiny_spec, **stages), tmp_path)
+    run = prepare_run(tmp_path / "run", tiny_spec.changed(**stages), tmp_path)
     ends = end_of(start_processes(2, "-m", "splitlab", "train", run.path))
     assert [code for _, code in ends] == [0, 0], ends
     assert run.status().state == State.DONE

@@ -17,7 +17,7 @@ from splitlab.workspace import Workspace
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_makes_a_run_that_remembers_it(name):
-    spec = RunSpec("data", 800, 3000, **recipe_settings(name))
+    spec = RunSpec.of("data", 800, 3000, **recipe_settings(name))
     assert spec.recipe == name
     assert RunSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
 
@@ -32,7 +32,7 @@ def test_the_settings_of_an_older_run_still_load_and_mean_the_same():
     old = {"data": "embedded", "full": 30, "weak": 150, "seed": 0, "model": "yolov5n-lite0-seg", "image_size": 224}
     old |= {"steps": 720, "batch_size": 16, "f_size": 4, "learning_rate": 0.0015, "backbone_factor": 0.3}
     old |= {"weight_decay": 0.01, "plain_tail": 0.15, "evaluate_every": 120, "device": "cpu"}
-    assert RunSpec.from_json(old) == RunSpec("embedded", 30, 150)
+    assert RunSpec.from_json(old) == RunSpec.of("embedded", 30, 150)
 
 
 @pytest.mark.parametrize(
@@ -52,8 +52,8 @@ def test_the_settings_of_an_older_run_still_load_and_mean_the_same():
 def test_masks_have_the_recipes_share_of_the_steps_where_a_model_learns_them_after_boxes(
     recipe, changes, full, mask_steps
 ):
-    spec = RunSpec("data", full, 100, **run_settings(recipe, changes, full, 100))
-    assert spec.mask_steps == mask_steps
+    spec = RunSpec.of("data", full, 100, **run_settings(recipe, changes, full, 100))
+    assert spec.mask_stage.steps == mask_steps
     names = DETRSeg.stages if family_of(spec.model).two_stages else SegmentationModel.stages
     assert sum(stage.spec.steps for stage in stages_of(spec, names)) == spec.steps
 
@@ -74,7 +74,7 @@ PUBLISHED_LENGTHS = [
 
 @pytest.mark.parametrize(("recipe", "full", "weak", "steps"), PUBLISHED_LENGTHS)
 def test_a_recipe_is_as_long_as_the_authors_ran_it_for_the_split(recipe, full, weak, steps):
-    spec = RunSpec("data", full, weak, **run_settings(recipe, {}, full, weak))
+    spec = RunSpec.of("data", full, weak, **run_settings(recipe, {}, full, weak))
     assert spec.steps == steps
     if recipe != "paper-detr-voc" and steps != 20_000:
         assert steps % spec.epoch_steps == 0
@@ -91,7 +91,7 @@ def test_the_steps_of_detrs_epochs_follow_the_batch_sizes_and_the_model():
     assert halved["steps"] - halved["mask_steps"] == 300 * 760
     assert run_settings("paper-detr-voc", {"model": "yolov5n-seg"}, 800, 3000)["steps"] == 300 * 380
     with pytest.raises(SettingsError, match="batch_size is 0"):
-        RunSpec("data", 800, 3000, **run_settings("paper-detr-voc", {"batch_size": 0}, 800, 3000))
+        RunSpec.of("data", 800, 3000, **run_settings("paper-detr-voc", {"batch_size": 0}, 800, 3000))
 
 
 def test_before_a_split_is_drawn_the_steps_are_those_of_the_recipe():
@@ -113,26 +113,26 @@ def test_train_takes_the_length_of_the_split_from_the_command_line(tiny_folder, 
     [(800, 3000, 30_000, 16, 2), (1475, 1000, 50_184, 8, 4), (1475, 1000, 20_000, 8, 4), (17, 4000, 20_000, 16, 1)],
 )
 def test_f_size_auto_gives_the_papers_numbers(full, weak, steps, batch_size, f_size):
-    assert RunSpec("data", full, weak, steps=steps, batch_size=batch_size, f_size="auto").mask_images == f_size
+    assert RunSpec.of("data", full, weak, steps=steps, batch_size=batch_size, f_size="auto").mask_images == f_size
 
 
 def test_f_size_auto_gives_that_of_our_first_mixed_checkpoint():
-    assert RunSpec("data", 30, 450, steps=900, batch_size=16, f_size="auto").mask_images == 4
+    assert RunSpec.of("data", 30, 450, steps=900, batch_size=16, f_size="auto").mask_images == 4
 
 
 @pytest.mark.parametrize(("full", "weak", "images"), [(0, 100, 0), (100, 0, 16), (100, 100, 4)])
 def test_a_batch_holds_f_size_images_of_f_only_where_both_sets_have_some(full, weak, images):
-    assert RunSpec("data", full, weak).images_of_f == images
+    assert RunSpec.of("data", full, weak).images_of_f == images
 
 
 def test_a_model_that_learns_boxes_first_mixes_no_batches_and_so_asks_for_no_f_size():
-    assert RunSpec("data", 10, 10, batch_size=4, f_size=4, steps=20, mask_steps=5).batch_size == 4
+    assert RunSpec.of("data", 10, 10, batch_size=4, f_size=4, steps=20, mask_steps=5).batch_size == 4
     with pytest.raises(SettingsError, match="f_size 4 must be below"):
-        RunSpec("data", 10, 10, batch_size=4, f_size=4, steps=20)
+        RunSpec.of("data", 10, 10, batch_size=4, f_size=4, steps=20)
 
 
 def test_f_size_auto_leaves_w_half_of_the_batch():
-    assert RunSpec("data", 5000, 10, steps=10, f_size="auto").mask_images == 8
+    assert RunSpec.of("data", 5000, 10, steps=10, f_size="auto").mask_images == 8
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_f_size_auto_leaves_w_half_of_the_batch():
 )
 def test_settings_that_cannot_be_are_named(wrong, message):
     with pytest.raises(SettingsError, match=message):
-        RunSpec("data", 4, 6, **wrong)
+        RunSpec.of("data", 4, 6, **wrong)
 
 
 def train(folder, *words):
@@ -165,8 +165,8 @@ def test_options_go_over_the_recipe_and_set_reaches_all_others(tiny_folder, tmp_
     result = train(tiny_folder, "--recipe", "paper-voc", *small, "--out", tmp_path / "run")
     assert result.exit_code == 0, result.output
     spec = RunFolder.open(tmp_path / "run").spec()
-    assert (spec.recipe, spec.optimizer, spec.momentum) == ("paper-voc", "sgd", 0.937)
-    assert (spec.model, spec.steps, spec.f_size, spec.nominal_batch) == ("yolov5n-seg", 2, "auto", 8)
+    assert (spec.recipe, spec.optimizer.name, spec.optimizer.momentum) == ("paper-voc", "sgd", 0.937)
+    assert (spec.model, spec.steps, spec.f_size, spec.optimizer.nominal_batch) == ("yolov5n-seg", 2, "auto", 8)
 
 
 @pytest.mark.parametrize(

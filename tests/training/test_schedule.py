@@ -15,7 +15,7 @@ from splitlab.training.state import TrainingState, average_decay
 
 
 def quick_rate(step, steps):
-    spec = RunSpec("data", 4, 4, steps=steps)
+    spec = RunSpec.of("data", 4, 4, steps=steps)
     return warm_share(spec, step) * rate_share(spec, step)
 
 
@@ -61,7 +61,7 @@ def yolov5_course(batch_size, epoch_steps, epochs, iterations):
     ],
 )
 def test_the_paper_recipes_take_yolov5s_course(recipe, full, weak, batch_size, epoch_steps, epochs):
-    spec = RunSpec("data", full, weak, **run_settings(recipe, {"model": "yolov5n-seg"}, full, weak))
+    spec = RunSpec.of("data", full, weak, **run_settings(recipe, {"model": "yolov5n-seg"}, full, weak))
     state = TrainingState.start(build_model("yolov5n-seg", 2, 64), spec)
     gathered, updates = 0, 0
     for step, wanted in enumerate(yolov5_course(batch_size, epoch_steps, epochs, 300)):
@@ -77,7 +77,7 @@ def test_the_paper_recipes_take_yolov5s_course(recipe, full, weak, batch_size, e
 
 
 def test_the_groups_are_yolov5s_biases_norms_and_decaying_weights():
-    spec = RunSpec("data", 800, 3000, **recipe_settings("paper-voc"))
+    spec = RunSpec.of("data", 800, 3000, **recipe_settings("paper-voc"))
     model = build_model("yolov5n-seg", 2, 64)
     state = TrainingState.start(model, spec)
     biases = {id(own) for name, own in model.named_parameters() if name.split(".")[-1] == "bias"}
@@ -91,7 +91,7 @@ def test_the_groups_are_yolov5s_biases_norms_and_decaying_weights():
 
 
 def test_the_average_starts_with_the_first_step_as_yolov5s_does():
-    spec = RunSpec("data", 800, 3000, **recipe_settings("paper-voc"))
+    spec = RunSpec.of("data", 800, 3000, **recipe_settings("paper-voc"))
     state = TrainingState.start(build_model("yolov5n-seg", 2, 64), spec)
     before = state.averaged_model.head.m[0].bias.detach().clone()
     state.model.head.m[0].bias.data += 1
@@ -102,4 +102,4 @@ def test_the_average_starts_with_the_first_step_as_yolov5s_does():
 
 @pytest.mark.parametrize(("count", "kept"), [(1, 2 / 11), (2, 3 / 12), (90, 91 / 100), (10**6, 0.99)])
 def test_without_a_time_constant_the_average_climbs_by_the_steps_that_were_taken(count, kept):
-    assert average_decay(RunSpec("data", 4, 4, average_decay=0.99, average_tau=0.0), count) == pytest.approx(kept)
+    assert average_decay(RunSpec.of("data", 4, 4, average_decay=0.99, average_tau=0.0), count) == pytest.approx(kept)

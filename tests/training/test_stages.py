@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from splitlab.errors import SettingsError
@@ -10,11 +8,11 @@ from splitlab.runs.spec import RunSpec
 from splitlab.training.schedule import batches_to_gather, rate_share, warm_share
 from splitlab.training.stages import stages_of
 
-PAPER = RunSpec("data", 800, 3000, **recipe_settings("paper-detr-voc"))
+PAPER = RunSpec.of("data", 800, 3000, **recipe_settings("paper-detr-voc"))
 
 
 def test_a_model_of_one_stage_has_its_whole_run():
-    spec = RunSpec("data", 4, 6)
+    spec = RunSpec.of("data", 4, 6)
     ((name, before, same),) = ((s.name, s.before, s.spec) for s in stages_of(spec, SegmentationModel.stages))
     assert (name, before) == ("", 0)
     assert same is spec
@@ -26,8 +24,8 @@ def test_the_stages_share_the_steps_and_learn_from_their_own_sets():
     assert boxes.before == 0
     assert masks.before == boxes.spec.steps
     assert boxes.spec.steps + masks.spec.steps == PAPER.steps
-    assert (boxes.spec.full, boxes.spec.weak) == (0, 3800)
-    assert (masks.spec.full, masks.spec.weak) == (800, 0)
+    assert (boxes.spec.data.full, boxes.spec.data.weak) == (0, 3800)
+    assert (masks.spec.data.full, masks.spec.data.weak) == (800, 0)
 
 
 def test_the_paper_s_recipe_runs_its_epochs_and_drops_where_it_does():
@@ -39,26 +37,26 @@ def test_the_paper_s_recipe_runs_its_epochs_and_drops_where_it_does():
         assert rates == pytest.approx([1.0] * drop + [0.1] * (len(rates) - drop))
         assert warm_share(spec, 0) == 1
         assert batches_to_gather(spec, 0) == 1
-        assert spec.clip == pytest.approx(0.1 * spec.batch_size)
-        assert (spec.learning_rate, spec.weight_decay) == (1e-4, 1e-4)
+        assert spec.optimizer.clip == pytest.approx(0.1 * spec.batch_size)
+        assert (spec.optimizer.learning_rate, spec.optimizer.weight_decay) == (1e-4, 1e-4)
 
 
 def test_what_is_set_for_masks_counts_in_their_stage_alone():
-    spec = replace(PAPER, mask_learning_rate=0.01, mask_batch_size=0)
+    spec = PAPER.changed(mask_learning_rate=0.01, mask_batch_size=0)
     boxes, masks = (stage.spec for stage in stages_of(spec, DETRSeg.stages))
-    assert (boxes.learning_rate, masks.learning_rate) == (1e-4, 0.01)
+    assert (boxes.optimizer.learning_rate, masks.optimizer.learning_rate) == (1e-4, 0.01)
     assert masks.batch_size == boxes.batch_size == 10
-    assert masks.clip == boxes.clip
+    assert masks.optimizer.clip == boxes.optimizer.clip
 
 
 def test_masks_are_not_taught_to_boxes_that_nobody_taught():
     with pytest.raises(SettingsError, match=r"All 154050 steps .* start from a trained one"):
-        stages_of(replace(PAPER, mask_steps=PAPER.steps), DETRSeg.stages)
+        stages_of(PAPER.changed(mask_steps=PAPER.steps), DETRSeg.stages)
 
 
 def test_a_stage_without_steps_is_left_out():
-    boxes_only = replace(PAPER, full=0, mask_steps=0)
-    masks_only = replace(PAPER, mask_steps=PAPER.steps, start_from="boxes")
+    boxes_only = PAPER.changed(full=0, mask_steps=0)
+    masks_only = PAPER.changed(mask_steps=PAPER.steps, start_from="boxes")
     assert [stage.name for stage in stages_of(boxes_only, DETRSeg.stages)] == ["boxes"]
     assert [(stage.name, stage.before) for stage in stages_of(masks_only, DETRSeg.stages)] == [("masks", 0)]
 
@@ -68,4 +66,4 @@ def test_a_stage_without_steps_is_left_out():
 )
 def test_settings_of_stages_that_cannot_be_are_named(wrong):
     with pytest.raises(SettingsError, match=next(iter(wrong))):
-        RunSpec("data", 4, 6, steps=720, **wrong)
+        RunSpec.of("data", 4, 6, steps=720, **wrong)

@@ -10,7 +10,7 @@ from splitlab.runs.spec import RunSpec
 from splitlab.training.schedule import set_step
 from splitlab.training.state import TrainingState, forget_last, is_saved, last_of, saved_tensors
 
-SPEC = RunSpec("data", 4, 4, learning_rate=1e-3, backbone_factor=0.3)
+SPEC = RunSpec.of("data", 4, 4, learning_rate=1e-3, backbone_factor=0.3)
 
 
 def one_step(state):
@@ -29,7 +29,7 @@ def test_a_pretrained_backbone_learns_more_slowly_and_norms_do_not_decay():
         for parameter in group["params"]:
             pretrained = name_of[id(parameter)].startswith("backbone.")
             assert group["lr"] == pytest.approx(5e-4 * (0.3 if pretrained else 1))
-            assert group["weight_decay"] == (SPEC.weight_decay if parameter.ndim > 1 else 0)
+            assert group["weight_decay"] == (SPEC.optimizer.weight_decay if parameter.ndim > 1 else 0)
 
 
 def test_a_saved_state_goes_on_exactly(tmp_path):

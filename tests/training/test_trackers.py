@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from splitlab.errors import RunError, SettingsError
@@ -9,7 +7,7 @@ from splitlab.training import trackers
 
 def test_tensorboard_shows_what_the_events_say(tiny_spec, tmp_path):
     event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
-    run = prepare_run(tmp_path / "run", replace(tiny_spec, tracker="tensorboard", steps=4, evaluate_every=2), tmp_path)
+    run = prepare_run(tmp_path / "run", tiny_spec.changed(tracker="tensorboard", steps=4, evaluate_every=2), tmp_path)
     carry_out(run, tmp_path)
     shown = event_accumulator.EventAccumulator(str(run.path / "tracker" / "splitlab"))
     shown.Reload()
@@ -25,12 +23,12 @@ def test_tensorboard_shows_what_the_events_say(tiny_spec, tmp_path):
 def test_a_tracker_that_is_not_installed_is_named_with_the_way_out(tiny_spec, tmp_path, monkeypatch):
     monkeypatch.setattr(trackers, "find_spec", lambda _name: None)
     with pytest.raises(SettingsError, match=r"tracker .wandb. is not installed\. .* pip install wandb"):
-        prepare_run(tmp_path / "run", replace(tiny_spec, tracker="wandb"), tmp_path)
+        prepare_run(tmp_path / "run", tiny_spec.changed(tracker="wandb"), tmp_path)
     assert not (tmp_path / "run").exists()
 
 
 def test_no_tracker_leaves_no_file(tiny_spec, tmp_path):
-    run = prepare_run(tmp_path / "run", replace(tiny_spec, steps=1), tmp_path)
+    run = prepare_run(tmp_path / "run", tiny_spec.changed(steps=1), tmp_path)
     carry_out(run, tmp_path)
     assert not (run.path / "tracker").exists()
 
@@ -40,6 +38,6 @@ def test_a_tracker_that_refuses_ends_the_run_in_a_sentence(tiny_spec, tmp_path, 
         raise OSError("no login")
 
     monkeypatch.setattr("accelerate.Accelerator.init_trackers", refuse)
-    run = prepare_run(tmp_path / "run", replace(tiny_spec, tracker="tensorboard"), tmp_path)
+    run = prepare_run(tmp_path / "run", tiny_spec.changed(tracker="tensorboard"), tmp_path)
     with pytest.raises(RunError, match=r"tensorboard cannot be started \(no login\)"):
         carry_out(run, tmp_path)

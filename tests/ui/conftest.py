@@ -49,7 +49,7 @@ def embedded(made, tmp_path):
 def trained(tiny_spec, tiny_folder, tmp_path_factory):
     """Two checkpoints that know the tiny data set's classes: 4/6 and, by its card, 12/0."""
     folder = tmp_path_factory.mktemp("runs") / "run"
-    run = prepare_run(folder, dataclasses.replace(tiny_spec, steps=2), tiny_folder.parent)
+    run = prepare_run(folder, tiny_spec.changed(steps=2), tiny_folder.parent)
     carry_out(run, tiny_folder.parent)
     checkpoints = tmp_path_factory.mktemp("checkpoints")
     card, weights = dataclasses.replace(read_card(run.weights), dataset="tiny"), read_weights(run.weights)

@@ -28,7 +28,7 @@ DAY = 86400.0
 @pytest.fixture(scope="module")
 def trained(tiny_spec, tmp_path_factory):
     root = tmp_path_factory.mktemp("trained")
-    run = prepare_run(root / "run", replace(tiny_spec, steps=1), root)
+    run = prepare_run(root / "run", tiny_spec.changed(steps=1), root)
     carry_out(run, root)
     (run.path / "notes.json").write_text(json.dumps({"note": "Grün 😀", "tags": ["grid"]}))
     return run
@@ -94,7 +94,7 @@ def test_a_free_name_is_free_whatever_the_clock_says(monkeypatch):
 
 
 def test_the_time_left_is_judged_without_the_clock(tiny_spec, tmp_path, monkeypatch):
-    run = prepare_run(tmp_path / "run", replace(tiny_spec, steps=4, evaluate_every=2), tmp_path)
+    run = prepare_run(tmp_path / "run", tiny_spec.changed(steps=4, evaluate_every=2), tmp_path)
     jumps, clock = iter(range(10**6)), time.time
     monkeypatch.setattr(time, "time", lambda: clock() + DAY * (-1) ** next(jumps))
     assert carry_out(run, tmp_path) == State.DONE

@@ -73,7 +73,7 @@ def everything_in(folder):
     ],
 )
 def test_a_read_only_page_says_what_is_off_and_has_no_control_for_it(page, what, labels, read_only, embedded):
-    run = RunFolder.create(Workspace.here().runs / "one", RunSpec("embedded", 4, 6, steps=20), {})
+    run = RunFolder.create(Workspace.here().runs / "one", RunSpec.of("embedded", 4, 6, steps=20), {})
     run.write_status(State.RUNNING, 10, 20, "")
     app = open_page(page)
     assert f"{what} is off: this server is read-only" in said(app)

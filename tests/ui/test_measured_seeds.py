@@ -16,7 +16,7 @@ SCORES = {(30, 0): 50.0, (30, 1): 52.0, (30, 2): 57.0, (60, 0): 60.0}
 
 
 def finish_run(full, seed, ap):
-    folder = RunFolder.create(Workspace.here().runs / f"grid-{full}-seed{seed}", RunSpec("VOC2012", full, 10), {})
+    folder = RunFolder.create(Workspace.here().runs / f"grid-{full}-seed{seed}", RunSpec.of("VOC2012", full, 10), {})
     folder.write_status(State.DONE, 720, 720)
     both = {kind: dict.fromkeys(("ap50", "ap70", "ap75", "ap50_95"), ap) for kind in ("mask", "box")}
     card = Card(folder.name, "yolo", 224, ["cat"], "VOC2012", "", "", full, 10, seed, folder.name, 720, {}, both)

@@ -43,7 +43,7 @@ def test_train_explains_before_it_starts_and_starts_one_process(monkeypatch, emb
     app.number_input(key="steps_embedded_quick").set_value(2).run()
     next(button for button in app.button if button.label == "Start training").click().run()
     assert not app.exception
-    assert [run.spec().split_name for run in started] == ["10/150"]
+    assert [run.spec().data.split_name for run in started] == ["10/150"]
     assert started[0].spec().steps == 2
     assert "waiting to start" in texts(app)
 
@@ -57,7 +57,7 @@ def test_train_explains_before_it_starts_and_starts_one_process(monkeypatch, emb
     ],
 )
 def test_a_run_shows_how_it_stands_and_what_can_be_done(state, shown, button, embedded):
-    run = RunFolder.create(Workspace.here().runs / "one", RunSpec("embedded", 4, 6, steps=20), {})
+    run = RunFolder.create(Workspace.here().runs / "one", RunSpec.of("embedded", 4, 6, steps=20), {})
     losses = {"box": 0.1, "mask": 0.2, "objectness": 0.1, "class": 0.1}
     run.append_event(
         {"kind": "train", "from_step": 1, "step": 10, "losses": losses, "images_per_second": 8.0, "seconds": 20.0}
@@ -115,7 +115,7 @@ def test_a_split_built_on_data_is_trained_on(embedded, monkeypatch):
     next(button for button in app.button if button.label == "Start training").click().run()
     assert not app.exception
     spec = started[0].spec()
-    assert (spec.split_name, spec.drawn) == ("12/150", "stratified")
+    assert (spec.data.split_name, spec.data.drawn) == ("12/150", "stratified")
 
 
 def test_a_split_with_no_image_gets_a_sentence(embedded):

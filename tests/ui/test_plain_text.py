@@ -71,7 +71,7 @@ def test_the_class_of_a_mask_that_is_taken_apart_is_plain(tmp_path, monkeypatch)
 
 
 def test_what_is_said_of_a_measured_run_is_plain():
-    folder = RunFolder.create(Workspace.here().runs / "one", RunSpec(MARKUP, 30, 10), {})
+    folder = RunFolder.create(Workspace.here().runs / "one", RunSpec.of(MARKUP, 30, 10), {})
     folder.write_status(State.DONE, 720, 720)
     both = {kind: dict.fromkeys(("ap50", "ap70", "ap75", "ap50_95"), 99.0) for kind in ("mask", "box")}
     how = {"mask_classes": MARKUP}

@@ -13,7 +13,7 @@ from splitlab.ui.runs_settings import differing, marked, settings_table
 
 
 def make(folder, name, **settings):
-    spec = RunSpec(**{"data": "embedded", "full": 3, "weak": 4, **settings})
+    spec = RunSpec.of(**{"data": "embedded", "full": 3, "weak": 4, **settings})
     return RunFolder.create(folder / name, spec, {})
 
 

@@ -114,7 +114,7 @@ def _tell(opened: OpenedAtlas, as_json: bool, **more: Any) -> None:
         return
     table = Table("F/W", "seed", "model", "measured")
     for one in asked:
-        table.add_row(one.spec.split_name, str(one.spec.seed), one.spec.model, "no" if one in left else "yes")
+        table.add_row(one.spec.data.split_name, str(one.spec.seed), one.spec.model, "no" if one in left else "yes")
     out.print(table)
     told = f"; the others take about {hours:.1f} hours of training, by the rows there are" if left and hours else ""
     done = len(asked) - len(left)

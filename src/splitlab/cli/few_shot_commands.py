@@ -105,8 +105,13 @@ def _masks(text: str) -> int | str:
 
 
 def _labels(spec: RunSpec, background: int, prices: Prices) -> dict[str, Any]:
-    hours = cost_hours(spec.full, spec.weak, prices)
-    return {"split": spec.split_name, "background": background, "cost_hours": round(hours, 1), "prices": prices.name}
+    hours = cost_hours(spec.data.full, spec.data.weak, prices)
+    return {
+        "split": spec.data.split_name,
+        "background": background,
+        "cost_hours": round(hours, 1),
+        "prices": prices.name,
+    }
 
 
 def _in_words(labels: dict[str, Any]) -> str:
@@ -124,12 +129,12 @@ def _tell(run: RunFolder, labels: dict[str, Any], as_json: bool) -> None:
     spec, scores = run.spec(), read_scores(run.scores_path)
     by_kind = {kind: class_scores(scores, "ap70", kind) for kind in ("mask", "box")}
     if as_json:
-        print_json({"run": str(run.path), **labels, "drawn": spec.drawn, "ap70": by_kind})
+        print_json({"run": str(run.path), **labels, "drawn": spec.data.drawn, "ap70": by_kind})
         return
     out.print(f"Done: {run.path}")
-    table = Table("AP70", *by_kind["mask"], title=f"{spec.drawn}, {spec.split_name}")
+    table = Table("AP70", *by_kind["mask"], title=f"{spec.data.drawn}, {spec.data.split_name}")
     for kind, of_kind in by_kind.items():
         table.add_row(kind, *map(shown, of_kind.values()))
     out.print(table)
-    if not spec.full:
+    if not spec.data.full:
         err.print("No mask was seen in this run: those it draws come from its start weights, or from chance.")

@@ -135,7 +135,7 @@ def train(
         leave_to_worker(run, workspace)
     elif train_here(run, workspace):
         out.print(f"Done: {run.path}")
-        _print_scores(read_scores(run.scores_path), Path(run.spec().data).name)
+        _print_scores(read_scores(run.scores_path), Path(run.spec().data.source).name)
 
 
 def _require_data(path: str, workspace: Workspace) -> None:
@@ -248,8 +248,8 @@ def runs(
         mask = summary.scores.get("mask", {})
         table.add_row(
             summary.name,
-            Path(summary.spec.data).name,
-            summary.spec.split_name,
+            Path(summary.spec.data.source).name,
+            summary.spec.data.split_name,
             summary.spec.model,
             summary.status.state,
             f"{summary.status.step}/{summary.status.steps}",

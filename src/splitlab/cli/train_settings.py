@@ -6,16 +6,16 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 from splitlab.errors import SettingsError
 from splitlab.runs.recipes import run_settings
 from splitlab.runs.run_folder import RunFolder
-from splitlab.runs.spec import RunSpec
+from splitlab.runs.spec import SETTINGS
 
 RUN_SECONDS = 600
 # Their quotes and digits are their own.
-_TEXTS = frozenset(name for name, kind in get_type_hints(RunSpec).items() if kind is str)
+_TEXTS = frozenset(name for name, one in SETTINGS.items() if one.kind is str)
 
 
 def chosen_settings(

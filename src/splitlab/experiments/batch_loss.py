@@ -70,7 +70,7 @@ def look_at_batch(
 
 
 def _fused(spec: RunSpec, full: Sequence[ImageLabels], weak: Sequence[ImageLabels], step: int) -> Batch:
-    if spec.mask_steps:
+    if spec.mask_stage.steps:
         raise SettingsError(
             f"{spec.model} learns boxes first, then masks: no batch of it holds images of F beside images of W."
         )

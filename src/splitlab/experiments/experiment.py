@@ -75,10 +75,10 @@ def prepare_run_on(path: Path, spec: RunSpec, data: TrainVal, split: Split | Non
     check_tracker(spec.tracker)
     check_start(spec, len(data.train.class_names))
     stages = _stages_of_model(spec.model, len(data.train.class_names), spec.image_size)
-    split = split or draw_split(data.train, spec.full, spec.weak, spec.seed)
+    split = split or draw_split(data.train, spec.data.full, spec.data.weak, spec.seed)
     _check_split(split, data.train)
     refuse_unfit(data, split)
-    sized = replace(spec, full=len(split.full), weak=len(split.weak), drawn=split.drawn)
+    sized = spec.changed(full=len(split.full), weak=len(split.weak), drawn=split.drawn)
     for stage in stages_of(sized, stages):
         check_divisible(stage.spec.images_of_f, stage.spec.batch_size, process_count())
     return RunFolder.create(path, sized, split.to_json())
@@ -151,7 +151,7 @@ def _train_and_evaluate(run: RunFolder, spec: RunSpec, data_dir: Path, progress:
     def evaluate(current: SegmentationModel, stage: Stage) -> Scores:
         scores, _ = evaluate_model(current, data.val, spec.image_size, _counting("evaluate", data.val, progress))
         # Where no masks have been seen, their AP would say nothing.
-        return scores if stage.spec.full else {**scores, "mask": dict.fromkeys(scores["mask"])}
+        return scores if stage.spec.data.full else {**scores, "mask": dict.fromkeys(scores["mask"])}
 
     trained = train(model, stages, batches, run, evaluate, lambda step: progress("train", step, spec.steps), tell)
     if trained is None:
@@ -289,8 +289,8 @@ def _card(run: RunFolder, spec: RunSpec, split: Split, train_set: Dataset) -> Ca
         dataset=train_set.name,
         data_hash=train_set.source_hash,
         data_licence=train_set.licence,
-        full=spec.full,
-        weak=spec.weak,
+        full=spec.data.full,
+        weak=spec.data.weak,
         seed=spec.seed,
         split_hash=split.hash,
         steps=spec.steps,

@@ -59,7 +59,7 @@ def background_images(data: TrainVal, spec: RunSpec, split: Split) -> int:
         spec: as `plan_few_shot` wrote it.
         split: as it drew it.
     """
-    train_set = as_run_sees(data, spec.classes, spec.mask_classes, spec.background).train
+    train_set = as_run_sees(data, spec.data.classes, spec.data.mask_classes, spec.data.background).train
     return sum(not image.targets for image in train_set.select(split.weak))
 
 

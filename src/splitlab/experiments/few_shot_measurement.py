@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from splitlab.experiments.experiment import carry_out, prepare_run
 from splitlab.experiments.few_shot import BACKBONE, F_SIZE, plan_few_shot
 from splitlab.experiments.run_data import as_run_sees
 from splitlab.runs.run_folder import RunFolder, State
-from splitlab.runs.spec import RunSpec
+from splitlab.runs.spec import SETTINGS, RunSpec
 
 # What changes nothing of what a model learns; what it starts from is told by its own hash.
 _NOT_LEARNT = ("data", "device", "compiled", "tracker", "evaluate_every", "start_from")
@@ -126,7 +126,7 @@ class Measurement:
     ) -> FewShotRun:
         told = {"data": self.name, "full": full, "weak": weak, "seed": seed}
         spec = RunSpec.from_json({**self.settings, **seen, **told})
-        split = draw_split(as_run_sees(self.data, spec.classes, spec.mask_classes).train, full, weak, seed)
+        split = draw_split(as_run_sees(self.data, spec.data.classes, spec.data.mask_classes).train, full, weak, seed)
         return FewShotRun(variant, setting, BACKBONE, spec, split, self._path(variant, setting, BACKBONE, seed))
 
     def _path(self, variant: Variant, setting: str, start: str, seed: int) -> Path:
@@ -161,9 +161,9 @@ def spec_hash(spec: RunSpec) -> str:
     A start from a checkpoint counts by that run's own settings.
     """
     told = {
-        field.name: getattr(spec, field.name)
-        for field in fields(spec)
-        if field.name not in _NOT_LEARNT and not (field.name in _YOUNGER and getattr(spec, field.name) == field.default)
+        name: value
+        for name, value in spec.to_json().items()
+        if name not in _NOT_LEARNT and not (name in _YOUNGER and value == SETTINGS[name].default)
     }
     start = Path(spec.start_from).parent if spec.start_from else None
     told["start"] = spec_hash(RunFolder.open(start).spec()) if start else ""

@@ -34,7 +34,7 @@ def class_rows(planned: FewShotRun, data: TrainVal, measured_with: Mapping[str, 
         SplitLabError: its files are broken.
     """
     run, spec = RunFolder.open(planned.path), planned.spec
-    val = as_run_sees(data, spec.classes, spec.mask_classes).val
+    val = as_run_sees(data, spec.data.classes, spec.data.mask_classes).val
     scores = read_scores(run.scores_path)
     masks = masks_in_found_boxes(val, read_detections(run.detections_path, val), MIN_SCORE)
     shared = {
@@ -42,8 +42,8 @@ def class_rows(planned: FewShotRun, data: TrainVal, measured_with: Mapping[str, 
         "setting": planned.setting,
         "start": planned.start,
         "seed": spec.seed,
-        "full": spec.full,
-        "weak": spec.weak,
+        "full": spec.data.full,
+        "weak": spec.data.weak,
         "background": background_images(data, spec, planned.split),
         "spec_hash": spec_hash(spec),
         "data_hash": data.train.source_hash[:12],

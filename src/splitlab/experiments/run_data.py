@@ -19,7 +19,9 @@ def open_run_data(spec: RunSpec, data_dir: Path) -> TrainVal:
     Raises:
         DataError: there is no such data set, its files are broken, or it lacks one of the classes.
     """
-    return as_run_sees(open_dataset(spec.data, data_dir), spec.classes, spec.mask_classes, spec.background)
+    return as_run_sees(
+        open_dataset(spec.data.source, data_dir), spec.data.classes, spec.data.mask_classes, spec.data.background
+    )
 
 
 def as_run_sees(data: TrainVal, classes: str, mask_classes: str, background: bool = False) -> TrainVal:

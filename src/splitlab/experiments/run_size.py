@@ -35,11 +35,11 @@ def expected_run_bytes(spec: RunSpec, data: TrainVal) -> int:
         SplitLabError: the model does not exist, or cannot take its settings.
     """
     parameters, buffers = _numbers(spec.model, len(data.train.class_names), spec.image_size)
-    kept = 1 if spec.optimizer == "sgd" else 2
-    gathered = 1 if spec.nominal_batch > spec.batch_size else 0
+    kept = 1 if spec.optimizer.name == "sgd" else 2
+    gathered = 1 if spec.optimizer.nominal_batch > spec.batch_size else 0
     state = FLOAT * ((2 + kept + gathered) * parameters + 2 * buffers)
-    stages = 2 if spec.mask_steps else 1
-    ids = ID_BYTES * (spec.full + spec.weak)
+    stages = 2 if spec.mask_stage.steps else 1
+    ids = ID_BYTES * (spec.data.full + spec.data.weak)
     return stages * state + HALF * (parameters + buffers) + IMAGE_BYTES * len(data.val.images) + ids + LOG_BYTES
 
 

@@ -18,10 +18,10 @@ from splitlab.models.contract import SegmentationModel
 from splitlab.models.foreign_start_weights import fitting, start_from
 from splitlab.models.registry import build_for_training, build_model
 from splitlab.runs.checkpoint import WEIGHTS_NAME, Card, read_card, read_weights
-from splitlab.runs.spec import AUTO, PRETRAINED, RunSpec
+from splitlab.runs.settings import AUTO
+from splitlab.runs.spec import PRETRAINED, RunSpec
 from splitlab.runs.stored_weights import Weights
 from splitlab.training.anchors import AnchorFit, box_sizes, fit_anchors
-from splitlab.training.augment import Augmentation
 from splitlab.training.mixed_batches import BatchSettings, MixedBatches
 from splitlab.training.stages import Stage
 from splitlab.workspace import Workspace
@@ -48,7 +48,7 @@ def starting_model(
     """
     weights = read_weights(Path(spec.start_from)) if spec.start_from not in ("", PRETRAINED) else {}
     model = built_model(spec, class_names, weights)
-    note: Note = {} if spec.mask_steps else {"images_of_f": spec.images_of_f}
+    note: Note = {} if spec.mask_stage.steps else {"images_of_f": spec.images_of_f}
     if spec.start_from == PRETRAINED:
         note["start_from"] = model.start_pretrained(spec.model, Workspace.here().root / "pretrained")
     elif spec.start_from:
@@ -144,9 +144,9 @@ def batches_of(stage: Stage, full: Sequence[ImageLabels], weak: Sequence[ImageLa
         weak: its W.
     """
     settings = _batch_settings(stage.spec)
-    if not stage.spec.full:
+    if not stage.spec.data.full:
         return MixedBatches([], [*full, *weak], settings)
-    return MixedBatches(full, weak if stage.spec.weak else [], settings)
+    return MixedBatches(full, weak if stage.spec.data.weak else [], settings)
 
 
 def _batch_settings(spec: RunSpec) -> BatchSettings:
@@ -155,9 +155,7 @@ def _batch_settings(spec: RunSpec) -> BatchSettings:
         batch_size=spec.batch_size,
         f_size=spec.mask_images,
         steps=spec.steps,
-        plain_tail=spec.plain_tail,
         seed=spec.seed,
-        mosaic=spec.mosaic,
-        changes=Augmentation(spec.hue, spec.saturation, spec.value, spec.translate, spec.scale, spec.flip),
+        augmentation=spec.augmentation,
         with_difficult=family_of(spec.model).learns_difficult,
     )

@@ -93,19 +93,19 @@ def open_sweep(plan: SweepPlan, workspace: Workspace) -> Sweep:
     runs = tuple(
         _planned(workspace.runs / plan.folder_name(spec), spec, made.get(plan.folder_name(spec)))
         for spec in specs
-        if spec.split_name not in impossible
+        if spec.data.split_name not in impossible
     )
     return Sweep(plan, data, runs, impossible, tuple(earlier))
 
 
 def _impossible(plan: SweepPlan, specs: tuple[RunSpec, ...], train_set: Dataset) -> dict[str, str]:
     reasons = {}
-    for spec in {spec.split_name: spec for spec in specs}.values():
+    for spec in {spec.data.split_name: spec for spec in specs}.values():
         try:
             _check_sizes(spec, train_set)
         except SplitError as error:
-            reasons[spec.split_name] = str(error)
-    splits = len({spec.split_name for spec in specs})
+            reasons[spec.data.split_name] = str(error)
+    splits = len({spec.data.split_name for spec in specs})
     if reasons and (not plan.is_grid or len(reasons) == splits):
         listed = "; ".join(f"{name} ({reason})" for name, reason in list(reasons.items())[:5])
         raise SplitError(f"'{plan.name}' asks for {splits} splits, of which {len(reasons)} cannot be drawn: {listed}")
@@ -113,10 +113,10 @@ def _impossible(plan: SweepPlan, specs: tuple[RunSpec, ...], train_set: Dataset)
 
 
 def _check_sizes(spec: RunSpec, train_set: Dataset) -> None:
-    if spec.drawn == "paper":
+    if spec.data.drawn == "paper":
         draw(spec, train_set)
     else:
-        check_sizes(train_set, spec.full, spec.weak)
+        check_sizes(train_set, spec.data.full, spec.data.weak)
 
 
 def _planned(path: Path, spec: RunSpec, made: RunSummary | None) -> PlannedRun:
@@ -142,16 +142,16 @@ def draw(spec: RunSpec, train_set: Dataset) -> Split:
     Raises:
         SplitError: the data set cannot give it.
     """
-    if spec.drawn == "paper":
-        return draw_paper_split(train_set, spec.full, spec.weak)
-    drawing = draw_stratified if spec.drawn == "stratified" else draw_split
-    return drawing(train_set, spec.full, spec.weak, spec.seed)
+    if spec.data.drawn == "paper":
+        return draw_paper_split(train_set, spec.data.full, spec.data.weak)
+    drawing = draw_stratified if spec.data.drawn == "stratified" else draw_split
+    return drawing(train_set, spec.data.full, spec.data.weak, spec.seed)
 
 
 def drawn_splits(sweep: Sweep) -> Iterator[Split]:
     """Draw each different split of a sweep once."""
     by_seed = sweep.plan.draw != "paper"
-    different = {(run.spec.split_name, run.spec.seed if by_seed else 0): run.spec for run in sweep.runs}
+    different = {(run.spec.data.split_name, run.spec.seed if by_seed else 0): run.spec for run in sweep.runs}
     for spec in different.values():
         yield draw(spec, sweep.data.train)
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import fields
 from itertools import product
 from pathlib import Path
 from reprlib import repr as _show
 from types import MappingProxyType
-from typing import Any, get_type_hints
+from typing import Any
 
 import yaml
 
@@ -17,7 +16,7 @@ from splitlab.data.open_dataset import dataset_names
 from splitlab.errors import SettingsError
 from splitlab.experiments.sweep_plan import ALL, MAX_RUNS, Size, SweepPlan
 from splitlab.experiments.sweep_presets import PRESETS
-from splitlab.runs.spec import PRETRAINED, RunSpec
+from splitlab.runs.spec import PRETRAINED, SETTINGS
 from splitlab.runs.store import weights_folder
 
 MAX_LETTERS = 100_000
@@ -156,8 +155,7 @@ class _Said:
         said = self.content.get("settings", {})
         if not isinstance(said, dict):
             raise self._wrong("settings", "names with values, such as steps: 300")
-        types = get_type_hints(RunSpec)
-        known = [one.name for one in fields(RunSpec) if one.name not in _OWN]
+        known = [name for name in SETTINGS if name not in _OWN]
         for name, value in said.items():
             if name in _OWN:
                 raise SettingsError(f"{self.source}, settings: {name} has its own key. Write it as {_OWN[name]}.")
@@ -165,7 +163,7 @@ class _Said:
                 raise SettingsError(
                     f"{self.source}, settings: {_show(name)} is no setting of a run. Known are {', '.join(known)}."
                 )
-            word, allowed = _TYPES[types[name]]
+            word, allowed = _TYPES[SETTINGS[name].kind]
             if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
                 raise self._wrong(f"settings, {name}", word, value)
         return dict(said)

@@ -91,7 +91,7 @@ def forecast_sweep(sweep: Sweep, runs: Path) -> SweepForecast:
     speeds = measured_speeds(sweep.earlier, (kind_of(run.spec) for run in sweep.to_do))
     seconds = [training_seconds(run.spec, speeds, run.steps_done) for run in sweep.to_do]
     all_of, done_of = (
-        Counter((run.spec.full, run.spec.weak) for run in some)
+        Counter((run.spec.data.full, run.spec.data.weak) for run in some)
         for some in (sweep.runs, (run for run in sweep.runs if run.is_done))
     )
     return SweepForecast(
@@ -153,4 +153,11 @@ def _earlier_sizes(sweep: Sweep) -> Mapping[tuple[Any, ...], int]:
 
 def _size_kind(run: PlannedRun) -> tuple[Any, ...]:
     spec = run.spec
-    return spec.model, spec.image_size, spec.optimizer, spec.nominal_batch, bool(spec.mask_steps), spec.data
+    return (
+        spec.model,
+        spec.image_size,
+        spec.optimizer.name,
+        spec.optimizer.nominal_batch,
+        bool(spec.mask_stage.steps),
+        spec.data.source,
+    )

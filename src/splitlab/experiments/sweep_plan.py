@@ -136,7 +136,7 @@ class SweepPlan:
 
     def folder_name(self, spec: RunSpec) -> str:
         """Name the run folder of one of the specs."""
-        return f"{self.name}-{spec.full}-{spec.weak}-{spec.model}-seed{spec.seed}"
+        return f"{self.name}-{spec.data.full}-{spec.data.weak}-{spec.model}-seed{spec.seed}"
 
 
 def _count(weak: Size, full: int, train_images: int) -> int:

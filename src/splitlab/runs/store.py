@@ -45,7 +45,7 @@ class RunSummary:
         return {
             "name": self.name,
             "path": str(self.path),
-            "split": self.spec.split_name,
+            "split": self.spec.data.split_name,
             "spec": self.spec.to_json(),
             "status": asdict(self.status),
             "scores": self.scores,
@@ -105,7 +105,7 @@ def weights_folder(path: Path) -> Path:
 
 def free_run_path(folder: Path, spec: RunSpec) -> Path:
     """Propose a folder for a new run: data, split and model in its name, and a number where that is taken."""
-    base = f"{Path(spec.data).name}-{spec.full}-{spec.weak}-{spec.model}-seed{spec.seed}"
+    base = f"{Path(spec.data.source).name}-{spec.data.full}-{spec.data.weak}-{spec.model}-seed{spec.seed}"
     number = 1
     while (folder / f"{base}-{number}").exists():
         number += 1

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from splitlab.data.dataset import ImageLabels, IndexedMask, ObjectLabel
 from splitlab.data.masks import read_mask
 from splitlab.geometry import FloatArray, Rle, rle_to_mask
+from splitlab.runs.settings import AugmentationSettings
 from splitlab.training.photo_cache import PhotoCache
 
 GREY = 114
@@ -23,25 +24,6 @@ MIN_SIDE_PIXELS, MIN_VISIBLE_SHARE, MAX_ASPECT_RATIO = 2.0, 0.01, 100.0
 
 Matrix = NDArray[np.float64]
 Image = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """How much examples may differ from their images; the defaults are YOLOv5's.
-
-    Attributes:
-        hue, saturation, value: the most that colours change by, as shares.
-        translate: the most that the view moves, as a share of its side.
-        scale: the most that it is scaled by, up and down.
-        flip: share that is mirrored.
-    """
-
-    hue: float = 0.015
-    saturation: float = 0.7
-    value: float = 0.4
-    translate: float = 0.1
-    scale: float = 0.5
-    flip: float = 0.5
 
 
 @dataclass(frozen=True)
@@ -64,7 +46,7 @@ class Example:
 
 
 def mosaic_example(
-    four: Sequence[ImageLabels], photos: PhotoCache, size: int, rng: np.random.Generator, changes: Augmentation
+    four: Sequence[ImageLabels], photos: PhotoCache, size: int, rng: np.random.Generator, changes: AugmentationSettings
 ) -> Example:
     """Lay four images around a random centre, then look at a random window of the whole."""
     centre = rng.uniform(0.5 * size, 1.5 * size, 2)
@@ -78,7 +60,7 @@ def mosaic_example(
 
 
 def single_example(
-    labels: ImageLabels, photos: PhotoCache, size: int, rng: np.random.Generator, changes: Augmentation
+    labels: ImageLabels, photos: PhotoCache, size: int, rng: np.random.Generator, changes: AugmentationSettings
 ) -> Example:
     """Show one whole image in the middle, scaled, shifted and flipped at random."""
     photo = photos.get(labels)
@@ -87,7 +69,7 @@ def single_example(
     return _render([(labels, photo, window @ middle)], size, rng, changes)
 
 
-def _random_window(canvas: int, size: int, rng: np.random.Generator, changes: Augmentation) -> Matrix:
+def _random_window(canvas: int, size: int, rng: np.random.Generator, changes: AugmentationSettings) -> Matrix:
     zoom = rng.uniform(1 - changes.scale, 1 + changes.scale)
     target = rng.uniform(0.5 - changes.translate, 0.5 + changes.translate, 2) * size
     window = _shift(*target) @ np.diag([zoom, zoom, 1.0]) @ _shift(-canvas / 2, -canvas / 2)
@@ -101,7 +83,10 @@ def _shift(x: float, y: float) -> Matrix:
 
 
 def _render(
-    tiles: Sequence[tuple[ImageLabels, Image, Matrix]], size: int, rng: np.random.Generator, changes: Augmentation
+    tiles: Sequence[tuple[ImageLabels, Image, Matrix]],
+    size: int,
+    rng: np.random.Generator,
+    changes: AugmentationSettings,
 ) -> Example:
     canvas = np.full((size, size, 3), GREY, np.uint8)
     boxes: list[FloatArray] = []
@@ -189,7 +174,7 @@ def _blank(size: int) -> Image:
     return np.zeros((size // MASK_STRIDE, size // MASK_STRIDE), np.uint8)
 
 
-def _jitter_colour(image: Image, rng: np.random.Generator, changes: Augmentation) -> Image:
+def _jitter_colour(image: Image, rng: np.random.Generator, changes: AugmentationSettings) -> Image:
     most = changes.hue, changes.saturation, changes.value
     hue, saturation, value = rng.uniform(-1, 1, 3) * most + 1
     levels = np.arange(256)

@@ -105,7 +105,7 @@ class _StageJob:
             self._tell(state.load(self._state_path), state)
         if state.step == spec.steps:
             return state.averaged_model
-        if not spec.augments:
+        if not spec.augmentation.changes_images:
             model.keep_outputs(KEPT_BYTES)
         loss, optimizer = accelerator.prepare(_Loss(model), state.optimizer)
         if accelerator.is_main_process:
@@ -198,7 +198,7 @@ def _learn(loss: nn.Module, batch: Batch, accelerator: Accelerator) -> dict[str,
 def _step_when_gathered(state: TrainingState, spec: RunSpec, optimizer: Any, accelerator: Accelerator) -> None:
     state.gathered += 1
     if state.gathered >= batches_to_gather(spec, state.step):
-        accelerator.clip_grad_norm_(state.model.parameters(), spec.clip)
+        accelerator.clip_grad_norm_(state.model.parameters(), spec.optimizer.clip)
         optimizer.step()
         optimizer.zero_grad()
         state.average.update_parameters(state.model)

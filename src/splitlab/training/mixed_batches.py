@@ -18,7 +18,8 @@ from splitlab.data.dataset import ImageLabels
 from splitlab.data.splits.split_dataset import boxes_only, without_masks
 from splitlab.errors import SettingsError
 from splitlab.models.contract import Batch
-from splitlab.training.augment import Augmentation, Example, mosaic_example, single_example
+from splitlab.runs.settings import AugmentationSettings
+from splitlab.training.augment import Example, mosaic_example, single_example
 from splitlab.training.photo_cache import PhotoCache
 
 
@@ -31,10 +32,8 @@ class BatchSettings:
         batch_size: images in a batch.
         f_size: mask images among them, where there are box images to fill the rest.
         steps: batches in the run.
-        plain_tail: share of the steps, at the end, that see single images instead of mosaics.
         seed: of order and augmentation.
-        mosaic: share of mosaics before the plain tail.
-        changes: how much examples may differ from their images.
+        augmentation: how much examples may differ from their images.
         with_difficult: whether box images keep their difficult objects, as the paper's authors have it for DETR.
     """
 
@@ -42,10 +41,8 @@ class BatchSettings:
     batch_size: int
     f_size: int
     steps: int
-    plain_tail: float
     seed: int
-    mosaic: float = 1.0
-    changes: Augmentation = field(default_factory=Augmentation)
+    augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
     with_difficult: bool = False
 
 
@@ -63,13 +60,13 @@ class Stream:
 
     def example(self, place: int, mosaic: float) -> Example:
         """Make the example at this place of the endless pass; `mosaic` is the chance that it is one, 0..1."""
-        settings = self._settings
+        size, augmentation = self._settings.image_size, self._settings.augmentation
         labels = self._images[self._order(place // len(self))[place % len(self)]]
         rng = self._rng(1, place)
         if self._rng(2, place).random() >= mosaic:
-            return single_example(labels, self._photos, settings.image_size, rng, settings.changes)
+            return single_example(labels, self._photos, size, rng, augmentation)
         others = [self._images[index] for index in rng.integers(len(self), size=3)]
-        return mosaic_example([labels, *others], self._photos, settings.image_size, rng, settings.changes)
+        return mosaic_example([labels, *others], self._photos, size, rng, augmentation)
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
         return self._rng(0, epoch).permutation(len(self))
@@ -96,8 +93,9 @@ class MixedBatches(TorchDataset[Batch]):
 
     def __getitem__(self, step: int) -> Batch:
         """Make the batch of a step, 0-based."""
-        is_plain = step >= self._settings.steps * (1 - self._settings.plain_tail)
-        mosaic = 0.0 if is_plain else self._settings.mosaic
+        augmentation = self._settings.augmentation
+        is_plain = step >= self._settings.steps * (1 - augmentation.plain_tail)
+        mosaic = 0.0 if is_plain else augmentation.mosaic
         w_size = self._settings.batch_size - self._f_size
         full = [self._full.example(step * self._f_size + slot, mosaic) for slot in self._own(self._f_size)]
         weak = [self._weak.example(step * w_size + slot, mosaic) for slot in self._own(w_size)]

@@ -52,7 +52,7 @@ class TrainingState:
     def start(cls, model: SegmentationModel, spec: RunSpec) -> TrainingState:
         """Begin at step 0."""
         average = AveragedModel(model, multi_avg_fn=_moving_average(spec), use_buffers=True)
-        if spec.average_tau:
+        if spec.optimizer.average_tau:
             # YOLOv5 averages from the first step on, which torch would copy.
             average.n_averaged += 1
         return cls(model, average, _optimizer(model, spec))
@@ -195,9 +195,9 @@ def _moving_average(spec: RunSpec) -> Callable[..., None]:
 
 def average_decay(spec: RunSpec, count: int) -> float:
     """Return what the moving average keeps of itself at the optimiser's step `count`, 1-based."""
-    if spec.average_tau:
-        return spec.average_decay * (1 - math.exp(-count / spec.average_tau))
-    return min(spec.average_decay, (1 + count) / (10 + count))
+    if spec.optimizer.average_tau:
+        return spec.optimizer.average_decay * (1 - math.exp(-count / spec.optimizer.average_tau))
+    return min(spec.optimizer.average_decay, (1 + count) / (10 + count))
 
 
 def _optimizer(model: SegmentationModel, spec: RunSpec) -> Optimizer:
@@ -215,12 +215,13 @@ def _optimizer(model: SegmentationModel, spec: RunSpec) -> Optimizer:
     groups = [
         {
             "params": parameters,
-            "peak_lr": spec.learning_rate * (spec.backbone_factor if pretrained else 1),
+            "peak_lr": spec.optimizer.learning_rate * (spec.optimizer.backbone_factor if pretrained else 1),
             "weight_decay": scaled_weight_decay(spec) if decays else 0.0,
             "is_bias": is_bias,
         }
         for (pretrained, decays, is_bias), parameters in gathered.items()
     ]
-    if spec.optimizer == "sgd":
-        return SGD(groups, lr=spec.learning_rate, momentum=spec.momentum, nesterov=spec.momentum > 0, fused=True)
-    return AdamW(groups, lr=spec.learning_rate, betas=(spec.momentum, 0.999), fused=True)
+    rate, momentum = spec.optimizer.learning_rate, spec.optimizer.momentum
+    if spec.optimizer.name == "sgd":
+        return SGD(groups, lr=rate, momentum=momentum, nesterov=momentum > 0, fused=True)
+    return AdamW(groups, lr=rate, betas=(momentum, 0.999), fused=True)

@@ -78,7 +78,7 @@ def _choose_scramble() -> Scramble:
 
 def _spec(size: int, f_size: int) -> RunSpec:
     """Return a run of the recipe quick, in small; single images are easier to read than mosaics."""
-    return RunSpec(
+    return RunSpec.of(
         SCENES, FULL, WEAK, image_size=IMAGE_SIZE, steps=MOST_STEPS, batch_size=size, f_size=f_size,
         mosaic=0.0,
     )  # fmt: skip
@@ -88,7 +88,9 @@ def _spec(size: int, f_size: int) -> RunSpec:
 def _look(spec: RunSpec, source: str, step: int, scramble: Scramble, _dataset: Dataset) -> BatchLook:  # noqa: ARG001 (the source tells data sets apart)
     from splitlab.experiments.batch_loss import look_at_batch
 
-    return look_at_batch(spec, draw_split(_dataset, spec.full, spec.weak, spec.seed), _dataset, step, scramble)
+    return look_at_batch(
+        spec, draw_split(_dataset, spec.data.full, spec.data.weak, spec.seed), _dataset, step, scramble
+    )
 
 
 def _small_print(spec: RunSpec) -> str:

@@ -53,7 +53,7 @@ def _show(workspace: Workspace, name: str, state_before: State) -> None:
             st.rerun()
         place = place_of(workspace, name)
         words = _WORDS[status.state] + (f", place {place} in the queue" if place and _waits(status) else "")
-        st.markdown(f"**{as_plain(run.name)}** · {run.spec().split_name} · {words}")
+        st.markdown(f"**{as_plain(run.name)}** · {run.spec().data.split_name} · {words}")
         st.progress(min(status.step / max(status.steps, 1), 1.0), text=_progress_text(status, events))
         if status.state == State.FAILED:
             st.error(as_plain(status.message))
@@ -139,5 +139,5 @@ def _scores(run: RunFolder) -> None:
         mask, box = (scores.get(kind, {}).get(name) for kind in ("mask", "box"))
         column.metric(f"mask {label}", "–" if mask is None else shown(mask), border=True)
         column.caption(f"box {label}: {'–' if box is None else shown(box)}")
-    st.caption(f"Scored on {as_plain(scored_on(scores, Path(run.spec().data).name))}.")
+    st.caption(f"Scored on {as_plain(scored_on(scores, Path(run.spec().data.source).name))}.")
     st.page_link("pages/compare_masks.py", label="See its masks beside others", icon=":material/compare:")

@@ -95,7 +95,7 @@ def _one(listing: RunsListing, run: RunSummary, known: Sequence[str]) -> None:
         save(note_key, note, lambda before: replace(before, note=note))
 
     name, labels, text = st.columns([1.4, 1.4, 2.2], vertical_alignment="top")
-    name.markdown(f"**{as_plain(run.name)}**  \n{run.spec.split_name} · {as_plain(run.spec.model)}")
+    name.markdown(f"**{as_plain(run.name)}**  \n{run.spec.data.split_name} · {as_plain(run.spec.model)}")
     labels.multiselect(
         "Tags",
         sorted({*known, *kept.tags}),

@@ -102,21 +102,21 @@ def _age_key(run: RunSummary) -> float:
 
 def _row(run: RunSummary) -> tuple[Any, ...]:
     spec, status = run.spec, run.status
-    data = Path(spec.data).name
+    data = Path(spec.data.source).name
     return (
         run.name,
         status.state.value,
         None,
         data,
-        spec.full,
-        spec.weak,
+        spec.data.full,
+        spec.data.weak,
         spec.model,
         spec.seed,
         status.step,
         status.steps,
         _score(run.scores, "ap50"),
         _score(run.scores, "ap70"),
-        cost_hours(float(spec.full), float(spec.weak), prices_for(data)),
+        cost_hours(float(spec.data.full), float(spec.data.weak), prices_for(data)),
         list(run.notes.tags),
         run.notes.note,
         _time(status.heartbeat),

@@ -31,11 +31,11 @@ def offer_batch(spec: RunSpec, dataset: Dataset, split: Split | None) -> None:
     )
     if folded.open:
         with folded, answered():
-            _show(spec, dataset, split or draw_split(dataset, spec.full, spec.weak, spec.seed))
+            _show(spec, dataset, split or draw_split(dataset, spec.data.full, spec.data.weak, spec.seed))
 
 
 def _show(spec: RunSpec, dataset: Dataset, split: Split) -> None:
-    if spec.mask_steps:
+    if spec.mask_stage.steps:
         st.markdown(f"{spec.model} learns boxes of F and W first, then masks of F: no batch of it mixes the two.")
         return
     if spec.batch_size > MOST_IMAGES:

@@ -10,7 +10,8 @@ import streamlit as st
 
 from splitlab.families import LITE0, MODELS
 from splitlab.runs.checkpoint import Card
-from splitlab.runs.spec import AUTO, RunSpec
+from splitlab.runs.settings import AUTO
+from splitlab.runs.spec import RunSpec
 from splitlab.runs.speed import kind_of, measured_speeds, training_seconds
 from splitlab.runs.store import RunSummary, trained_models
 from splitlab.ui.linked_controls import linked_count
@@ -55,11 +56,11 @@ def more_settings(start: RunSpec, key: str, workspace: Workspace) -> dict[str, A
             "Learning rate",
             1e-6,
             1.0,
-            start.learning_rate,
+            start.optimizer.learning_rate,
             format="%g",
             key=f"rate_{key}",
             bind="query-params",
-            help=f"of {start.optimizer}",
+            help=f"of {start.optimizer.name}",
         )
         anchors = st.selectbox(
             "Anchors",

@@ -1,7 +1,6 @@
 """Workers are real processes here; a training is a shell that ends after milliseconds. Each run once, in order."""
 
 import time
-from dataclasses import replace
 
 import pytest
 
@@ -17,7 +16,7 @@ from tests.runs.worker.held import HOLD, UNTIL_TOLD, pid_of
 
 def test_eight_workers_carry_out_two_hundred_runs_once_each_and_each_in_order(workspace):
     names = [f"run-{number:03d}" for number in range(200)]
-    gpus = replace(SPEC, device="cuda")
+    gpus = SPEC.changed(device="cuda")
     runs = make_queued(workspace, *names, spec=gpus)
     told = [end_of(worker) for worker in [start_worker(workspace, device=f"cuda:{gpu}") for gpu in range(8)]]
     assert [starts_of(run) for run in runs] == [1] * 200
@@ -55,7 +54,7 @@ def test_two_apps_that_start_a_worker_at_the_same_moment_train_each_run_once(wor
 
 
 def test_a_worker_takes_only_runs_for_its_kind_of_device(workspace):
-    (other,) = make_queued(workspace, "for-a-gpu", spec=replace(SPEC, device="cuda"))
+    (other,) = make_queued(workspace, "for-a-gpu", spec=SPEC.changed(device="cuda"))
     (own,) = make_queued(workspace, "for-the-cpu")
     end_of(start_worker(workspace))
     assert (starts_of(own), starts_of(other)) == (1, 0)
@@ -66,7 +65,7 @@ def test_a_gpu_is_the_only_one_that_its_training_sees(workspace, monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     assert Device.named("cuda:1").environment() == {"CUDA_VISIBLE_DEVICES": "1"}
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,6")
-    (run,) = make_queued(workspace, "one", spec=replace(SPEC, device="cuda"))
+    (run,) = make_queued(workspace, "one", spec=SPEC.changed(device="cuda"))
     end_of(start_worker(workspace, training('echo $CUDA_VISIBLE_DEVICES > "$1/gpu";'), "cuda:1"))
     assert (run.path / "gpu").read_text() == "6\n"
     assert Device.named("cuda:0").label != Device.named("cuda:1").label

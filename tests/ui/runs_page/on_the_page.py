@@ -13,7 +13,7 @@ CHANGING = {"Go on", "Retry", "Stop", "First", "Up", "Down", "Delete", "Start a 
 
 def make(name, state=State.WAITING, step=0, age=0.0, **settings):
     """Make a run that was last heard of so many seconds ago; the younger, the later in a test."""
-    spec = RunSpec(**{"data": "embedded", "full": 30, "weak": 150, "steps": 20, **settings})
+    spec = RunSpec.of(**{"data": "embedded", "full": 30, "weak": 150, "steps": 20, **settings})
     run = RunFolder.create(Workspace.here().runs / name, spec, {})
     run.write_status(state, step, spec.steps, "It failed." if state == State.FAILED else "")
     if state == State.DONE:

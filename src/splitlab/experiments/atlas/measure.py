@@ -67,8 +67,8 @@ def measured_row(
     spec, card = run.spec(), read_card(run.weights)
     return MeasuredRow(
         dataset=name,
-        full=spec.full,
-        weak=spec.weak,
+        full=spec.data.full,
+        weak=spec.data.weak,
         seed=spec.seed,
         model=spec.model,
         settings=settings_of(card),

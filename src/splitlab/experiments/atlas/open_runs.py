@@ -98,7 +98,7 @@ class OpenedAtlas:
 
     def _can_draw(self, spec: RunSpec, stage: SweepPlan) -> bool:
         try:
-            check_sizes(self.parts.train, spec.full, spec.weak)
+            check_sizes(self.parts.train, spec.data.full, spec.data.weak)
         except SplitError:
             if not stage.is_grid:
                 raise

@@ -44,9 +44,9 @@ class Atlas:
         """
         specs = [spec for stage in self.stages for spec in stage.specs(images)]
         return {
-            spec_hash(spec): (spec.full, spec.weak, spec.seed)
+            spec_hash(spec): (spec.data.full, spec.data.weak, spec.seed)
             for spec in specs
-            if spec.model == specs[0].model and spec.full + spec.weak <= images
+            if spec.model == specs[0].model and spec.data.full + spec.data.weak <= images
         }
 
 

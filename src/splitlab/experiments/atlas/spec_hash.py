@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import MISSING, fields
 
-from splitlab.runs.spec import RunSpec
+from splitlab.runs.spec import SETTINGS, RunSpec
 
 # What changes nothing of what a model learns.
 _NOT_LEARNT = ("data", "device", "compiled", "tracker", "evaluate_every")
@@ -18,8 +17,8 @@ def spec_hash(spec: RunSpec) -> str:
     Settings at their default are left out, so that one that is added to `RunSpec` later opens no measured run again.
     """
     told = {
-        field.name: getattr(spec, field.name)
-        for field in fields(spec)
-        if field.name not in _NOT_LEARNT and (field.default is MISSING or getattr(spec, field.name) != field.default)
+        name: value
+        for name, value in spec.to_json().items()
+        if name not in _NOT_LEARNT and value != SETTINGS[name].default
     }
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
