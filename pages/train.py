@@ -12,10 +12,10 @@ from splitlab.data.splits.saved_splits import saved_splits
 from splitlab.data.splits.split import Split
 from splitlab.errors import RunError
 from splitlab.hosting import Hosting
-from splitlab.runs.launch import launch
 from splitlab.runs.recipes import EPOCHS, RECIPES, STEPS_WITHOUT_W, run_settings
 from splitlab.runs.spec import RunSpec
 from splitlab.runs.store import RunSummary, free_run_path
+from splitlab.runs.worker import launch
 from splitlab.ui.datasets import read_dataset
 from splitlab.ui.hosted import TRAINING, may_change
 from splitlab.ui.linked_controls import linked_count

@@ -31,9 +31,7 @@ def fails_with(capsys, monkeypatch, *words):
     return capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "command", ["queue", "queue add", "queue move", "queue remove", "cancel", "retry", "delete", "worker"]
-)
+@pytest.mark.parametrize("command", ["queue", "queue add", "queue move", "cancel", "retry", "delete", "worker"])
 def test_every_command_of_the_queue_explains_itself_with_an_example(command):
     text = run(*command.split(), "--help")
     assert "Example" in text
@@ -62,7 +60,7 @@ def test_runs_are_put_in_moved_and_taken_out(workspace, monkeypatch):
     assert "c: place 3 in the queue" in added.stdout
     assert "splitlab worker --device cpu" in added.stderr
     assert "c: place 1" in run("queue", "move", "c", "first")
-    run("queue", "remove", "a")
+    run("cancel", "a")
     assert [row["name"] for row in json.loads(run("queue", "--json"))] == ["c", "b"]
 
 
@@ -89,7 +87,7 @@ def test_a_running_run_is_asked_to_stop(workspace):
 
 
 def test_mistakes_get_one_sentence(workspace, capsys, monkeypatch):
-    assert "is no run of the work space" in fails_with(capsys, monkeypatch, "delete", "../runs", "--yes")
+    assert "is no run of the workspace" in fails_with(capsys, monkeypatch, "delete", "../runs", "--yes")
     assert "holds no run" in fails_with(capsys, monkeypatch, "cancel", "nothing")
     assert "choose one of cpu, mps, cuda:0" in fails_with(capsys, monkeypatch, "worker", "--device", "gpu")
 
@@ -107,5 +105,5 @@ def test_train_puts_a_new_run_into_the_queue_when_asked(workspace, tiny_folder, 
     assert place_of(workspace, "mine") == 1
     assert state_of(RunFolder(workspace.runs / "mine")) == State.WAITING
     outside = workspace.root.parent / "outside"
-    assert "is no run of the work space" in fails_with(capsys, monkeypatch, *words, "--out", outside)
+    assert "is no run of the workspace" in fails_with(capsys, monkeypatch, *words, "--out", outside)
     assert not outside.exists()

@@ -137,7 +137,7 @@ def test_what_a_cluster_cannot_do_is_refused_before_anything_starts(plan, capsys
     assert "Give its address: --cluster" in fails_with(capsys, monkeypatch, "sweep", plan, "--gpu-share", "0.5")
     words = ("sweep", plan, "--cluster", "head:6379")
     assert "give 0 to 1" in fails_with(capsys, monkeypatch, *words, "--gpu-share", "2")
-    assert "a run takes one at least" in fails_with(capsys, monkeypatch, *words, "--cpus", "0")
+    assert "--cpus is 0; give 1 or more" in fails_with(capsys, monkeypatch, *words, "--cpus", "0")
     assert not Workspace.here().runs.exists()
 
 

@@ -76,7 +76,7 @@ def test_the_page_on_hosting_states_every_setting_with_its_default():
 
 # What changes the work space, by the names that pages import.
 CHANGES = {
-    "launch", "ensure_worker", "enqueue", "enqueue_all", "retry", "move", "take_out", "cancel", "delete", "prepare_run",
+    "launch", "ensure_worker", "enqueue", "changing_queue", "move", "take_out", "cancel", "delete", "prepare_run",
     "open_sweep", "make_folders", "publish", "write_notes", "add_tag", "save_split", "import_archive", "get_dataset",
     "import_checkpoint", "import_own", "fetch_entry", "get_checkpoint", "remember_hub", "forget_hub", "write_index",
     "rmtree", "write_json", "write_bytes",

@@ -17,7 +17,7 @@ from splitlab.budget.results import METRICS
 from splitlab.cli.main import app
 from splitlab.experiments.experiment import carry_out
 from splitlab.experiments.sweep_file import read_plan
-from splitlab.runs.attempt import Attempt
+from splitlab.runs.worker import Worker
 from tests.docs import treatment
 from tests.docs.code_blocks import COMMANDS, PAGES, ROOT, blocks_of, commands_of, pages_with, split_line
 from tests.docs.stand_ins import make_stand_ins, place_stand_ins
@@ -39,8 +39,7 @@ def readers_folder(stand_ins, tmp_path, monkeypatch):
     place_stand_ins(stand_ins, tmp_path)
     monkeypatch.chdir(tmp_path)
     # A process of its own for each training would take seconds; tests/runs has them.
-    monkeypatch.setattr(Attempt, "_start", lambda attempt: carry_out(attempt.run, attempt.workspace.data))
-    monkeypatch.setattr(Attempt, "_wait_for", lambda attempt, state: 0)
+    monkeypatch.setattr(Worker, "_train", lambda worker, run, entry: carry_out(run, worker.workspace.data))
     # Trainings of a sweep are in a thread then, where none may be set, and nobody stops these.
     monkeypatch.setattr(signal, "signal", lambda number, handler: None)
     return tmp_path

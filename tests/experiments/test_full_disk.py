@@ -16,7 +16,7 @@ from splitlab.runs.hub_index import write_index
 from splitlab.runs.known_hubs import remember_hub
 from splitlab.runs.notes import Notes, write_notes
 from splitlab.runs.publish import publish
-from splitlab.runs.queue import retry
+from splitlab.runs.queue import enqueue
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.store import list_runs
 from tests.runs.queue_tools import workspace_in
@@ -106,7 +106,7 @@ def test_every_single_write_is_refused_in_a_sentence_and_leaves_the_old_file(dis
         "status": lambda: run.write_status(State.DONE, 4, 4),
         "events anew": lambda: run.forget_events_after(2),
         "notes": lambda: write_notes(run.path, Notes("after" * 900)),
-        "entry": lambda: retry(workspace, "failed"),
+        "entry": lambda: enqueue(workspace, "failed"),
         "a run": lambda: RunFolder.create(workspace.runs / "new", spec, {}),
         "a prepared run": lambda: prepare_run(workspace.runs / "new", spec, disk),
         "evaluation": lambda: evaluate_run(run, disk),

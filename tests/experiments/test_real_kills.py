@@ -19,7 +19,7 @@ import torch
 
 from splitlab.experiments.experiment import prepare_run
 from splitlab.runs.checkpoint import read_weights
-from splitlab.runs.queue import enqueue, retry, waiting_runs
+from splitlab.runs.queue import enqueue, waiting_runs
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.workspace import Workspace
 from tests.app_server import ROOT
@@ -142,5 +142,5 @@ def retry_what_was_given_up(body) -> int:
     failed = [run for run in body.runs if state_of(run) == State.FAILED]
     for run in failed:
         assert "its process was killed each time" in run.status().message
-        retry(body.workspace, run.name)
+        enqueue(body.workspace, run.name)
     return len(failed)

@@ -31,7 +31,7 @@ def other_value(content: bytes, chance: random.Random) -> bytes:
     row = chance.randrange(len(lines)) if jsonl else 0
     try:
         tree = json.loads(lines[row] if jsonl else content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return flip_bits(content, chance)
     text = json.dumps(_changed(tree, chance)).replace('"GARBLE"', chance.choice(WORDS)).encode()
     return b"".join([*lines[:row], text + b"\n", *lines[row + 1 :]]) if jsonl else text

@@ -14,7 +14,7 @@ from splitlab.runs import run_index
 from splitlab.runs.known_hubs import remember_hub
 from splitlab.runs.notes import change_notes
 from splitlab.runs.publish import publish
-from splitlab.runs.queue import Where, cancel, delete, enqueue, move, retry, take_out, waiting_runs
+from splitlab.runs.queue import Where, cancel, delete, enqueue, move, waiting_runs
 from splitlab.runs.run_folder import RunFolder
 from splitlab.runs.spec import RunSpec
 from splitlab.runs.store import free_run_path, list_runs, trained_models
@@ -64,8 +64,7 @@ def keep_split(_name):
 
 
 CHANGES = (
-    *(lambda name: enqueue(workspace, name), lambda name: retry(workspace, name)),
-    *(lambda name: cancel(workspace, name), lambda name: take_out(workspace, name)),
+    *[lambda name: enqueue(workspace, name), lambda name: cancel(workspace, name)] * 2,
     lambda name: move(workspace, name, chance.choice(list(Where))),
     *(remove, tag, tag, share, remember, keep_split),
 )

@@ -28,7 +28,7 @@ workspace = Workspace(Path(sys.argv[1]), Path(sys.argv[1]))
 command = lambda run: ["/bin/sh", "-c", sys.argv[3], "sh", str(run.path)]
 it = worker.Worker(workspace, Device.named(sys.argv[2]), command, lambda line: print(line, flush=True))
 def stop(*_):
-    it.stop.asked = True
+    it.stopping = True
 signal.signal(signal.SIGTERM, stop)
 it.work_until_empty()
 """

@@ -19,14 +19,14 @@ from splitlab.experiments.experiment import carry_out, prepare_run
 from splitlab.experiments.measured_results import measured_results
 from splitlab.figures.training_curves import training_curves
 from splitlab.models.registry import build_model
-from splitlab.runs import queue_entries, run_index
+from splitlab.runs import run_index
 from splitlab.runs.card_in_words import card_in_words
 from splitlab.runs.checkpoint import read_card, read_weights
 from splitlab.runs.hub_index import parse_index, write_index
 from splitlab.runs.known_hubs import known_hubs, remember_hub
 from splitlab.runs.notes import Notes, read_notes, write_notes
 from splitlab.runs.publish import publish
-from splitlab.runs.queue import cancel, retry, waiting_runs
+from splitlab.runs.queue import Entry, cancel, changing_queue, enqueue, update_entry, waiting_runs
 from splitlab.runs.run_folder import RunFolder
 from splitlab.runs.scores import read_scores
 from splitlab.runs.speed import kind_of, measured_speeds
@@ -54,9 +54,8 @@ def sample(tiny_spec, tmp_path_factory) -> Workspace:
     remember_hub(workspace.root, "https://hub.example/all")
     publish(run.path, "mine", workspace.imported)
     write_index(workspace.imported)
-    with queue_entries.lock_queue(workspace.queue):
-        queue_entries.add(workspace.queue, 5, "cpu", "a")
-        queue_entries.count_start(workspace.queue, queue_entries.entry_of(workspace.queue, "a"), 1)
+    with changing_queue(workspace) as queue:
+        queue.append(Entry("a", "cpu", "0123456789abcdef", starts=1, step=1))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run_index, "SETTLED_NS", 0)
         patch.setattr(run_index, "FEW", -1)
@@ -94,12 +93,10 @@ def watch(workspace, _tiny):
 
 
 def change_queue(workspace, _tiny):
-    waiting_runs(workspace)
-    entry = queue_entries.entry_of(workspace.queue, "a")
-    with queue_entries.lock_queue(workspace.queue):
-        queue_entries.count_start(workspace.queue, entry, 1)
+    for entry in waiting_runs(workspace):
+        update_entry(workspace, replace(entry, starts=entry.starts + 1))
     cancel(workspace, "a")
-    retry(workspace, "a")
+    enqueue(workspace, "a")
 
 
 def look_at_cards(workspace, _tiny):
@@ -121,7 +118,7 @@ READERS = {
     "checkpoints/mine/card.json": (look_at_cards,),
     "checkpoints/index.json": (lambda w, _: parse_index((w.imported / "index.json").read_bytes(), "it"),),
     "hubs.json": (lambda workspace, _: shown("".join(known_hubs(workspace.root))),),
-    "queue/*-cpu-a": (change_queue,),
+    "queue/queue.json": (change_queue,),
 }
 
 
@@ -129,8 +126,7 @@ READERS = {
 def test_a_broken_file_is_one_sentence_wherever_it_is_read(workspace, tiny, name):
     chance = random.Random(name)
     (path,) = workspace.root.glob(name)
-    small = (found for pattern in ("*.json*", "*-cpu-a") for found in workspace.root.rglob(pattern))
-    before = {found: found.read_bytes() for found in small}
+    before = {found: found.read_bytes() for found in workspace.root.rglob("*.json*")}
     for _ in range(CASES):
         for reader in READERS[name]:
             break_file(path, chance)
@@ -138,8 +134,6 @@ def test_a_broken_file_is_one_sentence_wherever_it_is_read(workspace, tiny, name
                 reader(workspace, tiny)
             except SplitLabError as error:
                 shown(str(error))
-            for entry in workspace.queue.glob("*-cpu-a"):
-                entry.unlink()
             for changed, content in before.items():
                 changed.write_bytes(content)
 
@@ -241,7 +235,7 @@ def test_the_command_line_answers_whatever_is_broken(workspace, monkeypatch, wor
     chance = random.Random(words[-1])
     paths = sorted(
         path
-        for pattern in ("*.json", "runs/a/*.json*", "*/a/weights/card.json", "*/mine/*.json", "queue/0*")
+        for pattern in ("*.json", "runs/a/*.json*", "*/a/weights/card.json", "*/mine/*.json", "queue/*.json")
         for path in workspace.root.glob(pattern)
     )
     for path in paths:

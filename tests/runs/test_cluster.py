@@ -13,11 +13,10 @@ import psutil
 import pytest
 
 from splitlab.errors import RunError, SettingsError
-from splitlab.runs import ray_cluster
-from splitlab.runs.cluster import Shares
+from splitlab.runs import cluster
+from splitlab.runs.cluster import Shares, connected
 from splitlab.runs.leash import leashed
 from splitlab.runs.queue import waiting_runs
-from splitlab.runs.ray_cluster import connected
 from splitlab.runs.run_folder import State
 from tests.runs.queue_tools import SPEC, make_queued, starts_of, state_of, wait_until, workspace_in
 from tests.runs.ray_nodes import MARK, Nodes, with_no_fuss
@@ -151,8 +150,11 @@ def test_a_node_with_another_version_gets_no_run_and_the_others_do_them_all(work
 def test_two_runs_share_the_one_gpu_of_a_cluster(workspace, nodes):
     nodes.wait_for("second")
     runs = make_queued(workspace, *"ab", spec=SPEC.changed(device="cuda"))
+    hold = workspace.runs / "hold"
+    hold.touch()
     driver = start_driver(workspace, nodes, gpu=0.5)
     wait_until(lambda: all(state_of(run) == State.RUNNING for run in runs))
+    hold.unlink()
     end_of(driver)
     assert [(starts(run), (run.path / "gpu").read_text()) for run in runs] == [(b"second\n", "0")] * 2
 
@@ -189,10 +191,14 @@ def test_a_node_killed_during_a_sweep_loses_no_run_and_does_none_twice(workspace
     names = [f"run-{number:02d}" for number in range(12)]
     runs = make_queued(workspace, *names)
     (runs[3].path / "starts").mkdir()  # its training cannot write there
+    hold = workspace.runs / "hold"
+    hold.touch()
     driver = start_driver(workspace, nodes)
-    worker = subprocess.Popen([sys.executable, "-c", WORKER, str(workspace.root), TRAINING])
     wait_until(lambda: any(b"second" in starts(run) and 0 < len(steps_of(run)) < STEPS for run in runs))
+    worker = subprocess.Popen([sys.executable, "-c", WORKER, str(workspace.root), TRAINING])
+    wait_until(lambda: any(b"worker" in starts(run) for run in runs))
     nodes.kill("second")
+    hold.unlink()
     told = end_of(driver)
     assert worker.wait(60) == 0
     good = [run for run in runs if run is not runs[3]]
@@ -253,11 +259,11 @@ def test_without_ray_a_sentence_says_how_to_install_it(monkeypatch):
 
 @needs_ray
 def test_an_address_where_nobody_answers_is_told_at_once(monkeypatch):
-    monkeypatch.setattr(ray_cluster, "import_ray", lambda: None)
+    monkeypatch.setattr(cluster, "import_ray", lambda: None)
     before = time.monotonic()
     with pytest.raises(RunError, match=r"No Ray cluster answers at 127\.0\.0\.1:1 "), connected("127.0.0.1:1"):
         pass
-    assert time.monotonic() - before < ray_cluster.KNOCK_SECONDS + 1
+    assert time.monotonic() - before < cluster.KNOCK_SECONDS + 1
 
 
 @pytest.mark.parametrize("address", ["", "local", "ray://head:10001", "head", "head:99999", "head:6379; rm"])

@@ -9,8 +9,9 @@ import time
 import psutil
 import pytest
 
+from splitlab import processes
 from splitlab.errors import RunError
-from splitlab.runs import liveness
+from splitlab.runs import locks
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
 
@@ -35,11 +36,11 @@ def let_pass(seconds, *paths):
 
 
 def test_the_start_of_a_process_does_not_move_with_the_clock(run, monkeypatch):
-    before = liveness.process_start(os.getpid())
+    before = processes.process_start(os.getpid())
     # What a clock that was set forward by a day does to everything counted in seconds since 1970.
     monkeypatch.setattr(psutil, "boot_time", lambda: time.time() + 86400)
     monkeypatch.setattr("psutil._pslinux.boot_time", lambda: time.time() + 86400, raising=False)
-    assert liveness.process_start(os.getpid()) == before
+    assert processes.process_start(os.getpid()) == before
     assert run.status().state == State.RUNNING
 
 
@@ -52,12 +53,12 @@ def test_a_clock_that_jumped_since_a_run_wrote_its_status_does_not_end_it(run, j
 def test_a_process_that_ended_or_was_not_waited_for_has_no_start():
     child = subprocess.Popen([sys.executable, "-c", "pass"])
     os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-    assert liveness.process_start(child.pid) is None
-    assert liveness.wall_start(child.pid) is None
+    assert processes.process_start(child.pid) is None
+    assert processes.wall_start(child.pid) is None
     child.wait()
-    assert liveness.process_start(child.pid) is None
-    assert liveness.process_start(10**30) is None
-    assert liveness.wall_start(10**30) is None
+    assert processes.process_start(child.pid) is None
+    assert processes.process_start(10**30) is None
+    assert processes.wall_start(10**30) is None
 
 
 def test_a_program_with_brackets_and_blanks_in_its_name_has_a_start(tmp_path):
@@ -66,7 +67,7 @@ def test_a_program_with_brackets_and_blanks_in_its_name_has_a_start(tmp_path):
     starts = []
     for program in (sys.executable, odd):
         with subprocess.Popen([program, "-c", "input()"], stdin=subprocess.PIPE) as child:
-            starts.append(liveness.process_start(child.pid))
+            starts.append(processes.process_start(child.pid))
             child.communicate(b"\n")
     assert starts[0] <= starts[1] <= starts[0] + 600
 
@@ -110,7 +111,7 @@ def test_a_status_with_values_of_another_type_is_named(run, change):
 
 
 def test_the_heart_beats_while_the_main_thread_works_and_is_gone_afterwards(run, monkeypatch):
-    monkeypatch.setattr(liveness, "BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(locks, "BEAT_SECONDS", 0.01)
     beat = run.path / "heartbeat"
     with run.beating():
         deadline = time.monotonic() + 20
@@ -123,8 +124,8 @@ def test_the_heart_beats_while_the_main_thread_works_and_is_gone_afterwards(run,
 
 
 def test_a_heartbeat_that_cannot_be_written_does_not_end_the_training(run, monkeypatch):
-    monkeypatch.setattr(liveness, "BEAT_SECONDS", 0.01)
-    with liveness.beating(run.path / "nowhere" / "heartbeat"):
+    monkeypatch.setattr(locks, "BEAT_SECONDS", 0.01)
+    with locks.beating(run.path / "nowhere" / "heartbeat"):
         time.sleep(0.05)
 
 

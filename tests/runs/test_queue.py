@@ -2,23 +2,23 @@ import json
 import multiprocessing
 import os
 import shutil
+from dataclasses import replace
 from itertools import chain
 
 import pytest
 
 from splitlab.errors import RunError
-from splitlab.runs import queue_entries
 from splitlab.runs.queue import (
     Where,
     cancel,
+    changing_queue,
     delete,
     enqueue,
-    enqueue_all,
     move,
     place_of,
-    retry,
     run_named,
     take_out,
+    update_entry,
     waiting_runs,
 )
 from splitlab.runs.run_folder import State
@@ -51,7 +51,7 @@ def test_many_runs_put_in_at_once_keep_their_order_and_come_once_each(workspace,
     for name in "abcdefgh":
         make_run(workspace, name)
     enqueue(workspace, "e")
-    enqueue_all(workspace, [*"hgfedcbab"])
+    enqueue(workspace, *"hgfedcbab")
     assert order(workspace) == "ehgfdcba"
 
 
@@ -59,7 +59,7 @@ def test_runs_before_one_that_cannot_be_put_in_wait_all_the_same(workspace):
     make_run(workspace, "a")
     make_run(workspace, "b").write_status(State.DONE, 20, 20)
     with pytest.raises(RunError, match="b is done"):
-        enqueue_all(workspace, ["a", "b"])
+        enqueue(workspace, "a", "b")
     assert order(workspace) == "a"
 
 
@@ -89,15 +89,6 @@ def test_many_moves_lose_no_run(workspace):
     assert sorted(order(workspace)) == list("abcd")
 
 
-def test_a_move_that_broke_off_in_the_middle_leaves_both_runs_in_the_queue(workspace):
-    make_queued(workspace, *"ab")
-    first, second = waiting_runs(workspace)
-    queue_entries.put_at(workspace.queue, second, first.place)
-    assert sorted(order(workspace)) == ["a", "b"]
-    enqueue(workspace, "a")
-    assert sorted(order(workspace)) == ["a", "b"]
-
-
 def put_in_and_move(root, names):
     for name in names:
         enqueue(workspace_in(root), name)
@@ -123,7 +114,7 @@ def test_a_run_that_ended_early_goes_on_from_its_step_when_it_is_tried_again(wor
     run = make_run(workspace, "a")
     run.write_status(state, 7, 20, "why")
     run.ask_to_cancel()
-    retry(workspace, "a")
+    enqueue(workspace, "a")
     assert order(workspace) == "a"
     assert (run.status().state, run.status().step, run.status().message) == (State.WAITING, 7, "")
     assert not run.cancel_is_asked()
@@ -137,26 +128,17 @@ def test_a_run_that_is_done_or_trains_is_not_put_in(workspace, state, because):
     assert order(workspace) == ""
 
 
-def test_only_a_run_that_ended_early_is_tried_again(workspace):
-    make_run(workspace, "a")
-    with pytest.raises(RunError, match="is waiting; only a run that failed"):
-        retry(workspace, "a")
-
-
-def test_a_run_taken_out_is_stopped_and_can_come_back(workspace):
+def test_a_cancelled_run_is_out_of_the_queue_and_can_come_back(workspace):
     run, _ = make_queued(workspace, *"ab")
-    take_out(workspace, "a")
+    assert cancel(workspace, "a") == State.CANCELLED
     assert (order(workspace), state_of(run)) == ("b", State.CANCELLED)
-    retry(workspace, "a")
+    enqueue(workspace, "a")
     assert order(workspace) == "ba"
 
 
-def test_a_run_that_a_worker_has_is_not_taken_out_but_cancelled(workspace):
+def test_a_run_that_a_worker_has_is_asked_to_stop(workspace):
     (run,) = make_queued(workspace, "a")
     with run.claim():
-        with pytest.raises(RunError, match="Stop it with: splitlab cancel a"):
-            take_out(workspace, "a")
-        assert order(workspace) == "a"
         assert cancel(workspace, "a") == State.RUNNING
     assert order(workspace) == ""
     assert run.cancel_is_asked()
@@ -172,7 +154,7 @@ def test_a_run_trained_without_the_queue_is_asked_to_stop(workspace):
 def test_a_run_that_neither_waits_nor_trains_is_not_cancelled(workspace):
     run = make_run(workspace, "a")
     run.write_status(State.DONE, 20, 20)
-    with pytest.raises(RunError, match="neither waits in the queue nor trains: it is done"):
+    with pytest.raises(RunError, match="neither queued nor being trained: it is done"):
         cancel(workspace, "a")
     assert not run.cancel_is_asked()
 
@@ -181,7 +163,8 @@ def test_a_run_is_deleted_with_its_place(workspace):
     run, _ = make_queued(workspace, *"ab")
     delete(workspace, "a")
     assert not run.path.exists()
-    assert [path.name.rpartition("-")[2] for path in workspace.queue.iterdir() if path.name != ".lock"] == ["b"]
+    with changing_queue(workspace) as queue:
+        assert [entry.run for entry in queue] == ["b"]
 
 
 def test_a_run_that_trains_or_that_a_worker_has_is_not_deleted(workspace):
@@ -203,13 +186,13 @@ def test_a_link_is_not_deleted_and_what_it_leads_to_stays(workspace, tmp_path):
     assert outside.spec_path.exists()
 
 
-@pytest.mark.parametrize("act", [enqueue, take_out, cancel, delete, retry])
+@pytest.mark.parametrize("act", [enqueue, cancel, delete])
 @pytest.mark.parametrize(
     "name", ["..", ".", "", "../outside", "a/../../outside", "a/b", "/", ".hidden", "a\0", "\0/a", "a\\b"]
 )
 def test_a_name_never_leads_out_of_the_work_space(workspace, act, name):
     outside = make_run(workspace_in(workspace.root), "a").path.rename(workspace.root / "outside")
-    with pytest.raises(RunError, match="is no run of the work space"):
+    with pytest.raises(RunError, match="is no run of the workspace"):
         act(workspace, name)
     assert (outside / "spec.json").exists()
 
@@ -222,13 +205,22 @@ def test_a_run_may_be_given_as_a_path_to_its_folder(workspace, monkeypatch):
         run_named(workspace, "b")
 
 
+def entry_with(run="a", starts=0):
+    return json.dumps([{"run": run, "device": "cpu", "ticket": "1", "starts": starts}])
+
+
 @pytest.mark.parametrize(
-    "name", ["note.txt", "500000000000-0123456789abcdef-cpu-..", "1-2-cpu-a", "500000000000-0123456789abcdef-tpu-a"]
+    "content",
+    ["{", "3", '["a"]', '[{"run": "a"}]', *map(entry_with, ("..", "a/b", 3)), entry_with(starts="many")],
 )
-def test_files_that_are_no_entries_are_passed_over(workspace, name):
+def test_a_broken_queue_file_is_named_with_what_to_do_and_is_not_overwritten(workspace, content):
     make_queued(workspace, "a")
-    workspace.queue.joinpath(name).write_text("{")
-    assert order(workspace) == "a"
+    path = workspace.queue / "queue.json"
+    path.write_text(content)
+    for look in (waiting_runs, lambda workspace: enqueue(workspace, "a")):
+        with pytest.raises(RunError, match=r"queue\.json is broken .* Delete it, and queue the runs again"):
+            look(workspace)
+    assert path.read_text() == content
 
 
 def test_a_run_deleted_by_hand_leaves_the_list(workspace):
@@ -252,15 +244,17 @@ def test_a_run_with_broken_settings_is_refused(workspace):
         enqueue(workspace, "a")
 
 
-def test_starts_are_counted_from_each_saved_step_and_a_broken_count_begins_anew(workspace):
-    make_queued(workspace, "a")
-    (entry,) = waiting_runs(workspace)
-    count = [queue_entries.count_start(workspace.queue, entry, step) for step in (0, 0, 5, 5, 5)]
-    assert count == [1, 2, 1, 2, 3]
-    (workspace.queue / entry.file_name).write_text(json.dumps({"step": 5, "starts": "many"}))
-    assert queue_entries.count_start(workspace.queue, entry, 5) == 1
-    take_out(workspace, "a")
-    assert queue_entries.count_start(workspace.queue, entry, 5) is None
+def test_only_the_entry_with_the_ticket_is_changed_or_taken_out(workspace):
+    make_queued(workspace, *"ab")
+    older, other = waiting_runs(workspace)
+    cancel(workspace, "a")
+    enqueue(workspace, "a")
+    update_entry(workspace, replace(older, starts=3))
+    assert not take_out(workspace, "a", older.ticket)
+    _, newer = waiting_runs(workspace)
+    assert (newer.run, newer.starts) == ("a", 0)
+    assert take_out(workspace, "a", newer.ticket)
+    assert waiting_runs(workspace) == [other]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -10,7 +10,7 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from splitlab.runs.queue import retry, waiting_runs
+from splitlab.runs.queue import enqueue, waiting_runs
 from splitlab.runs.run_folder import State
 from tests.runs.queue_tools import SPEC, end_of, make_queued, start_worker, state_of, training, workspace_in
 
@@ -61,7 +61,7 @@ def work_to_the_end(workspace, runs):
         for run in runs:
             if state_of(run) == State.FAILED:
                 assert "killed each time" in run.status().message
-                retry(workspace, run.name)
+                enqueue(workspace, run.name)
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from splitlab.experiments.experiment import carry_out, prepare_run
 from splitlab.runs.known_hubs import remember_hub
 from splitlab.runs.notes import Notes, add_tag, write_notes
 from splitlab.runs.publish import publish
-from splitlab.runs.queue import Where, cancel, delete, enqueue, move, retry, take_out
+from splitlab.runs.queue import Where, cancel, delete, enqueue, move
 from splitlab.runs.run_folder import RunFolder, State
 from tests.runs.queue_tools import make_queued, workspace_in
 from tests.small_disk import read_only
@@ -46,9 +46,7 @@ def here(workspace, monkeypatch):
 
 CHANGES = {
     "queue": lambda w: enqueue(w, "failed"),
-    "retry": lambda w: retry(w, "failed"),
     "cancel": lambda w: cancel(w, "waits"),
-    "take out": lambda w: take_out(w, "waits"),
     "move": lambda w: move(w, "waits", Where.LAST),
     "delete": lambda w: delete(w, "done"),
     "note": lambda w: write_notes(w.runs / "done", Notes("new")),

@@ -8,7 +8,7 @@ from collections import Counter
 from splitlab.runs.checkpoint import list_checkpoints, read_card, read_weights
 from splitlab.runs.known_hubs import known_hubs
 from splitlab.runs.notes import read_notes
-from splitlab.runs.queue_entries import entries
+from splitlab.runs.queue import changing_queue
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.store import list_runs
 from tests.app_server import ROOT
@@ -46,7 +46,8 @@ def test_apps_that_change_one_work_space_at_the_same_time_lose_nothing(tmp_path)
     for name in there:
         run = RunFolder(workspace.runs / name)
         assert json.loads(run.split_path.read_text())["maker"].endswith(name)
-        waits = [entry for entry in entries(workspace.queue) if entry.run == name]
+        with changing_queue(workspace) as queue:
+            waits = [entry for entry in queue if entry.run == name]
         assert (len(waits), state_of(run)) in ((1, State.WAITING), (0, State.CANCELLED))
         if name not in deleted:
             kept = read_notes(run.path).tags

@@ -93,7 +93,7 @@ def few_shot(
     run = run_with(spec, split, folder, workspace)
     if queued:
         tell_notes(dataset)
-        leave_to_worker(run, workspace)
+        leave_to_worker(workspace, str(run.path))
     elif train_here(run, workspace):
         _tell(run, labels, as_json)
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import typer
 
-from splitlab.cli.output import err, progress_bar
-from splitlab.cli.queued import tell_queued
+from splitlab.cli.output import err, out, progress_bar
 from splitlab.data.open_dataset import dataset_names
 from splitlab.data.splits.split import Split, read_split
-from splitlab.runs.queue import enqueue
+from splitlab.runs.devices import worker_is_alive
+from splitlab.runs.queue import enqueue, place_of, run_named
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import PRETRAINED, RunSpec
 from splitlab.runs.store import free_run_path, weights_folder
@@ -46,10 +46,19 @@ def run_with(spec: RunSpec, split: Split | None, out_folder: Path | None, worksp
     return prepare_run(folder, spec, workspace.data, split)
 
 
-def leave_to_worker(run: RunFolder, workspace: Workspace) -> None:
-    """Put a run behind what waits, and say where it stands."""
-    enqueue(workspace, str(run.path))
-    tell_queued(workspace, str(run.path))
+def leave_to_worker(workspace: Workspace, *runs: str) -> None:
+    """Queue runs, given as names or folders, say which place each has, and how to train them if no worker runs.
+
+    Raises:
+        RunError: a run does not exist, is being trained, or is done.
+    """
+    enqueue(workspace, *runs)
+    for run in [run_named(workspace, name) for name in runs]:
+        device = run.spec().device
+        out.print(f"{run.name}: place {place_of(workspace, run.name)} in the queue")
+        if not worker_is_alive(workspace, device):
+            way_out = f"Start one with: splitlab worker --device {device}"
+            err.print(f"No worker looks after {device} on this machine. {way_out}", soft_wrap=True)
 
 
 def train_here(run: RunFolder, workspace: Workspace) -> bool:

@@ -1,4 +1,4 @@
-"""Commands for runs that wait: the queue, the worker that empties it, and what becomes of a run."""
+"""Commands for runs that wait: the queue, the worker that trains them, and what becomes of a run."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Annotated, Any
 import typer
 from rich.table import Column, Table
 
-from splitlab.cli.cluster_work import ADDRESS_HELP, CpusOption, GpuShareOption, work_on_cluster
+from splitlab.cli.new_run import CANCELLED_EXIT, leave_to_worker
 from splitlab.cli.output import JsonOption, app, err, out, print_json
-from splitlab.cli.queued import tell_queued
+from splitlab.cli.sweep_work import ADDRESS_HELP, CpusOption, GpuShareOption, work_on_cluster
 from splitlab.errors import SettingsError
 from splitlab.runs import queue
 from splitlab.runs.cluster import Shares
@@ -22,8 +22,6 @@ from splitlab.runs.devices import Device
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.worker import Worker
 from splitlab.workspace import Workspace
-
-CANCELLED_EXIT = 130
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run of the work space: its name, or its folder.")]
 
@@ -40,14 +38,14 @@ def show(context: typer.Context, as_json: JsonOption = False) -> None:
     """List the runs that wait, in the order in which `splitlab worker` takes them; or change it."""
     if context.invoked_subcommand:
         return
-    waiting = _waiting()
+    rows = _rows(Workspace.here())
     if as_json:
-        print_json(waiting)
+        print_json(rows)
         return
     table = Table("", Column("run", no_wrap=True), "device", "state", "step")
-    for row in waiting:
+    for row in rows:
         table.add_row(str(row["place"]), row["name"], row["device"], row["state"], f"{row['step']}/{row['steps']}")
-    out.print(table if waiting else "No run waits. Put one in with: splitlab queue add RUN")
+    out.print(table if rows else "No run waits. Put one in with: splitlab queue add RUN")
 
 
 @queue_app.command(epilog="Example: `splitlab queue add pets-30-0-1 pets-30-450-1`")
@@ -55,29 +53,16 @@ def add(
     runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs of the work space, in this order.")],
 ) -> None:
     """Put runs behind all others; those that waited already keep their place."""
-    workspace = Workspace.here()
-    queue.enqueue_all(workspace, runs)
-    for run in runs:
-        tell_queued(workspace, run)
+    leave_to_worker(Workspace.here(), *runs)
 
 
 @queue_app.command(epilog="Example: `splitlab queue move pets-30-450-1 first`")
-def move(
-    run: RunArgument,
-    where: Annotated[queue.Where, typer.Argument(help="`up` is one place earlier.")],
-) -> None:
+def move(run: RunArgument, where: Annotated[queue.Where, typer.Argument(help="`up` is one place earlier.")]) -> None:
     """Move a waiting run: first, last, up or down."""
     workspace = Workspace.here()
     queue.move(workspace, run, where)
-    name = queue.run_named(workspace, run).name
+    name = queue.run_name(workspace, run)
     out.print(f"{name}: place {queue.place_of(workspace, name)}")
-
-
-@queue_app.command(epilog="Example: `splitlab queue remove pets-30-450-1`")
-def remove(run: RunArgument) -> None:
-    """Take a waiting run out; its folder stays."""
-    queue.take_out(Workspace.here(), run)
-    out.print(f"{run}: no longer waits")
 
 
 @queue_app.command(epilog="Example: `splitlab queue run --cluster 10.0.0.5:6379 --gpu-share 0.5`")
@@ -111,9 +96,7 @@ def cancel(run: RunArgument) -> None:
 @app.command(epilog="Example: `splitlab retry pets-30-450-1`")
 def retry(run: RunArgument) -> None:
     """Queue a run again that failed, was stopped or lost its process; it goes on from its last saved state."""
-    workspace = Workspace.here()
-    queue.retry(workspace, run)
-    tell_queued(workspace, run)
+    leave_to_worker(Workspace.here(), run)
 
 
 @app.command(epilog="Example: `splitlab delete pets-30-450-1 --yes`")
@@ -139,12 +122,8 @@ def worker(
     chosen = Device.named(device)
     _check(chosen)
     worker = Worker(Workspace.here(), chosen, tell=partial(err.print, soft_wrap=True))
-
-    def stop(*_: object) -> None:
-        worker.stop.asked = True
-
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
+        signal.signal(number, lambda *_: setattr(worker, "stopping", True))
     if until_empty:
         worker.work_until_empty()
     else:
@@ -153,31 +132,20 @@ def worker(
 
 
 def _check(device: Device) -> None:
-    """Refuse a device that is not there, before it takes runs only to see each of them fail."""
+    """Refuse a missing device, on which every run would fail."""
     if device.kind == "cpu":
         return
     # In a process of its own: torch would take hundreds of megabytes for as long as the worker runs.
-    code = (
-        "import sys; from splitlab.training.precision import available_devices as a; sys.exit(sys.argv[1] not in a())"
-    )
+    code = "import sys, splitlab.training.precision as it; sys.exit(sys.argv[1] not in it.available_devices())"
     command = [sys.executable, "-c", code, device.kind]
     if subprocess.run(command, env={**os.environ, **device.environment()}, check=False).returncode:
         raise SettingsError(f"device '{device.name}' is not on this machine. Choose another, such as cpu.")
 
 
-def _waiting() -> list[dict[str, Any]]:
-    workspace = Workspace.here()
+def _rows(workspace: Workspace) -> list[dict[str, Any]]:
     rows = []
     for place, entry in enumerate(queue.waiting_runs(workspace), start=1):
         status = queue.status_of(RunFolder(workspace.runs / entry.run))
-        rows.append(
-            {
-                "place": place,
-                "name": entry.run,
-                "device": entry.device,
-                "state": status.state,
-                "step": status.step,
-                "steps": status.steps,
-            }
-        )
+        known = {"state": status.state, "step": status.step, "steps": status.steps}
+        rows.append({"place": place, "name": entry.run, "device": entry.device, **known})
     return rows

@@ -132,7 +132,7 @@ def train(
         )
         run = run_with(spec, drawn, folder, workspace) if is_main_process() else run_of_main_process(folder)
     if queued:
-        leave_to_worker(run, workspace)
+        leave_to_worker(workspace, str(run.path))
     elif train_here(run, workspace):
         out.print(f"Done: {run.path}")
         _print_scores(read_scores(run.scores_path), Path(run.spec().data.source).name)

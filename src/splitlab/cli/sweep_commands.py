@@ -9,16 +9,17 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from splitlab.cli.cluster_work import (
-    ADDRESS_HELP,
-    CpusOption,
-    GpuShareOption,
-    refuse_without_cluster,
-    work_on_cluster,
-)
 from splitlab.cli.output import JsonOption, app, err, print_json
 from splitlab.cli.results_commands import CsvOption, results_of, show_results, write_results
-from splitlab.cli.sweep_work import Ended, work_through
+from splitlab.cli.sweep_work import (
+    ADDRESS_HELP,
+    CpusOption,
+    Ended,
+    GpuShareOption,
+    enqueue_missing,
+    work_on_cluster,
+    work_through,
+)
 from splitlab.cli.train_settings import named_values
 from splitlab.errors import SettingsError
 from splitlab.experiments.sweep import Sweep, check_devices, make_folders, open_sweep
@@ -66,11 +67,11 @@ def sweep(
     `models`, `recipe` and `settings`. A run that fails does not stop the others.
     """
     workspace = Workspace.here()
-    if cluster is None:
-        refuse_without_cluster(gpu_share, cpus)
-    elif queue_only:
-        raise SettingsError("--queue-only trains nothing, so it takes no --cluster. Leave out one of the two.")
     shares = Shares(gpu_share, cpus)
+    if cluster is None and shares != Shares():
+        raise SettingsError("--gpu-share and --cpus are for a cluster. Give its address: --cluster HOST:PORT.")
+    if cluster is not None and queue_only:
+        raise SettingsError("--queue-only trains nothing, so it takes no --cluster. Leave out one of the two.")
     asked = _plan(plan, {"data": data, "seeds": seeds, "name": name}, others or [], workspace)
     if results_only:
         reached = results_of(workspace, asked.name)
@@ -108,7 +109,11 @@ def _work(
 ) -> list[Ended]:
     if cluster is not None:
         return work_on_cluster(folders, workspace, cluster, shares)
-    return work_through(folders, workspace, wait=not queue_only)
+    if not queue_only:
+        return work_through(folders, workspace)
+    enqueue_missing(folders, workspace)
+    err.print(f"{len(folders):,} runs wait. Work them off with: splitlab worker", highlight=False)
+    return []
 
 
 def _plan(plan: str, changes: dict[str, str | None], others: list[str], workspace: Workspace) -> SweepPlan:

@@ -1,4 +1,4 @@
-"""A sweep's runs through the queue, watched until the last has ended."""
+"""A sweep's runs through the queue or a cluster, watched until the last has ended."""
 
 from __future__ import annotations
 
@@ -7,19 +7,28 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Annotated
+
+import typer
 
 from splitlab.cli.output import err, progress_bar
 from splitlab.data.progress import Progress
+from splitlab.runs.cluster import Shares, train_on_cluster
 from splitlab.runs.devices import Device
 from splitlab.runs.locks import HeldError
-from splitlab.runs.queue import enqueue_all, status_of, waiting_runs
+from splitlab.runs.queue import enqueue, status_of, waiting_runs
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.worker import Worker
 from splitlab.workspace import Workspace
 
+ADDRESS_HELP = "Train on this Ray cluster: HOST:PORT of its head, or `auto` on one of its machines."
+GpuShareOption = Annotated[
+    float, typer.Option("--gpu-share", help="With --cluster: of one GPU for each cuda run; 0.5 lets two share it.")
+]
+CpusOption = Annotated[int, typer.Option("--cpus", help="With --cluster: processor cores for each run.")]
 LOOK_SECONDS = 1.0
-# Of those that wait the first are the ones being trained.
-LOOKED_AT = 16
+# The runs being trained are among the first.
+_LOOKED_AT = 16
 
 
 @dataclass(frozen=True)
@@ -31,42 +40,43 @@ class Ended:
     message: str
 
 
-def work_through(runs: Sequence[RunFolder], workspace: Workspace, wait: bool) -> list[Ended]:
-    """Put runs into the queue and, where asked to `wait`, work it off; return the runs that ended early.
-
-    Where another worker looks after the device, it trains them and this process only watches. Ctrl-C saves the run at
-    hand and leaves the others in the queue.
+def work_through(runs: Sequence[RunFolder], workspace: Workspace) -> list[Ended]:
+    """Queue runs and train them here, or watch another worker of the device train them; return those that ended early.
 
     Raises:
-        SplitLabError: the work space cannot be written.
-        KeyboardInterrupt: after Ctrl-C, once the run at hand is saved.
+        SplitLabError: the workspace cannot be written.
+        KeyboardInterrupt: after Ctrl-C, once the current run is saved. The others stay queued.
     """
     enqueue_missing(runs, workspace)
-    if not wait:
-        err.print(f"{len(runs):,} runs wait. Work them off with: splitlab worker", highlight=False)
-        return []
     for kind in sorted({run.spec().device for run in runs}):
         _work(Worker(workspace, Device.named(kind), tell=err.print), runs)
     states = [(run.name, status_of(run)) for run in runs]
     return [Ended(name, status.state, status.message) for name, status in states if status.state != State.DONE]
 
 
-def enqueue_missing(runs: Sequence[RunFolder], workspace: Workspace) -> None:
-    """Put those runs into the queue that neither wait nor train nor are done.
+def work_on_cluster(runs: Sequence[RunFolder], workspace: Workspace, address: str, shares: Shares) -> list[Ended]:
+    """Queue runs and train them on a cluster; return those that ended early.
 
     Raises:
-        RunError: the queue cannot be written.
+        SplitLabError: the cluster or the workspace cannot be used.
+        KeyboardInterrupt: after Ctrl-C, once the trainings are saved.
     """
-    waiting = {entry.run for entry in waiting_runs(workspace)}
-    # One that somebody trains without the queue is left to them.
-    missing = [run for run in runs if run.name not in waiting]
-    startable = [run.name for run in missing if status_of(run).state not in (State.RUNNING, State.DONE)]
-    enqueue_all(workspace, startable)
+    enqueue_missing(runs, workspace)
+    if not runs:
+        return []
+    unfinished = train_on_cluster(runs, workspace, address, shares, lambda line: err.print(line, soft_wrap=True))
+    return [Ended(run.name, status_of(run).state, unfinished[run.name]) for run in runs if run.name in unfinished]
+
+
+def enqueue_missing(runs: Sequence[RunFolder], workspace: Workspace) -> None:
+    """Queue the runs that are not queued, trained or done. Raise RunError if the queue cannot be written."""
+    queued = {entry.run for entry in waiting_runs(workspace)}
+    missing = [run for run in runs if run.name not in queued]
+    enqueue(workspace, *(run.name for run in missing if status_of(run).state not in (State.RUNNING, State.DONE)))
 
 
 def _work(worker: Worker, runs: Sequence[RunFolder]) -> None:
     def work() -> None:
-        # Whoever holds the device works the queue off as well.
         with suppress(HeldError):
             worker.work_until_empty()
 
@@ -76,25 +86,24 @@ def _work(worker: Worker, runs: Sequence[RunFolder]) -> None:
         try:
             while (left := _tell(worker.workspace, runs, progress)) or not working.done():
                 if left and working.done():
-                    # The worker that held the device may be gone.
+                    # Another worker had the device, and may be gone.
                     working.result()
                     working = pool.submit(work)
                 time.sleep(LOOK_SECONDS)
             working.result()
         finally:
-            worker.stop.asked = True
+            worker.stopping = True
             if not working.done():
                 err.print("Saving the run at hand; the others stay in the queue.")
 
 
 def _tell(workspace: Workspace, runs: Sequence[RunFolder], progress: Progress) -> int:
-    """Show how far the runs are; return how many of them still wait or train."""
+    """Show how far the runs are; return how many of them are still queued."""
     names = {run.name for run in runs}
     left = [entry.run for entry in waiting_runs(workspace) if entry.run in names]
     progress("runs", len(runs) - len(left), len(runs))
-    for name in left[:LOOKED_AT]:
-        status = status_of(RunFolder(workspace.runs / name))
-        if status.state == State.RUNNING:
-            progress("train", status.step, status.steps)
-            break
+    statuses = (status_of(RunFolder(workspace.runs / name)) for name in left[:_LOOKED_AT])
+    for status in (status for status in statuses if status.state == State.RUNNING):
+        progress("train", status.step, status.steps)
+        break
     return len(left)

@@ -34,6 +34,14 @@ def write_bytes(path: Path, content: bytes | memoryview) -> None:
         draft.replace(path)
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder where it is missing. Raise RunError if it cannot be made."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{path}: cannot be made ({error.strerror}). Choose another workspace.") from error
+
+
 def check_place(path: Path) -> None:
     """Refuse a place where no file can be written, before the work on what would go there.
 

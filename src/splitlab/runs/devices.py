@@ -6,13 +6,13 @@ import glob
 import os
 import platform
 import re
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from splitlab.errors import RunError, SettingsError
+from splitlab.errors import SettingsError
+from splitlab.runs.atomic_files import make_folder
 from splitlab.runs.locks import holding, is_held
-from splitlab.runs.queue_entries import lock_queue
+from splitlab.runs.queue import changing_queue
 from splitlab.workspace import Workspace
 
 _NAMES = re.compile(r"(cpu|mps|cuda)(?::(\d{1,3}))?", re.ASCII)
@@ -71,41 +71,31 @@ class Device:
         return gpus[self.index]
 
 
-@contextmanager
-def lock_worker(workspace: Workspace, device: Device) -> Iterator[None]:
-    """Hold a device of this machine for this worker; the system gives it back when the process ends.
+def lock_worker(workspace: Workspace, device: Device) -> AbstractContextManager[None]:
+    """Hold a device of this machine for a worker.
 
     Raises:
-        HeldError: another worker has it.
-        RunError: the work space cannot be written.
+        HeldError: another worker holds it.
+        RunError: the workspace cannot be written.
     """
-    _make_folder(workspace)
+    make_folder(workspace.workers)
     refusal = f"Another worker looks after {device.name} of this machine. Let it, or end it first."
-    with ExitStack() as held:
-        # Who looks whether a worker runs has its lock for a moment, and the queue's for as long.
-        with lock_queue(workspace.queue):
-            held.enter_context(holding(workspace.workers / f"{device.label}.lock", refusal))
-        yield
+    # `worker_is_alive` holds the lock for a moment.
+    return holding(workspace.workers / f"{device.label}.lock", refusal, patience=0.5)
 
 
 def worker_is_alive(workspace: Workspace, kind: str) -> bool:
     """Say whether a worker of this machine looks after a device of a kind: cpu, cuda or mps.
 
     Raises:
-        RunError: the work space cannot be written.
+        RunError: the workspace cannot be written.
     """
     locks = list(workspace.workers.glob(f"{glob.escape(_host_label())}-{kind}*.lock"))
     if not locks:
         return False
-    with lock_queue(workspace.queue):
+    # Two processes that look at the same moment would take each other for a worker.
+    with changing_queue(workspace):
         return any(is_held(path) for path in locks)
-
-
-def _make_folder(workspace: Workspace) -> None:
-    try:
-        workspace.workers.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"{workspace.workers}: cannot be made ({error.strerror}). Choose another work space.") from error
 
 
 def _host_label() -> str:

@@ -1,10 +1,9 @@
-"""Become another program that ends with the process which started it.
+"""Run a program that ends with the process which started it.
 
     python -m splitlab.runs.leash PARENT PROGRAM ARGUMENT...
 
-A task of a cluster that is killed would else leave its training behind, on a device that the cluster gives to the next.
-The training is asked politely (SIGTERM), so that it saves what it has learnt. Linux alone can do it; elsewhere the
-training goes on, and holds its run until it ends.
+If a cluster task is killed, its training gets SIGTERM, on which it saves: the cluster gives its device to the next run.
+Only Linux can do this. Elsewhere the training goes on, and holds its run until it ends.
 """
 
 from __future__ import annotations
@@ -14,27 +13,19 @@ import os
 import signal
 import sys
 
-_SET_PARENT_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>; it outlives execve
+_PR_SET_PDEATHSIG = 1  # <linux/prctl.h>; kept by exec
 
 
 def leashed(words: list[str]) -> list[str]:
-    """Return the command that runs another one for no longer than this process lives."""
-    return [sys.executable, "-m", "splitlab.runs.leash", str(os.getpid()), *words]
-
-
-def main(parent: int, words: list[str]) -> None:
-    """Tie this process to its parent, and become the program.
-
-    Raises:
-        OSError: there is no such program.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
-    # The parent may have died before that.
-    if os.getppid() != parent:
-        sys.exit(f"the process {parent} that started {words[0]} is gone")
-    os.execvp(words[0], words)  # noqa: S606 (a list of our own, and no shell)
+    """Return the command that runs another one for as long as this process lives."""
+    return [sys.executable, "-m", __name__, str(os.getpid()), *words]
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2:])
+    parent, words = int(sys.argv[1]), sys.argv[2:]
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    # The parent may have ended before that.
+    if os.getppid() != parent:
+        sys.exit(f"the process {parent} that started {words[0]} is gone")
+    os.execvp(words[0], words)  # noqa: S606 (a list of our own, and no shell)

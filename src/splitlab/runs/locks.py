@@ -1,34 +1,41 @@
-"""Locks as files: the system gives them back when their process ends, however it ends."""
+"""Whether a process is at work on something: lock files, and heartbeats for storage that shares no locks.
+
+The system releases a lock when its process ends. The age of a heartbeat is read from the clock of the file system that
+holds it, so the clocks of two machines need not agree.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from splitlab.errors import RunError
 
+BEAT_SECONDS = 10.0
+# Twelve beats, because the storage of a busy cluster may stall.
+DEAD_SECONDS = 120.0
+
 
 class HeldError(RunError):
-    """Another process holds what was asked for."""
+    """Another process holds the lock."""
 
 
 @contextmanager
 def holding(path: Path, refusal: str, patience: float = 0.0) -> Iterator[None]:
-    """Hold a lock file while the context lasts.
-
-    Args:
-        path: the file; made where it is missing.
-        refusal: what to say where another process holds it.
-        patience: seconds to wait for that one.
+    """Hold a lock file, made where it is missing, while the context lasts.
 
     Raises:
-        HeldError: another process holds it, or another part of this one.
+        HeldError: it is still held, by any process, after `patience` seconds; the message is `refusal`.
         RunError: the file cannot be made, or its folder is gone.
     """
-    # The lock would make the folder anew, such as that of a run that was just deleted.
+    # FileLock would make the folder again, such as that of a run that was just deleted.
     if not path.parent.is_dir():
         raise RunError(f"{path.parent} is gone. Look at what is there now.")
     lock = FileLock(path, timeout=patience)
@@ -45,7 +52,7 @@ def holding(path: Path, refusal: str, patience: float = 0.0) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """Say whether a lock file is held; the hold that this takes to find out is over when it returns.
+    """Say whether a lock file is held, by holding it for a moment.
 
     Raises:
         RunError: the file cannot be written.
@@ -57,3 +64,36 @@ def is_held(path: Path) -> bool:
             return False
     except HeldError:
         return True
+
+
+@contextmanager
+def beating(path: Path) -> Iterator[None]:
+    """Touch a file every ten seconds while the context lasts, then remove it. A failed beat ends nothing."""
+    ended = threading.Event()
+
+    def beat() -> None:
+        while not ended.is_set():
+            with suppress(OSError):
+                path.touch()
+            ended.wait(BEAT_SECONDS)
+
+    thread = threading.Thread(target=beat, daemon=True, name=f"heartbeat {path}")
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def has_beaten(paths: Sequence[Path]) -> bool:
+    """Say whether one of these files of one folder was written within the last two minutes."""
+    beats = [path.stat().st_mtime for path in paths if path.exists()]
+    try:
+        with tempfile.TemporaryFile(dir=paths[0].parent) as file:
+            now = os.fstat(file.fileno()).st_mtime
+    except OSError:
+        now = time.time()  # a read-only folder leaves no other clock
+    return bool(beats) and now - max(beats) < DEAD_SECONDS

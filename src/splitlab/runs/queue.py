@@ -1,33 +1,63 @@
-"""The queue of a work space, as people use it: runs wait in it until a worker of their device takes them.
+"""The queue of a workspace: a list of runs in one JSON file, which is changed under a lock.
 
-Run folders are named by their name in the work space's folder of runs, and by nothing that leads out of it.
+A run stays in the list until it has ended, so that no kill loses one. Workers (`runs.worker`) take runs from the front.
+Every function raises RunError if the queue's file is broken; those that change it also if it cannot be written.
 """
 
 from __future__ import annotations
 
+import re
+import secrets
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from splitlab.drafts import swept
 from splitlab.errors import RunError
-from splitlab.runs import queue_entries
-from splitlab.runs.locks import HeldError
-from splitlab.runs.queue_entries import Entry, lock_queue
+from splitlab.runs.atomic_files import make_folder, write_json
+from splitlab.runs.locks import HeldError, holding
+from splitlab.runs.plain_json import plain_json
 from splitlab.runs.run_folder import RunFolder, State, Status
 from splitlab.workspace import Workspace
 
-# Runs put in under one hold of the queue's lock, for which others wait.
+# Runs added under one hold of the lock, for which others wait.
 AT_ONCE = 200
-# Somebody else who takes a run out or deletes it at the same moment is through sooner; a worker keeps it for longer.
-MOMENT_SECONDS = 1.0
-_ENDED_EARLY = (State.CANCELLED, State.FAILED, State.INTERRUPTED)
+_LOCK_SECONDS = 30.0
+# Longer than others hold a run to cancel or delete it. A worker holds it until the training ends.
+_MOMENT_SECONDS = 1.0
+_RUN_NAME = re.compile(r"(?!\.)[^/\\\0]+")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A queued run.
+
+    Attributes:
+        run: the run folder's name.
+        device: cpu, cuda or mps, as in the run's spec.
+        ticket: random; tells this entry from an earlier one of the same run.
+        starts: how often the run was started from the saved step `step`.
+    """
+
+    run: str
+    device: str
+    ticket: str
+    starts: int = 0
+    step: int = 0
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.device, str) or not all(isinstance(count, int) for count in (self.starts, self.step)):
+            raise TypeError(f"{str((self.device, self.starts, self.step))[:200]} is no entry")
+        if not _RUN_NAME.fullmatch(self.run):
+            raise ValueError(f"'{self.run}' is no name of a run")
 
 
 class Where(StrEnum):
-    """Where a run may be moved to in the queue; UP is one place earlier."""
+    """Where to move a run in the queue; UP is one place earlier."""
 
     FIRST = "first"
     LAST = "last"
@@ -35,222 +65,173 @@ class Where(StrEnum):
     DOWN = "down"
 
 
-def run_name(workspace: Workspace, text: str) -> str:
-    """Read the name of a run of the work space, given as it is or as a path to its folder.
-
-    Raises:
-        RunError: it leads elsewhere.
-    """
-    path = Path(text)
-    is_path = "\0" not in text and path.name != text and path.parent.resolve() == workspace.runs.resolve()
-    name = path.name if is_path else text
-    if not name or name != Path(name).name or name.startswith(".") or "\0" in name or "\\" in name:
-        raise RunError(f"'{text}' is no run of the work space. Give the name of a folder in {workspace.runs}.")
-    return name
-
-
-def run_named(workspace: Workspace, text: str) -> RunFolder:
-    """Open a run of the work space by its name, or by a path to its folder.
-
-    Raises:
-        RunError: there is none, or it lies elsewhere.
-    """
-    return RunFolder.open(workspace.runs / run_name(workspace, text))
+@contextmanager
+def changing_queue(workspace: Workspace) -> Iterator[list[Entry]]:
+    """Hold the queue's lock, and write the list of entries back if the caller changed it."""
+    make_folder(workspace.queue)
+    refusal = f"{workspace.queue} is being changed by a process that does not end. Try again, or end that process."
+    with holding(workspace.queue / ".lock", refusal, _LOCK_SECONDS):
+        queue = _read(workspace)
+        before = queue.copy()
+        try:
+            yield queue
+        finally:
+            if queue != before:
+                write_json(_file(workspace), [asdict(entry) for entry in queue])
 
 
 def waiting_runs(workspace: Workspace) -> list[Entry]:
-    """List the queue in its order; the runs being trained stand in it until they end.
-
-    Entries whose run folder was deleted are left out.
-    """
-    return [
-        entry
-        for entry in queue_entries.entries(workspace.queue)
-        if (workspace.runs / entry.run / "spec.json").is_file()
-    ]
+    """List the queue in order, including runs being trained, without those whose folder was deleted."""
+    return [entry for entry in _read(workspace) if (workspace.runs / entry.run / "spec.json").is_file()]
 
 
 def place_of(workspace: Workspace, name: str) -> int | None:
-    """Return a run's place in the queue, from 1; None where it does not wait."""
-    names = [entry.run for entry in waiting_runs(workspace)]
-    return names.index(name) + 1 if name in names else None
+    """Return a run's place in the queue, from 1; None if it is not queued."""
+    return next((place for place, entry in enumerate(waiting_runs(workspace), 1) if entry.run == name), None)
 
 
-def enqueue(workspace: Workspace, name: str) -> None:
-    """Put a run behind all others, to start or to go on from its last saved state; one that waits keeps its place.
-
-    Raises:
-        RunError: there is no such run, it is being trained, or is done.
-    """
-    enqueue_all(workspace, [name])
+def find_entry(workspace: Workspace, entry: Entry) -> Entry | None:
+    """Find an entry as it is now, by its ticket; None if it was taken out."""
+    return next((found for found in _read(workspace) if found.ticket == entry.ticket), None)
 
 
-def enqueue_all(workspace: Workspace, names: Sequence[str]) -> None:
-    """Put runs behind all others in this order, without a look at the whole queue for each.
-
-    Raises:
-        RunError: as `enqueue`; the runs before the one that it names are in the queue.
-    """
-    runs = list({run.name: run for run in (run_named(workspace, name) for name in names)}.values())
-    for start in range(0, len(runs), AT_ONCE):
-        with lock_queue(workspace.queue):
-            queue = queue_entries.entries(workspace.queue)
-            waiting = {entry.run: entry for entry in queue}
-            for place, run in enumerate(runs[start : start + AT_ONCE], start=queue_entries.place_behind(queue)):
-                _put_in(workspace, run, place, waiting.get(run.name))
+def update_entry(workspace: Workspace, entry: Entry) -> None:
+    """Write an entry's count of starts, if it is still queued."""
+    with changing_queue(workspace) as queue:
+        queue[:] = [entry if found.ticket == entry.ticket else found for found in queue]
 
 
-def retry(workspace: Workspace, name: str) -> None:
-    """Put a run that failed, was stopped or lost its process into the queue again; it goes on from its saved state.
-
-    Raises:
-        RunError: there is no such run, or it did not end early.
-    """
-    run = run_named(workspace, name)
-    state = status_of(run).state
-    if state not in _ENDED_EARLY:
-        raise RunError(f"{run.path} is {state}; only a run that failed or was stopped is tried again.")
-    enqueue(workspace, run.name)
+def run_name(workspace: Workspace, text: str) -> str:
+    """Return the name of a run, given its name or its folder's path. Raise RunError if the text is neither."""
+    path = Path(text)
+    if "\0" not in text and path.name != text and path.parent.resolve() == workspace.runs.resolve():
+        text = path.name
+    if not _RUN_NAME.fullmatch(text):
+        raise RunError(f"'{text}' is no run of the workspace. Give the name of a folder in {workspace.runs}.")
+    return text
 
 
-def move(workspace: Workspace, name: str, where: Where) -> None:
-    """Move a waiting run within the queue; at its end already, it stays.
-
-    Raises:
-        RunError: it does not wait, or the queue cannot be written.
-    """
-    run = run_named(workspace, name)
-    with lock_queue(workspace.queue):
-        queue = waiting_runs(workspace)
-        index = next((index for index, entry in enumerate(queue) if entry.run == run.name), None)
-        if index is None:
-            raise RunError(f"{run.path} does not wait in the queue. Put it in with: splitlab queue add {run.name}")
-        entry = queue[index]
-        if where == Where.FIRST and index > 0:
-            queue_entries.put_at(workspace.queue, entry, queue[0].place - 1)
-        elif where == Where.LAST and entry != queue[-1]:
-            queue_entries.put_at(workspace.queue, entry, queue[-1].place + 1)
-        elif where == Where.UP and index > 0:
-            _swap(workspace, queue[index - 1], entry)
-        elif where == Where.DOWN and entry != queue[-1]:
-            _swap(workspace, entry, queue[index + 1])
-
-
-def take_out(workspace: Workspace, name: str) -> None:
-    """Take a waiting run out of the queue; its folder stays as it is.
-
-    Raises:
-        RunError: it does not wait, or is being trained.
-    """
-    run = run_named(workspace, name)
-    try:
-        with run.claim(MOMENT_SECONDS):
-            _take_out(workspace, run)
-    except HeldError as error:
-        raise RunError(f"{run.path} is being trained. Stop it with: splitlab cancel {run.name}") from error
-
-
-def cancel(workspace: Workspace, name: str) -> State:
-    """Stop a run: take it out of the queue, and ask the process that trains it to stop after the step at hand.
-
-    Returns:
-        CANCELLED where it only waited; RUNNING where it is on its way to stop.
-
-    Raises:
-        RunError: it neither waits nor trains.
-    """
-    run = run_named(workspace, name)
-    try:
-        with run.claim(0.0 if status_of(run).state == State.RUNNING else MOMENT_SECONDS):
-            if status_of(run).state != State.RUNNING:
-                _take_out(workspace, run)
-                return State.CANCELLED
-    except HeldError:
-        pass  # a worker has it, which looks whether its entry is still there
-    run.ask_to_cancel()
-    _remove(workspace, run)
-    return State.RUNNING
-
-
-def delete(workspace: Workspace, name: str) -> None:
-    """Delete a run folder and all that is in it, for good.
-
-    Raises:
-        RunError: it is being trained, is a link to elsewhere, or cannot be deleted.
-    """
-    run = run_named(workspace, name)
-    if run.path.is_symlink():
-        raise RunError(f"{run.path} is a link to {run.path.readlink()}. Delete what it leads to by hand.")
-    try:
-        with run.claim(MOMENT_SECONDS), run.lock():
-            # Somebody else may have deleted it while this one waited.
-            RunFolder.open(run.path)
-            _refuse_on_another_machine(run)
-            _remove(workspace, run)
-            _bury(run)
-    except HeldError as error:
-        raise RunError(f"{run.path} is being trained. Stop it first with: splitlab cancel {run.name}") from error
-    except OSError as error:
-        raise RunError(f"{run.path} cannot be deleted ({error.strerror}). Delete the folder by hand.") from error
-
-
-def _bury(run: RunFolder) -> None:
-    grave = Path(tempfile.mkdtemp(prefix=swept(".deleting-", run.path.parent), dir=run.path.parent))
-    # In one step out of sight: a delete that breaks off leaves no half run, and nobody writes into what is deleted.
-    run.path.rename(grave / run.name)
-    try:
-        shutil.rmtree(grave)
-    except OSError as error:
-        raise RunError(
-            f"{run.path} is deleted, but {grave} could not be emptied ({error.strerror}). Delete that by hand."
-        ) from error
+def run_named(workspace: Workspace, text: str) -> RunFolder:
+    """Open a run by its name or its folder's path. Raise RunError if there is none."""
+    return RunFolder.open(workspace.runs / run_name(workspace, text))
 
 
 def status_of(run: RunFolder) -> Status:
-    """Read how far a run is; one whose status file is broken waits, because its saved state says where to go on."""
+    """Read a run's status; a run with a broken status file waits, because its saved state says where to go on."""
     try:
         return run.status()
     except RunError:
         return Status(State.WAITING, 0, 0)
 
 
-def _put_in(workspace: Workspace, run: RunFolder, place: int, before: Entry | None) -> None:
+def enqueue(workspace: Workspace, *names: str) -> None:
+    """Add runs at the end of the queue, to start or to go on; runs that are queued already keep their place.
+
+    Raises:
+        RunError: a run does not exist, is being trained, or is done. The runs before it are queued.
+    """
+    runs = [run_named(workspace, name) for name in names]
+    for start in range(0, len(runs), AT_ONCE):
+        with changing_queue(workspace) as queue:
+            for run in runs[start : start + AT_ONCE]:
+                _add(queue, run)
+
+
+def move(workspace: Workspace, name: str, where: Where) -> None:
+    """Move a queued run. Raise RunError if it is not queued."""
+    run = run_named(workspace, name)
+    with changing_queue(workspace) as queue:
+        queue[:] = waiting_runs(workspace)
+        index = next((index for index, entry in enumerate(queue) if entry.run == run.name), None)
+        if index is None:
+            raise RunError(f"{run.path} is not in the queue. Add it with: splitlab queue add {run.name}")
+        places = {Where.FIRST: 0, Where.UP: max(index - 1, 0), Where.DOWN: index + 1, Where.LAST: len(queue)}
+        queue.insert(places[where], queue.pop(index))
+
+
+def take_out(workspace: Workspace, name: str, ticket: str = "") -> bool:
+    """Take a run out of the queue, only the entry with this ticket if one is given; say whether it was there."""
+    with changing_queue(workspace) as queue:
+        count = len(queue)
+        queue[:] = [entry for entry in queue if entry.run != name or ticket not in ("", entry.ticket)]
+        return len(queue) < count
+
+
+def cancel(workspace: Workspace, name: str) -> State:
+    """Take a run out of the queue, and ask the process that trains it to save and stop after the current step.
+
+    Returns:
+        CANCELLED if no process had the run, RUNNING if the process that trains it will stop.
+
+    Raises:
+        RunError: the run is neither queued nor being trained.
+    """
+    run = run_named(workspace, name)
+    with suppress(HeldError), run.claim(0.0 if status_of(run).state == State.RUNNING else _MOMENT_SECONDS):
+        status = status_of(run)
+        if status.state != State.RUNNING:
+            if not take_out(workspace, run.name):
+                raise RunError(f"{run.path} is neither queued nor being trained: it is {status.state}.")
+            if status.state == State.WAITING:
+                run.write_status(State.CANCELLED, status.step, status.steps, "taken out of the queue")
+            return State.CANCELLED
+    # A worker has it, and checks whether the run is still queued.
+    run.ask_to_cancel()
+    take_out(workspace, run.name)
+    return State.RUNNING
+
+
+def delete(workspace: Workspace, name: str) -> None:
+    """Delete a run's folder. Raise RunError if the run is being trained, is a link, or cannot be deleted."""
+    run = run_named(workspace, name)
+    if run.path.is_symlink():
+        raise RunError(f"{run.path} is a link to {run.path.readlink()}. Delete the target yourself.")
+    try:
+        with run.claim(_MOMENT_SECONDS), run.lock():
+            _delete_held(workspace, run)
+    except HeldError as error:
+        raise RunError(f"{run.path} is being trained. Stop it first with: splitlab cancel {run.name}") from error
+    except OSError as error:
+        raise RunError(f"{run.path} cannot be deleted ({error}). Delete the folder yourself.") from error
+
+
+def _delete_held(workspace: Workspace, run: RunFolder) -> None:
+    # Another process may have deleted it while this one waited for its locks.
+    RunFolder.open(run.path)
+    if status_of(run).state == State.RUNNING:
+        raise HeldError("It runs on a machine that shares no locks.")
+    take_out(workspace, run.name)
+    # One rename hides it: an interrupted delete leaves no half run, and nobody writes into it.
+    hidden = Path(tempfile.mkdtemp(prefix=swept(".deleting-", run.path.parent), dir=run.path.parent))
+    run.path.rename(hidden / run.name)
+    shutil.rmtree(hidden)
+
+
+def _file(workspace: Workspace) -> Path:
+    return workspace.queue / "queue.json"
+
+
+def _read(workspace: Workspace) -> list[Entry]:
+    path = _file(workspace)
+    try:
+        return [Entry(**row) for row in plain_json(path.read_bytes())]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise RunError(f"{path} is broken ({error}). Delete it, and queue the runs again.") from error
+
+
+def _add(queue: list[Entry], run: RunFolder) -> None:
     spec, status = run.spec(), status_of(run)
-    if before and status.state in (State.WAITING, State.INTERRUPTED):
+    queued = any(entry.run == run.name for entry in queue)
+    if queued and status.state in (State.WAITING, State.INTERRUPTED):
         return
     if status.state == State.RUNNING:
         raise RunError(f"{run.path} is being trained already. Stop it first, or wait for its end.")
     if status.state == State.DONE:
         raise RunError(f"{run.path} is done. Start a new run, with more steps or other settings.")
-    if before:  # its training has just ended, and its worker has not seen it yet
-        queue_entries.remove(workspace.queue, before)
+    # A run that has just ended may still be queued, because its worker has not noticed yet.
+    queue[:] = [entry for entry in queue if entry.run != run.name]
     run.take_back_cancel()
     run.write_status(State.WAITING, status.step, spec.steps)
-    queue_entries.add(workspace.queue, place, spec.device, run.name)
-
-
-def _refuse_on_another_machine(run: RunFolder) -> None:
-    if status_of(run).state == State.RUNNING:
-        raise HeldError(f"{run.path} is being trained where the storage shares no locks.")
-
-
-def _swap(workspace: Workspace, earlier: Entry, later: Entry) -> None:
-    # A break between the two leaves both in the same place, and none lost.
-    queue_entries.put_at(workspace.queue, later, earlier.place)
-    queue_entries.put_at(workspace.queue, earlier, later.place)
-
-
-def _take_out(workspace: Workspace, run: RunFolder) -> None:
-    if not _remove(workspace, run):
-        raise RunError(f"{run.path} neither waits in the queue nor trains: it is {status_of(run).state}.")
-    status = status_of(run)
-    if status.state == State.WAITING:
-        run.write_status(State.CANCELLED, status.step, status.steps, "taken out of the queue")
-
-
-def _remove(workspace: Workspace, run: RunFolder) -> bool:
-    with lock_queue(workspace.queue):
-        entry = queue_entries.entry_of(workspace.queue, run.name)
-        if entry:
-            queue_entries.remove(workspace.queue, entry)
-        return entry is not None
+    queue.append(Entry(run.name, spec.device, secrets.token_hex(8)))

@@ -14,10 +14,10 @@ from typing import Any
 
 from splitlab.drafts import swept
 from splitlab.errors import RunError, SettingsError
+from splitlab.processes import host, process_start, wall_start
 from splitlab.runs.atomic_files import write_bytes, write_json
 from splitlab.runs.events import Event, read_event
-from splitlab.runs.liveness import beating, has_beaten, host, process_start, wall_start
-from splitlab.runs.locks import holding, is_held
+from splitlab.runs.locks import beating, has_beaten, holding, is_held
 from splitlab.runs.plain_json import plain_json
 from splitlab.runs.spec import RunSpec
 

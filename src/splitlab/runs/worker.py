@@ -1,129 +1,244 @@
-"""The worker of one device: it takes the next run of the queue, trains it, and takes the next."""
+"""The worker of one device: it takes the next run of the queue, trains it in a child process, and takes the next."""
 
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from splitlab.runs import queue_entries
-from splitlab.runs.attempt import Attempt, Command, StopWish, train_command
-from splitlab.runs.devices import Device, lock_worker
+from splitlab.errors import RunError
+from splitlab.runs.atomic_files import make_folder
+from splitlab.runs.devices import Device, lock_worker, worker_is_alive
 from splitlab.runs.locks import HeldError
-from splitlab.runs.queue import status_of
-from splitlab.runs.queue_entries import Entry, lock_queue
+from splitlab.runs.queue import (
+    Entry,
+    changing_queue,
+    enqueue,
+    find_entry,
+    place_of,
+    status_of,
+    take_out,
+    update_entry,
+    waiting_runs,
+)
 from splitlab.runs.run_folder import RunFolder, State
+from splitlab.runs.saved_step import evaluated_step
 from splitlab.workspace import Workspace
 
 IDLE_SECONDS = 1.0
+# One start and three restarts.
+MOST_STARTS = 4
+_LOOK_SECONDS = 0.2
+_LOG_TAIL_BYTES, _LOG_LINE_LETTERS = 4096, 500
+
+Command = Callable[[RunFolder], list[str]]
 
 
-def tell_nobody(_line: str) -> None:
-    """Take a line and show nothing."""
+def train_command(run: RunFolder) -> list[str]:
+    """Return the command that trains a run in a process of its own."""
+    return [sys.executable, "-m", "splitlab", "train", str(run.path)]
 
 
-@dataclass(frozen=True)
+def launch(run: RunFolder, workspace: Workspace) -> None:
+    """Queue a run, and make sure that a worker for its device runs. Raise RunError if it cannot be queued."""
+    enqueue(workspace, run.name)
+    ensure_worker(workspace, run.spec().device)
+
+
+def ensure_worker(workspace: Workspace, kind: str) -> None:
+    """Start a detached worker, which ends with the queue, unless one runs for this kind of device: cpu, cuda, mps.
+
+    Raises:
+        RunError: it cannot be started, or the workspace cannot be written.
+    """
+    if worker_is_alive(workspace, kind):
+        return
+    make_folder(workspace.workers)
+    process = _start(
+        [sys.executable, "-m", "splitlab", "worker", "--device", kind, "--until-empty"],
+        workspace.workers / f"{Device(kind).label}.log",
+        {"SPLITLAB_WORKSPACE": str(workspace.root), "SPLITLAB_CHECKPOINTS": str(workspace.checkpoints)},
+    )
+    # A worker that nobody waits for would stay in the process table after its end.
+    threading.Thread(target=process.wait, daemon=True).start()
+
+
+@dataclass
 class Worker:
-    """Trains the runs of a queue that ask for its kind of device, one after the other.
+    """Trains the queued runs for one device, one after the other.
 
-    Two workers never train one run: each holds the run's claim while it looks after it, and looks whether it still
-    waits once it has the claim. A run is taken out only when it has ended, so a worker that dies loses none.
+    Two workers never train the same run: a worker holds a run's claim while it looks after it, and then checks whether
+    the run is still queued. A run leaves the queue only when it has ended, so a worker that is killed loses none.
 
     Attributes:
         workspace: whose queue.
-        device: what it looks after.
-        command: what trains a run.
-        tell: takes a line for each run.
-        stop: set it to have the training at hand saved and left in the queue, and the worker end.
+        device: what the trainings may use.
+        command: returns the command that trains a run.
+        tell: takes a line about each run.
+        stopping: set it to end the worker; the current training is saved and stays queued.
     """
 
     workspace: Workspace
     device: Device
     command: Command = train_command
-    tell: Callable[[str], object] = tell_nobody
-    stop: StopWish = field(default_factory=StopWish)
+    tell: Callable[[str], object] = lambda _line: None
+    stopping: bool = False
 
     def work(self) -> None:
-        """Train what comes until it is stopped.
-
-        Raises:
-            HeldError: another worker looks after the device.
-            RunError: the work space cannot be written.
-        """
+        """Train what is queued and what will be, until stopped. Raises: see `work_until_empty`."""
         with lock_worker(self.workspace, self.device):
-            while not self.stop.asked:
-                if not self._take_one(self._own_entries()):
-                    time.sleep(IDLE_SECONDS)
+            while not self.stopping:
+                self._take_one(self._own(waiting_runs(self.workspace)))
 
     def work_until_empty(self) -> None:
-        """Train until no run waits for this kind of device, or it is stopped.
+        """Train until no run for this kind of device is queued, or until stopped.
 
         Raises:
             HeldError: another worker looks after the device.
-            RunError: the work space cannot be written.
+            RunError: the workspace cannot be written.
         """
-        self._empty_queue()
-        # Who put a run in just before the lock was given back saw a worker and started none: look once more.
-        # Who did it after that started one, which may be first.
-        with suppress(HeldError):
-            while self._own_entries() and not self.stop.asked:
-                self._empty_queue()
-
-    def _empty_queue(self) -> None:
-        with lock_worker(self.workspace, self.device):
-            while not self.stop.asked and (waiting := self._own_entries()):
-                if not self._take_one(waiting):
-                    time.sleep(IDLE_SECONDS)
-
-    def _own_entries(self) -> list[Entry]:
-        """List what waits for this kind of device and may be written here; drop entries of runs that are gone."""
-        folder = self.workspace.queue
-        # A rename under way could hide an entry from a listing without the lock, and end this worker.
-        with lock_queue(folder):
-            own = []
-            for entry in queue_entries.entries(folder):
-                path = self.workspace.runs / entry.run
-                if not (path / "spec.json").is_file():
-                    queue_entries.remove(folder, entry)
-                elif entry.device == self.device.kind and os.access(path, os.W_OK):
-                    own.append(entry)
-        return own
+        with ExitStack() as lock:
+            lock.enter_context(lock_worker(self.workspace, self.device))
+            while not self.stopping:
+                with changing_queue(self.workspace) as queue:
+                    queue[:] = waiting_runs(self.workspace)
+                    own = self._own(queue)
+                    if not own:
+                        # While the queue is locked: whoever adds a run next sees that no worker is left.
+                        lock.close()
+                        return
+                self._take_one(own)
 
     def take(self, entry: Entry) -> bool:
-        """Look after a run of the queue until its training has ended once, unless somebody else does.
-
-        Returns:
-            Whether it was started.
-
-        Raises:
-            RunError: the work space cannot be written.
-        """
+        """Start a queued run and wait for its end, unless another process has it; say whether it was started."""
         run = RunFolder(self.workspace.runs / entry.run)
         with suppress(HeldError), run.claim():
-            if self._may_start(run, entry):
-                self._carry_out(run, entry)
+            # Its count of starts changes only while its claim is held.
+            now = find_entry(self.workspace, entry)
+            if now and self._may_start(run, now):
+                self.tell(f"{run.name}: starts")
+                self._carry_out(run, now)
+                status = status_of(run)
+                told = f"{run.name}: {status.state}, step {status.step} of {status.steps} {status.message}"
+                self.tell(told.rstrip())
                 return True
         return False
 
-    def _take_one(self, waiting: list[Entry]) -> bool:
-        """Look after the first run that nobody looks after; say whether there was one."""
-        return any(self.take(entry) for entry in waiting)
+    def _own(self, queue: list[Entry]) -> list[Entry]:
+        mine = [entry for entry in queue if entry.device == self.device.kind]
+        return [entry for entry in mine if os.access(self.workspace.runs / entry.run, os.W_OK)]
+
+    def _take_one(self, entries: list[Entry]) -> None:
+        if not any(self.take(entry) for entry in entries):
+            time.sleep(IDLE_SECONDS)
 
     def _may_start(self, run: RunFolder, entry: Entry) -> bool:
-        # Looks without the queue's lock: one that is just being moved has its turn a moment later.
-        if not queue_entries.still_there(self.workspace.queue, entry) or run.is_locked():
-            return False
-        state = status_of(run).state
+        state = State.RUNNING if run.is_locked() else status_of(run).state
         if state in (State.DONE, State.FAILED):
             # It ended in a process that outlived its worker.
-            with lock_queue(self.workspace.queue):
-                queue_entries.remove(self.workspace.queue, entry)
+            take_out(self.workspace, run.name, entry.ticket)
         return state not in (State.DONE, State.FAILED, State.RUNNING)
 
     def _carry_out(self, run: RunFolder, entry: Entry) -> None:
-        self.tell(f"{run.name}: starts")
-        Attempt(self.workspace, run, entry, self.device, self.command, self.stop).carry_out()
-        status = status_of(run)
-        self.tell(f"{run.name}: {status.state}, step {status.step} of {status.steps} {status.message}".rstrip())
+        step = _saved_step(run)
+        entry = replace(entry, step=step, starts=entry.starts + 1 if entry.step == step else 1)
+        if entry.starts > MOST_STARTS:
+            last = status_of(run).message
+            self._fail(
+                run,
+                entry,
+                f"The training was started {MOST_STARTS} times at step {step} and killed each time before it saved "
+                f"again.{f' The last time, {last}.' if last else ''} The system kills what takes too much memory: "
+                "free some, or start a new run with smaller batches or images.",
+            )
+            return
+        update_entry(self.workspace, entry)
+        _write(run, State.WAITING, "starting")
+        log_start = run.log_path.stat().st_size if run.log_path.exists() else 0
+        code = self._train(run, entry)
+        self._conclude(run, entry, code, log_start)
+
+    def _train(self, run: RunFolder, entry: Entry) -> int:
+        process = _start(self.command(run), run.log_path, self.device.environment())
+        asked = False
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                return process.wait(_LOOK_SECONDS)
+            if not asked and (self.stopping or not self._is_queued(entry)):
+                # The training saves and stops.
+                process.terminate()
+                asked = True
+
+    def _is_queued(self, entry: Entry) -> bool:
+        with suppress(RunError):
+            return find_entry(self.workspace, entry) is not None
+        return True  # a queue that cannot be read is no wish to stop
+
+    def _conclude(self, run: RunFolder, entry: Entry, code: int, log_start: int) -> None:
+        state = status_of(run).state
+        if not self._is_queued(entry):
+            if state in (State.WAITING, State.INTERRUPTED) and not place_of(self.workspace, run.name):
+                _write(run, State.CANCELLED, "stopped on request")
+        elif state in (State.DONE, State.FAILED):
+            take_out(self.workspace, run.name, entry.ticket)
+        elif self.stopping:
+            _write(run, State.WAITING, "")
+            update_entry(self.workspace, replace(entry, starts=0))
+        elif state == State.CANCELLED:
+            take_out(self.workspace, run.name, entry.ticket)
+        elif run.is_locked():
+            pass  # the process of an earlier worker still trains the run, so this one was refused
+        elif code < 0:
+            _write(run, State.WAITING, f"its process was ended by signal {-code} ({signal.strsignal(-code)})")
+        else:
+            said = _last_line(run, log_start) or f"log.txt says nothing; its process ended with code {code}"
+            self._fail(run, entry, f"The training ended before its end: {said}")
+
+    def _fail(self, run: RunFolder, entry: Entry, message: str) -> None:
+        _write(run, State.FAILED, message)
+        take_out(self.workspace, run.name, entry.ticket)
+
+
+def _start(command: list[str], log: Path, variables: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Start a process that Ctrl-C in this terminal does not reach, and that writes to a log."""
+    try:
+        with log.open("ab") as file:
+            return subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
+                env={**os.environ, **variables},
+                start_new_session=True,
+            )
+    except OSError as error:
+        raise RunError(f"{log}: a process that writes to it cannot be started ({error.strerror}).") from error
+
+
+def _write(run: RunFolder, state: State, message: str) -> None:
+    status = status_of(run)
+    run.write_status(state, status.step, status.steps, message)
+
+
+def _saved_step(run: RunFolder) -> int:
+    with suppress(RunError):
+        return evaluated_step(run)
+    return 0
+
+
+def _last_line(run: RunFolder, start: int) -> str:
+    """Return the last line that was written to the run's log, which began at `start`; empty for none."""
+    try:
+        with run.log_path.open("rb") as log:
+            log.seek(max(start, run.log_path.stat().st_size - _LOG_TAIL_BYTES))
+            lines = log.read().decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.strip()[:_LOG_LINE_LETTERS] for line in reversed(lines) if line.strip()), "")

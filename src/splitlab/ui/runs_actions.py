@@ -11,10 +11,10 @@ import streamlit as st
 
 from splitlab.errors import SplitLabError
 from splitlab.hosting import Hosting
-from splitlab.runs.launch import launch
 from splitlab.runs.queue import Where, cancel, delete, move, run_named, waiting_runs
 from splitlab.runs.run_folder import State
 from splitlab.runs.store import RunSummary
+from splitlab.runs.worker import launch
 from splitlab.ui.plain_text import as_plain
 from splitlab.ui.runs_chosen import choose_none
 from splitlab.ui.runs_listing import RunsListing

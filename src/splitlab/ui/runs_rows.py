@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from splitlab.budget.annotation_cost import cost_hours, prices_for
-from splitlab.runs.queue_entries import Entry
+from splitlab.runs.queue import Entry
 from splitlab.runs.run_folder import State
 from splitlab.runs.store import RunSummary
 

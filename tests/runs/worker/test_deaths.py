@@ -5,10 +5,10 @@ import signal
 
 import pytest
 
-from splitlab.runs.attempt import MOST_STARTS, Attempt, StopWish
 from splitlab.runs.devices import Device
-from splitlab.runs.queue import place_of, retry, waiting_runs
+from splitlab.runs.queue import enqueue, place_of, waiting_runs
 from splitlab.runs.run_folder import State
+from splitlab.runs.worker import MOST_STARTS, Worker
 from tests.runs.queue_tools import end_of, make_queued, start_worker, starts_of, state_of, training, wait_until
 from tests.runs.worker.held import UNTIL_TOLD, kill, pid_of
 
@@ -93,7 +93,7 @@ def test_a_run_that_was_given_up_can_be_tried_again(workspace):
     (run,) = make_queued(workspace, "one")
     end_of(start_worker(workspace, training("kill -9 $$;")))
     assert state_of(run) == State.FAILED
-    retry(workspace, "one")
+    enqueue(workspace, "one")
     assert state_of(run) == State.WAITING
     end_of(start_worker(workspace))
     assert state_of(run) == State.DONE
@@ -138,11 +138,11 @@ def test_a_training_that_ends_while_another_process_trains_the_run_fails_nothing
     (run,) = make_queued(workspace, "one")
     (entry,) = waiting_runs(workspace)
     refused = lambda _run: ["/bin/sh", "-c", "echo the run is locked; exit 1"]  # noqa: E731
-    attempt = Attempt(workspace, run, entry, Device.named("cpu"), refused, StopWish())
+    worker = Worker(workspace, Device("cpu"), refused)
     with run.lock():
-        attempt.carry_out()
+        worker._carry_out(run, entry)
     assert state_of(run) == State.WAITING
     assert place_of(workspace, "one") == 1
-    attempt.carry_out()
+    worker.take(entry)
     assert state_of(run) == State.FAILED
     assert waiting_runs(workspace) == []

@@ -1,15 +1,18 @@
 """Workers are real processes here; a training is a shell that ends after milliseconds. Each run once, in order."""
 
+import json
 import time
+from threading import Thread
 
 import pytest
 
 from splitlab.errors import SettingsError
+from splitlab.runs import worker as workers
 from splitlab.runs.devices import Device, worker_is_alive
 from splitlab.runs.locks import HeldError
-from splitlab.runs.queue import enqueue, move, place_of, waiting_runs
+from splitlab.runs.queue import move, place_of, waiting_runs
 from splitlab.runs.run_folder import RunFolder, State
-from splitlab.runs.worker import Worker
+from splitlab.runs.worker import Worker, launch
 from tests.runs.queue_tools import SPEC, end_of, make_queued, make_run, start_worker, starts_of, state_of, training
 from tests.runs.worker.held import HOLD, UNTIL_TOLD, pid_of
 
@@ -90,23 +93,28 @@ def test_a_run_moved_to_the_front_while_another_trains_is_next(workspace):
 
 
 def test_a_run_put_in_while_the_worker_ends_is_not_left_lying(workspace, monkeypatch):
-    """The moment is forced: the queue is empty, the worker has its lock still, and who puts a run in sees it."""
+    """The moment is forced: the worker has seen an empty queue and holds its device still."""
     late = make_run(workspace, "late")
     it = Worker(workspace, Device("cpu"), lambda run: ["/bin/sh", "-c", training(), "sh", str(run.path)])
-    look = Worker._own_entries
-    found = []
+    look, app = Worker._own, Thread(target=launch, args=(late, workspace))
+    started = []
+    monkeypatch.setattr(workers, "_start", lambda *words: started.append(words) or Process())
 
-    def look_and_be_late(self):
-        found.append(look(self))
-        if len(found) == 1:
-            enqueue(workspace, "late")
-            assert worker_is_alive(workspace, "cpu")
-        return found[-1]
+    def look_and_let_an_app_be_late(self, queue):
+        app.start()
+        time.sleep(0.3)
+        return look(self, queue)
 
-    monkeypatch.setattr(Worker, "_own_entries", look_and_be_late)
+    monkeypatch.setattr(Worker, "_own", look_and_let_an_app_be_late)
     it.work_until_empty()
-    assert found[0] == []
-    assert state_of(late) == State.DONE
+    app.join()
+    assert place_of(workspace, "late") == 1
+    assert len(started) == 1  # a new worker, because the app saw no other
+
+
+class Process:
+    def wait(self):
+        return 0
 
 
 def test_entries_of_runs_that_were_deleted_by_hand_are_dropped(workspace):
@@ -115,7 +123,7 @@ def test_entries_of_runs_that_were_deleted_by_hand_are_dropped(workspace):
     assert place_of(workspace, "there") == 1
     end_of(start_worker(workspace))
     assert state_of(there) == State.DONE
-    assert [path.name for path in workspace.queue.iterdir()] == [".lock"]
+    assert json.loads((workspace.queue / "queue.json").read_text()) == []
 
 
 def test_a_run_moved_back_and_forth_while_it_trains_is_not_taken_for_cancelled(workspace):

@@ -15,7 +15,7 @@ def no_worker_starts(monkeypatch):
     """Which workers would have been started."""
     asked = []
     monkeypatch.setattr("splitlab.ui.runs_table.ensure_worker", lambda workspace, kind: asked.append(kind))
-    monkeypatch.setattr("splitlab.runs.launch.ensure_worker", lambda workspace, kind: asked.append(kind))
+    monkeypatch.setattr("splitlab.runs.worker.ensure_worker", lambda workspace, kind: asked.append(kind))
     return asked
 
 
