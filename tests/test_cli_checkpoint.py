@@ -10,6 +10,7 @@ from splitlab.models.registry import build_model
 from splitlab.runs.checkpoint_files import facts_of
 from splitlab.workspace import Workspace
 from tests.checkpoints import write_checkpoint
+from tests.hugging_face_server import files_of, hugging_face
 from tests.models.foreign_files import save_as_the_authors_do
 
 runner = CliRunner()
@@ -42,16 +43,20 @@ def run(*words):
     ).stdout
 
 
-def test_a_checkpoint_is_shared_by_a_hub_on_the_command_line(tmp_path):
-    hub = tmp_path / "hub"
-    folder = write_checkpoint(hub / "shared")
-    assert "1 checkpoints" in run("index", hub)
-    listed = run("list", hub)
-    assert all(word in listed for word in ("shared", "yolov5n-seg", "CC0-1.0", "3/4"))
-    assert json.loads(run("list", hub, "--json"))[0]["files"]["card.json"]["bytes"]
-    run("get", hub, "shared")
-    assert facts_of(Workspace.here().imported / "shared") == facts_of(folder)
-    assert str(hub) in run("list").replace("\n", "")
+def test_a_checkpoint_is_pushed_to_a_repository_and_got_from_it_on_the_command_line(tmp_path, monkeypatch):
+    folder = write_checkpoint(tmp_path / "mine")
+    with hugging_face(monkeypatch) as server:
+        monkeypatch.setenv("HF_TOKEN", "secret")
+        told = run("push", folder, "lab/pets")
+        (commit,) = server.commits["lab/pets"]
+        assert told == f"Others get it by: splitlab checkpoint get lab/pets@{commit}\n"
+        assert server.made == [("lab/pets", "private")]
+        assert f"lab/pets@{commit} is here: {Workspace.here().imported / 'pets'}" in run("get", "lab/pets")
+        run("get", f"lab/pets@{commit}", "--name", "theirs")
+        run("push", folder, "lab/open", "--public")
+        assert server.made[-1] == ("lab/open", "public")
+    for name in ("pets", "theirs"):
+        assert facts_of(Workspace.here().imported / name)["model.safetensors"] == facts_of(folder)["model.safetensors"]
 
 
 def test_a_checkpoint_travels_as_a_zip(tmp_path):
@@ -61,6 +66,15 @@ def test_a_checkpoint_travels_as_a_zip(tmp_path):
     shown = run("show", Workspace.here().imported / "theirs")
     assert all(word in shown for word in ("theirs", "tiny", "CC0-1.0", "3/4, seed 0", "not scored", "MB"))
     assert facts_of(folder)["model.safetensors"].sha256 in shown.replace("\n", "")
+
+
+@pytest.mark.parametrize("name", ["../outside", "/outside", "a/b", "..", ".hidden"])
+def test_a_name_for_what_is_got_never_leads_out_of_the_work_space(tmp_path, monkeypatch, name):
+    with hugging_face(monkeypatch) as server:
+        server.commit("lab/pets", files_of(write_checkpoint(tmp_path / "theirs")))
+        result = runner.invoke(cli.app, ["checkpoint", "get", "lab/pets", "--name", name])
+    assert isinstance(result.exception, CheckpointError)
+    assert [path.name for path in tmp_path.iterdir()] == ["theirs"]
 
 
 @pytest.mark.parametrize("name", ["../outside", "/outside", "a/b", "..", ""])

@@ -168,10 +168,3 @@ def test_a_card_that_cannot_be_written_holds_the_map_this_time(data, tmp_path, m
     monkeypatch.setattr("splitlab.evaluation.class_map.write_card", full)
     _, told = scored("evaluate", numbered, "--data", data, "--class-map", "order", "--json")
     assert "is not kept: disk full." in told
-
-
-def test_a_hubs_index_that_no_longer_fits_is_named(data, tmp_path):
-    numbered = write_checkpoint(tmp_path / "hub" / "numbered", class_names=["0", "1"])
-    assert run("checkpoint", "index", tmp_path / "hub").exit_code == 0
-    _, told = scored("evaluate", numbered, "--data", data, "--class-map", "order", "--json")
-    assert "splitlab checkpoint index" in " ".join(told.split())

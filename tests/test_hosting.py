@@ -78,7 +78,7 @@ def test_the_page_on_hosting_states_every_setting_with_its_default():
 CHANGES = {
     "launch", "ensure_worker", "enqueue", "changing_queue", "move", "take_out", "cancel", "delete", "prepare_run",
     "open_sweep", "make_folders", "publish", "write_notes", "add_tag", "save_split", "import_archive", "get_dataset",
-    "import_checkpoint", "import_own", "fetch_entry", "get_checkpoint", "remember_hub", "forget_hub", "write_index",
+    "import_checkpoint", "import_own", "find_checkpoint", "get_checkpoint", "push_checkpoint",
     "rmtree", "write_json", "write_bytes",
 }  # fmt: skip
 

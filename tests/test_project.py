@@ -76,15 +76,6 @@ def shipped() -> dict[str, Path]:
     return {folder.name: folder for folder in list_checkpoints(ROOT / "checkpoints")}
 
 
-def test_the_index_of_the_shipped_checkpoints_is_true_to_the_files():
-    import json
-
-    from splitlab.runs.hub_index import make_index
-
-    stated = json.loads((ROOT / "checkpoints" / "index.json").read_text())
-    assert stated == make_index(ROOT / "checkpoints"), "run: splitlab checkpoint index checkpoints"
-
-
 def test_what_was_measured_and_ships_can_be_read_by_those_who_show_it():
     from splitlab.budget.few_shot_measured import measured_few_shot, table_path
     from splitlab.experiments.atlas.measured_tables import atlas_results, train_images

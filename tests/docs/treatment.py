@@ -24,12 +24,12 @@ MORE_WORDS = {
 
 # A command with this in one of its words is only taken apart: the command line must know its options and arguments.
 ONLY_PARSED = {
-    "https://example.org": "there is no such hub; tests/runs/test_hub.py serves one",
+    "owner/name": "no such repository; tests/models/test_checkpoint_repository.py serves one",
     "--cluster": "a Ray cluster; tests/runs/test_cluster.py starts one",
     "cuda": "a GPU",
     "cuda:1": "a GPU",
     "device=cuda": "a GPU",
-    "voc2012": "a download of gigabytes; tests/test_download.py has the broken ones",
+    "voc2012": "a download of gigabytes; tests/experiments/test_known_datasets.py has the broken ones",
     "voc-yolo": "all of VOC2012; tests/experiments/test_sweep_file.py reads the preset",
     "voc-detr": "all of VOC2012, likewise",
     "cityscapes-yolo": "all of Cityscapes, likewise",
@@ -38,16 +38,13 @@ ONLY_PARSED = {
     ".onnx": "an export of ten seconds; tests/models/test_onnx_export.py does it",
 }
 ONLY_PARSED_COMMANDS = {
-    ("splitlab", "data", "get"): "a download; tests/test_download.py",
+    ("splitlab", "data", "get"): "a download; tests/experiments/test_known_datasets.py",
     ("splitlab", "data", "read-as"): "writes into data that all pages share; tests/test_cli_data.py",
     (
         "splitlab",
         "atlas",
     ): "hours of training; tests/experiments/test_atlas.py has a tiny one",
 }
-
-# Places that a test may not write to, and what stands in for them.
-REPLACED = {"/shared/checkpoints": "checkpoints"}
 
 # Trainings of two steps score 0, and no plan is made of that: so many AP are added before one reads them.
 LEARNT = 40.0
@@ -61,6 +58,7 @@ NOT_RUN = {
     "scripts/install_app.sh": "installs; make runs it",
     "scripts/serve_app.sh": "serves for ever; tests/test_dockerfile.py starts it",
     "scripts/train_on_gpu.sh": "trains for minutes; tests/experiments/test_atlas_on_another_machine.py runs its ways",
+    "hf": "a login at a server",
     "ray": "a cluster; tests/runs/test_cluster.py starts one",
     "accelerate": "starts several processes; tests/training/test_processes.py does",
     "export": "sets a variable of the shell",

@@ -12,8 +12,6 @@ from splitlab.errors import RunError, SplitLabError
 from splitlab.experiments.experiment import carry_out, evaluate_run, prepare_run
 from splitlab.runs import run_index
 from splitlab.runs.checkpoint import read_weights
-from splitlab.runs.hub_index import write_index
-from splitlab.runs.known_hubs import remember_hub
 from splitlab.runs.notes import Notes, write_notes
 from splitlab.runs.publish import publish
 from splitlab.runs.queue import enqueue
@@ -111,8 +109,6 @@ def test_every_single_write_is_refused_in_a_sentence_and_leaves_the_old_file(dis
         "a prepared run": lambda: prepare_run(workspace.runs / "new", spec, disk),
         "evaluation": lambda: evaluate_run(run, disk),
         "publish": lambda: publish(run.path, "mine", workspace.imported),
-        "hub": lambda: remember_hub(workspace.root, "https://hub.example/all"),
-        "hub's index": lambda: write_index(run.path),
         "a split": lambda: save_split(workspace.splits, "mine", split),
     }
     (disk / "runs" / "failed" / "events.jsonl").write_text("")
@@ -124,7 +120,7 @@ def test_every_single_write_is_refused_in_a_sentence_and_leaves_the_old_file(dis
             write()
     assert {path: path.read_bytes() for path in before} == before
     left = {path for path in disk.rglob("*") if path.is_file() and path.name != "filler"} - before.keys()
-    assert {path.name for path in left} <= {".lock", ".hubs.lock"}
+    assert {path.name for path in left} <= {".lock"}
     assert [summary.name for summary in list_runs(workspace.runs)] == names
     free(disk)
     for write in writes.values():

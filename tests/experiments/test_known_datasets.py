@@ -1,8 +1,8 @@
+import contextlib
 import hashlib
 import io
-import sys
 import tarfile
-import types
+import threading
 from dataclasses import replace
 
 import pytest
@@ -10,11 +10,11 @@ from filelock import FileLock
 from torchvision.datasets import OxfordIIITPet
 from torchvision.datasets.voc import DATASET_YEAR_DICT
 
-from splitlab import download
 from splitlab.data.formats.pets import read_pets_folder
 from splitlab.data.formats.voc import read_voc_folder
 from splitlab.data.open_dataset import dataset_names
 from splitlab.errors import DataError, DownloadError
+from splitlab.experiments import known_datasets
 from splitlab.experiments.known_datasets import KNOWN, get_dataset
 from tests.data.trees import pets_tree, voc_tree
 from tests.file_server import broken_off, serving
@@ -54,25 +54,21 @@ def files(tmp_path):
 @pytest.fixture
 def server(files, monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(download, "WAIT_SECONDS", (0.0,))
     with serving(files) as server:
-        point_torchvision_at(server, monkeypatch)
+        point_at(server, monkeypatch)
         yield server
 
 
-def point_torchvision_at(server, monkeypatch):
-    resources = [
-        (server.address(path), hashlib.md5(content, usedforsecurity=False).hexdigest())
-        for path, content in server.files.items()
-    ]
-    monkeypatch.setitem(DATASET_YEAR_DICT["2012"], "url", resources[0][0])
-    monkeypatch.setitem(DATASET_YEAR_DICT["2012"], "md5", resources[0][1])
-    monkeypatch.setattr(OxfordIIITPet, "_RESOURCES", tuple(resources[1:]))
+def point_at(server, monkeypatch):
+    sums = {path: hashlib.md5(content, usedforsecurity=False).hexdigest() for path, content in server.files.items()}
+    for name in KNOWN:
+        archives = {server.address(path): sums[path] for path in sums if (path == "/voc.tar") == (name == "voc2012")}
+        monkeypatch.setitem(KNOWN, name, replace(KNOWN[name], archives=archives))
 
 
 def serve_instead(server, content, monkeypatch):
     server.files["/voc.tar"] = content
-    point_torchvision_at(server, monkeypatch)
+    point_at(server, monkeypatch)
 
 
 def names(folder):
@@ -108,7 +104,7 @@ def test_downloads_are_no_data_set(server, tmp_path):
     assert not any(name.startswith(".") for name in dataset_names(tmp_path / "data"))
 
 
-def test_the_second_archive_goes_on_where_ctrl_c_stopped_it(server, tmp_path):
+def test_an_archive_that_was_complete_before_ctrl_c_is_not_downloaded_again(server, tmp_path):
     def ctrl_c(what, _done, _total):
         if what == "annotations.tar.gz":
             raise KeyboardInterrupt
@@ -116,9 +112,9 @@ def test_the_second_archive_goes_on_where_ctrl_c_stopped_it(server, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         get_dataset("pets", tmp_path / "data", ctrl_c)
     assert names(tmp_path / "data") == [".downloads"]
-    server.faults = [broken_off]
+    assert names(tmp_path / "data" / ".downloads" / "oxford-iiit-pet") == ["images.tar.gz"]
     assert len(read_pets_folder(get_dataset("pets", tmp_path / "data"), tmp_path).val.images) == 2
-    assert sum(server.sent) <= sum(len(content) for path, content in server.files.items() if path != "/voc.tar")
+    assert len(server.asked) == 3
 
 
 @pytest.mark.parametrize(
@@ -148,7 +144,7 @@ def test_an_archive_of_something_else_leaves_no_folder(server, files, tmp_path, 
 
 def test_an_archive_far_larger_than_known_is_refused(server, tmp_path, monkeypatch):
     monkeypatch.setitem(KNOWN, "voc2012", replace(KNOWN["voc2012"], size_bytes=1000))
-    with pytest.raises(DownloadError, match="over the 2000 expected"):
+    with pytest.raises(DownloadError, match="over the 2000 bytes expected"):
         get_dataset("voc2012", tmp_path / "data")
 
 
@@ -172,17 +168,96 @@ def test_two_processes_do_not_write_the_same_download(server, tmp_path):
     assert get_dataset("voc2012", tmp_path / "data").is_dir()
 
 
-def test_a_connection_that_breaks_too_often_is_said_and_a_later_call_works(server, tmp_path):
-    server.faults = [broken_off, broken_off, broken_off]
-    with pytest.raises(DownloadError, match=r"voc\.tar cannot be fetched now.*what has come is kept"):
+def redirect_to(address):
+    def redirect(handler, _content, _start):
+        handler.send_response(302)
+        handler.send_header("Location", address)
+        handler.end_headers()
+
+    return redirect
+
+
+def says(head):
+    return lambda handler, _content, _start: handler.wfile.write(head)
+
+
+def another_file(handler, content, _start):
+    handler.begin(0, len(content))
+    handler.send(b"x" * len(content))
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        (broken_off, r"voc\.tar cannot be downloaded now \((ChunkedEncoding|Connection)Error\)"),
+        (lambda handler, _content, _start: handler.send_error(503), "the server answers 503"),
+        (lambda handler, _content, _start: handler.send_error(404), "the server answers 404"),
+        (another_file, r"voc\.tar gives another file than the one with the MD5 checksum [0-9a-f]{32}: removed"),
+        (redirect_to("file:///etc/passwd"), "InvalidSchema"),
+        (redirect_to("ftp://127.0.0.1/file"), "InvalidSchema"),
+        (says(b"HTTP/1.1 404 \x1b[2Jgone\x07" + b"x" * 5000 + b"\r\n\r\n"), "the server answers 404"),
+        (says(b"\x1b[31mnonsense\r\n\r\n"), "ConnectionError"),
+        (says(b"HTTP/1.1 302 Found\r\nLocation: http://[\x1b[2J\r\n\r\n"), "gives another file"),
+        (says(b"HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n"), "voc.tar"),
+    ],
+)
+def test_a_failed_download_is_a_short_sentence_that_steers_no_terminal_and_a_later_call_works(
+    server, tmp_path, fault, why
+):
+    server.faults = [fault]
+    with pytest.raises(DownloadError, match=why) as caught:
         get_dataset("voc2012", tmp_path / "data")
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 500
+    assert names(tmp_path / "data" / ".downloads" / "voc2012") == []
     assert get_dataset("voc2012", tmp_path / "data").is_dir()
+
+
+def test_a_server_that_sends_no_length_and_no_end_is_left_at_the_limit(server, tmp_path, monkeypatch):
+    def endless(handler, _content, _start):
+        handler.send_response(200)
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            while True:
+                handler.wfile.write(bytes(1 << 16))
+
+    monkeypatch.setitem(KNOWN, "voc2012", replace(KNOWN["voc2012"], size_bytes=1_000_000))
+    server.faults = [endless]
+    with pytest.raises(DownloadError, match="over the 2000000 bytes expected"):
+        get_dataset("voc2012", tmp_path / "data")
+    assert names(tmp_path / "data" / ".downloads" / "voc2012") == []
+
+
+def test_a_server_that_falls_silent_is_left(server, tmp_path, monkeypatch):
+    gone = threading.Event()
+
+    def silent(handler, content, _start):
+        handler.begin(0, len(content))
+        handler.send(content[:100])
+        gone.wait(5)
+
+    monkeypatch.setattr(known_datasets, "_TIMEOUT_SECONDS", 0.1)
+    server.faults = [silent]
+    with pytest.raises(DownloadError, match="cannot be downloaded now"):
+        get_dataset("voc2012", tmp_path / "data")
+    gone.set()
+
+
+def test_a_full_disk_is_a_sentence(server, tmp_path, monkeypatch):
+    def full(*_args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(known_datasets, "_save", full)
+    with pytest.raises(DownloadError, match=r"cannot be written \(No space left on device\)\. Free some space"):
+        get_dataset("voc2012", tmp_path / "data")
 
 
 def test_a_machine_without_network_is_answered_in_one_line(server, tmp_path):
     server.shutdown()
     server.server_close()
-    with pytest.raises(DownloadError, match=r"cannot be reached.*Check the network connection") as caught:
+    with pytest.raises(
+        DownloadError, match=r"cannot be downloaded now \(ConnectionError\).*Check the network"
+    ) as caught:
         get_dataset("voc2012", tmp_path / "data")
     assert "\n" not in str(caught.value)
 
@@ -206,20 +281,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path):
         get_dataset("coco", tmp_path)
 
 
-def test_a_torchvision_that_no_longer_knows_is_said(tmp_path, monkeypatch):
-    monkeypatch.delattr(OxfordIIITPet, "_RESOURCES")
-    monkeypatch.delitem(DATASET_YEAR_DICT, "2012")
-    for name in KNOWN:
-        with pytest.raises(DataError, match="does not say where"):
-            get_dataset(name, tmp_path)
-    monkeypatch.setitem(sys.modules, "torchvision.datasets.voc", types.ModuleType("voc"))
-    with pytest.raises(DataError, match="does not say where"):
-        get_dataset("voc2012", tmp_path)
-
-
-def test_the_installed_torchvision_knows_them():
-    for known in KNOWN.values():
-        resources = known.find_resources()
-        assert all(resource.url.startswith("https://") and len(resource.md5) == 32 for resource in resources)
-    of_pets = [resource.file_name for resource in KNOWN["pets"].find_resources()]
-    assert of_pets == ["images.tar.gz", "annotations.tar.gz"]
+def test_addresses_and_checksums_are_those_of_torchvision():
+    year = DATASET_YEAR_DICT["2012"]
+    assert KNOWN["voc2012"].archives == {year["url"]: year["md5"]}
+    assert tuple(KNOWN["pets"].archives.items()) == OxfordIIITPet._RESOURCES

@@ -11,7 +11,6 @@ from splitlab.data.splits.saved_splits import save_split, saved_splits
 from splitlab.data.splits.split import Split
 from splitlab.errors import SplitLabError
 from splitlab.runs import run_index
-from splitlab.runs.known_hubs import remember_hub
 from splitlab.runs.notes import change_notes
 from splitlab.runs.publish import publish
 from splitlab.runs.queue import Where, cancel, delete, enqueue, move, waiting_runs
@@ -22,7 +21,7 @@ from splitlab.workspace import Workspace
 
 root, who, seconds = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
 workspace, chance = Workspace(root, root / "none"), random.Random(who)
-did = {"made": [], "deleted": [], "tagged": [], "published": [], "remembered": [], "refused": []}
+did = {"made": [], "deleted": [], "tagged": [], "published": [], "refused": []}
 # Both write the index at every listing.
 run_index.SETTLED_NS, run_index.FEW = 0, -1
 
@@ -51,13 +50,6 @@ def share(_name):
     did["published"].append(name)
 
 
-def remember(_name):
-    hub = f"https://{who}-{len(did['remembered'])}.example"
-    if len(did["remembered"]) < 15:
-        remember_hub(root, hub)
-        did["remembered"].append(hub)
-
-
 def keep_split(_name):
     save_split(root / "splits", "mine", Split((1, 2), (3,), chance.randrange(9), "source"))
     assert list(saved_splits(root / "splits", "source")) == ["mine"]
@@ -66,7 +58,7 @@ def keep_split(_name):
 CHANGES = (
     *[lambda name: enqueue(workspace, name), lambda name: cancel(workspace, name)] * 2,
     lambda name: move(workspace, name, chance.choice(list(Where))),
-    *(remove, tag, tag, share, remember, keep_split),
+    *(remove, tag, tag, share, keep_split),
 )
 end = time.monotonic() + seconds
 while time.monotonic() < end:

@@ -22,8 +22,6 @@ from splitlab.models.registry import build_model
 from splitlab.runs import run_index
 from splitlab.runs.card_in_words import card_in_words
 from splitlab.runs.checkpoint import read_card, read_weights
-from splitlab.runs.hub_index import parse_index, write_index
-from splitlab.runs.known_hubs import known_hubs, remember_hub
 from splitlab.runs.notes import Notes, read_notes, write_notes
 from splitlab.runs.publish import publish
 from splitlab.runs.queue import Entry, cancel, changing_queue, enqueue, update_entry, waiting_runs
@@ -51,9 +49,7 @@ def sample(tiny_spec, tmp_path_factory) -> Workspace:
     carry_out(run, workspace.data)
     write_notes(run.path, NOTES)
     save_split(workspace.splits, "mine", read_split(run.split_path))
-    remember_hub(workspace.root, "https://hub.example/all")
     publish(run.path, "mine", workspace.imported)
-    write_index(workspace.imported)
     with changing_queue(workspace) as queue:
         queue.append(Entry("a", "cpu", "0123456789abcdef", starts=1, step=1))
     with pytest.MonkeyPatch.context() as patch:
@@ -116,8 +112,6 @@ READERS = {
     "runs/a/detections.json": (lambda w, tiny: read_detections(w.runs / "a" / "detections.json", tiny.val),),
     "runs/a/weights/card.json": (look_at_cards,),
     "checkpoints/mine/card.json": (look_at_cards,),
-    "checkpoints/index.json": (lambda w, _: parse_index((w.imported / "index.json").read_bytes(), "it"),),
-    "hubs.json": (lambda workspace, _: shown("".join(known_hubs(workspace.root))),),
     "queue/queue.json": (change_queue,),
 }
 

@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 from splitlab.cli.main import app as commands
 from splitlab.errors import SplitLabError
 from splitlab.experiments.experiment import carry_out, prepare_run
-from splitlab.runs.known_hubs import remember_hub
 from splitlab.runs.notes import Notes, add_tag, write_notes
 from splitlab.runs.publish import publish
 from splitlab.runs.queue import Where, cancel, delete, enqueue, move
@@ -52,7 +51,6 @@ CHANGES = {
     "note": lambda w: write_notes(w.runs / "done", Notes("new")),
     "tag": lambda w: add_tag(w.runs / "done", "new"),
     "publish": lambda w: publish(w.runs / "done", "new", w.imported),
-    "hub": lambda w: remember_hub(w.root, "https://hub.example/all"),
     "train": lambda w: carry_out(RunFolder(w.runs / "failed"), w.data),
     "make": lambda w: prepare_run(w.runs / "new", RunFolder(w.runs / "done").spec(), w.data),
 }

@@ -6,7 +6,6 @@ import sys
 from collections import Counter
 
 from splitlab.runs.checkpoint import list_checkpoints, read_card, read_weights
-from splitlab.runs.known_hubs import known_hubs
 from splitlab.runs.notes import read_notes
 from splitlab.runs.queue import changing_queue
 from splitlab.runs.run_folder import RunFolder, State
@@ -56,7 +55,6 @@ def test_apps_that_change_one_work_space_at_the_same_time_lose_nothing(tmp_path)
     for folder in list_checkpoints(workspace.imported):
         assert read_card(folder).name == folder.name
         read_weights(folder)
-    assert set(known_hubs(tmp_path)) == set(did["remembered"])
     (workspace.runs / ".runs-index.json").unlink()
     assert {run.name: run for run in list_runs(workspace.runs)} == there
     assert [path.name for path in tmp_path.rglob(".*") if path.is_dir()] == []

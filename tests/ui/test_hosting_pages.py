@@ -12,16 +12,16 @@ from streamlit.testing.v1 import AppTest
 
 from splitlab.errors import CheckpointError, SettingsError
 from splitlab.hosting import Hosting
+from splitlab.models.checkpoint_repository import find_checkpoint
 from splitlab.runs.checkpoint_files import facts_of, zipped
-from splitlab.runs.hub_index import write_index
-from splitlab.runs.known_hubs import known_hubs, remember_hub
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
-from splitlab.ui.checkpoint_hub import forget, get, look_at
+from splitlab.ui.checkpoint_upload import _find, _get, _import
 from splitlab.ui.photo_shelf import MEGABYTE
 from splitlab.ui.photos import photo_room
 from splitlab.workspace import Workspace
 from tests.checkpoints import write_checkpoint
+from tests.hugging_face_server import files_of, hugging_face
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,10 +32,14 @@ def read_only(monkeypatch):
 
 
 @pytest.fixture
-def hub(tmp_path):
-    write_checkpoint(tmp_path / "hub" / "shared")
-    write_index(tmp_path / "hub")
-    return tmp_path / "hub"
+def shared(tmp_path):
+    return write_checkpoint(tmp_path / "theirs" / "shared")
+
+
+@pytest.fixture
+def server(monkeypatch):
+    with hugging_face(monkeypatch) as server:
+        yield server
 
 
 def open_page(name):
@@ -81,18 +85,15 @@ def test_a_read_only_page_says_what_is_off_and_has_no_control_for_it(page, what,
     assert len(app.get("file_uploader")) == (page == "compare_masks")
 
 
-def test_what_pages_call_is_refused_on_a_read_only_server_too(read_only, hub, tmp_path):
-    from splitlab.ui.checkpoint_upload import _import
-
+def test_what_pages_call_is_refused_on_a_read_only_server_too(read_only, shared, server, tmp_path):
     workspace = Workspace.here()
     with pytest.raises(SettingsError, match="read-only"):
-        _import(io.BytesIO(zipped(hub / "shared")), True, workspace.imported / "mine")
+        _import(io.BytesIO(zipped(shared)), True, workspace.imported / "mine")
+    server.commit("lab/shared", files_of(shared))
     with pytest.raises(SettingsError, match="read-only"):
-        look_at(str(hub), workspace)
+        _find("lab/shared")
     with pytest.raises(SettingsError, match="read-only"):
-        get(str(hub), None, workspace)
-    with pytest.raises(SettingsError, match="read-only"):
-        forget(str(hub), workspace)
+        _get(find_checkpoint("lab/shared"), workspace.imported / "mine")
     assert everything_in(workspace.root) == []
 
 
@@ -103,51 +104,49 @@ def test_a_wrong_setting_of_the_server_is_a_sentence_on_every_page(monkeypatch):
     assert not app.exception
 
 
-def test_a_hub_that_is_forgotten_is_no_longer_offered(hub):
-    remember_hub(Workspace.here().root, "https://mistyped.example")
-    remember_hub(Workspace.here().root, str(hub))
+def test_a_repository_is_looked_at_its_card_read_and_its_checkpoint_got(server, shared):
+    commit = server.commit("lab/shared", files_of(shared))
+    server.commit("lab/shared", files_of(write_checkpoint(shared.with_name("newer"), data_licence="unclear")))
     app = open_page("compare_masks")
-    app.selectbox(key="hub").set_value("https://mistyped.example").run()
-    button(app, "Forget it").click().run()
-    assert not app.exception
-    assert known_hubs(Workspace.here().root) == [str(hub)]
-    assert app.selectbox(key="hub").value == str(hub)
-    app.selectbox(key="hub").set_value("another address").run()
-    assert not [found for found in app.button if found.label == "Forget it"]
-
-
-def test_a_hub_is_looked_at_its_card_read_and_its_checkpoint_got(hub):
-    remember_hub(Workspace.here().root, str(hub))
-    app = open_page("compare_masks")
+    assert button(app, "Look").disabled
+    app.text_input(key="repository").set_value("lab/shared").run()
+    button(app, "Look").click().run()
+    assert "unclear" in said(app)
+    app.text_input(key="revision").set_value(commit).run()
+    assert not [found for found in app.button if found.label == "Get it"]
     button(app, "Look").click().run()
     assert "CC0-1.0" in said(app)
-    assert facts_of(hub / "shared")["model.safetensors"].sha256 in said(app)
+    assert commit in said(app)
     button(app, "Get it").click().run()
     assert not app.exception
-    assert facts_of(Workspace.here().imported / "shared") == facts_of(hub / "shared")
+    assert facts_of(Workspace.here().imported / "shared")["model.safetensors"] == facts_of(shared)["model.safetensors"]
     assert [note.value for note in app.success] == ["'shared' is here: pick it among the checkpoints."]
     assert any("(shared)" in label for label in app.multiselect(key="models").options)
     app.run()
     assert not app.success
 
 
-@pytest.mark.parametrize("where", ["{hub}", "{hub}/../hub", "/etc", "..", "file:///etc", "~"])
-def test_a_visitor_names_no_folder_outside_the_work_space(hub, where):
-    with pytest.raises(CheckpointError, match="only addresses"):
-        look_at(where.format(hub=hub), Workspace.here())
-    assert known_hubs(Workspace.here().root) == []
-
-
-def test_a_link_in_the_work_space_leads_nowhere_else(hub, tmp_path):
-    Workspace.here().root.mkdir()
-    (Workspace.here().root / "link").symlink_to(hub)
-    with pytest.raises(CheckpointError, match="only addresses"):
-        look_at(str(Workspace.here().root / "link"), Workspace.here())
-
-
-def test_a_zip_of_ours_shows_its_card_before_it_is_imported(hub):
+def test_visitors_do_not_see_what_the_token_of_the_server_s_owner_sees(server, shared, monkeypatch):
+    server.commit("lab/shared", files_of(shared))
+    server.private.add("lab/shared")
+    monkeypatch.setenv("HF_TOKEN", "secret")
+    assert find_checkpoint("lab/shared").card.name == "shared"
     app = open_page("compare_masks")
-    content = zipped(hub / "shared")
+    app.text_input(key="repository").set_value("lab/shared").run()
+    button(app, "Look").click().run()
+    assert "you have no access" in said(app)
+
+
+@pytest.mark.parametrize("where", ["{folder}", "/etc", "..", "file:///etc", "~", "http://127.0.0.1/hub", "a/b/c"])
+def test_a_visitor_names_no_folder_and_no_server(server, shared, where):
+    with pytest.raises(CheckpointError, match="is no repository"):
+        _find(where.format(folder=shared))
+    assert server.sent == []
+
+
+def test_a_zip_of_ours_shows_its_card_before_it_is_imported(shared):
+    app = open_page("compare_masks")
+    content = zipped(shared)
     app.get("file_uploader")[-1].set_value(("mine.zip", content, "application/zip")).run()
     assert "CC0-1.0" in said(app)
     assert not Workspace.here().imported.exists()
@@ -156,14 +155,14 @@ def test_a_zip_of_ours_shows_its_card_before_it_is_imported(hub):
 
 
 @pytest.mark.parametrize("name", ["../../outside", "/outside", "a/b", "..", ".hidden"])
-def test_a_name_typed_for_an_import_never_leads_out(hub, tmp_path, name):
+def test_a_name_typed_for_an_import_never_leads_out(shared, tmp_path, name):
     app = open_page("compare_masks")
-    app.get("file_uploader")[-1].set_value(("mine.zip", zipped(hub / "shared"), "application/zip")).run()
+    app.get("file_uploader")[-1].set_value(("mine.zip", zipped(shared), "application/zip")).run()
     app.text_input(key="weights_name").set_value(name).run()
     button(app, "Import it").click().run()
     assert "is no name for a checkpoint" in said(app)
     assert not Workspace.here().imported.exists()
-    assert [path.name for path in tmp_path.iterdir()] == ["hub"]
+    assert [path.name for path in tmp_path.iterdir()] == ["theirs"]
 
 
 @pytest.mark.parametrize("name", ["../../outside", "/outside", "..", "a/../../b"])
@@ -238,10 +237,10 @@ def test_the_server_takes_no_larger_upload_than_the_setting_says(monkeypatch):
     assert config.get_option("server.maxUploadSize") == Hosting().upload_megabytes
 
 
-def test_the_first_checkpoint_of_all_can_be_imported_from_the_page(hub, monkeypatch, tmp_path):
+def test_the_first_checkpoint_of_all_can_be_imported_from_the_page(shared, monkeypatch, tmp_path):
     monkeypatch.setenv("SPLITLAB_CHECKPOINTS", str(tmp_path / "none"))
     app = open_page("compare_masks")
-    app.get("file_uploader")[0].set_value(("mine.zip", zipped(hub / "shared"), "application/zip")).run()
+    app.get("file_uploader")[0].set_value(("mine.zip", zipped(shared), "application/zip")).run()
     button(app, "Import it").click().run()
     assert facts_of(Workspace.here().imported / "mine")
     assert "'mine' is here" in said(app)

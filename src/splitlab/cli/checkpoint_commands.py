@@ -1,4 +1,4 @@
-"""Commands that work on checkpoints: import, export, show."""
+"""Commands that work on checkpoints: import, export, show, download from a repository and upload to one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from splitlab.cli.output import JsonOption, app, out, print_json
+from splitlab.cli.output import JsonOption, app, out, print_json, progress_bar
 from splitlab.errors import CheckpointError
 from splitlab.runs.atomic_files import check_place, write_bytes
 from splitlab.runs.card_in_words import card_in_words, megabytes
@@ -21,9 +21,7 @@ from splitlab.workspace import Workspace
 CheckpointArgument = Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A checkpoint's folder, or a run's.")]
 
 checkpoint_app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
-app.add_typer(
-    checkpoint_app, name="checkpoint", help="Import and export checkpoints, show what they are, share them as a hub."
-)
+app.add_typer(checkpoint_app, name="checkpoint", help="Import, export, show and share checkpoints.")
 
 
 @checkpoint_app.command(
@@ -103,3 +101,42 @@ def show(folder: CheckpointArgument, as_json: JsonOption = False) -> None:
     out.print(card.name, highlight=False)
     for what, text in card_in_words(card, files).items():
         out.print(f"  {what:22}{text}", highlight=False, soft_wrap=True)
+
+
+@checkpoint_app.command(
+    epilog="Examples: `splitlab checkpoint get owner/name` · `splitlab checkpoint get owner/name@v1 --name theirs`"
+)
+def get(
+    repository: Annotated[
+        str, typer.Argument(metavar="REPOSITORY", help="owner/name or owner/name@revision: a branch, tag or commit.")
+    ],
+    name: Annotated[str | None, typer.Option(help="What to call it; the repository's name where left out.")] = None,
+) -> None:
+    """Download a checkpoint from a Hugging Face repository into the work space.
+
+    It is kept if the model on its card takes its weights. The commit is shown: with it, the same command downloads
+    the same files. HF_ENDPOINT names another server.
+    """
+    from splitlab.models.checkpoint_repository import find_checkpoint, get_checkpoint
+
+    found = find_checkpoint(repository)
+    into = Workspace.here().imported / checked_name(name or proposed_name(found.repository.rpartition("/")[2]))
+    with progress_bar() as progress:
+        folder = get_checkpoint(found, into, progress)
+    out.print(f"{found.pinned} is here: {folder}", highlight=False, soft_wrap=True)
+
+
+@checkpoint_app.command(epilog="Example: `splitlab checkpoint push workspace/runs/mine owner/name`")
+def push(
+    folder: CheckpointArgument,
+    repository: Annotated[str, typer.Argument(metavar="REPOSITORY", help="owner/name; made if it does not exist.")],
+    public: Annotated[bool, typer.Option("--public", help="Let everybody see a new repository.")] = False,
+) -> None:
+    """Upload a checkpoint to a Hugging Face repository, which is private if it is new.
+
+    Log in first: `hf auth login`.
+    """
+    from splitlab.models.checkpoint_repository import push_checkpoint
+
+    pinned = push_checkpoint(weights_folder(folder), repository, private=not public)
+    out.print(f"Others get it by: splitlab checkpoint get {pinned}", highlight=False, soft_wrap=True)

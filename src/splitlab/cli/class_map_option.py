@@ -15,7 +15,6 @@ from splitlab.errors import CheckpointError, RunError
 from splitlab.evaluation.asked_class_map import AskedClassMap, asked_class_map, read_asked
 from splitlab.evaluation.class_map import ClassMap, class_map_for, keep_class_map, require_known
 from splitlab.runs.checkpoint import read_card
-from splitlab.runs.hub_index import INDEX_NAME
 
 ClassMapOption = Annotated[
     list[str] | None,
@@ -86,7 +85,3 @@ def _keep(folder: Path, dataset: Dataset, classes: ClassMap) -> None:
         keep_class_map(folder, dataset.name, classes)
     except RunError as error:
         say([f"The class map holds this time and is not kept: {error}"])
-        return
-    hub = folder.parent
-    if (hub / INDEX_NAME).is_file():
-        say([f"The card has changed: bring the hub's index up to date with `splitlab checkpoint index {hub}`."])

@@ -110,7 +110,7 @@ def set_reading(
 def get(
     name: Annotated[str, typer.Argument(metavar="NAME", help="voc2012, pets or cityscapes.")],
 ) -> None:
-    """Download a data set into the work space; the same command goes on after a break."""
+    """Download a data set into the work space and unpack it, if its checksums are right."""
     from splitlab.experiments.known_datasets import get_dataset
 
     with progress_bar() as progress:

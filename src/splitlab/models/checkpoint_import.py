@@ -1,4 +1,4 @@
-"""Checkpoints of our own format from elsewhere: a zip, a folder or a hub's; kept once a model takes the weights."""
+"""Checkpoints of our own format from elsewhere: a zip or a folder, kept once a model takes the weights."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from splitlab.data.incoming.archives import Limits, find_dataset_root, unpack
-from splitlab.drafts import swept, swept_in_temp
+from splitlab.drafts import swept_in_temp
 from splitlab.errors import CheckpointError, RunError, shown_as
 from splitlab.models.load import load_model
 from splitlab.runs.atomic_files import write_json
 from splitlab.runs.checkpoint import CARD_NAME, Card, read_card
 from splitlab.runs.checkpoint_files import MOST_BYTES
+from splitlab.runs.new_checkpoint import new_checkpoint
 
 # The two files, the folder they may lie in, and what packers add.
 LIMITS = Limits(members=20, total_bytes=sum(MOST_BYTES.values()), file_bytes=max(MOST_BYTES.values()))
@@ -39,17 +40,13 @@ def import_own(source: Path | BinaryIO, into: Path) -> Path:
         DataError: the zip is broken, hostile or too large.
         RunError: the folder cannot be written.
     """
-    if into.exists():
-        raise CheckpointError(f"{into} is there already. Choose another name, or delete it.")
-    with _beside(into) as place, _checkpoint_in(source, place) as found:
-        draft = place / "draft"
-        draft.mkdir()
-        _copy_two(found, draft)
+    with new_checkpoint(into.name, into.parent) as draft:
+        with _checkpoint_in(source, draft.parent) as found:
+            _copy_two(found, draft)
         with shown_as(draft, _shown(source)):
-            card = accept(draft)
+            _, card = load_model(draft)
         if card.name != into.name:
             write_json(draft / CARD_NAME, asdict(replace(card, name=into.name)))
-        draft.rename(into)
     return into
 
 
@@ -74,29 +71,8 @@ def card_in(source: BinaryIO) -> Card:
         ) from error
 
 
-def accept(draft: Path) -> Card:
-    """Return a checkpoint's card if the model it names takes all its weights.
-
-    Raises:
-        CheckpointError: it does not, or the files are broken.
-    """
-    _, card = load_model(draft)
-    return card
-
-
 def _shown(source: Path | BinaryIO) -> str:
     return str(source if isinstance(source, Path) else getattr(source, "name", "The zip"))
-
-
-@contextmanager
-def _beside(into: Path) -> Iterator[Path]:
-    """Yield a folder on the same disk, removed at the end."""
-    try:
-        into.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=swept(".import-", into.parent), dir=into.parent) as place:
-            yield Path(place)
-    except OSError as error:
-        raise RunError(f"{into}: cannot be written ({error.strerror}). Free some space or choose another.") from error
 
 
 @contextmanager

@@ -1,22 +1,22 @@
-"""Checkpoints into the work space and out of it: a file, a hub, a zip to take away."""
+"""Checkpoints into the work space and out of it: a file, a repository, a zip to take away."""
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path, PurePath
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import streamlit as st
 
 from splitlab.drafts import swept_in_temp
 from splitlab.errors import RunError, shown_as
 from splitlab.hosting import Hosting
+from splitlab.runs.card_in_words import megabytes
 from splitlab.runs.checkpoint import Card
 from splitlab.runs.checkpoint_files import zipped
 from splitlab.runs.checkpoint_names import MOST_LETTERS, checked_name, proposed_name
 from splitlab.ui.checkpoint_card import facts_in, show_card
-from splitlab.ui.checkpoint_hub import offer_hubs
 from splitlab.ui.hosted import may_change, upload_limit
 from splitlab.ui.models import Choice
 from splitlab.ui.page import answered, draw_anew, say_what_was_done
@@ -24,8 +24,12 @@ from splitlab.ui.plain_text import as_plain
 from splitlab.ui.upload_name import name_upload
 from splitlab.workspace import Workspace
 
+if TYPE_CHECKING:
+    from splitlab.models.checkpoint_repository import FoundCheckpoint
+
 UPLOAD_MEGABYTES = 400
 OWN = ".zip"
+_FOUND, _GETTING = "checkpoint found in a repository", "Getting checkpoints"
 
 
 def offer_checkpoints(choices: Iterable[Choice], workspace: Workspace) -> None:
@@ -37,11 +41,11 @@ def offer_checkpoints(choices: Iterable[Choice], workspace: Workspace) -> None:
             with answered():
                 _take_away(list(choices))
             return
-        of_file, of_hub, away = st.tabs(["From a file", "From a hub", "Take away"])
+        of_file, of_repository, away = st.tabs(["From a file", "From a repository", "Take away"])
         with of_file, answered():
             upload_checkpoint(workspace)
-        with of_hub, answered():
-            offer_hubs(workspace)
+        with of_repository, answered():
+            _offer_repositories(workspace)
         with away, answered():
             _take_away(list(choices))
 
@@ -103,6 +107,42 @@ def _import(file: BinaryIO, own: bool, into: Path) -> None:
         raise RunError(
             f"{name.name}: there is no room for temporary files ({error.strerror}). Free some space."
         ) from error
+
+
+def _offer_repositories(workspace: Workspace) -> None:
+    repository = st.text_input("Repository", placeholder="owner/name", key="repository", max_chars=200).strip()
+    revision = st.text_input("Revision", placeholder="main", key="revision", max_chars=200).strip()
+    st.caption("Public repositories of Hugging Face. Private ones: `splitlab checkpoint get owner/name`.")
+    address = f"{repository}@{revision}" if revision else repository
+    # Asked for by a button: a server that cannot be reached must not delay every other click on the page.
+    if st.button("Look", icon=":material/search:", disabled=not repository):
+        with st.spinner("Asking the server"):
+            st.session_state[_FOUND] = address, _find(address)
+    looked_at, found = st.session_state.get(_FOUND, ("", None))
+    if found is None or looked_at != address:
+        return
+    show_card(found.card, {})
+    st.caption(f"{megabytes(found.bytes)}, commit {found.commit}")
+    if st.button("Get it", type="primary", icon=":material/download:", width="stretch"):
+        name = proposed_name(found.repository.rpartition("/")[2])
+        with st.spinner("Downloading"):
+            _get(found, workspace.imported / checked_name(name))
+        draw_anew(f"'{as_plain(name)}' is here: pick it among the checkpoints.")
+
+
+def _find(address: str) -> FoundCheckpoint:
+    from splitlab.models.checkpoint_repository import find_checkpoint
+
+    Hosting.here().require_writable(_GETTING)
+    return find_checkpoint(address, token=False)
+
+
+def _get(found: FoundCheckpoint, into: Path) -> None:
+    from splitlab.models.checkpoint_repository import get_checkpoint
+
+    Hosting.here().require_writable(_GETTING)
+    # Visitors see what everybody sees, not what the server's owner may.
+    get_checkpoint(found, into, token=False)
 
 
 def _take_away(choices: list[Choice]) -> None:
