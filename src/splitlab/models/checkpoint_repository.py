@@ -146,19 +146,18 @@ def _downloaded(repository: str, commit: str, names: Iterable[str], progress: Pr
 
 def _bounded(name: str, progress: Progress) -> type[tqdm]:
     """Return a progress bar that ends the download of a file larger than any checkpoint's."""
-    from huggingface_hub.utils import tqdm
+    from huggingface_hub.utils import disable_progress_bars, tqdm
 
     class Bar(tqdm):
-        def __init__(self, *_args: object, total: float | None = None, **_options: object) -> None:
-            super().__init__(disable=True)
-            self._done, self._total = 0, int(total or 0)
+        _done = 0
 
         def update(self, n: float | None = 1) -> None:
             self._done += int(n or 0)
             if self._done > MOST_BYTES[name]:
                 raise DownloadError(f"{name} is over {MOST_BYTES[name]:,} bytes: it is no checkpoint's. Stopped.")
-            progress(name, self._done, self._total)
+            progress(name, self._done, int(self.total or 0))
 
+    disable_progress_bars()
     return Bar
 
 
