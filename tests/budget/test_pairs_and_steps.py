@@ -3,12 +3,11 @@
 import pandas as pd
 import pytest
 
-from splitlab.budget.extremes import extreme_splits
 from splitlab.budget.published import TRAINING_IMAGES, method_rows, published_results
 from splitlab.budget.results import MEASURED, ResultRow, cheaper_and_better, results_table
-from splitlab.budget.steps import steps_of
-from splitlab.budget.weak_gains import weak_gains
 from splitlab.errors import BudgetError
+from splitlab.ui.lessons.labels import weak_gains
+from splitlab.ui.lessons.splits import extreme_splits, steps_of
 
 
 def table(*rows):

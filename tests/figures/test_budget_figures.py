@@ -11,7 +11,7 @@ from splitlab.budget.planner import best_splits, budget_line, plan_for_hours
 from splitlab.budget.published_surface import published_surface
 from splitlab.figures.budget_plan import hours_curve, plan_chart
 from splitlab.figures.equiscore_curve import equiscore_curve
-from splitlab.figures.lessons.one_purse import one_purse
+from splitlab.figures.lessons.scores import one_budget
 
 POOL = ImagePool(10731)
 
@@ -38,7 +38,7 @@ def test_splits_that_leave_hours_unspent_are_dotted_and_the_axis_says_what_ends_
     pool = ImagePool(3000)
     line, plan = budget_line(fitted, VOC2012, 80, pool, points=10**6), plan_for_hours(fitted, VOC2012, 80, pool)
     spends_from = plan_limit(fitted, VOC2012, 80, pool, plan.best).spends_from
-    for figure in (plan_chart(line, plan, "AP", spends_from), one_purse(line, plan.best, "AP", spends_from)):
+    for figure in (plan_chart(line, plan, "AP", spends_from), one_budget(line, plan.best, "AP", spends_from)):
         dotted = named(figure, "every image has a label")
         assert dotted.line.dash == "dot"
         assert max(dotted.x) == min(named(figure, "expected AP").x) == spends_from

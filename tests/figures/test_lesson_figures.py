@@ -6,19 +6,14 @@ from hypothesis import strategies as st
 
 from splitlab.budget.annotation_cost import CITYSCAPES, VOC2012
 from splitlab.budget.equiscore import PAPER_CURVES, fit_law
-from splitlab.budget.extremes import extreme_splits
 from splitlab.budget.published import method_rows, published_results
-from splitlab.budget.weak_gains import weak_gains
-from splitlab.figures.lessons.by_threshold import by_threshold
-from splitlab.figures.lessons.extremes_chart import extremes_chart
-from splitlab.figures.lessons.growing_lines import growing_lines
-from splitlab.figures.lessons.halves import equal_area, hours_along
-from splitlab.figures.lessons.own_points import own_points
-from splitlab.figures.lessons.pair_slopes import apart, pair_slopes
-from splitlab.figures.lessons.price_bars import price_bars
-from splitlab.figures.lessons.sliding_line import sliding_line
-from splitlab.figures.lessons.split_hours import split_hours
+from splitlab.figures.lessons.curves import own_points, sliding_line
+from splitlab.figures.lessons.hours import equal_area, hours_along, price_bars, split_hours
+from splitlab.figures.lessons.scores import apart, by_threshold, extremes_chart, growing_lines, pair_slopes
 from splitlab.figures.projected import LETTERS, projected
+from splitlab.ui.lessons.curves import meeting_full
+from splitlab.ui.lessons.labels import weak_gains
+from splitlab.ui.lessons.splits import extreme_splits
 
 LAW = PAPER_CURVES[0].law
 VOC = method_rows(published_results(), "VOC2012", "YOLOv5")
@@ -110,13 +105,14 @@ def test_the_curve_through_taken_points_is_their_law():
     figure = own_points(points, fit, filled=False)
     curve = named(figure, "W =")
     assert np.allclose(np.array(curve.x) * np.array(curve.y), fit.law.k * 1464**2)
-    assert len(named(figure, "taken").x) == len(taken)
+    assert len(named(figure, "chosen").x) == len(taken)
     assert not any(trace.name and trace.name.startswith("W =") for trace in own_points(points, None, filled=False).data)
 
 
 def test_the_sliding_line_meets_the_curve_only_with_enough_hours():
-    assert len(named(sliding_line(LAW, VOC2012, 100), "on both").x) == 2
-    assert not any(trace.name == "on both" for trace in sliding_line(LAW, VOC2012, 60).data)
+    enough, too_few = (sliding_line(LAW, VOC2012, hours, meeting_full(LAW, VOC2012, hours)) for hours in (100, 60))
+    assert len(named(enough, "on both").x) == 2
+    assert not any(trace.name == "on both" for trace in too_few.data)
 
 
 def test_hours_along_the_curve_are_least_where_masks_and_boxes_cross():

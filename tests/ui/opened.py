@@ -4,6 +4,8 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
+from splitlab.ui.lessons.all_lessons import LESSONS
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -27,3 +29,14 @@ def looked_at(name, **parameters):
     app.button(key="look").click().run()
     assert not app.exception
     return app
+
+
+def paragraph(number, screen, need, values):
+    """The one paragraph of a lesson's screen that needs something, with its values."""
+    (block,) = (block for block in LESSONS[number - 1].screens[screen - 1].text.blocks if need in block.needs)
+    return block.filled(values)
+
+
+def verdict_in_words(number, verdict, **values):
+    """What a verdict says on the last screen of a lesson."""
+    return paragraph(number, 0, verdict.tag, {**verdict.values, **values})

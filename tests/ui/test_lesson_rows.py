@@ -3,10 +3,9 @@
 import pytest
 import streamlit as st
 
-from splitlab.budget.weak_gains import weak_gains
 from splitlab.experiments.atlas.rows_file import add_rows
-from splitlab.ui.lessons.split_rows import MOST_MEASURED, measured_alike, measured_splits
-from splitlab.ui.lessons.what_weak_labels_buy import _few_to_many_masks
+from splitlab.ui.lessons.labels import few_to_many_masks, weak_gains
+from splitlab.ui.lessons.rows import MOST_MEASURED, measured_alike, measured_splits
 from splitlab.workspace import Workspace
 from tests.experiments.atlas_tools import row
 
@@ -54,6 +53,6 @@ def test_where_nothing_was_measured_nothing_is_told():
 
 def test_what_boxes_bring_is_told_for_few_some_and_many_masks():
     write("tiny", GRID | {(30, 0): 35.0, (30, 50): 44.0, (25, 0): 33.0, (25, 80): 45.0})
-    told = _few_to_many_masks(weak_gains(measured_splits("ap70"), "ap70"))
+    told = few_to_many_masks(weak_gains(measured_splits("ap70"), "ap70"))
     assert splits(told) == [("tiny, test part", *split) for split in ((10, 80), (25, 80), (40, 80))]
     assert told["together"].tolist() == [40.2, 45.0, 48.0]

@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 from splitlab.budget.annotation_cost import VOC2012, Prices
 from splitlab.budget.cheapest_point import cheapest_point
 from splitlab.budget.equiscore import PAPER_CURVES
-from splitlab.figures.lessons.halves import equal_area
-from splitlab.ui.lessons.half_on_masks_half_on_boxes import judge_cheapest
-from splitlab.ui.lessons.the_equiscore_hyperbola import masks_times_boxes
-from splitlab.ui.lessons.what_a_label_costs import judge_spending
+from splitlab.figures.lessons.hours import equal_area
+from splitlab.ui.lessons.curves import judge_cheapest, product_at
+from splitlab.ui.lessons.labels import judge_spending
 from splitlab.ui.split_chip import split_chip_html
-from tests.ui.opened import open_page, texts
+from tests.ui.opened import open_page, paragraph, texts, verdict_in_words
 
 LAW = PAPER_CURVES[0].law
 NUMBER = r"([\d,]+(?:\.\d+)?)"
@@ -45,7 +44,7 @@ def check_sums(text):
 @pytest.mark.parametrize("curve", PAPER_CURVES, ids=lambda curve: curve.panel)
 @pytest.mark.parametrize("share", range(14, 55))
 def test_masks_times_boxes_is_their_product(curve, share):
-    text = masks_times_boxes(curve, round(curve.law.phi0 * share / 100))
+    text = paragraph(6, 2, "product", product_at(curve, round(curve.law.phi0 * share / 100)))
     ((masks, boxes, product),) = values(PRODUCT, text)
     assert masks * boxes == product
     area = round(curve.law.k * curve.law.phi0**2)
@@ -65,7 +64,7 @@ def test_the_hours_of_an_answer_add_up_for_every_number_of_masks(mask):
     right = [verdict for full in range(200, 801, 5) if (verdict := judge_cheapest(full, LAW, prices, point)).right]
     assert right
     for verdict in right:
-        check_sums(verdict.why)
+        check_sums(verdict_in_words(7, verdict))
 
 
 @pytest.mark.parametrize("full", range(200, 801, 4))
@@ -94,7 +93,8 @@ def test_hours_spent_and_hours_left_are_the_hours_there_were(hours):
     too_much = re.compile(rf"takes {NUMBER} hours, {NUMBER} more")
     for full in range(100, 601, 50):
         for weak in np.arange(0, 8001, 50):
-            why = judge_spending(full, int(weak), float(hours), VOC2012).why
+            verdict = judge_spending(full, int(weak), float(hours), VOC2012)
+            why = verdict_in_words(1, verdict, least_masks=100, hours=hours)
             for spent, left, more in numbers(spent_and_left, why):
                 assert spent + left == pytest.approx(hours)
                 cost = (full * 239.7 + (weak + more) * 38.1) / 3600

@@ -16,19 +16,22 @@ from splitlab.budget.planner import FLAT_LOSS, plan_for_hours
 from splitlab.budget.published import method_rows, published_results
 from splitlab.budget.published_surface import published_surface
 from splitlab.budget.results import MEASURED, PUBLISHED
-from splitlab.budget.steps import steps_of
 from splitlab.evaluation.image_detections import ImageDetections
-from splitlab.ui.lessons.extreme_splits_lose import judge_middle, spend
-from splitlab.ui.lessons.half_on_masks_half_on_boxes import TOUCHES, judge_cheapest
-from splitlab.ui.lessons.more_weak_more_full import judge_step, what_seeds_say
-from splitlab.ui.lessons.same_score_different_mistakes import judge_disagreement
-from splitlab.ui.lessons.series import Series
-from splitlab.ui.lessons.the_equiscore_hyperbola import LEAST_POINTS, MOST_APART, MOST_OFF, judge_curve
-from splitlab.ui.lessons.what_a_label_costs import LEAST_MASKS, MOST_LEFT_HOURS, judge_spending
-from splitlab.ui.lessons.what_weak_labels_buy import EQUAL_AP, judge_replacement
+from splitlab.ui.lessons.curves import LEAST_POINTS, MOST_APART, MOST_OFF, TOUCHES, judge_cheapest, judge_curve
+from splitlab.ui.lessons.labels import EQUAL_AP, LEAST_MASKS, MOST_LEFT_HOURS, judge_replacement, judge_spending
+from splitlab.ui.lessons.mistakes import judge_disagreement
+from splitlab.ui.lessons.rows import Series
+from splitlab.ui.lessons.splits import judge_middle, judge_step, spend, steps_of
+from tests.ui.opened import verdict_in_words
 
 FITTED = published_surface("VOC2012", "YOLOv5", "ap70")
 POOL = ImagePool(10731)
+STREETS = Series(PUBLISHED, "Cityscapes", "YOLOv5", "ap50_95", method_rows(published_results(), "Cityscapes", "YOLOv5"))
+
+
+def in_words_of_a_fall(series, fall):
+    step = pd.Series({"full": 40, "before": 0, "weak": 80, "ap_before": 50.0, "ap": 50.0 - fall, "gain": -fall})
+    return verdict_in_words(4, judge_step(step, pd.DataFrame([step]), series))
 
 
 @given(full=st.integers(0, 600), weak=st.integers(0, 8000), hours=st.integers(20, 80))
@@ -43,8 +46,8 @@ def test_boxes_replace_masks_when_the_surface_expects_the_same(weak):
     gap = float(FITTED.surface.ap(400, weak) - FITTED.surface.ap(1464, 0))
     verdict = judge_replacement((400, weak), (1464, 0), FITTED, VOC2012)
     assert verdict.right == (abs(gap) <= EQUAL_AP)
-    assert ("More boxes." in verdict.why) == (gap < -EQUAL_AP)
-    assert ("fewer boxes" in verdict.why) == (gap > EQUAL_AP)
+    assert (verdict.case == "too_few") == (gap < -EQUAL_AP)
+    assert (verdict.case == "too_many") == (gap > EQUAL_AP)
 
 
 @pytest.mark.parametrize("hours", [30, 60, 150])
@@ -55,8 +58,8 @@ def test_the_middle_is_right_and_both_ends_are_not(hours):
     assert right == list(range(min(right), max(right) + 5, 5))
     assert 5 < min(right) <= 50
     assert max(right) < 100
-    assert "Too many boxes" in verdicts[5].why
-    assert "Too many masks" in verdicts[100].why
+    assert verdicts[5].case == "too_many_boxes"
+    assert verdicts[100].case == "too_many_masks"
     for share in right:
         assert plan.best.ap - spend(hours, share / 100).ap <= FLAT_LOSS + 0.05
 
@@ -70,33 +73,34 @@ def test_what_is_spent_is_within_the_hours_and_the_images(hours, share):
 
 
 def test_every_step_is_judged_by_its_own_gain():
-    steps = steps_of(method_rows(published_results(), "Cityscapes", "YOLOv5"), "ap50_95")
+    steps = steps_of(STREETS.rows, STREETS.metric)
     for _, step in steps.iterrows():
-        assert judge_step(step, steps, "AP50:95", "").right == (step["ap"] <= step["ap_before"])
+        assert judge_step(step, steps, STREETS).right == (step["ap"] <= step["ap_before"])
 
 
 def test_a_reader_is_told_where_no_step_falls():
-    steps = steps_of(method_rows(published_results(), "VOC2012", "YOLOv5"), "ap70")
-    assert "try others" in judge_step(steps.iloc[0], steps, "AP70", "").why
+    voc = Series(PUBLISHED, "VOC2012", "YOLOv5", "ap70", method_rows(published_results(), "VOC2012", "YOLOv5"))
+    steps = steps_of(voc.rows, voc.metric)
+    assert judge_step(steps.iloc[0], steps, voc).case == "rises_always"
 
 
 @pytest.mark.parametrize(
     ("fall", "low", "says"),
     [
-        (11.7, 50.0, "lie up to 2.0 apart. A fall of 11.7 is more"),
+        (11.7, 50.0, "lie up to 2.0 apart. A fall of 11.7 is larger"),
         (1.9, 50.0, "lie up to 2.0 apart: a fall of 1.9 contradicts nothing"),
         (11.7, math.nan, "No split here was trained twice"),
     ],
 )
 def test_a_measured_fall_is_held_against_what_two_seeds_of_one_split_differ_by(fall, low, says):
     rows = pd.DataFrame({"ap70_low": [low, math.nan], "ap70_high": [low + 2, math.nan]})
-    said = what_seeds_say(Series(MEASURED, "pets", "yolo", "ap70", rows), fall)
+    said = in_words_of_a_fall(Series(MEASURED, "pets", "yolo", "ap70", rows), fall)
     assert says in said
     assert "tenths" not in said
 
 
 def test_of_the_papers_models_it_is_said_that_each_was_trained_once():
-    assert "trained once" in what_seeds_say(Series(PUBLISHED, "Cityscapes", "YOLOv5", "ap50_95", pd.DataFrame()), 0.2)
+    assert "trained once" in in_words_of_a_fall(STREETS, 0.2)
 
 
 def seen(*scores):
@@ -152,4 +156,4 @@ def test_an_answer_is_cheap_when_it_costs_a_hundredth_more_than_the_cheapest_at_
     verdict = judge_cheapest(full, law, prices, point)
     assert verdict.right == (cost <= (1 + TOUCHES) * point.hours)
     if not verdict.right:
-        assert ("fewer masks" in verdict.why) == (full > point.full)
+        assert (verdict.case == "fewer_masks") == (full > point.full)

@@ -1,1 +1,1 @@
-"""Figures that only lessons show: one idea each."""
+"""Charts that only the lessons show."""

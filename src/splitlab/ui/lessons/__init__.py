@@ -1,1 +1,1 @@
-"""The lessons: one file each with its screens, and the page that shows them."""
+"""The lessons: their text in Markdown, the functions that fill it, and the page that shows them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,11 +13,11 @@ import streamlit as st
 from splitlab.budget.published import FLATTERED
 from splitlab.ui.lessons.lesson import Lesson
 from splitlab.ui.lessons.place import LESSON, PRINT, SCREEN, Place, read_place
-from splitlab.ui.lessons.style import BODY, NAV, print_style, progress_html, screen_style
 from splitlab.ui.page import answered, page_head
 
 NOTES = "notes"
 PAGE = "pages/lessons.py"
+_BODY, _NAV = "lesson", "lesson_nav"
 _EVER_IN_LINK = "ever in the link of lesson {}"
 _OPENED = "lesson opened last"
 
@@ -42,11 +43,15 @@ def _let_link_say(place: Place) -> None:
     st.session_state[_OPENED] = place.lesson
 
 
+def _css(name: str) -> str:
+    return Path(__file__).with_name(f"{name}.css").read_text(encoding="utf-8")
+
+
 def _show_list(lessons: Sequence[Lesson]) -> None:
     page_head(
         "Lessons",
-        "Short lessons to project in front of a class or to do alone. Each ends with a question that is answered by "
-        "playing; the real computation judges it.",
+        "Short lessons for a class with a projector, or for one student alone. Each ends with a question that you "
+        "answer by moving controls. The app's own computation checks the answer.",
     )
     for number, lesson in enumerate(lessons, start=1):
         with st.container(border=True):
@@ -57,7 +62,7 @@ def _show_list(lessons: Sequence[Lesson]) -> None:
                 icon=":material/arrow_forward:",
                 query_params={LESSON: str(number)},
             )
-            name.markdown(lesson.answers)
+            name.markdown(lesson.question)
             length.caption(f"{len(lesson.screens)} screens, about {lesson.minutes} minutes")
     st.caption(FLATTERED)
 
@@ -65,8 +70,10 @@ def _show_list(lessons: Sequence[Lesson]) -> None:
 def _show_screen(lessons: Sequence[Lesson], place: Place) -> None:
     lesson = lessons[place.lesson - 1]
     screen = lesson.screens[place.screen - 1]
-    st.html(screen_style(str(st.get_option(f"theme.{st.context.theme.type or 'light'}.backgroundColor"))))
-    body = st.container(key=BODY)
+    # The page's own colour, so that nothing shines through the bar below.
+    background = st.get_option(f"theme.{st.context.theme.type or 'light'}.backgroundColor")
+    st.html(f"<style>{_css('screen')}.st-key-{_NAV} {{ background: {background}; }}</style>")
+    body = st.container(key=_BODY)
     # Known before the screen is drawn: else a quick second step would be taken for the first one once more.
     _show_steps(lessons, place)
     with body:
@@ -76,7 +83,7 @@ def _show_screen(lessons: Sequence[Lesson], place: Place) -> None:
             notes = st.toggle("Presenter notes", key=NOTES, bind="query-params", width="content")
         st.header(screen.title, anchor=False)
         if notes:
-            _show_notes(screen.notes)
+            _show_notes(screen.text.notes)
         with answered():
             screen.show()
 
@@ -90,14 +97,21 @@ def _show_steps(lessons: Sequence[Lesson], place: Place) -> None:
     before, after = _neighbours(lessons, place)
     screens = len(lessons[place.lesson - 1].screens)
     forth = "Next lesson" if place.screen == screens else "Next"
-    with st.container(key=NAV, horizontal=True, vertical_alignment="center", gap="medium"):
+    with st.container(key=_NAV, horizontal=True, vertical_alignment="center", gap="medium"):
         # Page Down and Page Up are the keys of a presenter's clicker.
         st.button("Back" if before else "All lessons", key="back", shortcut="PageUp", on_click=_go, args=(before,))
-        st.html(progress_html(place.screen, screens))
+        st.html(_progress_html(place.screen, screens))
         st.button(
             forth if after else "All lessons", key="next", type="primary", shortcut="PageDown", on_click=_go,
             args=(after,),
         )  # fmt: skip
+
+
+def _progress_html(screen: int, screens: int) -> str:
+    """Return one bar for each screen, those up to this one filled."""
+    style = "flex:1;height:.45rem;border-radius:.25rem;background:currentColor;opacity:"
+    bars = "".join(f'<i style="{style}{0.75 if at < screen else 0.18}"></i>' for at in range(screens))
+    return f'<div role="img" aria-label="Screen {screen} of {screens}" style="display:flex;gap:.35rem">{bars}</div>'
 
 
 def _neighbours(lessons: Sequence[Lesson], place: Place) -> tuple[Place | None, Place | None]:
@@ -134,15 +148,15 @@ def _print_link(lesson: int) -> str:
 
 
 def _show_sheets(lesson: Lesson, place: Place) -> None:
-    st.html(print_style())
-    with st.container(key=BODY):
+    st.html(f"<style>{_css('print')}</style>")
+    with st.container(key=_BODY):
         notes = st.toggle("Presenter notes", key=NOTES, bind="query-params")
         st.title(f"{place.lesson}. {lesson.title}", anchor=False)
-        st.markdown(lesson.answers)
+        st.markdown(lesson.question)
         for number, screen in enumerate(lesson.screens, start=1):
             with st.container(key=f"sheet_{number}"):
                 st.subheader(screen.title, anchor=False)
                 if notes:
-                    _show_notes(screen.notes)
+                    _show_notes(screen.text.notes)
                 with answered():
                     screen.show()
