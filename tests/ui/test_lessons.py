@@ -53,9 +53,7 @@ def keys_in(files):
 
 def test_no_control_of_a_lesson_has_the_name_of_another_pages():
     # They would share a value in the session that the other does not know.
-    lessons = {
-        key for each in LESSONS for screen in each.screens for block in screen.text.blocks for key, _ in block.slots
-    }
+    lessons = {key for each in LESSONS for screen in each.screens for block in screen.blocks for key, _ in block.slots}
     others = keys_in([*(ROOT / "pages").glob("*.py"), *(ROOT / "src/splitlab/ui").glob("*.py")])
     assert len(lessons) > 30
     assert not lessons & (others | {MODELS})
@@ -133,7 +131,7 @@ def test_only_true_asks_for_print():
 
 
 def test_notes_are_hidden_until_asked_for():
-    note = LESSONS[3].screens[0].text.notes
+    note = LESSONS[3].screens[0].notes
     app = lesson(4, 1)
     assert note not in texts(app)
     app.toggle(key="notes").set_value(True).run()
@@ -145,7 +143,7 @@ def test_notes_are_hidden_until_asked_for():
 def test_a_print_shows_all_screens_and_notes_where_asked_for(number):
     app = open_page("lessons", lesson=str(number), print="true", notes="true")
     assert [head.value for head in app.subheader] == [screen.title for screen in LESSONS[number - 1].screens]
-    assert all(screen.text.notes in texts(app) for screen in LESSONS[number - 1].screens)
+    assert all(screen.notes in texts(app) for screen in LESSONS[number - 1].screens)
     assert not app.error
     assert not any(button.key in ("next", "back") for button in app.button)
 

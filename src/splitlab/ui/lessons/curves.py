@@ -39,7 +39,7 @@ from splitlab.ui.lessons.rows import (
     say_measured,
     your_hours,
 )
-from splitlab.ui.split_chip import split_chip
+from splitlab.ui.plain_text import as_plain
 from splitlab.ui.tables import published
 
 Split = tuple[int, int]
@@ -59,7 +59,7 @@ _FEWEST, _MOST = 200, 800
 def _your_points(view: ScreenView) -> None:
     series = pick_series(view, "points_of")
     points = _with_boxes(series)
-    view.say(series=series.name)
+    view.say(series=as_plain(series.name))
     if points.empty:
         view.say("no_points")
         return
@@ -102,7 +102,7 @@ def _its_limits(view: ScreenView) -> None:
     view.say(off=f"{off[0]:,}/{off[1]:,}", off_score=_score_of(streets, off), off_boxes=_boxes(streets.law, off[0]))
     measured = [series for series in all_series().values() if series.is_measured]
     if measured:
-        view.say(usable="; ".join(f"{series.name}: {len(_with_boxes(series))}" for series in measured))
+        view.say(usable="; ".join(f"{as_plain(series.name)}: {len(_with_boxes(series))}" for series in measured))
     else:
         view.say("nothing_measured")
 
@@ -125,7 +125,7 @@ def _find_a_curve(view: ScreenView) -> None:
         return
     fit = _chosen_curve(view, series, points, "mine", [])
     view.judge(judge_curve(points.loc[points["taken"], ["full", "weak", "ap"]], fit))
-    view.say(series=series.name, score=series.score)
+    view.say(series=as_plain(series.name), score=series.score)
 
 
 def judge_curve(taken: pd.DataFrame, fit: LawFit | None) -> Verdict:
@@ -267,8 +267,7 @@ def _prices_move_it(view: ScreenView) -> None:
     prices = Prices(float(box), float(mask), "your prices")
     point = cheapest_point(_LAW, prices, _IMAGES)
     view.say(point.decided_by, mask_to_box=prices.mask_to_box, ratio=point.weak / point.full)
-    with view.slot("travelling_chip")[0]:
-        split_chip(point.full, point.weak, prices, point.hours)
+    view.split("travelling_chip", point.full, point.weak, prices, point.hours)
     points = curve_rows(_CURVE).rename(columns={_CURVE.metric: "ap"})[["full", "weak", "ap"]].assign(used=False)
     view.chart("travelling", equiscore_curve(_LAW, points, point, prices, _IMAGES))
     view.say(score=f"{_CURVE.score:g}")
@@ -304,8 +303,7 @@ def _find_the_cheapest(view: ScreenView) -> None:
 
 
 def _show_chip(view: ScreenView, key: str, full: int, prices: Prices, scale_hours: float) -> None:
-    with view.slot(key)[0]:
-        split_chip(full, round(float(_LAW.weak(full))), prices, scale_hours)
+    view.split(key, full, round(float(_LAW.weak(full))), prices, scale_hours)
 
 
 def judge_cheapest(full: float, law: EquiscoreLaw, prices: Prices, point: CheapestPoint) -> Verdict:
@@ -322,7 +320,7 @@ def judge_cheapest(full: float, law: EquiscoreLaw, prices: Prices, point: Cheape
     """
     values = _hours_at(full, prices, law)
     if cost_hours(full, float(round(float(law.weak(full)))), prices) <= (1 + TOUCHES) * point.hours:
-        return Verdict(True, point.decided_by, {**values, "least": point.hours})
+        return Verdict(True, "cheapest", {**values, "least": point.hours})
     return Verdict(False, "fewer_masks" if full > point.full else "more_masks", values)
 
 

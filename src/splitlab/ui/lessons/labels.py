@@ -19,7 +19,6 @@ from splitlab.ui.lessons.lesson import ScreenView, Verdict, read_lesson
 from splitlab.ui.lessons.rows import as_hours, measured_alike, measured_splits, say_measured, your_hours
 from splitlab.ui.lessons.scene_pictures import SCENES, scene_pictures
 from splitlab.ui.plain_text import as_plain
-from splitlab.ui.split_chip import split_chip
 from splitlab.ui.tables import published
 
 LEAST_MASKS = 100
@@ -65,8 +64,7 @@ def _spend_it_all(view: ScreenView) -> None:
     hours = view.slider("purse", 20, 80, 40, 5)
     full, weak = view.slider("give_masks", 0, 600, 0, 10), view.slider("give_boxes", 0, 8000, 0, 50)
     view.say(hours=hours, least_masks=LEAST_MASKS)
-    with view.slot("spent")[0]:
-        split_chip(full, weak, VOC2012, float(hours))
+    view.split("spent", full, weak, VOC2012, hours)
     view.judge(judge_spending(full, weak, float(hours), VOC2012))
 
 
@@ -176,8 +174,7 @@ def _boxes_instead_of_masks(view: ScreenView) -> None:
     weak = view.slider("instead", 0, 10_000, 500, 100)
     hours = cost_hours(float(_MANY_MASKS), 0.0, VOC2012)
     view.say(all_masks=_MANY_MASKS, hours=hours)
-    with view.slot("replacement")[0]:
-        split_chip(_FEW_MASKS, weak, VOC2012, hours)
+    view.split("replacement", _FEW_MASKS, weak, VOC2012, hours)
     fitted = published_surface("VOC2012", "YOLOv5", "ap70")
     view.judge(judge_replacement((_FEW_MASKS, weak), (_MANY_MASKS, 0), fitted, VOC2012))
 

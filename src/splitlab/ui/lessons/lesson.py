@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import plotly.graph_objects as go
 import streamlit as st
 
+from splitlab.budget.annotation_cost import Prices
 from splitlab.figures.projected import projected
-from splitlab.ui.lessons.texts import Block, ScreenText, read_text
+from splitlab.ui.lessons.texts import Block, read_text
 from splitlab.ui.linked_controls import linked_choice
 from splitlab.ui.named_links import linked_selectbox
+from splitlab.ui.split_chip import split_chip
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -101,6 +103,11 @@ class ScreenView:
         place, label = self._slots[key]
         return linked_selectbox(label, names, key, start, place)
 
+    def split(self, key: str, full: int, weak: int, prices: Prices, scale_hours: float) -> None:
+        """Show a split as a bar of hours; `scale_hours` fill the whole width."""
+        with self._slots[key][0]:
+            split_chip(full, weak, prices, scale_hours)
+
     def chart(self, key: str, figure: go.Figure) -> None:
         """Show a chart in letters that can be read from the last row of a class."""
         with self._slots[key][0]:
@@ -112,18 +119,17 @@ class Screen:
     """One idea.
 
     Attributes:
-        text: title, blocks and notes.
+        title: the idea in a few words.
+        blocks: its text.
+        notes: for the presenter. Markdown.
         fill: fills the text's controls, charts and values. Keys of controls stand in the link and are a lesson's own:
             a print shows all screens of a lesson at once.
     """
 
-    text: ScreenText
+    title: str
+    blocks: tuple[Block, ...]
+    notes: str
     fill: Callable[[ScreenView], None]
-
-    @property
-    def title(self) -> str:
-        """The idea in a few words."""
-        return self.text.title
 
     def show(self) -> None:
         """Draw the screen.
@@ -131,7 +137,7 @@ class Screen:
         Raises:
             SplitLabError: something that it shows cannot be computed.
         """
-        self.fill(ScreenView(self.text.blocks))
+        self.fill(ScreenView(self.blocks))
 
 
 @dataclass(frozen=True)
@@ -155,7 +161,7 @@ def read_lesson(slug: str, *fill: Callable[[ScreenView], None]) -> Lesson:
         ValueError: there are not as many functions as screens.
     """
     head, texts = read_text(slug)
-    screens = tuple(Screen(text, function) for text, function in zip(texts, fill, strict=True))
+    screens = tuple(Screen(*text, function) for text, function in zip(texts, fill, strict=True))
     return Lesson(head["title"], head["question"], head["minutes"], screens)
 
 

@@ -47,7 +47,8 @@ def _stricter(view: ScreenView) -> None:
         return
     found, outlined = (_split(rows.sort_values(metric).iloc[-1]) for metric in ("ap50", "ap75"))
     gaps = {
-        f"apart_{metric}": shown(rounded(rows[metric].max()) - rounded(rows[metric].min())) for metric in ("ap50", "ap75")
+        f"apart_{metric}": shown(rounded(rows[metric].max()) - rounded(rows[metric].min()))
+        for metric in ("ap50", "ap75")
     }
     view.say(found=found, outlined=outlined, **gaps)
     view.chart("by_threshold", by_threshold(rows))
@@ -77,7 +78,7 @@ def _see_it(view: ScreenView) -> None:
         view.say("none_chosen")
         return
     view.say("looked")
-    with view.slot("panels")[0]:
+    with view.slot("seen_masks")[0]:
         with st.spinner("Looking for objects", show_time=True):
             chosen = zip(by_short_name(choices, names).values(), names, strict=True)
             panels = {name: _panel(choice, detect_objects(choice, photo), score) for choice, name in chosen}

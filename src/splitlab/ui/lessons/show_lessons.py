@@ -83,7 +83,7 @@ def _show_screen(lessons: Sequence[Lesson], place: Place) -> None:
             notes = st.toggle("Presenter notes", key=NOTES, bind="query-params", width="content")
         st.header(screen.title, anchor=False)
         if notes:
-            _show_notes(screen.text.notes)
+            _show_notes(screen.notes)
         with answered():
             screen.show()
 
@@ -157,6 +157,6 @@ def _show_sheets(lesson: Lesson, place: Place) -> None:
             with st.container(key=f"sheet_{number}"):
                 st.subheader(screen.title, anchor=False)
                 if notes:
-                    _show_notes(screen.text.notes)
+                    _show_notes(screen.notes)
                 with answered():
                     screen.show()

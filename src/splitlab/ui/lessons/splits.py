@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pandas as pd
 
@@ -22,7 +23,7 @@ from splitlab.figures.lessons.scores import Grows, extremes_chart, growing_lines
 from splitlab.shown_numbers import rounded, shown
 from splitlab.ui.lessons.lesson import ScreenView, Verdict, read_lesson
 from splitlab.ui.lessons.rows import Series, pick_series
-from splitlab.ui.split_chip import split_chip
+from splitlab.ui.plain_text import as_plain
 from splitlab.ui.tables import claims_of_paper, published
 
 _POOL = ImagePool(TRAINING_IMAGES["VOC2012"])
@@ -32,7 +33,7 @@ _LEAST_SHARE, _MOST_SHARE = 5, 100
 def _who_beats_it(view: ScreenView) -> None:
     series = pick_series(view, "extremes_of")
     extremes = extreme_splits(series.rows, series.metric, series.images)
-    view.say(series=series.name)
+    view.say(series=as_plain(series.name))
     if extremes.empty:
         view.say("none", splits=len(series.rows))
         return
@@ -89,8 +90,8 @@ def _one_budget(view: ScreenView) -> None:
     view.say(hours=f"{hours:g}", percent=percent, ap=shown(chosen.ap), low=shown(chosen.low), high=shown(chosen.high))
     if chosen.full < limit.spends_from:
         view.say("hours_left", images=_POOL.images, cost=chosen.hours)
-    _show_chip(view, "budget_chip", chosen, hours)
-    _show_budget(view, "one_budget", chosen, hours)
+    view.split("budget_chip", chosen.full, chosen.weak, VOC2012, hours)
+    _show_budget(view, "one_budget", chosen, hours, limit)
     view.say(interval=interval_in_words(_fitted()), unspent=unspent_in_words(limit, _POOL))
 
 
@@ -103,11 +104,11 @@ def _find_the_middle(view: ScreenView) -> None:
     hours = float(view.slider("to_spend", 30, 150, 60, 5))
     chosen = spend(hours, view.slider("masks_share", _LEAST_SHARE, _MOST_SHARE, 100, 1) / 100)
     view.say(hours=f"{hours:g}")
-    _show_chip(view, "middle_chip", chosen, hours)
+    view.split("middle_chip", chosen.full, chosen.weak, VOC2012, hours)
     verdict = judge_middle(chosen, plan_for_hours(_fitted(), VOC2012, hours, _POOL))
     view.judge(verdict)
     if verdict.right:
-        _show_budget(view, "found", chosen, hours)
+        _show_budget(view, "found", chosen, hours, _limit(hours))
 
 
 def _fitted() -> FittedSurface:
@@ -118,15 +119,10 @@ def _limit(hours: float) -> PlanLimit:
     return plan_limit(_fitted(), VOC2012, hours, _POOL, plan_for_hours(_fitted(), VOC2012, hours, _POOL).best)
 
 
-def _show_chip(view: ScreenView, key: str, chosen: SplitForecast, hours: float) -> None:
-    with view.slot(key)[0]:
-        split_chip(chosen.full, chosen.weak, VOC2012, hours)
-
-
-def _show_budget(view: ScreenView, key: str, chosen: SplitForecast, hours: float) -> None:
+def _show_budget(view: ScreenView, key: str, chosen: SplitForecast, hours: float, limit: PlanLimit) -> None:
     line = budget_line(_fitted(), VOC2012, hours, _POOL)
     axis = f"expected {METRICS['ap70']}"
-    view.chart(key, one_budget(line[line["full"] > 0], chosen, axis, _limit(hours).spends_from))
+    view.chart(key, one_budget(line[line["full"] > 0], chosen, axis, limit.spends_from))
 
 
 def spend(hours: float, share: float) -> SplitForecast:
@@ -153,21 +149,13 @@ def judge_middle(chosen: SplitForecast, plan: Plan) -> Verdict:
     return Verdict(True, "middle", {"split": _split(chosen.full, chosen.weak), "share": f"{share:.0%}", **flat})
 
 
-def _more_boxes(view: ScreenView) -> None:
-    _grow(view, "weak", "grow_w", "reach_w")
-
-
-def _more_masks(view: ScreenView) -> None:
-    _grow(view, "full", "grow_f", "reach_f")
-
-
-def _grow(view: ScreenView, grows: Grows, series_key: str, reach_key: str) -> None:
-    series = pick_series(view, series_key)
+def _grow(grows: Grows, view: ScreenView) -> None:
+    series = pick_series(view, f"grow_{grows[0]}")
     sizes = [f"{size:,}" for size in sorted(series.rows[grows].unique())]
     if len(sizes) < 2:
-        view.say("one_size", series=series.name, size=sizes[0])
+        view.say("one_size", series=as_plain(series.name), size=sizes[0])
         return
-    reach = int(view.select(reach_key, sizes, sizes[1]).replace(",", ""))
+    reach = int(view.select(f"reach_{grows[0]}", sizes, sizes[1]).replace(",", ""))
     steps = steps_of(series.rows[series.rows[grows] <= reach], series.metric, grows)
     view.say(series.source, rises=int((steps["gain"] > 0).sum()), steps=len(steps))
     lines = growing_lines(series.rows, series.metric, grows, reach, series.axis, filled=series.is_measured)
@@ -178,7 +166,7 @@ def _less_each_time(view: ScreenView) -> None:
     series = pick_series(view, "steps_of")
     steps = steps_of(series.rows, series.metric)
     if steps.empty:
-        view.say("no_steps", series=series.name)
+        view.say("no_steps", series=as_plain(series.name))
         return
     full = _pick_size(view, "steps_f", sorted(steps["full"].unique()))
     own = steps[steps["full"] == full]
@@ -283,5 +271,10 @@ EXTREME_SPLITS_LOSE = read_lesson(
     "extreme_splits_lose", _who_beats_it, _one_budget, _where_it_does_not_hold, _find_the_middle
 )
 MORE_WEAK_MORE_FULL = read_lesson(
-    "more_weak_more_full", _more_boxes, _more_masks, _less_each_time, _few_masks_compete, _find_the_fall
+    "more_weak_more_full",
+    partial(_grow, "weak"),
+    partial(_grow, "full"),
+    _less_each_time,
+    _few_masks_compete,
+    _find_the_fall,
 )

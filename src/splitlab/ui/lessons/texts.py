@@ -50,17 +50,8 @@ class Block:
         return _VALUE.sub(lambda found: _written(values[found[1]]), self.text)
 
 
-@dataclass(frozen=True)
-class ScreenText:
-    """The text of one screen: its title, its blocks in order, and notes for the presenter in Markdown."""
-
-    title: str
-    blocks: tuple[Block, ...]
-    notes: str
-
-
-def read_text(slug: str) -> tuple[dict[str, Any], tuple[ScreenText, ...]]:
-    """Read the front matter and the screens of a lesson.
+def read_text(slug: str) -> tuple[dict[str, Any], list[tuple[str, tuple[Block, ...], str]]]:
+    """Read the front matter of a lesson, and of each screen the title, the blocks and the presenter's notes.
 
     Args:
         slug: the file's name without its ending.
@@ -71,14 +62,14 @@ def read_text(slug: str) -> tuple[dict[str, Any], tuple[ScreenText, ...]]:
     """
     text = (FOLDER / f"{slug}.md").read_text(encoding="utf-8")
     _, head, body = _PUBLISHED.sub(_published, text).split("---\n", 2)
-    return yaml.safe_load(head), tuple(_screen(part) for part in re.split(r"^# ", body, flags=re.MULTILINE)[1:])
+    return yaml.safe_load(head), [_screen(part) for part in re.split(r"^# ", body, flags=re.MULTILINE)[1:]]
 
 
-def _screen(text: str) -> ScreenText:
+def _screen(text: str) -> tuple[str, tuple[Block, ...], str]:
     title, body = text.split("\n", 1)
     body, notes = body.split("\n## Presenter notes\n")
     blocks = tuple(_block(part) for part in re.split(r"\n\s*\n", body.strip()))
-    return ScreenText(title.strip(), blocks, _SOFT_BREAK.sub(" ", notes.strip()))
+    return title.strip(), blocks, _SOFT_BREAK.sub(" ", notes.strip())
 
 
 def _block(text: str) -> Block:
