@@ -16,14 +16,16 @@ from tests.experiments.atlas_tools import row
 
 CHOSEN = "pets-30-330"
 STREETS = "YOLOv5 on Cityscapes, published"
-ONE_SIZE, NO_BOXES, ONCE, CLOSE, FAR = (
-    f"yolov5n-seg on {name}, test part, measured" for name in ("one_size", "no_boxes", "once", "close", "far")
+ONE_SIZE, NO_BOXES, ONCE, CLOSE, FAR, SCATTERED = (
+    f"yolov5n-seg on {name}, test part, measured"
+    for name in ("one_size", "no_boxes", "once", "close", "far", "scattered")
 )
 MEASURED = {
     "one_size": {(40, 0): [40], (40, 80): [45]},
     "no_boxes": {(20, 0): [40], (40, 0): [45]},
     "once": {(20, 0): [40], (20, 80): [35], (40, 80): [50]},
     "close": {(20, 0): [40, 48], (20, 80): [38, 46], (40, 80): [50, 52]},
+    "scattered": {(10, 80): [40], (20, 80): [40], (40, 10): [40], (60, 0): [45]},
     "far": {(20, 0): [40, 41], (20, 80): [30, 31], (40, 80): [50, 51]},
 }
 # What to answer so that every paragraph is shown once; a screen that is not named shows all of it at once.
@@ -48,19 +50,13 @@ ANSWERS = {
     (6, 1): [{"taken": "1-1"}, {}, {"taken": "200-10531,400-5000"}, {"points_of": NO_BOXES}],
     (6, 4): [
         {"search_curve": NO_BOXES},
-        *(
-            {"mine": taken}
-            for taken in (
-                "", "200-10531,400-5000,800-3000", "200-1000,400-5000,800-3000", "200-10531,400-10331,800-5000",
-            )
-        ),
+        {"search_curve": SCATTERED, "mine": "10-80,20-80,40-10"},
+        *({"mine": taken} for taken in ("", "200-10531,400-5000,800-3000", "200-1000,400-5000,800-3000")),
     ],
     (7, 1): [{"line": hours} for hours in (60.0, 77.5, 100.0)],
     (7, 4): [{"mask_s": 240}, {"mask_s": 1500}, {"mask_s": 40, "box_s": 38}, {"mask_s": 1500, "box_s": 10}],
-    (7, 6): [
-        {"answer": 780}, {"answer": 370}, {"answer": 200}, {"dear": 200, "answer": 580}, {"dear": 1200, "answer": 200},
-    ],
-}  # fmt: skip
+    (7, 6): [{"answer": full} for full in (780, 370, 200)],
+}
 
 
 class Slots(dict):
