@@ -259,7 +259,7 @@ def _hours_at(full: float, prices: Prices, law: EquiscoreLaw = _LAW) -> dict[str
 
 def _why(view: ScreenView) -> None:
     full = float(view.slider("stretch", _FEWEST, _MOST, 240, 4))
-    view.chart("equal_area", equal_area(mask_hours(full, VOC2012), box_hours(_LAW.weak(full), VOC2012)))
+    view.chart("equal_area", equal_area(mask_hours(full, VOC2012), box_hours(float(_LAW.weak(full)), VOC2012)))
 
 
 def _prices_move_it(view: ScreenView) -> None:
