@@ -3,18 +3,20 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from types import MappingProxyType
-from typing import Any, Self, TypeVar
-
-import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from splitlab.errors import BudgetError
 
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
 SECONDS_PER_HOUR = 3600.0
 
-Amount = TypeVar("Amount", float, NDArray[np.number[Any]], "pd.Series[Any]")
+Amount = TypeVar("Amount", float, "NDArray[np.number[Any]]", "pd.Series[Any]")
 """Images or hours: one number, a numpy array, or a column of a table."""
 
 
@@ -142,8 +144,9 @@ def mask_share(full: float, weak: float, prices: Prices) -> float:
     return mask_hours(full, prices) / hours if hours else 0.0
 
 
-def _check_counts(name: str, images: "float | NDArray[Any] | pd.Series[Any]") -> None:
-    counts = np.asarray(images, dtype=float)
-    wrong = ~(np.isfinite(counts) & (counts >= 0))
-    if wrong.any():
-        raise BudgetError(f"{name} is {counts[wrong].flat[0]:g}: give a number of images, 0 or more.")
+def _check_counts(name: str, images: Any) -> None:
+    # Works for a single number without numpy: `splitlab cost` starts without it.
+    fine, is_single = (images >= 0) & (images < math.inf), isinstance(images, Real)
+    wrong = [images] * (not fine) if is_single else list(images[~fine])
+    if wrong:
+        raise BudgetError(f"{name} is {wrong[0]:g}: give a number of images, 0 or more.")

@@ -1,4 +1,4 @@
-"""Commands that work on numbers: cost, plan, equiscore."""
+"""Commands that give advice on a budget: plan, equiscore."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import pandas as pd
 import typer
 
-from splitlab.budget.annotation_cost import Prices, cost_hours, mask_share, preset
+from splitlab.budget.annotation_cost import preset
 from splitlab.budget.caveats import caveats, interval_in_words
 from splitlab.budget.cheapest_point import cheapest_point, tangent_full
 from splitlab.budget.equiscore import PAPER_CURVES, EquiscoreLaw
@@ -23,38 +23,12 @@ from splitlab.budget.published import FLATTERED, FLATTERED_METHOD, MAIN_METRIC, 
 from splitlab.budget.published_surface import published_surface
 from splitlab.budget.results import PUBLISHED
 from splitlab.budget.trained_splits import Fall, TrainedSplit, results_of
+from splitlab.cli.cost_command import BoxOption, DatasetOption, MaskOption, ObjectsOption, prices_of
 from splitlab.cli.output import JsonOption, app, out, print_json
 from splitlab.errors import BudgetError
 from splitlab.shown_numbers import shown
 
-DatasetOption = Annotated[str, typer.Option(help="Whose prices and results: voc2012 or cityscapes.")]
-BoxOption = Annotated[float | None, typer.Option(help="Your own seconds for the boxes of one image.")]
-MaskOption = Annotated[float | None, typer.Option(help="Your own seconds for the masks of one image.")]
-ObjectsOption = Annotated[
-    float | None, typer.Option("--instances-per-image", help="Say so where your seconds are for one object.")
-]
 ImagesOption = Annotated[int | None, typer.Option(help="Training images there are; the data set's where left out.")]
-
-
-@app.command(epilog="Example: `splitlab cost --dataset voc2012 --full 400 --weak 5000 --json`")
-def cost(
-    full: Annotated[int, typer.Option(help="|F|: images with masks.")],
-    weak: Annotated[int, typer.Option(help="|W|: images with boxes only.")] = 0,
-    dataset: DatasetOption = "voc2012",
-    box_seconds: BoxOption = None,
-    mask_seconds: MaskOption = None,
-    instances: ObjectsOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Say what the labels of a split cost, in hours, and which share of it masks take."""
-    prices = _prices(dataset, box_seconds, mask_seconds, instances)
-    hours, share = cost_hours(float(full), float(weak), prices), mask_share(full, weak, prices)
-    if as_json:
-        print_json(
-            {"hours": round(hours, 1), "mask_share": round(share, 4), "full": full, "weak": weak, **asdict(prices)}
-        )
-    else:
-        out.print(f"{full}/{weak}: {hours:,.1f} hours, {share:.0%} of them on masks ({prices.name}).", highlight=False)
 
 
 @app.command(
@@ -85,7 +59,7 @@ def plan(
     split and seed alone; for a plan say with --images how many photos you have. With a pilot the interval is for a new
     run with a new seed. Runs without a seed count as runs of one seed.
     """
-    prices = _prices(dataset, box_seconds, mask_seconds, instances)
+    prices = prices_of(dataset, box_seconds, mask_seconds, instances)
     name = preset(dataset).name
     runs = _pilot_runs(pilot, metric or SCORE) if pilot else None
     fitted = published_surface(name, method, metric or MAIN_METRIC[name]) if runs is None else fit_pilot(runs)
@@ -154,7 +128,7 @@ def equiscore(
     as_json: JsonOption = False,
 ) -> None:
     """Find the cheapest split of the equiscore curve |W| = k phi0^2 / |F|."""
-    prices = _prices(dataset, box_seconds, mask_seconds, instances)
+    prices = prices_of(dataset, box_seconds, mask_seconds, instances)
     paper = next(curve.law for curve in PAPER_CURVES if curve.dataset == preset(dataset).name)
     law = EquiscoreLaw(paper.k if k is None else k, paper.phi0 if phi0 is None else phi0)
     there_are = TRAINING_IMAGES[preset(dataset).name] if images is None else images
@@ -168,21 +142,6 @@ def equiscore(
             f"decided by the {cheapest.decided_by}.",
             highlight=False,
         )
-
-
-def _prices(dataset: str, box_seconds: float | None, mask_seconds: float | None, instances: float | None) -> Prices:
-    known = preset(dataset)
-    if instances is not None:
-        if box_seconds is None or mask_seconds is None:
-            raise BudgetError("With --instances-per-image give --box-seconds and --mask-seconds for one object.")
-        return Prices.per_instance(box_seconds, mask_seconds, instances)
-    if box_seconds is None and mask_seconds is None:
-        return known
-    return Prices(
-        known.box_seconds if box_seconds is None else box_seconds,
-        known.mask_seconds if mask_seconds is None else mask_seconds,
-        "own prices" if None not in (box_seconds, mask_seconds) else f"one price own, one {known.name}'s",
-    )
 
 
 def _split(text: str) -> tuple[int, int]:

@@ -1,45 +1,157 @@
-"""In which order `splitlab --help` lists the commands: that of the work, from the first question to what is shared."""
+"""The table of the commands: in which order `splitlab --help` lists them, and which module each is imported from.
+
+A command is imported when it is asked for, and only that one. The modules of all commands take seconds to import.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import Any, NamedTuple
 
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_group
 
 from splitlab.cli.given_words import check_words
+from splitlab.cli.output import app
 
-PANELS = {
-    "Plan a budget": ("cost", "plan", "equiscore", "claims"),
-    "Data": ("data", "split"),
-    "Train": ("train", "sweep", "few-shot", "atlas"),
-    "Runs and their queue": ("runs", "queue", "worker", "cancel", "retry", "delete"),
-    "See what was learnt": ("evaluate", "predict", "compare", "results"),
-    "Keep and share": ("checkpoint",),
+
+class Line(NamedTuple):
+    """A command's line in `splitlab --help`.
+
+    Attributes:
+        help: The first sentence of the command's own help.
+        modules: The modules of `splitlab.cli` that add it to the app, with its subcommands.
+    """
+
+    help: str
+    modules: tuple[str, ...]
+
+
+PANELS: Mapping[str, Mapping[str, Line]] = {
+    "Plan a budget": {
+        "cost": Line(
+            "Say what the labels of a split cost, in hours, and which share of it masks take.", ("cost_command",)
+        ),
+        "plan": Line(
+            "Find the split for a budget, or the cheapest one for a score, with the score to expect (90% interval).",
+            ("budget_commands",),
+        ),
+        "equiscore": Line("Find the cheapest split of the equiscore curve |W| = k phi0^2 / |F|.", ("budget_commands",)),
+        "claims": Line(
+            "Recompute what the paper says of its own tables, or see whether it holds for what was measured here.",
+            ("claims_commands",),
+        ),
+    },
+    "Data": {
+        "data": Line("Check, get, add and export data sets, and say how their labels are read.", ("data_commands",)),
+        "split": Line("Draw a full set F and a weak set W.", ("split_commands",)),
+    },
+    "Train": {
+        "train": Line("Train a model on batches that mix mask images and box images.", ("run_commands",)),
+        "sweep": Line(
+            "Train every split, model and seed of a plan; the same command goes on after a break and does nothing "
+            "twice.",
+            ("sweep_commands",),
+        ),
+        "few-shot": Line(
+            "Learn classes from a few masks each and the boxes of every other image (Sec. 4.6 of the paper).",
+            ("few_shot_commands",),
+        ),
+        "atlas": Line(
+            "The paper's experiment on our own data: train its grid, see how far it is.", ("atlas_commands",)
+        ),
+    },
+    "Runs and their queue": {
+        "runs": Line("List the runs, the newest first: split, model, how far, and mask AP.", ("run_commands",)),
+        "queue": Line(
+            "List the runs that wait, in the order in which `splitlab worker` takes them; or change it.",
+            ("queue_commands",),
+        ),
+        "worker": Line(
+            "Train the runs that wait for a device, one after the other; one worker looks after each device.",
+            ("queue_commands",),
+        ),
+        "cancel": Line("Stop a run that waits or trains; what it has learnt is saved.", ("queue_commands",)),
+        "retry": Line(
+            "Queue a run again that failed, was stopped or lost its process; it goes on from its last saved state.",
+            ("queue_commands",),
+        ),
+        "delete": Line("Delete a run folder with its weights and scores, for good; asks first.", ("queue_commands",)),
+    },
+    "See what was learnt": {
+        "evaluate": Line(
+            "Score a trained model: AP50, AP70, AP75, AP50:95 of masks and boxes, 0 to 100, on the val images.",
+            ("run_commands",),
+        ),
+        "predict": Line(
+            "Find objects in photos: class, score, box (xyxy, pixels) and RLE mask, in image size.", ("run_commands",)
+        ),
+        "compare": Line(
+            "Compare models on one data set: what each gets wrong, what that costs, and where they differ most.",
+            ("compare_commands",),
+        ),
+        "results": Line(
+            "Show what was measured here and in the atlas: mask AP of each split, mean and spread over its seeds.",
+            ("results_commands",),
+        ),
+    },
+    "Keep and share": {
+        "checkpoint": Line(
+            "Import and export checkpoints, show what they are, share them as a hub.",
+            ("checkpoint_commands", "publish_commands"),
+        ),
+    },
 }
 """The commands by the heading that they stand under."""
 
-_HEADINGS = {name: heading for heading, names in PANELS.items() for name in names}
+_LINES = {name: line for lines in PANELS.values() for name, line in lines.items()}
+
+
+class _ImportedCommands(Mapping[str, Any]):
+    """The commands by name; to take one is to import it."""
+
+    def __getitem__(self, name: str) -> Any:
+        for module in _LINES[name].modules:
+            import_module(f"splitlab.cli.{module}")
+        return get_group(app).commands[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_LINES)
+
+    def __len__(self) -> int:
+        return len(_LINES)
 
 
 class OrderedCommands(TyperGroup):
-    """A group whose commands stand in the order of `PANELS`, each under its heading.
+    """A group of the commands in `PANELS`: its help comes from there, and only the command that runs is imported.
 
     Some versions of typer bring their own click: its types have no name that holds for all.
     """
+
+    commands: Any
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = _ImportedCommands()
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Check what was typed, then divide it among the commands."""
         check_words(args)
         return super().parse_args(ctx, args)
 
-    def list_commands(self, ctx: Any) -> list[str]:
-        """Return the commands' names, those of no panel last."""
-        there = super().list_commands(ctx)
-        return [name for name in _HEADINGS if name in there] + [name for name in there if name not in _HEADINGS]
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Return a command with its heading."""
-        command: Any = super().get_command(ctx, cmd_name)
-        if command is not None and cmd_name in _HEADINGS:
-            command.rich_help_panel = _HEADINGS[cmd_name]
-        return command
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help without importing a command."""
+        listed: Any = {
+            name: TyperCommand(name, help=line.help, rich_help_panel=heading)
+            for heading, lines in PANELS.items()
+            for name, line in lines.items()
+        }
+        group = TyperGroup(
+            name=self.name,
+            help=self.help,
+            params=self.params,
+            commands=listed,
+            rich_markup_mode=self.rich_markup_mode,
+        )
+        group.format_help(ctx, formatter)

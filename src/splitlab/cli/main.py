@@ -4,42 +4,15 @@ from __future__ import annotations
 
 import sys
 
-from splitlab.cli import (
-    atlas_commands,
-    budget_commands,
-    checkpoint_commands,
-    claims_commands,
-    compare_commands,
-    data_commands,
-    few_shot_commands,
-    publish_commands,
-    queue_commands,
-    results_commands,
-    run_commands,
-    split_commands,
-    sweep_commands,
-)
-from splitlab.cli.output import app, err
+import typer
+
+from splitlab.cli.command_order import OrderedCommands
+from splitlab.cli.output import err
 from splitlab.errors import SplitLabError
 
 MOST_LETTERS, END_LETTERS = 2000, 300
 
-# Importing a module of commands is what adds them to the app.
-COMMANDS = (
-    data_commands,
-    split_commands,
-    run_commands,
-    few_shot_commands,
-    queue_commands,
-    sweep_commands,
-    results_commands,
-    atlas_commands,
-    checkpoint_commands,
-    publish_commands,
-    compare_commands,
-    budget_commands,
-    claims_commands,
-)
+app = typer.Typer(cls=OrderedCommands, no_args_is_help=True, add_completion=False, rich_markup_mode="markdown")
 
 
 @app.callback()

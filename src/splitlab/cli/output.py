@@ -7,20 +7,23 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from splitlab import shown_numbers
-from splitlab.cli.command_order import OrderedCommands
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
 
 DataArgument = Annotated[str, typer.Argument(metavar="DATA", help="A data set's folder, its name, or `embedded`.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on standard output.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="Equal seeds draw equal splits.")]
 
-app = typer.Typer(cls=OrderedCommands, no_args_is_help=True, add_completion=False, rich_markup_mode="markdown")
+app = typer.Typer(rich_markup_mode="markdown")
+"""What the modules of commands add their commands to; `command_order` takes them from it one at a time."""
+
 # Names of classes, photos and runs may hold what rich takes for markup.
 out, err = Console(markup=False), Console(markup=False, stderr=True)
 
@@ -38,6 +41,9 @@ def shown(value: float | None) -> str:
 @contextmanager
 def progress_bar() -> Iterator[Any]:
     """Yield a callback (what, done, total) that draws one bar for each thing being done, on standard error."""
+    # Most commands draw no bar.
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     bar = Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=err
     )

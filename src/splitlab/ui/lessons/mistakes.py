@@ -10,7 +10,8 @@ import streamlit as st
 from splitlab.budget.equiscore import PAPER_CURVES
 from splitlab.budget.results import MEASURED, PUBLISHED, SHORT_METRICS
 from splitlab.evaluation.image_detections import ImageDetections
-from splitlab.experiments.figure_presets import YOLO, small_presets
+from splitlab.experiments.figure_presets import small_presets
+from splitlab.families import YOLO
 from splitlab.figures.drawn_objects import drawn_detections
 from splitlab.figures.lessons.hours import split_hours
 from splitlab.figures.lessons.scores import by_threshold
