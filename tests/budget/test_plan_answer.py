@@ -146,7 +146,7 @@ def test_a_trained_split_needs_images_and_labels_there_are_cost_nothing():
     assert best_for_hours(rows, VOC2012, 30, ImagePool(450)).full == 400
     assert best_for_hours(rows, VOC2012, 30, ImagePool(300)) is None
     have = ImagePool(800, full=300, weak=100)
-    assert trained_splits(rows, VOC2012, have)["hours"].tolist() == pytest.approx(
+    assert [split.hours for split in trained_splits(rows, VOC2012, have)] == pytest.approx(
         [100 * 239.7 / 3600, 100 * 38.1 / 3600]
     )
     assert cheapest_for_score(rows, VOC2012, 60, have).full == 100

@@ -10,8 +10,7 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
-from scipy.stats import t as student
+from scipy.special import ndtri, stdtrit
 
 from splitlab.budget.ap_surface import ApSurface, Floats
 from splitlab.budget.seed_luck import SeedLuck
@@ -85,7 +84,7 @@ class FittedSurface:
     @property
     def noise_at_most(self) -> float:
         """The noise of one training with an allowance for how few results tell of it, AP."""
-        return self.noise * float(student.ppf(_upper_tail(_ALLOWED), self._freedom) / norm.ppf(_upper_tail(_ALLOWED)))
+        return self.noise * float(stdtrit(self._freedom, _upper_tail(_ALLOWED)) / ndtri(_upper_tail(_ALLOWED)))
 
     @property
     def residuals(self) -> Floats:
@@ -121,8 +120,8 @@ class FittedSurface:
             BudgetError: If a number of images is negative, or the level lies outside 0..1.
         """
         ap = self.surface.ap(full, weak)
-        sampling = student.ppf(_upper_tail(level), self._freedom) * self.noise
-        shape = norm.ppf(_upper_tail(level)) * self._deviation(self.surface.slopes(full, weak))
+        sampling = stdtrit(self._freedom, _upper_tail(level)) * self.noise
+        shape = ndtri(_upper_tail(level)) * self._deviation(self.surface.slopes(full, weak))
         half = np.hypot(np.hypot(sampling, self._luck_half(level)), shape) + self._doubt(full, weak)
         return Forecast(ap, np.maximum(ap - half, 0), np.minimum(ap + half, 100), self.extrapolates(full, weak))
 
@@ -138,7 +137,7 @@ class FittedSurface:
         """
         change = float(self.surface.ap(*end) - self.surface.ap(*start))
         slopes = self.surface.slopes(*end) - self.surface.slopes(*start)
-        half = norm.ppf(_upper_tail(level)) * float(self._deviation(slopes))
+        half = ndtri(_upper_tail(level)) * float(self._deviation(slopes))
         half += abs(float(self._doubt(*end)) - float(self._doubt(*start)))
         return change, float(change - half), float(change + half)
 
@@ -163,7 +162,7 @@ class FittedSurface:
     def _luck_half(self, level: float) -> float:
         if self.luck is None:
             return 0.0
-        return float(student.ppf(_upper_tail(level), self.luck.freedom)) * self.luck.of_new_seed
+        return float(stdtrit(self.luck.freedom, _upper_tail(level))) * self.luck.of_new_seed
 
     def _deviation(self, slopes: Floats) -> Floats:
         variance: Floats = np.einsum("...i,ij,...j->...", slopes, self.covariance(), slopes)

@@ -1,8 +1,9 @@
 """A plan with what belongs beside it: what limits it, and what the results it rests on say themselves."""
 
-from dataclasses import dataclass
+from __future__ import annotations
 
-import pandas as pd
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from splitlab.budget.annotation_cost import Prices
 from splitlab.budget.caveats import caveats
@@ -20,6 +21,9 @@ from splitlab.budget.plan_in_words import (
 from splitlab.budget.plan_limit import PlanLimit, plan_limit
 from splitlab.budget.planner import Plan, plan_for_hours, plan_for_score
 from splitlab.budget.trained_splits import Fall, TrainedSplit, best_for_hours, cheapest_for_score, falls
+
+if TYPE_CHECKING:
+    from splitlab.budget.trained_splits import Results
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class PlanAnswer:
 
 
 def answer_for_hours(
-    fitted: FittedSurface, results: pd.DataFrame, of: str, prices: Prices, hours: float, pool: ImagePool
+    fitted: FittedSurface, results: Results, of: str, prices: Prices, hours: float, pool: ImagePool
 ) -> PlanAnswer:
     """Plan for a budget in hours.
 
@@ -89,7 +93,7 @@ def answer_for_hours(
 
 
 def answer_for_score(
-    fitted: FittedSurface, results: pd.DataFrame, of: str, prices: Prices, ap: float, pool: ImagePool
+    fitted: FittedSurface, results: Results, of: str, prices: Prices, ap: float, pool: ImagePool
 ) -> PlanAnswer:
     """Plan for a score; see `answer_for_hours`.
 

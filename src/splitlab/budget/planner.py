@@ -1,10 +1,12 @@
 """From a budget in hours, or a score to reach, to the split to label, with the score to expect."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from splitlab.budget.annotation_cost import Prices
 from splitlab.budget.ap_surface import Floats
@@ -13,6 +15,9 @@ from splitlab.budget.image_pool import Counts, ImagePool
 from splitlab.budget.trained_splits import cheapest_for_score, results_of
 from splitlab.errors import BudgetError
 from splitlab.shown_numbers import shown
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FLAT_LOSS = 0.5
 """AP that splits of the flat region may lose against the best one."""
@@ -124,6 +129,9 @@ def budget_line(
     Raises:
         BudgetError: If the hours are not a number of 0 or more.
     """
+    # Only pages draw this line; a plan on the command line starts without pandas.
+    import pandas as pd
+
     full, weak = pool.affordable(hours, prices)
     shown = np.unique(np.linspace(0, full.size - 1, points).round().astype(int))
     full, weak = full[shown], weak[shown]
@@ -146,6 +154,8 @@ def best_splits(fitted: FittedSurface, prices: Prices, budgets: Iterable[float],
     Raises:
         BudgetError: As `plan_for_hours` for one of the budgets.
     """
+    import pandas as pd
+
     budgets = list(budgets)
     best = []
     for hours in budgets:

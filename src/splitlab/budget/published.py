@@ -1,16 +1,20 @@
 """The paper's Tables 2, 3 and 4 as tables: as printed, the computed cost beside, a note where a figure is wrong."""
 
+from __future__ import annotations
+
+import csv
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from splitlab.budget.annotation_cost import PRESETS, cost_hours
 from splitlab.budget.results import METRICS, PUBLISHED, ResultRow, results_table
 from splitlab.errors import BudgetError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TRAINING_IMAGES: Mapping[str, int] = MappingProxyType({"VOC2012": 10731, "Cityscapes": 2975})
 """Training images there are (Sec. 3.1): |F| + |W| cannot exceed them."""
@@ -35,9 +39,20 @@ def published_results() -> pd.DataFrame:
     `cost_hours` is computed from Table 1 and exact; `cost_hours_printed` and the APs are as printed, wrong or not.
     `note` is empty but for the rows that contradict themselves.
     """
-    return results_table(
-        _result_row(dataset, row) for dataset, name in _RESULT_FILES.items() for _, row in _read(name).iterrows()
-    )
+    return results_table(_published_rows())
+
+
+def published_splits(dataset: str, method: str) -> list[ResultRow]:
+    """Return the published rows of one model trained on F/W splits of one data set, without pandas.
+
+    Raises:
+        BudgetError: If there is no such row.
+    """
+    splits = [row for row in _published_rows() if row.group == "split"]
+    rows = [row for row in splits if (row.dataset, row.method) == (dataset, method)]
+    if not rows:
+        raise _no_splits(dataset, method, (f"{row.method} on {row.dataset}" for row in splits))
+    return rows
 
 
 def published_prices() -> pd.DataFrame:
@@ -59,20 +74,34 @@ def method_rows(table: pd.DataFrame, dataset: str, method: str) -> pd.DataFrame:
     splits = table[table["group"] == "split"]
     rows = splits[(splits["dataset"] == dataset) & (splits["method"] == method)]
     if rows.empty:
-        known = ", ".join(sorted(set(splits["method"] + " on " + splits["dataset"])))
-        raise BudgetError(f"no F/W splits of {method} on {dataset}: there are {known}.")
+        raise _no_splits(dataset, method, splits["method"] + " on " + splits["dataset"])
     return rows
 
 
+def _no_splits(dataset: str, method: str, known: Iterable[str]) -> BudgetError:
+    return BudgetError(f"no F/W splits of {method} on {dataset}: there are {', '.join(sorted(set(known)))}.")
+
+
 def _read(name: str) -> pd.DataFrame:
+    # A plan reads the results alone, and starts without pandas.
+    import pandas as pd
+
     with files("splitlab.budget").joinpath("tables", name).open() as file:
         return pd.read_csv(file)
 
 
-def _result_row(dataset: str, row: "pd.Series[Any]") -> ResultRow:
+def _published_rows() -> list[ResultRow]:
+    rows = []
+    for dataset, name in _RESULT_FILES.items():
+        with files("splitlab.budget").joinpath("tables", name).open() as file:
+            rows += [_result_row(dataset, row) for row in csv.DictReader(file)]
+    return rows
+
+
+def _result_row(dataset: str, row: Mapping[str, str]) -> ResultRow:
     # An empty cell of the |F| or |W| column means no image of that kind.
-    full, weak = (0 if pd.isna(row[name]) else int(row[name]) for name in ("full", "weak"))
-    ap50, ap70, ap75, ap50_95 = (float(row.get(metric, math.nan)) for metric in METRICS)
+    full, weak = int(row["full"] or 0), int(row["weak"] or 0)
+    ap50, ap70, ap75, ap50_95 = (float(row.get(metric) or math.nan) for metric in METRICS)
     cost, printed = cost_hours(full, weak, PRESETS[dataset]), float(row["cost_hours"])
     notes = []
     if f"{cost:.1f}" != f"{printed:.1f}":

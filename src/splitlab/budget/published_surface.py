@@ -1,9 +1,10 @@
 """The AP surfaces of the paper's own models, fitted once and kept."""
 
+import math
 from functools import cache
 
 from splitlab.budget.fitted_surface import FittedSurface
-from splitlab.budget.published import method_rows, published_results
+from splitlab.budget.published import published_splits
 from splitlab.budget.results import check_metric
 from splitlab.budget.surface_fit import fit_surface
 from splitlab.errors import BudgetError
@@ -19,10 +20,9 @@ def published_surface(dataset: str, method: str, metric: str) -> FittedSurface:
         BudgetError: If the paper trained no such model, or does not report this metric for it.
     """
     check_metric(metric)
-    rows = method_rows(published_results(), dataset, method)
-    rows = rows[rows[metric].notna()]
+    rows = [row for row in published_splits(dataset, method) if not math.isnan(getattr(row, metric))]
     if metric == "ap75":
-        rows = rows[rows["ap75"] <= rows["ap70"]]
-    if rows.empty:
+        rows = [row for row in rows if row.ap75 <= row.ap70]
+    if not rows:
         raise BudgetError(f"the paper reports no {metric} for {method} on {dataset}: choose another metric.")
-    return fit_surface(rows["full"], rows["weak"], rows[metric])
+    return fit_surface([row.full for row in rows], [row.weak for row in rows], [getattr(row, metric) for row in rows])

@@ -1,13 +1,17 @@
 """The results table: one row for each model, published and measured alike, and what may be asked of it."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from splitlab.errors import BudgetError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PUBLISHED = "published"
 MEASURED = "measured"
@@ -112,6 +116,9 @@ def results_table(rows: Iterable[ResultRow]) -> pd.DataFrame:
 
     Tables made here can be joined with `pd.concat([published_results(), measured], ignore_index=True)`.
     """
+    # A plan by published results starts without pandas.
+    import pandas as pd
+
     records = [{name: getattr(row, name) for name in COLUMN_TYPES} for row in rows]
     return pd.DataFrame(records, columns=list(COLUMN_TYPES)).astype(dict(COLUMN_TYPES))
 

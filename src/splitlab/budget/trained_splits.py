@@ -4,17 +4,27 @@ A forecast comes from a surface that rises in F and in W. Where the rows themsel
 did better for the same money, the reader should see it beside the advice.
 """
 
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import pandas as pd
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from splitlab.budget.annotation_cost import Prices
 from splitlab.budget.ap_surface import Floats
 from splitlab.budget.fitted_surface import FittedSurface
 from splitlab.budget.image_pool import ImagePool
 from splitlab.budget.surface_prior import PRIOR_NOISE, PRIOR_NOISE_RUNS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    Results = pd.DataFrame | Mapping[str, Floats]
 
 FALSE_ALARM = 0.1
 """Chance, over all |F| together, to report a fall where the true scores are level."""
@@ -59,31 +69,38 @@ class Fall:
     more_ap: float
 
 
-def results_of(fitted: FittedSurface) -> pd.DataFrame:
+class _Run(NamedTuple):
+    full: float
+    weak: float
+    ap: float
+    seed: int | None
+
+
+def results_of(fitted: FittedSurface) -> dict[str, Floats]:
     """The results a surface rests on, one row a run: full, weak, ap."""
-    return pd.DataFrame({"full": fitted.full, "weak": fitted.weak, "ap": fitted.ap})
+    return {"full": fitted.full, "weak": fitted.weak, "ap": fitted.ap}
 
 
-def trained_splits(rows: pd.DataFrame, prices: Prices, pool: ImagePool) -> pd.DataFrame:
-    """One row for each trained split that the images allow.
+def trained_splits(rows: Results, prices: Prices, pool: ImagePool) -> list[TrainedSplit]:
+    """Return each trained split that the images allow, best score first, then cheapest first.
 
     Args:
         rows: One row a run with the columns full, weak, ap, and seed where it is known.
         prices: Seconds per image.
         pool: Images there are and labels already paid for.
-
-    Returns:
-        The columns of `TrainedSplit`, best score first, then cheapest first.
     """
-    runs = _of_common_seeds(rows)
-    scores = runs.groupby(["full", "weak"])["ap"].agg(["mean", "size"]).reset_index()
-    splits = scores.rename(columns={"mean": "ap", "size": "runs"})
-    splits = splits[splits["full"] + splits["weak"] <= pool.images]
-    splits = splits.assign(hours=pool.new_hours(splits["full"], splits["weak"], prices))
-    return splits.sort_values(["ap", "hours"], ascending=[False, True], kind="stable", ignore_index=True)
+    scores: dict[tuple[float, float], list[float]] = {}
+    for run in sorted(_of_common_seeds(_runs(rows)), key=lambda run: run[:2]):
+        scores.setdefault((run.full, run.weak), []).append(run.ap)
+    splits = [
+        TrainedSplit(int(full), int(weak), float(pool.new_hours(full, weak, prices)), fmean(of_runs), len(of_runs))
+        for (full, weak), of_runs in scores.items()
+        if full + weak <= pool.images
+    ]
+    return sorted(splits, key=lambda split: (-split.ap, split.hours))
 
 
-def best_for_hours(rows: pd.DataFrame, prices: Prices, hours: float, pool: ImagePool) -> TrainedSplit | None:
+def best_for_hours(rows: Results, prices: Prices, hours: float, pool: ImagePool) -> TrainedSplit | None:
     """The trained split with the best score among those that `hours` pay for; None if they pay for none.
 
     Hours are shown and typed with one decimal, so a split that costs 26.63 hours counts as paid for by 26.6.
@@ -96,10 +113,10 @@ def best_for_hours(rows: pd.DataFrame, prices: Prices, hours: float, pool: Image
     """
     splits = trained_splits(rows, prices, pool)
     slack = min(_SHOWN_HOURS / 2, _SLACK * hours)
-    return _first(splits[splits["hours"] <= hours + slack + _ROUNDING])
+    return next((split for split in splits if split.hours <= hours + slack + _ROUNDING), None)
 
 
-def cheapest_for_score(rows: pd.DataFrame, prices: Prices, ap: float, pool: ImagePool) -> TrainedSplit | None:
+def cheapest_for_score(rows: Results, prices: Prices, ap: float, pool: ImagePool) -> TrainedSplit | None:
     """The cheapest trained split that scored `ap` or more; None if none did.
 
     Args:
@@ -109,10 +126,10 @@ def cheapest_for_score(rows: pd.DataFrame, prices: Prices, ap: float, pool: Imag
         pool: Images there are and labels already paid for.
     """
     splits = trained_splits(rows, prices, pool)
-    return _first(splits[splits["ap"] >= ap].sort_values("hours", kind="stable"))
+    return min((split for split in splits if split.ap >= ap), key=lambda split: split.hours, default=None)
 
 
-def falls(rows: pd.DataFrame) -> tuple[Fall, ...]:
+def falls(rows: Results) -> tuple[Fall, ...]:
     """Where the score falls as boxes are added and the masks stay, few masks first.
 
     One least-squares fit to all runs: a level for each |F|, a shift for each seed, and a slope in ln(1 + W/F) for each
@@ -122,21 +139,22 @@ def falls(rows: pd.DataFrame) -> tuple[Fall, ...]:
     Args:
         rows: One row a run with the columns full, weak, ap, and seed where it is known.
     """
-    weak_counts = rows.groupby("full")["weak"].nunique()
-    lines = [float(full) for full in weak_counts.index[weak_counts > 1]]
+    runs = _runs(rows)
+    splits = {(run.full, run.weak) for run in runs}
+    lines = [full for full, weak_counts in sorted(Counter(full for full, _ in splits).items()) if weak_counts > 1]
     if not lines:
         return ()
-    design = _design(rows, lines)
-    scores = rows["ap"].to_numpy(dtype=float)
+    design = _design(runs, lines)
+    scores = np.array([run.ap for run in runs])
     solution, _, rank, _ = np.linalg.lstsq(design, scores, rcond=None)
     freedom = len(scores) - int(rank) + PRIOR_NOISE_RUNS
     squares = float(np.sum((scores - design @ solution) ** 2)) + PRIOR_NOISE_RUNS * PRIOR_NOISE**2
     errors = np.sqrt(np.diag(np.linalg.pinv(design.T @ design)) * squares / freedom)
     of_lines = slice(design.shape[1] - len(lines), None)
     slopes = solution[of_lines]
-    fallen = slopes < -student.ppf(1 - FALSE_ALARM / len(lines), freedom) * errors[of_lines]
+    fallen = slopes < -stdtrit(freedom, 1 - FALSE_ALARM / len(lines)) * errors[of_lines]
     return tuple(
-        _fall(rows, full, slope) for full, slope, is_fall in zip(lines, slopes, fallen, strict=True) if is_fall
+        _fall(runs, full, float(slope)) for full, slope, is_fall in zip(lines, slopes, fallen, strict=True) if is_fall
     )
 
 
@@ -147,46 +165,48 @@ _SLACK = 0.005
 _ROUNDING = 1e-6
 
 
-def _of_common_seeds(rows: pd.DataFrame) -> pd.DataFrame:
+def _runs(rows: Results) -> list[_Run]:
+    full, weak, ap = (np.asarray(rows[name], dtype=float).tolist() for name in ("full", "weak", "ap"))
+    seeds: list[int | None] = [None] * len(full)
+    if "seed" in rows:
+        # Only tables of pandas have seeds, some of them unknown.
+        column: Any = rows["seed"]
+        seeds = [None if unknown else int(seed) for seed, unknown in zip(column, column.isna(), strict=True)]
+    return [_Run(*run) for run in zip(full, weak, ap, seeds, strict=True)]
+
+
+def _of_common_seeds(runs: list[_Run]) -> list[_Run]:
     """Keep the seeds that all splits have: a seed's luck is shared by its splits, and would favour some of them."""
-    if "seed" not in rows or rows["seed"].isna().any():
-        return rows
-    splits = rows.groupby(["full", "weak"]).ngroups
-    having = rows.drop_duplicates(["seed", "full", "weak"]).groupby("seed").size()
-    common = having.index[having == splits]
-    return rows[rows["seed"].isin(common)] if len(common) else rows
+    if any(run.seed is None for run in runs):
+        return runs
+    splits = {(run.full, run.weak) for run in runs}
+    having = Counter(seed for seed, *_ in {(run.seed, run.full, run.weak) for run in runs})
+    return [run for run in runs if having[run.seed] == len(splits)] or runs
 
 
-def _first(splits: pd.DataFrame) -> TrainedSplit | None:
-    if splits.empty:
-        return None
-    row = splits.iloc[0]
-    return TrainedSplit(int(row["full"]), int(row["weak"]), float(row["hours"]), float(row["ap"]), int(row["runs"]))
-
-
-def _design(rows: pd.DataFrame, lines: list[float]) -> Floats:
-    levels = pd.get_dummies(rows["full"], dtype=float).to_numpy()
-    seeds = pd.get_dummies(rows["seed"], dtype=float).to_numpy() if "seed" in rows else np.empty((len(rows), 0))
-    growth = np.log1p(rows["weak"].to_numpy(dtype=float) / rows["full"].to_numpy(dtype=float))
-    slopes = np.stack([np.where(rows["full"] == full, growth, 0.0) for full in lines], axis=1)
+def _design(runs: list[_Run], lines: list[float]) -> Floats:
+    full, weak = np.array([run[:2] for run in runs]).T
+    seeds = sorted({run.seed for run in runs if run.seed is not None})
+    levels = full[:, None] == np.unique(full)
     # The first seed's shift is part of the levels.
-    return np.hstack([levels, seeds[:, 1:], slopes])
+    shifts = np.array([[run.seed == seed for seed in seeds[1:]] for run in runs])
+    slopes = np.log1p(weak / full)[:, None] * (full[:, None] == lines)
+    return np.hstack([levels, shifts, slopes], dtype=float)
 
 
-def _fall(rows: pd.DataFrame, full: float, slope: float) -> Fall:
-    line = rows[rows["full"] == full]
-    least, most = line["weak"].min(), line["weak"].max()
-    ends = line[line["weak"].isin([least, most])]
+def _fall(runs: list[_Run], full: float, slope: float) -> Fall:
+    weak_counts = [run.weak for run in runs if run.full == full]
+    least, most = min(weak_counts), max(weak_counts)
+    ends = [run for run in runs if run.full == full and run.weak in (least, most)]
     alike = _of_common_seeds(ends)
-    means = alike.groupby("weak")["ap"].mean()
-    change = float(means[most] - means[least])
+    ap, more_ap = (fmean(run.ap for run in alike if run.weak == weak) for weak in (least, most))
+    change = more_ap - ap
     if _share_no_seed(ends) or change >= 0:
         # The runs of different seeds differ by the luck of their seeds, too; the fit takes that out.
         change = slope * float(np.log1p(most / full) - np.log1p(least / full))
-    return Fall(int(full), int(least), float(means[least]), int(most), float(means[least]) + change)
+    return Fall(int(full), int(least), ap, int(most), ap + change)
 
 
-def _share_no_seed(rows: pd.DataFrame) -> bool:
-    if "seed" not in rows or rows["seed"].isna().any():
-        return False
-    return bool(rows.drop_duplicates(["seed", "weak"]).groupby("seed").size().max() < rows["weak"].nunique())
+def _share_no_seed(ends: list[_Run]) -> bool:
+    seeds = {run.seed for run in ends}
+    return None not in seeds and len(seeds) == len({(run.seed, run.weak) for run in ends})

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import pandas as pd
 import typer
 
 from splitlab.budget.annotation_cost import preset
@@ -15,7 +14,6 @@ from splitlab.budget.caveats import caveats, interval_in_words
 from splitlab.budget.cheapest_point import cheapest_point, tangent_full
 from splitlab.budget.equiscore import PAPER_CURVES, EquiscoreLaw
 from splitlab.budget.image_pool import ImagePool
-from splitlab.budget.pilot import SCORE, fit_pilot, read_pilot
 from splitlab.budget.plan_answer import PlanAnswer, answer_for_hours, answer_for_score
 from splitlab.budget.plan_in_words import labels_to_make
 from splitlab.budget.planner import SplitForecast, forecast_split
@@ -27,6 +25,10 @@ from splitlab.cli.cost_command import BoxOption, DatasetOption, MaskOption, Obje
 from splitlab.cli.output import JsonOption, app, out, print_json
 from splitlab.errors import BudgetError
 from splitlab.shown_numbers import shown
+
+if TYPE_CHECKING:
+    from splitlab.budget.fitted_surface import FittedSurface
+    from splitlab.budget.trained_splits import Results
 
 ImagesOption = Annotated[int | None, typer.Option(help="Training images there are; the data set's where left out.")]
 
@@ -61,8 +63,11 @@ def plan(
     """
     prices = prices_of(dataset, box_seconds, mask_seconds, instances)
     name = preset(dataset).name
-    runs = _pilot_runs(pilot, metric or SCORE) if pilot else None
-    fitted = published_surface(name, method, metric or MAIN_METRIC[name]) if runs is None else fit_pilot(runs)
+    if pilot:
+        fitted, results = _fitted_pilot(pilot, metric)
+    else:
+        fitted = published_surface(name, method, metric or MAIN_METRIC[name])
+        results = results_of(fitted)
     plans = [budget for budget in (hours, score) if budget is not None]
     if len(plans) > 1 or (not plans and at is None):
         raise BudgetError("Give either --hours, such as --hours 80, or --score, such as --score 50, or --at 400/5000.")
@@ -73,7 +78,7 @@ def plan(
     there_are = max(sum(split), have_full + have_weak) if pilot and split else TRAINING_IMAGES[name]
     pool = ImagePool(there_are if images is None else images, have_full, have_weak)
     chosen = None if split is None else forecast_split(fitted, prices, *split, pool)
-    of, results = ("own", runs) if runs is not None else (PUBLISHED, results_of(fitted))
+    of = "own" if pilot else PUBLISHED
     answer = None
     if hours is not None:
         answer = answer_for_hours(fitted, results, of, prices, hours, pool)
@@ -153,12 +158,16 @@ def _split(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def _pilot_runs(path: Path, score: str) -> pd.DataFrame:
+def _fitted_pilot(path: Path, metric: str | None) -> tuple[FittedSurface, Results]:
+    # A plan without a pilot starts without pandas.
+    from splitlab.budget.pilot import SCORE, fit_pilot, read_pilot
+
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise BudgetError(f"{path} cannot be read as text ({error}). Give a CSV with full, weak, score.") from error
-    return read_pilot(text, str(path), score)
+    runs = read_pilot(text, str(path), metric or SCORE)
+    return fit_pilot(runs), runs
 
 
 def _plan_in_json(answer: PlanAnswer, of: str) -> dict[str, Any]:

@@ -52,7 +52,7 @@ class Source:
         """The results the surface rests on: one row a run with the columns full, weak, ap, and seed where measured."""
         if self.source == PUBLISHED:
             # A misprinted score stands in the rows, but the surface leaves it out.
-            return results_of(self.surface)
+            return pd.DataFrame(results_of(self.surface))
         seed = seeds_or_unknown(self.rows["seed"])
         return self.rows[["full", "weak"]].assign(ap=self.rows[self.metric], seed=seed)
 
