@@ -2,20 +2,8 @@
 
 import streamlit as st
 
-from splitlab.budget.annotation_cost import PRESETS
-from splitlab.budget.caveats import caveats
-from splitlab.budget.image_pool import ImagePool
-from splitlab.budget.plan_in_words import limit_in_words, other_ways, unspent_in_words
-from splitlab.budget.plan_limit import plan_limit
-from splitlab.budget.planner import budget_line, plan_for_hours
-from splitlab.budget.published import FLATTERED, MAIN_METRIC, TRAINING_IMAGES
-from splitlab.budget.published_surface import published_surface
-from splitlab.budget.results import METRICS
-from splitlab.figures.budget_plan import plan_chart
-from splitlab.shown_numbers import shown
 from splitlab.ui.kept_links import change_kept_link
 from splitlab.ui.page import page_head
-from splitlab.ui.split_chip import split_chip
 
 DATASET, METHOD = "VOC2012", "YOLOv5"
 FIRST_HOURS, TOLD = 80, "hours told to Plan"
@@ -30,40 +18,59 @@ def link_to_plan(hours: int) -> dict[str, str]:
     return link
 
 
+def show_answer(hours: int) -> None:
+    """Show the best split for these hours, and the chart behind it."""
+    # Imported here: they take a second, and the title is shown before.
+    from splitlab.budget.annotation_cost import PRESETS
+    from splitlab.budget.caveats import caveats
+    from splitlab.budget.image_pool import ImagePool
+    from splitlab.budget.plan_in_words import limit_in_words, other_ways, unspent_in_words
+    from splitlab.budget.plan_limit import plan_limit
+    from splitlab.budget.planner import budget_line, plan_for_hours
+    from splitlab.budget.published import FLATTERED, MAIN_METRIC, TRAINING_IMAGES
+    from splitlab.budget.published_surface import published_surface
+    from splitlab.budget.results import METRICS
+    from splitlab.figures.budget_plan import plan_chart
+    from splitlab.shown_numbers import shown
+    from splitlab.ui.split_chip import split_chip
+
+    fitted = published_surface(DATASET, METHOD, MAIN_METRIC[DATASET])
+    prices, pool = PRESETS[DATASET], ImagePool(TRAINING_IMAGES[DATASET])
+    plan = plan_for_hours(fitted, prices, hours, pool)
+    best = plan.best
+    limit = plan_limit(fitted, prices, hours, pool, best)
+
+    answer, bar = st.columns([3, 2], vertical_alignment="center", gap="large")
+    with answer:
+        st.markdown(
+            f"### With {hours} hours, label **{best.full:,}** images with masks and **{best.weak:,}** with boxes: "
+            f"expect AP70 **{shown(best.ap)}** ({shown(best.low)} to {shown(best.high)})"
+        )
+        st.caption(
+            f"Predicted from the {len(fitted.ap)} published {METHOD} models on {DATASET}, scored on its val images; "
+            "90% interval. "
+            f"{limit_in_words(limit, pool)} {unspent_in_words(limit, pool)} {other_ways(plan, hours)}"
+        )
+        for sentence in (FLATTERED, *caveats(fitted, best)):
+            st.caption(f":material/info: {sentence}")
+    with bar:
+        split_chip(best.full, best.weak, prices, scale_hours=float(hours))
+
+    line, axis = budget_line(fitted, prices, hours, pool), f"expected {METRICS[MAIN_METRIC[DATASET]]}"
+    chart = plan_chart(line, plan, axis, limit.spends_from)
+    st.plotly_chart(chart, key="home_chart", config={"displayModeBar": False})
+
+
 page_head(
     "How many masks, how many boxes?",
     "A mask takes 6 to 11 times as long to draw as a box. SplitLab shows what each split of your labelling hours "
     "into images **with masks (F)** and images **with boxes only (W)** buys.",
 )
 
-fitted = published_surface(DATASET, METHOD, MAIN_METRIC[DATASET])
-prices, pool = PRESETS[DATASET], ImagePool(TRAINING_IMAGES[DATASET])
 hours = st.slider(
     "With so many hours of labelling", 15, 195, FIRST_HOURS, key="hours", bind="query-params", format="%d h"
 )
-plan = plan_for_hours(fitted, prices, hours, pool)
-best = plan.best
-limit = plan_limit(fitted, prices, hours, pool, best)
-
-answer, bar = st.columns([3, 2], vertical_alignment="center", gap="large")
-with answer:
-    st.markdown(
-        f"### With {hours} hours, label **{best.full:,}** images with masks and **{best.weak:,}** with boxes: "
-        f"expect AP70 **{shown(best.ap)}** ({shown(best.low)} to {shown(best.high)})"
-    )
-    st.caption(
-        f"Predicted from the {len(fitted.ap)} published {METHOD} models on {DATASET}, scored on its val images; 90% "
-        "interval. "
-        f"{limit_in_words(limit, pool)} {unspent_in_words(limit, pool)} {other_ways(plan, hours)}"
-    )
-    for sentence in (FLATTERED, *caveats(fitted, best)):
-        st.caption(f":material/info: {sentence}")
-with bar:
-    split_chip(best.full, best.weak, prices, scale_hours=float(hours))
-
-line, axis = budget_line(fitted, prices, hours, pool), f"expected {METRICS[MAIN_METRIC[DATASET]]}"
-chart = plan_chart(line, plan, axis, limit.spends_from)
-st.plotly_chart(chart, key="home_chart", config={"displayModeBar": False})
+show_answer(hours)
 
 doors = (
     (

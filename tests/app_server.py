@@ -14,15 +14,15 @@ ROOT = Path(__file__).parents[1]
 
 
 @contextlib.contextmanager
-def app_server(folder: Path) -> Iterator[str]:
-    """Serve the app with a work space of its own in a folder; yield its address."""
+def app_server(folder: Path, script: str = "app.py") -> Iterator[str]:
+    """Serve the app, or another script, with a work space of its own in a folder; yield its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     options = ["--server.headless", "true", "--server.address", "127.0.0.1", "--server.port", str(port)]
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", *options],
+            [sys.executable, "-m", "streamlit", "run", script, *options],
             cwd=ROOT,
             env={
                 **os.environ,
