@@ -1,6 +1,7 @@
 import json
 import re
 import shutil
+import signal
 from inspect import cleandoc
 from itertools import chain
 from pathlib import Path
@@ -323,3 +324,14 @@ def test_seconds_for_one_object_are_multiplied_by_the_objects_in_an_image():
     assert json.loads(run("cost", "--full", "10", "--weak", "20", *prices))["hours"] == round(
         3 * (10 * 80 + 20 * 10) / 3600, 1
     )
+
+
+def test_a_command_that_a_shell_starts_in_the_background_still_hears_ctrl_c(monkeypatch):
+    heard = []
+    monkeypatch.setattr(cli, "app", lambda: heard.append(signal.getsignal(signal.SIGINT)))
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        cli.main()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert heard == [signal.default_int_handler]

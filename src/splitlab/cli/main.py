@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import typer
@@ -22,6 +23,9 @@ def about() -> None:
 
 def main() -> None:
     """Run the command line; a mistake that a user can mend is one sentence, not a traceback."""
+    # A shell starts background commands with SIGINT ignored, but commands save their work on it.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         app()
     except (SplitLabError, OSError) as error:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated
@@ -49,7 +49,7 @@ def work_through(runs: Sequence[RunFolder], workspace: Workspace) -> list[Ended]
     """
     enqueue_missing(runs, workspace)
     for kind in sorted({run.spec().device for run in runs}):
-        _work(Worker(workspace, Device.named(kind), tell=err.print), runs)
+        _work(kind, workspace, [run for run in runs if run.spec().device == kind])
     states = [(run.name, status_of(run)) for run in runs]
     return [Ended(name, status.state, status.message) for name, status in states if status.state != State.DONE]
 
@@ -75,26 +75,28 @@ def enqueue_missing(runs: Sequence[RunFolder], workspace: Workspace) -> None:
     enqueue(workspace, *(run.name for run in missing if status_of(run).state not in (State.RUNNING, State.DONE)))
 
 
-def _work(worker: Worker, runs: Sequence[RunFolder]) -> None:
-    def work() -> None:
-        with suppress(HeldError):
-            worker.work_until_empty()
+def _work(kind: str, workspace: Workspace, runs: Sequence[RunFolder]) -> None:
+    with progress_bar() as progress:
 
-    # Not joined with a timeout: an interrupted join takes the thread for ended (Python before 3.13).
-    with ThreadPoolExecutor(1) as pool, progress_bar() as progress:
-        working = pool.submit(work)
-        try:
-            while (left := _tell(worker.workspace, runs, progress)) or not working.done():
-                if left and working.done():
-                    # Another worker had the device, and may be gone.
-                    working.result()
-                    working = pool.submit(work)
-                time.sleep(LOOK_SECONDS)
-            working.result()
-        finally:
+        def watch() -> int:
+            return _tell(workspace, runs, progress)
+
+        def stop(*_: object) -> None:
+            err.print("Saving the run at hand; the others stay in the queue.")
             worker.stopping = True
-            if not working.done():
-                err.print("Saving the run at hand; the others stay in the queue.")
+
+        worker = Worker(workspace, Device.named(kind), tell=err.print, watch=watch)
+        before = signal.signal(signal.SIGINT, stop)
+        try:
+            while watch() and not worker.stopping:
+                # Another worker of the device trains the runs as well.
+                with suppress(HeldError):
+                    worker.work_until_empty()
+                time.sleep(LOOK_SECONDS)
+        finally:
+            signal.signal(signal.SIGINT, before)
+    if worker.stopping:
+        raise KeyboardInterrupt
 
 
 def _tell(workspace: Workspace, runs: Sequence[RunFolder], progress: Progress) -> int:

@@ -26,7 +26,7 @@ from splitlab.workspace import Workspace
 
 # Runs added under one hold of the lock, for which others wait.
 AT_ONCE = 200
-_LOCK_SECONDS = 30.0
+_FILE, _LOCK_SECONDS = "queue.json", 30.0
 # Longer than others hold a run to cancel or delete it. A worker holds it until the training ends.
 _MOMENT_SECONDS = 1.0
 _RUN_NAME = re.compile(r"(?!\.)[^/\\\0]+")
@@ -50,8 +50,8 @@ class Entry:
     step: int = 0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.device, str) or not all(isinstance(count, int) for count in (self.starts, self.step)):
-            raise TypeError(f"{str((self.device, self.starts, self.step))[:200]} is no entry")
+        if self.device not in ("cpu", "cuda", "mps") or not isinstance(self.starts + self.step, int):
+            raise ValueError(f"{str(asdict(self))[:200]} is no entry")
         if not _RUN_NAME.fullmatch(self.run):
             raise ValueError(f"'{self.run}' is no name of a run")
 
@@ -77,7 +77,7 @@ def changing_queue(workspace: Workspace) -> Iterator[list[Entry]]:
             yield queue
         finally:
             if queue != before:
-                write_json(_file(workspace), [asdict(entry) for entry in queue])
+                write_json(workspace.queue / _FILE, [asdict(entry) for entry in queue])
 
 
 def waiting_runs(workspace: Workspace) -> list[Entry]:
@@ -127,8 +127,7 @@ def status_of(run: RunFolder) -> Status:
 def enqueue(workspace: Workspace, *names: str) -> None:
     """Add runs at the end of the queue, to start or to go on; runs that are queued already keep their place.
 
-    Raises:
-        RunError: a run does not exist, is being trained, or is done. The runs before it are queued.
+    Raise RunError if a run does not exist, is being trained, or is done; the runs before it are queued.
     """
     runs = [run_named(workspace, name) for name in names]
     for start in range(0, len(runs), AT_ONCE):
@@ -160,11 +159,7 @@ def take_out(workspace: Workspace, name: str, ticket: str = "") -> bool:
 def cancel(workspace: Workspace, name: str) -> State:
     """Take a run out of the queue, and ask the process that trains it to save and stop after the current step.
 
-    Returns:
-        CANCELLED if no process had the run, RUNNING if the process that trains it will stop.
-
-    Raises:
-        RunError: the run is neither queued nor being trained.
+    Return RUNNING if there is one, else CANCELLED. Raise RunError if the run is neither queued nor being trained.
     """
     run = run_named(workspace, name)
     with suppress(HeldError), run.claim(0.0 if status_of(run).state == State.RUNNING else _MOMENT_SECONDS):
@@ -207,12 +202,8 @@ def _delete_held(workspace: Workspace, run: RunFolder) -> None:
     shutil.rmtree(hidden)
 
 
-def _file(workspace: Workspace) -> Path:
-    return workspace.queue / "queue.json"
-
-
 def _read(workspace: Workspace) -> list[Entry]:
-    path = _file(workspace)
+    path = workspace.queue / _FILE
     try:
         return [Entry(**row) for row in plain_json(path.read_bytes())]
     except FileNotFoundError:

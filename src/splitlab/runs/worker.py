@@ -14,20 +14,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from splitlab.errors import RunError
+from splitlab.runs import queue
 from splitlab.runs.atomic_files import make_folder
 from splitlab.runs.devices import Device, lock_worker, worker_is_alive
 from splitlab.runs.locks import HeldError
-from splitlab.runs.queue import (
-    Entry,
-    changing_queue,
-    enqueue,
-    find_entry,
-    place_of,
-    status_of,
-    take_out,
-    update_entry,
-    waiting_runs,
-)
+from splitlab.runs.queue import Entry, status_of, waiting_runs
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.saved_step import evaluated_step
 from splitlab.workspace import Workspace
@@ -35,8 +26,8 @@ from splitlab.workspace import Workspace
 IDLE_SECONDS = 1.0
 # One start and three restarts.
 MOST_STARTS = 4
-_LOOK_SECONDS = 0.2
-_LOG_TAIL_BYTES, _LOG_LINE_LETTERS = 4096, 500
+_LOOK_SECONDS = 0.5
+_MOST_LETTERS = 500
 
 Command = Callable[[RunFolder], list[str]]
 
@@ -48,15 +39,14 @@ def train_command(run: RunFolder) -> list[str]:
 
 def launch(run: RunFolder, workspace: Workspace) -> None:
     """Queue a run, and make sure that a worker for its device runs. Raise RunError if it cannot be queued."""
-    enqueue(workspace, run.name)
+    queue.enqueue(workspace, run.name)
     ensure_worker(workspace, run.spec().device)
 
 
 def ensure_worker(workspace: Workspace, kind: str) -> None:
     """Start a detached worker, which ends with the queue, unless one runs for this kind of device: cpu, cuda, mps.
 
-    Raises:
-        RunError: it cannot be started, or the workspace cannot be written.
+    Raise RunError if it cannot be started, or the workspace cannot be written.
     """
     if worker_is_alive(workspace, kind):
         return
@@ -82,6 +72,7 @@ class Worker:
         device: what the trainings may use.
         command: returns the command that trains a run.
         tell: takes a line about each run.
+        watch: called while a training runs.
         stopping: set it to end the worker; the current training is saved and stays queued.
     """
 
@@ -89,6 +80,7 @@ class Worker:
     device: Device
     command: Command = train_command
     tell: Callable[[str], object] = lambda _line: None
+    watch: Callable[[], object] = lambda: None
     stopping: bool = False
 
     def work(self) -> None:
@@ -107,9 +99,9 @@ class Worker:
         with ExitStack() as lock:
             lock.enter_context(lock_worker(self.workspace, self.device))
             while not self.stopping:
-                with changing_queue(self.workspace) as queue:
-                    queue[:] = waiting_runs(self.workspace)
-                    own = self._own(queue)
+                with queue.changing_queue(self.workspace) as waiting:
+                    waiting[:] = waiting_runs(self.workspace)
+                    own = self._own(waiting)
                     if not own:
                         # While the queue is locked: whoever adds a run next sees that no worker is left.
                         lock.close()
@@ -121,7 +113,7 @@ class Worker:
         run = RunFolder(self.workspace.runs / entry.run)
         with suppress(HeldError), run.claim():
             # Its count of starts changes only while its claim is held.
-            now = find_entry(self.workspace, entry)
+            now = queue.find_entry(self.workspace, entry)
             if now and self._may_start(run, now):
                 self.tell(f"{run.name}: starts")
                 self._carry_out(run, now)
@@ -131,8 +123,8 @@ class Worker:
                 return True
         return False
 
-    def _own(self, queue: list[Entry]) -> list[Entry]:
-        mine = [entry for entry in queue if entry.device == self.device.kind]
+    def _own(self, waiting: list[Entry]) -> list[Entry]:
+        mine = [entry for entry in waiting if entry.device == self.device.kind]
         return [entry for entry in mine if os.access(self.workspace.runs / entry.run, os.W_OK)]
 
     def _take_one(self, entries: list[Entry]) -> None:
@@ -143,23 +135,21 @@ class Worker:
         state = State.RUNNING if run.is_locked() else status_of(run).state
         if state in (State.DONE, State.FAILED):
             # It ended in a process that outlived its worker.
-            take_out(self.workspace, run.name, entry.ticket)
+            queue.take_out(self.workspace, run.name, entry.ticket)
         return state not in (State.DONE, State.FAILED, State.RUNNING)
 
     def _carry_out(self, run: RunFolder, entry: Entry) -> None:
-        step = _saved_step(run)
+        step = 0
+        with suppress(RunError):  # broken events: the training finds its own step
+            step = evaluated_step(run)
         entry = replace(entry, step=step, starts=entry.starts + 1 if entry.step == step else 1)
         if entry.starts > MOST_STARTS:
-            last = status_of(run).message
-            self._fail(
-                run,
-                entry,
-                f"The training was started {MOST_STARTS} times at step {step} and killed each time before it saved "
-                f"again.{f' The last time, {last}.' if last else ''} The system kills what takes too much memory: "
-                "free some, or start a new run with smaller batches or images.",
-            )
+            told = f"The training was started {MOST_STARTS} times at step {step} and killed each time before it saved"
+            last = f" again. The last time, {status_of(run).message or 'it said nothing'}."
+            way_out = " The system kills what needs too much memory: free some, or use smaller batches or images."
+            self._fail(run, entry, told + last + way_out)
             return
-        update_entry(self.workspace, entry)
+        queue.update_entry(self.workspace, entry)
         _write(run, State.WAITING, "starting")
         log_start = run.log_path.stat().st_size if run.log_path.exists() else 0
         code = self._train(run, entry)
@@ -171,6 +161,7 @@ class Worker:
         while True:
             with suppress(subprocess.TimeoutExpired):
                 return process.wait(_LOOK_SECONDS)
+            self.watch()
             if not asked and (self.stopping or not self._is_queued(entry)):
                 # The training saves and stops.
                 process.terminate()
@@ -178,45 +169,44 @@ class Worker:
 
     def _is_queued(self, entry: Entry) -> bool:
         with suppress(RunError):
-            return find_entry(self.workspace, entry) is not None
+            return queue.find_entry(self.workspace, entry) is not None
         return True  # a queue that cannot be read is no wish to stop
 
     def _conclude(self, run: RunFolder, entry: Entry, code: int, log_start: int) -> None:
         state = status_of(run).state
         if not self._is_queued(entry):
-            if state in (State.WAITING, State.INTERRUPTED) and not place_of(self.workspace, run.name):
+            if state in (State.WAITING, State.INTERRUPTED) and not queue.place_of(self.workspace, run.name):
                 _write(run, State.CANCELLED, "stopped on request")
         elif state in (State.DONE, State.FAILED):
-            take_out(self.workspace, run.name, entry.ticket)
+            queue.take_out(self.workspace, run.name, entry.ticket)
         elif self.stopping:
             _write(run, State.WAITING, "")
-            update_entry(self.workspace, replace(entry, starts=0))
+            queue.update_entry(self.workspace, replace(entry, starts=0))
         elif state == State.CANCELLED:
-            take_out(self.workspace, run.name, entry.ticket)
+            queue.take_out(self.workspace, run.name, entry.ticket)
         elif run.is_locked():
             pass  # the process of an earlier worker still trains the run, so this one was refused
         elif code < 0:
             _write(run, State.WAITING, f"its process was ended by signal {-code} ({signal.strsignal(-code)})")
         else:
-            said = _last_line(run, log_start) or f"log.txt says nothing; its process ended with code {code}"
+            lines = run.log_path.read_bytes()[log_start:].decode(errors="replace").strip().splitlines()
+            said = (
+                lines[-1].strip()[:_MOST_LETTERS] if lines else f"log.txt is empty; its process ended with code {code}"
+            )
             self._fail(run, entry, f"The training ended before its end: {said}")
 
     def _fail(self, run: RunFolder, entry: Entry, message: str) -> None:
         _write(run, State.FAILED, message)
-        take_out(self.workspace, run.name, entry.ticket)
+        queue.take_out(self.workspace, run.name, entry.ticket)
 
 
 def _start(command: list[str], log: Path, variables: dict[str, str]) -> subprocess.Popen[bytes]:
     """Start a process that Ctrl-C in this terminal does not reach, and that writes to a log."""
+    env = {**os.environ, **variables}
     try:
         with log.open("ab") as file:
             return subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=file,
-                env={**os.environ, **variables},
-                start_new_session=True,
+                command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=env, start_new_session=True
             )
     except OSError as error:
         raise RunError(f"{log}: a process that writes to it cannot be started ({error.strerror}).") from error
@@ -225,20 +215,3 @@ def _start(command: list[str], log: Path, variables: dict[str, str]) -> subproce
 def _write(run: RunFolder, state: State, message: str) -> None:
     status = status_of(run)
     run.write_status(state, status.step, status.steps, message)
-
-
-def _saved_step(run: RunFolder) -> int:
-    with suppress(RunError):
-        return evaluated_step(run)
-    return 0
-
-
-def _last_line(run: RunFolder, start: int) -> str:
-    """Return the last line that was written to the run's log, which began at `start`; empty for none."""
-    try:
-        with run.log_path.open("rb") as log:
-            log.seek(max(start, run.log_path.stat().st_size - _LOG_TAIL_BYTES))
-            lines = log.read().decode(errors="replace").splitlines()
-    except OSError:
-        return ""
-    return next((line.strip()[:_LOG_LINE_LETTERS] for line in reversed(lines) if line.strip()), "")
