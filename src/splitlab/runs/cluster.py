@@ -195,16 +195,16 @@ class _Tasks:
 
     def carry_out(self) -> None:
         while self.left:
+            queued = {entry.run for entry in waiting_runs(self.workspace)}
+            for run in self._without_task():
+                if run.name not in queued:
+                    self._end(run, status_of(run).message if run.spec_path.is_file() else "its folder was deleted")
             if time.monotonic() - self.looked > ASIDE_SECONDS:
                 self.looked = time.monotonic()
                 self._look_at_nodes()
                 for run in self._without_task():
                     self._submit(run)
             self._wait()
-            queued = {entry.run for entry in waiting_runs(self.workspace)}
-            for run in self._without_task():
-                if run.name not in queued:
-                    self._end(run, status_of(run).message if run.spec_path.is_file() else "its folder was deleted")
 
     def stop(self) -> None:
         """Ask the trainings to save and stop, and wait for them."""

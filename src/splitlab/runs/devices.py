@@ -72,12 +72,7 @@ class Device:
 
 
 def lock_worker(workspace: Workspace, device: Device) -> AbstractContextManager[None]:
-    """Hold a device of this machine for a worker.
-
-    Raises:
-        HeldError: another worker holds it.
-        RunError: the workspace cannot be written.
-    """
+    """Hold a device of this machine for a worker. Raise HeldError if another worker holds it."""
     make_folder(workspace.workers)
     refusal = f"Another worker looks after {device.name} of this machine. Let it, or end it first."
     # `worker_is_alive` holds the lock for a moment.
@@ -85,11 +80,7 @@ def lock_worker(workspace: Workspace, device: Device) -> AbstractContextManager[
 
 
 def worker_is_alive(workspace: Workspace, kind: str) -> bool:
-    """Say whether a worker of this machine looks after a device of a kind: cpu, cuda or mps.
-
-    Raises:
-        RunError: the workspace cannot be written.
-    """
+    """Say whether a worker of this machine looks after a device of a kind: cpu, cuda or mps."""
     locks = list(workspace.workers.glob(f"{glob.escape(_host_label())}-{kind}*.lock"))
     if not locks:
         return False

@@ -52,11 +52,7 @@ def holding(path: Path, refusal: str, patience: float = 0.0) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """Say whether a lock file is held, by holding it for a moment.
-
-    Raises:
-        RunError: the file cannot be written.
-    """
+    """Say whether a lock file is held, by holding it for a moment. Raise RunError if it cannot be written."""
     if not path.exists():
         return False
     try:

@@ -84,7 +84,7 @@ class Worker:
     stopping: bool = False
 
     def work(self) -> None:
-        """Train what is queued and what will be, until stopped. Raises: see `work_until_empty`."""
+        """Train what is queued and what will be, until stopped; raises as `work_until_empty`."""
         with lock_worker(self.workspace, self.device):
             while not self.stopping:
                 self._take_one(self._own(waiting_runs(self.workspace)))
@@ -190,9 +190,7 @@ class Worker:
             _write(run, State.WAITING, f"its process was ended by signal {-code} ({signal.strsignal(-code)})")
         else:
             lines = run.log_path.read_bytes()[log_start:].decode(errors="replace").strip().splitlines()
-            said = (
-                lines[-1].strip()[:_MOST_LETTERS] if lines else f"log.txt is empty; its process ended with code {code}"
-            )
+            said = lines[-1].strip()[:_MOST_LETTERS] if lines else f"its process ended with code {code} and no message"
             self._fail(run, entry, f"The training ended before its end: {said}")
 
     def _fail(self, run: RunFolder, entry: Entry, message: str) -> None:
