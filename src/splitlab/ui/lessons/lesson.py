@@ -57,7 +57,8 @@ class ScreenView:
     def _lay_out(self, block: Block) -> DeltaGenerator:
         if not block.slots:
             return st.container()
-        columns = st.columns(len(block.slots) + bool(block.text), gap="large", vertical_alignment="center")
+        count = len(block.slots) + bool(block.text)
+        columns = st.columns(count, gap="large" if count < 3 else "small", vertical_alignment="center")
         self._slots |= {key: (column, label) for (key, label), column in zip(block.slots, columns, strict=False)}
         return columns[-1]
 
