@@ -17,7 +17,7 @@ def host() -> str:
     """Name where a process number means something: the machine, since its last start, and its container."""
     boot = _text(Path("/proc/sys/kernel/random/boot_id"))
     try:
-        container = os.readlink("/proc/self/ns/pid")  # noqa: PTH115 (this is no path)
+        container = str(Path("/proc/self/ns/pid").readlink())
     except OSError:
         container = ""
     return " ".join(part for part in (platform.node(), boot, container) if part)

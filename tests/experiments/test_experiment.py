@@ -199,7 +199,11 @@ def test_a_stopped_run_goes_on_without_the_checkpoint_it_started_from(done, tiny
     spec = tiny_spec.changed(start_from=str(start), steps=4, evaluate_every=2)
     whole, stopped = (prepare_run(tmp_path / name, spec, tmp_path) for name in ("whole", "stopped"))
     assert carry_out(whole, tmp_path) == State.DONE
-    ask_after_two = lambda what, step, _: stopped.ask_to_cancel() if (what, step) == ("train", 2) else None  # noqa: E731
+
+    def ask_after_two(what, step, _):
+        if (what, step) == ("train", 2):
+            stopped.ask_to_cancel()
+
     assert carry_out(stopped, tmp_path, ask_after_two) == State.CANCELLED
     shutil.rmtree(start)
     assert carry_out(stopped, tmp_path) == State.DONE

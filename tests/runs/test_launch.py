@@ -7,10 +7,10 @@ import sys
 import pytest
 
 from splitlab.experiments.experiment import prepare_run
-from splitlab.runs.devices import Device, lock_worker, worker_is_alive
+from splitlab.runs.devices import Device
 from splitlab.runs.queue import waiting_runs
 from splitlab.runs.run_folder import State
-from splitlab.runs.worker import ensure_worker, launch
+from splitlab.runs.worker import ensure_worker, launch, lock_worker, worker_is_alive
 from tests.runs.queue_tools import SPEC, make_run, state_of, wait_until, workspace_in
 
 

@@ -6,9 +6,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from splitlab.runs import store
-from splitlab.runs.devices import Device, lock_worker
+from splitlab.runs.devices import Device
 from splitlab.runs.queue import place_of
 from splitlab.runs.run_folder import State
+from splitlab.runs.worker import lock_worker
 from splitlab.workspace import Workspace
 from tests.runs.queue_tools import make_queued, make_run, state_of
 from tests.ui.opened import open_page

@@ -9,11 +9,11 @@ import typer
 from splitlab.cli.output import err, out, progress_bar
 from splitlab.data.open_dataset import dataset_names
 from splitlab.data.splits.split import Split, read_split
-from splitlab.runs.devices import worker_is_alive
 from splitlab.runs.queue import enqueue, place_of, run_named
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import PRETRAINED, RunSpec
 from splitlab.runs.store import free_run_path, weights_folder
+from splitlab.runs.worker import worker_is_alive
 from splitlab.training.processes import is_main_process
 from splitlab.workspace import Workspace
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from contextlib import redirect_stdout
+from importlib import import_module
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -63,8 +64,8 @@ def export_onnx(model: SegmentationModel, image_size: int, file: Path) -> dict[s
 
 def _require_packages() -> None:
     try:
-        import onnxruntime  # noqa: F401
-        import onnxscript  # noqa: F401
+        for package in ("onnxruntime", "onnxscript"):
+            import_module(package)
     except ImportError as error:
         raise SettingsError(
             f"ONNX needs {error.name}. Install it in SplitLab's folder: pip install -e '.[onnx]'"

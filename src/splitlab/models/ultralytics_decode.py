@@ -1,6 +1,4 @@
 """From the raw predictions of Ultralytics' heads to candidates, in float32 whatever the network ran in."""
-# mypy: disable-error-code="no-untyped-call"
-# Ultralytics leaves many of its functions untyped.
 
 from __future__ import annotations
 

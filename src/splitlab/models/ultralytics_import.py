@@ -51,7 +51,7 @@ def _process_unchanged() -> Iterator[None]:
             for name in os.environ.keys() - variables.keys():
                 del os.environ[name]
             torch.set_num_threads(threads)
-            torch.set_printoptions(profile="default")  # type: ignore[no-untyped-call]
+            torch.set_printoptions(profile="default")
             torch.save, PIL.Image.open = save, image_open
             cv2.setNumThreads(cv2_threads)
 

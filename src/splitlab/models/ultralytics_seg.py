@@ -1,13 +1,11 @@
 """YOLOv8-seg, YOLO11-seg and YOLO26-seg as models of the one loop: Ultralytics' networks, our gates and decoding."""
-# mypy: disable-error-code="no-untyped-call"
-# Ultralytics leaves many of its functions untyped.
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -34,19 +32,14 @@ class UltralyticsSeg(SegmentationModel):
 
     def __init__(self, family: str, size: str, class_count: int) -> None:
         super().__init__()
-        # A dict, not a name: for a name, Ultralytics would take a file of the current folder first.
-        layout = YAML.load(ROOT / "cfg" / "models" / LAYOUTS[family]) | {"scale": size, "nc": class_count}
-        with torch.device("cpu"):  # it measures its strides by a forward pass, which the meta device cannot do
-            self.network = UltralyticsNetwork(layout, ch=3, nc=class_count, verbose=False)
-        self.network.args = CRITERION_SETTINGS  # type: ignore[assignment]
+        self.network = _network(family, size, class_count)
+        self.network.args = CRITERION_SETTINGS
         self.train()
 
     @property
     def head(self) -> Detect:
         """The last layer."""
-        head = self.network.model[-1]  # type: ignore[index]
-        assert isinstance(head, Detect)  # noqa: S101 (for the type checker)
-        return head
+        return cast("Detect", self.network.model[-1])
 
     def train(self, mode: bool = True) -> UltralyticsSeg:
         """Set the mode; the head always answers with raw predictions, which `loss` and `detect` take."""
@@ -82,6 +75,13 @@ class UltralyticsSeg(SegmentationModel):
     def outputs(self, images: Tensor) -> dict[str, Tensor]:
         """Return the tensors of `Candidates` by name."""
         return decode(self.head, self(images)).by_name()
+
+
+def _network(family: str, size: str, class_count: int) -> Any:
+    # A dict, not a name: for a name, Ultralytics would take a file of the current folder first.
+    layout = YAML.load(ROOT / "cfg" / "models" / LAYOUTS[family]) | {"scale": size, "nc": class_count}
+    with torch.device("cpu"):  # it measures its strides by a forward pass, which the meta device cannot do
+        return UltralyticsNetwork(layout, ch=3, nc=class_count, verbose=False)
 
 
 def build(name: str, class_count: int, _image_size: int, _tensors: Collection[str]) -> UltralyticsSeg:

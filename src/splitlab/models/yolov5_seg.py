@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -73,9 +74,7 @@ class YOLOv5Seg(SegmentationModel):
     @property
     def head(self) -> Segment:
         """Layer 24."""
-        head = self.model["24"]
-        assert isinstance(head, Segment)  # noqa: S101 (for the type checker)
-        return head
+        return cast("Segment", self.model["24"])
 
     @property
     def anchor_sizes(self) -> Tensor:
@@ -191,7 +190,6 @@ def _start_biases(head: Segment, class_count: int, image_size: int) -> None:
     Every class is equally likely; a single class is certain.
     """
     for conv, stride in zip(head.m, STRIDES, strict=True):
-        assert isinstance(conv, nn.Conv2d) and conv.bias is not None  # noqa: S101, PT018 (for the type checker)
-        bias = conv.bias.data.view(-1, head.per_anchor)
+        bias = cast("Tensor", conv.bias).data.view(-1, head.per_anchor)
         bias[:, 4] += torch.log(torch.tensor(8 / (image_size / stride) ** 2))
         bias[:, 5 : 5 + class_count] += torch.log(torch.tensor(0.6 / (class_count - 0.99999)))

@@ -217,7 +217,8 @@ def read_weights(folder: Path) -> Weights:
     path = folder / WEIGHTS_NAME
     try:
         with safe_open(path, "numpy") as file:
-            stored = {name: _tensor(file, name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
+            names = file.keys()
+            stored = {name: _tensor(file, name) for name in names}
             stated = (file.metadata() or {}).get(_SUM)
         _check_sum(stored, stated)
         weights = full_precision(stored)

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import platform
 import re
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from splitlab.errors import SettingsError
-from splitlab.runs.atomic_files import make_folder
-from splitlab.runs.locks import holding, is_held
-from splitlab.runs.queue import changing_queue
-from splitlab.workspace import Workspace
 
 _NAMES = re.compile(r"(cpu|mps|cuda)(?::(\d{1,3}))?", re.ASCII)
 VISIBLE = "CUDA_VISIBLE_DEVICES"
@@ -59,7 +53,7 @@ class Device:
     @property
     def label(self) -> str:
         """Name it among the devices of all machines, fit for a file name."""
-        return f"{_host_label()}-{self.kind}" + (f"-{_plain(self._gpu())}" if self.kind == "cuda" else "")
+        return f"{host_label()}-{self.kind}" + (f"-{_plain(self._gpu())}" if self.kind == "cuda" else "")
 
     def _gpu(self) -> str:
         visible = os.environ.get(VISIBLE)
@@ -71,25 +65,8 @@ class Device:
         return gpus[self.index]
 
 
-def lock_worker(workspace: Workspace, device: Device) -> AbstractContextManager[None]:
-    """Hold a device of this machine for a worker. Raise HeldError if another worker holds it."""
-    make_folder(workspace.workers)
-    refusal = f"Another worker looks after {device.name} of this machine. Let it, or end it first."
-    # `worker_is_alive` holds the lock for a moment.
-    return holding(workspace.workers / f"{device.label}.lock", refusal, patience=0.5)
-
-
-def worker_is_alive(workspace: Workspace, kind: str) -> bool:
-    """Say whether a worker of this machine looks after a device of a kind: cpu, cuda or mps."""
-    locks = list(workspace.workers.glob(f"{glob.escape(_host_label())}-{kind}*.lock"))
-    if not locks:
-        return False
-    # Two processes that look at the same moment would take each other for a worker.
-    with changing_queue(workspace):
-        return any(is_held(path) for path in locks)
-
-
-def _host_label() -> str:
+def host_label() -> str:
+    """Name this machine, fit for a file name."""
     return _plain(platform.node()) or "machine"
 
 

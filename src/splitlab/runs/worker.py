@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import signal
 import subprocess
@@ -9,16 +10,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from splitlab.errors import RunError
 from splitlab.runs import queue
 from splitlab.runs.atomic_files import make_folder
-from splitlab.runs.devices import Device, lock_worker, worker_is_alive
-from splitlab.runs.locks import HeldError
-from splitlab.runs.queue import Entry, status_of, waiting_runs
+from splitlab.runs.devices import Device, host_label
+from splitlab.runs.locks import HeldError, holding, is_held
+from splitlab.runs.queue import Entry, changing_queue, status_of, waiting_runs
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.saved_step import evaluated_step
 from splitlab.workspace import Workspace
@@ -213,3 +214,21 @@ def _start(command: list[str], log: Path, variables: dict[str, str]) -> subproce
 def _write(run: RunFolder, state: State, message: str) -> None:
     status = status_of(run)
     run.write_status(state, status.step, status.steps, message)
+
+
+def lock_worker(workspace: Workspace, device: Device) -> AbstractContextManager[None]:
+    """Hold a device of this machine for a worker. Raise HeldError if another worker holds it."""
+    make_folder(workspace.workers)
+    refusal = f"Another worker looks after {device.name} of this machine. Let it, or end it first."
+    # `worker_is_alive` holds the lock for a moment.
+    return holding(workspace.workers / f"{device.label}.lock", refusal, patience=0.5)
+
+
+def worker_is_alive(workspace: Workspace, kind: str) -> bool:
+    """Say whether a worker of this machine looks after a device of a kind: cpu, cuda or mps."""
+    locks = list(workspace.workers.glob(f"{glob.escape(host_label())}-{kind}*.lock"))
+    if not locks:
+        return False
+    # Two processes that look at the same moment would take each other for a worker.
+    with changing_queue(workspace):
+        return any(is_held(path) for path in locks)

@@ -169,14 +169,15 @@ def _accelerator(spec: RunSpec, run: RunFolder) -> Accelerator:
 
 def norms_over_processes(model: SegmentationModel) -> SegmentationModel:
     """Let batch norms count over all processes; torch's own conversion would drop the activations in timm's norms."""
-    shared: SegmentationModel = convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+    shared: SegmentationModel = convert_sync_batchnorm(model)
     return shared
 
 
 def _placed(model: SegmentationModel, spec: RunSpec, accelerator: Accelerator) -> SegmentationModel:
     if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
         model = norms_over_processes(model)
-    model.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model.to(accelerator.device)
+    model.to(memory_format=torch.channels_last)
     if spec.compiled:
         model.compile()
     return model

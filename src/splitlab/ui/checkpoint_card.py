@@ -20,7 +20,7 @@ def show_card(card: Card, files: dict[str, FileFacts]) -> None:
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def facts_in(folder: Path, version: int) -> dict[str, FileFacts]:  # noqa: ARG001 (new weights are a new entry)
+def facts_in(folder: Path, version: int) -> dict[str, FileFacts]:
     """Return size and checksum of a checkpoint's files, counted once for all visitors.
 
     Args:

@@ -79,7 +79,7 @@ def upload_checkpoint(workspace: Workspace) -> None:
 
 
 @st.cache_data(show_spinner="Reading the card", max_entries=1, scope="session")
-def _card_in(file_id: str, _file: BinaryIO) -> Card:  # noqa: ARG001 (it tells uploads apart)
+def _card_in(file_id: str, _file: BinaryIO) -> Card:
     from splitlab.models.checkpoint_import import card_in
 
     return card_in(_file)

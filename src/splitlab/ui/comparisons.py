@@ -116,7 +116,7 @@ def _key(choice: Choice, dataset: Dataset) -> Key:
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _shelf(key: Key, _choice: Choice, _dataset: Dataset, _workspace: Workspace) -> _Shelf:  # noqa: ARG001 (the key is what tells entries apart)
+def _shelf(key: Key, _choice: Choice, _dataset: Dataset, _workspace: Workspace) -> _Shelf:
     from splitlab.experiments.compare_models import stored_detections, weights_hash
 
     classes = class_map_for(_choice.card, _dataset.class_names)
@@ -126,7 +126,7 @@ def _shelf(key: Key, _choice: Choice, _dataset: Dataset, _workspace: Workspace) 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _on_shared_classes(
-    keys: tuple[tuple[str, Key], ...],  # noqa: ARG001
+    keys: tuple[tuple[str, Key], ...],
     _models: Mapping[str, Seen],
     _dataset: Dataset,
 ) -> tuple[Mapping[str, Seen], Dataset]:
@@ -134,18 +134,18 @@ def _on_shared_classes(
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _measured(key: Key, _seen: Seen, _dataset: Dataset) -> Measured:  # noqa: ARG001
+def _measured(key: Key, _seen: Seen, _dataset: Dataset) -> Measured:
     return measure(_seen.detections, _dataset)
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
-def _mistakes(key: Key, settings: CompareSettings, _seen: Seen, _measured: Measured, _dataset: Dataset) -> Mistakes:  # noqa: ARG001
+def _mistakes(key: Key, settings: CompareSettings, _seen: Seen, _measured: Measured, _dataset: Dataset) -> Mistakes:
     return find_mistakes(_seen, _measured, _dataset, settings)
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _ranking(
-    keys: tuple[tuple[str, Key], ...],  # noqa: ARG001
+    keys: tuple[tuple[str, Key], ...],
     settings: CompareSettings,
     _models: Mapping[str, Seen],
     _dataset: Dataset,

@@ -85,7 +85,7 @@ def _spec(size: int, f_size: int) -> RunSpec:
 
 
 @st.cache_resource(show_spinner="Computing the loss", max_entries=64)
-def _look(spec: RunSpec, source: str, step: int, scramble: Scramble, _dataset: Dataset) -> BatchLook:  # noqa: ARG001 (the source tells data sets apart)
+def _look(spec: RunSpec, source: str, step: int, scramble: Scramble, _dataset: Dataset) -> BatchLook:
     from splitlab.experiments.batch_loss import look_at_batch
 
     return look_at_batch(

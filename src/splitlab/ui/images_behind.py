@@ -153,16 +153,16 @@ def _show(
 
 # Twelve pictures are on a page, which is drawn at every click; a photo may have some megapixels, a picture has 0.7 MB.
 @st.cache_resource(show_spinner=False, max_entries=64, ttl=600)
-def _truth_picture(labels: str, image_id: ImageId, _comparison: Comparison) -> Picture:  # noqa: ARG001 (the hash tells labels apart)
+def _truth_picture(labels: str, image_id: ImageId, _comparison: Comparison) -> Picture:
     return truth_picture(_comparison, image_id)
 
 
 @st.cache_resource(show_spinner=False, max_entries=64, ttl=600)
 def _model_picture(
-    labels: str,  # noqa: ARG001
+    labels: str,
     image_id: ImageId,
-    weights: str,  # noqa: ARG001
-    settings: CompareSettings,  # noqa: ARG001
+    weights: str,
+    settings: CompareSettings,
     _comparison: Comparison,
     _model: ComparedModel,
 ) -> Picture:

@@ -11,11 +11,10 @@ import streamlit as st
 from splitlab.budget.results import SHORT_METRICS
 from splitlab.figures.training_curves import Event, training_curves
 from splitlab.hosting import Hosting
-from splitlab.runs.devices import worker_is_alive
 from splitlab.runs.queue import cancel, place_of, run_named
 from splitlab.runs.run_folder import RunFolder, State, Status
 from splitlab.runs.scores import read_scores, scored_on
-from splitlab.runs.worker import launch
+from splitlab.runs.worker import launch, worker_is_alive
 from splitlab.shown_numbers import shown
 from splitlab.training.anchors import AnchorFit
 from splitlab.ui.page import answered

@@ -94,7 +94,7 @@ class _Loaded:
 
 
 @st.cache_resource(show_spinner=False, max_entries=Hosting.here().models_in_memory)
-def _load(folder: str, version: int) -> _Loaded:  # noqa: ARG001 (a new version is a new entry)
+def _load(folder: str, version: int) -> _Loaded:
     from splitlab.models.load import load_model
 
     model, card = load_model(Path(folder))
@@ -102,7 +102,7 @@ def _load(folder: str, version: int) -> _Loaded:  # noqa: ARG001 (a new version 
 
 
 @st.cache_resource(show_spinner=False, max_entries=512)
-def _detect(folder: str, version: int, photo_key: str, _photo: Photo) -> ImageDetections:  # noqa: ARG001
+def _detect(folder: str, version: int, photo_key: str, _photo: Photo) -> ImageDetections:
     from splitlab.evaluation.predict import predict
     from splitlab.models.contract import DetectSettings
 
@@ -113,7 +113,7 @@ def _detect(folder: str, version: int, photo_key: str, _photo: Photo) -> ImageDe
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
-def _look(folder: str, version: int, photo_key: str, _photo: Photo) -> list[FloatArray] | None:  # noqa: ARG001
+def _look(folder: str, version: int, photo_key: str, _photo: Photo) -> list[FloatArray] | None:
     from splitlab.evaluation.attention import attention_over
     from splitlab.models.contract import DetectSettings
 
@@ -124,7 +124,7 @@ def _look(folder: str, version: int, photo_key: str, _photo: Photo) -> list[Floa
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
-def _take_apart(folder: str, version: int, photo_key: str, _photo: Photo) -> TakenApart | None:  # noqa: ARG001
+def _take_apart(folder: str, version: int, photo_key: str, _photo: Photo) -> TakenApart | None:
     from splitlab.evaluation.prototype_masks import take_apart
 
     loaded = _load(folder, version)

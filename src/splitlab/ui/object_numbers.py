@@ -57,7 +57,7 @@ def fingerprint(found: ImageDetections) -> str:
 
 # A page draws the same image again whenever a control moves, so what does not change with the score is kept.
 @st.cache_resource(show_spinner=False, max_entries=128, hash_funcs={ImageDetections: fingerprint})
-def overlaps_in(source: str, image_id: str, found: ImageDetections, _labels: ImageLabels) -> ImageOverlaps:  # noqa: ARG001
+def overlaps_in(source: str, image_id: str, found: ImageDetections, _labels: ImageLabels) -> ImageOverlaps:
     """Lay all detections over an image's labels.
 
     Args:

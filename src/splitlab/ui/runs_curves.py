@@ -61,5 +61,5 @@ def _stamp(run: Path) -> tuple[int, int]:
 
 
 @st.cache_data(show_spinner=False, max_entries=4 * MOST_RUNS)
-def _events(run: Path, written: int, size: int) -> list[Event]:  # noqa: ARG001 (a file that grew is read anew)
+def _events(run: Path, written: int, size: int) -> list[Event]:
     return [{**event, "kind": str(event.get("kind"))} for event in RunFolder(run).events()]

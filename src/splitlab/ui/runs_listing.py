@@ -106,6 +106,7 @@ def broken_runs(folder: Path, listed: Container[str]) -> dict[str, str]:
 
 def _names_in(folder: Path) -> list[str]:
     try:
-        return os.listdir(folder)  # noqa: PTH208 (ten thousand Paths take their time)
+        with os.scandir(folder) as found:  # ten thousand Paths take their time
+            return [entry.name for entry in found]
     except OSError:
         return []

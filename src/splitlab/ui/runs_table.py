@@ -12,10 +12,9 @@ import pandas as pd
 import streamlit as st
 
 from splitlab.hosting import Hosting
-from splitlab.runs.devices import worker_is_alive
 from splitlab.runs.queue import Entry, waiting_runs
 from splitlab.runs.run_folder import State
-from splitlab.runs.worker import ensure_worker
+from splitlab.runs.worker import ensure_worker, worker_is_alive
 from splitlab.ui.live_run import STARTING_SECONDS
 from splitlab.ui.page import answered
 from splitlab.ui.runs_chosen import TABLE, chosen_runs, tick

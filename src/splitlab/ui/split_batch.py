@@ -50,7 +50,7 @@ def _show(spec: RunSpec, dataset: Dataset, split: Split) -> None:
 
 
 @st.cache_resource(show_spinner="Making the batch", max_entries=8)
-def _images(spec: RunSpec, split_hash: str, step: int, _split: Split, _dataset: Dataset) -> tuple[BatchImage, ...]:  # noqa: ARG001 (the hash tells splits apart)
+def _images(spec: RunSpec, split_hash: str, step: int, _split: Split, _dataset: Dataset) -> tuple[BatchImage, ...]:
     from splitlab.experiments.batch_loss import batch_images
 
     return batch_images(spec, _split, _dataset, step)

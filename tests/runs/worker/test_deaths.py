@@ -137,7 +137,10 @@ def test_a_run_that_a_worker_may_not_write_stays_and_holds_up_no_other(workspace
 def test_a_training_that_ends_while_another_process_trains_the_run_fails_nothing(workspace):
     (run,) = make_queued(workspace, "one")
     (entry,) = waiting_runs(workspace)
-    refused = lambda _run: ["/bin/sh", "-c", "echo the run is locked; exit 1"]  # noqa: E731
+
+    def refused(_run):
+        return ["/bin/sh", "-c", "echo the run is locked; exit 1"]
+
     worker = Worker(workspace, Device("cpu"), refused)
     with run.lock():
         worker._carry_out(run, entry)

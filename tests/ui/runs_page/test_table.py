@@ -7,9 +7,10 @@ import sys
 
 import pytest
 
-from splitlab.runs.devices import Device, lock_worker
+from splitlab.runs.devices import Device
 from splitlab.runs.notes import Notes, write_notes
 from splitlab.runs.run_folder import State
+from splitlab.runs.worker import lock_worker
 from splitlab.workspace import Workspace
 from tests.ui.opened import ROOT
 from tests.ui.runs_page.on_the_page import make, open_runs, press, said, table

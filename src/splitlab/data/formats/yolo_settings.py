@@ -87,8 +87,7 @@ def read_settings(path: Path) -> YoloSettings:
 def _parse(path: Path) -> dict[Any, Any]:
     raw = read_bounded(path, MAX_YAML_BYTES)
     try:
-        # The loader is a SafeLoader: it makes plain values only.
-        content = yaml.load(raw, Loader=_PlainLoader)  # noqa: S506
+        content = _PlainLoader(raw).get_single_data()
     except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(f"{path}: is no YAML that can be read ({reason}). Export the data set again.") from error

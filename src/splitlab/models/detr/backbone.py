@@ -115,7 +115,7 @@ class Lite0Backbone(Backbone):
     def __init__(self, norm: Norm) -> None:
         body = Lite0()
         if norm is Norm.FROZEN:
-            body.features = freeze_batch_norm_2d(body.features)  # type: ignore[no-untyped-call]
+            body.features = freeze_batch_norm_2d(body.features)
         super().__init__(body, self.channels_of_levels, (*FIRST_STRIDES, 32))
         self._norm = norm
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as nnf
@@ -70,9 +71,7 @@ class DETR(nn.Module):
     @property
     def features(self) -> Backbone:
         """The backbone."""
-        backbone = self.backbone[0]
-        assert isinstance(backbone, Backbone)  # noqa: S101 (for the type checker)
-        return backbone
+        return cast("Backbone", self.backbone[0])
 
     def forward(self, images: Tensor, padding: Tensor | None = None) -> Outputs:
         """Look at a batch as the published model does: its backbone sees the padding as zeros.

@@ -5,6 +5,8 @@ Inside, cells and queries come first and the batch second: torch's attention tur
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 import torch.nn.functional as nnf
 from torch import Tensor, nn
@@ -109,11 +111,10 @@ class Decoder(nn.Module):
     def last_attention(self, query: Tensor, memory: Tensor, position: Tensor, padding: Tensor) -> Tensor:
         """Return what the last layer's queries look at; see `DecoderLayer.attention`."""
         *before, last = self.layers
-        assert isinstance(last, DecoderLayer)  # noqa: S101 (for the type checker)
         state = torch.zeros_like(query)
         for layer in before:
             state = layer(state, query, memory, position, padding)
-        return last.attention(state, query, memory, position, padding)
+        return cast("DecoderLayer", last).attention(state, query, memory, position, padding)
 
 
 class Transformer(nn.Module):
