@@ -1,5 +1,5 @@
 """SplitLab: `streamlit run app.py`."""
 
-from splitlab.ui.navigation import run_app
+from splitlab.app.navigation import run_app
 
 run_app()

@@ -15,10 +15,9 @@ from time import perf_counter
 import torch
 
 from splitlab.models.contract import Batch
-from splitlab.models.detr.detr_seg import DETRSeg, DetrStage, build_detr
-from splitlab.models.detr.losses import mask_losses, object_count
-from splitlab.models.detr.matcher import Targets, match_queries
-from splitlab.training.precision import mixed_precision
+from splitlab.models.detr.losses import Targets, mask_losses, match_queries, object_count
+from splitlab.models.detr.seg import DETRSeg, DetrStage, build_detr
+from splitlab.models.precision import mixed_precision
 
 SIZE, IMAGES, OBJECTS, ROUNDS = 512, 4, 3, 3
 

@@ -16,13 +16,12 @@ from statistics import median
 from time import perf_counter, process_time, sleep
 from unittest.mock import patch
 
-from splitlab.experiments.measured_results import measured_results
-from splitlab.runs.atomic_files import write_json
-from splitlab.runs.checkpoint import Card
+from splitlab.atlas.tables import measured_results
+from splitlab.checkpoints.checkpoint import Card
+from splitlab.io import write_json
 from splitlab.runs.run_folder import RunFolder, State
-from splitlab.runs.run_index import SETTLED_NS
 from splitlab.runs.spec import RunSpec
-from splitlab.runs.store import list_runs
+from splitlab.runs.store import SETTLED_NS, list_runs
 
 RUNS, ROUNDS = 10_000, 5
 DIRECT = "from the folders alone"
@@ -73,8 +72,8 @@ def measure(folder: Path, count: int, what: str, work: Callable[[], int]) -> Non
 
     def direct() -> int:
         with (
-            patch("splitlab.runs.run_index._read_index", lambda *_: {}),
-            patch("splitlab.runs.run_index._write_index", lambda *_: None),
+            patch("splitlab.runs.store._read_index", lambda *_: {}),
+            patch("splitlab.runs.store._write_index", lambda *_: None),
         ):
             return work()
 

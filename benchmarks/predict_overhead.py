@@ -15,7 +15,7 @@ import torch
 from splitlab.data.images import ImageArray, load_image
 from splitlab.evaluation.predict import predict
 from splitlab.models.contract import DetectSettings, SegmentationModel
-from splitlab.models.load import load_model
+from splitlab.models.registry import load_model
 
 ROUNDS, CALLS = 7, 10
 CHECKPOINTS = Path(__file__).parents[1] / "checkpoints"

@@ -18,12 +18,12 @@ import numpy as np
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from splitlab.evaluation.image_detections import ImageDetections
-from splitlab.experiments.comparison import Seen
+from splitlab.app.widgets.comparisons import BY_ERROR, DATA_IMAGES
+from splitlab.app.widgets.sources import Choice
+from splitlab.checkpoints.checkpoint import Card
+from splitlab.evaluation.comparison import Seen
+from splitlab.evaluation.detections import ImageDetections
 from splitlab.geometry import mask_to_rle, xyxy_to_xywh
-from splitlab.runs.checkpoint import Card
-from splitlab.ui.compare_choices import BY_ERROR, DATA_IMAGES
-from splitlab.ui.models import Choice
 
 ROOT = Path(__file__).parents[1]
 MODELS, OBJECTS, ROUNDS = 4, 20, 15
@@ -119,9 +119,11 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory() as folder,
         patch.dict("os.environ", {"SPLITLAB_WORKSPACE": folder}),
-        patch("splitlab.ui.models.checkpoint_choices", lambda _: choices()),
-        patch("splitlab.ui.models.detect_objects", lambda choice, _: found[choice.card.name]),
-        patch("splitlab.ui.labelled_photos.known", lambda choice, *_: Seen(choice.card, "", [found[choice.card.name]])),
+        patch("splitlab.app.widgets.sources.checkpoint_choices", lambda _: choices()),
+        patch("splitlab.app.widgets.sources.detect_objects", lambda choice, _: found[choice.card.name]),
+        patch(
+            "splitlab.app.compare.on_data.known", lambda choice, *_: Seen(choice.card, "", [found[choice.card.name]])
+        ),
     ):
         write_labels(Path(folder) / "data" / "one", detections(0))
         photo = seconds_to_redraw(opened())

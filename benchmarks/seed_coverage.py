@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from splitlab.budget.ap_surface import ApSurface, Floats
-from splitlab.budget.surface_fit import fit_surface
+from splitlab.budget.fit import fit_surface
+from splitlab.budget.surface import ApSurface, Floats
 
 Truth = Callable[[Floats, Floats], Floats]
 

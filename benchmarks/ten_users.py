@@ -21,7 +21,7 @@ import numpy as np
 from tests.app_server import app_server
 from tests.users import DATA, RightAnswers, User, make_users, session, write_cats
 
-from splitlab.ui.compared_panels import FIRST_SCORE
+from splitlab.app.widgets.panels import FIRST_SCORE
 
 
 @dataclass

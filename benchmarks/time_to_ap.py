@@ -64,9 +64,9 @@ class Watch:
 
 
 def ours(folder: Path, seed: int, watch: Watch) -> None:
-    from splitlab.experiments.experiment import carry_out, prepare_run
     from splitlab.runs.recipes import recipe_settings
     from splitlab.runs.spec import RunSpec
+    from splitlab.training.experiment import carry_out, prepare_run
 
     last = perf_counter()
 
@@ -87,10 +87,9 @@ def ours(folder: Path, seed: int, watch: Watch) -> None:
 
 
 def theirs(folder: Path, seed: int, watch: Watch) -> None:
-    from splitlab.data.exports.yolo_export import export_yolo
-    from splitlab.data.formats.coco_folder import read_coco_folder
-    from splitlab.data.splits.draw_split import draw_split
-    from splitlab.data.splits.split_dataset import as_split
+    from splitlab.data.exports import export_yolo
+    from splitlab.data.formats.coco import read_coco_folder
+    from splitlab.data.split import as_split, draw_split
 
     start = 0.0
 

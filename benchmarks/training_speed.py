@@ -65,8 +65,8 @@ def speed(times: list[float]) -> float:
 
 
 def ours(folder: Path) -> float:
-    from splitlab.experiments.experiment import carry_out, prepare_run
     from splitlab.runs.spec import RunSpec
+    from splitlab.training.experiment import carry_out, prepare_run
 
     times: list[float] = []
 
@@ -96,8 +96,8 @@ def ours(folder: Path) -> float:
 
 
 def theirs(folder: Path, threads: int | None = None) -> float:
-    from splitlab.data.exports.yolo_export import export_yolo
-    from splitlab.data.formats.coco_folder import read_coco_folder
+    from splitlab.data.exports import export_yolo
+    from splitlab.data.formats.coco import read_coco_folder
 
     times: list[float] = []
 

@@ -18,7 +18,7 @@ def make_trainer(data_yaml: Path, place: Path, settings: dict[str, Any], threads
         settings: Ultralytics' own.
         threads: for torch; None leaves what Ultralytics takes: one less than the processor has, so one of two.
     """
-    from splitlab.models.ultralytics_import import ROOT, YAML  # the one door to the package
+    from splitlab.models.ultralytics.upstream import ROOT, YAML  # the one door to the package
 
     # isort: split
     import torch

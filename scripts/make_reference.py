@@ -16,10 +16,9 @@ from typing import Any, get_args, get_type_hints
 
 from typer.main import get_command
 
-from splitlab.budget.results import COLUMN_TYPES, ResultRow
-from splitlab.budget.seed_spread import SPREAD_COLUMNS, over_seeds
+from splitlab.budget.results import COLUMN_TYPES, SPREAD_COLUMNS, ResultRow, over_seeds
+from splitlab.checkpoints.checkpoint import Card
 from splitlab.cli.main import app
-from splitlab.runs.checkpoint import Card
 from splitlab.runs.recipes import EPOCHS, RECIPES, STEPS_WITHOUT_W
 from splitlab.runs.run_folder import RunFolder, Status
 from splitlab.runs.spec import PARTS, SETTINGS, RunSpec

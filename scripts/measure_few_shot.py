@@ -11,14 +11,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from splitlab.budget.few_shot_measured import table_path
+from splitlab.atlas.few_shot import VARIANTS, FewShotRun, Measurement, Sizes, class_rows, store_rows, train_planned
+from splitlab.atlas.measure import code_version
+from splitlab.atlas.rows import table_path
 from splitlab.cli.output import err, out, progress_bar
 from splitlab.cli.train_settings import chosen_settings
 from splitlab.data.open_dataset import EMBEDDED, open_dataset
 from splitlab.errors import SplitLabError
-from splitlab.experiments.atlas.machine import code_version
-from splitlab.experiments.few_shot_measurement import VARIANTS, FewShotRun, Measurement, Sizes, train_planned
-from splitlab.experiments.few_shot_table import class_rows, store_rows
 from splitlab.workspace import Workspace
 
 STOPPED = 130

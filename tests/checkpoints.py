@@ -5,10 +5,9 @@ from pathlib import Path
 
 import torch
 
-from splitlab.models.load import weights_of
-from splitlab.models.registry import build_model
-from splitlab.runs.checkpoint import Card, save_checkpoint
-from splitlab.runs.stored_weights import Weights
+from splitlab.checkpoints.checkpoint import Card, save_checkpoint
+from splitlab.checkpoints.weights import Weights
+from splitlab.models.registry import build_model, weights_of
 
 
 def card(**changes) -> Card:

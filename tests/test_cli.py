@@ -208,9 +208,9 @@ def test_a_file_that_cannot_be_written_is_told_before_the_work(tiny_folder, tmp_
     def worked(*_, **_named):
         raise AssertionError("worked first")
 
-    monkeypatch.setattr("splitlab.cli.split_commands.opened", worked)
-    monkeypatch.setattr("splitlab.cli.compare_commands._see", worked)
-    monkeypatch.setattr("splitlab.cli.checkpoint_commands._export_onnx", worked)
+    monkeypatch.setattr("splitlab.cli.data.opened", worked)
+    monkeypatch.setattr("splitlab.cli.compare._see", worked)
+    monkeypatch.setattr("splitlab.cli.checkpoint._export_onnx", worked)
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").touch()
     # `compare` makes the folder of its report.

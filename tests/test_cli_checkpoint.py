@@ -4,10 +4,10 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from splitlab.checkpoints.files import facts_of
 from splitlab.cli import main as cli
 from splitlab.errors import CheckpointError
 from splitlab.models.registry import build_model
-from splitlab.runs.checkpoint_files import facts_of
 from splitlab.workspace import Workspace
 from tests.checkpoints import write_checkpoint
 from tests.hugging_face_server import files_of, hugging_face

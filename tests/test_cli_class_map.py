@@ -6,9 +6,9 @@ import shutil
 import pytest
 from typer.testing import CliRunner
 
+from splitlab.checkpoints.checkpoint import read_card
 from splitlab.cli import main as cli
 from splitlab.errors import RunError, SplitLabError
-from splitlab.runs.checkpoint import read_card
 from tests.checkpoints import write_checkpoint
 
 runner = CliRunner()

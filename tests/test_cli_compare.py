@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from splitlab.checkpoints.checkpoint import Card
 from splitlab.cli import main as cli
-from splitlab.experiments.comparison import CompareSettings, Seen, compare
+from splitlab.evaluation.comparison import CompareSettings, Seen, compare
 from splitlab.figures.compare_report import report_html
 from splitlab.figures.comparison_tables import all_tables
-from splitlab.runs.checkpoint import Card
 from tests.evaluation.drawn import dataset, found, label
 
 runner = CliRunner()

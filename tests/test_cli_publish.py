@@ -2,8 +2,8 @@ import shutil
 
 from typer.testing import CliRunner
 
+from splitlab.checkpoints.checkpoint import read_card
 from splitlab.cli import main as cli
-from splitlab.runs.checkpoint import read_card
 from splitlab.runs.run_folder import RunFolder
 from splitlab.runs.spec import RunSpec
 from splitlab.workspace import Workspace

@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from splitlab.cli import main as cli
-from splitlab.runs.queue import place_of
+from splitlab.queue.queue import place_of
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.workspace import Workspace
 from tests.runs.queue_tools import make_queued, make_run, state_of

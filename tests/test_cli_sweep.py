@@ -11,13 +11,13 @@ from functools import partial
 import pytest
 from typer.testing import CliRunner
 
+from splitlab.checkpoints.checkpoint import Card
 from splitlab.cli import main as cli
 from splitlab.cli import sweep_work
-from splitlab.runs.checkpoint import Card
+from splitlab.queue.worker import Worker
 from splitlab.runs.notes import Notes, write_notes
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
-from splitlab.runs.worker import Worker
 from splitlab.workspace import Workspace
 from tests.runs.queue_tools import training
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from splitlab.hosting import VARIABLES
+from splitlab.app.hosting import VARIABLES
 
 ROOT = Path(__file__).parents[1]
 KNOWN_VARIABLES = {*VARIABLES.values(), "SPLITLAB_WORKSPACE", "SPLITLAB_CHECKPOINTS"}
@@ -137,8 +137,8 @@ def test_the_image_serves_the_app_and_its_health_check_knows(steps, image, tmp_p
         assert [shakes_hands(port, host) for host in ("class.example", "elsewhere.example")] == [True, False]
         code = (
             "from streamlit.testing.v1 import AppTest\n"
-            "from splitlab.hosting import Hosting\n"
-            "from splitlab.ui.models import checkpoint_choices\n"
+            "from splitlab.app.hosting import Hosting\n"
+            "from splitlab.app.widgets.sources import checkpoint_choices\n"
             "from splitlab.workspace import Workspace\n"
             "app = AppTest.from_file('app.py', default_timeout=60).run()\n"
             "assert not app.exception, app.exception\n"

@@ -10,14 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from splitlab import drafts
-from splitlab.drafts import draft_prefix, swept
-from splitlab.runs.atomic_files import write_bytes, write_with_last
+from splitlab import io as drafts
+from splitlab.io import draft_prefix, swept, write_bytes, write_with_last
 
 WRITE_A_DRAFT = """
 import os, sys, tempfile
 from pathlib import Path
-from splitlab.drafts import swept
+from splitlab.io import swept
 folder = Path(sys.argv[1])
 place = Path(tempfile.mkdtemp(prefix=swept(".import-", folder), dir=folder))
 (place / "half.bin").write_bytes(b"half")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from splitlab.cli.given_words import check_words
+from splitlab.cli.command_order import check_words
 from splitlab.errors import SettingsError
 
 

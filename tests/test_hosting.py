@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from streamlit import config
 
+from splitlab.app.hosting import VARIABLES, Hosting
 from splitlab.errors import SettingsError
-from splitlab.hosting import VARIABLES, Hosting
 
 ROOT = Path(__file__).parents[1]
 
@@ -84,7 +84,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize(
-    "path", [*(ROOT / "pages").glob("*.py"), *(ROOT / "src/splitlab/ui").glob("*.py")], ids=lambda path: path.name
+    "path", [*(ROOT / "pages").glob("*.py"), *(ROOT / "src/splitlab/app").rglob("*.py")], ids=lambda path: path.name
 )
 def test_a_page_that_changes_the_work_space_asks_first_whether_it_may(path):
     tree = ast.parse(path.read_text())

@@ -5,9 +5,9 @@ import sys
 import tomllib
 from pathlib import Path
 
-from splitlab.data.formats.coco_folder import read_coco_folder
-from splitlab.data.scenes.make_embedded import make_embedded
-from splitlab.runs.checkpoint import list_checkpoints, read_card
+from splitlab.checkpoints.checkpoint import list_checkpoints, read_card
+from splitlab.data.formats.coco import read_coco_folder
+from splitlab.data.scenes.embedded import make_embedded
 
 ROOT = Path(__file__).parents[1]
 LEAST_AP50 = {
@@ -40,7 +40,7 @@ def test_pages_that_show_numbers_open_without_torch():
 
 
 def test_every_shipped_checkpoint_is_whole_and_says_where_it_comes_from():
-    from splitlab.models.load import load_model
+    from splitlab.models.registry import load_model
 
     folders = shipped()
     of_pets = [f"pets-{split}" for split in ("120-240", "240-120", "30-330", "60-30")]
@@ -77,8 +77,8 @@ def shipped() -> dict[str, Path]:
 
 
 def test_what_was_measured_and_ships_can_be_read_by_those_who_show_it():
-    from splitlab.budget.few_shot_measured import measured_few_shot, table_path
-    from splitlab.experiments.atlas.measured_tables import atlas_results, train_images
+    from splitlab.atlas.rows import measured_few_shot, table_path
+    from splitlab.atlas.tables import atlas_results, train_images
     from splitlab.workspace import MEASURED
 
     results = atlas_results(MEASURED)

@@ -53,9 +53,9 @@ def test_a_plan_by_published_results_imports_neither_pandas_nor_statistics(of):
     assert not [name for name in loaded if name.startswith("rich.progress")]
 
 
-def test_what_home_imports_before_its_title_is_light():
+def test_home_imports_no_numbers_before_its_title():
     imports = "[line for line in ast.parse(page).body if isinstance(line, (ast.Import, ast.ImportFrom))]"
     code = f"import ast, pathlib; page = pathlib.Path({str(HOME)!r}).read_text()\n"
     loaded, _ = modules_after(f"{code}exec(compile(ast.Module({imports}, []), 'home', 'exec')); {LOADED}")
-    assert "splitlab.ui.page" in loaded
-    assert not loaded & {"torch", "scipy", "pandas", "plotly", "splitlab.budget", "splitlab.figures"}
+    assert "splitlab.app.navigation" in loaded
+    assert not loaded & {"torch", "scipy", "pandas", "splitlab.budget", "splitlab.figures"}

@@ -16,19 +16,19 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.sync.client import ClientConnection, connect
 
+from splitlab.app.widgets.comparisons import DATA_IMAGES
+from splitlab.app.widgets.sources import LEAST_SCORE
+from splitlab.checkpoints.checkpoint import read_card
 from splitlab.data.dataset import Dataset
-from splitlab.data.formats.coco_folder import read_coco_folder
+from splitlab.data.formats.coco import read_coco_folder
 from splitlab.data.images import load_labelled
-from splitlab.evaluation.image_detections import ImageDetections
+from splitlab.evaluation.detections import ImageDetections
 from splitlab.evaluation.predict import predict
-from splitlab.figures.drawn_objects import drawn_detections, drawn_truth
 from splitlab.figures.mask_panels import Panel, mask_panels
+from splitlab.figures.object_pictures import drawn_detections, drawn_truth
 from splitlab.geometry import mask_to_rle
 from splitlab.models.contract import DetectSettings
-from splitlab.models.load import load_model
-from splitlab.runs.checkpoint import read_card
-from splitlab.ui.compare_choices import DATA_IMAGES
-from splitlab.ui.models import LEAST_SCORE
+from splitlab.models.registry import load_model
 from tests.app_server import ROOT
 
 CHECKPOINTS = ("pets-30-330", "pets-60-30", "pets-240-120", "pets-detr-100-260")

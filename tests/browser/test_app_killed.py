@@ -6,9 +6,9 @@ from contextlib import suppress
 import psutil
 import pytest
 
+from splitlab.queue.worker import worker_is_alive
 from splitlab.runs.run_folder import State
 from splitlab.runs.store import list_runs
-from splitlab.runs.worker import worker_is_alive
 from tests.app_server import app_server
 from tests.runs.queue_tools import wait_until, workspace_in
 

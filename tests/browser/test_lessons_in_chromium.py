@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from splitlab.ui.lessons.all_lessons import LESSONS
+from splitlab.app.lessons.page import LESSONS
 from tests.app_server import app_server
 from tests.browser.test_app_in_chromium import PLACE_OF
 

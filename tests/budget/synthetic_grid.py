@@ -6,8 +6,8 @@ from types import MappingProxyType
 
 import numpy as np
 
-from splitlab.budget.atlas.grid import Grid, measured_grid
-from splitlab.budget.atlas.measured_row import MeasuredRow
+from splitlab.atlas.grid import Grid, measured_grid
+from splitlab.atlas.rows import MeasuredRow
 from tests.experiments.atlas_tools import row
 
 IMAGES = 800

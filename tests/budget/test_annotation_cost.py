@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splitlab.budget.annotation_cost import (
+from splitlab.budget.cost import (
     CITYSCAPES,
     PRESETS,
     VOC2012,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from splitlab.budget.ap_surface import ApSurface
+from splitlab.budget.surface import ApSurface
 from splitlab.errors import BudgetError
 
 surfaces = st.builds(

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from splitlab.budget.annotation_cost import CITYSCAPES, VOC2012, Prices, cost_hours
-from splitlab.budget.cheapest_point import allowed_full, cheapest_point, equal_cost_weak, tangent_full
-from splitlab.budget.equiscore import PAPER_CURVES, EquiscoreLaw
+from splitlab.budget.cost import CITYSCAPES, VOC2012, Prices, cost_hours
+from splitlab.budget.law import PAPER_CURVES, EquiscoreLaw
+from splitlab.budget.planner import allowed_full, cheapest_point, equal_cost_weak, tangent_full
 from splitlab.errors import BudgetError
 
 laws = st.builds(EquiscoreLaw, k=st.floats(0.05, 5), phi0=st.integers(50, 5000).map(float))

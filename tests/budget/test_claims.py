@@ -2,9 +2,9 @@ import pytest
 
 from splitlab.budget.claims import paper_claims
 from splitlab.budget.claims.against_others import claims_against_others
+from splitlab.budget.claims.claim import pick, unbeaten
 from splitlab.budget.claims.data_and_grids import claims_of_data_and_grids
 from splitlab.budget.claims.equiscore_and_few_shot import claims_of_the_law
-from splitlab.budget.claims.lookup import pick, unbeaten
 from splitlab.budget.claims.search_for_split import claims_of_the_search
 from splitlab.budget.published import published_results
 from splitlab.errors import BudgetError

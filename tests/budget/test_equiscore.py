@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splitlab.budget.equiscore import PAPER_CURVES, EquiscoreLaw, c_of_tau, fit_law, tau
+from splitlab.budget.law import PAPER_CURVES, EquiscoreLaw, c_of_tau, fit_law, tau
 from splitlab.budget.published import method_rows, published_results
 from splitlab.errors import BudgetError
 

@@ -3,11 +3,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splitlab.budget.annotation_cost import VOC2012, Prices, box_hours, cost_hours, mask_hours
-from splitlab.budget.cheapest_point import equal_cost_weak, tangent_full
-from splitlab.budget.equiscore import PAPER_CURVES, EquiscoreLaw
+from splitlab.app.lessons.curves import least_hours, meeting_full
+from splitlab.budget.cost import VOC2012, Prices, box_hours, cost_hours, mask_hours
+from splitlab.budget.law import PAPER_CURVES, EquiscoreLaw
+from splitlab.budget.planner import equal_cost_weak, tangent_full
 from splitlab.errors import BudgetError
-from splitlab.ui.lessons.curves import least_hours, meeting_full
 
 LAWS = st.builds(EquiscoreLaw, st.floats(0.05, 5), st.floats(50, 20_000))
 PRICES = st.builds(Prices, st.floats(1, 400), st.floats(1, 3000))

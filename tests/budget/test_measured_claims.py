@@ -9,28 +9,24 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from splitlab.budget.atlas.advice import BUDGETS, Counted, advice, advice_was_good, advised_splits
-from splitlab.budget.atlas.equal_scores import SAME_AP, equal_score_splits
-from splitlab.budget.atlas.grid import measured_grid
-from splitlab.budget.atlas.law_claims import law_holds, surface_predicts
-from splitlab.budget.atlas.lines import lines_along
-from splitlab.budget.atlas.mask_observations import (
+from splitlab.atlas.advice import BUDGETS, Counted, advice, advice_was_good, advised_splits, read_told
+from splitlab.atlas.grid import SAME_AP, equal_score_splits, measured_grid
+from splitlab.atlas.law import law_holds, measured_law, surface_predicts
+from splitlab.atlas.mask_observations import (
     equal_scores_look_alike,
     middle_is_balanced,
     more_boxes_name_better,
     more_masks_draw_better,
 )
-from splitlab.budget.atlas.measured_law import measured_law
-from splitlab.budget.atlas.score_observations import (
+from splitlab.atlas.score_observations import (
     extremes_lose,
     few_masks_compete,
+    lines_along,
     more_boxes_help,
     more_masks_help,
 )
-from splitlab.budget.atlas.told_advice import read_told
-from splitlab.budget.atlas.verdicts import CHECKS, OF_MASKS, measured_claims
+from splitlab.atlas.tables import CHECKS, OF_MASKS, atlas_claims, measured_claims
 from splitlab.errors import BudgetError
-from splitlab.experiments.atlas.measured_tables import atlas_claims
 from splitlab.workspace import Workspace
 from tests.budget.synthetic_grid import (
     FULL,

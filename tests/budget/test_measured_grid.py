@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from splitlab.budget.atlas.grid import measured_grid
+from splitlab.atlas.grid import measured_grid
 from tests.budget.synthetic_grid import PLANNED, RUNS, made_grid, made_row
 
 

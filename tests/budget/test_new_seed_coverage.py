@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from splitlab.budget.atlas.measured_row import read_rows
-from splitlab.budget.surface_fit import fit_surface
+from splitlab.atlas.rows import read_rows
+from splitlab.budget.fit import fit_surface
 from splitlab.workspace import MEASURED
 
 GRID = np.array([(full, weak) for full in (25, 50, 100, 200, 400) for weak in (0, 100, 200, 400, 800)], dtype=float)

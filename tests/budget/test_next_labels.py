@@ -1,9 +1,8 @@
 import pytest
 
-from splitlab.budget.annotation_cost import VOC2012
-from splitlab.budget.image_pool import ImagePool
-from splitlab.budget.next_labels import next_labels
-from splitlab.budget.published_surface import published_surface
+from splitlab.budget.cost import VOC2012, ImagePool
+from splitlab.budget.next_step import next_labels
+from splitlab.budget.published import published_surface
 from splitlab.errors import BudgetError
 
 

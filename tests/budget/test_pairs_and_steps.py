@@ -3,11 +3,11 @@
 import pandas as pd
 import pytest
 
+from splitlab.app.lessons.labels import weak_gains
+from splitlab.app.lessons.splits import extreme_splits, steps_of
 from splitlab.budget.published import TRAINING_IMAGES, method_rows, published_results
 from splitlab.budget.results import MEASURED, ResultRow, cheaper_and_better, results_table
 from splitlab.errors import BudgetError
-from splitlab.ui.lessons.labels import weak_gains
-from splitlab.ui.lessons.splits import extreme_splits, steps_of
 
 
 def table(*rows):

@@ -3,14 +3,13 @@ import math
 import pandas as pd
 import pytest
 
-from splitlab.budget.annotation_cost import VOC2012
-from splitlab.budget.caveats import caveats, interval_in_words
-from splitlab.budget.image_pool import ImagePool
-from splitlab.budget.next_run import advice_in_words, next_run
+from splitlab.budget.cost import VOC2012, ImagePool
+from splitlab.budget.fit import fit_surface
+from splitlab.budget.next_step import advice_in_words, next_run
 from splitlab.budget.pilot import UNKNOWN_SEED, fit_pilot, read_pilot
+from splitlab.budget.plan_in_words import caveats, interval_in_words
 from splitlab.budget.planner import forecast_split, plan_for_hours
-from splitlab.budget.published_surface import published_surface
-from splitlab.budget.surface_fit import fit_surface
+from splitlab.budget.published import published_surface
 from splitlab.errors import BudgetError
 
 PILOT = "full,weak,score\n30,0,41.5\n30,450,79\n"

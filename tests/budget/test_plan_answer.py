@@ -6,14 +6,12 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from splitlab.budget.annotation_cost import CITYSCAPES, VOC2012, Prices
-from splitlab.budget.image_pool import MAX_IMAGES, ImagePool
+from splitlab.budget.cost import CITYSCAPES, MAX_IMAGES, VOC2012, ImagePool, Prices
+from splitlab.budget.fit import fit_surface
 from splitlab.budget.plan_answer import answer_for_hours, answer_for_score
-from splitlab.budget.plan_limit import plan_limit
+from splitlab.budget.plan_in_words import plan_limit
 from splitlab.budget.planner import plan_for_hours
-from splitlab.budget.published import MAIN_METRIC
-from splitlab.budget.published_surface import published_surface
-from splitlab.budget.surface_fit import fit_surface
+from splitlab.budget.published import MAIN_METRIC, published_surface
 from splitlab.budget.trained_splits import Fall, best_for_hours, cheapest_for_score, falls, results_of, trained_splits
 from splitlab.errors import BudgetError
 

@@ -3,10 +3,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from splitlab.budget.annotation_cost import CITYSCAPES, VOC2012, Prices, cost_hours
-from splitlab.budget.ap_surface import ApSurface
-from splitlab.budget.fitted_surface import FittedSurface
-from splitlab.budget.image_pool import ImagePool
+from splitlab.budget.cost import CITYSCAPES, VOC2012, ImagePool, Prices, cost_hours
+from splitlab.budget.fit import FittedSurface
 from splitlab.budget.planner import (
     FLAT_LOSS,
     best_splits,
@@ -16,7 +14,8 @@ from splitlab.budget.planner import (
     plan_for_hours,
     plan_for_score,
 )
-from splitlab.budget.published_surface import published_surface
+from splitlab.budget.published import published_surface
+from splitlab.budget.surface import ApSurface
 from splitlab.errors import BudgetError
 
 VOC_POOL = ImagePool(10731)

@@ -4,7 +4,7 @@ from importlib.resources import files
 import pytest
 from typer.testing import CliRunner
 
-from splitlab.budget.annotation_cost import PRESETS
+from splitlab.budget.cost import PRESETS
 from splitlab.budget.published import FLATTERED, method_rows, published_few_shot, published_results
 from splitlab.budget.results import COLUMN_TYPES
 from splitlab.cli.main import app

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splitlab.budget.annotation_cost import VOC2012, cost_hours
+from splitlab.budget.cost import VOC2012, cost_hours
 from splitlab.budget.published import published_results
 from splitlab.budget.results import (
     COLUMN_TYPES,

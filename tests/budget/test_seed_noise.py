@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import t as student
 from scipy.stats import ttest_rel
 
-from splitlab.budget.atlas.noise import split_scores
+from splitlab.atlas.noise import split_scores
 from splitlab.errors import BudgetError
 
 

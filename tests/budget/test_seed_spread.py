@@ -6,8 +6,15 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from splitlab.budget.results import MEASURED, ResultRow, results_table
-from splitlab.budget.seed_spread import COMMON_ALONE, by_common_seeds, over_seeds, spread_in_words
+from splitlab.budget.results import (
+    COMMON_ALONE,
+    MEASURED,
+    ResultRow,
+    by_common_seeds,
+    over_seeds,
+    results_table,
+    spread_in_words,
+)
 
 
 def row(seed, ap50, full=30, settings="quick", run=None, **more):

@@ -3,11 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from splitlab.budget.ap_surface import ApSurface
-from splitlab.budget.leave_one_out import leave_one_out
-from splitlab.budget.published import method_rows, published_results
-from splitlab.budget.published_surface import published_surface
-from splitlab.budget.surface_fit import fit_surface
+from splitlab.budget.fit import fit_surface
+from splitlab.budget.pilot import leave_one_out
+from splitlab.budget.published import method_rows, published_results, published_surface
+from splitlab.budget.surface import ApSurface
 from splitlab.errors import BudgetError
 
 YOLO_VOC, YOLO_CITY, DETR_VOC = ("VOC2012", "YOLOv5"), ("Cityscapes", "YOLOv5"), ("VOC2012", "DETR")

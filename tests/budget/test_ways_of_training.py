@@ -2,8 +2,7 @@
 
 import pytest
 
-from splitlab.budget.results import MEASURED, ResultRow, results_table
-from splitlab.budget.ways_of_training import BY_SPLIT, ways_of_training
+from splitlab.budget.results import BY_SPLIT, MEASURED, ResultRow, results_table, ways_of_training
 
 
 def ways(*runs):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from splitlab.data.formats import mask_boxes
+from splitlab.data import masks as mask_boxes
 
 
 @pytest.fixture

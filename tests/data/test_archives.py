@@ -8,9 +8,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from splitlab.data.incoming import archives
-from splitlab.data.incoming.archives import Limits, find_dataset_root, unpack
-from splitlab.data.incoming.bounded_reader import BoundedReader
+from splitlab.data import archives
+from splitlab.data.archives import BoundedReader, Limits, find_dataset_root, unpack
 from splitlab.errors import DataError
 
 FILES = {"pets/data.yaml": b"names: [cat]\n", "pets/images/a b.png": b"\x00\x01" * 500, "pets/labels/ü.txt": b""}

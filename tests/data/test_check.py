@@ -5,10 +5,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from splitlab.data.check import check_dataset
-from splitlab.data.check_image import find_image_problems
-from splitlab.data.dataset import Dataset, ImageLabels, IndexedMask, LabelState, ObjectLabel, TrainVal
-from splitlab.data.problem import Problem, ProblemKind
+from splitlab.data.check import check_dataset, find_image_problems
+from splitlab.data.dataset import (
+    Dataset,
+    ImageLabels,
+    IndexedMask,
+    LabelState,
+    ObjectLabel,
+    Problem,
+    ProblemKind,
+    TrainVal,
+)
 from splitlab.geometry import mask_to_rle
 
 SIDE = 64

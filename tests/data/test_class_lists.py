@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splitlab.data.class_lists import in_one_line, names_in
-from splitlab.data.formats.label_files import printable
+from splitlab.data.classes import in_one_line, names_in
+from splitlab.data.reading import printable
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,12 @@ from dataclasses import replace
 
 import pytest
 
-from splitlab.data.class_views import masks_of_classes, of_classes, of_classes_with_background
+from splitlab.data.classes import masks_of_classes, of_classes, of_classes_with_background
 from splitlab.data.dataset import Dataset, ImageLabels, LabelState, ObjectLabel, TrainVal
-from splitlab.data.splits.draw_split import draw_split
-from splitlab.data.splits.few_shot import draw_few_shot, zero_shot_split
+from splitlab.data.few_shot_split import draw_few_shot, zero_shot_split
+from splitlab.data.split import draw_split
 from splitlab.errors import DataError, SplitError
-from splitlab.evaluation.coco_eval import evaluate_detections
+from splitlab.evaluation.scores import evaluate_detections
 from splitlab.geometry import polygons_to_rle
 from tests.evaluation.drawn import random_case
 

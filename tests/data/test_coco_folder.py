@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from splitlab.data.formats.coco_folder import is_coco_folder, read_coco_folder
+from splitlab.data.formats.coco import is_coco_folder, read_coco_folder
 from splitlab.data.open_dataset import dataset_names, open_dataset
 from splitlab.errors import DataError
 

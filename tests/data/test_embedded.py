@@ -8,10 +8,10 @@ import time
 import numpy as np
 import pytest
 
-from splitlab.data.formats.coco_folder import read_coco_folder
+from splitlab.data.formats.coco import read_coco_folder
 from splitlab.data.scenes import scene as scenes
-from splitlab.data.scenes.body import Creature, disc
-from splitlab.data.scenes.make_embedded import EmbeddedSettings, make_embedded
+from splitlab.data.scenes.animals import Creature, disc
+from splitlab.data.scenes.embedded import EmbeddedSettings, make_embedded
 from splitlab.data.scenes.scene import CLASS_NAMES, MIN_VISIBLE_PIXELS, SceneSettings, draw_scene
 from splitlab.errors import DataError, SettingsError
 from splitlab.geometry import rle_area, rle_to_xyxy
@@ -19,7 +19,7 @@ from splitlab.geometry import rle_area, rle_to_xyxy
 SMALL = EmbeddedSettings(train_images=12, val_images=4)
 MAKE = (
     "import sys; from pathlib import Path;"
-    "from splitlab.data.scenes.make_embedded import EmbeddedSettings, make_embedded;"
+    "from splitlab.data.scenes.embedded import EmbeddedSettings, make_embedded;"
     "make_embedded(Path(sys.argv[1]), 0, EmbeddedSettings(12, 4))"
 )
 

@@ -11,17 +11,15 @@ import pytest
 import yaml
 from PIL import Image
 
+from splitlab.data import exports as coco_export
+from splitlab.data import exports as photo_files
+from splitlab.data import exports as yolo_export
 from splitlab.data.dataset import Dataset, ImageLabels, IndexedMask, LabelState, ObjectLabel, TrainVal
-from splitlab.data.exports import coco_export, photo_files, yolo_export
-from splitlab.data.exports.coco_export import export_coco
-from splitlab.data.exports.mask_outline import trace_outline
-from splitlab.data.exports.photo_files import name_photos
-from splitlab.data.exports.yolo_export import YoloLabels, export_yolo
-from splitlab.data.formats.coco_folder import read_coco_folder
+from splitlab.data.exports import YoloLabels, export_coco, export_yolo, name_photos, trace_outline
+from splitlab.data.formats.coco import read_coco_folder
 from splitlab.data.formats.yolo import read_yolo_folder
 from splitlab.data.masks import read_mask
-from splitlab.data.splits.split import Split
-from splitlab.data.splits.split_dataset import as_split, without_masks
+from splitlab.data.split import Split, as_split, without_masks
 from splitlab.errors import DataError, SplitError
 from splitlab.geometry import mask_to_rle, polygons_to_rle, rle_area, rle_to_mask, rle_to_xyxy
 

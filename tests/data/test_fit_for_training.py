@@ -4,10 +4,9 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from splitlab.data.dataset import LabelState
+from splitlab.data.dataset import LabelState, Problem, ProblemKind
 from splitlab.data.fit_for_training import notes_on, refuse_unfit, refuse_unscorable
-from splitlab.data.problem import Problem, ProblemKind
-from splitlab.data.splits.split import Split
+from splitlab.data.split import Split
 from splitlab.errors import DataError, SplitError
 
 
@@ -104,7 +103,7 @@ def test_what_could_not_be_read_and_classes_of_crowds_alone_are_noted(tiny):
 
 
 def test_a_run_on_what_cannot_be_learnt_from_is_not_started(tiny_spec, tiny_folder, tmp_path):
-    from splitlab.experiments.experiment import prepare_run
+    from splitlab.training.experiment import prepare_run
 
     folder = tmp_path / "tiny"
     shutil.copytree(tiny_folder, folder)

@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splitlab.data.dataset import Dataset, ImageLabels, LabelState, ObjectLabel
-from splitlab.data.splits.draw_split import draw_split, draw_stratified
-from splitlab.data.splits.given_split import split_by_labels, split_by_lists
-from splitlab.data.splits.saved_splits import save_split, saved_splits
+from splitlab.data.saved_splits import save_split, saved_splits, split_by_labels, split_by_lists
+from splitlab.data.split import draw_split, draw_stratified
 from splitlab.errors import SplitError
 from splitlab.geometry import polygons_to_rle
 

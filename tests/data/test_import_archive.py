@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splitlab.data.incoming import import_archive as module
-from splitlab.data.incoming.archives import Limits
-from splitlab.data.incoming.import_archive import NAME, import_archive, proposed_name
-from splitlab.data.open_dataset import dataset_names, open_dataset
+from splitlab.data import open_dataset as module
+from splitlab.data.archives import Limits
+from splitlab.data.open_dataset import NAME, dataset_names, import_archive, open_dataset, proposed_name
 from splitlab.errors import DataError
 from tests.data.trees import cityscapes_tree, pets_tree, write
 

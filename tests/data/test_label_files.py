@@ -1,6 +1,6 @@
 import pytest
 
-from splitlab.data.formats.label_files import printable, read_bounded, read_name_list
+from splitlab.data.reading import printable, read_bounded, read_name_list
 from splitlab.errors import DataError
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from splitlab.data.formats.mask_boxes import read_mask_boxes
+from splitlab.data.masks import read_mask_boxes
 from tests.data.trees import write, write_indices
 
 

@@ -5,14 +5,14 @@ import pytest
 
 from splitlab.budget.published import method_rows, published_results
 from splitlab.data.dataset import Dataset, ImageLabels, LabelState, ObjectLabel
-from splitlab.data.splits.few_shot import (
+from splitlab.data.few_shot_split import (
     FEW_SHOT_CLASSES,
     FEW_SHOT_IMAGES,
     draw_few_shot,
     paper_few_shot,
     zero_shot_split,
 )
-from splitlab.data.splits.paper_split import draw_paper_split
+from splitlab.data.split import draw_paper_split
 from splitlab.errors import SplitError
 from splitlab.geometry import polygons_to_rle
 

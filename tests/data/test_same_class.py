@@ -1,9 +1,8 @@
 import pytest
 from torchvision.models.detection import MaskRCNN_ResNet50_FPN_Weights
 
-from splitlab.data.class_tables import TABLES, UNUSED, fitting_tables
-from splitlab.data.formats.yolo_settings import _parse
-from splitlab.data.same_class import same_classes
+from splitlab.data.classes import TABLES, UNUSED, fitting_tables, same_classes
+from splitlab.data.formats.yolo_files import _parse
 
 
 @pytest.mark.parametrize(

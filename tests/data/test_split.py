@@ -6,14 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splitlab.cli.split_commands import split as command
-from splitlab.data.dataset import Dataset, ImageLabels, LabelState, ObjectLabel
-from splitlab.data.image_counts import ImageCounts, count_images
-from splitlab.data.splits.draw_split import check_sizes, draw_split, draw_stratified
-from splitlab.data.splits.split import read_split
+from splitlab.cli.data import split as command
+from splitlab.data.dataset import Dataset, ImageCounts, ImageLabels, LabelState, ObjectLabel, count_images
+from splitlab.data.split import check_sizes, draw_split, draw_stratified, read_split
 from splitlab.errors import SplitError
 from splitlab.geometry import polygons_to_rle
-from splitlab.runs.atomic_files import write_json
+from splitlab.io import write_json
 
 MASK = polygons_to_rle([[1, 1, 3, 1, 3, 3, 1, 3]], 5, 5)
 

@@ -6,7 +6,7 @@ import pytest
 from splitlab.data.dataset import LabelState
 from splitlab.data.formats.voc import CLASS_NAMES, is_voc_folder, read_voc_folder
 from splitlab.data.masks import read_mask, with_masks
-from splitlab.data.splits.paper_split import draw_paper_split
+from splitlab.data.split import draw_paper_split
 from splitlab.errors import DataError, SplitError
 from splitlab.geometry import rle_to_mask
 from tests.data.trees import (

@@ -9,12 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from splitlab.data.dataset import LabelState
-from splitlab.data.formats.photo_size import read_photo_size
+from splitlab.data.dataset import LabelState, ProblemKind
 from splitlab.data.formats.yolo import is_yolo_folder, read_yolo_folder
-from splitlab.data.formats.yolo_labels import parse_labels
-from splitlab.data.images import load_image
-from splitlab.data.problem import ProblemKind
+from splitlab.data.formats.yolo_files import parse_labels
+from splitlab.data.images import load_image, read_photo_size
 from splitlab.errors import DataError, ImageError
 from splitlab.geometry import rle_to_mask
 

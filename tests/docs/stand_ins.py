@@ -7,8 +7,8 @@ import shutil
 import numpy as np
 from PIL import Image
 
-from splitlab.data.scenes.make_embedded import CLASS_NAMES as SEA
-from splitlab.runs.checkpoint import list_checkpoints, read_card
+from splitlab.checkpoints.checkpoint import list_checkpoints, read_card
+from splitlab.data.scenes.scene import CLASS_NAMES as SEA
 from tests.checkpoints import write_checkpoint
 from tests.conftest import SIDE, write_tiny
 from tests.data.trees import voc_object, voc_xml, write, write_indices

@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 
 from splitlab.budget.results import METRICS
 from splitlab.cli.main import app
-from splitlab.experiments.experiment import carry_out
-from splitlab.experiments.sweep_file import read_plan
-from splitlab.runs.worker import Worker
+from splitlab.queue.worker import Worker
+from splitlab.sweeps.file import read_plan
+from splitlab.training.experiment import carry_out
 from tests.docs import treatment
 from tests.docs.code_blocks import COMMANDS, PAGES, ROOT, blocks_of, commands_of, pages_with, split_line
 from tests.docs.stand_ins import make_stand_ins, place_stand_ins

@@ -2,8 +2,8 @@ import importlib.util
 
 import pytest
 
-from splitlab.experiments.experiment import carry_out, prepare_run
 from splitlab.runs.run_folder import RunFolder
+from splitlab.training.experiment import carry_out, prepare_run
 from tests.docs.code_blocks import ROOT
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from splitlab.data.dataset import Dataset, ImageLabels, ObjectLabel
-from splitlab.evaluation.image_detections import ImageDetections
+from splitlab.evaluation.detections import ImageDetections
 from splitlab.geometry import mask_to_rle
 
 SIDE = 100

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from splitlab.evaluation.attention import attention_over
+from splitlab.app.compare.presets import attention_picture
+from splitlab.evaluation.model_internals import attention_over
 from splitlab.evaluation.predict import predict
-from splitlab.figures.attention_picture import attention_picture
 from splitlab.models.contract import DetectSettings
 from splitlab.models.registry import build_model
 

@@ -3,8 +3,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from splitlab.evaluation.boundary_iou import boundary_iou, boundary_pixels
-from splitlab.evaluation.scored_masks import scored_masks
+from splitlab.evaluation.detections import scored_masks
+from splitlab.evaluation.scores import boundary_iou, boundary_pixels
 from splitlab.geometry import mask_to_rle, rle_to_mask
 from tests.evaluation.drawn import SIDE, random_case, rectangle
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from splitlab.data.formats.cityscapes import CLASS_INDEX, read_cityscapes_folder
-from splitlab.evaluation.coco_eval import evaluate_detections
-from splitlab.evaluation.image_detections import ImageDetections
-from splitlab.evaluation.object_matches import NO_MATCH, match_by_score, overlaps_of_image
+from splitlab.evaluation.detections import ImageDetections
+from splitlab.evaluation.matches import NO_MATCH, match_by_score, overlaps_of_image
+from splitlab.evaluation.scores import evaluate_detections
 from splitlab.geometry import mask_to_rle
 from tests.data.trees import cityscapes_image
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from splitlab.data.class_tables import TABLES
+from splitlab.checkpoints.checkpoint import MAX_CLASS_MAPS, read_card
+from splitlab.data.classes import TABLES
 from splitlab.errors import CheckpointError, SettingsError
 from splitlab.evaluation.asked_class_map import AskedClassMap, asked_class_map, read_asked
 from splitlab.evaluation.class_map import (
@@ -12,14 +13,13 @@ from splitlab.evaluation.class_map import (
     by_name,
     class_map_for,
     keep_class_map,
+    keep_counterparts,
     map_in_words,
     require_known,
     scored_in_words,
 )
-from splitlab.evaluation.coco_eval import evaluate_detections
 from splitlab.evaluation.known_classes import evaluate_known
-from splitlab.runs.checkpoint import MAX_CLASS_MAPS, read_card
-from splitlab.runs.kept_class_maps import keep_counterparts
+from splitlab.evaluation.scores import evaluate_detections
 from tests.checkpoints import card, write_checkpoint
 from tests.evaluation.drawn import dataset, found, label
 

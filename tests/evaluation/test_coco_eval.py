@@ -6,8 +6,8 @@ import pytest
 from pycocotools.cocoeval import COCOeval
 
 from splitlab.data.dataset import Dataset, ImageLabels
-from splitlab.evaluation.coco_eval import coco_results, coco_truth, evaluate_detections
-from splitlab.evaluation.predict import ImageDetections
+from splitlab.evaluation.detections import ImageDetections
+from splitlab.evaluation.scores import coco_results, coco_truth, evaluate_detections
 from tests.evaluation.drawn import SIDE, box_only, label, rectangle
 
 

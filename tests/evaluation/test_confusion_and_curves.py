@@ -1,11 +1,10 @@
 import numpy as np
 import pytest
 
-from splitlab.evaluation.calibration import BINS, calibration
-from splitlab.evaluation.coco_eval import evaluate_detections
-from splitlab.evaluation.confusion import confusion_of_pairs, confusion_pairs
-from splitlab.evaluation.curves import precision_recall_curves
-from splitlab.evaluation.object_matches import NO_MATCH, overlaps_of_dataset
+from splitlab.evaluation.curves import BINS, calibration, precision_recall_curves
+from splitlab.evaluation.errors_by_kind import confusion_of_pairs, confusion_pairs
+from splitlab.evaluation.matches import NO_MATCH, overlaps_of_dataset
+from splitlab.evaluation.scores import evaluate_detections
 from tests.evaluation.drawn import dataset, found, label, random_case
 
 CAT, DOG, NOTHING = 0, 1, 2

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from splitlab.evaluation.difference_in_words import difference_in_words
+from splitlab.evaluation.comparison import difference_in_words
 from splitlab.evaluation.disagreement import compare_dataset, compare_image, rank_by_disagreement
 from tests.evaluation.drawn import box_only, dataset, found, image, label, random_case
 

@@ -4,8 +4,7 @@ import numpy as np
 import pytest
 
 from splitlab.errors import SettingsError
-from splitlab.evaluation.ap_cost import ap_cost_of_errors, mend
-from splitlab.evaluation.error_kinds import ERRORS, ErrorKind
+from splitlab.evaluation.curves import ap_cost_of_errors, mend, precision_of_overlaps
 from splitlab.evaluation.errors_by_kind import (
     ErrorLimits,
     count_errors,
@@ -13,8 +12,7 @@ from splitlab.evaluation.errors_by_kind import (
     errors_of_dataset,
     errors_of_image,
 )
-from splitlab.evaluation.object_matches import NO_MATCH, overlaps_of_dataset, overlaps_of_image
-from splitlab.evaluation.overlap_precision import precision_of_overlaps
+from splitlab.evaluation.matches import ERRORS, NO_MATCH, ErrorKind, overlaps_of_dataset, overlaps_of_image
 from tests.evaluation.drawn import dataset, found, image, label, random_case
 
 CAT, DOG = 0, 1

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from splitlab.errors import DataError
-from splitlab.evaluation.evaluate import evaluate_model
+from splitlab.evaluation.predict import evaluate_model
 from splitlab.models.registry import build_model
 
 

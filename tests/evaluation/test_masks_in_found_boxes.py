@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from splitlab.evaluation.masks_in_found_boxes import masks_in_found_boxes
+from splitlab.atlas.few_shot import masks_in_found_boxes
 from tests.evaluation.drawn import box_only, dataset, found, label, rectangle
 
 

@@ -7,9 +7,9 @@ import pytest
 from pycocotools.cocoeval import COCOeval
 
 from splitlab.errors import DataError
-from splitlab.evaluation.coco_eval import coco_results, coco_truth, evaluate_detections
-from splitlab.evaluation.object_matches import NO_MATCH, match_by_score, overlaps_of_dataset, overlaps_of_image
-from splitlab.evaluation.overlap_precision import precision_of_overlaps
+from splitlab.evaluation.curves import precision_of_overlaps
+from splitlab.evaluation.matches import NO_MATCH, match_by_score, overlaps_of_dataset, overlaps_of_image
+from splitlab.evaluation.scores import coco_results, coco_truth, evaluate_detections
 from tests.evaluation.drawn import box_only, dataset, found, image, label, random_case, rectangle
 
 

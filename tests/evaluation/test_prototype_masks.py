@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from splitlab.evaluation.prototype_masks import take_apart
+from splitlab.evaluation.model_internals import take_apart
 from splitlab.models.contract import DetectSettings
-from splitlab.models.load import load_model
-from splitlab.models.registry import build_model
+from splitlab.models.registry import build_model, load_model
 from tests.conftest import SIDE
 from tests.test_project import ROOT
 
@@ -66,7 +65,7 @@ def test_who_is_sure_of_nothing_or_has_no_prototypes_is_not_taken_apart(photo):
 
 def test_its_parts_make_the_mask_that_the_model_detects():
     model, card = load_model(ROOT / "checkpoints" / "pets-30-330")
-    from splitlab.ui.photos import SAMPLES, sample_photo
+    from splitlab.app.widgets.photos import SAMPLES, sample_photo
 
     photo = sample_photo(next(iter(SAMPLES))).pixels
     apart = take_apart(model, photo, card.image_size)

@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from splitlab.evaluation.boundary_iou import boundary_iou
-from splitlab.evaluation.object_matches import NO_MATCH, overlaps_of_dataset
-from splitlab.evaluation.scores_of_objects import (
+from splitlab.evaluation.matches import NO_MATCH, overlaps_of_dataset
+from splitlab.evaluation.scores import (
+    boundary_iou,
     class_confusion_rate,
     mean_boundary_iou,
     mean_mask_iou,

@@ -1,14 +1,14 @@
-from splitlab.evaluation.disagreement import compare_image
-from splitlab.evaluation.object_matches import NO_MATCH
-from splitlab.evaluation.seen_by import (
+from splitlab.evaluation.disagreement import (
     SeenBy,
     class_votes,
+    compare_image,
     count_seen,
     mean_iou,
     objects_seen,
     seen_by,
     shown_objects,
 )
+from splitlab.evaluation.matches import NO_MATCH
 from tests.evaluation.drawn import found, image, label
 
 CAT, DOG = 0, 1

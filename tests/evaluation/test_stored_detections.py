@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from splitlab.errors import DataError
-from splitlab.evaluation import stored_detections
-from splitlab.evaluation.coco_eval import coco_results, evaluate_detections
-from splitlab.evaluation.stored_detections import read_detections
+from splitlab.evaluation import detections as stored_detections
+from splitlab.evaluation.detections import read_detections
+from splitlab.evaluation.scores import coco_results, evaluate_detections
 from tests.evaluation.drawn import dataset, found, label, random_case
 
 BOX = (0, 0, 40, 40)

@@ -5,10 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from splitlab.budget.atlas.measured_row import MeasuredRow, read_rows
-from splitlab.experiments.atlas.open_runs import OpenedAtlas, open_atlas
-from splitlab.experiments.atlas.plans import read_atlas
-from splitlab.experiments.atlas.work import AtlasWork
+from splitlab.atlas.plans import OpenedAtlas, open_atlas, read_atlas
+from splitlab.atlas.rows import MeasuredRow, read_rows
+from splitlab.atlas.work import AtlasWork
 from splitlab.workspace import Workspace
 
 PLAN = """

@@ -4,16 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from splitlab.experiments.experiment import carry_out, prepare_run
-from splitlab.experiments.start import starting_model
-from splitlab.models.load import load_model
-from splitlab.models.registry import build_model
-from splitlab.runs.checkpoint import Card, save_checkpoint
+from splitlab.checkpoints.checkpoint import Card, save_checkpoint
+from splitlab.models.registry import build_model, load_model
+from splitlab.training.experiment import carry_out, prepare_run
+from splitlab.training.start import starting_model
 
 
 def test_fitted_anchors_are_in_the_checkpoint_and_on_its_card(tiny_spec, tmp_path, monkeypatch):
     flat = np.stack([np.linspace(120, 450, 60), np.linspace(4, 15, 60)], axis=1)
-    monkeypatch.setattr("splitlab.experiments.start.box_sizes", lambda *_: flat)
+    monkeypatch.setattr("splitlab.training.start.box_sizes", lambda *_: flat)
     run = prepare_run(tmp_path / "run", tiny_spec.changed(anchors="auto", f_size="auto", steps=2), tmp_path)
     said = []
     carry_out(run, tmp_path, tell=said.append)
@@ -28,7 +27,7 @@ def test_fitted_anchors_are_in_the_checkpoint_and_on_its_card(tiny_spec, tmp_pat
 
 
 def test_anchors_that_serve_are_yolov5s_own_in_pixels_whatever_the_image_size(tiny_spec, monkeypatch):
-    monkeypatch.setattr("splitlab.experiments.start.box_sizes", lambda *_: np.full((60, 2), 40.0))
+    monkeypatch.setattr("splitlab.training.start.box_sizes", lambda *_: np.full((60, 2), 40.0))
     model, note = starting_model(tiny_spec.changed(anchors="auto"), ["a"], [])
     assert model.anchor_sizes[[0, -1]].tolist() == [[10, 13], [373, 326]]
     assert note["anchors"]["of_standard"] == 1
@@ -45,7 +44,7 @@ def test_a_run_that_starts_from_a_checkpoint_finds_boxes_as_large_as_the_checkpo
     (tmp_path / "base").mkdir()
     card = Card("base", "yolov5n-seg", 64, ["a"], "tiny", "", "", 4, 6, 0, "", 2, {})
     save_checkpoint(tmp_path / "base", {name: value.numpy() for name, value in base.state_dict().items()}, card)
-    monkeypatch.setattr("splitlab.experiments.start.box_sizes", lambda *_: np.full((60, 2), 40.0 * scale))
+    monkeypatch.setattr("splitlab.training.start.box_sizes", lambda *_: np.full((60, 2), 40.0 * scale))
     spec = tiny_spec.changed(start_from=str(tmp_path / "base"), image_size=image_size, anchors=anchors)
     model, note = starting_model(spec, ["a"], [])
     assert torch.allclose(model.anchor_sizes, own * scale, rtol=2e-3)

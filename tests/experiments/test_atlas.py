@@ -8,23 +8,19 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from splitlab.budget.atlas.advice import advised_splits
-from splitlab.budget.atlas.grid import measured_grid
-from splitlab.budget.atlas.measured_row import COLUMNS, read_rows, rows_as_csv
+from splitlab.atlas import plans as parts_of
+from splitlab.atlas.advice import advised_splits
+from splitlab.atlas.grid import measured_grid
+from splitlab.atlas.plans import held_out, not_measured, open_parts, part_hash, read_atlas, spec_hash
+from splitlab.atlas.rows import COLUMNS, add_rows, read_rows, rows_as_csv
 from splitlab.cli import main as cli
 from splitlab.data.open_dataset import open_dataset
-from splitlab.data.scenes.make_embedded import EmbeddedSettings, make_embedded
-from splitlab.data.splits.split import read_split
+from splitlab.data.scenes.embedded import EmbeddedSettings, make_embedded
+from splitlab.data.split import read_split
 from splitlab.errors import BudgetError, SettingsError
-from splitlab.experiments.atlas import parts as parts_of
-from splitlab.experiments.atlas.open_runs import not_measured
-from splitlab.experiments.atlas.parts import held_out, open_parts, part_hash
-from splitlab.experiments.atlas.plans import read_atlas
-from splitlab.experiments.atlas.rows_file import add_rows
-from splitlab.experiments.atlas.spec_hash import spec_hash
-from splitlab.experiments.experiment import evaluate_checkpoint
 from splitlab.runs.run_folder import RunFolder
 from splitlab.runs.spec import RunSpec
+from splitlab.training.experiment import evaluate_checkpoint
 from splitlab.workspace import MEASURED, Workspace
 from tests.conftest import write_tiny
 from tests.experiments.atlas_tools import open_tiny, row, rows, work, write_plan
@@ -154,7 +150,7 @@ def planned_of(opened):
 def test_rows_added_by_many_processes_at_once_are_all_there(tmp_path):
     code = (
         "import sys\nfrom dataclasses import replace\nfrom pathlib import Path\n"
-        "from splitlab.experiments.atlas.rows_file import add_rows\nfrom tests.experiments.atlas_tools import row\n"
+        "from splitlab.atlas.rows import add_rows\nfrom tests.experiments.atlas_tools import row\n"
         "for number in range(10):\n    add_rows(Path(sys.argv[1]), (row(spec_hash=f'{sys.argv[2]}-{number}'),))\n"
     )
     table = tmp_path / "rows.csv"

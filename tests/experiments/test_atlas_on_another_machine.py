@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from splitlab.budget.atlas.measured_row import read_rows, rows_as_csv
+from splitlab.atlas.rows import read_rows, rows_as_csv
+from splitlab.atlas.work import take_back
 from splitlab.cli import main as cli
 from splitlab.errors import RunError, SettingsError
-from splitlab.experiments.atlas.take import take_back
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
 from splitlab.workspace import Workspace

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from splitlab.atlas.work import AtlasWork, Deadline
+from splitlab.checkpoints.checkpoint import read_weights
 from splitlab.cli import main as cli
-from splitlab.experiments.atlas.work import AtlasWork, Deadline
-from splitlab.runs.checkpoint import read_weights
 from splitlab.runs.run_folder import RunFolder
 from splitlab.runs.store import list_runs
 from splitlab.workspace import Workspace

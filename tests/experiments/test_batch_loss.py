@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from splitlab.data.splits.draw_split import draw_split
+from splitlab.data.split import draw_split
 from splitlab.errors import SettingsError
-from splitlab.experiments.batch_loss import batch_images, look_at_batch
-from splitlab.experiments.fused_batch import BatchImage, BatchLook, Scramble, changes_between
-from splitlab.experiments.start import batches_of, starting_model
 from splitlab.families import LITE0
 from splitlab.runs.spec import RunSpec
-from splitlab.training.stages import Stage
+from splitlab.training.batch_loss import batch_images, look_at_batch
+from splitlab.training.fused_batch import BatchImage, BatchLook, Scramble, changes_between
+from splitlab.training.schedule import Stage
+from splitlab.training.start import batches_of, starting_model
 
 STEP = 1
 

@@ -5,16 +5,16 @@ import shutil
 import numpy as np
 import pytest
 
+from splitlab.checkpoints.checkpoint import Card, read_card, write_card
 from splitlab.errors import CheckpointError, DataError, SettingsError
-from splitlab.evaluation.error_kinds import ErrorKind
-from splitlab.experiments import compare_models
-from splitlab.experiments.compare_models import cache_path, detections_of, see, stored_detections
-from splitlab.experiments.comparison import CompareSettings, Seen, compare, short_names
-from splitlab.experiments.experiment import carry_out, prepare_run
+from splitlab.evaluation import compare_models
+from splitlab.evaluation.compare_models import cache_path, detections_of, see, stored_detections
+from splitlab.evaluation.comparison import CompareSettings, Seen, compare, short_names
+from splitlab.evaluation.matches import ErrorKind
 from splitlab.figures.compare_report import report_html
 from splitlab.figures.comparison_tables import model_table
-from splitlab.runs.checkpoint import Card, read_card, write_card
 from splitlab.runs.run_folder import RunFolder
+from splitlab.training.experiment import carry_out, prepare_run
 from tests.evaluation.drawn import dataset, found, label
 
 LEFT, RIGHT = (5, 5, 45, 45), (55, 55, 95, 95)

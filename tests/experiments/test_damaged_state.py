@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from splitlab.experiments.experiment import carry_out, prepare_run
-from splitlab.runs.checkpoint import read_weights
+from splitlab.checkpoints.checkpoint import read_weights
 from splitlab.runs.run_folder import State
+from splitlab.training.experiment import carry_out, prepare_run
 
 
 class StoppedError(Exception):

@@ -12,11 +12,11 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
+from splitlab.atlas.tables import measured_results, settings_of
+from splitlab.checkpoints.checkpoint import read_card, read_weights
 from splitlab.errors import CheckpointError, RunError, SettingsError, SplitError, SplitLabError
-from splitlab.experiments.experiment import carry_out, evaluate_checkpoint, evaluate_run, prepare_run, prepare_run_on
-from splitlab.experiments.measured_results import measured_results, settings_of
-from splitlab.runs.checkpoint import read_card, read_weights
 from splitlab.runs.run_folder import RunFolder, State
+from splitlab.training.experiment import carry_out, evaluate_checkpoint, evaluate_run, prepare_run, prepare_run_on
 
 
 def steps_of(run):

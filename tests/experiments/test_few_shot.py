@@ -5,18 +5,18 @@ import json
 import numpy as np
 import pytest
 
-from splitlab.data.formats.coco_folder import read_coco_folder
-from splitlab.data.splits.draw_split import draw_split
+from splitlab.atlas.tables import measured_results
+from splitlab.checkpoints.checkpoint import read_card, read_weights
+from splitlab.checkpoints.scores import read_scores
+from splitlab.data.formats.coco import read_coco_folder
+from splitlab.data.split import draw_split
 from splitlab.errors import DataError, SettingsError
-from splitlab.experiments.experiment import carry_out, evaluate_run, prepare_run
-from splitlab.experiments.few_shot import BACKBONE, background_images, class_scores, plan_few_shot, start_weights
-from splitlab.experiments.measured_results import measured_results
-from splitlab.experiments.run_data import as_run_sees, open_run_data
 from splitlab.geometry import mask_to_rle
-from splitlab.models.load import load_model
-from splitlab.runs.checkpoint import read_card, read_weights
+from splitlab.models.registry import load_model
 from splitlab.runs.run_folder import State
-from splitlab.runs.scores import read_scores
+from splitlab.training.experiment import carry_out, evaluate_run, prepare_run
+from splitlab.training.few_shot import BACKBONE, background_images, class_scores, plan_few_shot, start_weights
+from splitlab.training.start import as_run_sees, open_run_data
 from tests.conftest import write_tiny
 
 

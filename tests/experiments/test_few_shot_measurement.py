@@ -8,18 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from splitlab.budget.few_shot_measured import COLUMNS, KEY, measured_few_shot
-from splitlab.data.scenes.make_embedded import EmbeddedSettings, make_embedded
-from splitlab.errors import BudgetError, RunError
-from splitlab.experiments.few_shot_measurement import (
+from splitlab.atlas.few_shot import (
     _NOT_LEARNT,
     Measurement,
     Sizes,
     Variant,
+    class_rows,
     spec_hash,
+    store_rows,
     train_planned,
 )
-from splitlab.experiments.few_shot_table import class_rows, store_rows
+from splitlab.atlas.rows import FEW_SHOT_COLUMNS, KEY, measured_few_shot
+from splitlab.data.scenes.embedded import EmbeddedSettings, make_embedded
+from splitlab.errors import BudgetError, RunError
 from splitlab.runs.run_folder import RunFolder
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "measure_few_shot.py"
@@ -108,7 +109,7 @@ def test_a_setting_added_later_changes_the_hash_only_where_it_is_used(tiny_spec)
 
 
 def test_a_table_that_is_not_there_has_no_rows_and_a_broken_one_is_told(tmp_path):
-    assert measured_few_shot(tmp_path / "none.csv").columns.tolist() == list(COLUMNS)
+    assert measured_few_shot(tmp_path / "none.csv").columns.tolist() == list(FEW_SHOT_COLUMNS)
     (tmp_path / "bad.csv").write_text("variant,setting\nx,y\n")
     with pytest.raises(BudgetError, match="lacks the column start"):
         measured_few_shot(tmp_path / "bad.csv")

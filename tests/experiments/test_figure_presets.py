@@ -6,17 +6,16 @@ from dataclasses import replace
 import pytest
 import typer.main
 
-from splitlab.budget.published import MAIN_METRIC, TRAINING_IMAGES, method_rows, published_results
-from splitlab.budget.published_figures import FIGURES
-from splitlab.cli.main import app
-from splitlab.experiments.figure_presets import (
+from splitlab.app.widgets.figure_presets import (
     checkpoint_name,
     columns_at_hand,
     how_to_import,
     how_to_train,
     small_presets,
 )
-from splitlab.runs.checkpoint import Card
+from splitlab.budget.published import FIGURES, MAIN_METRIC, TRAINING_IMAGES, method_rows, published_results
+from splitlab.checkpoints.checkpoint import Card
+from splitlab.cli.main import app
 from splitlab.runs.recipes import RECIPES
 
 COLUMNS = [(figure, column) for figure in FIGURES for column in figure.columns]

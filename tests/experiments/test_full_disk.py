@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from splitlab.data.splits.saved_splits import save_split
-from splitlab.data.splits.split import read_split
+from splitlab.checkpoints.checkpoint import read_weights
+from splitlab.checkpoints.publish import publish
+from splitlab.data.saved_splits import save_split
+from splitlab.data.split import read_split
 from splitlab.errors import RunError, SplitLabError
-from splitlab.experiments.experiment import carry_out, evaluate_run, prepare_run
-from splitlab.runs import run_index
-from splitlab.runs.checkpoint import read_weights
+from splitlab.queue.queue import enqueue
+from splitlab.runs import store as run_index
 from splitlab.runs.notes import Notes, write_notes
-from splitlab.runs.publish import publish
-from splitlab.runs.queue import enqueue
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.store import list_runs
+from splitlab.training.experiment import carry_out, evaluate_run, prepare_run
 from tests.runs.queue_tools import workspace_in
 from tests.small_disk import fill, free, small_disk
 

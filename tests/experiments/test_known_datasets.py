@@ -10,12 +10,12 @@ from filelock import FileLock
 from torchvision.datasets import OxfordIIITPet
 from torchvision.datasets.voc import DATASET_YEAR_DICT
 
+from splitlab.data import known_datasets
 from splitlab.data.formats.pets import read_pets_folder
 from splitlab.data.formats.voc import read_voc_folder
+from splitlab.data.known_datasets import KNOWN, get_dataset
 from splitlab.data.open_dataset import dataset_names
 from splitlab.errors import DataError, DownloadError
-from splitlab.experiments import known_datasets
-from splitlab.experiments.known_datasets import KNOWN, get_dataset
 from tests.data.trees import pets_tree, voc_tree
 from tests.file_server import broken_off, serving
 

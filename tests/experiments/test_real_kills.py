@@ -17,10 +17,10 @@ import psutil
 import pytest
 import torch
 
-from splitlab.experiments.experiment import prepare_run
-from splitlab.runs.checkpoint import read_weights
-from splitlab.runs.queue import enqueue, waiting_runs
+from splitlab.checkpoints.checkpoint import read_weights
+from splitlab.queue.queue import enqueue, waiting_runs
 from splitlab.runs.run_folder import RunFolder, State
+from splitlab.training.experiment import prepare_run
 from splitlab.workspace import Workspace
 from tests.app_server import ROOT
 from tests.runs.queue_tools import state_of, wait_until, workspace_in

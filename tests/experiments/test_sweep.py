@@ -6,16 +6,15 @@ from types import MappingProxyType, SimpleNamespace
 import pytest
 from PIL import Image
 
-from splitlab.budget.annotation_cost import VOC2012, cost_hours
+from splitlab.budget.cost import VOC2012, cost_hours
 from splitlab.errors import CheckpointError, RunError, SettingsError, SplitError
-from splitlab.experiments.experiment import carry_out, prepare_run
-from splitlab.experiments.run_size import expected_run_bytes, folder_bytes
-from splitlab.experiments.sweep import make_folders, open_sweep
-from splitlab.experiments.sweep_forecast import check_disk, forecast_sweep
-from splitlab.experiments.sweep_plan import SweepPlan
 from splitlab.runs.notes import read_notes
 from splitlab.runs.run_folder import State
 from splitlab.runs.store import list_runs
+from splitlab.sweeps.forecast import check_disk, expected_run_bytes, folder_bytes, forecast_sweep
+from splitlab.sweeps.plan import SweepPlan
+from splitlab.sweeps.sweep import make_folders, open_sweep
+from splitlab.training.experiment import carry_out, prepare_run
 from splitlab.workspace import Workspace
 from tests.checkpoints import write_checkpoint
 from tests.data.trees import HEIGHT, VOC_XMLS, WIDTH, voc_tree
@@ -151,7 +150,7 @@ def test_a_start_that_one_model_of_a_sweep_cannot_take_is_told_before_any_folder
 
 def test_a_disk_that_cannot_hold_the_sweep_is_refused_by_a_sentence(plan, workspace, monkeypatch):
     free = SimpleNamespace(free=1000)
-    monkeypatch.setattr("splitlab.experiments.sweep_forecast.shutil.disk_usage", lambda _: free)
+    monkeypatch.setattr("splitlab.sweeps.forecast.shutil.disk_usage", lambda _: free)
     forecast = forecast_sweep(open_sweep(plan, workspace), workspace.runs)
     assert forecast.free_bytes == 1000
     with pytest.raises(RunError, match=r"will write about 0\.\d GB, and 0\.0 GB are free"):

@@ -5,9 +5,9 @@ import pytest
 
 from splitlab.budget.published import method_rows, published_results
 from splitlab.errors import SettingsError
-from splitlab.experiments.sweep_file import plan_from, read_plan
-from splitlab.experiments.sweep_presets import PRESETS
 from splitlab.runs.recipes import RECIPES
+from splitlab.sweeps.file import plan_from, read_plan
+from splitlab.sweeps.plan import PRESETS
 
 GRID = """
 name: grid

@@ -7,18 +7,18 @@ from dataclasses import replace
 import pytest
 import torch
 
-from splitlab.data.splits.split import read_split
+from splitlab.checkpoints.checkpoint import read_card
+from splitlab.data.split import read_split
 from splitlab.errors import SettingsError
-from splitlab.experiments.experiment import carry_out, evaluate_run, prepare_run
-from splitlab.experiments.start import batches_of
 from splitlab.models.detr.detr import DETR
-from splitlab.models.detr.detr_seg import DETRSeg
-from splitlab.models.load import load_model
-from splitlab.models.yolov5_seg import YOLOv5Seg
-from splitlab.runs.checkpoint import read_card
+from splitlab.models.detr.seg import DETRSeg
+from splitlab.models.registry import load_model
+from splitlab.models.yolov5.seg import YOLOv5Seg
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.training import augment
-from splitlab.training.stages import stages_of
+from splitlab.training.experiment import carry_out, evaluate_run, prepare_run
+from splitlab.training.schedule import stages_of
+from splitlab.training.start import batches_of
 from tests.experiments.test_experiment import start, steps_of, wait_until
 
 BOXES, MASKS = 7, 5
@@ -214,7 +214,7 @@ def test_the_frozen_part_looks_once_at_an_image_that_comes_again_as_it_was(chang
 
     run = prepare_run(tmp_path / "run", spec.changed(steps=MASKS + 1, evaluate_every=6, **changes), tmp_path)
     monkeypatch.setattr(DETR, "forward", noting)
-    monkeypatch.setattr("splitlab.experiments.experiment.evaluate_model", lambda *_: ({"mask": {}, "box": {}}, []))
-    monkeypatch.setattr("splitlab.experiments.experiment.evaluate_run", lambda *_: None)
+    monkeypatch.setattr("splitlab.training.experiment.evaluate_model", lambda *_: ({"mask": {}, "box": {}}, []))
+    monkeypatch.setattr("splitlab.training.experiment.evaluate_run", lambda *_: None)
     carry_out(run, tmp_path)
     assert sum(seen) == looks

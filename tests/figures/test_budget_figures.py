@@ -2,16 +2,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from splitlab.budget.annotation_cost import VOC2012, cost_hours
-from splitlab.budget.cheapest_point import cheapest_point
-from splitlab.budget.equiscore import PAPER_CURVES
-from splitlab.budget.image_pool import ImagePool
-from splitlab.budget.plan_limit import plan_limit
-from splitlab.budget.planner import best_splits, budget_line, plan_for_hours
-from splitlab.budget.published_surface import published_surface
-from splitlab.figures.budget_plan import hours_curve, plan_chart
-from splitlab.figures.equiscore_curve import equiscore_curve
-from splitlab.figures.lessons.scores import one_budget
+from splitlab.budget.cost import VOC2012, ImagePool, cost_hours
+from splitlab.budget.law import PAPER_CURVES
+from splitlab.budget.plan_in_words import plan_limit
+from splitlab.budget.planner import best_splits, budget_line, cheapest_point, plan_for_hours
+from splitlab.budget.published import published_surface
+from splitlab.figures.lesson_scores import one_budget
+from splitlab.figures.plan import equiscore_curve, hours_curve, plan_chart
 
 POOL = ImagePool(10731)
 

@@ -1,16 +1,12 @@
 import numpy as np
 import pytest
 
-from splitlab.evaluation.error_kinds import ErrorKind
-from splitlab.evaluation.object_matches import overlaps_of_image
-from splitlab.evaluation.scores_of_objects import Estimate
-from splitlab.figures.drawn_objects import drawn_detections, drawn_errors, drawn_truth
-from splitlab.figures.error_palette import ERROR_COLOURS
+from splitlab.evaluation.matches import ErrorKind, overlaps_of_image
+from splitlab.evaluation.scores import Estimate
+from splitlab.figures.comparison_tables import SplitMistakes, observations_in_words
 from splitlab.figures.mask_panels import DrawnObject, Panel, mask_panels
-from splitlab.figures.mistakes_by_split import SplitMistakes
-from splitlab.figures.object_pictures import object_picture
-from splitlab.figures.observations_in_words import observations_in_words
-from splitlab.figures.palette import class_colour
+from splitlab.figures.object_pictures import drawn_detections, drawn_errors, drawn_truth, object_picture
+from splitlab.figures.palette import ERROR_COLOURS, class_colour
 from tests.evaluation.drawn import SIDE, found, image, label, rectangle
 
 NAMES = ("cat", "dog")

@@ -6,19 +6,20 @@ import pandas as pd
 import pytest
 from skimage.color import rgb2lab
 
-from splitlab.evaluation.calibration import calibration
-from splitlab.evaluation.confusion import Confusion, confusion_of_pairs, confusion_pairs
-from splitlab.evaluation.curves import precision_recall_curves
-from splitlab.evaluation.error_kinds import ERRORS, MEANINGS, ErrorKind
-from splitlab.evaluation.object_matches import overlaps_of_dataset
-from splitlab.evaluation.scores_of_objects import Estimate
-from splitlab.figures.confusion_matrix import NOTHING, confusion_heatmap
-from splitlab.figures.error_bars import error_cost_bars, error_count_bars
-from splitlab.figures.error_palette import ERROR_COLOURS
-from splitlab.figures.mistakes_by_split import SplitMistakes, mistakes_by_split
-from splitlab.figures.palette import FULL_HUE, WEAK_HUE, class_colour
-from splitlab.figures.precision_recall import precision_recall_lines
-from splitlab.figures.reliability import reliability_diagram
+from splitlab.evaluation.curves import calibration, precision_recall_curves
+from splitlab.evaluation.errors_by_kind import Confusion, confusion_of_pairs, confusion_pairs
+from splitlab.evaluation.matches import ERRORS, MEANINGS, ErrorKind, overlaps_of_dataset
+from splitlab.evaluation.scores import Estimate
+from splitlab.figures.comparison_tables import SplitMistakes, mistakes_by_split
+from splitlab.figures.errors import (
+    NOTHING,
+    confusion_heatmap,
+    error_cost_bars,
+    error_count_bars,
+    precision_recall_lines,
+    reliability_diagram,
+)
+from splitlab.figures.palette import ERROR_COLOURS, FULL_HUE, WEAK_HUE, class_colour
 from tests.evaluation.drawn import random_case
 
 # How the eye without its middle, long or short cones sees linear RGB (Machado et al., 2009, severity 1).

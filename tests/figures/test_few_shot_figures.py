@@ -2,15 +2,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from splitlab.budget.few_shot_measured import COLUMNS
+from splitlab.app.few_shot import SIDE, masked_square, prototype_square
+from splitlab.atlas.rows import FEW_SHOT_COLUMNS
 from splitlab.budget.published import published_few_shot
-from splitlab.figures.few_shot_bars import class_bars
-from splitlab.figures.few_shot_tables import MEASURED, PUBLISHED, measured_by_class, published_by_class
-from splitlab.figures.prototype_pictures import SIDE, masked_square, prototype_square
+from splitlab.figures.few_shot import MEASURED, PUBLISHED, class_bars, measured_by_class, published_by_class
 
 
 def row(setting, start, name, group, ap70, seed=0, variant="discs"):
-    told = dict.fromkeys(COLUMNS, 0) | {"variant": variant, "setting": setting, "start": start, "seed": seed}
+    told = dict.fromkeys(FEW_SHOT_COLUMNS, 0) | {"variant": variant, "setting": setting, "start": start, "seed": seed}
     return told | {"class": name, "group": group, "ap70": ap70}
 
 

@@ -4,12 +4,11 @@ import pytest
 from plotly.subplots import make_subplots
 
 from splitlab.budget.published import published_results
-from splitlab.budget.results import MEASURED, ResultRow, results_table
-from splitlab.budget.seed_spread import by_common_seeds
+from splitlab.budget.results import MEASURED, ResultRow, by_common_seeds, results_table
 from splitlab.figures.cost_against_ap import cost_against_ap, row_key
 from splitlab.figures.mask_panels import DrawnObject, Panel, columns_of, mask_outlines, mask_panels
 from splitlab.figures.palette import class_colour, full_ramp, translucent
-from splitlab.figures.training_curves import training_curves
+from splitlab.figures.training import training_curves
 from splitlab.geometry import mask_to_rle
 
 

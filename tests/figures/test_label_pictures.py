@@ -4,8 +4,7 @@ from pathlib import Path
 import numpy as np
 
 from splitlab.data.dataset import ImageLabels, ObjectLabel
-from splitlab.figures.class_counts import class_counts_chart
-from splitlab.figures.label_pictures import as_full, as_weak, class_legend_html
+from splitlab.figures.labels import as_full, as_weak, class_counts_chart, class_legend_html
 from splitlab.geometry import mask_to_rle
 
 SIDE = 400

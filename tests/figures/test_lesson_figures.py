@@ -4,16 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splitlab.budget.annotation_cost import CITYSCAPES, VOC2012
-from splitlab.budget.equiscore import PAPER_CURVES, fit_law
+from splitlab.app.lessons.curves import meeting_full
+from splitlab.app.lessons.labels import weak_gains
+from splitlab.app.lessons.splits import extreme_splits
+from splitlab.budget.cost import CITYSCAPES, VOC2012
+from splitlab.budget.law import PAPER_CURVES, fit_law
 from splitlab.budget.published import method_rows, published_results
-from splitlab.figures.lessons.curves import own_points, sliding_line
-from splitlab.figures.lessons.hours import equal_area, hours_along, price_bars, split_hours
-from splitlab.figures.lessons.scores import apart, by_threshold, extremes_chart, growing_lines, pair_slopes
-from splitlab.figures.projected import LETTERS, projected
-from splitlab.ui.lessons.curves import meeting_full
-from splitlab.ui.lessons.labels import weak_gains
-from splitlab.ui.lessons.splits import extreme_splits
+from splitlab.figures.lesson_scores import apart, by_threshold, extremes_chart, growing_lines, pair_slopes
+from splitlab.figures.lessons import equal_area, hours_along, own_points, price_bars, sliding_line, split_hours
+from splitlab.figures.palette import LETTERS, projected
 
 LAW = PAPER_CURVES[0].law
 VOC = method_rows(published_results(), "VOC2012", "YOLOv5")

@@ -6,11 +6,18 @@ import numpy as np
 import pytest
 from plotly.colors import hex_to_rgb
 
-from splitlab.experiments.fused_batch import BatchImage, BatchLook, Scramble, changes_between
-from splitlab.figures.batch_pictures import SIDE, batch_picture, batch_sheet, short_names
-from splitlab.figures.mixed_batch_chart import mixed_batch_chart
-from splitlab.figures.mixed_batch_in_words import what_changed, what_divides, who_feeds_what
+from splitlab.figures.batch import (
+    SIDE,
+    batch_picture,
+    batch_sheet,
+    mixed_batch_chart,
+    short_names,
+    what_changed,
+    what_divides,
+    who_feeds_what,
+)
 from splitlab.figures.palette import FULL_HUE, PICK_HUE, WEAK_HUE
+from splitlab.training.fused_batch import BatchImage, BatchLook, Scramble, changes_between
 
 GREY = np.full((160, 160, 3), 90, np.uint8)
 BOX = np.array([[40.0, 40, 120, 120]], np.float32)

@@ -5,13 +5,7 @@ import numpy as np
 import pytest
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from splitlab.figures.overlaid_curves import (
-    MOST_POINTS,
-    MOST_RUNS,
-    RUN_COLOURS,
-    keep_places,
-    overlaid_curves,
-)
+from splitlab.figures.training import MOST_POINTS, MOST_RUNS, RUN_COLOURS, keep_places, overlaid_curves
 
 # Machado et al. 2009, of full strength, on linear colours.
 COLOUR_VISION = {

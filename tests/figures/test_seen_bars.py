@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from splitlab.evaluation.seen_by import SeenBy
-from splitlab.figures.seen_bars import seen_bars
+from splitlab.evaluation.disagreement import SeenBy
+from splitlab.figures.errors import seen_bars
 
 COUNTS = pd.DataFrame({SeenBy.ALL: [600, 0], SeenBy.SOME: [30, 0], SeenBy.ONE: [2, 7], SeenBy.NONE: [368, 0]})
 

@@ -6,11 +6,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from splitlab.evaluation.error_kinds import ErrorKind
-from splitlab.figures.error_palette import ERROR_COLOURS
+from splitlab.app.widgets.swipe import SWIPE_HEIGHT, SWIPE_WIDTH, layer_source, swipe_width
+from splitlab.evaluation.matches import ErrorKind
 from splitlab.figures.mask_panels import DrawnObject, Panel, label_points, mask_panels
-from splitlab.figures.palette import class_colour
-from splitlab.figures.swipe_layers import SWIPE_HEIGHT, SWIPE_WIDTH, layer_source, swipe_width
+from splitlab.figures.palette import ERROR_COLOURS, class_colour
 from splitlab.geometry import mask_to_rle
 
 HEIGHT, WIDTH = 60, 80

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from splitlab.models.box_refinement import refined
 from splitlab.models.contract import Detections, DetectSettings
 from splitlab.models.registry import build_model
+from splitlab.models.yolov5.decode import refined
 
 
 def one(box, cells):

@@ -6,11 +6,11 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from splitlab.checkpoints.checkpoint import Card
 from splitlab.cli.main import app
-from splitlab.evaluation.evaluate import evaluate_model
-from splitlab.models.candidates import Candidates, best_detections
+from splitlab.evaluation.predict import evaluate_model
 from splitlab.models.contract import Detections, DetectSettings, SegmentationModel
-from splitlab.runs.checkpoint import Card
+from splitlab.models.yolov5.decode import Candidates, best_detections
 
 
 def one_image(scores, boxes, answered_once=False):
@@ -80,7 +80,7 @@ def test_scores_take_every_class_of_a_box(tiny):
 def test_predict_on_the_command_line_shows_one_class_a_box(tmp_path, monkeypatch):
     model = _SettingsTold()
     card = Card("c", "yolov5n-seg", 64, ["a"], "tiny", "0", "none", 1, 1, 0, "0", 1, {})
-    monkeypatch.setattr("splitlab.models.load.load_model", lambda folder: (model, card))
+    monkeypatch.setattr("splitlab.models.registry.load_model", lambda folder: (model, card))
     cv2.imwrite(str(tmp_path / "photo.png"), np.zeros((64, 64, 3), np.uint8))
     words = ["predict", str(tmp_path), str(tmp_path / "photo.png"), "--min-score", "0.3"]
     result = CliRunner().invoke(app, words, catch_exceptions=False)

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from splitlab.checkpoints.checkpoint import read_card
+from splitlab.checkpoints.files import facts_of, zipped
 from splitlab.errors import CheckpointError, DataError, SplitLabError
-from splitlab.models.checkpoint_import import card_in, import_own
-from splitlab.models.load import load_model
-from splitlab.runs.checkpoint import read_card
-from splitlab.runs.checkpoint_files import facts_of, zipped
+from splitlab.models.imports import card_in, import_own
+from splitlab.models.registry import load_model
 from tests.checkpoints import write_checkpoint
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save
 
+from splitlab.checkpoints.files import MOST_BYTES, facts_of
 from splitlab.errors import CheckpointError, DownloadError, RunError, SplitLabError
 from splitlab.models.checkpoint_repository import find_checkpoint, get_checkpoint, push_checkpoint
-from splitlab.models.load import load_model
-from splitlab.runs.checkpoint_files import MOST_BYTES, facts_of
+from splitlab.models.registry import load_model
 from tests.checkpoints import write_checkpoint
 from tests.hugging_face_server import files_of, hugging_face
 

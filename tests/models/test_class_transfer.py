@@ -2,10 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from splitlab.models.class_transfer import new_classes_in_words, turned_to_classes
-from splitlab.models.foreign_start_weights import start_from
-from splitlab.models.load import weights_of
-from splitlab.models.registry import build_for_training
+from splitlab.models.foreign.reader import start_from
+from splitlab.models.registry import build_for_training, new_classes_in_words, turned_to_classes, weights_of
 
 SIDE = 64
 NAMES = ["yolov5n-seg", "yolov8n-seg", "yolo26n-seg", "detr-lite0-few"]

@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from splitlab.errors import CheckpointError
-from splitlab.models import foreign_reader
-from splitlab.models.foreign_child import FORBIDDEN_EXIT
-from splitlab.models.foreign_import import import_checkpoint
-from splitlab.models.foreign_reader import SOURCE_FOLDER, read_foreign
+from splitlab.models.foreign import reader as foreign_reader
+from splitlab.models.foreign.child import FORBIDDEN_EXIT
+from splitlab.models.foreign.reader import SOURCE_FOLDER, read_foreign
+from splitlab.models.imports import import_checkpoint
 from tests.models.foreign_files import write_archive
 
 GETATTR = b"c__builtin__\ngetattr\n"
@@ -216,7 +216,7 @@ def test_reading_that_takes_too_long_is_stopped(tmp_path, monkeypatch):
 
 def after_lock_down(code):
     """Run code in a process that has been locked down as the reading process is."""
-    lock = "from splitlab.models.foreign_child import lock_down, prepare_lazy_imports; prepare_lazy_imports(); "
+    lock = "from splitlab.models.foreign.child import lock_down, prepare_lazy_imports; prepare_lazy_imports(); "
     setup = f"import sys, os, socket, subprocess, ctypes; sys.path.append({str(SOURCE_FOLDER)!r}); {lock}lock_down()\n"
     env = {"OPENBLAS_NUM_THREADS": "1"}
     return subprocess.run(
@@ -258,7 +258,7 @@ def test_the_reading_process_gets_no_more_memory_than_its_limit():
 def test_the_reading_process_has_no_network_where_the_system_lets_it_go():
     code = (
         f"import sys; sys.path.append({str(SOURCE_FOLDER)!r})\n"
-        "from splitlab.models.foreign_child import leave_network\n"
+        "from splitlab.models.foreign.child import leave_network\n"
         "print(leave_network() and [line.split(':')[0].strip() for line in list(open('/proc/net/dev'))[2:]])"
     )
     command, env = [sys.executable, "-I", "-c", code], {"OPENBLAS_NUM_THREADS": "1"}

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 
-from splitlab.models.foreign_modules import tensors_of
-from splitlab.models.foreign_tree import ForeignObject
+from splitlab.models.foreign.tree import ForeignObject, tensors_of
 
 
 @pytest.mark.parametrize(("left_out", "names"), [(["a"], ["x.b", "x.in.w"]), (5, ["x.a", "x.b", "x.in.w"])])

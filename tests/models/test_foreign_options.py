@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from splitlab.checkpoints.checkpoint import read_card
 from splitlab.cli import main as cli
-from splitlab.models.foreign_import import import_checkpoint
-from splitlab.models.foreign_options import RunOptions, read_options
-from splitlab.models.foreign_tree import ForeignObject
-from splitlab.runs.checkpoint import read_card
+from splitlab.models.foreign.tree import ForeignObject
+from splitlab.models.foreign.yolov5 import RunOptions, read_options
+from splitlab.models.imports import import_checkpoint
 from tests.models.foreign_files import save_as_the_authors_do
 from tests.models.test_foreign_yolov5 import tiny
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from splitlab.errors import CheckpointError
-from splitlab.models import foreign_reader
-from splitlab.models.foreign_reader import read_foreign
-from splitlab.models.foreign_tree import ForeignObject
+from splitlab.models.foreign import reader as foreign_reader
+from splitlab.models.foreign.reader import read_foreign
+from splitlab.models.foreign.tree import ForeignObject
 from tests.models.foreign_files import Block, the_authors_modules
 from tests.small_disk import fill, small_disk
 

@@ -5,14 +5,13 @@ import numpy as np
 import pytest
 import torch
 
+from splitlab.checkpoints.checkpoint import read_card, read_weights
 from splitlab.errors import CheckpointError
-from splitlab.models.foreign_import import import_checkpoint
-from splitlab.models.foreign_start_weights import start_from
-from splitlab.models.foreign_tree import ForeignObject
-from splitlab.models.foreign_yolov5 import backbone_of, find_yolov5
-from splitlab.models.load import load_model, weights_of
-from splitlab.models.registry import build_model
-from splitlab.runs.checkpoint import read_card, read_weights
+from splitlab.models.foreign.reader import start_from
+from splitlab.models.foreign.tree import ForeignObject
+from splitlab.models.foreign.yolov5 import backbone_of, find_yolov5
+from splitlab.models.imports import import_checkpoint
+from splitlab.models.registry import build_model, load_model, weights_of
 from tests.models.foreign_files import fill_by_rule, image_by_rule, save_as_the_authors_do
 
 # Every 1/5 of the numbers that the official implementation (yolov5 7.0.14, its YOLOv5n-seg, 3 classes) gave for

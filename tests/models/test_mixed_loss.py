@@ -7,7 +7,7 @@ import torch.nn.functional as nnf
 
 from splitlab.families import LITE0
 from splitlab.models.contract import Batch
-from splitlab.models.yolov5_loss import AnchorMatches, inside_boxes, mask_loss, match_anchors
+from splitlab.models.yolov5.loss import AnchorMatches, inside_boxes, mask_loss, match_anchors
 from tests.models.batches import SIDE, make_batch, scramble, scramble_unknown, still_model, without_masks
 
 

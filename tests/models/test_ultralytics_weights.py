@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from splitlab.errors import CheckpointError, SettingsError
-from splitlab.models import ultralytics_weights
 from splitlab.models.registry import build_model
-from splitlab.models.ultralytics_weights import pretrained_weights, start_pretrained
+from splitlab.models.ultralytics import seg as ultralytics_weights
+from splitlab.models.ultralytics.seg import pretrained_weights, start_pretrained
 from tests.file_server import serving
 
 ADDRESS = "https://github.com/ultralytics/assets/releases/download/v8.4.0/"

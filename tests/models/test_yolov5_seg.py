@@ -8,7 +8,7 @@ from splitlab.errors import SettingsError
 from splitlab.families import LITE0
 from splitlab.models.contract import DetectSettings
 from splitlab.models.registry import build_for_training, build_model
-from splitlab.models.yolov5_seg import ANCHORS_AT_640, STRIDES
+from splitlab.models.yolov5.seg import ANCHORS_AT_640, STRIDES
 
 # sha256 over the names and shapes of the official models' state dicts (80 classes), first 16 digits, and their length.
 OFFICIAL = {

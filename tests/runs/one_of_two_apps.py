@@ -7,13 +7,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from splitlab.data.splits.saved_splits import save_split, saved_splits
-from splitlab.data.splits.split import Split
+from splitlab.checkpoints.publish import publish
+from splitlab.data.saved_splits import save_split, saved_splits
+from splitlab.data.split import Split
 from splitlab.errors import SplitLabError
-from splitlab.runs import run_index
+from splitlab.queue.queue import Where, cancel, delete, enqueue, move, waiting_runs
+from splitlab.runs import store as run_index
 from splitlab.runs.notes import change_notes
-from splitlab.runs.publish import publish
-from splitlab.runs.queue import Where, cancel, delete, enqueue, move, waiting_runs
 from splitlab.runs.run_folder import RunFolder
 from splitlab.runs.spec import RunSpec
 from splitlab.runs.store import free_run_path, list_runs, trained_models

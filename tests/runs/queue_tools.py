@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from splitlab.runs.queue import enqueue, status_of
+from splitlab.queue.queue import enqueue, status_of
 from splitlab.runs.run_folder import RunFolder
 from splitlab.runs.spec import RunSpec
 from splitlab.workspace import Workspace

@@ -10,28 +10,28 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from splitlab.app.runs.rows import rows_as_csv, run_rows
+from splitlab.app.widgets.live_run import seconds_left
+from splitlab.atlas.tables import measured_results
+from splitlab.checkpoints.checkpoint import read_card, read_weights
+from splitlab.checkpoints.files import card_in_words
+from splitlab.checkpoints.publish import publish
+from splitlab.checkpoints.scores import read_scores
 from splitlab.cli.main import app as commands
-from splitlab.data.splits.saved_splits import save_split, saved_splits
-from splitlab.data.splits.split import read_split
+from splitlab.data.saved_splits import save_split, saved_splits
+from splitlab.data.split import read_split
 from splitlab.errors import RunError, SplitLabError
-from splitlab.evaluation.stored_detections import read_detections
-from splitlab.experiments.experiment import carry_out, prepare_run
-from splitlab.experiments.measured_results import measured_results
-from splitlab.figures.training_curves import training_curves
+from splitlab.evaluation.detections import read_detections
+from splitlab.figures.training import training_curves
 from splitlab.models.registry import build_model
-from splitlab.runs import run_index
-from splitlab.runs.card_in_words import card_in_words
-from splitlab.runs.checkpoint import read_card, read_weights
+from splitlab.queue.queue import Entry, cancel, changing_queue, enqueue, update_entry, waiting_runs
+from splitlab.runs import store as run_index
+from splitlab.runs.devices import kind_of, measured_speeds
 from splitlab.runs.notes import Notes, read_notes, write_notes
-from splitlab.runs.publish import publish
-from splitlab.runs.queue import Entry, cancel, changing_queue, enqueue, update_entry, waiting_runs
 from splitlab.runs.run_folder import RunFolder
-from splitlab.runs.scores import read_scores
-from splitlab.runs.speed import kind_of, measured_speeds
 from splitlab.runs.store import list_runs, trained_models
+from splitlab.training.experiment import carry_out, prepare_run
 from splitlab.training.state import TrainingState
-from splitlab.ui.live_run import seconds_left
-from splitlab.ui.runs_rows import rows_as_csv, run_rows
 from splitlab.workspace import Workspace
 from tests.runs.broken import break_file
 from tests.runs.queue_tools import workspace_in

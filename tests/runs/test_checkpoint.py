@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from splitlab.checkpoints.checkpoint import list_checkpoints, read_card, read_weights, save_checkpoint
+from splitlab.checkpoints.files import card_in_words
 from splitlab.errors import CheckpointError, RunError
+from splitlab.io import write_bytes
 from splitlab.models.detr.sizes import SIZES
-from splitlab.models.load import load_model
-from splitlab.models.registry import build_model
-from splitlab.runs.atomic_files import write_bytes
-from splitlab.runs.card_in_words import card_in_words
-from splitlab.runs.checkpoint import list_checkpoints, read_card, read_weights, save_checkpoint
+from splitlab.models.registry import build_model, load_model
 from tests.checkpoints import card, write_checkpoint
 
 

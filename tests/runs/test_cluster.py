@@ -13,10 +13,10 @@ import psutil
 import pytest
 
 from splitlab.errors import RunError, SettingsError
-from splitlab.runs import cluster
-from splitlab.runs.cluster import Shares, connected
-from splitlab.runs.leash import leashed
-from splitlab.runs.queue import waiting_runs
+from splitlab.queue import cluster
+from splitlab.queue.cluster import Shares, connected
+from splitlab.queue.leash import leashed
+from splitlab.queue.queue import waiting_runs
 from splitlab.runs.run_folder import State
 from tests.runs.queue_tools import SPEC, make_queued, starts_of, state_of, wait_until, workspace_in
 from tests.runs.ray_nodes import MARK, Nodes, with_no_fuss
@@ -47,7 +47,7 @@ from pathlib import Path
 import splitlab
 from splitlab.errors import SplitLabError
 from splitlab.runs import cluster
-from splitlab.runs.queue import waiting_runs
+from splitlab.queue.queue import waiting_runs
 from splitlab.runs.run_folder import RunFolder
 from splitlab.workspace import Workspace
 # Whoever starts the tests in a shell's background has it ignored, and all that they start with it.
@@ -219,7 +219,7 @@ WORKER = """
 import sys
 from pathlib import Path
 from splitlab.runs.devices import Device
-from splitlab.runs.worker import Worker
+from splitlab.queue.worker import Worker
 from splitlab.workspace import Workspace
 command = lambda run: [sys.executable, "-c", sys.argv[2], str(run.path), "0.2"]
 Worker(Workspace(Path(sys.argv[1]), Path(sys.argv[1])), Device("cpu"), command).work_until_empty()
@@ -233,7 +233,7 @@ def starts(run):
 
 def test_a_leashed_program_ends_with_the_process_that_started_it():
     code = "import subprocess, sys, time; print(subprocess.Popen(eval(sys.argv[1])).pid, flush=True); time.sleep(60)"
-    words = "__import__('splitlab.runs.leash').runs.leash.leashed(['sleep', '60'])"
+    words = "__import__('splitlab.queue.leash').runs.leash.leashed(['sleep', '60'])"
     parent = subprocess.Popen([sys.executable, "-c", code, words], stdout=subprocess.PIPE, text=True)
     child = psutil.Process(int(parent.stdout.readline()))
     wait_until(lambda: child.name() == "sleep")

@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from splitlab.experiments.experiment import prepare_run
+from splitlab.queue.queue import waiting_runs
+from splitlab.queue.worker import ensure_worker, launch, lock_worker, worker_is_alive
 from splitlab.runs.devices import Device
-from splitlab.runs.queue import waiting_runs
 from splitlab.runs.run_folder import State
-from splitlab.runs.worker import ensure_worker, launch, lock_worker, worker_is_alive
+from splitlab.training.experiment import prepare_run
 from tests.runs.queue_tools import SPEC, make_run, state_of, wait_until, workspace_in
 
 
@@ -31,7 +31,7 @@ def started(monkeypatch):
         def wait(self):
             return 0
 
-    monkeypatch.setattr("splitlab.runs.worker.subprocess.Popen", FakeProcess)
+    monkeypatch.setattr("splitlab.queue.worker.subprocess.Popen", FakeProcess)
     return commands
 
 
@@ -57,8 +57,8 @@ def test_a_worker_that_runs_gets_no_second_one(workspace, started):
 def test_a_real_training_goes_on_when_the_app_that_launched_it_has_ended(tiny_spec, workspace):
     run = prepare_run(workspace.runs / "real", tiny_spec.changed(steps=2, evaluate_every=2), workspace.data)
     app = (
-        "import sys; from pathlib import Path; from splitlab.runs.worker import launch; "
-        "from splitlab.runs.queue import run_named; from splitlab.workspace import Workspace; "
+        "import sys; from pathlib import Path; from splitlab.queue.worker import launch; "
+        "from splitlab.queue.queue import run_named; from splitlab.workspace import Workspace; "
         "here = Workspace.here(); launch(run_named(here, 'real'), here)"
     )
     environment = {**os.environ, "SPLITLAB_WORKSPACE": str(workspace.root)}

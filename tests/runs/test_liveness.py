@@ -9,9 +9,9 @@ import time
 import psutil
 import pytest
 
-from splitlab import processes
+from splitlab import io as locks
+from splitlab import io as processes
 from splitlab.errors import RunError
-from splitlab.runs import locks
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
 

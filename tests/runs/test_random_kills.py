@@ -10,7 +10,7 @@ from contextlib import suppress
 import psutil
 import pytest
 
-from splitlab.runs.queue import enqueue, waiting_runs
+from splitlab.queue.queue import enqueue, waiting_runs
 from splitlab.runs.run_folder import State
 from tests.runs.queue_tools import SPEC, end_of, make_queued, start_worker, state_of, training, workspace_in
 

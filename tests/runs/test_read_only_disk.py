@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from splitlab.checkpoints.publish import publish
 from splitlab.cli.main import app as commands
 from splitlab.errors import SplitLabError
-from splitlab.experiments.experiment import carry_out, prepare_run
+from splitlab.queue.queue import Where, cancel, delete, enqueue, move
 from splitlab.runs.notes import Notes, add_tag, write_notes
-from splitlab.runs.publish import publish
-from splitlab.runs.queue import Where, cancel, delete, enqueue, move
 from splitlab.runs.run_folder import RunFolder, State
+from splitlab.training.experiment import carry_out, prepare_run
 from tests.runs.queue_tools import make_queued, workspace_in
 from tests.small_disk import read_only
 from tests.ui.opened import open_page, texts

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from splitlab.runs import run_index
+from splitlab.runs import store as run_index
 from splitlab.runs.notes import Notes, write_notes
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec

@@ -4,10 +4,10 @@ import dataclasses
 
 import pytest
 
+from splitlab.checkpoints.checkpoint import read_card
+from splitlab.checkpoints.files import card_in_words
+from splitlab.checkpoints.scores import checked_scores, scored_on
 from splitlab.errors import CheckpointError
-from splitlab.runs.card_in_words import card_in_words
-from splitlab.runs.checkpoint import read_card
-from splitlab.runs.scores import checked_scores, scored_on
 from splitlab.workspace import Workspace
 
 ON = {"dataset": "pets", "part": "val", "images": 119}

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from safetensors.numpy import load_file, save_file
 
+from splitlab.checkpoints.checkpoint import list_checkpoints, read_weights, save_checkpoint
+from splitlab.checkpoints.weights import eight_bits, full_precision
 from splitlab.errors import CheckpointError
-from splitlab.models.load import load_model
-from splitlab.runs.checkpoint import list_checkpoints, read_weights, save_checkpoint
-from splitlab.runs.stored_weights import eight_bits, full_precision
+from splitlab.models.registry import load_model
 from tests.checkpoints import card, write_checkpoint
 
 SHIPPED = list_checkpoints(Path(__file__).parents[2] / "checkpoints")

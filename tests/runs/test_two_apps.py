@@ -5,9 +5,9 @@ import subprocess
 import sys
 from collections import Counter
 
-from splitlab.runs.checkpoint import list_checkpoints, read_card, read_weights
+from splitlab.checkpoints.checkpoint import list_checkpoints, read_card, read_weights
+from splitlab.queue.queue import changing_queue
 from splitlab.runs.notes import read_notes
-from splitlab.runs.queue import changing_queue
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.store import list_runs
 from tests.app_server import ROOT

@@ -5,11 +5,10 @@ from pathlib import Path
 
 from torch import nn
 
-from splitlab.experiments import start
-from splitlab.experiments.experiment import carry_out
 from splitlab.models.registry import build_for_training
 from splitlab.runs.run_folder import RunFolder
-from splitlab.training import loop
+from splitlab.training import loop, start
+from splitlab.training.experiment import carry_out
 
 
 def build_without_batch_norm(name, class_count, image_size, seed, tensors):

@@ -7,15 +7,15 @@ import pytest
 import torch
 from PIL import Image
 
-from splitlab.data.class_views import masks_of_classes
+from splitlab.data.classes import masks_of_classes
 from splitlab.data.dataset import ImageLabels, ObjectLabel
-from splitlab.data.splits.split_dataset import boxes_only
+from splitlab.data.split import boxes_only
 from splitlab.errors import DataError
 from splitlab.geometry import mask_to_rle
 from splitlab.runs.settings import AugmentationSettings
-from splitlab.training import photo_cache
+from splitlab.training import augment as photo_cache
+from splitlab.training.augment import PhotoCache
 from splitlab.training.mixed_batches import BatchSettings, MixedBatches
-from splitlab.training.photo_cache import PhotoCache
 
 AUGMENTED = AugmentationSettings(plain_tail=0.0)
 STILL = AugmentationSettings(mosaic=0, plain_tail=0, hue=0, saturation=0, value=0, translate=0, scale=0, flip=0)
@@ -23,11 +23,11 @@ SETTINGS = BatchSettings(image_size=64, batch_size=6, f_size=2, steps=10, seed=3
 
 
 def test_workers_share_the_memory_for_photos(tiny, monkeypatch):
-    monkeypatch.setattr("splitlab.training.photo_cache.MAX_BYTES", 4 * 64 * 64 * 3)
+    monkeypatch.setattr("splitlab.training.augment.MAX_BYTES", 4 * 64 * 64 * 3)
     kept = {}
     for workers in (1, 4):
         monkeypatch.setattr(
-            "splitlab.training.photo_cache.get_worker_info", lambda count=workers: SimpleNamespace(num_workers=count)
+            "splitlab.training.augment.get_worker_info", lambda count=workers: SimpleNamespace(num_workers=count)
         )
         cache = PhotoCache(64)
         kept[workers] = sum(cache.get(labels) is cache.get(labels) for labels in tiny.train.images)
@@ -35,7 +35,7 @@ def test_workers_share_the_memory_for_photos(tiny, monkeypatch):
 
 
 def test_both_streams_keep_their_photos_in_one_memory(tiny, monkeypatch):
-    monkeypatch.setattr("splitlab.training.photo_cache.MAX_BYTES", 4 * 64 * 64 * 3)
+    monkeypatch.setattr("splitlab.training.augment.MAX_BYTES", 4 * 64 * 64 * 3)
     read = []
     load = photo_cache.load_labelled
     monkeypatch.setattr(photo_cache, "load_labelled", lambda labels: read.append(labels.path) or load(labels))

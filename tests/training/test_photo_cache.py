@@ -4,7 +4,7 @@ import pytest
 
 from splitlab.data.dataset import ImageLabels
 from splitlab.evaluation.predict import letterbox
-from splitlab.training.photo_cache import PhotoCache
+from splitlab.training.augment import PhotoCache
 
 
 def noise(height, width):

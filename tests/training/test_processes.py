@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from splitlab.errors import SettingsError
-from splitlab.experiments.experiment import prepare_run
 from splitlab.models.registry import build_model
 from splitlab.runs.run_folder import RunFolder, State
+from splitlab.training.experiment import prepare_run
 from splitlab.training.loop import norms_over_processes
 from splitlab.training.mixed_batches import BatchSettings, MixedBatches
 

@@ -7,11 +7,11 @@ from splitlab.cli import main as cli
 from splitlab.errors import SettingsError
 from splitlab.families import family_of
 from splitlab.models.contract import SegmentationModel
-from splitlab.models.detr.detr_seg import DETRSeg
+from splitlab.models.detr.seg import DETRSeg
 from splitlab.runs.recipes import RECIPES, recipe_settings, run_settings
 from splitlab.runs.run_folder import RunFolder
 from splitlab.runs.spec import RunSpec
-from splitlab.training.stages import stages_of
+from splitlab.training.schedule import stages_of
 from splitlab.workspace import Workspace
 
 

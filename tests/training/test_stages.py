@@ -2,11 +2,10 @@ import pytest
 
 from splitlab.errors import SettingsError
 from splitlab.models.contract import SegmentationModel
-from splitlab.models.detr.detr_seg import DETRSeg
+from splitlab.models.detr.seg import DETRSeg
 from splitlab.runs.recipes import recipe_settings
 from splitlab.runs.spec import RunSpec
-from splitlab.training.schedule import batches_to_gather, rate_share, warm_share
-from splitlab.training.stages import stages_of
+from splitlab.training.schedule import batches_to_gather, rate_share, stages_of, warm_share
 
 PAPER = RunSpec.of("data", 800, 3000, **recipe_settings("paper-detr-voc"))
 

@@ -1,8 +1,8 @@
 import pytest
 
 from splitlab.errors import RunError, SettingsError
-from splitlab.experiments.experiment import carry_out, prepare_run
-from splitlab.training import trackers
+from splitlab.training import run_log as trackers
+from splitlab.training.experiment import carry_out, prepare_run
 
 
 def test_tensorboard_shows_what_the_events_say(tiny_spec, tmp_path):

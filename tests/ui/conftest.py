@@ -6,12 +6,12 @@ import shutil
 import pytest
 import streamlit as st
 
-from splitlab.budget.atlas.measured_row import rows_as_csv
-from splitlab.data.scenes.make_embedded import EmbeddedSettings, make_embedded
-from splitlab.experiments.atlas.plans import read_atlas
-from splitlab.experiments.experiment import carry_out, prepare_run
-from splitlab.runs.checkpoint import read_card, read_weights, save_checkpoint
-from splitlab.ui.tables import atlas_curves, atlas_images, claims_of_atlas, measured
+from splitlab.app.widgets.sources import atlas_curves, atlas_images, claims_of_atlas, measured
+from splitlab.atlas.plans import read_atlas
+from splitlab.atlas.rows import rows_as_csv
+from splitlab.checkpoints.checkpoint import read_card, read_weights, save_checkpoint
+from splitlab.data.scenes.embedded import EmbeddedSettings, make_embedded
+from splitlab.training.experiment import carry_out, prepare_run
 from splitlab.workspace import Workspace
 from tests.budget.synthetic_grid import IMAGES, made_row
 from tests.ui.opened import ROOT

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
-from splitlab.ui.lessons.all_lessons import LESSONS
+from splitlab.app.lessons.page import LESSONS
 
 ROOT = Path(__file__).parents[2]
 

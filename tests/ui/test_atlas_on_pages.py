@@ -5,11 +5,10 @@ import json
 
 from typer.testing import CliRunner
 
-from splitlab.budget.atlas.measured_row import read_rows, rows_as_csv
-from splitlab.budget.atlas.verdicts import CHECKS
+from splitlab.app.widgets.sources import atlas_curves, atlas_images, measured
+from splitlab.atlas.rows import read_rows, rows_as_csv
+from splitlab.atlas.tables import CHECKS, TEST_PART, main_metric
 from splitlab.cli import main as cli
-from splitlab.experiments.atlas.measured_tables import TEST_PART, main_metric
-from splitlab.ui.tables import atlas_curves, atlas_images, measured
 from splitlab.workspace import Workspace
 from tests.budget.synthetic_grid import IMAGES
 from tests.ui.opened import open_page

@@ -2,7 +2,7 @@ import math
 
 import pandas as pd
 
-from splitlab.ui.budget_choices import Source
+from splitlab.app.widgets.budget_choices import Source
 
 
 def test_an_unknown_seed_beside_known_ones_does_not_count_as_a_second_seed():

@@ -133,7 +133,7 @@ def test_models_that_were_trained_in_two_ways_are_picked_apart(monkeypatch):
         ResultRow(MEASURED, "shapes", "yolo", 30, 0, 1.0, ap50=ap, ap70=ap, settings=settings, run=settings)
         for ap, settings in ((20.0, "short"), (40.0, "long"))
     ]
-    monkeypatch.setattr("splitlab.ui.tables.measured", lambda _: results_table(rows))
+    monkeypatch.setattr("splitlab.app.widgets.sources.measured", lambda _: results_table(rows))
     app = open_page("cost_against_ap")
     found = [name for name in app.selectbox(key="pick_model").options if "shapes" in name]
     assert found == ["yolo (measured, shapes, long)", "yolo (measured, shapes, short)"]
@@ -197,7 +197,7 @@ def test_the_best_measured_split_for_the_same_hours_stands_beside_the_advice(mon
         for full, line in scores.items()
         for weak, ap in zip((0, 100, 200, 400), line, strict=True)
     ]
-    monkeypatch.setattr("splitlab.ui.budget_choices.measured", lambda _: results_table(rows))
+    monkeypatch.setattr("splitlab.app.widgets.budget_choices.measured", lambda _: results_table(rows))
     app = open_page("plan", source="shapes yolo, measured", hours_planned="26.6", images_1000="800")
     assert "The best measured split for these hours is 400/0: it scored 63.0 for 26.6 hours." in app.info[0].value
     falls = [warning.value for warning in app.warning if "more boxes lower the score" in warning.value]
@@ -217,7 +217,7 @@ def test_measured_models_are_planned_by_as_they_were_trained(monkeypatch):
             (0, 9, 5.0, "short"),
         )
     ]
-    monkeypatch.setattr("splitlab.ui.budget_choices.measured", lambda _: results_table(rows))
+    monkeypatch.setattr("splitlab.app.widgets.budget_choices.measured", lambda _: results_table(rows))
     app = open_page("plan", source="shapes yolo, measured, short", hours_planned="3")
     options = [name for name in app.selectbox(key="source").options if name.startswith("shapes")]
     assert options == ["shapes yolo, measured, short", "shapes yolo, measured, long"]
@@ -232,7 +232,7 @@ def test_models_without_any_score_are_not_planned_by_and_others_go_by_the_score_
             for full, weak, ap in ((30, 0, 20.0), (480, 0, 30.0), (30, 450, 25.0))
         ),
     ]
-    monkeypatch.setattr("splitlab.ui.budget_choices.measured", lambda _: results_table(rows))
+    monkeypatch.setattr("splitlab.app.widgets.budget_choices.measured", lambda _: results_table(rows))
     app = open_page("plan", source="shapes yolo, measured")
     assert not any(name.startswith("boxes") for name in app.selectbox(key="source").options)
     assert app.selectbox(key="plan_metric_shapes").value == "ap50"
@@ -247,7 +247,9 @@ def test_points_taken_out_of_an_equiscore_fit_can_be_taken_in_again():
 
 
 def test_a_plan_knows_the_images_of_an_atlas_and_says_where_it_guesses(monkeypatch):
-    monkeypatch.setattr("splitlab.ui.tables.atlas_images", lambda _: {"pets, test part": 360, "street, test part": 30})
+    monkeypatch.setattr(
+        "splitlab.app.widgets.sources.atlas_images", lambda _: {"pets, test part": 360, "street, test part": 30}
+    )
     app = open_page("plan", source="pets yolov5n-lite0-seg, measured")
     assert not app.error
     assert app.number_input(key="images_360").value == 360
@@ -255,7 +257,7 @@ def test_a_plan_knows_the_images_of_an_atlas_and_says_where_it_guesses(monkeypat
     app = open_page("plan", source="street yolov5n-lite0-seg, measured")  # whose splits label more than 30
     assert "this number is a guess" in texts(app)
     rows = [ResultRow(MEASURED, "mine", "yolo", full, 150, 1.0, ap70=full, run=f"{full}") for full in (30, 60)]
-    monkeypatch.setattr("splitlab.ui.budget_choices.measured", lambda _: results_table(rows))
+    monkeypatch.setattr("splitlab.app.widgets.budget_choices.measured", lambda _: results_table(rows))
     app = open_page("plan", source="mine yolo, measured")
     assert app.number_input(key="images_1000").value == 1000
     assert "this number is a guess" in texts(app)

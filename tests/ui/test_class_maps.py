@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from splitlab.data.class_tables import TABLES
+from splitlab.app.widgets.class_maps import BY_NAME, start_of, use_map
+from splitlab.app.widgets.sources import Choice
+from splitlab.checkpoints.checkpoint import read_card
+from splitlab.data.classes import TABLES
 from splitlab.errors import CheckpointError, SettingsError
-from splitlab.runs.checkpoint import read_card
-from splitlab.ui.class_maps import BY_NAME, start_of, use_map
-from splitlab.ui.models import Choice
 from tests.checkpoints import card, write_checkpoint
 from tests.evaluation.drawn import dataset
 from tests.ui.opened import open_page, texts

@@ -6,9 +6,8 @@ import shutil
 from PIL import Image
 from streamlit.runtime.scriptrunner import StopException
 
-from splitlab.models.load import weights_of
-from splitlab.models.registry import build_model
-from splitlab.runs.checkpoint import Card, save_checkpoint
+from splitlab.checkpoints.checkpoint import Card, save_checkpoint
+from splitlab.models.registry import build_model, weights_of
 from tests.ui.opened import looked_at, open_page, texts
 
 
@@ -105,7 +104,7 @@ def test_looking_again_after_a_stop_starts_afresh(workspace, monkeypatch):
         calls.append(1)
         raise StopException
 
-    monkeypatch.setattr("splitlab.experiments.compare_models.see", stopped)
+    monkeypatch.setattr("splitlab.evaluation.compare_models.see", stopped)
     app = looked_at("errors")
     assert calls == [1]
     assert "Observation 5" not in texts(app)

@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from splitlab.ui.models import checkpoint_choices
+from splitlab.app.widgets.sources import checkpoint_choices
 from splitlab.workspace import Workspace
 from tests.checkpoints import write_checkpoint
 from tests.ui.opened import looked_at, open_page, texts

@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import pytest
 
-from splitlab.experiments.experiment import carry_out, prepare_run
-from splitlab.runs import run_index
+from splitlab.app.runs.rows import run_rows
+from splitlab.app.widgets.live_run import seconds_left
+from splitlab.runs import store as run_index
 from splitlab.runs.run_folder import State
 from splitlab.runs.store import free_run_path, list_runs
-from splitlab.ui.live_run import seconds_left
-from splitlab.ui.runs_rows import run_rows
+from splitlab.training.experiment import carry_out, prepare_run
 from splitlab.workspace import Workspace
 from tests.runs.broken import FAULTS
 from tests.runs.queue_tools import SPEC, make_queued, make_run
@@ -46,7 +46,7 @@ def test_pages_answer_whatever_is_broken(trained, monkeypatch):
     for page in ("runs", "cost_against_ap"):
         open_page(page)
     # A script that is no page has no pages to link to.
-    monkeypatch.setattr("splitlab.ui.live_run.st.page_link", lambda *_, **__: None)
+    monkeypatch.setattr("splitlab.app.widgets.live_run.st.page_link", lambda *_, **__: None)
     for folder in runs.glob("[!.]*"):
         watching = watched(folder.name)
         assert not watching.exception, folder.name
@@ -114,8 +114,8 @@ def test_who_starts_a_training_just_after_somebody_else_takes_the_next_name(tiny
         names.append(path.name)
         return prepare_run(path, *words)
 
-    monkeypatch.setattr("splitlab.experiments.experiment.prepare_run", overtaken)
-    monkeypatch.setattr("splitlab.runs.worker.launch", lambda *_: None)
+    monkeypatch.setattr("splitlab.training.experiment.prepare_run", overtaken)
+    monkeypatch.setattr("splitlab.queue.worker.launch", lambda *_: None)
     app = open_page("train", data="tiny")
     next(button for button in app.button if button.label == "Start training").click().run()
     assert not app.exception

@@ -2,8 +2,8 @@ import pandas as pd
 import pytest
 import streamlit as st
 
-from splitlab.budget import few_shot_measured
-from splitlab.budget.few_shot_measured import COLUMNS
+from splitlab.atlas import rows as few_shot_measured
+from splitlab.atlas.rows import FEW_SHOT_COLUMNS
 from tests.ui.opened import open_page, texts
 
 
@@ -13,7 +13,12 @@ def nothing_read_before():
 
 
 def a_table(path):
-    told = dict.fromkeys(COLUMNS, 0) | {"code_version": "abc123", "machine": "a test", "objects": 5, "found": 4}
+    told = dict.fromkeys(FEW_SHOT_COLUMNS, 0) | {
+        "code_version": "abc123",
+        "machine": "a test",
+        "objects": 5,
+        "found": 4,
+    }
     rows = [
         told | {"variant": variant, "setting": setting, "start": start, "class": name, "group": group, "ap70": ap70}
         for variant, name, group in (

@@ -2,8 +2,8 @@
 
 import pytest
 
-from splitlab.data.scenes.make_embedded import EmbeddedSettings, make_embedded
-from splitlab.experiments.batch_loss import batch_images
+from splitlab.data.scenes.embedded import EmbeddedSettings, make_embedded
+from splitlab.training.batch_loss import batch_images
 from tests.ui.opened import open_page, texts
 
 SCREEN = {"lesson": "2", "screen": "2"}
@@ -60,7 +60,7 @@ def test_train_makes_the_batch_of_the_split_only_when_it_is_opened(monkeypatch):
         made.append((spec.batch_size, len(split.full), len(split.weak), step))
         return batch_images(spec, split, dataset, step)
 
-    monkeypatch.setattr("splitlab.experiments.batch_loss.batch_images", make)
+    monkeypatch.setattr("splitlab.training.batch_loss.batch_images", make)
     open_page("train")
     assert not made
     app = open_page("train", fused_batch="true")

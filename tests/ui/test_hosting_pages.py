@@ -10,15 +10,14 @@ from PIL import Image
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.testing.v1 import AppTest
 
+from splitlab.app.hosting import Hosting
+from splitlab.app.widgets.checkpoints import _find, _get, _import
+from splitlab.app.widgets.photos import MEGABYTE, photo_room
+from splitlab.checkpoints.files import facts_of, zipped
 from splitlab.errors import CheckpointError, SettingsError
-from splitlab.hosting import Hosting
 from splitlab.models.checkpoint_repository import find_checkpoint
-from splitlab.runs.checkpoint_files import facts_of, zipped
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
-from splitlab.ui.checkpoint_upload import _find, _get, _import
-from splitlab.ui.photo_shelf import MEGABYTE
-from splitlab.ui.photos import photo_room
 from splitlab.workspace import Workspace
 from tests.checkpoints import write_checkpoint
 from tests.hugging_face_server import files_of, hugging_face

@@ -3,9 +3,9 @@
 import pytest
 import streamlit as st
 
-from splitlab.experiments.atlas.rows_file import add_rows
-from splitlab.ui.lessons.labels import few_to_many_masks, weak_gains
-from splitlab.ui.lessons.rows import MOST_MEASURED, measured_alike, measured_splits
+from splitlab.app.lessons.labels import few_to_many_masks, weak_gains
+from splitlab.app.lessons.rows import MOST_MEASURED, measured_alike, measured_splits
+from splitlab.atlas.rows import add_rows
 from splitlab.workspace import Workspace
 from tests.experiments.atlas_tools import row
 

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splitlab.budget.annotation_cost import VOC2012, Prices
-from splitlab.budget.cheapest_point import cheapest_point
-from splitlab.budget.equiscore import PAPER_CURVES
-from splitlab.figures.lessons.hours import equal_area
-from splitlab.ui.lessons.curves import judge_cheapest, product_at
-from splitlab.ui.lessons.labels import judge_spending
-from splitlab.ui.split_chip import split_chip_html
+from splitlab.app.lessons.curves import judge_cheapest, product_at
+from splitlab.app.lessons.labels import judge_spending
+from splitlab.app.widgets.text import split_chip_html
+from splitlab.budget.cost import VOC2012, Prices
+from splitlab.budget.law import PAPER_CURVES
+from splitlab.budget.planner import cheapest_point
+from splitlab.figures.lessons import equal_area
 from tests.ui.opened import open_page, paragraph, texts, verdict_in_words
 
 LAW = PAPER_CURVES[0].law

@@ -5,12 +5,11 @@ from collections import defaultdict
 import pytest
 import streamlit as st
 
-from splitlab.experiments.atlas.rows_file import add_rows
-from splitlab.ui.lessons import labels, mistakes
-from splitlab.ui.lessons.all_lessons import LESSONS
-from splitlab.ui.lessons.lesson import ScreenView
-from splitlab.ui.lessons.texts import FOLDER, read_text
-from splitlab.ui.tables import measured
+from splitlab.app.lessons import labels, mistakes
+from splitlab.app.lessons.lesson import FOLDER, ScreenView, read_text
+from splitlab.app.lessons.page import LESSONS
+from splitlab.app.widgets.sources import measured
+from splitlab.atlas.rows import add_rows
 from splitlab.workspace import Workspace
 from tests.experiments.atlas_tools import row
 

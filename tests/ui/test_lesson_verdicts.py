@@ -8,20 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splitlab.budget.annotation_cost import VOC2012, Prices, cost_hours
-from splitlab.budget.cheapest_point import cheapest_point
-from splitlab.budget.equiscore import EquiscoreLaw, fit_law
-from splitlab.budget.image_pool import ImagePool
-from splitlab.budget.planner import FLAT_LOSS, plan_for_hours
-from splitlab.budget.published import method_rows, published_results
-from splitlab.budget.published_surface import published_surface
+from splitlab.app.lessons.curves import LEAST_POINTS, MOST_APART, MOST_OFF, TOUCHES, judge_cheapest, judge_curve
+from splitlab.app.lessons.labels import EQUAL_AP, LEAST_MASKS, MOST_LEFT_HOURS, judge_replacement, judge_spending
+from splitlab.app.lessons.mistakes import judge_disagreement
+from splitlab.app.lessons.rows import Series
+from splitlab.app.lessons.splits import judge_middle, judge_step, spend, steps_of
+from splitlab.budget.cost import VOC2012, ImagePool, Prices, cost_hours
+from splitlab.budget.law import EquiscoreLaw, fit_law
+from splitlab.budget.planner import FLAT_LOSS, cheapest_point, plan_for_hours
+from splitlab.budget.published import method_rows, published_results, published_surface
 from splitlab.budget.results import MEASURED, PUBLISHED
-from splitlab.evaluation.image_detections import ImageDetections
-from splitlab.ui.lessons.curves import LEAST_POINTS, MOST_APART, MOST_OFF, TOUCHES, judge_cheapest, judge_curve
-from splitlab.ui.lessons.labels import EQUAL_AP, LEAST_MASKS, MOST_LEFT_HOURS, judge_replacement, judge_spending
-from splitlab.ui.lessons.mistakes import judge_disagreement
-from splitlab.ui.lessons.rows import Series
-from splitlab.ui.lessons.splits import judge_middle, judge_step, spend, steps_of
+from splitlab.evaluation.detections import ImageDetections
 from tests.ui.opened import verdict_in_words
 
 FITTED = published_surface("VOC2012", "YOLOv5", "ap70")

@@ -7,9 +7,8 @@ import sys
 
 import pytest
 
-from splitlab.ui.compare_choices import MODELS
-from splitlab.ui.lessons.all_lessons import LESSONS
-from splitlab.ui.lessons.place import Place, read_place
+from splitlab.app.lessons.page import LESSONS, Place, read_place
+from splitlab.app.widgets.comparisons import MODELS
 from tests.ui.opened import ROOT, open_page, texts
 
 # Screens that let models look, or learn, as (lesson, screen).
@@ -54,7 +53,7 @@ def keys_in(files):
 def test_no_control_of_a_lesson_has_the_name_of_another_pages():
     # They would share a value in the session that the other does not know.
     lessons = {key for each in LESSONS for screen in each.screens for block in screen.blocks for key, _ in block.slots}
-    others = keys_in([*(ROOT / "pages").glob("*.py"), *(ROOT / "src/splitlab/ui").glob("*.py")])
+    others = keys_in([*(ROOT / "pages").glob("*.py"), *(ROOT / "src/splitlab/app").rglob("*.py")])
     assert len(lessons) > 30
     assert not lessons & (others | {MODELS})
 

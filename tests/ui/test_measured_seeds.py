@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from splitlab.budget.seed_spread import COMMON_ALONE
-from splitlab.runs.checkpoint import Card
+from splitlab.app.widgets.sources import measured
+from splitlab.budget.results import COMMON_ALONE
+from splitlab.checkpoints.checkpoint import Card
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
-from splitlab.ui.tables import measured
 from splitlab.workspace import Workspace
 from tests.ui.opened import open_page
 

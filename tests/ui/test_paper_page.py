@@ -9,12 +9,12 @@ from collections import Counter
 import pandas as pd
 from typer.testing import CliRunner
 
-from splitlab.budget.atlas.measured_row import rows_as_csv
-from splitlab.budget.atlas.verdicts import CHECKS
+from splitlab.app.paper import LOOKS, claims_table
+from splitlab.app.widgets.text import as_plain
+from splitlab.atlas.rows import rows_as_csv
+from splitlab.atlas.tables import CHECKS
 from splitlab.budget.claims import paper_claims
 from splitlab.cli import main as cli
-from splitlab.ui.plain_text import as_plain
-from splitlab.ui.shown_claims import LOOKS, claims_table
 from splitlab.workspace import Workspace
 from tests.ui.opened import open_page, texts
 

@@ -3,9 +3,8 @@ import threading
 import numpy as np
 import pytest
 
+from splitlab.app.widgets.photos import MEGABYTE, MOST_PIXEL_BYTES, Photo, PhotoRoom, PhotoShelf
 from splitlab.errors import ImageError
-from splitlab.ui.photo_shelf import MEGABYTE, MOST_PIXEL_BYTES, PhotoRoom, PhotoShelf
-from splitlab.ui.photos import Photo
 
 
 @pytest.fixture(autouse=True)

@@ -5,11 +5,11 @@ import shutil
 
 import pytest
 
-from splitlab.experiments.atlas.rows_file import add_rows
-from splitlab.runs.checkpoint import Card
+from splitlab.app.widgets.text import as_label, as_plain
+from splitlab.atlas.rows import add_rows
+from splitlab.checkpoints.checkpoint import Card
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
-from splitlab.ui.plain_text import as_label, as_plain
 from splitlab.workspace import Workspace
 from tests.checkpoints import write_checkpoint
 from tests.experiments.atlas_tools import row

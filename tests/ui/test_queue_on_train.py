@@ -5,17 +5,17 @@ import shutil
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from splitlab.queue.queue import place_of
+from splitlab.queue.worker import lock_worker
 from splitlab.runs import store
 from splitlab.runs.devices import Device
-from splitlab.runs.queue import place_of
 from splitlab.runs.run_folder import State
-from splitlab.runs.worker import lock_worker
 from splitlab.workspace import Workspace
 from tests.runs.queue_tools import make_queued, make_run, state_of
 from tests.ui.opened import open_page
 
 SCRIPT = """
-from splitlab.ui.live_run import watch_run
+from splitlab.app.widgets.live_run import watch_run
 from splitlab.workspace import Workspace
 watch_run(Workspace.here(), "{name}")
 """
@@ -54,7 +54,7 @@ def test_a_run_that_waits_for_nobody_can_be_given_a_worker(monkeypatch):
     with lock_worker(Workspace.here(), Device("cpu")):
         assert labels(watched("one")) == ["Stop"]
     started = []
-    monkeypatch.setattr("splitlab.ui.live_run.launch", lambda run, workspace: started.append(run.name))
+    monkeypatch.setattr("splitlab.app.widgets.live_run.launch", lambda run, workspace: started.append(run.name))
     app = watched("one")
     assert labels(app) == ["Stop", "Go on"]
     app.button[1].click().run()
@@ -90,7 +90,7 @@ def tiny(tiny_folder):
 @pytest.fixture
 def listed_long_ago(monkeypatch):
     """No listing of runs grows old during a test."""
-    monkeypatch.setattr("splitlab.ui.runs_listing.FRESH_SECONDS", 600.0)
+    monkeypatch.setattr("splitlab.app.runs.rows.FRESH_SECONDS", 600.0)
 
 
 def test_a_click_on_train_lists_no_runs_and_reads_no_cards_anew(tiny, listed_long_ago, monkeypatch):
@@ -105,7 +105,7 @@ def test_a_click_on_train_lists_no_runs_and_reads_no_cards_anew(tiny, listed_lon
 
 
 def test_a_run_that_is_started_is_shown_at_once(tiny, listed_long_ago, monkeypatch):
-    monkeypatch.setattr("splitlab.runs.worker.launch", lambda *_: None)
+    monkeypatch.setattr("splitlab.queue.worker.launch", lambda *_: None)
     make_run(Workspace.here(), "one")
     app = open_page("train", data="tiny")
     next(button for button in app.button if button.label == "Start training").click().run()

@@ -1,6 +1,6 @@
 """Data sets as the pages read them."""
 
-from splitlab.ui.datasets import read_dataset
+from splitlab.app.widgets.sources import read_dataset
 from splitlab.workspace import Workspace
 
 

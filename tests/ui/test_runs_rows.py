@@ -3,13 +3,12 @@ import time
 
 import pytest
 
+from splitlab.app.runs import rows as runs_listing
+from splitlab.app.runs.actions import differing, marked, settings_table
+from splitlab.app.runs.rows import COLUMNS, Filter, RunsListing, filtered, rows_as_csv, run_rows
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
 from splitlab.runs.store import list_runs
-from splitlab.ui import runs_listing
-from splitlab.ui.runs_listing import RunsListing
-from splitlab.ui.runs_rows import COLUMNS, Filter, filtered, rows_as_csv, run_rows
-from splitlab.ui.runs_settings import differing, marked, settings_table
 
 
 def make(folder, name, **settings):

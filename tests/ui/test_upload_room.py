@@ -9,9 +9,8 @@ from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
-from splitlab.ui import closed_pages
-from splitlab.ui.photo_shelf import MEGABYTE
-from splitlab.ui.upload_room import bound
+from splitlab.app.widgets import photos as closed_pages
+from splitlab.app.widgets.photos import MEGABYTE, bound
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from threading import Barrier
 
 import pytest
 
-from splitlab.ui.compared_panels import FIRST_SCORE
+from splitlab.app.widgets.panels import FIRST_SCORE
 from tests.app_server import app_server
 from tests.users import DATA, RightAnswers, make_users, session, write_cats
 

@@ -1,1 +1,10 @@
-"""What labels cost, and what the published results say they buy. numpy, scipy and pandas only."""
+"""Annotation budgets: from prices and results to the split to label.
+
+- `cost`: prices of masks and boxes, annotation cost, the pool of images
+- `results`, `published`: results as tables; the tables of the paper
+- `surface`, `fit`: AP as a function of |F| and |W|, fitted with its uncertainty
+- `law`: the equiscore law |W| = k phi0^2 / |F|
+- `planner`, `plan_answer`, `plan_in_words`: the best split for given hours, or the cheapest for a given score
+- `pilot`, `trained_splits`, `next_step`: plans from your own training runs
+- `claims`: the claims of the paper, checked against its tables
+"""

@@ -1,24 +1,24 @@
-"""A plan with what belongs beside it: what limits it, and what the results it rests on say themselves."""
+"""The answer to a budget question, as the Plan page and `splitlab plan` give it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from splitlab.budget.annotation_cost import Prices
-from splitlab.budget.caveats import caveats
-from splitlab.budget.fitted_surface import FittedSurface
-from splitlab.budget.image_pool import ImagePool
+from splitlab.budget.cost import ImagePool, Prices
+from splitlab.budget.fit import FittedSurface
 from splitlab.budget.plan_in_words import (
+    PlanLimit,
     best_trained_in_words,
+    caveats,
     cheapest_trained_in_words,
     falls_in_words,
     limit_in_words,
     other_ways,
+    plan_limit,
     score_in_words,
     unspent_in_words,
 )
-from splitlab.budget.plan_limit import PlanLimit, plan_limit
 from splitlab.budget.planner import Plan, plan_for_hours, plan_for_score
 from splitlab.budget.trained_splits import Fall, TrainedSplit, best_for_hours, cheapest_for_score, falls
 

@@ -1,12 +1,79 @@
-"""A plan in plain sentences, the same on the pages and the command line."""
+"""A plan in words: what limits it, what else was considered, and what to keep in mind."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
 
-from splitlab.budget.image_pool import ImagePool
-from splitlab.budget.plan_limit import PlanLimit
-from splitlab.budget.planner import FLAT_LOSS, Plan, SplitForecast
+import numpy as np
+
+from splitlab.budget.cost import MAX_IMAGES, SECONDS_PER_HOUR, ImagePool, Prices
+from splitlab.budget.fit import ENOUGH_SPLITS, FittedSurface, SeedLuck
+from splitlab.budget.planner import FLAT_LOSS, Plan, SplitForecast, plan_for_hours
+from splitlab.budget.surface import Floats
 from splitlab.budget.trained_splits import Fall, TrainedSplit
 from splitlab.shown_numbers import rounded, shown
+
+Limit = Literal["hours", "images", "hours and images"]
+
+# Hours are computed from prices by more than one way; the last digits must not count as money left.
+_ROUNDING = 1e-6
+
+
+@dataclass(frozen=True)
+class PlanLimit:
+    """What ends a plan.
+
+    Attributes:
+        by: "hours" if more images would not change the plan; "images" if every image gets masks, so that more hours
+            buy nothing; otherwise both.
+        hours_left: Hours the best split leaves unspent.
+        images_left: Images it leaves without a label.
+        spends_from: The least |F| from which on every split spends the hours; with fewer masks every image has a label
+            while the hours would still pay for one more mask.
+        roomier: The best split for the same hours if there were images without end, where that is another one and both
+            limit the plan; else None.
+    """
+
+    by: Limit
+    hours_left: float
+    images_left: int
+    spends_from: int
+    roomier: SplitForecast | None
+
+
+def plan_limit(fitted: FittedSurface, prices: Prices, hours: float, pool: ImagePool, best: SplitForecast) -> PlanLimit:
+    """Say what limits a plan.
+
+    Args:
+        fitted: The surface the plan goes by.
+        prices: Seconds per image.
+        hours: Hours to spend on new labels.
+        pool: Images there are and labels already paid for.
+        best: The best split of `plan_for_hours` for them.
+
+    Raises:
+        BudgetError: As `plan_for_hours`.
+    """
+    roomier = None
+    if best.full < pool.images:
+        unbounded = plan_for_hours(fitted, prices, hours, ImagePool(MAX_IMAGES, pool.full, pool.weak)).best
+        roomier = unbounded if unbounded.full + unbounded.weak > pool.images else None
+    by: Limit = "images" if best.full == pool.images else "hours and images" if roomier else "hours"
+    return PlanLimit(
+        by=by,
+        hours_left=max(hours - best.hours, 0.0),
+        images_left=pool.images - best.full - best.weak,
+        spends_from=_spends_from(prices, hours, pool),
+        roomier=roomier,
+    )
+
+
+def _spends_from(prices: Prices, hours: float, pool: ImagePool) -> int:
+    full, weak = pool.affordable(hours, prices)
+    left = hours - pool.new_hours(full, weak, prices)
+    pays = left >= prices.mask_seconds / SECONDS_PER_HOUR - _ROUNDING
+    unspent = np.flatnonzero((full + weak == pool.images) & (full < pool.images) & pays)
+    return int(full[unspent[-1]]) + 1 if unspent.size else pool.full
 
 
 def labels_to_make(best: SplitForecast, pool: ImagePool) -> str:
@@ -143,3 +210,69 @@ def _forecast(split: SplitForecast, hours: float) -> str:
     # The same digits as the budget's: a split that shows the same hours costs the same.
     cost = "" if f"{split.hours:.1f}" == f"{hours:.1f}" else f" ({split.hours:,.1f} hours)"
     return f"{split.full:,}/{split.weak:,}{cost} gives {shown(split.ap)}"
+
+
+WIDE_INTERVAL = 10.0
+"""AP from end to end of an interval beyond which a forecast is no ground to spend money on."""
+
+
+def caveats(fitted: FittedSurface, split: SplitForecast) -> tuple[str, ...]:
+    """Why the forecast of a split should not be taken for a promise; empty if nothing speaks against it.
+
+    Args:
+        fitted: The surface the forecast came from.
+        split: The forecast.
+    """
+    return (*_borrowed(fitted), *_one_seed(fitted.luck), *_outside(fitted, split), *_wide(split))
+
+
+def interval_in_words(fitted: FittedSurface) -> str:
+    """Say what the 90 % interval of a surface's forecasts is for, to follow "The 90% interval is for "."""
+    if fitted.luck is None:
+        return "one more model of the same series; a training with your own code and seed may lie further off"
+    return "a new training with a new seed"
+
+
+def _borrowed(fitted: FittedSurface) -> list[str]:
+    if not fitted.borrows:
+        return []
+    known = "one split" if fitted.different_splits == 1 else f"{fitted.different_splits} different splits"
+    return [
+        f"It rests on {known}: most of the surface's shape is borrowed from the published tables. It takes "
+        f"{ENOUGH_SPLITS} splits or more, with different numbers of masks and of boxes, to see the shape of your own."
+    ]
+
+
+def _one_seed(luck: SeedLuck | None) -> list[str]:
+    if luck is None or luck.seeds > 1:
+        return []
+    return [
+        "The runs have one seed, or not all of them name one (column seed), so they cannot tell how far a run with "
+        "another seed lies off. That part of the interval is borrowed from pairs of seeds that were measured on other "
+        "data sets: train one split again with another seed."
+    ]
+
+
+def _outside(fitted: FittedSurface, split: SplitForecast) -> list[str]:
+    kinds = [("mask", split.full, fitted.full), ("box", split.weak, fitted.weak)]
+    return [
+        f"{planned:,} {kind} {'image lies' if planned == 1 else 'images lie'} outside the results, which hold "
+        f"{_range(tried)}: the interval is widened. "
+        f"A run with {'at most' if planned < tried.min() else 'at least'} {planned:,} would tell."
+        for kind, planned, tried in kinds
+        if not tried.min() <= planned <= tried.max()
+    ]
+
+
+def _range(images: Floats) -> str:
+    least, most = f"{images.min():,.0f}", f"{images.max():,.0f}"
+    return least if least == most else f"{least} to {most}"
+
+
+def _wide(split: SplitForecast) -> list[str]:
+    width = split.high - split.low
+    if width <= WIDE_INTERVAL:
+        return []
+    return [
+        f"The interval spans {width:.0f} AP: train a smaller split of the labels you have before you pay for these."
+    ]

@@ -1,16 +1,19 @@
-"""The paper's Tables 2, 3 and 4 as tables: as printed, the computed cost beside, a note where a figure is wrong."""
+"""The paper's tables and figures as data, and the AP surfaces fitted to them."""
 
 from __future__ import annotations
 
 import csv
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from splitlab.budget.annotation_cost import PRESETS, cost_hours
-from splitlab.budget.results import METRICS, PUBLISHED, ResultRow, results_table
+from splitlab.budget.cost import PRESETS, cost_hours
+from splitlab.budget.fit import FittedSurface, fit_surface
+from splitlab.budget.results import METRICS, PUBLISHED, ResultRow, check_metric, results_table
 from splitlab.errors import BudgetError
 
 if TYPE_CHECKING:
@@ -124,3 +127,78 @@ def _result_row(dataset: str, row: Mapping[str, str]) -> ResultRow:
         scored_on=_SCORED_ON[dataset],
         note=" ".join(notes),
     )
+
+
+@dataclass(frozen=True)
+class FigureColumn:
+    """One column: its head as printed, such as "200/10k", and its row in the paper's tables."""
+
+    printed: str
+    full: int
+    weak: int
+
+
+@dataclass(frozen=True)
+class PublishedFigure:
+    """A figure of masks side by side.
+
+    Attributes:
+        name: such as "Fig. 2".
+        dataset, method: as the paper's tables name them.
+        recipe: the recipe that trains its models.
+        columns: left to right, after the photo and the truth.
+    """
+
+    name: str
+    dataset: str
+    method: str
+    recipe: str
+    columns: tuple[FigureColumn, ...]
+
+
+FIGURES = (
+    PublishedFigure(
+        "Fig. 2", "VOC2012", "YOLOv5", "paper-voc",
+        (
+            FigureColumn("200/10k", 200, 10531),
+            FigureColumn("400/5k", 400, 5000),
+            FigureColumn("800/3k", 800, 3000),
+            FigureColumn("1464/0", 1464, 0),
+        ),
+    ),
+    PublishedFigure(
+        "Fig. 3", "Cityscapes", "YOLOv5", "paper-cityscapes",
+        (
+            FigureColumn("200/2775", 200, 2775),
+            FigureColumn("400/2k", 400, 2000),
+            FigureColumn("800/1k", 800, 1000),
+            FigureColumn("1475/0", 1475, 0),
+        ),
+    ),
+    PublishedFigure(
+        "Fig. 4", "VOC2012", "DETR", "paper-detr-voc",
+        (
+            FigureColumn("400/10k", 400, 10331),
+            FigureColumn("800/3k", 800, 3000),
+            FigureColumn("1464/1000", 1464, 1000),
+        ),
+    ),
+)  # fmt: skip
+
+
+@cache
+def published_surface(dataset: str, method: str, metric: str) -> FittedSurface:
+    """The surface of a model of Table 2 or 3, such as ("VOC2012", "YOLOv5", "ap70").
+
+    The impossible AP75 of DETR 400/10331 is left out of its fit: it alone would bend the surface by ten AP.
+
+    Raises:
+        BudgetError: If the paper trained no such model, or does not report this metric for it.
+    """
+    check_metric(metric)
+    rows = [row for row in published_splits(dataset, method) if not math.isnan(getattr(row, metric))]
+    if metric == "ap75":
+        rows = [row for row in rows if row.ap75 <= row.ap70]
+    if not rows:
+        raise BudgetError(f"the paper reports no {metric} for {method} on {dataset}: choose another metric.")
+    return fit_surface([row.full for row in rows], [row.weak for row in rows], [getattr(row, metric) for row in rows])

@@ -15,11 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy.special import stdtrit
 
-from splitlab.budget.annotation_cost import Prices
-from splitlab.budget.ap_surface import Floats
-from splitlab.budget.fitted_surface import FittedSurface
-from splitlab.budget.image_pool import ImagePool
-from splitlab.budget.surface_prior import PRIOR_NOISE, PRIOR_NOISE_RUNS
+from splitlab.budget.cost import ImagePool, Prices
+from splitlab.budget.fit import FittedSurface
+from splitlab.budget.surface import PRIOR_NOISE, PRIOR_NOISE_RUNS, Floats
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,1 +1,1 @@
-"""The command line."""
+"""The command line: `main` lists the commands, each other module holds the commands of one subject."""

@@ -1,19 +1,45 @@
-"""The table of the commands: in which order `splitlab --help` lists them, and which module each is imported from.
-
-A command is imported when it is asked for, and only that one. The modules of all commands take seconds to import.
-"""
+"""The table of commands: their order in the help, and the module each is imported from when asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple
 
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
-from splitlab.cli.given_words import check_words
 from splitlab.cli.output import app
+from splitlab.errors import SettingsError
+
+MOST_LETTERS, SHOWN_LETTERS = 4096, 60
+# Control characters, and the halves of letters that Python makes of bytes that are not UTF-8. Spaces and joiners of all
+# kinds stand in ordinary file names.
+_REFUSED = ("Cc", "Cs")
+# Python's own limit on whole numbers in text is 4,300 digits, and a float ends at 309.
+_LONG_NUMBER = re.compile(r"(?:^|=)[+-]?\d{19,}(?:\.\d*)?(?:[eE][+-]?\d+)?$")
+
+
+def check_words(words: Sequence[str]) -> None:
+    """Refuse what is no plain text of a bounded length.
+
+    Raises:
+        SettingsError: a word is too long, holds control characters or bytes that are not UTF-8, or is a number of too
+            many digits.
+    """
+    for word in words:
+        shown = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in word)
+        shown = shown[:SHOWN_LETTERS]
+        if len(word) > MOST_LETTERS:
+            raise SettingsError(f"'{shown}...' has {len(word):,} letters, over the {MOST_LETTERS:,} that are read.")
+        if any(unicodedata.category(letter) in _REFUSED and letter not in "\t\n" for letter in word):
+            raise SettingsError(
+                f"'{shown}' holds control characters, or bytes that are not UTF-8. Rename the file, or type it again."
+            )
+        if _LONG_NUMBER.search(word):
+            raise SettingsError(f"'{shown}...' is a number of more than 18 digits. Give a smaller one.")
 
 
 class Line(NamedTuple):
@@ -30,76 +56,72 @@ class Line(NamedTuple):
 
 PANELS: Mapping[str, Mapping[str, Line]] = {
     "Plan a budget": {
-        "cost": Line(
-            "Say what the labels of a split cost, in hours, and which share of it masks take.", ("cost_command",)
-        ),
+        "cost": Line("Say what the labels of a split cost, in hours, and which share of it masks take.", ("cost",)),
         "plan": Line(
             "Find the split for a budget, or the cheapest one for a score, with the score to expect (90% interval).",
-            ("budget_commands",),
+            ("budget",),
         ),
-        "equiscore": Line("Find the cheapest split of the equiscore curve |W| = k phi0^2 / |F|.", ("budget_commands",)),
+        "equiscore": Line("Find the cheapest split of the equiscore curve |W| = k phi0^2 / |F|.", ("budget",)),
         "claims": Line(
             "Recompute what the paper says of its own tables, or see whether it holds for what was measured here.",
-            ("claims_commands",),
+            ("atlas",),
         ),
     },
     "Data": {
-        "data": Line("Check, get, add and export data sets, and say how their labels are read.", ("data_commands",)),
-        "split": Line("Draw a full set F and a weak set W.", ("split_commands",)),
+        "data": Line("Check, get, add and export data sets, and say how their labels are read.", ("data",)),
+        "split": Line("Draw a full set F and a weak set W.", ("data",)),
     },
     "Train": {
-        "train": Line("Train a model on batches that mix mask images and box images.", ("run_commands",)),
+        "train": Line("Train a model on batches that mix mask images and box images.", ("run",)),
         "sweep": Line(
             "Train every split, model and seed of a plan; the same command goes on after a break and does nothing "
             "twice.",
-            ("sweep_commands",),
+            ("sweep",),
         ),
         "few-shot": Line(
             "Learn classes from a few masks each and the boxes of every other image (Sec. 4.6 of the paper).",
-            ("few_shot_commands",),
+            ("few_shot",),
         ),
-        "atlas": Line(
-            "The paper's experiment on our own data: train its grid, see how far it is.", ("atlas_commands",)
-        ),
+        "atlas": Line("The paper's experiment on our own data: train its grid, see how far it is.", ("atlas",)),
     },
     "Runs and their queue": {
-        "runs": Line("List the runs, the newest first: split, model, how far, and mask AP.", ("run_commands",)),
+        "runs": Line("List the runs, the newest first: split, model, how far, and mask AP.", ("run",)),
         "queue": Line(
             "List the runs that wait, in the order in which `splitlab worker` takes them; or change it.",
-            ("queue_commands",),
+            ("queue",),
         ),
         "worker": Line(
             "Train the runs that wait for a device, one after the other; one worker looks after each device.",
-            ("queue_commands",),
+            ("queue",),
         ),
-        "cancel": Line("Stop a run that waits or trains; what it has learnt is saved.", ("queue_commands",)),
+        "cancel": Line("Stop a run that waits or trains; what it has learnt is saved.", ("queue",)),
         "retry": Line(
             "Queue a run again that failed, was stopped or lost its process; it goes on from its last saved state.",
-            ("queue_commands",),
+            ("queue",),
         ),
-        "delete": Line("Delete a run folder with its weights and scores, for good; asks first.", ("queue_commands",)),
+        "delete": Line("Delete a run folder with its weights and scores, for good; asks first.", ("queue",)),
     },
     "See what was learnt": {
         "evaluate": Line(
             "Score a trained model: AP50, AP70, AP75, AP50:95 of masks and boxes, 0 to 100, on the val images.",
-            ("run_commands",),
+            ("run",),
         ),
         "predict": Line(
-            "Find objects in photos: class, score, box (xyxy, pixels) and RLE mask, in image size.", ("run_commands",)
+            "Find objects in photos: class, score, box (xyxy, pixels) and RLE mask, in image size.", ("run",)
         ),
         "compare": Line(
             "Compare models on one data set: what each gets wrong, what that costs, and where they differ most.",
-            ("compare_commands",),
+            ("compare",),
         ),
         "results": Line(
             "Show what was measured here and in the atlas: mask AP of each split, mean and spread over its seeds.",
-            ("results_commands",),
+            ("sweep",),
         ),
     },
     "Keep and share": {
         "checkpoint": Line(
             "Import and export checkpoints, show what they are, share them as a hub.",
-            ("checkpoint_commands", "publish_commands"),
+            ("checkpoint",),
         ),
     },
 }

@@ -1,4 +1,4 @@
-"""What all commands share: the app they belong to, JSON or words on standard output, bars on standard error."""
+"""Output of commands: tables, JSON, progress, and errors in one sentence."""
 
 from __future__ import annotations
 

@@ -12,13 +12,12 @@ from typing import Annotated
 import typer
 
 from splitlab.cli.output import err, progress_bar
-from splitlab.data.progress import Progress
-from splitlab.runs.cluster import Shares, train_on_cluster
+from splitlab.io import HeldError, Progress
+from splitlab.queue.cluster import Shares, train_on_cluster
+from splitlab.queue.queue import enqueue, status_of, waiting_runs
+from splitlab.queue.worker import Worker
 from splitlab.runs.devices import Device
-from splitlab.runs.locks import HeldError
-from splitlab.runs.queue import enqueue, status_of, waiting_runs
 from splitlab.runs.run_folder import RunFolder, State
-from splitlab.runs.worker import Worker
 from splitlab.workspace import Workspace
 
 ADDRESS_HELP = "Train on this Ray cluster: HOST:PORT of its head, or `auto` on one of its machines."

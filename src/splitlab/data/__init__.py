@@ -1,1 +1,9 @@
-"""Images and labels: readers into one Dataset, and the split of it into F and W."""
+"""Datasets: photos, labels and splits.
+
+- `dataset`, `masks`, `images`, `classes`: what a dataset holds
+- `open_dataset`, `reading`, `formats`: open a dataset in any known format
+- `split`, `few_shot_split`, `saved_splits`: draw, save and read F/W splits
+- `check`, `fit_for_training`: find what is wrong before it costs a training run
+- `exports`, `archives`, `known_datasets`: get data in and out
+- `scenes`: the embedded dataset, drawn by a program
+"""

@@ -1,18 +1,90 @@
-"""The one in-memory Dataset: COCO categories, absolute pixels, images left on disk."""
+"""A dataset in memory: images with their labels, the problems found in them, and how many images have which labels."""
 
 from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence, Sized
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
 
-from splitlab.data.problem import Problem
 from splitlab.errors import DataError
 from splitlab.geometry import Rle
+
+MOST_LETTERS = 400
+
+
+class ProblemKind(StrEnum):
+    """What sort of thing is wrong."""
+
+    PHOTO_MISSING = "missing photo"
+    PHOTO_UNREADABLE = "unreadable photo"
+    PHOTO_SIZE = "photo of another size"
+    PHOTO_TWICE = "photo labelled twice"
+    LEAK = "photo in train and in val"
+    LABELS_UNREADABLE = "unreadable labels"
+    BOX = "wrong box"
+    BOX_IN_FRACTIONS = "boxes not in pixels"
+    MASK = "wrong mask"
+    OUTLINE = "outline under three points"
+    REPEATED = "repeated object"
+    ONLY_CROWDS = "only crowd regions"
+    NO_OBJECT = "class without objects"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong.
+
+    Attributes:
+        kind: what sort of thing.
+        file: the photo, label file or data set it is in.
+        what: is wrong; it names the entry.
+        way_out: what to do about it.
+    """
+
+    kind: ProblemKind
+    file: str
+    what: str
+    way_out: str
+
+    def __str__(self) -> str:
+        return f"{_short(self.file)}: {_short(self.what)}. {self.way_out}"
+
+
+class EntryError(DataError):
+    """An entry of a label file that cannot be read; a reader collects it and goes on."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+
+
+def entry_error(kind: ProblemKind, file: object, what: str, way_out: str) -> EntryError:
+    """Make the error of one entry."""
+    return EntryError(Problem(kind, str(file), what, way_out))
+
+
+def refuse_nothing_left(images: Sized, problems: Sequence[Problem]) -> None:
+    """Raise DataError where no image of a part could be read: then it is no data set."""
+    if problems and not images:
+        more = f" No image is left; {len(problems) - 1:,} more entries cannot be read." if len(problems) > 1 else ""
+        raise DataError(f"{problems[0]}{more}")
+
+
+def count_kinds(problems: Iterable[Problem]) -> dict[str, int]:
+    """Return how many problems there are of each kind, the most frequent first."""
+    counts: dict[str, int] = {}
+    for problem in problems:
+        counts[problem.kind.value] = counts.get(problem.kind.value, 0) + 1
+    return dict(sorted(counts.items(), key=lambda item: -item[1]))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]} …"
+
 
 Box = tuple[float, float, float, float]
 # COCO numbers its images; VOC, Cityscapes and YOLO name them.
@@ -176,3 +248,59 @@ class TrainVal:
                 f"Dataset '{self.train.name}': train has classes {list(self.train.class_names)}, "
                 f"val has {list(self.val.class_names)}. Give both files the same categories in the same order."
             )
+
+
+@dataclass(frozen=True, slots=True)
+class ImageCounts:
+    """The images of one part, each counted once.
+
+    Attributes:
+        masks: show objects that all have masks.
+        boxes: show objects, some of them with a box only.
+        background: were labelled and show no object.
+        unlabelled: nobody labelled them.
+        broken: some of their labels cannot be read.
+    """
+
+    masks: int
+    boxes: int
+    background: int
+    unlabelled: int
+    broken: int
+
+    @property
+    def to_draw(self) -> int:
+        """The images that a drawn split may hold; all but those with unknown labels."""
+        return self.masks + self.boxes + self.background
+
+
+def count_images(dataset: Dataset) -> ImageCounts:
+    """Count the images of a part by what is known of them."""
+    return ImageCounts(**{kind: dataset.kinds[kind] for kind in ImageCounts.__slots__})
+
+
+def left_out_in_words(counts: ImageCounts, dataset: Dataset) -> str:
+    """Say which images no split draws, and what to do about it; empty where there are none."""
+    sentences = []
+    if counts.unlabelled:
+        sentences.append(
+            f"{counts.unlabelled:,} images have no labels and are left out. If somebody looked at them and they show "
+            f"no object, splitlab data read-as {dataset.as_argument} --without-labels background says so."
+        )
+    if counts.broken:
+        sentences.append(
+            f"{counts.broken:,} images have labels that cannot be read and are left out; "
+            f"splitlab data check {dataset.as_argument} lists them."
+        )
+    return " ".join(sentences)
+
+
+def only_crowds_in_words(dataset: Dataset) -> str:
+    """Say that a part has nothing but crowd regions, and what to do about it; empty where that is not so."""
+    crowds = sum(label.is_crowd for image in dataset.images for label in image.objects)
+    if not crowds or any(image.targets for image in dataset.images):
+        return ""
+    return (
+        f"All {crowds:,} objects of '{dataset.name}' are crowd regions (iscrowd 1), which no model is to find. If each "
+        f"is one object, splitlab data read-as {dataset.as_argument} --crowds objects says so."
+    )

@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from typing import Literal
 
 from splitlab.data.check import find_empty_classes
-from splitlab.data.dataset import Dataset, ImageLabels, LabelState, TrainVal
-from splitlab.data.formats.photo_size import find_photo_problem
-from splitlab.data.image_counts import only_crowds_in_words
-from splitlab.data.problem import ProblemKind
-from splitlab.data.splits.split import Split
+from splitlab.data.dataset import Dataset, ImageLabels, LabelState, ProblemKind, TrainVal, only_crowds_in_words
+from splitlab.data.images import find_photo_problem
+from splitlab.data.split import Split
 from splitlab.errors import DataError, SplitError
 
 Part = Literal["train", "val"]

@@ -1,20 +1,28 @@
-"""Masks from wherever they are: in memory, or in an indexed image on disk."""
+"""Masks of objects: kept on disk, as polygons or run lengths, and the boxes around them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+import contextlib
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
+from scipy import ndimage
 
-from splitlab.data.dataset import ImageLabels, IndexedMask
+from splitlab.data.dataset import Box, ImageLabels, IndexedMask, Problem, ProblemKind
 from splitlab.data.images import MAX_PIXELS
 from splitlab.errors import DataError
 from splitlab.geometry import Rle, mask_to_rle, rle_area
+from splitlab.io import swept_once
 
 INDEX_MODES = ("P", "L", "I", "I;16", "I;16B")
 
@@ -71,3 +79,154 @@ def read_indices(path: Path) -> NDArray[np.int32]:
 def _indices(path: Path) -> NDArray[np.int32]:
     # The objects of an image are read one after the other.
     return read_indices(path)
+
+
+# Called with how many images were opened and how many are to be.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class MaskBoxes:
+    """What an indexed image shows.
+
+    Attributes:
+        width: of the image, pixels.
+        height: of the image, pixels.
+        boxes: the bounding rectangle (xyxy, pixels, far edge outside) of each value in it but 0, by rising value.
+        areas: how many pixels each of these values has.
+        sha256: of its file.
+    """
+
+    width: int
+    height: int
+    boxes: dict[int, Box]
+    areas: dict[int, int]
+    sha256: str
+
+
+def silent(_done: int, _total: int) -> None:
+    """Show no progress."""
+
+
+def read_mask_boxes(
+    paths: Sequence[Path], root: Path, index_dir: Path, progress: Progress = silent
+) -> list[MaskBoxes | Problem]:
+    """Return what each indexed image of a data set shows, or what is wrong with it: missing, broken, not indexed.
+
+    An image is opened where the index has no entry of its path, size and time of change. The index is one JSON file
+    for each `root`; where it is broken it is made anew, where it cannot be written the images are read again next time.
+
+    Args:
+        paths: all indexed images of the data set, below `root`.
+        root: the data set's folder.
+        index_dir: where the index file is kept; made where it is missing.
+        progress: told of every image that is opened.
+    """
+    index_path = _index_path(root, index_dir)
+    index = _load(index_path)
+    keys = [_key(path, root) for path in paths]
+    found = {key: index[key] for key in keys if isinstance(key, str) and key in index}
+    unread = [(key, path) for key, path in zip(keys, paths, strict=True) if isinstance(key, str) and key not in found]
+    wrong: dict[str, Problem] = {}
+    try:
+        for done, (key, path) in enumerate(unread, start=1):
+            try:
+                found[key] = _read(path)
+            except DataError as error:
+                wrong[key] = _unread(path, f"the masks cannot be read ({error})")
+            progress(done, len(unread))
+    finally:
+        # What was read is kept where the reading is broken off, too.
+        if unread:
+            _save(index_path, found)
+    return [key if isinstance(key, Problem) else found.get(key) or wrong[key] for key in keys]
+
+
+def move_index(before: Path, after: Path, index_dir: Path, new_index_dir: Path) -> None:
+    """Keep the index of a data set that was renamed from `before` to `after`; where it cannot be, it is made anew.
+
+    Args:
+        before: the folder as it was called when its images were read.
+        after: the folder as it is called now.
+        index_dir: where its index file is.
+        new_index_dir: where it is put; on the same disk.
+    """
+    # Some formats read their images from a folder below the data set's own.
+    for root in (after, *after.glob("*/")):
+        index_path = _index_path(before / root.relative_to(after), index_dir)
+        if index_path.is_file():
+            with contextlib.suppress(OSError):
+                new_index_dir.mkdir(parents=True, exist_ok=True)
+                index_path.replace(_index_path(root, new_index_dir))
+
+
+def _key(path: Path, root: Path) -> str | Problem:
+    try:
+        stat = path.stat()
+    except OSError as error:
+        return _unread(path, f"the masks are missing ({error.strerror})")
+    return f"{path.relative_to(root).as_posix()} {stat.st_size} {stat.st_mtime_ns}"
+
+
+def _unread(path: Path, what: str) -> Problem:
+    return Problem(ProblemKind.LABELS_UNREADABLE, str(path), what, "Unpack the data set again.")
+
+
+def _read(path: Path) -> MaskBoxes:
+    # A PNG holds at most 16 bits a pixel, so there are at most 65535 places.
+    indices = read_indices(path)
+    places = ndimage.find_objects(indices)
+    boxes = {
+        value: (float(place[1].start), float(place[0].start), float(place[1].stop), float(place[0].stop))
+        for value, place in enumerate(places, start=1)
+        if place is not None
+    }
+    counts = np.bincount(indices.ravel())
+    areas = {value: int(counts[value]) for value in boxes}
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return MaskBoxes(indices.shape[1], indices.shape[0], boxes, areas, sha256)
+
+
+def _index_path(root: Path, index_dir: Path) -> Path:
+    return index_dir / f"mask_boxes_{hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:16]}.json"
+
+
+def _load(index_path: Path) -> dict[str, MaskBoxes]:
+    try:
+        content = json.loads(index_path.read_bytes())
+        return {key: _from_json(entry) for key, entry in content.items()}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+        return {}
+
+
+def _from_json(entry: dict[str, Any]) -> MaskBoxes:
+    boxes: dict[int, Box] = {}
+    for value, (left, top, right, bottom) in entry["boxes"].items():
+        boxes[int(value)] = (float(left), float(top), float(right), float(bottom))
+    areas = {value: int(entry["areas"][str(value)]) for value in boxes}
+    return MaskBoxes(int(entry["width"]), int(entry["height"]), boxes, areas, str(entry["sha256"]))
+
+
+def _to_json(entry: MaskBoxes) -> dict[str, Any]:
+    boxes = {str(value): [int(side) for side in box] for value, box in entry.boxes.items()}
+    areas = {str(value): area for value, area in entry.areas.items()}
+    return {"width": entry.width, "height": entry.height, "boxes": boxes, "areas": areas, "sha256": entry.sha256}
+
+
+def _save(index_path: Path, found: dict[str, MaskBoxes]) -> None:
+    content = json.dumps({key: _to_json(entry) for key, entry in found.items()})
+    with contextlib.suppress(OSError):
+        index_path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(index_path, content)
+
+
+def _replace(path: Path, content: str) -> None:
+    handle, name = tempfile.mkstemp(prefix=swept_once(f".{path.name}.", path.parent), dir=path.parent)
+    draft = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(content)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

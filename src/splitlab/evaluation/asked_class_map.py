@@ -9,9 +9,8 @@ from typing import Any
 
 import yaml
 
-from splitlab.data.class_tables import TABLES
-from splitlab.data.formats.label_files import read_bounded
-from splitlab.data.same_class import same_classes
+from splitlab.data.classes import TABLES, same_classes
+from splitlab.data.reading import read_bounded
 from splitlab.errors import CheckpointError, DataError, SettingsError
 from splitlab.evaluation.class_map import IN_ORDER, NO_CLASS, ClassMap, few, require_known
 

@@ -1,7 +1,4 @@
-"""What a model's classes are called in a data set: by name, by what its card keeps, or by what a person says.
-
-Opens without torch.
-"""
+"""Class maps: which class of a checkpoint is which class of a dataset; chosen on val scores, kept on the card."""
 
 from __future__ import annotations
 
@@ -14,12 +11,39 @@ from typing import Any
 
 import numpy as np
 
-from splitlab.data.class_tables import UNUSED, fitting_tables
-from splitlab.data.same_class import same_classes
+from splitlab.checkpoints.checkpoint import MAX_CLASS_MAPS, Card, read_card, write_card
+from splitlab.data.classes import UNUSED, fitting_tables, same_classes
 from splitlab.errors import CheckpointError
-from splitlab.evaluation.image_detections import ImageDetections
-from splitlab.runs.checkpoint import Card, read_card, write_card
-from splitlab.runs.kept_class_maps import keep_counterparts, kept_counterparts
+from splitlab.evaluation.detections import ImageDetections
+
+Counterparts = Sequence[str | None]
+
+
+def kept_counterparts(card: Card, class_names: Sequence[str]) -> list[str | None] | None:
+    """Return what each of the model's classes is called in a data set with these classes; None where none is kept.
+
+    A class without a counterpart is None. The latest map counts.
+    """
+    fitting = (kept["counterparts"] for kept in reversed(card.class_maps) if kept["classes"] == list(class_names))
+    return next(fitting, None)
+
+
+def keep_counterparts(card: Card, dataset: str, class_names: Sequence[str], counterparts: Counterparts) -> Card:
+    """Return the card with a class map for data sets with these classes, in the place of an older one.
+
+    Args:
+        card: the model's.
+        dataset: the name of the data set that it was made for.
+        class_names: the data set's classes, in its order.
+        counterparts: one of them for each of the model's classes, or None.
+
+    Raises:
+        CheckpointError: they do not belong together.
+    """
+    kept: dict[str, Any] = {"dataset": dataset, "classes": list(class_names), "counterparts": list(counterparts)}
+    others = [other for other in card.class_maps if other["classes"] != kept["classes"]]
+    return replace(card, class_maps=[*others, kept][-MAX_CLASS_MAPS:])
+
 
 NO_CLASS = -1
 MOST_NAMED = 8

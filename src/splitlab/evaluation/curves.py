@@ -1,17 +1,113 @@
-"""Precision against recall, class by class, as COCOeval draws it."""
+"""Curves and summaries over thresholds: precision and recall, the AP that each kind of error costs, calibration."""
 
 from __future__ import annotations
 
+import contextlib
+import io
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
-from splitlab.evaluation.object_matches import ImageOverlaps
-from splitlab.evaluation.overlap_precision import Precision, precision_of_overlaps
+from splitlab.evaluation.errors_by_kind import NEARLY_FOUND, TIDE_LIMITS, ErrorLimits, ImageErrors, errors_of_dataset
+from splitlab.evaluation.matches import ERRORS, FOUND_IOU, NO_MATCH, ErrorKind, ImageOverlaps, IouArray, match_by_score
+
+MAX_DETECTIONS = 100
+
+
+@dataclass(frozen=True)
+class Precision:
+    """COCOeval's answer over all object sizes.
+
+    Attributes:
+        thresholds: (T,) IoU from which an object counts as found.
+        recalls: (101,) 0, 0.01, ..., 1.
+        precision: (T, 101, K) 0..1; -1 where a class has no object.
+        scores: (T, 101, K) the score down to which one must go for that recall; 0 where it is never reached.
+    """
+
+    thresholds: NDArray[np.float64]
+    recalls: NDArray[np.float64]
+    precision: NDArray[np.float64]
+    scores: NDArray[np.float64]
+
+    def mean_ap(self) -> float | None:
+        """Return AP in 0..100, mean over the thresholds and the classes that have objects; None where none has."""
+        known = self.precision[self.precision > -1]
+        return 100 * float(known.mean()) if known.size else None
+
+
+def precision_of_overlaps(images: Sequence[ImageOverlaps], classes: int, thresholds: Sequence[float]) -> Precision:
+    """Let COCOeval match and count what the overlaps describe.
+
+    Args:
+        images: one or more, each image once.
+        classes: how many there are.
+        thresholds: of IoU.
+    """
+    with contextlib.redirect_stdout(io.StringIO()):
+        evaluation = _KnownOverlaps(images, classes, thresholds)
+        evaluation.evaluate()
+        evaluation.accumulate()
+    params, result = evaluation.params, evaluation.eval
+    return Precision(params.iouThrs, params.recThrs, result["precision"][..., 0, 0], result["scores"][..., 0, 0])
+
+
+class _KnownOverlaps(COCOeval):  # type: ignore[misc]
+    """COCOeval that looks overlaps up instead of computing them."""
+
+    def __init__(self, images: Sequence[ImageOverlaps], classes: int, thresholds: Sequence[float]) -> None:
+        truth = _coco(len(images), classes, _truth_rows(images))
+        super().__init__(truth, _coco(len(images), classes, _detection_rows(images)), "bbox")
+        self._overlaps = [image.iou for image in images]
+        self.params.iouThrs = np.array(thresholds, np.float64)
+        self.params.areaRng = self.params.areaRng[:1]
+        self.params.areaRngLbl = self.params.areaRngLbl[:1]
+        self.params.maxDets = [MAX_DETECTIONS]
+
+    def computeIoU(self, imgId: int, catId: int) -> IouArray | list[float]:  # noqa: N802, N803 - pycocotools' names
+        detections, truth = self._dts[imgId, catId], self._gts[imgId, catId]
+        if not detections or not truth:
+            return []
+        best_first = sorted(detections, key=lambda row: -row["score"])[:MAX_DETECTIONS]
+        return self._overlaps[imgId][np.ix_([row["place"] for row in best_first], [row["place"] for row in truth])]
+
+
+def _coco(images: int, classes: int, rows: list[dict[str, Any]]) -> COCO:
+    coco = COCO()
+    coco.dataset = {
+        "images": [{"id": index} for index in range(images)],
+        "categories": [{"id": index} for index in range(classes)],
+        # COCOeval takes id 0 for "no match", and of a row's area only whether it is in 0..1e10.
+        "annotations": [{"id": number, "area": 1, **row} for number, row in enumerate(rows, start=1)],
+    }
+    coco.createIndex()
+    return coco
+
+
+def _truth_rows(images: Sequence[ImageOverlaps]) -> list[dict[str, Any]]:
+    return [
+        {"image_id": number, "category_id": category, "iscrowd": int(crowd), "place": place}
+        for number, image in enumerate(images)
+        for place, (category, crowd) in enumerate(zip(image.truth_classes.tolist(), image.crowds.tolist(), strict=True))
+    ]
+
+
+def _detection_rows(images: Sequence[ImageOverlaps]) -> list[dict[str, Any]]:
+    return [
+        {"image_id": number, "category_id": category, "score": score, "place": place}
+        for number, image in enumerate(images)
+        for place, (category, score) in enumerate(zip(image.classes.tolist(), image.scores.tolist(), strict=True))
+    ]
+
 
 CURVE_IOUS = (0.5, 0.7, 0.75)
-COLUMNS = ("iou", "class_index", "recall", "precision", "score")
+_CURVE_COLUMNS = ("iou", "class_index", "recall", "precision", "score")
 
 
 def precision_recall_curves(
@@ -35,7 +131,7 @@ def precision_recall_curves(
         for index in range(classes)
         if result.precision[threshold, 0, index] > -1
     ]
-    return pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=list(COLUMNS))
+    return pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=list(_CURVE_COLUMNS))
 
 
 def _curve(result: Precision, threshold: int, class_index: int) -> pd.DataFrame:
@@ -50,3 +146,124 @@ def _curve(result: Precision, threshold: int, class_index: int) -> pd.DataFrame:
             "score": np.where(precision > 0, scores, np.nan),
         }
     )
+
+
+@dataclass(frozen=True)
+class ApCost:
+    """What stands between a model and AP 100.
+
+    Attributes:
+        ap: AP at `ErrorLimits.found_iou`, 0..100.
+        lost: the AP that would be gained were one kind of error mended and nothing else. The kinds depend on one
+            another, so they do not sum to 100 - ap; a kind may cost less than nothing.
+    """
+
+    ap: float
+    lost: dict[ErrorKind, float]
+
+
+def ap_cost_of_errors(images: Sequence[ImageOverlaps], classes: int, limits: ErrorLimits = TIDE_LIMITS) -> ApCost:
+    """Measure the AP that each kind of error costs.
+
+    Give it all detections, the doubtful ones too: AP is made of them.
+
+    Args:
+        images: overlaps of masks, or of boxes.
+        classes: how many there are.
+        limits: when an object counts as found.
+    """
+    errors = errors_of_dataset(images, limits)
+    ap = _ap(images, classes, limits)
+    lost = {kind: _ap(mend(images, errors, kind), classes, limits) - ap for kind in ERRORS}
+    return ApCost(ap, lost)
+
+
+def mend(images: Sequence[ImageOverlaps], errors: Sequence[ImageErrors], kind: ErrorKind) -> list[ImageOverlaps]:
+    """Return the images as they would be without one kind of error.
+
+    A wrong class or a bad mask becomes right where it is the best-scoring one of an object that was not found, and
+    goes where it is not. Other wrong detections go; missed objects are taken from the truth.
+    """
+    return [_mended(image, wrong, kind) for image, wrong in zip(images, errors, strict=True)]
+
+
+def _mended(image: ImageOverlaps, wrong: ImageErrors, kind: ErrorKind) -> ImageOverlaps:
+    if kind is ErrorKind.MISSED:
+        return image.keep_objects(~wrong.missed)
+    rows = [row for row, found_kind in enumerate(wrong.kinds) if found_kind is kind]
+    mended = [row for row in rows if row in _best_attempts(image, wrong)] if kind in NEARLY_FOUND else []
+    kept = np.ones(len(image.classes), bool)
+    kept[[row for row in rows if row not in mended]] = False
+    return _made_right(image, wrong, mended).keep_detections(kept)
+
+
+def _best_attempts(image: ImageOverlaps, wrong: ImageErrors) -> set[int]:
+    """Return, for each object that only nearly was found, the best-scoring detection that nearly did."""
+    best: dict[int, int] = {}
+    for row in np.argsort(-image.scores, kind="stable"):
+        index = int(wrong.objects[row])
+        if wrong.kinds[row] in NEARLY_FOUND and not wrong.found[index]:
+            best.setdefault(index, int(row))
+    return set(best.values())
+
+
+def _made_right(image: ImageOverlaps, wrong: ImageErrors, rows: list[int]) -> ImageOverlaps:
+    """Give detections the class and the very mask of the object they are about."""
+    classes, iou = image.classes.copy(), image.iou.copy()
+    objects = wrong.objects[rows]
+    classes[rows] = image.truth_classes[objects]
+    iou[rows] = 0
+    iou[rows, objects] = 1
+    return replace(image, classes=classes, iou=iou)
+
+
+def _ap(images: Sequence[ImageOverlaps], classes: int, limits: ErrorLimits) -> float:
+    return precision_of_overlaps(images, classes, [limits.found_iou]).mean_ap() or 0.0
+
+
+BINS = 10
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How scores and the share of right detections go together.
+
+    Attributes:
+        bins: a row for each bin of scores: low, high, detections (how many), mean_score, right (the share that finds
+            an object); the last two NaN where the bin is empty.
+        error: expected calibration error (Guo et al., 2017), 0..1: the mean gap between score and share, weighted by
+            detections; None without detections.
+    """
+
+    bins: pd.DataFrame
+    error: float | None
+
+
+def calibration(images: Sequence[ImageOverlaps], min_iou: float = FOUND_IOU) -> Calibration:
+    """Compare scores with the share of detections that find an object of their class; those in crowds do not count.
+
+    Most detections score next to nothing and hide the rest: ask for `ImageOverlaps.above(...)` what is looked at.
+    """
+    scores, right = _outcomes(images, min_iou)
+    places = np.minimum((scores * BINS).astype(int), BINS - 1)
+    counts = np.bincount(places, minlength=BINS)
+    with np.errstate(invalid="ignore"):
+        mean_score = np.bincount(places, scores, BINS) / counts
+        share = np.bincount(places, right, BINS) / counts
+    edges = np.linspace(0, 1, BINS + 1)
+    bins = pd.DataFrame(
+        {"low": edges[:-1], "high": edges[1:], "detections": counts, "mean_score": mean_score, "right": share}
+    )
+    gaps = np.nan_to_num(np.abs(mean_score - share)) * counts
+    return Calibration(bins, float(gaps.sum() / counts.sum()) if counts.sum() else None)
+
+
+def _outcomes(images: Sequence[ImageOverlaps], min_iou: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return scores and whether each is right, of all detections that count."""
+    scores, right = [np.zeros(0)], [np.zeros(0, bool)]
+    for image in images:
+        matched = match_by_score(image, min_iou)
+        counts = ~np.append(image.crowds, False)[matched]
+        scores.append(image.scores[counts])
+        right.append(matched[counts] != NO_MATCH)
+    return np.concatenate(scores), np.concatenate(right)

@@ -1,8 +1,4 @@
-"""One model against the truth: what became of each detection and each object.
-
-The kinds and their order of precedence are those of TIDE (Bolya et al., ECCV 2020, Sec. 2.2), on mask IoU unless the
-overlaps are of boxes. A detection in a crowd of its class is neither right nor wrong, as COCO has it.
-"""
+"""Tables of errors: counts of each kind, and which class is mistaken for which."""
 
 from __future__ import annotations
 
@@ -14,12 +10,20 @@ import pandas as pd
 
 from splitlab.data.dataset import ImageId
 from splitlab.errors import SettingsError
-from splitlab.evaluation.error_kinds import ErrorKind
-from splitlab.evaluation.object_matches import FOUND_IOU, NO_MATCH, BoolArray, ImageOverlaps, IntArray, match_by_score
+from splitlab.evaluation.matches import (
+    FOUND_IOU,
+    NO_MATCH,
+    BoolArray,
+    ErrorKind,
+    ImageOverlaps,
+    IntArray,
+    match_any_class,
+    match_by_score,
+)
 
 BACKGROUND_IOU = 0.1
 NEARLY_FOUND = (ErrorKind.WRONG_CLASS, ErrorKind.BAD_MASK)
-COLUMNS = ("image_id", "kind", "detection", "object", "class", "truth_class", "score", "iou")
+_ERROR_COLUMNS = ("image_id", "kind", "detection", "object", "class", "truth_class", "score", "iou")
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def error_table(images: Sequence[ImageOverlaps], errors: Sequence[ImageErrors]) 
         (class indices, NO_MATCH where there is none); score and iou (NaN for a missed object).
     """
     rows = [row for image, wrong in zip(images, errors, strict=True) for row in _rows(image, wrong)]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+    return pd.DataFrame(rows, columns=list(_ERROR_COLUMNS))
 
 
 def count_errors(table: pd.DataFrame) -> dict[ErrorKind, int]:
@@ -149,3 +153,75 @@ def _rows(image: ImageOverlaps, wrong: ImageErrors) -> list[tuple[object, ...]]:
         for index in np.flatnonzero(wrong.missed)
     ]
     return [*of_detections, *of_objects]
+
+
+_CONFUSION_COLUMNS = ("image_id", "truth_class", "predicted_class", "object", "detection", "score", "iou")
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Counts of true class against predicted class.
+
+    Attributes:
+        counts: (K + 1, K + 1) int64, rows the truth, columns the prediction. The last row is detections that lie on no
+            free object, the last column objects that none lies on.
+        images: the images of each (row, column) that is not 0, each once, in the order of the data set.
+    """
+
+    counts: IntArray
+    images: dict[tuple[int, int], tuple[ImageId, ...]]
+
+
+def confusion_pairs(images: Sequence[ImageOverlaps]) -> pd.DataFrame:
+    """Pair detections with objects at IoU 0.5, best score first, whatever the class; those in a crowd are left out.
+
+    Ask of detections above a score (`ImageOverlaps.above`): each has a row, and most score next to nothing.
+
+    Returns:
+        A row for each pair, each detection without an object and each object without a detection: image_id,
+        truth_class, predicted_class, object and detection (NO_MATCH where there is none), score and iou (NaN without
+        a detection).
+    """
+    rows = [row for image in images for row in _pairs(image)]
+    return pd.DataFrame(rows, columns=list(_CONFUSION_COLUMNS))
+
+
+def confusion_of_pairs(pairs: pd.DataFrame, classes: int) -> Confusion:
+    """Count pairs by true and predicted class."""
+    counts = np.zeros((classes + 1, classes + 1), np.int64)
+    images: dict[tuple[int, int], dict[ImageId, None]] = {}
+    background = pairs[["truth_class", "predicted_class"]].replace(NO_MATCH, classes)
+    for truth, predicted, image_id in zip(
+        background["truth_class"], background["predicted_class"], pairs["image_id"], strict=True
+    ):
+        counts[truth, predicted] += 1
+        images.setdefault((int(truth), int(predicted)), {})[image_id] = None
+    return Confusion(counts, {cell: tuple(ids) for cell, ids in images.items()})
+
+
+def _pairs(image: ImageOverlaps) -> list[tuple[object, ...]]:
+    matched = match_any_class(image)
+    pairs = [
+        _pair(image, row, int(index))
+        for row, index in enumerate(matched)
+        if index == NO_MATCH or not image.crowds[index]
+    ]
+    alone = set(np.flatnonzero(~image.crowds).tolist()) - set(matched.tolist())
+    missed = [
+        (image.image_id, int(image.truth_classes[index]), NO_MATCH, index, NO_MATCH, np.nan, np.nan)
+        for index in sorted(alone)
+    ]
+    return [*pairs, *missed]
+
+
+def _pair(image: ImageOverlaps, row: int, index: int) -> tuple[object, ...]:
+    on_object = index != NO_MATCH
+    return (
+        image.image_id,
+        int(image.truth_classes[index]) if on_object else NO_MATCH,
+        int(image.classes[row]),
+        index,
+        int(image.places[row]),
+        float(image.scores[row]),
+        float(image.iou[row, index]) if on_object else float(image.iou[row].max(initial=0)),
+    )

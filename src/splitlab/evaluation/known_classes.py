@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from splitlab.data.class_views import only_classes
+from splitlab.data.classes import only_classes
 from splitlab.data.dataset import Dataset
 from splitlab.errors import CheckpointError
 from splitlab.evaluation.class_map import by_place, few
-from splitlab.evaluation.coco_eval import THRESHOLDS, Scores, evaluate_detections
-from splitlab.evaluation.image_detections import ImageDetections
+from splitlab.evaluation.detections import ImageDetections
+from splitlab.evaluation.scores import THRESHOLDS, Scores, evaluate_detections
 
 
 def shared_classes(known: Mapping[str, Collection[str]], dataset: Dataset) -> tuple[str, ...]:

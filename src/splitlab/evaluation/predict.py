@@ -1,8 +1,8 @@
-"""Detections on real images: letterboxed for the model, and brought back to the image's own pixels."""
+"""Detect objects in photos with a model, and score it on a dataset."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -10,9 +10,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from splitlab.data.images import ImageArray
+from splitlab.checkpoints.scores import CUT
+from splitlab.data.dataset import Dataset
+from splitlab.data.fit_for_training import refuse_unscorable
+from splitlab.data.images import ImageArray, load_labelled
 from splitlab.evaluation.class_map import NO_CLASS, ClassMap
-from splitlab.evaluation.image_detections import ImageDetections
+from splitlab.evaluation.detections import ImageDetections
+from splitlab.evaluation.known_classes import evaluate_known
+from splitlab.evaluation.scores import Scores
 from splitlab.geometry import FloatArray, MaskArray, Rle, empty_rle, mask_to_rle
 from splitlab.models.contract import Detections, DetectSettings, SegmentationModel
 
@@ -201,3 +206,38 @@ def _is_object(logit: FloatArray, tile: Region, place: Letterbox, size: int) -> 
         borderMode=cv2.BORDER_REPLICATE,
     )
     return np.asarray(scaled > 0)
+
+
+Progress = Callable[[int], None]
+
+
+def evaluate_model(
+    model: SegmentationModel, dataset: Dataset, size: int, progress: Progress, classes: ClassMap | None = None
+) -> tuple[Scores, list[ImageDetections]]:
+    """Run a model over all images of a dataset at `size` pixels; return scores and detections.
+
+    The scores of masks state whether these were cut to their boxes (`cut_to_box`), as the model says.
+
+    Args:
+        model: any model; it is in evaluation mode during the call and afterwards as it was.
+        dataset: what to score on.
+        size: side of the square the model sees, pixels.
+        progress: told the number of images done.
+        classes: what the model's classes are in the data set; None where they are the data set's own. Scores are
+            over the classes that the model knows, see `evaluate_known`.
+
+    Raises:
+        DataError: labels of the dataset cannot be read, so that scores would be wrong.
+    """
+    refuse_unscorable(dataset)
+    was_training = model.training
+    model.eval()
+    detections: list[ImageDetections] = []
+    images = map(load_labelled, dataset.images)
+    for found in predict_in_batches(model, images, size, DetectSettings(), classes=classes):
+        detections.append(found)
+        progress(len(detections))
+    model.train(was_training)
+    scores = evaluate_known(dataset, detections, dataset.class_names if classes is None else classes.known)
+    scores["mask"][CUT] = model.cuts_masks
+    return scores, detections

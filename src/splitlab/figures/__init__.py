@@ -1,1 +1,1 @@
-"""Pure functions from tables or detections to plotly figures."""
+"""Charts and pictures: each function takes tables or arrays and returns a Plotly figure or an image. No Streamlit."""

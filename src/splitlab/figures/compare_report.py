@@ -15,15 +15,12 @@ import pandas as pd
 import splitlab
 from splitlab.data.dataset import ImageId
 from splitlab.errors import SplitLabError
-from splitlab.evaluation.difference_in_words import difference_in_words
+from splitlab.evaluation.comparison import Comparison, classes_in_words, difference_in_words
 from splitlab.evaluation.disagreement import ComparedImage
-from splitlab.evaluation.error_kinds import ERRORS, MEANINGS, ErrorKind
-from splitlab.experiments.comparison import Comparison, classes_in_words
-from splitlab.figures.compared_pictures import model_picture, truth_picture
-from splitlab.figures.comparison_tables import MEANS, class_table, model_table, split_mistakes
-from splitlab.figures.error_palette import ERROR_COLOURS
-from splitlab.figures.object_pictures import Picture
-from splitlab.figures.observations_in_words import observations_in_words
+from splitlab.evaluation.matches import ERRORS, MEANINGS, ErrorKind
+from splitlab.figures.comparison_tables import MEANS, class_table, model_table, observations_in_words, split_mistakes
+from splitlab.figures.object_pictures import Picture, model_picture, truth_picture
+from splitlab.figures.palette import ERROR_COLOURS
 from splitlab.shown_numbers import shown
 
 PICTURED_IMAGES = 12

@@ -1,21 +1,104 @@
-"""A comparison as tables: for pages, reports and CSV files."""
+"""Tables and sentences of a comparison: errors by split, scores, observations."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
+from splitlab.atlas.tables import settings_of
 from splitlab.budget.results import METRICS
 from splitlab.data.dataset import Dataset
-from splitlab.evaluation.difference_in_words import difference_in_words
-from splitlab.evaluation.error_kinds import ERRORS
-from splitlab.evaluation.object_matches import NO_MATCH
-from splitlab.evaluation.scores_of_objects import Estimate
-from splitlab.experiments.comparison import ComparedModel, Comparison
-from splitlab.experiments.measured_results import settings_of
-from splitlab.figures.mistakes_by_split import SplitMistakes
+from splitlab.evaluation.comparison import ComparedModel, Comparison, difference_in_words
+from splitlab.evaluation.matches import ERRORS, NO_MATCH
+from splitlab.evaluation.scores import Estimate
+from splitlab.figures.palette import compared_grey, full_ramp
+
+_SIZE_AXES = (("full", "|F|, images with masks"), ("weak", "|W|, images with boxes"))
+_MEASURES = (
+    ("class_confusion", "objects given<br>the wrong class", ".0%"),
+    ("mask_iou", "mask IoU of<br>found objects", ".2f"),
+)
+
+
+@dataclass(frozen=True)
+class SplitMistakes:
+    """One model, and what `class_confusion_rate` and `mean_mask_iou` say of it.
+
+    Attributes:
+        name: of the model.
+        trained: its network and how it was trained, but for split and seed.
+        full, weak: |F| and |W|, images.
+        class_confusion, mask_iou: the two means.
+    """
+
+    name: str
+    trained: str
+    full: int
+    weak: int
+    class_confusion: Estimate
+    mask_iou: Estimate
+
+
+def mistakes_by_split(models: Sequence[SplitMistakes]) -> go.Figure:
+    """Draw the share of wrong classes (top) and the mean mask IoU (below) against |F| (left) and |W| (right).
+
+    Bars are 95 % intervals over images. A model without such objects is left out.
+    """
+    # Axes that share a fixed range keep plotly.js 3 from finding the range of the others: each has its own here.
+    figure = make_subplots(2, 2, shared_yaxes="rows", horizontal_spacing=0.04, vertical_spacing=0.1)
+    for row, (measure, title, number) in enumerate(_MEASURES, start=1):
+        for column, (size, size_title) in enumerate(_SIZE_AXES, start=1):
+            figure.add_trace(_marks(models, measure, size, number), row, column)
+            last = size_title if row == len(_MEASURES) else None
+            figure.update_xaxes(
+                title=last, range=_span([getattr(model, size) for model in models]), row=row, col=column
+            )
+        figure.update_yaxes(title=title, tickformat=number, row=row, col=1)
+    figure.update_layout(
+        height=560,
+        margin={"l": 10, "r": 10, "t": 20, "b": 10},
+        showlegend=False,
+        clickmode="event+select",
+        uirevision="keep",
+        hoverlabel={"align": "left"},
+    )
+    return figure
+
+
+def _span(sizes: Sequence[int]) -> list[float]:
+    """Leave room for marks at 0 and for names to the right of the last."""
+    largest = max(sizes, default=0) or 1
+    return [-0.06 * largest, 1.6 * largest]
+
+
+def _marks(models: Sequence[SplitMistakes], measure: str, size: str, number: str) -> go.Scatter:
+    shown = [(model, getattr(model, measure)) for model in models if getattr(model, measure).value is not None]
+    ramp = full_ramp([model.full for model in models])
+    return go.Scatter(
+        x=[getattr(model, size) for model, _ in shown],
+        y=[estimate.value for _, estimate in shown],
+        error_y={
+            "array": [estimate.high - estimate.value for _, estimate in shown],
+            "arrayminus": [estimate.value - estimate.low for _, estimate in shown],
+            "color": compared_grey(0),
+            "thickness": 1.2,
+        },
+        mode="markers+text",
+        text=[model.name for model, _ in shown],
+        textposition="middle right",
+        customdata=[[model.name, estimate.low, estimate.high, estimate.objects] for model, estimate in shown],
+        marker={"size": 11, "color": [ramp[model.full] for model, _ in shown]},
+        unselected={"marker": {"opacity": 1}},
+        cliponaxis=False,
+        hovertemplate=f"<b>%{{customdata[0]}}</b>: %{{y:{number}}}<br>95 % interval %{{customdata[1]:{number}}} to "
+        f"%{{customdata[2]:{number}}}, %{{customdata[3]:,}} objects<extra></extra>",
+    )
+
 
 MEANS = {
     "class_confusion": "objects given the wrong class",
@@ -146,3 +229,83 @@ def _model_row(model: ComparedModel) -> dict[str, Any]:
 def _of_all(comparison: Comparison, table: Callable[[ComparedModel, Dataset], pd.DataFrame]) -> pd.DataFrame:
     tables = [table(model, comparison.dataset).assign(model=model.name) for model in comparison.models]
     return pd.concat(tables, ignore_index=True)
+
+
+@dataclass(frozen=True)
+class _Observation:
+    claim: str
+    measure: str
+    grows: str
+    fixed: str
+    told: str
+    number: str
+    should_rise: bool
+
+
+_OBSERVATIONS = (
+    _Observation(
+        "Observation 5: more box images should make wrong classes rarer.",
+        "class_confusion", "weak", "full", "{name} names {value} of what it localises wrongly", ".1%", False,
+    ),
+    _Observation(
+        "Observation 6: more mask images should make the masks of found objects better.",
+        "mask_iou", "full", "weak", "what {name} finds has a mean mask IoU of {value}", ".3f", True,
+    ),
+)  # fmt: skip
+_SIZES = {"full": "|F|", "weak": "|W|"}
+
+
+def observations_in_words(models: Sequence[SplitMistakes]) -> list[tuple[str, str]]:
+    """Return each observation and what the models show of it; "95 %" stands for intervals over images."""
+    return [(observation.claim, _tell(models, observation)) for observation in _OBSERVATIONS]
+
+
+def _tell(models: Sequence[SplitMistakes], observation: _Observation) -> str:
+    pair = _furthest_apart(models, observation)
+    size = _SIZES[observation.fixed]
+    if pair is None:
+        return f"Two models that were trained alike, with equal {size}, would show it: pick such models."
+    said = " and ".join(_of_model(model, observation) for model in pair)
+    less, more = (getattr(model, observation.measure) for model in pair)
+    verdict = _verdict(less, more, observation)
+    return f"Here, at {size} = {getattr(pair[0], observation.fixed):,}, {said}. {verdict}"
+
+
+def _furthest_apart(
+    models: Sequence[SplitMistakes], observation: _Observation
+) -> tuple[SplitMistakes, SplitMistakes] | None:
+    """Of models that were trained alike, take the two that differ most in one size while the other is equal.
+
+    The smaller one comes first.
+    """
+    known = [model for model in models if getattr(model, observation.measure).value is not None]
+
+    def gap(pair: tuple[SplitMistakes, SplitMistakes]) -> int:
+        return int(getattr(pair[1], observation.grows) - getattr(pair[0], observation.grows))
+
+    alike = [
+        (less, more)
+        for less in known
+        for more in known
+        if less.trained == more.trained
+        and getattr(less, observation.fixed) == getattr(more, observation.fixed)
+        and gap((less, more)) > 0
+    ]
+    return max(alike, key=gap, default=None)
+
+
+def _of_model(model: SplitMistakes, observation: _Observation) -> str:
+    estimate: Estimate = getattr(model, observation.measure)
+    value, low, high = (
+        format(number or 0.0, observation.number) for number in (estimate.value, estimate.low, estimate.high)
+    )
+    return observation.told.format(name=model.name, value=f"{value} (95 %: {low} to {high})")
+
+
+def _verdict(first: Estimate, second: Estimate, observation: _Observation) -> str:
+    if first.low == first.high or second.low == second.high:
+        return "An interval without width comes from too few images, or objects that are all alike: it decides nothing."
+    if (first.low or 0) <= (second.high or 0) and (second.low or 0) <= (first.high or 0):
+        return "The intervals overlap, so these images alone leave it open."
+    as_said = ((second.value or 0) > (first.value or 0)) == observation.should_rise
+    return f"The intervals lie apart, {'as the observation says' if as_said else 'against the observation'}."

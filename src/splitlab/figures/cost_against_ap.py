@@ -9,9 +9,7 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from splitlab.budget.results import MEASURED, METRICS
-from splitlab.budget.seed_spread import SPREAD_COLUMNS
-from splitlab.budget.ways_of_training import ways_of_training
+from splitlab.budget.results import MEASURED, METRICS, SPREAD_COLUMNS, ways_of_training
 from splitlab.figures.palette import PICK_HUE, compared_grey, full_ramp
 from splitlab.shown_numbers import shown
 

@@ -1,10 +1,14 @@
-"""The colours of every chart, panel and page: one hue for F, one for W, a colour for each class."""
+"""Colours and styles of all charts, in light and dark, and on a projector."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
+import plotly.graph_objects as go
 from plotly.colors import sample_colorscale
+
+from splitlab.evaluation.matches import ErrorKind
 
 # Indigo and amber: told apart with any colour vision, readable on white and on near-black.
 FULL_HUE = "#5B6CF0"
@@ -49,3 +53,29 @@ def translucent(colour: str, opacity: float) -> str:
     """Turn "#rrggbb" into an rgba() of this opacity, 0..1."""
     red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"
+
+
+ERROR_COLOURS: Mapping[ErrorKind, str] = MappingProxyType(
+    {
+        ErrorKind.FOUND: "#6B7280",
+        ErrorKind.WRONG_CLASS: "#D55E00",
+        ErrorKind.BAD_MASK: "#56B4E9",
+        ErrorKind.BOTH: "#8E3A80",
+        ErrorKind.DUPLICATE: "#F0E442",
+        ErrorKind.BACKGROUND: "#A3A8B0",
+        ErrorKind.MISSED: "#1B7F4B",
+    }
+)
+
+
+LETTERS = 17
+
+
+def projected(figure: go.Figure) -> go.Figure:
+    """Return the figure with large letters on axes, in the legend and on hovering, and without a title's empty room."""
+    large = {"size": LETTERS}
+    return go.Figure(figure).update_layout(
+        font=large, legend_font=large, hoverlabel_font=large, margin={"l": 10, "r": 10, "t": 30, "b": 10}
+    ).update_xaxes(title_font=large, tickfont=large, automargin=True).update_yaxes(
+        title_font=large, tickfont=large, automargin=True
+    )  # fmt: skip

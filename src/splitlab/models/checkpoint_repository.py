@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from splitlab.data.progress import Progress, no_progress
-from splitlab.drafts import swept_in_temp
+from splitlab.checkpoints.checkpoint import CARD_NAME, Card, read_card
+from splitlab.checkpoints.files import MOST_BYTES, facts_of
 from splitlab.errors import CheckpointError, DownloadError, RunError, shown_as
-from splitlab.runs.checkpoint import CARD_NAME, Card, read_card
-from splitlab.runs.checkpoint_files import MOST_BYTES, facts_of
+from splitlab.io import Progress, no_progress, swept_in_temp
 
 if TYPE_CHECKING:
     from huggingface_hub.utils import tqdm
@@ -92,7 +91,7 @@ def get_checkpoint(found: FoundCheckpoint, into: Path, progress: Progress = no_p
         DownloadError: the server cannot be reached, refuses, or sends more than it may.
         RunError: the folder cannot be written.
     """
-    from splitlab.models.checkpoint_import import import_own
+    from splitlab.models.imports import import_own
 
     if into.exists():
         raise CheckpointError(f"{into} is there already. Choose another name, or delete it.")

@@ -10,8 +10,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from splitlab.checkpoints.weights import Weights
 from splitlab.errors import SettingsError
-from splitlab.runs.stored_weights import Weights
 
 
 @dataclass(frozen=True)

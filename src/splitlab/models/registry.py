@@ -1,14 +1,20 @@
-"""Build a model by its name: what each name means stands in `splitlab.families`."""
+"""The names of models: build one, load a checkpoint into one, carry weights over to other classes."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
+from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
-from splitlab.errors import SettingsError
+from splitlab.checkpoints.checkpoint import Card, read_card, read_weights
+from splitlab.checkpoints.weights import Weights
+from splitlab.errors import CheckpointError, SettingsError, SplitLabError
 from splitlab.families import MODELS, family_of
 from splitlab.models.contract import SegmentationModel
 
@@ -55,3 +61,83 @@ def _seeded(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield
+
+
+def load_model(folder: Path) -> tuple[SegmentationModel, Card]:
+    """Build the model of a checkpoint and fill in its weights, in evaluation mode on the CPU.
+
+    It cuts masks to their boxes, and refines boxes, as the card says.
+
+    Raises:
+        CheckpointError: the checkpoint is not whole, or its weights are not of the model its card names.
+    """
+    card, weights = read_card(folder), read_weights(folder)
+    try:
+        model = build_model(card.model, len(card.class_names), card.image_size, weights)
+    except SplitLabError as error:
+        raise CheckpointError(f"{folder}: its card cannot be followed. {error}") from error
+    tensors = {name: torch.from_numpy(tensor) for name, tensor in weights.items()}
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"{folder}: its weights are not those of {card.model} with {len(card.class_names)} classes. "
+            "Card and weights come from different models."
+        ) from error
+    model.cuts_masks, model.refines_boxes = card.cuts_masks, card.refines_boxes
+    return model.eval(), card
+
+
+def weights_of(model: SegmentationModel) -> Weights:
+    """Return a model's state dict as arrays, ready for `save_checkpoint`."""
+    return {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in model.state_dict().items()}
+
+
+Array = NDArray[np.generic]
+
+
+def turned_to_classes(model: SegmentationModel, weights: Weights, own: Sequence[str], theirs: Sequence[str]) -> Weights:
+    """Return a checkpoint's weights as a model with other classes can take them.
+
+    In the tensors that answer for classes (`class_rows`), the rows of a class that both know by name are the
+    checkpoint's, those of any other class the model's own. All further rows, such as a YOLO's boxes and mask
+    coefficients, are the checkpoint's. A tensor of another size of model is left as it is: it fits nowhere.
+
+    Args:
+        model: whose tensors will be filled.
+        weights: of the checkpoint, by name.
+        own: class names of the model.
+        theirs: class names of the checkpoint.
+    """
+    state, here, there = model.state_dict(), model.class_rows(len(own)), model.class_rows(len(theirs))
+    shared = [(own.index(name), theirs.index(name)) for name in own if name in theirs]
+    turned = dict(weights)
+    for name in here:
+        if name in weights and _fits(state[name], weights[name], here[name], there[name]):
+            turned[name] = _joined(state[name], weights[name], here[name], there[name], shared)
+    return turned
+
+
+def new_classes_in_words(own: Sequence[str], theirs: Sequence[str]) -> str:
+    """Say which classes of a model start anew; nothing where the checkpoint knows all of them."""
+    new = [name for name in own if name not in theirs]
+    return f" Class rows start anew for {', '.join(new)}." if new else ""
+
+
+def _fits(own: Tensor, theirs: Array, here: Tensor, there: Tensor) -> bool:
+    same_width = tuple(own.shape[1:]) == theirs.shape[1:]
+    return same_width and len(own) - here.numel() == len(theirs) - there.numel() >= 0
+
+
+def _joined(own: Tensor, theirs: Array, here: Tensor, there: Tensor, shared: Sequence[tuple[int, int]]) -> Array:
+    joined: Array = own.detach().cpu().numpy().copy()
+    joined[_others(len(own), here)] = theirs[_others(len(theirs), there)]
+    for ours, foreign in shared:
+        joined[here[ours].numpy()] = theirs[there[foreign].numpy()]
+    return joined
+
+
+def _others(count: int, rows: Tensor) -> NDArray[np.bool_]:
+    others = np.ones(count, np.bool_)
+    others[rows.flatten().numpy()] = False
+    return others

@@ -1,1 +1,1 @@
-"""Run folders and checkpoints: everything that outlives a process."""
+"""Training runs: their settings, their folders, and the store of all runs of a workspace."""

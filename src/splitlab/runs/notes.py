@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from splitlab.errors import RunError
-from splitlab.runs.atomic_files import write_json
-from splitlab.runs.locks import holding
-from splitlab.runs.plain_json import plain_json
+from splitlab.io import holding, plain_json, write_json
 
 NOTES_NAME, PATIENCE_SECONDS = "notes.json", 10.0
 MAX_NOTE, MAX_TAGS, MAX_TAG = 10_000, 50, 100

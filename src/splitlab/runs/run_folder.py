@@ -1,4 +1,4 @@
-"""The folder of one run: what it is, how far it is, what came out. Any process may read it while another writes."""
+"""The folder of a training run: its files, its state, its events, and whether its process is alive."""
 
 from __future__ import annotations
 
@@ -12,14 +12,49 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from splitlab.drafts import swept
+from splitlab.checkpoints.scores import checked_scores
 from splitlab.errors import RunError, SettingsError
-from splitlab.processes import host, process_start, wall_start
-from splitlab.runs.atomic_files import write_bytes, write_json
-from splitlab.runs.events import Event, read_event
-from splitlab.runs.locks import beating, has_beaten, holding, is_held
-from splitlab.runs.plain_json import plain_json
+from splitlab.io import (
+    beating,
+    has_beaten,
+    holding,
+    host,
+    is_held,
+    plain_json,
+    process_start,
+    swept,
+    wall_start,
+    write_bytes,
+    write_json,
+)
 from splitlab.runs.spec import RunSpec
+
+Event = dict[str, Any]
+_NUMBERS = ("learning_rate", "images_per_second", "seconds")
+
+
+def read_event(line: str) -> Event:
+    """Read one line; what it leaves out is left out, what it says is of the right kind.
+
+    Raises:
+        TypeError, ValueError, KeyError, RecursionError: it is no event.
+    """
+    event: Event = plain_json(line)
+    if not isinstance(event["step"], int) or event["step"] < 0 or not isinstance(event.get("kind", ""), str):
+        raise TypeError("an event without a kind or a step")
+    losses = event.get("losses", {})
+    if not isinstance(losses, dict):
+        raise TypeError("losses that are no table of names")
+    numbers = [event[name] for name in _NUMBERS if name in event] + list(losses.values())
+    if not all(isinstance(number, int | float) for number in numbers):
+        raise TypeError("a value that is no number")
+    first = event.get("from_step", 1)
+    if not isinstance(first, int) or not 0 < first <= max(event["step"], 1):
+        raise ValueError(f"steps from {first} to {event['step']}")
+    if "scores" in event:
+        checked_scores(event["scores"])
+    return event
+
 
 STATUS_NAME, HEARTBEAT_NAME = "status.json", "heartbeat"
 # Larger than any step, process or time; what is larger cannot be reckoned with.
@@ -301,3 +336,12 @@ class RunFolder:
             self._cancel_path.unlink(missing_ok=True)
         except OSError as error:
             raise RunError(f"{self.path}: cannot be written ({error.strerror}), so the run cannot go on.") from error
+
+
+def evaluated_step(run: RunFolder) -> int:
+    """Return the last step that was evaluated, 0 where none was: a run's state is saved with each evaluation.
+
+    Raises:
+        RunError: its events are broken.
+    """
+    return max((event["step"] for event in run.events() if event.get("kind") == "evaluation"), default=0)

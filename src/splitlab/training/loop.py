@@ -19,15 +19,13 @@ from torch.utils.data import DataLoader
 
 from splitlab.errors import RunError
 from splitlab.models.contract import Batch, SegmentationModel
+from splitlab.models.precision import mixed_precision
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
 from splitlab.training.mixed_batches import MixedBatches
-from splitlab.training.precision import mixed_precision
-from splitlab.training.run_log import RunLog
-from splitlab.training.schedule import batches_to_gather, set_step
-from splitlab.training.stages import Stage
+from splitlab.training.run_log import RunLog, start_tracker
+from splitlab.training.schedule import Stage, batches_to_gather, set_step
 from splitlab.training.state import TrainingState, is_saved
-from splitlab.training.trackers import start_tracker
 
 GPU_WORKERS = 8
 # Of what frozen parts said of images that come again as they were.

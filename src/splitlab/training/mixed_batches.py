@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset as TorchDataset
 
 from splitlab.data.dataset import ImageLabels
-from splitlab.data.splits.split_dataset import boxes_only, without_masks
+from splitlab.data.split import boxes_only, without_masks
 from splitlab.errors import SettingsError
 from splitlab.models.contract import Batch
 from splitlab.runs.settings import AugmentationSettings
-from splitlab.training.augment import Example, mosaic_example, single_example
-from splitlab.training.photo_cache import PhotoCache
+from splitlab.training.augment import Example, PhotoCache, mosaic_example, single_example
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.swa_utils import AveragedModel
 
 from splitlab.errors import RunError
+from splitlab.io import write_bytes, write_with_last
 from splitlab.models.contract import SegmentationModel
-from splitlab.runs.atomic_files import write_bytes, write_with_last
 from splitlab.runs.spec import RunSpec
 from splitlab.training.schedule import scaled_weight_decay
 

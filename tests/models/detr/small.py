@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import torch
 
-from splitlab.models.detr.detr_seg import DETRSeg
+from splitlab.models.detr.seg import DETRSeg
 from splitlab.models.detr.sizes import DetrSize, Norm
 from tests.models.batches import CLASSES, SIDE, make_batch
 

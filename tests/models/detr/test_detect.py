@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from splitlab.models.contract import DetectSettings
-from splitlab.models.detr.decode import decode
-from splitlab.models.detr.mask_head import AttentionMaps
-from splitlab.models.detr.position import padding_of_cells, sine_position
+from splitlab.models.detr.backbone import padding_of_cells, sine_position
+from splitlab.models.detr.detr import AttentionMaps
+from splitlab.models.detr.seg import decode
 from tests.models.detr.small import CLASSES, make_model
 
 ALL = DetectSettings(min_score=0.0)

@@ -7,15 +7,14 @@ import pytest
 import torch
 import torchvision
 
+from splitlab.checkpoints.checkpoint import read_card, read_weights
 from splitlab.errors import CheckpointError
-from splitlab.models.detr.detr_seg import DETRSeg
-from splitlab.models.detr.foreign_detr import COCO_NAMES, find_foreign_detr
+from splitlab.models.detr.published import COCO_NAMES, find_foreign_detr
+from splitlab.models.detr.seg import DETRSeg
 from splitlab.models.detr.sizes import SIZES, Norm
-from splitlab.models.foreign_import import import_checkpoint
-from splitlab.models.foreign_start_weights import start_from
-from splitlab.models.load import load_model
-from splitlab.models.registry import build_for_training
-from splitlab.runs.checkpoint import read_card, read_weights
+from splitlab.models.foreign.reader import start_from
+from splitlab.models.imports import import_checkpoint
+from splitlab.models.registry import build_for_training, load_model
 from tests.models.detr.small import TINY
 
 MASK_PARTS = ("bbox_attention.", "mask_head.")

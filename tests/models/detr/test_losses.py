@@ -5,14 +5,16 @@ import torch
 
 from splitlab.models.detr.losses import (
     LossWeights,
+    QueryMatches,
+    Targets,
     box_losses,
     class_loss,
     dice_losses,
     giou_losses,
     mask_losses,
+    match_queries,
     object_count,
 )
-from splitlab.models.detr.matcher import QueryMatches, Targets, match_queries
 from tests.models.detr.test_matcher import giou, random_case
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torchvision.ops import box_convert
 
-from splitlab.models.detr.matcher import Targets, match_queries
+from splitlab.models.detr.losses import Targets, match_queries
 from tests.models.detr.small import make_batch
 
 

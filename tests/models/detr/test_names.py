@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from splitlab.errors import SettingsError
-from splitlab.models.detr.detr_seg import DetrStage, build_detr
+from splitlab.models.detr.seg import DetrStage, build_detr
 from splitlab.models.detr.sizes import SIZES, Norm
 
 # Tensors, and sha256 over their names and shapes (91 classes), first 16 digits; checked against an independent DETR.

@@ -3,11 +3,11 @@ import pytest
 import torch
 
 from splitlab.errors import CheckpointError
-from splitlab.models.detr.detr_seg import DETRSeg, build_detr
 from splitlab.models.detr.published import find_detr, resnet_weights
+from splitlab.models.detr.seg import DETRSeg, build_detr
 from splitlab.models.detr.sizes import SIZES, Norm
-from splitlab.models.foreign_start_weights import start_from
-from splitlab.models.load import weights_of
+from splitlab.models.foreign.reader import start_from
+from splitlab.models.registry import weights_of
 from tests.models.detr.small import TINY
 
 

@@ -5,10 +5,9 @@ import pytest
 import torch
 
 from splitlab.models.contract import DetectSettings
-from splitlab.models.detr.detr_seg import DetrStage, mask_images
-from splitlab.models.detr.kept import KeptOutputs
-from splitlab.models.detr.losses import mask_losses
-from splitlab.models.detr.matcher import Targets, match_queries
+from splitlab.models.detr.detr import KeptOutputs
+from splitlab.models.detr.losses import Targets, mask_losses, match_queries
+from splitlab.models.detr.seg import DetrStage, mask_images
 from tests.models.batches import scramble_unknown, without_masks
 from tests.models.detr.small import CALM, CLASSES, TINY, loss_and_gradients, make_batch, make_model
 

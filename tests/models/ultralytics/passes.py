@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import torch
 
-from splitlab.models.ultralytics_loss import ultralytics_labels
+from splitlab.models.ultralytics.loss import ultralytics_labels
 from tests.models.batches import SIDE
 
 ROWS = ("boxes", "classes", "image_index", "object_has_mask", "masks")

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from splitlab.models.ultralytics_loss import CRITERION_SETTINGS, ultralytics_labels
+from splitlab.models.ultralytics.loss import CRITERION_SETTINGS, ultralytics_labels
 from tests.models.batches import make_batch
 from tests.models.ultralytics.passes import READ_MASKS, ROWS, in_their_order, loss_and_gradients, their_loss
 
@@ -21,7 +21,7 @@ def test_boxes_of_box_images_teach_as_ultralytics_does_without_masks(model, name
     """Box, class and distance of a batch of box images are those of a detector that has never heard of masks."""
     from ultralytics.utils.loss import v8DetectionLoss
 
-    from splitlab.models.ultralytics_import import E2ELoss
+    from splitlab.models.ultralytics.upstream import E2ELoss
 
     batch = make_batch(has_mask=(False, False), objects_per_image=3, seed=2)
     is_yolo26 = name == "yolo26n-seg"

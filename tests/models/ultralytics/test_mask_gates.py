@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from splitlab.models.ultralytics_loss import MaskGates
+from splitlab.models.ultralytics.loss import MaskGates
 from tests.models.batches import make_batch, scramble, scramble_unknown, without_masks
 from tests.models.ultralytics.passes import READ_MASKS, ROWS, in_their_order, loss_and_gradients, of_images, their_loss
 

@@ -5,12 +5,11 @@ import copy
 import pytest
 import torch
 
+from splitlab.checkpoints.checkpoint import Card, save_checkpoint
 from splitlab.errors import SettingsError
 from splitlab.families import MODELS
 from splitlab.models.contract import DetectSettings
-from splitlab.models.load import load_model, weights_of
-from splitlab.models.registry import build_for_training, build_model
-from splitlab.runs.checkpoint import Card, save_checkpoint
+from splitlab.models.registry import build_for_training, build_model, load_model, weights_of
 from tests.models.batches import SIDE, make_batch
 from tests.models.ultralytics.passes import in_their_order, patchwork, with_opinions
 

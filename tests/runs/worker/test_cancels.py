@@ -1,8 +1,8 @@
 """Runs are cancelled before, while and after they are started."""
 
-from splitlab.runs.queue import cancel, enqueue, waiting_runs
+from splitlab.queue.queue import cancel, enqueue, waiting_runs
+from splitlab.queue.worker import MOST_STARTS
 from splitlab.runs.run_folder import State
-from splitlab.runs.worker import MOST_STARTS
 from tests.runs.queue_tools import end_of, make_queued, start_worker, starts_of, state_of
 from tests.runs.worker.held import STOPPABLE, UNTIL_TOLD, pid_of
 

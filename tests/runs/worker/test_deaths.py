@@ -5,10 +5,10 @@ import signal
 
 import pytest
 
+from splitlab.queue.queue import enqueue, place_of, waiting_runs
+from splitlab.queue.worker import MOST_STARTS, Worker
 from splitlab.runs.devices import Device
-from splitlab.runs.queue import enqueue, place_of, waiting_runs
 from splitlab.runs.run_folder import State
-from splitlab.runs.worker import MOST_STARTS, Worker
 from tests.runs.queue_tools import end_of, make_queued, start_worker, starts_of, state_of, training, wait_until
 from tests.runs.worker.held import UNTIL_TOLD, kill, pid_of
 

@@ -7,12 +7,12 @@ from threading import Thread
 import pytest
 
 from splitlab.errors import SettingsError
-from splitlab.runs import worker as workers
+from splitlab.io import HeldError
+from splitlab.queue import worker as workers
+from splitlab.queue.queue import move, place_of, waiting_runs
+from splitlab.queue.worker import Worker, launch, worker_is_alive
 from splitlab.runs.devices import Device
-from splitlab.runs.locks import HeldError
-from splitlab.runs.queue import move, place_of, waiting_runs
 from splitlab.runs.run_folder import RunFolder, State
-from splitlab.runs.worker import Worker, launch, worker_is_alive
 from tests.runs.queue_tools import SPEC, end_of, make_queued, make_run, start_worker, starts_of, state_of, training
 from tests.runs.worker.held import HOLD, UNTIL_TOLD, pid_of
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from splitlab.runs.queue import enqueue
+from splitlab.queue.queue import enqueue
 from splitlab.runs.run_folder import State
 from splitlab.workspace import Workspace
 from tests.ui.runs_page.on_the_page import make
@@ -14,8 +14,8 @@ from tests.ui.runs_page.on_the_page import make
 def no_worker_starts(monkeypatch):
     """Which workers would have been started."""
     asked = []
-    monkeypatch.setattr("splitlab.ui.runs_table.ensure_worker", lambda workspace, kind: asked.append(kind))
-    monkeypatch.setattr("splitlab.runs.worker.ensure_worker", lambda workspace, kind: asked.append(kind))
+    monkeypatch.setattr("splitlab.app.runs.table.ensure_worker", lambda workspace, kind: asked.append(kind))
+    monkeypatch.setattr("splitlab.queue.worker.ensure_worker", lambda workspace, kind: asked.append(kind))
     return asked
 
 

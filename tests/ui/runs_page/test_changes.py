@@ -2,10 +2,10 @@
 
 import pytest
 
+from splitlab.queue.queue import Where, enqueue, move, waiting_runs
+from splitlab.queue.worker import lock_worker
 from splitlab.runs.devices import Device
-from splitlab.runs.queue import Where, enqueue, move, waiting_runs
 from splitlab.runs.run_folder import State
-from splitlab.runs.worker import lock_worker
 from splitlab.workspace import Workspace
 from tests.ui.runs_page.on_the_page import CHANGING, can_press, make, open_runs, press, said
 

@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
+from splitlab.queue.worker import lock_worker
 from splitlab.runs.devices import Device
 from splitlab.runs.notes import Notes, write_notes
 from splitlab.runs.run_folder import State
-from splitlab.runs.worker import lock_worker
 from splitlab.workspace import Workspace
 from tests.ui.opened import ROOT
 from tests.ui.runs_page.on_the_page import make, open_runs, press, said, table
@@ -89,7 +89,7 @@ def test_runs_named_by_a_link_are_ticked_and_stay_so_when_rows_move(runs):
 
 
 def run_listing_anew(app):
-    from splitlab.ui.runs_listing import runs_listing
+    from splitlab.app.runs.rows import runs_listing
 
     runs_listing(Workspace.here().runs).retake()
     app.run()

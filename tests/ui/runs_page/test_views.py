@@ -4,10 +4,10 @@ import shutil
 
 import pytest
 
-from splitlab.hosting import Hosting
-from splitlab.runs.checkpoint import read_card
+from splitlab.app.hosting import Hosting
+from splitlab.app.runs.notes import change_notes
+from splitlab.checkpoints.checkpoint import read_card
 from splitlab.runs.notes import Notes, add_tag, read_notes, write_notes
-from splitlab.ui.runs_notes import change_notes
 from splitlab.workspace import Workspace
 from tests.checkpoints import write_checkpoint
 from tests.ui.runs_page.on_the_page import CHANGING, open_runs, press, said, table

@@ -2,8 +2,7 @@
 
 import pandas as pd
 
-from splitlab.budget.claims.claim import Claim, verdict
-from splitlab.budget.claims.lookup import pick
+from splitlab.budget.claims.claim import Claim, pick, verdict
 from splitlab.budget.published import method_rows
 from splitlab.shown_numbers import rounded, shown
 

@@ -4,8 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from splitlab.budget.claims.claim import Claim, verdict
-from splitlab.budget.claims.lookup import pick, splits, unbeaten
+from splitlab.budget.claims.claim import Claim, pick, splits, unbeaten, verdict
 from splitlab.budget.published import TRAINING_IMAGES, method_rows
 from splitlab.shown_numbers import shown
 

@@ -1,1 +1,1 @@
-"""One reader for each format, all into the one Dataset."""
+"""One module for each dataset format; `data.open_dataset` lists them."""

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from splitlab.data.dataset import Dataset, ImageLabels, IndexedMask, ObjectLabel, TrainVal
-from splitlab.data.formats.label_files import find_repeats
-from splitlab.data.formats.mask_boxes import MaskBoxes, Progress, read_mask_boxes, silent
-from splitlab.data.problem import Problem, refuse_nothing_left
+from splitlab.data.dataset import Dataset, ImageLabels, IndexedMask, ObjectLabel, Problem, TrainVal, refuse_nothing_left
+from splitlab.data.masks import MaskBoxes, Progress, read_mask_boxes, silent
+from splitlab.data.reading import find_repeats
 from splitlab.errors import DataError
 
 NAME = "Cityscapes"

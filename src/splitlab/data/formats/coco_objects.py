@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from splitlab.data.dataset import Box, ObjectLabel
-from splitlab.data.problem import EntryError, Problem, ProblemKind, entry_error
+from splitlab.data.dataset import Box, EntryError, ObjectLabel, Problem, ProblemKind, entry_error
 from splitlab.geometry import (
     LEAST_OUTLINE_NUMBERS,
     MAX_OUTLINE_PIXELS,

@@ -8,10 +8,18 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from splitlab.data.dataset import Dataset, ImageLabels, IndexedMask, ObjectLabel, TrainVal
-from splitlab.data.formats.label_files import read_name_list
-from splitlab.data.formats.mask_boxes import MaskBoxes, Progress, read_mask_boxes, silent
-from splitlab.data.problem import Problem, ProblemKind, refuse_nothing_left
+from splitlab.data.dataset import (
+    Dataset,
+    ImageLabels,
+    IndexedMask,
+    ObjectLabel,
+    Problem,
+    ProblemKind,
+    TrainVal,
+    refuse_nothing_left,
+)
+from splitlab.data.masks import MaskBoxes, Progress, read_mask_boxes, silent
+from splitlab.data.reading import read_name_list
 from splitlab.errors import DataError
 
 NAME = "Oxford-IIIT Pet"

@@ -8,12 +8,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from splitlab.data.dataset import Dataset, ImageLabels, LabelState, TrainVal
-from splitlab.data.formats.label_files import read_bounded
-from splitlab.data.formats.photo_size import read_photo_size, unread_photo
-from splitlab.data.formats.yolo_labels import parse_labels
-from splitlab.data.formats.yolo_settings import YoloSettings, find_yaml, read_settings
-from splitlab.data.problem import EntryError, Problem, ProblemKind, entry_error, refuse_nothing_left
+from splitlab.data.dataset import (
+    Dataset,
+    EntryError,
+    ImageLabels,
+    LabelState,
+    Problem,
+    ProblemKind,
+    TrainVal,
+    entry_error,
+    refuse_nothing_left,
+)
+from splitlab.data.formats.yolo_files import YoloSettings, find_yaml, parse_labels, read_settings
+from splitlab.data.images import read_photo_size, unread_photo
+from splitlab.data.reading import read_bounded
 from splitlab.errors import DataError, ImageError
 
 FORMAT = "YOLO"

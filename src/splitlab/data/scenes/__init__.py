@@ -1,1 +1,1 @@
-"""The embedded data set: scenes under water, drawn on first use."""
+"""The embedded dataset: underwater scenes that a program draws, with exact masks."""

@@ -1,15 +1,111 @@
-"""Paint polygons as lit, textured, soft-edged things on the canvas."""
+"""Paint for the embedded scenes: water, light, and shapes with soft edges."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from splitlab.data.scenes.body import Creature, Points
-from splitlab.data.scenes.water import Canvas
+from splitlab.data.scenes.animals import Creature, Points
+
+# float32, 0..1: (H, W, 3) RGB or (H, W); the stubs of cv2 and numpy lose the type at every step.
+Canvas = NDArray[Any]
+
+SAND_SHARE = 0.75
+# Light at the surface, the depth below, and the sand: RGB, 0..255.
+WATERS = (
+    ((150, 226, 222), (10, 74, 104), (214, 200, 160)),
+    ((128, 200, 236), (14, 44, 104), (190, 190, 176)),
+    ((176, 226, 180), (18, 84, 84), (196, 190, 134)),
+    ((238, 206, 186), (52, 48, 104), (206, 168, 150)),
+    ((168, 184, 236), (38, 34, 88), (176, 162, 180)),
+    ((206, 232, 214), (34, 104, 120), (226, 212, 184)),
+)
+
+
+def draw_water(rng: np.random.Generator, side: int) -> tuple[Canvas, Canvas]:
+    """Draw the background.
+
+    Returns:
+        (side, side, 3) float32 RGB, 0..1, and the (3,) colour that far things fade into.
+    """
+    surface, depth, sand = (np.array(colour, np.float32) / 255 for colour in WATERS[rng.integers(len(WATERS))])
+    # What is far is soft: it is drawn at half the size.
+    water = cv2.resize(_far_water(rng, side // 2, surface, depth), (side, side), interpolation=cv2.INTER_LINEAR)
+    if rng.random() < SAND_SHARE:
+        _add_sand(rng, water, sand, depth)
+    _add_motes(rng, water)
+    return water, (surface + depth) / 2
+
+
+def cloud(rng: np.random.Generator, side: int, cells: int, octaves: int = 3) -> Canvas:
+    """Draw smooth noise of several scales, (side, side) float32 in 0..1."""
+    noise = np.zeros((side, side), np.float32)
+    for octave in range(octaves):
+        coarse = rng.random((cells << octave, cells << octave), np.float32)
+        noise += cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC) / (1 << octave)
+    return np.asarray((noise / (2 - 0.5 ** (octaves - 1))).clip(0, 1), np.float32)
+
+
+def _far_water(rng: np.random.Generator, side: int, surface: Canvas, depth: Canvas) -> Canvas:
+    fall = np.linspace(0, 1, side, dtype=np.float32)[:, None, None] ** rng.uniform(0.5, 0.9)
+    water: Canvas = (surface * (1 - fall) + depth * fall) * (0.88 + 0.24 * cloud(rng, side, 5)[..., None])
+    _add_rays(rng, water)
+    for layer in range(2):
+        _add_reef(rng, water, (surface + depth) / 2, layer)
+    return water
+
+
+def _add_rays(rng: np.random.Generator, water: Canvas) -> None:
+    side = len(water)
+    light = np.zeros((side // 2, side // 2), np.float32)
+    source = np.array([rng.uniform(0, 1), -0.3]) * len(light)
+    for angle in np.pi / 2 + rng.uniform(-0.8, 0.8, rng.integers(4, 8)):
+        width = rng.uniform(0.02, 0.07)
+        ends = [source + 2 * len(light) * np.array([np.cos(a), np.sin(a)]) for a in (angle - width, angle + width)]
+        ray = np.zeros_like(light)
+        cv2.fillPoly(ray, [np.stack([source, *ends]).round().astype(np.int32)], rng.uniform(0.05, 0.16))
+        light += ray
+    light *= np.linspace(1, 0.1, len(light), dtype=np.float32)[:, None]
+    soft = cv2.resize(cv2.GaussianBlur(light, (0, 0), 1.2), (side, side), interpolation=cv2.INTER_LINEAR)
+    water += (1 - water) * soft[..., None]
+
+
+def _add_reef(rng: np.random.Generator, water: Canvas, haze: Canvas, layer: int) -> None:
+    """Add a row of far rocks, the nearer layer darker and lower."""
+    side = len(water)
+    ridge = (0.42 + 0.18 * layer + rng.uniform(0, 0.25) + 0.34 * (cloud(rng, side, 4)[0] - 0.5)) * side
+    rows = np.arange(side, dtype=np.float32)[:, None]
+    alpha = ((rows - ridge[None, :]) / (4 - 2 * layer)).clip(0, 1)[..., None] * 0.8
+    rock = haze * (0.62 - 0.2 * layer) * (0.55 + 0.9 * cloud(rng, side, 12)[..., None])
+    water += alpha * (rock * rng.uniform(0.85, 1.1, 3).astype(np.float32) - water)
+
+
+def _add_sand(rng: np.random.Generator, water: Canvas, sand: Canvas, depth: Canvas) -> None:
+    side = len(water)
+    top = (rng.uniform(0.66, 0.88) + 0.12 * (cloud(rng, side, 3)[0] - 0.5)) * side
+    rows = np.arange(side, dtype=np.float32)[:, None]
+    down = ((rows - top[None, :]) / (0.35 * side)).clip(0, 1)
+    bends = 5 * cloud(rng, side, 4)
+    ripples = 0.5 + 0.5 * np.sin(bends * 2 + np.sqrt(down + 0.02) * rng.uniform(40, 60))
+    grain = rng.random((side // 2, side // 2), np.float32)
+    speckle = cv2.resize(grain, (side, side), interpolation=cv2.INTER_LINEAR)
+    tone = (0.62 + 0.2 * ripples + 0.22 * speckle + 0.2 * down)[..., None]
+    alpha = ((rows - top[None, :]) / 4).clip(0, 1)[..., None]
+    water += alpha * ((0.8 * sand + 0.2 * depth) * tone - water)
+
+
+def _add_motes(rng: np.random.Generator, water: Canvas) -> None:
+    side = len(water)
+    motes = np.zeros((side, side), np.float32)
+    for x, y in rng.integers(0, 16 * side, (rng.integers(10, 40), 2)).tolist():
+        cv2.circle(motes, (x, y), int(rng.integers(8, 22)), float(rng.uniform(0.3, 1.0)), -1, shift=4)
+    water += (1 - water) * cv2.GaussianBlur(motes, (0, 0), 0.6)[..., None]
+
 
 SUBPIXEL_BITS = 4
 LIGHT = (-0.4, -0.7, 0.6)

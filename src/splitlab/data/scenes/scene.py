@@ -1,4 +1,4 @@
-"""One scene under water: creatures in look-alike pairs, partly behind weed and each other."""
+"""One embedded scene: reef and weed, then animals in order of depth, with exact masks."""
 
 from __future__ import annotations
 
@@ -6,18 +6,144 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from splitlab.data.scenes.body import Creature, Points, turn
-from splitlab.data.scenes.fish import banded_fish, spotted_fish
-from splitlab.data.scenes.jelly import compass_jelly, moon_jelly
-from splitlab.data.scenes.paint import coverage, paint_creature, random_coat
-from splitlab.data.scenes.reef import grow_reef
-from splitlab.data.scenes.star import barred_star, beaded_star
-from splitlab.data.scenes.water import Canvas, cloud, draw_water
-from splitlab.data.scenes.weed import grow_weed, paint_weed
+from splitlab.data.scenes.animals import (
+    Creature,
+    Points,
+    Spine,
+    banded_fish,
+    barred_star,
+    beaded_star,
+    compass_jelly,
+    disc,
+    ellipse,
+    moon_jelly,
+    spotted_fish,
+    turn,
+)
+from splitlab.data.scenes.paint import (
+    SUBPIXEL_BITS,
+    Canvas,
+    cloud,
+    coverage,
+    draw_water,
+    lit,
+    paint_creature,
+    paint_over,
+    random_coat,
+    touched,
+)
 from splitlab.errors import SettingsError
+
+CORAL_SHARE = 0.55
+FORKS = 3
+
+
+def grow_reef(rng: np.random.Generator, side: int, most_clumps: int) -> list[Creature]:
+    """Grow up to `most_clumps` corals and sponges from the bottom; they are painted as creatures are."""
+    return [_reef_clump(rng, side) for _ in range(rng.integers(0, most_clumps + 1))]
+
+
+def _reef_clump(rng: np.random.Generator, side: int) -> Creature:
+    foot = np.array([rng.uniform(0, 1), rng.uniform(0.85, 1.05)]) * side
+    kind = _coral if rng.random() < CORAL_SHARE else _sponge
+    return kind(rng, foot, rng.uniform(0.3, 0.75) * side)
+
+
+def _coral(rng: np.random.Generator, foot: Points, tall: float) -> Creature:
+    """Stems that fork twice, with light tips."""
+    stems = [_stem(rng, foot, -np.pi / 2 + rng.normal(0, 0.5), 0.5 * tall) for _ in range(rng.integers(2, 4))]
+    branches: list[Points] = []
+    root = 0.055 * tall
+    for fork in range(FORKS):
+        branches += [stem.taper(root, 0.75 * root) for stem in stems]
+        if fork < FORKS - 1:
+            stems = [_twig(rng, stem, side, 0.5 * tall * 0.62 ** (fork + 1)) for stem in stems for side in (-0.5, 0.5)]
+            root *= 0.8
+    return Creature(body=tuple(branches), fins=tuple(disc(stem.points[-1], 0.9 * root) for stem in stems), marks=())
+
+
+def _twig(rng: np.random.Generator, stem: Spine, side: float, length: float) -> Spine:
+    """Grow on from the end of a stem, turned to a side, radians."""
+    ahead = stem.points[-1] - stem.points[-2]
+    return _stem(rng, stem.points[-1], float(np.arctan2(ahead[1], ahead[0])) + rng.normal(side, 0.2), length)
+
+
+def _stem(rng: np.random.Generator, start: Points, heading: float, length: float) -> Spine:
+    bend = rng.uniform(-0.7, 0.7)
+    return Spine.bent(heading + bend * np.linspace(0, 1, 10), length, (float(start[0]), float(start[1])))
+
+
+def _sponge(rng: np.random.Generator, foot: Points, tall: float) -> Creature:
+    """Tubes side by side, wider at the top, with dark mouths."""
+    tubes: list[Points] = []
+    mouths: list[Points] = []
+    for _ in range(rng.integers(2, 5)):
+        start = foot + np.array([rng.normal(0, 0.12 * tall), 0.0])
+        spine = _stem(rng, start, -np.pi / 2 + rng.uniform(-0.4, 0.4), rng.uniform(0.4, 0.9) * tall)
+        width = rng.uniform(0.07, 0.12) * tall
+        along = np.linspace(0, 1, 12)
+        half = width * (0.6 + 0.4 * along + 0.06 * np.sin(rng.uniform(8, 14) * along))
+        rim = spine.points[-1]
+        tubes += [spine.ribbon(along, half, -half), ellipse(rim, width, 0.45 * width)]
+        mouths.append(ellipse(rim, 0.7 * width, 0.28 * width))
+    return Creature(body=tuple(tubes), fins=(), marks=tuple(mouths))
+
+
+# Dark and light green, olive, rust, wine: RGB, 0..255.
+GREENS = ((44, 110, 72), (108, 150, 62), (122, 118, 52), (150, 92, 54), (118, 52, 74), (36, 96, 100))
+
+
+def grow_weed(rng: np.random.Generator, side: int, most_clumps: int) -> list[tuple[Points, ...]]:
+    """Grow up to `most_clumps` clumps of waving blades from the bottom; each clump is a tuple of polygons."""
+    return [_weed_clump(rng, side) for _ in range(rng.integers(0, most_clumps + 1))]
+
+
+def paint_weed(
+    canvas: Canvas, clumps: list[tuple[Points, ...]], haze: Canvas, grain: Canvas, rng: np.random.Generator
+) -> None:
+    """Paint the clumps over the canvas."""
+    for clump in clumps:
+        colour = np.array(GREENS[rng.integers(len(GREENS))], np.float32) / 255
+        for blade in clump:
+            _paint_blade(canvas, blade, colour * rng.uniform(0.7, 1.3, 3).astype(np.float32), haze, grain)
+
+
+def _weed_clump(rng: np.random.Generator, side: int) -> tuple[Points, ...]:
+    foot, sway, width = rng.uniform(0, 1) * side, rng.uniform(-0.5, 0.5), rng.uniform(0.018, 0.038) * side
+    tall = rng.uniform(0.35, 0.85) * side
+    return tuple(
+        _blade(rng, foot + rng.normal(0, 2.2 * width), side, tall * rng.uniform(0.6, 1.1), sway, width)
+        for _ in range(rng.integers(2, 6))
+    )
+
+
+def _blade(rng: np.random.Generator, foot: float, side: int, tall: float, sway: float, width: float) -> Points:
+    ticks = np.linspace(0, 1, 24)
+    waves, phase = rng.uniform(0.8, 1.6), rng.uniform(0, 2 * np.pi)
+    heading = -np.pi / 2 + (sway + rng.normal(0, 0.15)) * ticks + 0.3 * np.sin(2 * np.pi * waves * ticks + phase)
+    spine = Spine.bent(heading, tall, (foot, 1.03 * side))
+    half = width * rng.uniform(0.7, 1.2) * (0.55 + 0.45 * np.sin(np.pi * ticks**0.8)) * (1 - ticks**6)
+    frill = 0.14 * width * np.sin(2 * np.pi * rng.uniform(4, 7) * ticks)
+    return spine.ribbon(ticks, -half - frill, half - frill)
+
+
+def _paint_blade(canvas: Canvas, blade: Points, colour: Canvas, haze: Canvas, grain: Canvas) -> None:
+    part, corner = touched(canvas, [blade])
+    whole = coverage([blade - corner], part.shape[:2])
+    tone = np.linspace(1.25, 0.7, len(whole), dtype=np.float32)[:, None, None]
+    leaf = lit(colour * tone, whole, grain)
+    half = len(blade) // 2
+    rib = (blade[:half] + blade[: half - 1 : -1]) / 2 - corner
+    vein = np.zeros(whole.shape, np.uint8)
+    fixed = (rib * (1 << SUBPIXEL_BITS)).round().astype(np.int32)
+    cv2.polylines(vein, [fixed], isClosed=False, color=72, lineType=cv2.LINE_AA, shift=SUBPIXEL_BITS)
+    leaf *= 1 - vein[..., None].astype(np.float32) / 255
+    paint_over(part, leaf + 0.08 * (haze - leaf), whole)
+
 
 # Neighbours are look-alikes: one outline and one set of colours, told apart by their marks alone.
 CREATURES: dict[str, Callable[[np.random.Generator], Creature]] = {

@@ -1,1 +1,1 @@
-"""DETR with its mask head, parameter names equal to facebookresearch/detr's."""
+"""DETR in two stages: boxes on F and W, then the mask head on F."""

@@ -1,10 +1,12 @@
-"""The backbones under DETR: torchvision's ResNets, and timm's EfficientNet-Lite0. Each gives four feature maps."""
+"""The backbone of DETR, with position encodings."""
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import Any
 
+import torch
 import torch.nn.functional as nnf
 import torchvision
 from timm.layers.norm_act import freeze_batch_norm_2d
@@ -13,7 +15,7 @@ from torchvision.ops import FrozenBatchNorm2d
 
 from splitlab.errors import SettingsError
 from splitlab.models.detr.sizes import DetrSize, Norm
-from splitlab.models.yolov5_backbones import Lite0
+from splitlab.models.yolov5.layers import Lite0
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 RESNET_CHANNELS = {"resnet18": (64, 128, 256, 512), "resnet50": (256, 512, 1024, 2048)}
@@ -156,3 +158,41 @@ def build_backbone(size: DetrSize, norm: Norm) -> Backbone:
     if size.backbone not in RESNET_CHANNELS:
         raise SettingsError(f"There is no backbone '{size.backbone}'. Choose lite0, {', '.join(RESNET_CHANNELS)}.")
     return ResNetBackbone(size, norm)
+
+
+TEMPERATURE = 10000
+# Keeps a column that is all padding from dividing by 0.
+EPSILON = 1e-6
+
+
+def padding_of_cells(padding: Tensor, rows: int, columns: int) -> Tensor:
+    """Shrink (B, H, W) padding of pixels to (B, rows, columns): a cell is what its nearest pixel is."""
+    return nnf.interpolate(padding[:, None].float(), size=(rows, columns))[:, 0].bool()
+
+
+def sine_position(padding: Tensor, width: int) -> Tensor:
+    """Return (B, width, rows, columns): half the channels tell the row, half the column.
+
+    Rows and columns run from 0 to 2 pi over the cells that are not padding, so an image is told the same whatever
+    it is padded to. Source: Carion et al. 2020, Appendix A.4.
+
+    Args:
+        padding: (B, rows, columns) bool, True where there is no image.
+        width: channels; a multiple of 4.
+    """
+    image = (~padding).float()
+    rows, columns = image.cumsum(dim=1), image.cumsum(dim=2)
+    return torch.cat(
+        [
+            _waves(rows / (rows[:, -1:] + EPSILON), width // 2),
+            _waves(columns / (columns[:, :, -1:] + EPSILON), width // 2),
+        ],
+        dim=1,
+    )
+
+
+def _waves(place: Tensor, channels: int) -> Tensor:
+    """(B, rows, columns), 0..1, to (B, channels, rows, columns): sine and cosine in turn, each pair slower."""
+    pair = torch.arange(channels // 2, device=place.device, dtype=place.dtype)
+    angle = (place * 2 * math.pi).unsqueeze(1) / (TEMPERATURE ** (2 * pair / channels)).view(1, -1, 1, 1)
+    return torch.stack([angle.sin(), angle.cos()], dim=2).flatten(1, 2)

@@ -1,16 +1,21 @@
-"""Weights of others under our names: published DETRs with and without masks, and torchvision's ResNets."""
+"""The authors' DETR checkpoints: names, sizes, and how they are read."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
 
+from splitlab.checkpoints.checkpoint import MAX_CLASSES
+from splitlab.checkpoints.weights import Weights, check_halves
+from splitlab.data.classes import TABLES
 from splitlab.errors import CheckpointError
-from splitlab.models.detr.detr_seg import build_detr
-from splitlab.models.detr.sizes import COUNTER, SIZES, Norm
-from splitlab.runs.checkpoint import MAX_CLASSES
-from splitlab.runs.stored_weights import Weights
+from splitlab.models.detr.backbone import RESNET_CHANNELS, ResNetBackbone
+from splitlab.models.detr.seg import build_detr
+from splitlab.models.detr.sizes import COUNTER, SIZES, DetrSize, Norm
 
 PREFIX, BODY = "detr.", "detr.backbone.0.body."
 MASK_PARTS = ("bbox_attention.", "mask_head.")
@@ -89,3 +94,98 @@ def _difference(found: dict[str, tuple[int, ...]], expected: dict[str, tuple[int
             return f"it is no DETR of a known size: its tensor {name} has shape {found[name]} where {shape} fits."
     other = next(name for name in found if name not in expected)
     return f"it has a tensor {other[:200]}, which DETR has not."
+
+
+CLASS_BIASES = ("class_embed.bias", "detr.class_embed.bias")
+CLASSIFIER_BIAS, LAST_LAYER = "fc.bias", "layer4.0.conv1.weight"
+IMAGE_SIZE, CLASSIFIER_IMAGE_SIZE = 800, 224
+
+# By COCO's category ids, which the published models count by; ids without a category are "N/A", as id 0 is.
+COCO_NAMES = TABLES["coco91"]
+
+
+@dataclass(frozen=True)
+class ForeignDetr:
+    """A DETR or a ResNet classifier as it was found.
+
+    Attributes:
+        model: a name of `SIZES`, or such as "resnet50-cls" for a classifier, of which the backbone is kept.
+        weights: float32, by the names of `DETRSeg`.
+        class_names: in the order of the class scores; COCO's where there are 91, numbered ones otherwise.
+        image_size: pixels.
+        dataset: "unknown", as the files do not say.
+        has_masks: whether the file held a mask head. Where not, that in `weights` is random.
+    """
+
+    model: str
+    weights: Weights
+    class_names: list[str]
+    image_size: int
+    has_masks: bool
+    dataset: str = "unknown"
+
+
+def find_foreign_detr(tree: Any) -> ForeignDetr | None:
+    """Find the model in what `read_foreign` gave; None where its names are of neither.
+
+    Raises:
+        CheckpointError: it is none that fits; the text goes on from the file's name and a colon.
+    """
+    tensors = _state_of(tree)
+    if any(name in tensors for name in CLASS_BIASES):
+        return _detr(tensors)
+    if CLASSIFIER_BIAS in tensors and LAST_LAYER in tensors:
+        return _resnet(tensors)
+    return None
+
+
+def _state_of(tree: Any) -> Weights:
+    inner = tree.get("model", tree) if isinstance(tree, dict) else {}
+    items = inner.items() if isinstance(inner, dict) else ()
+    return {name: value for name, value in items if isinstance(value, np.ndarray)}
+
+
+def _detr(tensors: Weights) -> ForeignDetr:
+    found = find_detr(tensors)
+    weights = _storable(found.weights)
+    if not found.has_masks:
+        weights = _random_weights(found.model, found.class_count) | weights
+    names = list(COCO_NAMES) if found.class_count == len(COCO_NAMES) else _numbered(found.class_count)
+    return ForeignDetr(found.model, weights, names, IMAGE_SIZE, found.has_masks)
+
+
+def _random_weights(model: str, class_count: int) -> Weights:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        state = build_detr(model, class_count, Norm.FROZEN).state_dict()
+    return {name: tensor.numpy() for name, tensor in state.items()}
+
+
+def _resnet(tensors: Weights) -> ForeignDetr:
+    class_count = tensors[CLASSIFIER_BIAS].size
+    if not 1 <= class_count <= MAX_CLASSES:
+        raise CheckpointError(f"its classifier has {class_count} classes; 1 to {MAX_CLASSES} can be read.")
+    weights = resnet_weights(tensors)
+    shapes = {name: tensor.shape for name, tensor in weights.items()}
+    for name in RESNET_CHANNELS:
+        if shapes == _body_shapes(name):
+            numbered = _numbered(class_count)
+            return ForeignDetr(f"{name}-cls", _storable(weights), numbered, CLASSIFIER_IMAGE_SIZE, has_masks=False)
+    raise CheckpointError(f"its tensors are those of a ResNet, but of none of {', '.join(RESNET_CHANNELS)}.")
+
+
+def _body_shapes(name: str) -> Mapping[str, tuple[int, ...]]:
+    with torch.device("meta"):
+        body = ResNetBackbone(DetrSize(name), Norm.FROZEN).body
+    return {BODY + own: tuple(tensor.shape) for own, tensor in body.state_dict().items()}
+
+
+def _storable(weights: Weights) -> Weights:
+    """Return the tensors in float32."""
+    for name, tensor in weights.items():
+        check_halves(name, tensor)
+    return {name: tensor.astype(np.float32) for name, tensor in weights.items()}
+
+
+def _numbered(count: int) -> list[str]:
+    return [f"class_{number}" for number in range(count)]

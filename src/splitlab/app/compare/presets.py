@@ -1,0 +1,154 @@
+"""The figures of the paper as choices on the page, and attention pictures of DETR."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+import pandas as pd
+import streamlit as st
+from numpy.typing import NDArray
+
+from splitlab.app.widgets.comparisons import MODELS
+from splitlab.app.widgets.figure_presets import columns_at_hand, how_to_import, how_to_train, small_presets
+from splitlab.app.widgets.links import linked_choice
+from splitlab.app.widgets.photos import Photo
+from splitlab.app.widgets.sources import Choice, detect_objects, look_of, published
+from splitlab.app.widgets.text import as_plain
+from splitlab.budget.cost import cost_hours, prices_for
+from splitlab.budget.published import (
+    FIGURES,
+    FLATTERED,
+    FLATTERED_METHOD,
+    MAIN_METRIC,
+    FigureColumn,
+    PublishedFigure,
+    method_rows,
+)
+from splitlab.budget.results import SHORT_METRICS
+from splitlab.families import family_of
+from splitlab.figures.palette import class_colour
+from splitlab.geometry import FloatArray
+
+
+def offer_figures(choices: Mapping[str, Choice]) -> None:
+    """Offer to pick the columns of a figure that are here; say how to get those that are not."""
+    with st.popover("The paper's figures", icon=":material/view_column:", width="content"):
+        by_name = {figure.name: figure for figure in FIGURES}
+        name = linked_choice("Figure", list(by_name), FIGURES[0].name, "figure")
+        _offer_figure(by_name[name], choices)
+
+
+def offer_small_presets(choices: Mapping[str, Choice]) -> None:
+    """Offer to pick several splits of one data set all at once: a figure's columns in small."""
+    for preset in small_presets({name: choice.card for name, choice in choices.items()}):
+        st.button(
+            as_plain(f"{preset.dataset}, {preset.kind}: {', '.join(preset.splits)}"),
+            icon=":material/done_all:",
+            help="Pick these checkpoints: a figure's columns in small.",
+            key=f"preset {preset.dataset} {preset.kind}",
+            on_click=_pick,
+            args=(preset.names,),
+        )
+
+
+def _offer_figure(figure: PublishedFigure, choices: Mapping[str, Choice]) -> None:
+    there = columns_at_hand(figure, {name: choice.card for name, choice in choices.items()})
+    found = [name for name in there.values() if name is not None]
+    missing = [column for column, name in there.items() if name is None]
+    st.markdown(
+        f"**{figure.name}**: {figure.dataset}, {figure.method}. Different splits, about the same "
+        f"{SHORT_METRICS[MAIN_METRIC[figure.dataset]]}."
+    )
+    one_decimal = st.column_config.NumberColumn(format="%.1f")
+    st.dataframe(_column_table(figure, there), hide_index=True, column_config={"hours": one_decimal})
+    if figure.method == FLATTERED_METHOD:
+        st.caption(FLATTERED)
+    if found:
+        label = f"Pick {len(found)} of {len(there)}" if missing else f"Pick all {len(there)}"
+        st.button(label, icon=":material/done_all:", key="preset figure", on_click=_pick, args=(found,))
+    if missing:
+        _tell_how(figure, missing)
+
+
+def _column_table(figure: PublishedFigure, there: Mapping[FigureColumn, str | None]) -> pd.DataFrame:
+    metric = MAIN_METRIC[figure.dataset]
+    rows = method_rows(published(), figure.dataset, figure.method).set_index(["full", "weak"])
+    prices = prices_for(figure.dataset)
+    return pd.DataFrame(
+        {
+            "column": column.printed,
+            "split": f"{column.full:,}/{column.weak:,}",
+            "hours": cost_hours(float(column.full), float(column.weak), prices),
+            f"{SHORT_METRICS[metric]} printed": rows.loc[(column.full, column.weak), metric],
+            "here": name or "missing",
+        }
+        for column, name in there.items()
+    )
+
+
+def _tell_how(figure: PublishedFigure, missing: Sequence[FigureColumn]) -> None:
+    listed = ", ".join(column.printed for column in missing)
+    st.markdown(f"Not here: **{listed}**. Train one as the authors did, hours to days on a GPU, or import their file.")
+    column = missing[0]
+    if len(missing) > 1:
+        by_head = {each.printed: each for each in missing}
+        column = by_head[st.selectbox("How to get", list(by_head), key=f"how {figure.name}")]
+    commands = [*how_to_train(figure, column), "", "# or, with the authors' checkpoint", how_to_import(figure, column)]
+    st.code("\n".join(commands), language="bash", wrap_lines=True)
+    st.caption("Until then, a button beside this one picks splits of what is here: the same idea in small.")
+
+
+def _pick(names: Sequence[str]) -> None:
+    st.session_state[MODELS] = list(names)
+
+
+DARKEST = 0.25
+_Picture = NDArray[np.uint8]
+
+
+def attention_picture(
+    photo: _Picture, attention: FloatArray, box: tuple[float, float, float, float], colour: str
+) -> _Picture:
+    """Darken a photo where the model did not look, and draw the object's box.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB.
+        attention: (H, W), 0..1.
+        box: xyxy, pixels.
+        colour: "#rrggbb" of the box.
+    """
+    light = DARKEST + (1 - DARKEST) * np.sqrt(attention)[..., None]
+    picture = (photo * light).astype(np.uint8)
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    left, top, right, bottom = (round(side) for side in box)
+    width = max(round(max(photo.shape[:2]) / 300), 1)
+    cv2.rectangle(picture, (left, top), (right - 1, bottom - 1), (red, green, blue), width)
+    return picture
+
+
+def show_attention(choices: Sequence[Choice], photo: Photo) -> None:
+    """Offer the objects that models with a decoder see; light the photo where the chosen one's decoder looked."""
+    by_label = {choice.label: choice for choice in choices if family_of(choice.card.model).has_attention}
+    kinds = " and ".join(sorted({family_of(choice.card.model).kind for choice in by_label.values()}))
+    if not by_label or not st.toggle(f"Show where {kinds} looked", key="attention", bind="query-params"):
+        return
+    model_side, object_side = st.columns(2)
+    choice = by_label[model_side.selectbox("Checkpoint", list(by_label), key="attention_model", bind="query-params")]
+    found, maps = detect_objects(choice, photo), look_of(choice, photo)
+    names = [choice.card.class_names[index] for index in found.classes]
+    objects = [f"{row + 1}: {name} {found.scores[row]:.2f}" for row, name in enumerate(names)]
+    if not objects or maps is None:
+        st.caption("It sees nothing here.")
+        return
+    key = f"attention_{choice.label}_{photo.key}"
+    row = objects.index(object_side.selectbox("Object", objects, key=key, bind="query-params"))
+    colour = class_colour(int(found.classes[row]))
+    st.image(attention_picture(photo.pixels, maps[row], _sides(found.boxes[row]), colour), width="stretch")
+    st.caption("The last decoder layer's attention, mean over its heads: bright where it looked for this object.")
+
+
+def _sides(box: FloatArray) -> tuple[float, float, float, float]:
+    left, top, right, bottom = (float(side) for side in box)
+    return left, top, right, bottom

@@ -1,0 +1,297 @@
+"""Errors by split: what models get wrong on a data set, what it costs, and the images behind every number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from splitlab.app.errors.images_behind import (
+    KIND,
+    NOTHING,
+    OF,
+    PAIRS,
+    SAID,
+    SOMETHING,
+    TRUTH,
+    ask_for,
+    images_behind,
+    offer_report,
+    turn_to_linked_model,
+)
+from splitlab.app.navigation import answered, page_head
+from splitlab.app.widgets.class_maps import OTHERS, offer_models, settle_classes
+from splitlab.app.widgets.comparisons import (
+    BY_ERROR,
+    DATA,
+    DATA_IMAGES,
+    MODELS,
+    by_short_name,
+    choose_dataset,
+    choose_models,
+    compare_known,
+    known,
+    no_model_knows,
+    offer_look,
+)
+from splitlab.app.widgets.links import linked_choice
+from splitlab.app.widgets.panels import SCORE, SHOW_ALL
+from splitlab.app.widgets.sources import HIGHEST_SCORE, LEAST_SCORE, Choice, checkpoint_choices
+from splitlab.app.widgets.text import as_plain, letter_colour
+from splitlab.budget.results import SHORT_METRICS
+from splitlab.checkpoints.scores import VAL
+from splitlab.evaluation.class_map import scored_in_words
+from splitlab.evaluation.comparison import MIN_SCORE, ComparedModel, CompareSettings, Comparison
+from splitlab.evaluation.curves import CURVE_IOUS
+from splitlab.evaluation.disagreement import SeenBy, count_seen, objects_seen
+from splitlab.figures.comparison_tables import class_table, mistakes_by_split, observations_in_words, split_mistakes
+from splitlab.figures.errors import (
+    confusion_heatmap,
+    error_cost_bars,
+    error_count_bars,
+    precision_recall_lines,
+    reliability_diagram,
+    seen_bars,
+    seen_in_words,
+)
+from splitlab.workspace import Workspace
+
+COSTS, COUNTS = "AP they cost", "how often"
+_PLAIN = {"displaylogo": False, "displayModeBar": False}
+
+
+def show_error_kinds(comparison: Comparison) -> None:
+    """Show what each kind of error costs each model, or how often it happens."""
+    st.subheader("What goes wrong", anchor=False)
+    shown = linked_choice("Errors by", [COSTS, COUNTS], COSTS, "errors_by")
+    if shown == COSTS:
+        figure = error_cost_bars({model.name: model.measured.ap_cost.lost for model in comparison.models})
+    else:
+        figure = error_count_bars({model.name: model.mistakes.counts for model in comparison.models})
+    clickable(figure, "error_bars", lambda data: ask_for(**{OF: data[0], KIND: data[1]}))
+    st.caption(
+        "Mend one kind alone and this much AP comes back; the kinds lean on one another and do not sum up."
+        if shown == COSTS
+        else f"Detections that score {comparison.settings.min_score:.2f} or more, and objects that none of them found."
+    )
+
+
+def tell_observations(comparison: Comparison) -> None:
+    """Say what the models show of Observations 5 and 6."""
+    st.subheader("What F and W teach", anchor=False)
+    for claim, told in observations_in_words(split_mistakes(comparison)):
+        st.markdown(f"**{as_plain(claim)}** {as_plain(told)}")
+
+
+def show_by_split(comparison: Comparison) -> None:
+    """Show wrong classes and mask quality against |F| and |W|; a click on a model turns to it."""
+    clickable(mistakes_by_split(split_mistakes(comparison)), "by_split", lambda data: ask_for(**{OF: data[0]}))
+    st.caption("Bars are 95 % intervals over images. Darker marks have a larger |F|.")
+
+
+def show_classes(comparison: Comparison) -> None:
+    """Show mask AP beside box AP of each class and model; a picked row asks for the class's images."""
+    metric = linked_choice("AP at", list(SHORT_METRICS), "ap50", "ap", format_func=SHORT_METRICS.__getitem__)
+    table = class_table(comparison, metric)
+    names = list(comparison.dataset.class_names)
+
+    def take() -> None:
+        rows = st.session_state["class_table"]["selection"]["rows"]
+        if rows and rows[0] < len(names):
+            ask_for(**{TRUTH: names[rows[0]]})
+
+    numbers = {
+        column: st.column_config.NumberColumn(column, format="%.1f") for column in table.columns if column != "class"
+    }
+    st.dataframe(
+        table, hide_index=True, key="class_table", on_select=take, selection_mode="single-row", column_config=numbers
+    )
+    st.caption("Pick a row for the images of its class.")
+
+
+def show_curves(comparison: Comparison, model: ComparedModel) -> None:
+    """Show precision against recall; a click asks for what the model says of that class."""
+    iou = linked_choice("IoU", CURVE_IOUS, CURVE_IOUS[0], "iou", format_func="{:.2f}".format)
+    curves = model.measured.curves
+    names = comparison.dataset.class_names
+    figure = precision_recall_lines(curves[curves["iou"] == iou], names)
+    clickable(figure, f"curves_{iou}", lambda data: ask_for(**{OF: model.name, SAID: names[data[1]]}))
+
+
+def show_confusion(comparison: Comparison, model: ComparedModel) -> None:
+    """Show which class is taken for which; a click asks for the images of a cell."""
+    names: Sequence[str] = [*comparison.dataset.class_names, NOTHING]
+    figure = confusion_heatmap(model.mistakes.confusion, comparison.dataset.class_names)
+
+    def take(cell: Any) -> None:
+        ask_for(**{OF: model.name, KIND: PAIRS, TRUTH: names[cell[0]], SAID: names[cell[1]]})
+
+    clickable(figure, "confusion", take)
+
+
+def show_calibration(model: ComparedModel) -> None:
+    """Show whether scores mean what they say."""
+    measured = model.mistakes.calibration
+    st.plotly_chart(reliability_diagram(measured.bins), key="calibration", config=_PLAIN)
+    if measured.error is not None:
+        st.caption(f"Expected calibration error {measured.error:.3f}: the mean gap between score and share, 0 is best.")
+
+
+def clickable(figure: go.Figure, key: str, take: Callable[[Any], None]) -> None:
+    """Show a chart whose marks, when clicked, hand their `customdata` to `take`."""
+
+    def clicked() -> None:
+        points = st.session_state[key]["selection"]["points"]
+        if points and points[0].get("customdata"):
+            take(points[0]["customdata"])
+
+    st.plotly_chart(figure, key=key, on_select=clicked, selection_mode="points", config=_PLAIN)
+
+
+def show_seen_counts(comparison: Comparison) -> None:
+    """Show buttons with the totals and a bar for each class; nothing where only one model is compared."""
+    models = len(comparison.models)
+    if models < 2:
+        return
+    classes = list(comparison.dataset.class_names)
+    counts = count_seen(objects_seen(comparison.ranking), len(classes))
+    labelled = counts.loc[: len(classes) - 1]
+    st.subheader("Seen by all, some or one", anchor=False)
+    st.markdown(f"Of {int(labelled[list(SeenBy)].sum().sum()):,} labelled objects, models see")
+    with st.container(horizontal=True):
+        for each in SeenBy:
+            if each is not SeenBy.SOME or models > 2:
+                st.button(
+                    f"{seen_in_words(each, models)}: **{int(labelled[each].sum()):,}**",
+                    key=f"seen {each}",
+                    help="Show their images.",
+                    on_click=ask_for,
+                    kwargs={KIND: f"seen by {each.value}", TRUTH: SOMETHING},
+                )
+
+    def take(data: list[str]) -> None:
+        ask_for(**{TRUTH: data[0], KIND: f"seen by {data[1]}"})
+
+    clickable(seen_bars(counts, [*classes, NOTHING], models, letter_colour()), "seen_bars", take)
+    st.caption(
+        f"Seen: a mask IoU of 0.5 or more, whatever class is named; {int(labelled['named_differently'].sum()):,} "
+        f"labelled objects are given more than one class. In the row '{NOTHING}' is what models see and nobody "
+        "labelled: where all of them agree, a label may be missing."
+    )
+
+
+# Not the key of Compare masks: its slider begins elsewhere, and a session keeps one value for each key.
+COUNTED_FROM = "counted_from"
+
+
+def take_old_link() -> None:
+    """Take what a link says that was made before the slider had a key of its own."""
+    old = st.query_params.get(SCORE)
+    if old is None or COUNTED_FROM in st.session_state:
+        return
+    del st.query_params[SCORE]
+    with suppress(ValueError):
+        if LEAST_SCORE <= float(old) <= HIGHEST_SCORE:
+            st.session_state[COUNTED_FROM] = float(old)
+            st.query_params[COUNTED_FROM] = old
+
+
+def choose_score() -> float:
+    """Choose the least confidence that counts."""
+    take_old_link()
+    return st.slider(
+        "Least confidence",
+        LEAST_SCORE,
+        HIGHEST_SCORE,
+        MIN_SCORE,
+        0.05,
+        key=COUNTED_FROM,
+        bind="query-params",
+        help="What scores less is not looked at; AP and its curves always take all.",
+    )
+
+
+def compare_chosen(choices: dict[str, Choice], workspace: Workspace) -> Comparison | None:
+    """Show what can be chosen; return the comparison, None where there is nothing to compare yet."""
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        name, dataset = choose_dataset(choices, workspace)
+        fitting = offer_models(choices, dataset)
+    if not fitting:
+        no_model_knows(name, dataset)
+        return None
+    picked = by_short_name(fitting, choose_models(fitting))
+    with right:
+        score = choose_score()
+    if not picked:
+        st.info("Pick one or more checkpoints.")
+        return None
+    chosen = settle_classes(picked, dataset)
+    if not chosen:
+        return None
+    offer_look(chosen, dataset, workspace)
+    seen = {label: known(choice, dataset, workspace) for label, choice in chosen.items()}
+    there = {label: found for label, found in seen.items() if found is not None}
+    if not there:
+        return None
+    with st.spinner("Counting mistakes", show_time=True):
+        return compare_known(chosen, there, dataset, CompareSettings(score))
+
+
+def show_page() -> None:
+    """Show the page."""
+    page_head(
+        "Errors by split",
+        "Two models with the same AP may fail in different ways: what each gets wrong, what that costs, and in which "
+        "images. Click a bar, a cell, a curve or a row for the images behind it.",
+    )
+    comparison = None
+    choices = checkpoint_choices(Workspace.here())
+    with answered():
+        comparison = compare_chosen(choices, Workspace.here())
+    if comparison is None:
+        st.stop()
+    whole = comparison.whole
+    for told in scored_in_words(comparison.dataset.class_names, whole.class_names, whole.name):
+        st.info(as_plain(f"{told} Objects of the other classes are left out of all charts."))
+    st.caption(
+        f"All figures here: {VAL} of {as_plain(comparison.dataset.name)}, {len(comparison.dataset.images):,} images."
+    )
+    left, right = st.columns([1, 1], gap="large")
+    with left:
+        show_error_kinds(comparison)
+        tell_observations(comparison)
+    with right:
+        show_by_split(comparison)
+    by_name = {model.name: model for model in comparison.models}
+    checkpoints = dict(zip(st.session_state[MODELS], by_short_name(choices, st.session_state[MODELS]), strict=True))
+    model = by_name[turn_to_linked_model({name: short for name, short in checkpoints.items() if short in by_name})]
+    show_seen_counts(comparison)
+    st.subheader("Class by class", anchor=False)
+    show_classes(comparison)
+    of_model = as_plain(model.name)
+    confusion, curves, scores = st.tabs(
+        [f"Who is taken for whom, {of_model}", f"Precision and recall, {of_model}", f"Do scores mean it, {of_model}"]
+    )
+    with confusion:
+        show_confusion(comparison, model)
+    with curves:
+        show_curves(comparison, model)
+    with scores:
+        show_calibration(model)
+    st.subheader("The images behind it", anchor=False)
+    link = {
+        "look_at": DATA_IMAGES,
+        "data": st.session_state[DATA],
+        "models": list(checkpoints),
+        SCORE: f"{comparison.settings.min_score:g}",
+        "colour": BY_ERROR,
+        **SHOW_ALL,
+    }
+    if st.session_state.get(OTHERS):
+        link[OTHERS] = "true"
+    images_behind(comparison, link)
+    offer_report(comparison)

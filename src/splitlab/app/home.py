@@ -1,0 +1,96 @@
+"""Home: the question, a live answer predicted from the published models, and the doors."""
+
+import streamlit as st
+
+from splitlab.app.navigation import change_kept_link, page_head
+
+DATASET, METHOD = "VOC2012", "YOLOv5"
+
+
+FIRST_HOURS, TOLD = 80, "hours told to Plan"
+
+
+def link_to_plan(hours: int) -> dict[str, str]:
+    """Return the parameters that let Plan a budget begin with these hours, whichever way leads there next."""
+    link = {"mode": "hours I have", "hours_planned": str(hours)}
+    if st.session_state.get(TOLD, FIRST_HOURS) != hours:
+        change_kept_link("plan", link)
+    st.session_state[TOLD] = hours
+    return link
+
+
+def show_answer(hours: int) -> None:
+    """Show the best split for these hours, and the chart behind it."""
+    # Imported here: they take a second, and the title is shown before.
+    from splitlab.app.widgets.text import split_chip
+    from splitlab.budget.cost import PRESETS, ImagePool
+    from splitlab.budget.plan_in_words import caveats, limit_in_words, other_ways, plan_limit, unspent_in_words
+    from splitlab.budget.planner import budget_line, plan_for_hours
+    from splitlab.budget.published import FLATTERED, MAIN_METRIC, TRAINING_IMAGES, published_surface
+    from splitlab.budget.results import METRICS
+    from splitlab.figures.plan import plan_chart
+    from splitlab.shown_numbers import shown
+
+    fitted = published_surface(DATASET, METHOD, MAIN_METRIC[DATASET])
+    prices, pool = PRESETS[DATASET], ImagePool(TRAINING_IMAGES[DATASET])
+    plan = plan_for_hours(fitted, prices, hours, pool)
+    best = plan.best
+    limit = plan_limit(fitted, prices, hours, pool, best)
+
+    answer, bar = st.columns([3, 2], vertical_alignment="center", gap="large")
+    with answer:
+        st.markdown(
+            f"### With {hours} hours, label **{best.full:,}** images with masks and **{best.weak:,}** with boxes: "
+            f"expect AP70 **{shown(best.ap)}** ({shown(best.low)} to {shown(best.high)})"
+        )
+        st.caption(
+            f"Predicted from the {len(fitted.ap)} published {METHOD} models on {DATASET}, scored on its val images; "
+            "90% interval. "
+            f"{limit_in_words(limit, pool)} {unspent_in_words(limit, pool)} {other_ways(plan, hours)}"
+        )
+        for sentence in (FLATTERED, *caveats(fitted, best)):
+            st.caption(f":material/info: {sentence}")
+    with bar:
+        split_chip(best.full, best.weak, prices, scale_hours=float(hours))
+
+    line, axis = budget_line(fitted, prices, hours, pool), f"expected {METRICS[MAIN_METRIC[DATASET]]}"
+    chart = plan_chart(line, plan, axis, limit.spends_from)
+    st.plotly_chart(chart, key="home_chart", config={"displayModeBar": False})
+
+
+def show_page() -> None:
+    """Show the page."""
+    page_head(
+        "How many masks, how many boxes?",
+        "A mask takes 6 to 11 times as long to draw as a box. SplitLab shows what each split of your labelling hours "
+        "into images **with masks (F)** and images **with boxes only (W)** buys.",
+    )
+    hours = st.slider(
+        "With so many hours of labelling", 15, 195, FIRST_HOURS, key="hours", bind="query-params", format="%d h"
+    )
+    show_answer(hours)
+    doors: tuple[tuple[str, str, str, dict[str, str]], ...] = (
+        (
+            "pages/plan.py",
+            "Plan a budget",
+            "Your hours, your prices, your pilot: the split to label, and what to expect.",
+            link_to_plan(hours),
+        ),
+        (
+            "pages/cost_against_ap.py",
+            "Cost against AP",
+            "Every published model: what it cost, what it scores, what beats it.",
+            {},
+        ),
+        (
+            "pages/compare_masks.py",
+            "Compare masks",
+            "Same photo, different splits: see what masks and boxes each teach.",
+            {},
+        ),
+        ("pages/train.py", "Train", "Train on your own split of your own photos, and watch it learn.", {}),
+    )
+    for column, (page, title, promise, link) in zip(st.columns(len(doors)), doors, strict=True):
+        with column.container(border=True, height="stretch"):
+            st.page_link(page, label=f"**{title}**", icon=":material/arrow_forward:", query_params=link)
+            st.caption(promise)

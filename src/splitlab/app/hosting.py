@@ -1,0 +1,109 @@
+"""What a public app may do, and how much visitors may upload."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, fields
+from typing import Any
+
+import streamlit as st
+
+from splitlab.errors import SettingsError
+
+MOST_MEGABYTES = 1_000_000
+TRUE, FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
+
+
+@dataclass(frozen=True)
+class Hosting:
+    """How much visitors of the app may do and hold.
+
+    Attributes:
+        read_only: visitors look and compare; no training, no import of checkpoints, no upload of data sets, no
+            deleting, nothing kept by a name.
+        upload_megabytes: the largest file that a visitor may upload.
+        models_in_memory: how many checkpoints stay loaded, for all visitors together.
+        session_photo_megabytes: what one visitor's photos may take in memory, as files and as pixels.
+        photo_megabytes: what all visitors' photos may take together.
+    """
+
+    read_only: bool = False
+    upload_megabytes: int = 500
+    models_in_memory: int = 6
+    session_photo_megabytes: int = 256
+    photo_megabytes: int = 1024
+
+    def __post_init__(self) -> None:
+        _require(self, "upload_megabytes", MOST_MEGABYTES)
+        _require(self, "models_in_memory", 1000)
+        _require(self, "photo_megabytes", MOST_MEGABYTES)
+        _require(self, "session_photo_megabytes", self.photo_megabytes)
+
+    @classmethod
+    def here(cls) -> Hosting:
+        """Take the variables of `VARIABLES` from the environment, the defaults where they are not set.
+
+        Raises:
+            SettingsError: a variable holds no such value.
+        """
+        given = {name: os.environ[variable] for name, variable in VARIABLES.items() if os.environ.get(variable)}
+        return cls(**{name: _read(name, text) for name, text in given.items()})
+
+    def require_writable(self, what: str) -> None:
+        """Refuse on a read-only server.
+
+        Raises:
+            SettingsError: it is one; the message says that `what`, such as "Training", is off.
+        """
+        if self.read_only:
+            raise SettingsError(self.off(what))
+
+    @staticmethod
+    def off(what: str) -> str:
+        """Say that something is off on a read-only server, and the way out."""
+        return f"{what} is off: this server is read-only. Run SplitLab on your own machine for it."
+
+
+# The settings by the environment variables that they are read from.
+VARIABLES = {
+    "read_only": "SPLITLAB_READ_ONLY",
+    "upload_megabytes": "SPLITLAB_UPLOAD_MB",
+    "models_in_memory": "SPLITLAB_MODELS_IN_MEMORY",
+    "session_photo_megabytes": "SPLITLAB_SESSION_PHOTO_MB",
+    "photo_megabytes": "SPLITLAB_PHOTO_MB",
+}
+
+
+def _read(name: str, text: str) -> Any:
+    if {field.name: field.type for field in fields(Hosting)}[name] == "bool":
+        if text.lower() in TRUE or text.lower() in FALSE:
+            return text.lower() in TRUE
+        raise SettingsError(f"{VARIABLES[name]} is '{text}'. Set it to 1 or 0.")
+    try:
+        return int(text)
+    except ValueError as error:
+        raise SettingsError(
+            f"{VARIABLES[name]} is '{text}', no whole number. Set it to a number, such as 100."
+        ) from error
+
+
+def _require(hosting: Hosting, name: str, most: int) -> None:
+    value = getattr(hosting, name)
+    if not 1 <= value <= most:
+        raise SettingsError(f"{VARIABLES[name]} is {value}. Set it to a number from 1 to {most}.")
+
+
+TRAINING = "Training"
+
+
+def may_change(what: str) -> bool:
+    """Say whether visitors may change things here; where not, tell them that `what` is off."""
+    hosting = Hosting.here()
+    if hosting.read_only:
+        st.caption(f":material/lock: {hosting.off(what)}")
+    return not hosting.read_only
+
+
+def upload_limit(megabytes: int) -> int:
+    """Return how large a file may be uploaded, in MB, where `megabytes` are enough."""
+    return min(megabytes, Hosting.here().upload_megabytes)

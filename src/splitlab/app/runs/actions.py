@@ -1,0 +1,189 @@
+"""What can be done with chosen runs: stop, go on, delete, publish, show settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import streamlit as st
+
+from splitlab.app.hosting import Hosting, may_change
+from splitlab.app.navigation import answered
+from splitlab.app.runs.rows import RunsListing
+from splitlab.app.runs.table import choose_none
+from splitlab.app.widgets.checkpoints import facts_in, show_card
+from splitlab.app.widgets.text import as_plain
+from splitlab.checkpoints.checkpoint import CARD_NAME, MOST_LETTERS, proposed_name, read_card
+from splitlab.checkpoints.files import megabytes
+from splitlab.checkpoints.publish import publish
+from splitlab.errors import SplitLabError
+from splitlab.queue.queue import Where, cancel, delete, move, run_named, waiting_runs
+from splitlab.queue.worker import launch
+from splitlab.runs.run_folder import State
+from splitlab.runs.store import RunSummary
+from splitlab.workspace import Workspace
+
+if TYPE_CHECKING:
+    from pandas.io.formats.style import Styler
+
+_ENDED_EARLY = (State.CANCELLED, State.FAILED, State.INTERRUPTED, State.WAITING)
+MOST_NAMED = 10
+
+
+def show_actions(workspace: Workspace, listing: RunsListing, chosen: Sequence[RunSummary]) -> None:
+    """Show a line of buttons for the chosen runs; those that fit none of them are off."""
+    queue = [entry.run for entry in waiting_runs(workspace)]
+    states = {run.name: run.status.state for run in chosen}
+    can_go_on = [name for name, state in states.items() if state in _ENDED_EARLY and name not in queue]
+    can_stop = [name for name, state in states.items() if state == State.RUNNING or name in queue]
+    waiting = [name for name in queue if name in states]
+    can_delete = [name for name, state in states.items() if state != State.RUNNING]
+
+    def button(label: str, icon: str, names: Sequence[str], tip: str, act: Callable[[str], object]) -> None:
+        st.button(label, on_click=_do, args=(listing, names, act), **_look(icon, names, tip))
+
+    with st.container(horizontal=True, vertical_alignment="center"):
+        _say_how_many(len(chosen))
+        failed = can_go_on and all(states[name] == State.FAILED for name in can_go_on)
+        button(
+            "Retry" if failed else "Go on",
+            "play_arrow",
+            can_go_on,
+            "From the last saved state, by the queue",
+            lambda name: launch(run_named(workspace, name), workspace),
+        )
+        button(
+            "Stop",
+            "stop",
+            can_stop,
+            "Out of the queue; what trains saves its state first",
+            lambda name: cancel(workspace, name),
+        )
+        # The last of several goes first where it would pass the others.
+        earlier, later = _behind_front(waiting, queue), _behind_front(waiting[::-1], queue[::-1])
+        for label, icon, names, where, tip in (
+            ("First", "vertical_align_top", waiting[::-1] if earlier else [], Where.FIRST, "To the front of the queue"),
+            ("Up", "arrow_upward", earlier, Where.UP, "One place earlier in the queue"),
+            ("Down", "arrow_downward", later, Where.DOWN, "One place later"),
+        ):
+            button(label, icon, names, tip, partial(move, workspace, where=where))
+        if st.button("Delete", **_look("delete", can_delete, "The folder with all that is in it; asks first")):
+            _ask_to_delete(workspace, listing, can_delete)
+        st.button("Untick all", icon=":material/close:", disabled=not chosen, on_click=choose_none, type="tertiary")
+
+
+def _say_how_many(count: int) -> None:
+    st.markdown(f"**{count:,}** chosen" if count else "None chosen", width="content")
+
+
+def _look(icon: str, names: Sequence[str], tip: str) -> dict[str, Any]:
+    return {"icon": f":material/{icon}:", "disabled": not names, "help": tip, "key": f"runs_{icon}"}
+
+
+def _do(listing: RunsListing, names: Sequence[str], act: Callable[[str], object]) -> None:
+    """Do something with each run, for a button's click; what goes wrong is said, and holds up no other run."""
+    for name in names:
+        try:
+            Hosting.here().require_writable("Changing runs")
+            act(name)
+        except SplitLabError as error:
+            st.toast(as_plain(str(error)), icon=":material/error:", duration="infinite")
+    listing.retake()
+
+
+@st.dialog("Delete for good?")
+def _ask_to_delete(workspace: Workspace, listing: RunsListing, names: Sequence[str]) -> None:
+    listed = [f"- {as_plain(name)}" for name in names[:MOST_NAMED]]
+    if len(names) > MOST_NAMED:
+        listed.append(f"- and {len(names) - MOST_NAMED:,} more")
+    folders = "This run folder" if len(names) == 1 else f"These **{len(names):,}** run folders"
+    st.markdown("\n".join([f"{folders} with weights, curves and scores:", "", *listed]))
+    with st.container(horizontal=True):
+        work = (listing, names, lambda name: delete(workspace, name))
+        done = st.button(
+            "Delete", type="primary", icon=":material/delete:", key="delete_for_good", on_click=_do, args=work
+        )
+        if st.button("Keep", key="delete_not") or done:
+            st.rerun()
+
+
+def _behind_front(names: Sequence[str], queue: Sequence[str]) -> list[str]:
+    """Leave out those that fill the front of a queue: there they would only change places among themselves."""
+    front = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(names, queue, strict=False))))
+    return list(names[front:])
+
+
+PUBLISHING = "Publishing checkpoints"
+
+
+def show_publish(workspace: Workspace, runs: Sequence[RunSummary]) -> None:
+    """Show the card of a run that has weights, and publish it under a name."""
+    ready = {run.name: run for run in runs if (run.path / "weights" / CARD_NAME).is_file()}
+    if not ready:
+        st.caption("A run can be published when it is done; none of these is.")
+        return
+    form, card = st.columns(2, gap="large")
+    with form, answered():
+        name = st.selectbox("Run", list(ready), key="run_to_publish") if len(ready) > 1 else next(iter(ready))
+        weights = ready[name].path / "weights"
+        files = facts_in(weights, (weights / CARD_NAME).stat().st_mtime_ns)
+        with card, st.container(border=True):
+            show_card(read_card(weights), files)
+        if not may_change(PUBLISHING):
+            return
+        called = st.text_input("Name of the checkpoint", proposed_name(name), MOST_LETTERS, key=f"publish_{name}")
+        size = megabytes(sum(facts.bytes for facts in files.values()))
+        st.caption(f"A copy in half precision, about {size}. It stays when the run is deleted.")
+        if st.button("Publish", type="primary", icon=":material/publish:"):
+            Hosting.here().require_writable(PUBLISHING)
+            folder = publish(ready[name].path, called.strip(), workspace.imported)
+            st.success(f"'{as_plain(folder.name)}' is among the checkpoints: {as_plain(str(folder))}")
+            st.page_link("pages/compare_masks.py", label="See its masks beside others", icon=":material/compare:")
+
+
+# A table of more columns is not read but exported.
+MOST_COLUMNS = 20
+# Seen on light and on dark, under text of either.
+_MARK = "background-color: rgba(128, 128, 255, 0.22); font-weight: 600"
+
+
+def show_settings(runs: Sequence[RunSummary]) -> None:
+    """Show the settings that differ, or all of them, with those marked that differ from the first run's."""
+    shown = runs[:MOST_COLUMNS]
+    if len(runs) > MOST_COLUMNS:
+        st.caption(f"The first {MOST_COLUMNS} of {len(runs):,} stand here.")
+    every = st.toggle("All settings", key="runs_all_settings", bind="query-params")
+    table = settings_table({run.name: run.spec.to_json() for run in shown})
+    rows = table if every or len(shown) == 1 else differing(table)
+    if rows.empty:
+        st.caption("All their settings are the same.")
+        return
+    st.dataframe(marked(rows), key="runs_settings", height="content", column_config={"_index": {"width": 150}})
+    if len(shown) > 1:
+        same = len(table) - len(differing(table))
+        st.caption(f"Marked: other than in the first run. {same} of {len(table)} settings are the same in all.")
+
+
+def settings_table(settings: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """Return a row for each setting and a column for each run, as texts; empty where a run does not have it."""
+    names = dict.fromkeys(name for of_run in settings.values() for name in of_run)
+    columns = {run: [_text(of_run.get(name, "")) for name in names] for run, of_run in settings.items()}
+    return pd.DataFrame(columns, index=pd.Index(list(names), name="setting"))
+
+
+def differing(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows in which not all runs are the same."""
+    return table[table.ne(table.iloc[:, 0], axis=0).any(axis=1)]
+
+
+def marked(table: pd.DataFrame) -> Styler:
+    """Mark the cells that differ from the first column."""
+    marks = table.ne(table.iloc[:, 0], axis=0).replace({True: _MARK, False: ""})
+    return table.style.apply(lambda _: marks, axis=None)
+
+
+def _text(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else f"{value}"

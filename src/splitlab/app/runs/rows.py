@@ -1,0 +1,287 @@
+"""Rows of the table of runs: read, listed, filtered."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from splitlab.budget.cost import cost_hours, prices_for
+from splitlab.errors import RunError
+from splitlab.queue.queue import Entry, waiting_runs
+from splitlab.runs.run_folder import RunFolder, State
+from splitlab.runs.store import RunSummary, list_runs
+from splitlab.workspace import Workspace
+
+COLUMNS = (
+    "run",
+    "state",
+    "place",
+    "data",
+    "full",
+    "weak",
+    "model",
+    "seed",
+    "step",
+    "steps",
+    "ap50",
+    "ap70",
+    "cost_hours",
+    "tags",
+    "note",
+    "when",
+    "message",
+)
+
+NEWEST = 3
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What rows are asked for; what is empty asks for nothing.
+
+    Attributes:
+        data: data sets, of which a run has one.
+        states: states, of which it has one.
+        tags: tags, all of which it has.
+        text: words that all stand in its name, data set, model, tags or note, in any case.
+    """
+
+    data: Sequence[str] = ()
+    states: Sequence[str] = ()
+    tags: Sequence[str] = ()
+    text: str = ""
+
+
+def run_rows(runs: Sequence[RunSummary]) -> pd.DataFrame:
+    """Return a row for each run: those that train first, by name, so that they keep their places; then the newest."""
+    ordered = sorted(runs, key=lambda run: run.name)
+    ordered.sort(key=lambda run: (run.status.state != State.RUNNING, -_age_key(run)))
+    return pd.DataFrame([_row(run) for run in ordered], columns=list(COLUMNS))
+
+
+def filtered(rows: pd.DataFrame, wanted: Filter) -> pd.DataFrame:
+    """Return the rows that fit, in their order."""
+    keep = pd.Series(data=True, index=rows.index)
+    if wanted.data:
+        keep &= rows["data"].isin(wanted.data)
+    if wanted.states:
+        keep &= rows["state"].isin(wanted.states)
+    if wanted.tags:
+        keep &= rows["tags"].map(set(wanted.tags).issubset)
+    if words := wanted.text.lower().split():
+        texts = zip(rows["run"], rows["data"], rows["model"], rows["tags"].map(" ".join), rows["note"], strict=True)
+        said = ("\n".join(text).lower() for text in texts)
+        keep &= np.array([all(word in text for word in words) for text in said], bool)
+    return rows[keep]
+
+
+def newest_begun(rows: pd.DataFrame) -> list[str]:
+    """Return the names of the first three runs of a table that have done a step: what is shown where none is chosen."""
+    return list(rows.loc[rows["step"] > 0, "run"].head(NEWEST))
+
+
+def with_places(rows: pd.DataFrame, waiting: Sequence[Entry]) -> pd.DataFrame:
+    """Write in each run's place in the queue, from 1; none for those that do not wait."""
+    places = {entry.run: place for place, entry in enumerate(waiting, start=1)}
+    return rows.assign(place=rows["run"].map(places).astype("Int64"))
+
+
+def rows_as_csv(rows: pd.DataFrame) -> bytes:
+    """Return rows as a CSV file: tags joined by semicolons, times in UTC."""
+    return rows.assign(tags=rows["tags"].map("; ".join)).to_csv(index=False).encode()
+
+
+def _age_key(run: RunSummary) -> float:
+    # The heartbeat of a run that trains changes every second, and its row would jump.
+    return 0.0 if run.status.state == State.RUNNING else run.status.heartbeat
+
+
+def _row(run: RunSummary) -> tuple[Any, ...]:
+    spec, status = run.spec, run.status
+    data = Path(spec.data.source).name
+    return (
+        run.name,
+        status.state.value,
+        None,
+        data,
+        spec.data.full,
+        spec.data.weak,
+        spec.model,
+        spec.seed,
+        status.step,
+        status.steps,
+        _score(run.scores, "ap50"),
+        _score(run.scores, "ap70"),
+        cost_hours(float(spec.data.full), float(spec.data.weak), prices_for(data)),
+        list(run.notes.tags),
+        run.notes.note,
+        _time(status.heartbeat),
+        status.message,
+    )
+
+
+def _score(scores: Mapping[str, Any], metric: str) -> float | None:
+    mask = scores.get("mask")
+    value = mask.get(metric) if isinstance(mask, dict) else None
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _time(heartbeat: float) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(int(heartbeat), UTC)
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+FRESH_SECONDS = 1.0
+# Ten thousand folders take a second or two; so much of the time may go into listings.
+BUSY_SHARE = 0.1
+# A listing that takes longer than this is made while the page shows the one before.
+QUICK_SECONDS = 0.3
+
+
+@dataclass(frozen=True)
+class Listing:
+    """One look at all runs: by name, as rows, and what is wrong with the folders that are no whole run."""
+
+    runs: dict[str, RunSummary]
+    rows: pd.DataFrame
+    broken: dict[str, str]
+
+
+class RunsListing:
+    """Holds the last listing of a folder of runs, for all visitors together."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._listing = Listing({}, run_rows([]), {})
+        self._seconds = 0.0
+        self._due = 0.0
+
+    def now(self) -> Listing:
+        """Return the runs as they are, or as they were a moment ago where listing them takes long."""
+        if time.monotonic() > self._due:
+            if self._seconds < QUICK_SECONDS:
+                self._retake_if_due()
+            elif not self._lock.locked():
+                threading.Thread(target=self._retake_if_due, daemon=True, name="list runs").start()
+        return self._listing
+
+    def with_runs(self, names: Iterable[str]) -> Listing:
+        """Return the runs like `now`, but as they are where one of these runs came since they were listed.
+
+        Args:
+            names: of runs that are asked for; those of nobody are passed over.
+        """
+        now = self.now()
+        unknown = {name for name in names if name not in now.runs and name not in now.broken}
+        if unknown and not unknown.isdisjoint(_names_in(self._folder)):
+            self.retake()
+        return self._listing
+
+    def retake(self) -> None:
+        """List the runs anew, because something was changed."""
+        with self._lock:
+            self._take()
+
+    def _retake_if_due(self) -> None:
+        with self._lock:
+            # Of visitors who come at the same moment, the first lists for all.
+            if time.monotonic() > self._due:
+                self._take()
+
+    def _take(self) -> None:
+        start = time.monotonic()
+        runs = {run.name: run for run in list_runs(self._folder)}
+        self._listing = Listing(runs, run_rows(list(runs.values())), broken_runs(self._folder, runs))
+        end = time.monotonic()
+        self._seconds = end - start
+        self._due = end + max(FRESH_SECONDS, self._seconds / BUSY_SHARE)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def runs_listing(folder: Path) -> RunsListing:
+    """Return the listing of a folder of runs."""
+    return RunsListing(folder)
+
+
+def broken_runs(folder: Path, listed: Container[str]) -> dict[str, str]:
+    """Say what is wrong with each run folder that a listing passed over, and the way out."""
+    broken = {}
+    for name in sorted(_names_in(folder)):
+        run = RunFolder(folder / name)
+        if name not in listed and run.spec_path.is_file():
+            try:
+                run.spec()
+                run.status()
+            except RunError as error:
+                broken[name] = str(error)
+    return broken
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        with os.scandir(folder) as found:  # ten thousand Paths take their time
+            return [entry.name for entry in found]
+    except OSError:
+        return []
+
+
+_KEYS = {"run_text": "", "run_data": [], "run_state": [], "run_tag": []}
+
+
+def choose_filter(workspace: Workspace, listing: RunsListing) -> Filter:
+    """Show a line of controls; return what they ask for."""
+    now = listing.now()
+    words, data, state, tag, file = st.columns([1.5, 1, 1, 1, 0.6], vertical_alignment="bottom")
+    text = words.text_input(
+        "Find",
+        key="run_text",
+        bind="query-params",
+        max_chars=200,
+        placeholder="name, data, model, tag or note",
+        icon=":material/search:",
+    )
+    datasets = _with_asked("run_data", now.rows["data"])
+    states = [state.value for state in State]
+    tags = _with_asked("run_tag", (tag for run in now.runs.values() for tag in run.notes.tags))
+    wanted = Filter(
+        data.multiselect("Data set", datasets, key="run_data", placeholder="any", bind="query-params"),
+        state.multiselect("State", states, key="run_state", placeholder="any", bind="query-params"),
+        tag.multiselect("Tags", tags, key="run_tag", placeholder="any", bind="query-params"),
+        text,
+    )
+    # Not beside the live table: what is drawn anew each second gives its file another address each second.
+    file.download_button(
+        "CSV",
+        lambda: rows_as_csv(with_places(filtered(listing.now().rows, wanted), waiting_runs(workspace))),
+        "splitlab-runs.csv",
+        "text/csv",
+        icon=":material/download:",
+        help="The runs of the table, with their steps and notes.",
+        on_click="ignore",
+        width="stretch",
+    )
+    return wanted
+
+
+def forget_filter() -> None:
+    """Ask for all runs again; for a button's click."""
+    for key, nothing in _KEYS.items():
+        st.session_state[key] = nothing
+
+
+def _with_asked(key: str, there_are: Iterable[str]) -> list[str]:
+    """Return what there is, and what is asked for by control or link: a choice that is not offered drops itself."""
+    return sorted({*there_are, *st.session_state.get(key, []), *st.query_params.get_all(key)})

@@ -1,0 +1,235 @@
+"""The table of runs, and which of them are chosen."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from splitlab.app.hosting import Hosting
+from splitlab.app.navigation import answered
+from splitlab.app.runs.rows import Filter, RunsListing, filtered, forget_filter, newest_begun, with_places
+from splitlab.app.widgets.links import asked_by_link, write_link
+from splitlab.app.widgets.live_run import STARTING_SECONDS
+from splitlab.app.widgets.text import as_plain
+from splitlab.queue.queue import Entry, waiting_runs
+from splitlab.queue.worker import ensure_worker, worker_is_alive
+from splitlab.runs.run_folder import State
+from splitlab.workspace import Workspace
+
+TABLE, LINK = "runs_table", "chosen"
+_SHOWN = "runs shown"
+# Longer links are cut by browsers and mail programs.
+MOST_IN_LINK = 40
+
+
+def chosen_runs(known: Container[str]) -> list[str]:
+    """Return the names of the chosen runs that are still there, those chosen first in front."""
+    if asked := asked_by_link(LINK, known):
+        st.session_state[LINK] = asked
+        st.session_state.pop(TABLE, None)
+    chosen = _with_ticks(st.session_state.get(LINK, []), st.session_state.get(_SHOWN, []), _ticked_rows())
+    st.session_state[LINK] = [name for name in chosen if name in known]
+    return list(st.session_state[LINK])
+
+
+def say_in_link() -> None:
+    """Let the link say what is chosen, up to 40 runs."""
+    write_link(LINK, st.session_state[LINK][:MOST_IN_LINK])
+
+
+def tick(shown: Sequence[str]) -> None:
+    """Tick the chosen runs in the table that is about to be drawn with these rows."""
+    place = {name: row for row, name in enumerate(shown)}
+    rows = sorted(place[name] for name in st.session_state[LINK] if name in place)
+    if rows != (_ticked_rows() or []):
+        st.session_state[TABLE] = _ticks(rows)
+    st.session_state[_SHOWN] = list(shown)
+
+
+def choose_none() -> None:
+    """Untick all; for a button's click."""
+    st.session_state[LINK] = []
+    st.session_state[TABLE] = _ticks([])
+
+
+def _ticked_rows() -> list[int] | None:
+    """Return the numbers of the ticked rows; None where no table was drawn yet."""
+    state = st.session_state.get(TABLE)
+    return sorted(state["selection"]["rows"]) if state else None
+
+
+def _ticks(rows: list[int]) -> dict[str, Any]:
+    return {"selection": {"rows": rows, "columns": [], "cells": []}}
+
+
+def _with_ticks(chosen: Sequence[str], shown: Sequence[str], rows: Sequence[int] | None) -> list[str]:
+    if rows is None:
+        return list(chosen)
+    ticked = dict.fromkeys(shown[row] for row in rows if row < len(shown))
+    unticked = set(shown) - set(ticked)
+    return list(dict.fromkeys([*(name for name in chosen if name not in unticked), *ticked]))
+
+
+REFRESH_SECONDS, IDLE_SECONDS = 2, 15
+MOST_HEIGHT, ROW_HEIGHT = 420, 35
+_ASKED = "worker asked for {}"
+_COLOURS = {
+    State.RUNNING: "blue",
+    State.WAITING: "gray",
+    State.DONE: "green",
+    State.CANCELLED: "gray",
+    State.INTERRUPTED: "orange",
+    State.FAILED: "red",
+}
+# What is looked for first stands first: narrow windows show no more than the first ten.
+_COLUMNS = ["run", "state", "place", "step", "ap50", "ap70", "data", "full", "weak", "cost_hours", "model", "seed"]
+_COLUMNS += ["tags", "when", "message"]
+
+
+def live_table(workspace: Workspace, listing: RunsListing, wanted: Filter, chosen: Sequence[str]) -> None:
+    """Show the runs that fit, newest first, and draw them again while something may change.
+
+    Args:
+        workspace: whose queue and workers.
+        listing: of its runs.
+        wanted: which runs are shown.
+        chosen: those that the rest of the page was drawn for; with others, or others' states, it is drawn anew.
+    """
+    seen = _see(workspace, listing, wanted, chosen)
+    st.fragment(_show, run_every=REFRESH_SECONDS if seen.live else IDLE_SECONDS)(workspace, listing, wanted, seen)
+
+
+def wait_for_runs(listing: RunsListing) -> None:
+    """Draw the page anew once there is a run."""
+
+    def look() -> None:
+        if listing.now().runs:
+            st.rerun()
+
+    st.fragment(look, run_every=IDLE_SECONDS)()
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the rest of the page depends on: states of the runs looked at, those that wait, if any is live."""
+
+    states: list[tuple[str, State]]
+    waiting: list[str]
+    live: bool
+    runs: bool
+
+
+def _see(workspace: Workspace, listing: RunsListing, wanted: Filter, chosen: Sequence[str]) -> _Seen:
+    now, waiting = listing.now(), [entry.run for entry in waiting_runs(workspace)]
+    live = bool(waiting) or any(run.status.state == State.RUNNING for run in now.runs.values())
+    among = set(chosen)
+    looked_at = chosen or newest_begun(filtered(now.rows, wanted))
+    return _Seen(
+        [(name, now.runs[name].status.state) for name in looked_at if name in now.runs],
+        [name for name in waiting if name in among],
+        live,
+        bool(now.runs),
+    )
+
+
+def _show(workspace: Workspace, listing: RunsListing, wanted: Filter, seen: _Seen) -> None:
+    with answered():
+        now = listing.now()
+        if _see(workspace, listing, wanted, chosen_runs(now.runs)) != seen:
+            st.rerun()
+        waiting = waiting_runs(workspace)
+        rows = with_places(filtered(now.rows, wanted), waiting)
+        _above(workspace, rows, len(now.rows), waiting)
+        if rows.empty:
+            st.info("No run is like that.")
+            st.button("Show all runs", on_click=forget_filter)
+            return
+        tick(list(rows["run"]))
+        states, done = rows["state"].map(lambda state: [state]), 100 * rows["step"] / rows["steps"].clip(1)
+        st.dataframe(
+            rows.assign(state=states, step=done),
+            key=TABLE,
+            on_select="rerun",
+            selection_mode="multi-row",
+            hide_index=True,
+            height=min(MOST_HEIGHT, ROW_HEIGHT * (len(rows) + 1) + 3),
+            column_order=_COLUMNS,
+            column_config=_columns(rows),
+            placeholder="",
+        )
+
+
+def _above(workspace: Workspace, rows: pd.DataFrame, runs: int, waiting: Sequence[Entry]) -> None:
+    # One line of one height, so that the table below it stays where it is.
+    with st.container(horizontal=True, vertical_alignment="center", height=42, border=False):
+        counts = Counter(rows["state"])
+        said = [f"**{len(rows):,}** of {runs:,} runs" if len(rows) < runs else f"**{runs:,}** runs"]
+        said += [f"{counts[state]:,} {state}" for state in (State.RUNNING, State.WAITING) if counts[state]]
+        st.markdown(" · ".join(said), width="content")
+        for kind in dict.fromkeys(entry.device for entry in waiting):
+            with answered():
+                _worker(workspace, kind)
+
+
+def _worker(workspace: Workspace, kind: str) -> None:
+    if Hosting.here().read_only:
+        return
+    asked = st.session_state.get(_ASKED.format(kind), 0.0)
+    if worker_is_alive(workspace, kind):
+        st.caption(f":material/check: a worker looks after {kind}", width="content")
+    elif time.monotonic() - asked < STARTING_SECONDS:
+        st.caption(f":material/hourglass_empty: a worker for {kind} starts", width="content")
+    else:
+        st.markdown(f":orange[:material/pause_circle: no worker for {kind} runs here]", width="content")
+        if st.button("Start a worker", key=f"worker_{kind}", icon=":material/play_arrow:", type="primary"):
+            Hosting.here().require_writable("Training")
+            ensure_worker(workspace, kind)
+            st.session_state[_ASKED.format(kind)] = time.monotonic()
+            st.rerun()
+
+
+def _columns(rows: pd.DataFrame) -> dict[str, Any]:
+    column = st.column_config
+    tags = sorted({tag for tags in rows["tags"] for tag in tags})
+    return {
+        "run": column.TextColumn(pinned=True, width=200),
+        "state": column.MultiselectColumn(
+            options=[state.value for state in State], color=[_COLOURS[state] for state in State], width=90
+        ),
+        "place": column.NumberColumn("queue", help="Place in the queue; 1 is next.", width=50),
+        "data": column.TextColumn(width=80),
+        "full": column.NumberColumn("F", format="localized", help="|F|, images with masks", width=50),
+        "weak": column.NumberColumn("W", format="localized", help="|W|, images with boxes only", width=50),
+        "model": column.TextColumn(width=120),
+        "seed": column.NumberColumn(width=45),
+        "step": column.ProgressColumn(
+            "step", help="Share of its steps that is done", format="%.0f%%", max_value=100, width=80
+        ),
+        "ap50": column.NumberColumn("AP50", format="%.1f", help="Of masks, on the run's val images", width=50),
+        "ap70": column.NumberColumn("AP70", format="%.1f", help="Of masks, on the run's val images", width=50),
+        "cost_hours": column.NumberColumn("hours", format="%.1f", help="What labelling F and W costs", width=50),
+        "tags": column.MultiselectColumn(options=tags, color="gray", width=100),
+        "when": column.DatetimeColumn(format="distance", help="When it was last heard of", width=130),
+        "message": column.TextColumn(help="What it said last, such as why it failed", width=300),
+    }
+
+
+MOST_SHOWN = 20
+
+
+def show_broken(broken: Mapping[str, str]) -> None:
+    """Show what is wrong with each broken folder, folded away; nothing where none is."""
+    if not broken:
+        return
+    folders = "1 run folder is broken" if len(broken) == 1 else f"{len(broken):,} run folders are broken"
+    with st.expander(folders, icon=":material/warning:"):
+        for sentence in list(broken.values())[:MOST_SHOWN]:
+            st.caption(as_plain(sentence))
+        if len(broken) > MOST_SHOWN:
+            st.caption(f"and {len(broken) - MOST_SHOWN:,} more")

@@ -1,0 +1,1 @@
+"""What several pages show: links, tables, photos, checkpoints, mask panels."""

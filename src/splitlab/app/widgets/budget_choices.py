@@ -1,0 +1,109 @@
+"""Controls that several budget pages share: whose results, what labels cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+import streamlit as st
+
+from splitlab.app.widgets.links import linked_choice
+from splitlab.app.widgets.sources import measured, published
+from splitlab.atlas.tables import main_metric
+from splitlab.budget.cost import Prices, prices_for
+from splitlab.budget.fit import FittedSurface
+from splitlab.budget.pilot import fit_pilot, seeds_or_unknown
+from splitlab.budget.published import published_surface
+from splitlab.budget.results import METRICS, PUBLISHED, ways_of_training, where_it_tells_apart
+from splitlab.budget.trained_splits import results_of
+from splitlab.workspace import Workspace
+
+PER_IMAGE, PER_OBJECT = "an image", "an object"
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Results a plan goes by: models that were trained alike on one data set, in one metric."""
+
+    dataset: str
+    method: str
+    source: str
+    metric: str
+    rows: pd.DataFrame
+
+    @cached_property
+    def surface(self) -> FittedSurface:
+        """The AP surface fitted to them."""
+        if self.source == PUBLISHED:
+            return published_surface(self.dataset, self.method, self.metric)
+        return fit_pilot(self.runs)
+
+    @property
+    def scored_on(self) -> str:
+        """The images the scores were measured on; empty if unknown, or where the rows tell of several."""
+        told = self.rows["scored_on"].unique()
+        return str(told[0]) if len(told) == 1 else ""
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """The results the surface rests on: one row a run with the columns full, weak, ap, and seed where measured."""
+        if self.source == PUBLISHED:
+            # A misprinted score stands in the rows, but the surface leaves it out.
+            return pd.DataFrame(results_of(self.surface))
+        seed = seeds_or_unknown(self.rows["seed"])
+        return self.rows[["full", "weak"]].assign(ap=self.rows[self.metric], seed=seed)
+
+
+def choose_source() -> Source:
+    """Choose the models and the metric that a page goes by: the paper's, and those measured here."""
+    table = pd.concat([published(), measured(Workspace.here())], ignore_index=True)
+    # Models that saw no mask are left out: no budget for labels leads to them. So are those without a mask AP, such as
+    # a run whose validation images have boxes only.
+    scored = table[list(METRICS)].notna().any(axis="columns")
+    splits = table[(table["group"] == "split") & (table["full"] > 0) & scored]
+    names = splits["dataset"] + " " + splits["method"] + ", " + splits["source"]
+    labels = names + where_it_tells_apart(ways_of_training(splits), names)
+    known = list(labels.unique())
+    rows = splits[labels == (st.selectbox("Going by", known, key="source", bind="query-params") or known[0])]
+    dataset, method, source = (str(rows[name].iloc[0]) for name in ("dataset", "method", "source"))
+    metrics = [metric for metric in METRICS if rows[metric].notna().any()]
+    main = main_metric(dataset)
+    metric = st.selectbox(
+        "Score",
+        metrics,
+        index=metrics.index(main) if main in metrics else 0,
+        format_func=METRICS.__getitem__,
+        key=f"plan_metric_{dataset}",
+        bind="query-params",
+    )
+    return Source(dataset, method, source, metric, rows[rows[metric].notna()])
+
+
+def choose_prices(dataset: str) -> Prices:
+    """Choose what labels cost, in seconds; the data set's own prices to begin with."""
+    known = prices_for(dataset)
+    unit = linked_choice("Seconds for", [PER_IMAGE, PER_OBJECT], PER_IMAGE, "unit")
+    if unit == PER_OBJECT:
+        objects = st.slider("Objects in an image", 1.0, 50.0, 3.0, 0.5, key="objects", bind="query-params")
+        box = st.slider("Seconds for a box", 1.0, 60.0, 10.0, 0.5, key="object_box", bind="query-params")
+        mask = st.slider("Seconds for a mask", 1.0, 600.0, 80.0, 1.0, key="object_mask", bind="query-params")
+        return Prices.per_instance(box, mask, objects, "your prices")
+    box = st.slider("Boxes of an image", 1.0, 400.0, known.box_seconds, 0.1, key=f"box_{dataset}", bind="query-params")
+    mask = st.slider(
+        "Masks of an image", 1.0, 3000.0, known.mask_seconds, 0.1, key=f"mask_{dataset}", bind="query-params"
+    )
+    own = (box, mask) != (known.box_seconds, known.mask_seconds)
+    return Prices(box, mask, "your prices" if own else known.name)
+
+
+def read_splits(text: str, known: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Read splits from a link, such as "400-5000,800-3000"; what is not among the known ones is passed over."""
+    by_text = {write_splits([split]): split for split in known}
+    return [by_text[part] for part in text.split(",") if part in by_text]
+
+
+def write_splits(splits: Sequence[tuple[int, int]]) -> str:
+    """Write splits for a link; see `read_splits`."""
+    return ",".join(f"{full}-{weak}" for full, weak in splits)

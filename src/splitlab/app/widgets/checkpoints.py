@@ -1,0 +1,212 @@
+"""Choose, upload, fetch and describe checkpoints."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, BinaryIO
+
+import streamlit as st
+
+from splitlab.app.hosting import Hosting, may_change, upload_limit
+from splitlab.app.navigation import answered, draw_anew, say_what_was_done
+from splitlab.app.widgets.photos import name_upload
+from splitlab.app.widgets.sources import Choice
+from splitlab.app.widgets.text import as_plain, split_chip
+from splitlab.budget.cost import cost_hours, prices_for
+from splitlab.checkpoints.checkpoint import MOST_LETTERS, Card, checked_name, proposed_name
+from splitlab.checkpoints.files import FileFacts, card_in_words, facts_of, megabytes, zipped
+from splitlab.checkpoints.scores import scored_on
+from splitlab.errors import RunError, shown_as
+from splitlab.io import swept_in_temp
+from splitlab.shown_numbers import shown
+from splitlab.workspace import Workspace
+
+if TYPE_CHECKING:
+    from splitlab.models.checkpoint_repository import FoundCheckpoint
+
+
+def show_card(card: Card, files: dict[str, FileFacts]) -> None:
+    """Show what a checkpoint is; `files` may be empty where nobody has counted them yet."""
+    lines = [f"**{as_plain(card.name)}**"]
+    lines += [f"{what}: {as_plain(text)}" for what, text in card_in_words(card, files).items()]
+    st.caption("  \n".join(lines))
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def facts_in(folder: Path, version: int) -> dict[str, FileFacts]:
+    """Return size and checksum of a checkpoint's files, counted once for all visitors.
+
+    Args:
+        folder: the checkpoint.
+        version: another number once its weights have been written anew.
+    """
+    return facts_of(folder)
+
+
+def describe_all(choices: Sequence[Choice]) -> None:
+    """Show split, cost and scores of each model."""
+    longest = max(_labelling_hours(choice.card) for choice in choices)
+    for column, choice in zip(st.columns(len(choices)), choices, strict=True):
+        with column:
+            _describe(choice, longest)
+
+
+def _labelling_hours(card: Card) -> float:
+    return cost_hours(float(card.full), float(card.weak), prices_for(card.dataset))
+
+
+def _describe(choice: Choice, longest_hours: float) -> None:
+    card = choice.card
+    if card.full or card.weak:
+        split_chip(card.full, card.weak, prices_for(card.dataset), longest_hours)
+    else:
+        st.markdown(f"**{as_plain(card.name)}**, imported")
+    mask, box = card.scores.get("mask", {}), card.scores.get("box", {})
+    scores = [
+        f"{label} **{shown(value)}**"
+        for label, value in (
+            ("mask AP50", mask.get("ap50")),
+            ("AP70", mask.get("ap70")),
+            ("AP75", mask.get("ap75")),
+            ("box AP50", box.get("ap50")),
+        )
+        if value is not None
+    ]
+    origin = f"{card.model}, {card.steps:,} steps, seed {card.seed}" if card.steps else card.model
+    told = f"{' · '.join(scores)}, on {as_plain(scored_on(card.scores, card.dataset))}" if scores else "not scored"
+    st.caption(f"{told}  \n{as_plain(origin)}")
+
+
+UPLOAD_MEGABYTES = 400
+OWN = ".zip"
+_FOUND, _GETTING = "checkpoint found in a repository", "Getting checkpoints"
+
+
+def offer_checkpoints(choices: Iterable[Choice], workspace: Workspace) -> None:
+    """Show, folded away, the ways in and out; on a read-only server only the way out."""
+    with st.container():  # also where there is nothing to say: what follows keeps its place, and an open popover stays
+        say_what_was_done()
+    with st.popover("Import, share, take away", icon=":material/folder_zip:"):
+        if not may_change("Importing checkpoints"):
+            with answered():
+                _take_away(list(choices))
+            return
+        of_file, of_repository, away = st.tabs(["From a file", "From a repository", "Take away"])
+        with of_file, answered():
+            upload_checkpoint(workspace)
+        with of_repository, answered():
+            _offer_repositories(workspace)
+        with away, answered():
+            _take_away(list(choices))
+
+
+def upload_checkpoint(workspace: Workspace) -> None:
+    """Show the uploader; import what can be read.
+
+    Raises:
+        SplitLabError: the file cannot be used, or visitors may import nothing.
+    """
+    file = st.file_uploader(
+        "A .pt or .pth file of YOLOv5-seg or DETR, or a zip of our own",
+        type=["pt", "pth", "zip"],
+        max_upload_size=upload_limit(UPLOAD_MEGABYTES),
+        key="weights",
+    )
+    st.caption(
+        "Official YOLOv5 and DETR files and the paper's own are read by a process that can do nothing else: nothing "
+        "in them runs. A zip is one that was taken away here or by `splitlab checkpoint export`."
+    )
+    if file is None:
+        return
+    own = PurePath(file.name).suffix.lower() == OWN
+    if own:
+        show_card(_card_in(file.file_id, file), {})
+    name = name_upload(file, proposed_name(PurePath(file.name).stem), "weights_name", MOST_LETTERS)
+    if st.button("Import it", type="primary", icon=":material/add:", width="stretch"):
+        with st.spinner("Reading"):
+            _import(file, own, workspace.imported / checked_name(name))
+        draw_anew(f"'{as_plain(name)}' is here: pick it among the checkpoints.")
+
+
+@st.cache_data(show_spinner="Reading the card", max_entries=1, scope="session")
+def _card_in(file_id: str, _file: BinaryIO) -> Card:
+    from splitlab.models.imports import card_in
+
+    return card_in(_file)
+
+
+def _import(file: BinaryIO, own: bool, into: Path) -> None:
+    from splitlab.models.imports import import_checkpoint, import_own
+
+    Hosting.here().require_writable("Importing checkpoints")
+    if own:
+        import_own(file, into)
+        return
+    name = PurePath(file.name)
+    try:
+        with tempfile.TemporaryDirectory(
+            prefix=swept_in_temp("splitlab-upload-"), ignore_cleanup_errors=True
+        ) as folder:
+            # The card tells this name; what people call their files may be no name of a file here.
+            path = Path(folder) / f"{proposed_name(name.stem)}{name.suffix.lower()}"
+            path.write_bytes(file.read())
+            with shown_as(path, name.name):
+                import_checkpoint(path, into)
+    except OSError as error:
+        raise RunError(
+            f"{name.name}: there is no room for temporary files ({error.strerror}). Free some space."
+        ) from error
+
+
+def _offer_repositories(workspace: Workspace) -> None:
+    repository = st.text_input("Repository", placeholder="owner/name", key="repository", max_chars=200).strip()
+    revision = st.text_input("Revision", placeholder="main", key="revision", max_chars=200).strip()
+    st.caption("Public repositories of Hugging Face. Private ones: `splitlab checkpoint get owner/name`.")
+    address = f"{repository}@{revision}" if revision else repository
+    # Asked for by a button: a server that cannot be reached must not delay every other click on the page.
+    if st.button("Look", icon=":material/search:", disabled=not repository):
+        with st.spinner("Asking the server"):
+            st.session_state[_FOUND] = address, _find(address)
+    looked_at, found = st.session_state.get(_FOUND, ("", None))
+    if found is None or looked_at != address:
+        return
+    show_card(found.card, {})
+    st.caption(f"{megabytes(found.bytes)}, commit {found.commit}")
+    if st.button("Get it", type="primary", icon=":material/download:", width="stretch"):
+        name = proposed_name(found.repository.rpartition("/")[2])
+        with st.spinner("Downloading"):
+            _get(found, workspace.imported / checked_name(name))
+        draw_anew(f"'{as_plain(name)}' is here: pick it among the checkpoints.")
+
+
+def _find(address: str) -> FoundCheckpoint:
+    from splitlab.models.checkpoint_repository import find_checkpoint
+
+    Hosting.here().require_writable(_GETTING)
+    return find_checkpoint(address, token=False)
+
+
+def _get(found: FoundCheckpoint, into: Path) -> None:
+    from splitlab.models.checkpoint_repository import get_checkpoint
+
+    Hosting.here().require_writable(_GETTING)
+    # Visitors see what everybody sees, not what the server's owner may.
+    get_checkpoint(found, into, token=False)
+
+
+def _take_away(choices: list[Choice]) -> None:
+    if not choices:
+        st.caption("There is no checkpoint here yet.")
+        return
+    choice = st.selectbox("Checkpoint", choices, format_func=lambda one: one.label, key="take_away")
+    show_card(choice.card, facts_in(choice.folder, choice.version))
+    st.download_button(
+        "As a zip",
+        lambda: zipped(choice.folder),
+        f"{proposed_name(choice.card.name)}{OWN}",
+        "application/zip",
+        icon=":material/download:",
+        on_click="ignore",
+    )

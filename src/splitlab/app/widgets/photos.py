@@ -1,0 +1,293 @@
+"""Uploaded photos: reading them, keeping them within limits, dropping them when a page is closed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from threading import BoundedSemaphore, Lock
+from typing import TYPE_CHECKING, BinaryIO
+
+import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.uploaded_file_manager import UploadedFileRec
+
+from splitlab.app.hosting import Hosting
+from splitlab.data.images import ImageArray, load_reduced
+from splitlab.errors import ImageError
+
+if TYPE_CHECKING:
+    from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+CHECK_SECONDS = 10.0
+# Streamlit lets a browser that lost its connection come back for 120 seconds, and can end no session after that.
+KEEP_SECONDS = 100.0
+
+
+class ClosedPages:
+    """Ends the sessions that hold uploads and whose page was closed. It runs in the server's event loop."""
+
+    def __init__(self, uploads: MemoryUploadedFileManager) -> None:
+        self._uploads = uploads
+        self._closed_since: dict[str, float] = {}
+        self._is_watching = False
+
+    def watch(self) -> None:
+        """Look every few seconds, as long as there are uploads; nothing where no event loop runs, as in tests."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        if not self._is_watching:
+            self._is_watching = True
+            loop.call_later(CHECK_SECONDS, self._check)
+
+    def _check(self) -> None:
+        self._is_watching = False
+        try:
+            self._end_closed()
+        finally:
+            if self._uploads.file_storage:
+                self.watch()
+
+    def _end_closed(self) -> None:
+        server, now = runtime.get_instance(), time.monotonic()
+        closed = [session for session in list(self._uploads.file_storage) if not server.is_active_session(session)]
+        self._closed_since = {session: self._closed_since.get(session, now) for session in closed}
+        for session, since in self._closed_since.items():
+            if now - since >= KEEP_SECONDS:
+                server.close_session(session)
+                # A file that arrived after its session had ended belongs to no session that could be closed.
+                self._uploads.remove_session_files(session)
+
+
+MAX_SIDE = 1600
+# What a photo may take once it has been scaled down, and before anybody knows its size.
+MOST_PIXEL_BYTES = MAX_SIDE * MAX_SIDE * 3
+MEGABYTE = 1_000_000
+# Opening a photo of 51 megapixels takes 150 MB for a moment.
+OPENED_AT_ONCE = 2
+
+
+class PhotoRoom:
+    """Counts what the photos of all visitors take in memory."""
+
+    def __init__(self) -> None:
+        self.opening = BoundedSemaphore(OPENED_AT_ONCE)
+        self._lock = Lock()
+        self._taken = 0
+
+    @property
+    def taken(self) -> int:
+        """Bytes that are taken now."""
+        return self._taken
+
+    def take(self, size: int, most: int) -> bool:
+        """Take `size` more bytes (fewer where it is negative) unless that is over `most`; say whether it was."""
+        with self._lock:
+            fits = size <= 0 or self._taken + size <= most
+            self._taken += size if fits else 0
+            return fits
+
+
+class PhotoShelf:
+    """One visitor's photos. A photo takes its file, which Streamlit keeps, and its pixels."""
+
+    def __init__(self, room: PhotoRoom) -> None:
+        self._room = room
+        self._lock = Lock()
+        self._photos: dict[str, Photo] = {}
+        self._sizes: dict[str, int] = {}
+
+    @property
+    def taken(self) -> int:
+        """Bytes that these photos take."""
+        return sum(self._sizes.values())
+
+    def photo(self, file_id: str, name: str, file_bytes: int, open_it: Callable[[], Photo]) -> Photo:
+        """Return an upload, opened where it was not yet.
+
+        Raises:
+            ImageError: it is no image, or there is no room for it; nothing is taken then.
+        """
+        with self._lock:
+            if file_id not in self._photos:
+                self._take(file_id, name, file_bytes + MOST_PIXEL_BYTES)
+                try:
+                    with self._room.opening:
+                        photo = open_it()
+                except BaseException:
+                    self._give_back(file_id)
+                    raise
+                self._photos[file_id] = photo
+                self._shrink(file_id, file_bytes + photo.pixels.nbytes)
+            return self._photos[file_id]
+
+    def keep_only(self, file_ids: Collection[str]) -> None:
+        """Give back the photos that the visitor has removed."""
+        with self._lock:
+            for file_id in self._photos.keys() - set(file_ids):
+                del self._photos[file_id]
+                self._give_back(file_id)
+
+    def close(self) -> None:
+        """Give all photos back."""
+        self.keep_only(())
+
+    def _take(self, file_id: str, name: str, size: int) -> None:
+        hosting = Hosting.here()
+        if self.taken + size > hosting.session_photo_megabytes * MEGABYTE:
+            raise ImageError(
+                f"{name} was not kept: with your other photos it would take over {hosting.session_photo_megabytes} MB, "
+                "which is the most for one visitor. Remove some of them."
+            )
+        if not self._room.take(size, hosting.photo_megabytes * MEGABYTE):
+            raise ImageError(
+                f"{name} was not kept: all visitors' photos together take {hosting.photo_megabytes} MB, the most that "
+                "this server holds. Try again in a few minutes."
+            )
+        self._sizes[file_id] = size
+
+    def _shrink(self, file_id: str, size: int) -> None:
+        self._room.take(size - self._sizes[file_id], 0)
+        self._sizes[file_id] = size
+
+    def _give_back(self, file_id: str) -> None:
+        self._room.take(-self._sizes.pop(file_id), 0)
+
+
+class BoundedUploads(MemoryUploadedFileManager):
+    """Keeps no more files of a session, and of all sessions, than the server's settings say.
+
+    A visitor needs no page to send files: whoever has a session may put any number of them to its address.
+    """
+
+    closed_pages: ClosedPages
+
+    def add_file(self, session_id: str, file: UploadedFileRec) -> None:
+        """Keep a file.
+
+        Raises:
+            HTTPException: 413, there is no room; the browser says so beside the file.
+        """
+        from starlette.exceptions import HTTPException
+
+        hosting = Hosting.here()
+        # Besides photos, a visitor who may change things uploads one data set or checkpoint at a time.
+        other = 0 if hosting.read_only else hosting.upload_megabytes
+        of_session = self._bytes_of(session_id, file.file_id) + len(file.data)
+        if of_session > (hosting.session_photo_megabytes + other) * MEGABYTE:
+            raise HTTPException(413, "Your uploads take too much memory. Remove some, or load the page again.")
+        of_others = sum(self._bytes_of(other_id, "") for other_id in list(self.file_storage) if other_id != session_id)
+        if hosting.read_only and of_session + of_others > hosting.photo_megabytes * MEGABYTE:
+            raise HTTPException(413, "All visitors' uploads take too much memory. Try again in a few minutes.")
+        super().add_file(session_id, file)
+        self.closed_pages.watch()
+
+    def _bytes_of(self, session_id: str, but: str) -> int:
+        files = list(self.file_storage.get(session_id, {}).items())
+        return sum(len(file.data) for file_id, file in files if file_id != but)
+
+
+def bound_uploads() -> None:
+    """Make this server's uploads bounded, once. Streamlit has no setting for it and no other place to do it."""
+    context = get_script_run_ctx()
+    if context is not None and type(context.uploaded_file_mgr) is MemoryUploadedFileManager:
+        bound(context.uploaded_file_mgr)
+
+
+def bound(uploads: MemoryUploadedFileManager) -> None:
+    """Turn Streamlit's own keeper of uploads into a bounded one."""
+    uploads.closed_pages = ClosedPages(uploads)  # type: ignore[attr-defined]  # before its first use below
+    uploads.__class__ = BoundedUploads
+
+
+def name_upload(file: UploadedFile, proposed: str, key: str, most_letters: int) -> str:
+    """Show a field for a name; a file that takes the place of another brings its own.
+
+    Args:
+        file: the upload.
+        proposed: what it is called at first.
+        key: of the field.
+        most_letters: that a name may have.
+    """
+    of = f"file of {key}"
+    if st.session_state.get(of) != file.file_id:
+        st.session_state[of] = file.file_id
+        st.session_state[key] = proposed
+    return st.text_input("Name", key=key, max_chars=most_letters).strip()
+
+
+PHOTO_MEGABYTES = 30
+# scikit-image's own photos; Chelsea is the cat of one of its developers (CC0).
+SAMPLES = {"Chelsea, a cat": "chelsea.png", "An astronaut, no pet": "astronaut.png"}
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo on the page.
+
+    Attributes:
+        name: what people call it.
+        key: equal for equal pixels within a session; caches go by it.
+        pixels: (H, W, 3) uint8 RGB, at most MAX_SIDE on its long side.
+        shrunk_from: its width and height before it was scaled down, or None.
+    """
+
+    name: str
+    key: str
+    pixels: ImageArray
+    shrunk_from: tuple[int, int] | None
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def sample_photo(name: str) -> Photo:
+    """Open a sample by its name in SAMPLES."""
+    with as_file(files("skimage").joinpath("data", SAMPLES[name])) as path:
+        return _photo(name, f"sample {name}", path)
+
+
+def uploaded_photo(file_id: str, name: str, file: UploadedFile) -> Photo:
+    """Open an upload, within what this visitor's photos and all visitors' may take; a refused one is dropped.
+
+    Raises:
+        ImageError: it is no image, is broken or too large, or there is no room for it.
+    """
+    try:
+        return _shelf().photo(file_id, name, file.size, lambda: _photo(name, f"upload {file_id}", file))
+    except ImageError:
+        _drop(file_id)
+        raise
+
+
+def keep_photos(uploads: Sequence[UploadedFile]) -> None:
+    """Give back the room of the photos that are no longer among the uploads."""
+    _shelf().keep_only([upload.file_id for upload in uploads])
+
+
+def _drop(file_id: str) -> None:
+    """Free what Streamlit holds of an upload; else a refused file would stay in memory as long as its visitor."""
+    context = get_script_run_ctx()
+    if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
+        context.uploaded_file_mgr.remove_file(context.session_id, file_id)
+
+
+@st.cache_resource(show_spinner=False)
+def photo_room() -> PhotoRoom:
+    """Return the one count of what all visitors' photos take."""
+    return PhotoRoom()
+
+
+@st.cache_resource(show_spinner=False, scope="session", on_release=PhotoShelf.close)
+def _shelf() -> PhotoShelf:
+    return PhotoShelf(photo_room())
+
+
+def _photo(name: str, key: str, source: Path | BinaryIO) -> Photo:
+    pixels, size = load_reduced(source, MAX_SIDE, name)
+    return Photo(name, key, pixels, size if max(size) > MAX_SIDE else None)

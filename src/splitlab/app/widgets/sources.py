@@ -1,0 +1,209 @@
+"""Tables, datasets and models, read once and cached."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import streamlit as st
+
+from splitlab.app.hosting import Hosting
+from splitlab.app.widgets.photos import Photo
+from splitlab.atlas.tables import all_measured, atlas_claims, measured_curves, train_images
+from splitlab.budget.claims import paper_claims
+from splitlab.budget.claims.claim import Claim
+from splitlab.budget.law import PaperCurve
+from splitlab.budget.published import TRAINING_IMAGES, published_results
+from splitlab.checkpoints.checkpoint import CARD_NAME, WEIGHTS_NAME, Card
+from splitlab.data.dataset import ImageLabels, TrainVal
+from splitlab.data.images import ImageArray, load_labelled
+from splitlab.data.open_dataset import EMBEDDED, open_dataset
+from splitlab.evaluation.detections import ImageDetections
+from splitlab.families import family_of
+from splitlab.figures.labels import as_full, as_weak
+from splitlab.geometry import FloatArray
+from splitlab.runs.store import trained_models
+from splitlab.workspace import Workspace
+
+if TYPE_CHECKING:
+    from splitlab.evaluation.model_internals import TakenApart
+    from splitlab.models.contract import SegmentationModel
+
+
+@st.cache_data(show_spinner=False)
+def published() -> pd.DataFrame:
+    """Return the paper's rows, read once."""
+    return published_results()
+
+
+@st.cache_data(show_spinner=False, ttl=5)
+def measured(workspace: Workspace) -> pd.DataFrame:
+    """Return what was measured, on this machine and in the atlas, read again after a few seconds."""
+    return all_measured(workspace)
+
+
+@st.cache_data(show_spinner=False, ttl=5)
+def atlas_images(workspace: Workspace) -> dict[str, int]:
+    """Return how many training images the atlas's data sets have, by their names in `measured`."""
+    return train_images(workspace.measured)
+
+
+def training_images(workspace: Workspace) -> dict[str, int]:
+    """Return how many training images the data sets of `published` and of the atlas have, by their names there."""
+    return {**TRAINING_IMAGES, **atlas_images(workspace)}
+
+
+@st.cache_data(show_spinner=False, ttl=60)
+def atlas_curves(workspace: Workspace) -> tuple[PaperCurve, ...]:
+    """Return the equiscore curves that were measured in the atlas."""
+    return measured_curves(workspace)
+
+
+@st.cache_resource(show_spinner=False)
+def claims_of_paper() -> list[Claim]:
+    """Return the paper's statements, computed again from its tables."""
+    return paper_claims()
+
+
+@st.cache_resource(show_spinner=False, ttl=60, max_entries=16)
+def claims_of_atlas(name: str, metric: str, workspace: Workspace) -> list[Claim]:
+    """Return what an atlas says of the paper; nothing where nothing was measured.
+
+    Raises:
+        SplitLabError: its table or a plan is broken.
+    """
+    return atlas_claims(name, metric, workspace)
+
+
+# Nobody changes what a data set holds, so all get the same one: copying 10,000 images takes a second.
+@st.cache_resource(show_spinner="Reading the data set", max_entries=4, ttl=60)
+def read_dataset(name: str, workspace: Workspace) -> TrainVal:
+    """Read a data set of the work space.
+
+    Raises:
+        DataError: there is no such data set, or its files are broken.
+    """
+    return open_dataset(name, workspace.data)
+
+
+@st.cache_data(show_spinner=False, max_entries=64, ttl=600, hash_funcs={ImageLabels: repr})
+def label_pictures(labels: ImageLabels) -> tuple[ImageArray, ImageArray]:
+    """Return a photo with its masks and with its boxes drawn in.
+
+    Raises:
+        DataError, ImageError: the photo or a mask cannot be read.
+    """
+    photo = load_labelled(labels)
+    return as_full(photo, labels), as_weak(photo, labels)
+
+
+LEAST_SCORE, HIGHEST_SCORE = 0.05, 0.95
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A checkpoint that can be picked."""
+
+    folder: Path
+    card: Card
+
+    @property
+    def version(self) -> int:
+        """Another number once its weights or its card, which says how masks are made, have been written anew."""
+        files = (self.folder / WEIGHTS_NAME, self.folder / CARD_NAME)
+        return max((file.stat().st_mtime_ns for file in files if file.exists()), default=0)
+
+    @property
+    def label(self) -> str:
+        """Data set, split and run, such as "pets 30/330 (second-try)"; without the run where its name says no more."""
+        data_and_split = f"{self.card.dataset} {self.card.split_name}"
+        says_more = self.card.name != data_and_split.replace(" ", "-").replace("/", "-")
+        return f"{data_and_split} ({self.card.name})" if says_more else data_and_split
+
+
+def checkpoint_choices(workspace: Workspace) -> dict[str, Choice]:
+    """List the checkpoints that ship, were imported or come from runs, by name; broken ones are passed over."""
+    models = trained_models(workspace.checkpoint_folders, workspace.runs)
+    found = {name: Choice(*model) for name, model in models.items() if model[1].finds_objects}
+    return dict(sorted(found.items(), key=lambda item: _rank(item[1].card)))
+
+
+def _rank(card: Card) -> tuple[bool, str, bool, int, int]:
+    # Models of drawn scenes come last: they find nothing in the photos that a page begins with.
+    return card.dataset == EMBEDDED, card.dataset, family_of(card.model).two_stages, card.full, card.weak
+
+
+def detect_objects(choice: Choice, photo: Photo) -> ImageDetections:
+    """Find what a checkpoint sees in a photo, from LEAST_SCORE upwards, best first.
+
+    Raises:
+        CheckpointError: its files are broken.
+    """
+    return _detect(str(choice.folder), choice.version, photo.key, photo)
+
+
+def look_of(choice: Choice, photo: Photo) -> list[FloatArray] | None:
+    """Return where a checkpoint looked for each object of `detect_objects`; None where its kind cannot tell.
+
+    Raises:
+        CheckpointError: its files are broken.
+    """
+    return _look(str(choice.folder), choice.version, photo.key, photo)
+
+
+def take_apart_with(choice: Choice, photo: Photo) -> TakenApart | None:
+    """Take apart the mask of the best object that a YOLO checkpoint sees; None where it sees none.
+
+    Raises:
+        CheckpointError: its files are broken.
+    """
+    return _take_apart(str(choice.folder), choice.version, photo.key, photo)
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    model: SegmentationModel
+    card: Card
+    lock: Lock
+
+
+@st.cache_resource(show_spinner=False, max_entries=Hosting.here().models_in_memory)
+def _load(folder: str, version: int) -> _Loaded:
+    from splitlab.models.registry import load_model
+
+    model, card = load_model(Path(folder))
+    return _Loaded(model, card, Lock())
+
+
+@st.cache_resource(show_spinner=False, max_entries=512)
+def _detect(folder: str, version: int, photo_key: str, _photo: Photo) -> ImageDetections:
+    from splitlab.evaluation.predict import predict
+    from splitlab.models.contract import DetectSettings
+
+    loaded = _load(folder, version)
+    settings = DetectSettings(min_score=LEAST_SCORE, best_class_only=True)
+    with loaded.lock:
+        return predict(loaded.model, [_photo.pixels], loaded.card.image_size, settings)[0]
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _look(folder: str, version: int, photo_key: str, _photo: Photo) -> list[FloatArray] | None:
+    from splitlab.evaluation.model_internals import attention_over
+    from splitlab.models.contract import DetectSettings
+
+    loaded = _load(folder, version)
+    settings = DetectSettings(min_score=LEAST_SCORE, best_class_only=True)
+    with loaded.lock:
+        return attention_over(loaded.model, _photo.pixels, loaded.card.image_size, settings)
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _take_apart(folder: str, version: int, photo_key: str, _photo: Photo) -> TakenApart | None:
+    from splitlab.evaluation.model_internals import take_apart
+
+    loaded = _load(folder, version)
+    with loaded.lock:
+        return take_apart(loaded.model, _photo.pixels, loaded.card.image_size)

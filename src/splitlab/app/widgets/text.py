@@ -1,0 +1,66 @@
+"""Text from users as plain text, letters for images, and the chip that shows a split."""
+
+from __future__ import annotations
+
+import re
+
+import streamlit as st
+
+from splitlab.budget.cost import Prices, box_hours, mask_hours
+from splitlab.figures.palette import FULL_HUE, WEAK_HUE
+from splitlab.shown_numbers import hours_and_sum
+
+_ORDINARY = re.compile(r"[\w .,/-]+")
+_NUMBER = re.compile(r"\d[\d,.]*(?:/[\d,]+)?(?<![,.])")
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>#$~:|!])")
+
+
+def as_plain(text: str) -> str:
+    """Keep Markdown from taking anything in a text for markup."""
+    return _MARKUP.sub(r"\\\1", text.replace("\n", " "))
+
+
+def as_label(name: str) -> str:
+    """Keep Markdown out of what pills offer; ordinary names stay as they are, for a link says what pills show."""
+    return name if _ORDINARY.fullmatch(name) else as_plain(name)
+
+
+def with_bold_numbers(text: str) -> str:
+    """Set the numbers and splits of a sentence in bold, as Markdown; the sentence holds no markup of its own."""
+    return _NUMBER.sub(r"**\g<0>**", text)
+
+
+def letter_colour() -> str:
+    """Return it as "#rrggbb", by the theme that the visitor sees."""
+    return str(st.get_option(f"theme.{st.context.theme.type or 'light'}.textColor"))
+
+
+def split_chip(full: int, weak: int, prices: Prices, scale_hours: float) -> None:
+    """Draw a split.
+
+    Args:
+        full: |F|.
+        weak: |W|.
+        prices: what labels cost.
+        scale_hours: the hours that fill the whole width; more than that is cut.
+    """
+    st.html(split_chip_html(full, weak, prices, scale_hours))
+
+
+def split_chip_html(full: int, weak: int, prices: Prices, scale_hours: float) -> str:
+    """Return the chip as HTML; see `split_chip`."""
+    hours = [mask_hours(float(full), prices), box_hours(float(weak), prices)]
+    (masks, boxes), total = hours_and_sum(hours)
+    widths = [min(100 * part / max(scale_hours, sum(hours), 1e-9), 100) for part in hours]
+    text = f"{full:,} images with masks, {masks} hours; {weak:,} with boxes, {boxes} hours"
+    return (
+        f'<div role="img" aria-label="{text}" title="{text}" style="max-width:34rem">'
+        '<div style="display:flex;gap:.6rem;align-items:baseline;flex-wrap:wrap">'
+        f'<span style="font-weight:650;font-size:1.15rem;font-variant-numeric:tabular-nums">'
+        f'<span style="color:{FULL_HUE}">{full:,}</span> / <span style="color:{WEAK_HUE}">{weak:,}</span></span>'
+        f'<span style="opacity:.75">{total} hours: {masks} masks, {boxes} boxes</span></div>'
+        '<div style="display:flex;height:.7rem;border-radius:.35rem;overflow:hidden;'
+        'background:rgba(128,128,128,.18);margin-top:.3rem">'
+        f'<div style="width:{widths[0]:.2f}%;background:{FULL_HUE}"></div>'
+        f'<div style="width:{widths[1]:.2f}%;background:{WEAK_HUE}"></div></div></div>'
+    )

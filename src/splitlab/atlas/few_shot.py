@@ -1,0 +1,291 @@
+"""Measure few-shot training: prepare the runs, train them, score them class by class, and write the table."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from splitlab.atlas.rows import BASE, FEW_SHOT_COLUMNS, KEY, NOVEL, measured_few_shot
+from splitlab.checkpoints.scores import read_scores
+from splitlab.data.classes import in_one_line
+from splitlab.data.dataset import Dataset, TrainVal
+from splitlab.data.split import Split, draw_split, read_split
+from splitlab.errors import RunError
+from splitlab.evaluation.comparison import MIN_SCORE
+from splitlab.evaluation.detections import ImageDetections, read_detections
+from splitlab.evaluation.matches import NO_MATCH, ImageOverlaps, match_by_score, overlaps_of_dataset
+from splitlab.io import Progress, no_progress, write_bytes
+from splitlab.runs.run_folder import RunFolder, State
+from splitlab.runs.spec import SETTINGS, RunSpec
+from splitlab.training.experiment import carry_out, prepare_run
+from splitlab.training.few_shot import BACKBONE, F_SIZE, background_images, plan_few_shot
+from splitlab.training.start import as_run_sees
+
+# What changes nothing of what a model learns; what it starts from is told by its own hash.
+_NOT_LEARNT = ("data", "device", "compiled", "tracker", "evaluate_every", "start_from")
+# Left out at their defaults, so that rows measured before there were these settings keep their hashes.
+_YOUNGER = ("background", "refine_boxes")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Which classes are novel; all others are base classes."""
+
+    name: str
+    novel: tuple[str, ...]
+
+
+# Of the embedded scenes: a pair of classes unlike any other, and one class of each look-alike pair.
+VARIANTS = (
+    Variant("new pair", ("compass jelly", "moon jelly")),
+    Variant("look-alikes", ("spotted fish", "beaded star", "moon jelly")),
+)
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many labels the runs get.
+
+    Attributes:
+        base_masks: |F| of the base model, which has no W.
+        masks: of each novel class, in the few-shot runs.
+        full, weak: |F| and |W| of the partly supervised run and of the one with all masks.
+    """
+
+    base_masks: int = 300
+    masks: int = 3
+    full: int = 100
+    weak: int = 400
+
+
+@dataclass(frozen=True)
+class FewShotRun:
+    """One run of a measurement.
+
+    Attributes:
+        variant: which classes are novel.
+        setting, start: as the table has them (`few_shot_measured`).
+        spec: its settings.
+        split: its F and W.
+        path: its run folder.
+    """
+
+    variant: Variant
+    setting: str
+    start: str
+    spec: RunSpec
+    split: Split
+    path: Path
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What all runs of a measurement share.
+
+    Attributes:
+        name: of the data set, as a spec has it.
+        data: it, whole.
+        runs: the folder of all runs.
+        settings: of the recipe, and what differs from it.
+        sizes: of the splits.
+    """
+
+    name: str
+    data: TrainVal
+    runs: Path
+    settings: Mapping[str, Any]
+    sizes: Sizes
+
+    def planned(self, variant: Variant, seed: int) -> Iterator[FewShotRun]:
+        """Yield the seven runs of a variant, the base model before those that start from it.
+
+        Raises:
+            SplitLabError: the data set lacks a class, or has not so many images or masks.
+        """
+        others = in_one_line(name for name in self.data.train.class_names if name not in variant.novel)
+        base = self._random(variant, BASE, seed, {"classes": others}, self.sizes.base_masks, 0)
+        yield base
+        for setting, masks in (("few-shot", self.sizes.masks), ("zero-shot", 0)):
+            for start, weights in ((BASE, str(base.path / "weights")), (BACKBONE, "")):
+                yield self._shots(variant, setting, start, seed, masks, weights)
+        for setting, masked in (("partly supervised", others), ("all masks", "")):
+            yield self._random(variant, setting, seed, {"mask_classes": masked}, self.sizes.full, self.sizes.weak)
+
+    def _shots(self, variant: Variant, setting: str, start: str, seed: int, masks: int, weights: str) -> FewShotRun:
+        settings = {**self.settings, "f_size": F_SIZE, "classes": in_one_line(variant.novel), "start_from": weights}
+        spec, split = plan_few_shot(self.name, self.data, masks, seed, settings)
+        return FewShotRun(variant, setting, start, spec, split, self._path(variant, setting, start, seed))
+
+    def _random(
+        self, variant: Variant, setting: str, seed: int, seen: dict[str, str], full: int, weak: int
+    ) -> FewShotRun:
+        told = {"data": self.name, "full": full, "weak": weak, "seed": seed}
+        spec = RunSpec.from_json({**self.settings, **seen, **told})
+        split = draw_split(as_run_sees(self.data, spec.data.classes, spec.data.mask_classes).train, full, weak, seed)
+        return FewShotRun(variant, setting, BACKBONE, spec, split, self._path(variant, setting, BACKBONE, seed))
+
+    def _path(self, variant: Variant, setting: str, start: str, seed: int) -> Path:
+        parts = ("few-shot", Path(self.name).name, variant.name, setting, start, f"seed{seed}")
+        # With all masks no class is novel: the run is the same in every variant.
+        kept = [part for part in parts if setting != "all masks" or part != variant.name]
+        return self.runs / "-".join(part.replace(" ", "-") for part in kept)
+
+
+def train_planned(planned: FewShotRun, data_dir: Path, progress: Progress = no_progress) -> RunFolder | None:
+    """Train a run, or on from where it stands; None where somebody stopped it.
+
+    Raises:
+        RunError: its folder holds a run with other settings or other labels.
+        SplitLabError: it cannot be trained.
+    """
+    if (planned.path / "spec.json").is_file():
+        run = RunFolder.open(planned.path)
+        if run.spec() != planned.spec or read_split(run.split_path) != planned.split:
+            raise RunError(
+                f"{planned.path} holds a run with other settings or other labels than asked for. Delete it, or measure "
+                "in another work space."
+            )
+    else:
+        run = prepare_run(planned.path, planned.spec, data_dir, planned.split)
+    return run if carry_out(run, data_dir, progress) == State.DONE else None
+
+
+def spec_hash(spec: RunSpec) -> str:
+    """Return 12 hexadecimal digits for all settings that a model learns by, whatever the machine.
+
+    A start from a checkpoint counts by that run's own settings.
+    """
+    told = {
+        name: value
+        for name, value in spec.to_json().items()
+        if name not in _NOT_LEARNT and not (name in _YOUNGER and value == SETTINGS[name].default)
+    }
+    start = Path(spec.start_from).parent if spec.start_from else None
+    told["start"] = spec_hash(RunFolder.open(start).spec()) if start else ""
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True)
+class MasksOfClass:
+    """Masks of one class.
+
+    Attributes:
+        mask_iou: mean mask IoU over the objects whose box was found, 0..1; None where none was.
+        found: objects whose box was found.
+        objects: all objects of the class that have a mask.
+    """
+
+    mask_iou: float | None
+    found: int
+    objects: int
+
+
+def masks_in_found_boxes(
+    dataset: Dataset, detections: Sequence[ImageDetections], min_score: float
+) -> dict[str, MasksOfClass]:
+    """Return the masks of each class, by its name.
+
+    A box is found where a detection of its class, scored `min_score` or more, overlaps it at IoU 0.5; matched as COCO
+    does it. The mask IoU is that of the same detection, however bad: a mean over masks that were found would leave out
+    the very ones that failed.
+
+    Args:
+        dataset: the truth, with masks.
+        detections: in the order of its images.
+        min_score: of the detections that count, 0..1.
+    """
+    ious: dict[int, list[float]] = defaultdict(list)
+    boxes, masks = (overlaps_of_dataset(dataset, detections, kind) for kind in ("box", "mask"))
+    for of_boxes, of_masks in zip(boxes, masks, strict=True):
+        for class_index, iou in _found(of_boxes.above(min_score), of_masks):
+            ious[class_index].append(iou)
+    counts = [0] * len(dataset.class_names)
+    for label in (label for image in dataset.images for label in image.targets):
+        counts[label.class_index] += label.mask is not None and label.is_scored
+    return {
+        name: MasksOfClass(float(np.mean(ious[index])) if ious[index] else None, len(ious[index]), counts[index])
+        for index, name in enumerate(dataset.class_names)
+    }
+
+
+def _found(boxes: ImageOverlaps, masks: ImageOverlaps) -> list[tuple[int, float]]:
+    """Return class and mask IoU of each object whose box was found, crowds and those without a mask left out."""
+    matched = match_by_score(boxes)
+    return [
+        (int(boxes.truth_classes[target]), float(masks.iou[place, target]))
+        for place, target in zip(boxes.places, matched, strict=True)
+        if target != NO_MATCH and not masks.crowds[target]
+    ]
+
+
+def class_rows(planned: FewShotRun, data: TrainVal, measured_with: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return the rows of a finished run, one for each of its classes, with the columns of the table.
+
+    Args:
+        planned: the run, which is done.
+        data: its data set, whole.
+        measured_with: `code_version` and `machine`.
+
+    Raises:
+        SplitLabError: its files are broken.
+    """
+    run, spec = RunFolder.open(planned.path), planned.spec
+    val = as_run_sees(data, spec.data.classes, spec.data.mask_classes).val
+    scores = read_scores(run.scores_path)
+    masks = masks_in_found_boxes(val, read_detections(run.detections_path, val), MIN_SCORE)
+    shared = {
+        "variant": planned.variant.name,
+        "setting": planned.setting,
+        "start": planned.start,
+        "seed": spec.seed,
+        "full": spec.data.full,
+        "weak": spec.data.weak,
+        "background": background_images(data, spec, planned.split),
+        "spec_hash": spec_hash(spec),
+        "data_hash": data.train.source_hash[:12],
+        **measured_with,
+    }
+    rows = []
+    for name in val.class_names:
+        group = NOVEL if name in planned.variant.novel else BASE
+        row = {**shared, "class": name, "group": group, **_reached(name, scores, masks[name])}
+        rows.append({column: row[column] for column in FEW_SHOT_COLUMNS})
+    return rows
+
+
+def store_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add the rows of a run to a table, in place of those it had before; the file is replaced in one step.
+
+    Raises:
+        BudgetError: the file that is there is no such table.
+        RunError: it cannot be written.
+    """
+    new = pd.DataFrame(list(rows), columns=list(FEW_SHOT_COLUMNS))
+    old = measured_few_shot(path)
+    again = set(new[KEY].itertuples(index=False, name=None))
+    kept = old[np.array([key not in again for key in old[KEY].itertuples(index=False, name=None)], bool)]
+    # An empty part would decide the types of the whole.
+    table = pd.concat([kept, new], ignore_index=True) if len(kept) else new
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, table.to_csv(index=False).encode())
+
+
+def _reached(name: str, scores: Mapping[str, Any], masks: MasksOfClass) -> dict[str, Any]:
+    mask, box = (scores[kind]["per_class"][name] for kind in ("mask", "box"))
+    return {
+        "ap50": mask["ap50"],
+        "ap70": mask["ap70"],
+        "box_ap50": box["ap50"],
+        "box_ap70": box["ap70"],
+        "mask_iou": None if masks.mask_iou is None else round(masks.mask_iou, 4),
+        "found": masks.found,
+        "objects": masks.objects,
+    }

@@ -1,0 +1,280 @@
+"""Measured results and verdicts, as the app and the command line show them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from splitlab.atlas.advice import BUDGETS, advice_was_good, intervals_hold, read_told
+from splitlab.atlas.grid import CONFUSION, MASK_IOU, SAME_AP, Grid, measured_grid, named, verdict_metric
+from splitlab.atlas.law import law_holds, measured_law, surface_predicts
+from splitlab.atlas.mask_observations import (
+    equal_scores_look_alike,
+    middle_is_balanced,
+    more_boxes_name_better,
+    more_masks_draw_better,
+)
+from splitlab.atlas.noise import NOISE_UNKNOWN
+from splitlab.atlas.plans import Atlas, atlas_names, read_atlas
+from splitlab.atlas.rows import MeasuredRow, newest, read_rows
+from splitlab.atlas.score_observations import extremes_lose, few_masks_compete, more_boxes_help, more_masks_help
+from splitlab.budget.claims.claim import Claim
+from splitlab.budget.cost import cost_hours, prices_for
+from splitlab.budget.law import PaperCurve
+from splitlab.budget.published import MAIN_METRIC
+from splitlab.budget.results import COLUMN_TYPES, MEASURED, METRICS, ResultRow, results_table
+from splitlab.checkpoints.checkpoint import Card
+from splitlab.checkpoints.scores import scored_on
+from splitlab.errors import BudgetError
+from splitlab.runs.store import cards_of_runs, trained_models
+from splitlab.workspace import Workspace
+
+Check = Callable[[Grid], Claim]
+
+OF_MASKS: tuple[Check, ...] = (
+    equal_scores_look_alike,
+    more_boxes_name_better,
+    more_masks_draw_better,
+    middle_is_balanced,
+)
+CHECKS: tuple[Check, ...] = (
+    extremes_lose,
+    few_masks_compete,
+    more_boxes_help,
+    more_masks_help,
+    *OF_MASKS,
+    law_holds,
+    surface_predicts,
+    *(partial(advice_was_good, hours) for hours in BUDGETS),
+    intervals_hold,
+)
+
+_MASKS_UNKNOWN = (
+    "Observations 4 to 7 are left out: fewer than two splits have found objects with the same two seeds, so nobody "
+    "knows yet what a difference of masks means."
+)
+
+
+def measured_claims(grid: Grid) -> list[Claim]:
+    """Check Observations 1 to 7, the law, the surface and the planner's advice on a measured grid.
+
+    Where planned runs are missing no verdict is given: the finding says how many, and what it looks like so far. Where
+    too few splits have two seeds nobody knows what a difference means: one claim says so in place of those it is about,
+    all of them, or Observations 4 to 7 where only models that found nothing lack masks to compare.
+    """
+    if not grid.scores(grid.metric).knows_noise:
+        return [_unknown_noise(NOISE_UNKNOWN, grid)]
+    knows_masks = all(grid.scores(score).knows_noise for score in (CONFUSION, MASK_IOU))
+    claims = [_so_far(check(grid), grid) for check in CHECKS if knows_masks or check not in OF_MASKS]
+    return claims if knows_masks else [*claims, _unknown_noise(_MASKS_UNKNOWN, grid)]
+
+
+def _so_far(claim: Claim, grid: Grid) -> Claim:
+    if not grid.missing:
+        return claim
+    seen = "" if claim.verdict == "not measured yet" else f" So far: {claim.verdict}."
+    finding = f"{_missing(grid)}{seen} {claim.finding}"
+    return replace(claim, verdict="not measured yet", finding=finding)
+
+
+def _unknown_noise(why: str, grid: Grid) -> Claim:
+    return Claim(
+        key="noise",
+        section="here",
+        statement="Two trainings that differ by their seed alone lie close together.",
+        verdict="not measured yet",
+        finding=f"{why} {_missing(grid)}",
+        rows=grid.rows,
+    )
+
+
+def _missing(grid: Grid) -> str:
+    return f"{len(grid.missing)} of the {len(grid.rows) + len(grid.missing)} planned runs are missing."
+
+
+TEST_PART = ", test part"
+"""Follows a data set's name in charts: scores on another part do not compare."""
+
+
+def main_metric(dataset: str) -> str:
+    """Return the column of AP that models of a data set are compared by, where nobody asks for another.
+
+    The paper's for its own data sets, else what an atlas's verdicts go by.
+
+    Args:
+        dataset: as a results table names it.
+    """
+    return MAIN_METRIC.get(dataset) or verdict_metric(dataset.removesuffix(TEST_PART))
+
+
+def grid_of(atlas: Atlas, metric: str) -> Grid | None:
+    """Return what was measured of an atlas; None where nothing was.
+
+    Raises:
+        SplitLabError: its table or a plan is broken, or the metric is none.
+    """
+    rows = read_rows(atlas.table)
+    if not rows:
+        return None
+    return measured_grid(rows, atlas.planned(newest(rows).train_images), metric, read_told(atlas.advice, metric))
+
+
+def atlas_claims(name: str, metric: str, workspace: Workspace) -> list[Claim]:
+    """Return what an atlas says of the paper's observations, the law and the planner; nothing where it has no row.
+
+    Raises:
+        SplitLabError: there is no such atlas, its table or a plan is broken, or the metric is none.
+    """
+    grid = grid_of(read_atlas(name, workspace.measured, workspace.data), metric)
+    return measured_claims(grid) if grid else []
+
+
+def atlas_results(measured: Path) -> pd.DataFrame:
+    """Return the rows of all atlases as a results table; of each the newest data and test part alone.
+
+    Args:
+        measured: the folder of tables.
+
+    Raises:
+        BudgetError: a table is broken.
+    """
+    tables = [read_rows(path) for path in sorted(measured.glob("[!.]*.csv"))]
+    return results_table(_result(row) for rows in tables for row in rows if _parts(row) == _parts(newest(rows)))
+
+
+def train_images(measured: Path) -> dict[str, int]:
+    """Return how many images F and W are drawn from, by the data sets' names in `atlas_results`.
+
+    Raises:
+        BudgetError: a table is broken.
+    """
+    tables = [read_rows(path) for path in sorted(measured.glob("[!.]*.csv"))]
+    return {row.dataset + TEST_PART: row.train_images for row in map(newest, filter(None, tables))}
+
+
+def measured_curves(workspace: Workspace) -> tuple[PaperCurve, ...]:
+    """Return the equiscore curve of each atlas whose grid shows one, with the splits that score within an AP of it.
+
+    Raises:
+        SplitLabError: a table or a plan is broken.
+    """
+    atlases = [read_atlas(name, workspace.measured, workspace.data) for name in atlas_names(workspace.measured)]
+    grids = [grid for atlas in atlases if (grid := grid_of(atlas, verdict_metric(atlas.name))) is not None]
+    return tuple(curve for grid in grids if (curve := _curve(grid)) is not None)
+
+
+def _curve(grid: Grid) -> PaperCurve | None:
+    try:
+        fitted = measured_law(grid)
+    except BudgetError:
+        return None  # too few lines reach a score, or too few splits have two seeds yet
+    first, splits = grid.rows.iloc[0], grid.splits
+    near = splits[(splits[grid.metric] - fitted.level).abs() <= SAME_AP]
+    return PaperCurve(
+        panel=str(first["dataset"]),
+        dataset=str(first["dataset"]) + TEST_PART,
+        method=str(first["model"]),
+        metric=grid.metric,
+        score=round(fitted.level, 1),
+        law=fitted.law,
+        splits=tuple(sorted(named(near))),
+    )
+
+
+def _parts(row: MeasuredRow) -> tuple[str, str]:
+    return row.data_hash, row.test_hash
+
+
+def _result(row: MeasuredRow) -> ResultRow:
+    prices = prices_for(row.dataset)
+    return ResultRow(
+        source=MEASURED,
+        dataset=row.dataset + TEST_PART,
+        method=row.model,
+        full=row.full,
+        weak=row.weak,
+        cost_hours=cost_hours(row.full, row.weak, prices),
+        **{metric: getattr(row, metric) for metric in METRICS},
+        seed=row.seed,
+        run=f"atlas-{row.spec_hash}",
+        settings=row.settings,
+        scored_on=f"test part of {row.dataset}, {row.test_images:,} images",
+        note=f"One run, seed {row.seed}, scored on {row.test_images} images that no choice has seen. "
+        f"Cost by {prices.name} prices.",
+    )
+
+
+_OF_THE_MACHINE = ("splitlab", "precision", "device", "compiled", "tracker")
+_OF_THE_SPLIT = ("images_of_f",)
+
+
+def all_measured(workspace: Workspace) -> pd.DataFrame:
+    """Return what was measured on this machine, and behind it the rows of the atlas, which come with the package.
+
+    Raises:
+        BudgetError: a table of the atlas is broken.
+    """
+    own = measured_results(workspace.checkpoint_folders, workspace.runs)
+    return pd.concat([own, atlas_results(workspace.measured)], ignore_index=True).astype(dict(COLUMN_TYPES))
+
+
+def measured_results(checkpoints: Sequence[Path], runs: Path) -> pd.DataFrame:
+    """Return one row for each scored checkpoint of these folders and runs; see `trained_models`."""
+    cards = (card for _, card in trained_models(checkpoints, runs).values())
+    return results_table(_row(card) for card in cards if card.scores)
+
+
+def run_results(runs: Path, names: Collection[str]) -> pd.DataFrame:
+    """Return one row for each of these runs that is scored, whether it was published as a checkpoint or not.
+
+    Args:
+        runs: the folder of all runs.
+        names: of the run folders.
+    """
+    named = ((folder.parent.name, card) for folder, card in cards_of_runs(runs))
+    return results_table(_row(replace(card, name=name)) for name, card in named if name in names and card.scores)
+
+
+def settings_of(card: Card) -> str:
+    """Say in a few words how a model was trained, and with a few digits all of it but the seed and the machine."""
+    told = {name: value for name, value in card.trained_by.items() if name not in _OF_THE_MACHINE + _OF_THE_SPLIT}
+    if isinstance(told.get("anchors"), dict):
+        # Anchors are fitted to the split's boxes, and so to the seed's.
+        told["anchors"] = "auto"
+    everything = [card.image_size, card.steps, told]
+    digits = hashlib.sha256(json.dumps(everything, sort_keys=True, default=str).encode()).hexdigest()[:6]
+    recipe = told.get("recipe", "settings unknown")
+    return f"{recipe}, {card.steps} steps, {card.image_size} px ({digits})"
+
+
+def _known(scores: dict[str, Any]) -> dict[str, Any]:
+    return {metric: math.nan if scores.get(metric) is None else scores[metric] for metric in METRICS}
+
+
+def _row(card: Card) -> ResultRow:
+    prices = prices_for(card.dataset)
+    scores: dict[str, Any] = card.scores["mask"]
+    of_masks = card.trained_by.get("mask_classes")
+    boxes_in_f = f" In F only {of_masks} have masks; the cost counts those of all." if of_masks else ""
+    return ResultRow(
+        source=MEASURED,
+        dataset=card.dataset,
+        method=card.model,
+        full=card.full,
+        weak=card.weak,
+        cost_hours=cost_hours(card.full, card.weak, prices),
+        **_known(scores),
+        seed=card.seed,
+        run=card.name,
+        settings=settings_of(card),
+        scored_on=scored_on(card.scores, card.dataset),
+        note=f"One run, seed {card.seed}. Cost by {prices.name} prices.{boxes_in_f}",
+    )

@@ -1,1 +1,0 @@
-"""What our own grid of runs says of the paper's observations. Tables in, verdicts out."""

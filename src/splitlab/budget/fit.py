@@ -1,0 +1,343 @@
+"""Fit the AP surface to results, with the uncertainty of each prediction and the luck of a single seed."""
+
+from dataclasses import astuple, dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import helmert
+from scipy.optimize import least_squares
+from scipy.special import ndtri, stdtrit
+
+from splitlab.budget.surface import (
+    PARAMETERS_HIGH,
+    PARAMETERS_LOW,
+    PRIOR_LUCK_MOST,
+    PRIOR_LUCK_RATIO,
+    PRIOR_LUCK_SEEDS,
+    PRIOR_LUCK_SHARE,
+    PRIOR_MEAN,
+    PRIOR_NOISE,
+    PRIOR_NOISE_RUNS,
+    PRIOR_SD,
+    ApSurface,
+    Floats,
+)
+from splitlab.errors import BudgetError
+
+_LEAST_LUCK = 0.01
+"""AP by which a seed of models that find nothing may still differ: a deviation of 0 could not be fitted with."""
+
+
+@dataclass(frozen=True, eq=False)
+class SeedLuck:
+    """How far the seeds of some runs lie apart, and how far a new one may lie from them.
+
+    Attributes:
+        seeds: How many different seeds the runs have.
+        contrasts: Share of each difference between seeds in each run, shape (runs, seeds - 1).
+        differences: The differences in units of `contrasts`, AP, shape (seeds - 1,).
+        deviation: Standard deviation of the luck of one seed, AP.
+        freedom: Degrees of freedom of that deviation, those of the borrowed guess among them.
+    """
+
+    seeds: int
+    contrasts: Floats
+    differences: Floats
+    deviation: float
+    freedom: float
+
+    @property
+    def of_runs(self) -> Floats:
+        """Luck of each run's seed, AP, shape (runs,); that of all seeds adds up to 0."""
+        return np.asarray(self.contrasts @ self.differences, dtype=np.float64)
+
+    @property
+    def of_new_seed(self) -> float:
+        """Standard deviation of a new seed's luck against the average of the seeds there are, AP."""
+        return self.deviation * float(np.sqrt(1 + 1 / self.seeds))
+
+    def with_run_of_first_seed(self) -> "SeedLuck":
+        """The same with one run more, of the seed of the first run."""
+        return replace(self, contrasts=np.vstack([self.contrasts, self.contrasts[:1]]))
+
+
+def luck_before_pairs(seed: ArrayLike, noise: float, score: float) -> SeedLuck:
+    """The guess for runs whose differences between seeds are not looked at yet.
+
+    Args:
+        seed: The seed of each run, shape (runs,).
+        noise: Standard deviation of one run, AP.
+        score: The runs' mean score, AP.
+    """
+    seeds, of_run = np.unique(np.asarray(seed), return_inverse=True)
+    contrasts = helmert(seeds.size).T[of_run] if seeds.size > 1 else np.zeros((of_run.size, 0))
+    return SeedLuck(seeds.size, contrasts, np.zeros(seeds.size - 1), _borrowed(noise, score), PRIOR_LUCK_SEEDS)
+
+
+def luck_from_pairs(fitted: SeedLuck, told: float, noise: float, score: float) -> SeedLuck:
+    """The luck that fitted differences between seeds and the borrowed guess show together.
+
+    Args:
+        fitted: The luck with its differences fitted.
+        told: How many of the differences the runs decide, and not the guess; 0 to seeds - 1.
+        noise: Standard deviation of one run, AP, with an allowance for how few runs tell of it.
+        score: The runs' mean score, AP.
+    """
+    freedom = PRIOR_LUCK_SEEDS + told
+    squares = PRIOR_LUCK_SEEDS * _borrowed(noise, score) ** 2 + float(fitted.differences @ fitted.differences)
+    return replace(fitted, deviation=float(np.sqrt(squares / freedom)), freedom=freedom)
+
+
+def _borrowed(noise: float, score: float) -> float:
+    return min(PRIOR_LUCK_RATIO * noise, PRIOR_LUCK_MOST, PRIOR_LUCK_SHARE * score + _LEAST_LUCK)
+
+
+DOUBT_OUTSIDE = 0.25
+"""Share of the change since the edge of the data by which an interval grows outside of it."""
+
+_ALLOWED = 0.9
+"""The level of interval whose growth with few results is allowed for in the noise."""
+
+ENOUGH_SPLITS = 4
+"""With fewer different splits than this, the shape of the surface is the prior's."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Expected scores, each with the interval that a new result falls into; arrays of one shape.
+
+    Attributes:
+        ap: Expected mask AP, 0..100.
+        low: Lower end of the interval.
+        high: Upper end of the interval.
+        extrapolates: True where F or W lies outside the results the surface was fitted to.
+    """
+
+    ap: Floats
+    low: Floats
+    high: Floats
+    extrapolates: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class FittedSurface:
+    """An AP surface with the results it rests on.
+
+    Attributes:
+        surface: The surface.
+        full: |F| of the results, images, shape (N,).
+        weak: |W| of the results, images, shape (N,).
+        ap: Their scores, 0..100, shape (N,).
+        luck: The luck of their seeds. None where the seeds are unknown, as for published results: a forecast is then
+            for one more result of the same series, and says nothing of a new seed.
+        fit_noise: The noise of one result that the fit went by, AP.
+    """
+
+    surface: ApSurface
+    full: Floats
+    weak: Floats
+    ap: Floats
+    luck: SeedLuck | None = None
+    fit_noise: float = PRIOR_NOISE
+
+    @property
+    def different_splits(self) -> int:
+        """Number of different splits among the results; a repeated training counts once."""
+        return len(set(zip(self.full.tolist(), self.weak.tolist(), strict=True)))
+
+    @property
+    def borrows(self) -> bool:
+        """Whether there are so few different splits that the shape is borrowed from the published tables."""
+        return self.different_splits < ENOUGH_SPLITS
+
+    @cached_property
+    def noise(self) -> float:
+        """Standard deviation of one training about the surface, the luck of its seed aside, AP."""
+        squares = float(np.sum(self.residuals**2)) + PRIOR_NOISE_RUNS * PRIOR_NOISE**2
+        return float(np.sqrt(squares / self._freedom))
+
+    @property
+    def noise_at_most(self) -> float:
+        """The noise of one training with an allowance for how few results tell of it, AP."""
+        return self.noise * float(stdtrit(self._freedom, _upper_tail(_ALLOWED)) / ndtri(_upper_tail(_ALLOWED)))
+
+    @property
+    def residuals(self) -> Floats:
+        """Score minus expected score of each result with its seed, AP, shape (N,)."""
+        of_seed = 0.0 if self.luck is None else self.luck.of_runs
+        return self.ap - self.surface.ap(self.full, self.weak) - of_seed
+
+    @property
+    def contrasts(self) -> Floats:
+        """Share of each difference between seeds in each result, shape (N, seeds - 1); (N, 0) for unknown seeds."""
+        return np.zeros((self.ap.size, 0)) if self.luck is None else self.luck.contrasts
+
+    @property
+    def prior_sd(self) -> Floats:
+        """Standard deviation that each parameter has before a result is seen, the five first, then the differences."""
+        deviation = 0.0 if self.luck is None else self.luck.deviation
+        return np.concatenate([PRIOR_SD, np.full(self.contrasts.shape[1], deviation)])
+
+    @cached_property
+    def decided(self) -> Floats:
+        """How far the results, and not the prior, decide each parameter, 0..1, in the order of `prior_sd`."""
+        return np.asarray(1 - np.diag(np.linalg.inv(self._information(self.fit_noise))) / self.prior_sd**2)
+
+    def forecast(self, full: ArrayLike, weak: ArrayLike, level: float = 0.9) -> Forecast:
+        """Score to expect of one more result on each split: of a new training with a new seed, where seeds are known.
+
+        Args:
+            full: |F|, images.
+            weak: |W|, images, broadcast against `full`.
+            level: Share of new results that should fall inside the interval, such as 0.9.
+
+        Raises:
+            BudgetError: If a number of images is negative, or the level lies outside 0..1.
+        """
+        ap = self.surface.ap(full, weak)
+        sampling = stdtrit(self._freedom, _upper_tail(level)) * self.noise
+        shape = ndtri(_upper_tail(level)) * self._deviation(self.surface.slopes(full, weak))
+        half = np.hypot(np.hypot(sampling, self._luck_half(level)), shape) + self._doubt(full, weak)
+        return Forecast(ap, np.maximum(ap - half, 0), np.minimum(ap + half, 100), self.extrapolates(full, weak))
+
+    def change(
+        self, start: tuple[float, float], end: tuple[float, float], level: float = 0.9
+    ) -> tuple[float, float, float]:
+        """Expected change of AP from one split (F, W) to another, and its interval: (change, low, high).
+
+        It is the change of the surface: the luck of single trainings is not in it.
+
+        Raises:
+            BudgetError: If a number of images is negative, or the level lies outside 0..1.
+        """
+        change = float(self.surface.ap(*end) - self.surface.ap(*start))
+        slopes = self.surface.slopes(*end) - self.surface.slopes(*start)
+        half = ndtri(_upper_tail(level)) * float(self._deviation(slopes))
+        half += abs(float(self._doubt(*end)) - float(self._doubt(*start)))
+        return change, float(change - half), float(change + half)
+
+    def extrapolates(self, full: ArrayLike, weak: ArrayLike) -> NDArray[np.bool_]:
+        """True for each split whose F or W lies outside the range of the results."""
+        masks, boxes = self._to_edge(full, weak)
+        return np.asarray((masks != full) | (boxes != weak))
+
+    def covariance(self) -> Floats:
+        """Covariance of the five parameters, shape (5, 5), in the order of `ApSurface`."""
+        inverse = np.linalg.inv(self._information(self.noise))
+        return np.asarray(inverse[: PRIOR_SD.size, : PRIOR_SD.size], dtype=np.float64)
+
+    @cached_property
+    def _freedom(self) -> float:
+        return float(max(self.full.size - self.decided.sum(), 0)) + PRIOR_NOISE_RUNS
+
+    def _information(self, noise: float) -> Floats:
+        slopes = np.hstack([self.surface.slopes(self.full, self.weak), self.contrasts])
+        return slopes.T @ slopes / noise**2 + np.diag(self.prior_sd**-2)
+
+    def _luck_half(self, level: float) -> float:
+        if self.luck is None:
+            return 0.0
+        return float(stdtrit(self.luck.freedom, _upper_tail(level))) * self.luck.of_new_seed
+
+    def _deviation(self, slopes: Floats) -> Floats:
+        variance: Floats = np.einsum("...i,ij,...j->...", slopes, self.covariance(), slopes)
+        return np.sqrt(variance)
+
+    def _doubt(self, full: ArrayLike, weak: ArrayLike) -> Floats:
+        edge = self.surface.ap(*self._to_edge(full, weak))
+        return DOUBT_OUTSIDE * np.abs(self.surface.ap(full, weak) - edge)
+
+    def _to_edge(self, full: ArrayLike, weak: ArrayLike) -> tuple[Floats, Floats]:
+        return (
+            np.clip(np.asarray(full, dtype=np.float64), self.full.min(), self.full.max()),
+            np.clip(np.asarray(weak, dtype=np.float64), self.weak.min(), self.weak.max()),
+        )
+
+
+def _upper_tail(level: float) -> float:
+    if not 0 < level < 1:
+        raise BudgetError(f"the level of an interval is {level}: give a share between 0 and 1, such as 0.9.")
+    return 0.5 + level / 2
+
+
+ROUNDS = 12
+SETTLED = 1e-3
+"""The share by which the last round may still change the noise and the luck."""
+
+
+def fit_surface(full: ArrayLike, weak: ArrayLike, ap: ArrayLike, seed: ArrayLike | None = None) -> FittedSurface:
+    """Fit the AP surface to the scores of trained splits; one result is enough, with a shape borrowed from the prior.
+
+    A score is taken as the surface at its split, plus the luck of its seed, plus noise. Noise and luck are estimated
+    with the surface: each round weighs the results by those of the round before, never below the published noise.
+
+    Args:
+        full: |F| of each result, images, shape (N,).
+        weak: |W| of each result, images, shape (N,).
+        ap: Mask AP of each result, 0..100, shape (N,); results without a score (NaN) are left out.
+        seed: Seed of each result, any numbers that tell seeds apart, shape (N,); None where nobody knows them.
+
+    Raises:
+        BudgetError: If no score is left, a score lies outside 0..100, or an |F| is not above 0.
+    """
+    masks, boxes, scores = (np.asarray(column, dtype=np.float64) for column in (full, weak, ap))
+    known = ~np.isnan(scores)
+    masks, boxes, scores = masks[known], boxes[known], scores[known]
+    _check(masks, boxes, scores)
+    luck = None if seed is None else luck_before_pairs(np.asarray(seed)[known], PRIOR_NOISE, float(scores.mean()))
+    fitted = FittedSurface(ApSurface.from_vector(PRIOR_MEAN), masks, boxes, scores, luck)
+    for _ in range(ROUNDS):
+        before, fitted = fitted, _weighed_anew(_best_fit(fitted))
+        if _is_settled(before, fitted):
+            break
+    return fitted
+
+
+def _best_fit(start: FittedSurface) -> FittedSurface:
+    """Move the surface and the differences between seeds to the least squares, by the noise and the luck of `start`."""
+    five, seeds = PRIOR_MEAN.size, start.contrasts
+    unknown = np.zeros(seeds.shape[1])
+
+    def distances(parameters: Floats) -> Floats:
+        expected = ApSurface.from_vector(parameters[:five]).ap(start.full, start.weak) + seeds @ parameters[five:]
+        from_prior = parameters - np.concatenate([PRIOR_MEAN, unknown])
+        return np.concatenate([(expected - start.ap) / start.fit_noise, from_prior / start.prior_sd])
+
+    def slopes(parameters: Floats) -> Floats:
+        surface = ApSurface.from_vector(parameters[:five])
+        of_results = np.hstack([surface.slopes(start.full, start.weak), seeds])
+        return np.vstack([of_results / start.fit_noise, np.diag(1 / start.prior_sd)])
+
+    differences = unknown if start.luck is None else start.luck.differences
+    low, high = (
+        np.concatenate([ends, unknown + far]) for ends, far in ((PARAMETERS_LOW, -100), (PARAMETERS_HIGH, 100))
+    )
+    begin = np.concatenate([astuple(start.surface), differences])
+    found = least_squares(distances, begin, jac=slopes, bounds=(low, high)).x
+    luck = start.luck and replace(start.luck, differences=found[five:])
+    return replace(start, surface=ApSurface.from_vector(found[:five]), luck=luck)
+
+
+def _weighed_anew(fitted: FittedSurface) -> FittedSurface:
+    """Estimate noise and luck from what the fit leaves over."""
+    told = float(fitted.decided[PRIOR_MEAN.size :].sum())
+    luck = fitted.luck and luck_from_pairs(fitted.luck, told, fitted.noise_at_most, float(fitted.ap.mean()))
+    return replace(fitted, luck=luck, fit_noise=max(fitted.noise, PRIOR_NOISE))
+
+
+def _is_settled(before: FittedSurface, after: FittedSurface) -> bool:
+    of_noise = after.fit_noise / before.fit_noise
+    of_luck = 1.0 if before.luck is None or after.luck is None else after.luck.deviation / before.luck.deviation
+    return max(abs(of_noise - 1), abs(of_luck - 1)) < SETTLED
+
+
+def _check(full: Floats, weak: Floats, ap: Floats) -> None:
+    if not ap.size:
+        raise BudgetError("no result to fit an AP surface to: at least one split with a score is needed.")
+    if not (full > 0).all():
+        raise BudgetError("a result has full = 0: a surface is fitted to models that saw masks; leave the others out.")
+    if not ((ap >= 0) & (ap <= 100)).all():
+        raise BudgetError(f"a score lies outside 0..100: the scores run from {ap.min():g} to {ap.max():g}.")
+    if not (weak >= 0).all():
+        raise BudgetError(f"a result has weak = {weak.min():g}: give 0 or more images.")

@@ -1,0 +1,125 @@
+"""The files of a checkpoint: sizes, sums, and the card in words."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from splitlab.checkpoints.checkpoint import CARD_NAME, MAX_CARD_BYTES, WEIGHTS_NAME, Card, read_card
+from splitlab.checkpoints.scores import of_cut_masks, scored_on
+from splitlab.errors import CheckpointError
+from splitlab.shown_numbers import shown
+
+# The largest model here, in full precision, has 400 MB.
+MOST_BYTES = {WEIGHTS_NAME: 1_000_000_000, CARD_NAME: MAX_CARD_BYTES}
+# Equal checkpoints give equal zips, whenever they are made.
+ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """The size and the SHA-256 checksum of a file."""
+
+    bytes: int
+    sha256: str
+
+
+def facts_of(folder: Path) -> dict[str, FileFacts]:
+    """Return size and sha256 of a checkpoint's files by their names.
+
+    Raises:
+        CheckpointError: one is missing, too large or cannot be read.
+    """
+    return {name: _facts(folder / name, most) for name, most in MOST_BYTES.items()}
+
+
+def _facts(path: Path, most: int) -> FileFacts:
+    try:
+        size = path.stat().st_size
+        if not path.is_file() or size > most:
+            raise CheckpointError(f"{path} is no file of up to {most:,} bytes: no checkpoint has that.")
+        with path.open("rb") as file:
+            return FileFacts(size, hashlib.file_digest(file, "sha256").hexdigest())
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error.strerror}). Check the path.") from error
+
+
+def zipped(folder: Path) -> bytes:
+    """Return a checkpoint as a zip of its two files, to hand on.
+
+    Raises:
+        CheckpointError: it is not whole.
+    """
+    read_card(folder)
+    buffer = io.BytesIO()
+    # Weights do not get smaller by compression.
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name in facts_of(folder):
+            archive.writestr(zipfile.ZipInfo(name, ZIP_DATE), (folder / name).read_bytes())
+    return buffer.getvalue()
+
+
+MOST_CLASSES = 12
+_LENGTHS = ("epochs", "iterations")
+SCORES = {"ap50": "AP50", "ap70": "AP70", "ap75": "AP75", "ap50_95": "AP50:95"}
+
+
+def card_in_words(card: Card, files: dict[str, FileFacts]) -> dict[str, str]:
+    """Return what a checkpoint is, line by line: model, masks, classes, data, split, steps, scores, size, sha256."""
+    lines = {
+        "model": f"{card.model}, {card.image_size} px",
+        **({"boxes": "moved halfway to the rectangles around their masks"} if card.refines_boxes else {}),
+        "masks": "cut to their boxes" if card.cuts_masks else "not cut to their boxes",
+        "classes": f"{len(card.class_names):,}: {_few(card.class_names)}",
+        "data set": card.dataset or "unknown",
+        "licence of the data": card.data_licence or "unknown",
+        "split": f"{card.split_name}, seed {card.seed}" if card.full or card.weak else "unknown",
+        "steps": f"{card.steps:,}" if card.steps else _epochs(card),
+        "mask AP": _scores(card, "mask") + _other_masks(card),
+        "box AP": _scores(card, "box"),
+        **({"scored on": scored_on(card.scores, card.dataset)} if card.scores else {}),
+    }
+    for kept in card.class_maps:
+        lines[f"classes in {kept['dataset']}"] = _pairs(card, kept["counterparts"])
+    if files:
+        lines["size"] = megabytes(sum(facts.bytes for facts in files.values()))
+        lines["sha256 of the weights"] = files[WEIGHTS_NAME].sha256
+    return lines
+
+
+def megabytes(size: int) -> str:
+    """Say a file's size, such as 8.2 MB."""
+    return f"{size / 1e6:,.1f} MB"
+
+
+def _few(names: Iterable[str]) -> str:
+    names = list(names)
+    return ", ".join(names[:MOST_CLASSES]) + (" …" if len(names) > MOST_CLASSES else "")
+
+
+def _other_masks(card: Card) -> str:
+    """Say that scores were measured on masks other than those the checkpoint gives, as older versions cut DETR's."""
+    if not card.scores or card.cuts_masks == of_cut_masks(card.scores):
+        return ""
+    return " (measured on masks cut to their boxes; evaluate it again)"
+
+
+def _pairs(card: Card, counterparts: list[str | None]) -> str:
+    pairs = zip(card.class_names, counterparts, strict=True)
+    return _few(f"{name} as {other}" for name, other in pairs if other is not None)
+
+
+def _epochs(card: Card) -> str:
+    """Say how long a run from elsewhere was meant to last; its file may hold weights of an earlier epoch."""
+    told = [f"{card.trained_by[name]:,} {name}" for name in _LENGTHS if isinstance(card.trained_by.get(name), int)]
+    return f"unknown, of {', '.join(told)}" if told else "unknown"
+
+
+def _scores(card: Card, kind: str) -> str:
+    scores = card.scores.get(kind, {})
+    said = [f"{label} {shown(scores[name])}" for name, label in SCORES.items() if scores.get(name) is not None]
+    return ", ".join(said) or "not scored"

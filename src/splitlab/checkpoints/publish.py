@@ -1,0 +1,60 @@
+"""Make a folder to share from a training run."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from splitlab.checkpoints.checkpoint import CARD_NAME, checked_name, read_card, read_weights, save_checkpoint
+from splitlab.errors import CheckpointError, RunError
+from splitlab.io import swept
+
+
+@contextmanager
+def new_checkpoint(name: str, into: Path) -> Iterator[Path]:
+    """Give an empty folder to write a checkpoint into; it takes its place in `into` when the block ends well.
+
+    It lies beside its place, under a name that listings pass over, so that a break leaves no half checkpoint.
+
+    Raises:
+        CheckpointError: the name is no folder's name or taken.
+        RunError: the folder cannot be written.
+    """
+    folder = into / checked_name(name)
+    if folder.exists():
+        raise CheckpointError(f"{folder} is there already. Choose another name, or delete it.")
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=swept(".new-", into), dir=into) as place:
+            draft = Path(place) / "draft"
+            draft.mkdir()
+            yield draft
+            draft.rename(folder)
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be written ({error.strerror}). Free some space or choose another.") from error
+
+
+def publish(run: Path, name: str, into: Path) -> Path:
+    """Copy a run's weights and card as a checkpoint; floats are stored in half precision.
+
+    Args:
+        run: the run folder.
+        name: of the checkpoint, and of its folder.
+        into: the folder of checkpoints.
+
+    Returns:
+        The checkpoint's folder, which is whole or not there.
+
+    Raises:
+        CheckpointError: the name is no folder's name or taken, or the run has no whole weights.
+        RunError: the folder cannot be written.
+    """
+    if not (run / "weights" / CARD_NAME).is_file():
+        raise CheckpointError(f"{run} has no weights to publish yet. They are there when it is done.")
+    card, weights = replace(read_card(run / "weights"), name=name), read_weights(run / "weights")
+    with new_checkpoint(name, into) as draft:
+        save_checkpoint(draft, weights, card)
+    return into / name

@@ -1,0 +1,234 @@
+"""Commands about checkpoints: list, import, export, share."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from splitlab.checkpoints.checkpoint import (
+    checked_name,
+    proposed_name,
+    read_card,
+    read_weights,
+    save_checkpoint,
+    write_card,
+)
+from splitlab.checkpoints.files import card_in_words, facts_of, megabytes, zipped
+from splitlab.checkpoints.publish import new_checkpoint, publish
+from splitlab.checkpoints.weights import eight_bits
+from splitlab.cli.options import opened
+from splitlab.cli.output import JsonOption, app, out, print_json, progress_bar
+from splitlab.cli.queue import RunArgument
+from splitlab.data.dataset import Dataset
+from splitlab.errors import CheckpointError
+from splitlab.evaluation.class_map import few
+from splitlab.io import Progress, check_place, no_progress, write_bytes
+from splitlab.queue.queue import run_named
+from splitlab.runs.store import weights_folder
+from splitlab.training.experiment import evaluate_checkpoint
+from splitlab.workspace import Workspace
+
+CheckpointArgument = Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A checkpoint's folder, or a run's.")]
+
+checkpoint_app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+app.add_typer(checkpoint_app, name="checkpoint", help="Import, export, show and share checkpoints.")
+
+
+@checkpoint_app.command(
+    "import",
+    epilog="Examples: `splitlab checkpoint import yolov5s-seg.pt --name coco-yolov5s` · "
+    "`splitlab checkpoint import from-a-friend.zip`, then `splitlab predict`",
+)
+def import_file(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="A .pt or .pth file of YOLOv5, DETR or the authors; a zip or folder of our own format."
+        ),
+    ],
+    name: Annotated[str | None, typer.Option(help="What to call it; the file's name where left out.")] = None,
+) -> None:
+    """Take a checkpoint into the work space. Nothing in it is run.
+
+    A foreign file is read by a process of its own, without network, within limits of memory and time. One of our own
+    format is kept if the model on its card takes its weights.
+    """
+    from splitlab.models.imports import import_checkpoint, import_own, is_own
+
+    into = Workspace.here().imported / checked_name(name or proposed_name(file.stem))
+    folder = import_own(file, into) if is_own(file) else import_checkpoint(file, into)
+    card = read_card(folder)
+    out.print(f"{card.model}, {len(card.class_names)} classes, {card.image_size} px: {folder}", highlight=False)
+
+
+@checkpoint_app.command(
+    epilog="Examples: `splitlab checkpoint export checkpoints/pets-30-330 pets.onnx` · "
+    "`splitlab checkpoint export workspace/runs/mine mine.zip`"
+)
+def export(
+    folder: CheckpointArgument,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The .onnx or .zip file to write.")],
+) -> None:
+    """Write a checkpoint as ONNX, for other tools, or as a zip, for `splitlab checkpoint import` elsewhere.
+
+    An ONNX file is run once, and must answer as the model does.
+    """
+    folder = weights_folder(folder)
+    check_place(file)
+    match file.suffix.lower():
+        case ".onnx":
+            _export_onnx(folder, file)
+        case ".zip":
+            write_bytes(file, zipped(folder))
+            out.print(f"{file}: {megabytes(file.stat().st_size)}", highlight=False)
+        case _:
+            raise CheckpointError(f"{file}: a checkpoint is written as .onnx or .zip. Name the file so.")
+
+
+def _export_onnx(folder: Path, file: Path) -> None:
+    from splitlab.models.onnx_export import export_onnx
+    from splitlab.models.registry import load_model
+
+    model, card = load_model(folder)
+    outputs = export_onnx(model, card.image_size, file)
+    out.print(f"{file}: takes images (1, 3, {card.image_size}, {card.image_size}), RGB, 0 to 1; answers")
+    for name, shape in outputs.items():
+        out.print(f"  {name} {shape}", highlight=False)
+
+
+@checkpoint_app.command(epilog="Example: `splitlab checkpoint show checkpoints/pets-30-330 --json`")
+def show(folder: CheckpointArgument, as_json: JsonOption = False) -> None:
+    """Show what a checkpoint is, without loading it: model, data, licence, split, scores, size, sha256.
+
+    --json has the whole card, with the settings it was trained by.
+    """
+    folder = weights_folder(folder)
+    card, files = read_card(folder), facts_of(folder)
+    if as_json:
+        print_json({**asdict(card), "files": {name: asdict(facts) for name, facts in files.items()}})
+        return
+    out.print(card.name, highlight=False)
+    for what, text in card_in_words(card, files).items():
+        out.print(f"  {what:22}{text}", highlight=False, soft_wrap=True)
+
+
+@checkpoint_app.command(
+    epilog="Examples: `splitlab checkpoint get owner/name` · `splitlab checkpoint get owner/name@v1 --name theirs`"
+)
+def get(
+    repository: Annotated[
+        str, typer.Argument(metavar="REPOSITORY", help="owner/name or owner/name@revision: a branch, tag or commit.")
+    ],
+    name: Annotated[str | None, typer.Option(help="What to call it; the repository's name where left out.")] = None,
+) -> None:
+    """Download a checkpoint from a Hugging Face repository into the work space.
+
+    It is kept if the model on its card takes its weights. The commit is shown: with it, the same command downloads
+    the same files. HF_ENDPOINT names another server.
+    """
+    from splitlab.models.checkpoint_repository import find_checkpoint, get_checkpoint
+
+    found = find_checkpoint(repository)
+    into = Workspace.here().imported / checked_name(name or proposed_name(found.repository.rpartition("/")[2]))
+    with progress_bar() as progress:
+        folder = get_checkpoint(found, into, progress)
+    out.print(f"{found.pinned} is here: {folder}", highlight=False, soft_wrap=True)
+
+
+@checkpoint_app.command(epilog="Example: `splitlab checkpoint push workspace/runs/mine owner/name`")
+def push(
+    folder: CheckpointArgument,
+    repository: Annotated[str, typer.Argument(metavar="REPOSITORY", help="owner/name; made if it does not exist.")],
+    public: Annotated[bool, typer.Option("--public", help="Let everybody see a new repository.")] = False,
+) -> None:
+    """Upload a checkpoint to a Hugging Face repository, which is private if it is new.
+
+    Log in first: `hf auth login`.
+    """
+    from splitlab.models.checkpoint_repository import push_checkpoint
+
+    pinned = push_checkpoint(weights_folder(folder), repository, private=not public)
+    out.print(f"Others get it by: splitlab checkpoint get {pinned}", highlight=False, soft_wrap=True)
+
+
+@checkpoint_app.command("publish", epilog="Example: `splitlab checkpoint publish pets-30-450-1 --name pets-30-450`")
+def publish_run(
+    run: RunArgument,
+    name: Annotated[str | None, typer.Option(help="What to call it; the run's name where left out.")] = None,
+) -> None:
+    """Copy what a run has learnt into the work space's checkpoints, in half precision; the run stays as it is."""
+    workspace = Workspace.here()
+    folder = run_named(workspace, run)
+    made = publish(folder.path, name or proposed_name(folder.name), workspace.imported)
+    out.print(f"{made.name}, {megabytes(_size(made))}: {made}", highlight=False, soft_wrap=True)
+
+
+@checkpoint_app.command(
+    epilog="Example: `splitlab checkpoint shrink pets-30-450-1 --name pets-30-450 --data path/to/pets`"
+)
+def shrink(
+    folder: CheckpointArgument,
+    name: Annotated[str, typer.Option(help="What to call the copy.")],
+    data: Annotated[str, typer.Option(help="The data set to score it on: its val images.")],
+    into: Annotated[
+        Path | None, typer.Option(help="The folder of checkpoints; the work space's where left out.")
+    ] = None,
+) -> None:
+    """Copy a checkpoint with 8 bits a weight, half of half precision, and score the copy, for one that is to be sent.
+
+    Both scores are shown; the card has those of the copy.
+    """
+    pass  # MOVED
+
+    workspace, folder = Workspace.here(), weights_folder(folder)
+    with progress_bar() as progress:
+        val = opened(data, workspace, ("val",)).val
+        made = shrink_checkpoint(folder, name, into or workspace.imported, val, progress)
+    for checkpoint in (folder, made):
+        lines = card_in_words(read_card(checkpoint), {})
+        scores = f"{lines['mask AP']}, on {lines['scored on']}" if "scored on" in lines else lines["mask AP"]
+        out.print(f"{megabytes(_size(checkpoint))}: {scores}", highlight=False, soft_wrap=True)
+    out.print(f"{made.name}: {made}", highlight=False, soft_wrap=True)
+
+
+def _size(checkpoint: Path) -> int:
+    return sum(facts.bytes for facts in facts_of(checkpoint).values())
+
+
+STORED = {"stored": "8 bits a weight"}
+
+
+def shrink_checkpoint(
+    checkpoint: Path, name: str, into: Path, dataset: Dataset, progress: Progress = no_progress
+) -> Path:
+    """Copy a checkpoint with 8 bits a weight, half of half precision; the card has the scores of the copy.
+
+    Args:
+        checkpoint: the folder of its two files.
+        name: of the copy, and of its folder.
+        into: the folder of checkpoints.
+        dataset: of the classes it knows, to score the copy on.
+        progress: told after each image.
+
+    Returns:
+        The copy's folder, which is whole or not there.
+
+    Raises:
+        CheckpointError: the name is no folder's name or taken, or the checkpoint is not whole or knows other classes.
+        RunError: the folder cannot be written.
+    """
+    card, weights = read_card(checkpoint), read_weights(checkpoint)
+    card = replace(card, name=name, trained_by=card.trained_by | STORED, scores={})
+    with new_checkpoint(name, into) as draft:
+        save_checkpoint(draft, weights, card, eight_bits)
+        if card.class_names != list(dataset.class_names):
+            raise CheckpointError(
+                f"{checkpoint} knows the classes {few(card.class_names)}, '{dataset.name}' has "
+                f"{few(dataset.class_names)}. The card of a copy has scores on a data set of its own classes: give one."
+            )
+        scores = evaluate_checkpoint(draft, dataset, progress)
+        write_card(draft, replace(card, scores=scores))
+    return into / name

@@ -1,0 +1,331 @@
+"""Commands about datasets and splits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from splitlab.cli.options import opened, refuse_others
+from splitlab.cli.output import DataArgument, JsonOption, SeedOption, app, err, out, print_json, progress_bar
+from splitlab.data.archives import Limits
+from splitlab.data.check import Check, SubsetCounts, check_dataset
+from splitlab.data.classes import asked_names
+from splitlab.data.dataset import Dataset, ImageCounts, count_images, count_kinds, left_out_in_words
+from splitlab.data.exports import YoloLabels, export_coco, export_yolo
+from splitlab.data.few_shot_split import draw_few_shot, paper_few_shot
+from splitlab.data.fit_for_training import notes_on
+from splitlab.data.open_dataset import dataset_folder, import_archive, open_dataset, proposed_name
+from splitlab.data.reading import Crowds, Reading, WithoutLabels, load_reading, save_reading
+from splitlab.data.saved_splits import split_by_labels, split_by_lists
+from splitlab.data.split import (
+    Split,
+    as_split,
+    boxes_only,
+    draw_paper_split,
+    draw_split,
+    draw_stratified,
+    read_split,
+    without_masks,
+)
+from splitlab.errors import DataError, SplitError
+from splitlab.io import check_place, write_json
+from splitlab.workspace import Workspace
+
+PROBLEMS_EXIT = 1
+MOST_SHOWN = 20
+COUNTED: dict[str, Callable[[SubsetCounts], int]] = {
+    "images": lambda counts: counts.images,
+    "with masks": lambda counts: counts.images_with_masks,
+    "boxes only": lambda counts: counts.images_with_boxes_only,
+    "background": lambda counts: counts.images_background,
+    "not labelled": lambda counts: counts.images_unlabelled,
+    "labels broken": lambda counts: counts.images_broken,
+    "objects": lambda counts: counts.objects,
+    "crowds": lambda counts: counts.crowds,
+    "difficult": lambda counts: counts.difficult,
+}
+UNLABELLED = {
+    "train": "No split draws them; if they show no object, say so with --without-labels background of data read-as.",
+    "val": "Scores take them as images that show no object.",
+}
+
+data_app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+app.add_typer(data_app, name="data", help="Check, get, add and export data sets, and say how their labels are read.")
+
+
+class ExportFormat(StrEnum):
+    """What a data set can be written as."""
+
+    COCO = "coco"
+    YOLO = "yolo"
+
+
+@data_app.command(epilog="Example: `splitlab data check path/to/VOC2012 --json`")
+def check(data: DataArgument, as_json: JsonOption = False) -> None:
+    """Say what is there (images, objects, classes, which have masks) and what is wrong, kind by kind and file by file.
+
+    Opens every photo and every mask. One bad entry does not end it. Ends with code 1 where something is wrong.
+    """
+    dataset = open_dataset(data, Workspace.here().data)
+    with progress_bar() as progress:
+        found = check_dataset(dataset, progress)
+    if as_json:
+        print_json(found.to_json())
+    else:
+        _print_check(found)
+    if found.problems:
+        raise typer.Exit(PROBLEMS_EXIT)
+
+
+@data_app.command("read-as", epilog="Example: `splitlab data read-as my-leaves --crowds objects`")
+def set_reading(
+    data: DataArgument,
+    crowds: Annotated[
+        Crowds | None, typer.Option(help="What labels with iscrowd 1 are; CVAT writes it with masks drawn by brush.")
+    ] = None,
+    without_labels: Annotated[
+        WithoutLabels | None, typer.Option(help="What photos without labels are; only background is ever drawn.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say how the labels of a data set are read where its files leave it open, and keep that beside them.
+
+    Without an option, shows how they are read now. Splits drawn before must be drawn again where crowds change.
+    """
+    folder = dataset_folder(data, Workspace.here().data)
+    before = load_reading(folder)
+    reading = Reading(crowds or before.crowds, without_labels or before.without_labels)
+    if reading != before:
+        save_reading(folder, reading)
+    counts = count_images(open_dataset(data, Workspace.here().data).train)
+    if as_json:
+        print_json({**asdict(reading), "images": asdict(counts)})
+        return
+    out.print(f"Labels with iscrowd 1 are {reading.crowds}; photos without labels are {reading.without_labels}.")
+    out.print(
+        f"In train, {counts.masks:,} images have masks, {counts.boxes:,} boxes only, {counts.background:,} are "
+        f"background, {counts.unlabelled:,} unlabelled.",
+        highlight=False,
+    )
+
+
+@data_app.command(epilog="Example: `splitlab data get pets`")
+def get(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="voc2012, pets or cityscapes.")],
+) -> None:
+    """Download a data set into the work space and unpack it, if its checksums are right."""
+    from splitlab.data.known_datasets import get_dataset
+
+    with progress_bar() as progress:
+        folder = get_dataset(name, Workspace.here().data, progress)
+    out.print(f"{folder.name} is in {folder}. Look at it: splitlab data check {folder.name}")
+
+
+@data_app.command(epilog="Example: `splitlab data add my-photos.zip --name cells`")
+def add(
+    archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="A zip or tar of a data set in any known format.")],
+    name: Annotated[str | None, typer.Option(help="What to call it; the archive's name where left out.")] = None,
+) -> None:
+    """Unpack a data set into the work space, if it can be read; nothing is kept otherwise."""
+    data_dir = Workspace.here().data
+    if archive.is_dir():
+        raise DataError(
+            f"{archive} is a folder: its path is taken as it is. To know it by name, move it into {data_dir}."
+        )
+    try:
+        file = archive.open("rb")
+    except OSError as error:
+        raise DataError(f"{archive}: cannot be read ({error.strerror}). Check the path.") from error
+    with file:
+        added = import_archive(file, name or proposed_name(archive.name), data_dir, Limits())
+    out.print(f"{added.train.name} is here: {len(added.train.images):,} training images, format {added.format}.")
+    for note in notes_on(added):
+        err.print(note, highlight=False, soft_wrap=True)
+
+
+@data_app.command(
+    epilog="Examples: `splitlab data export VOC2012 voc-coco` · "
+    "`splitlab data export embedded out --format yolo --split split.json`"
+)
+def export(
+    data: DataArgument,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder.")],
+    file_format: Annotated[ExportFormat, typer.Option("--format", help="coco or yolo.")] = ExportFormat.COCO,
+    split: Annotated[Path | None, typer.Option(help="Export this split only: F with masks, W with boxes.")] = None,
+    labels: Annotated[
+        YoloLabels | None, typer.Option(help="yolo: every object as a box, or as an outline; needed where both occur.")
+    ] = None,
+) -> None:
+    """Write a data set as COCO or YOLO-seg, for other tools to train on.
+
+    Ultralytics does not read boxes and outlines in one set. With **--labels boxes** it is a set for detection; with
+    **--labels outlines** an object without a mask gets its box as an outline of four points, as the paper's authors
+    write W.
+    """
+    if file_format == ExportFormat.COCO and labels is not None:
+        raise DataError(f"--labels {labels} is for --format yolo: COCO holds boxes beside masks. Leave it out.")
+    workspace = Workspace.here()
+    dataset = opened(data, workspace)
+    if split is not None:
+        # As the paper's authors convert W: to COCO for DETR, to YOLO's text files for YOLOv5.
+        as_weak = without_masks if file_format == ExportFormat.COCO else boxes_only
+        dataset = as_split(dataset, read_split(split), as_weak)
+    with progress_bar() as progress:
+        if file_format == ExportFormat.COCO:
+            export_coco(dataset, folder, progress)
+        else:
+            export_yolo(dataset, folder, progress, labels)
+    out.print(f"Written to {folder}.")
+
+
+def _print_check(found: Check) -> None:
+    counts = Table("", "train", "val")
+    for name, number_of in COUNTED.items():
+        counts.add_row(name, f"{number_of(found.train):,}", f"{number_of(found.val):,}")
+    out.print(counts)
+    classes = Table("class", "objects in train", "in val")
+    for name, objects in found.train.objects_by_class.items():
+        classes.add_row(name, f"{objects:,}", f"{found.val.objects_by_class[name]:,}")
+    out.print(classes)
+    for kind, number in count_kinds(found.problems).items():
+        out.print(f"{number:,} x {kind}", highlight=False)
+    for problem in found.problems[:MOST_SHOWN]:
+        out.print(f"{problem.file}: {problem.what}. {problem.way_out}", highlight=False)
+    if len(found.problems) > MOST_SHOWN:
+        out.print(f"... and {len(found.problems) - MOST_SHOWN} more; --json lists them all.")
+    for name, subset in (("train", found.train), ("val", found.val)):
+        if subset.images_with_some_masks:
+            of_them = f"{subset.images_with_some_masks:,} of {name}'s images have masks on some of their objects only"
+            out.print(f"{of_them}: they can stand in W, not in F.", highlight=False)
+    for name, subset in (("train", found.train), ("val", found.val)):
+        if subset.images_unlabelled:
+            out.print(f"{subset.images_unlabelled:,} of {name}'s images have no labels. {UNLABELLED[name]}")
+    if not found.problems:
+        out.print("Every photo opens, every label fits its photo.")
+
+
+ALL = "all"
+
+
+class Protocol(StrEnum):
+    """How a split is drawn."""
+
+    RANDOM = "random"
+    STRATIFIED = "stratified"
+    PAPER = "paper"
+    LABELS = "labels"
+    FEW_SHOT = "few-shot"
+    LISTS = "lists"
+
+
+@app.command(
+    epilog="Examples: `splitlab split embedded --full 30 --weak 150 --seed 0 --json` · "
+    "`splitlab split VOC2012 --protocol paper --full 400 --weak all --out paper-400.json`"
+)
+def split(
+    context: typer.Context,
+    data: DataArgument,
+    full: Annotated[int | None, typer.Option(help="|F|: images with masks.")] = None,
+    weak: Annotated[str, typer.Option(help="|W|: images with boxes only, or `all` that are left.")] = "0",
+    seed: SeedOption = 0,
+    protocol: Annotated[Protocol, typer.Option(help="How to draw; see below.")] = Protocol.RANDOM,
+    full_list: Annotated[Path | None, typer.Option(help="lists: a file that names the images of F.")] = None,
+    weak_list: Annotated[Path | None, typer.Option(help="lists: a file that names those of W, or of F and W.")] = None,
+    masks_per_class: Annotated[int | None, typer.Option(help="few-shot: masks of each class.")] = None,
+    classes: Annotated[str | None, typer.Option(help='few-shot: the classes that count, as `cat,"dog, big"`.')] = None,
+    as_json: JsonOption = False,
+    save: Annotated[Path | None, typer.Option("--out", help="Also write the split to this file.")] = None,
+) -> None:
+    """Draw a full set F and a weak set W.
+
+    **random** and **stratified** (classes in proportion) by seed: with one seed a smaller F lies in a larger one, and
+    a smaller W in a larger one of the same F. They leave out images without labels, and put background images into W
+    only.
+    **paper**: the images that the authors drew for YOLOv5, of VOC2012 and Cityscapes. **labels**: images with masks
+    are F, those with boxes only W. **few-shot**: so many masks a class by seed, or the paper's 17 images where no
+    number is given. **lists**: two text files, such as the authors' `train_seg_400.txt` and `train_det_400_1000.txt`
+    for DETR; F is taken out of W where the second file names all of its images.
+    """
+    heard = {"data", "protocol", "as_json", "save", *_heard(protocol, masks_per_class)}
+    refuse_others(context, heard, f"the protocol {protocol} does not go by this{_unless(protocol)}. Leave it out.")
+    if save is not None:
+        check_place(save)
+    train = opened(data, Workspace.here(), ("train",)).train
+    counts = count_images(train)
+
+    def sized(draw: Callable[[Dataset, int, int, int], Split]) -> Split:
+        size = _needed(full)
+        return draw(train, size, counts.to_draw - size if weak == ALL else _count(weak), seed)
+
+    drawn = {
+        Protocol.RANDOM: lambda: sized(draw_split),
+        Protocol.STRATIFIED: lambda: sized(draw_stratified),
+        Protocol.PAPER: lambda: draw_paper_split(train, _needed(full), None if weak == ALL else _count(weak)),
+        Protocol.LABELS: lambda: split_by_labels(train),
+        Protocol.FEW_SHOT: lambda: _few_shot(train, masks_per_class, seed, classes),
+        Protocol.LISTS: lambda: _by_lists(train, full_list, weak_list),
+    }[protocol]()
+    if save is not None:
+        write_json(save, drawn.to_json())
+    if as_json:
+        print_json({**drawn.to_json(), "images": asdict(counts)})
+        return
+    out.print(f"{drawn.name} of {data}, {drawn.drawn}, seed {drawn.seed}, hash {drawn.hash[:12]}")
+    out.print(_drawn_from(counts), highlight=False)
+    if left_out := left_out_in_words(counts, train):
+        out.print(left_out, highlight=False, soft_wrap=True)
+
+
+def _drawn_from(counts: ImageCounts) -> str:
+    return (
+        f"Of {counts.to_draw:,} labelled images: {counts.masks:,} with masks, {counts.boxes:,} with boxes only, "
+        f"{counts.background:,} background (in W only)."
+    )
+
+
+def _heard(protocol: Protocol, masks_per_class: int | None) -> tuple[str, ...]:
+    """Name the parameters that a protocol goes by."""
+    return {
+        Protocol.RANDOM: ("full", "weak", "seed"),
+        Protocol.STRATIFIED: ("full", "weak", "seed"),
+        Protocol.PAPER: ("full", "weak"),
+        Protocol.LABELS: (),
+        # Without a number it is the paper's own images.
+        Protocol.FEW_SHOT: () if masks_per_class is None else ("masks_per_class", "classes", "seed"),
+        Protocol.LISTS: ("full_list", "weak_list"),
+    }[protocol]
+
+
+def _unless(protocol: Protocol) -> str:
+    return " without --masks-per-class" if protocol == Protocol.FEW_SHOT else ""
+
+
+def _needed(full: int | None) -> int:
+    if full is None:
+        raise SplitError("Say how many images get masks, such as --full 400.")
+    return full
+
+
+def _count(weak: str) -> int:
+    try:
+        return int(weak)
+    except ValueError as error:
+        raise SplitError(f"--weak {weak}: give a number of images, or the word all.") from error
+
+
+def _few_shot(train: Dataset, masks_per_class: int | None, seed: int, classes: str | None) -> Split:
+    if masks_per_class is None:
+        return paper_few_shot(train)
+    return draw_few_shot(train, masks_per_class, seed, asked_names(classes))
+
+
+def _by_lists(train: Dataset, full_list: Path | None, weak_list: Path | None) -> Split:
+    if full_list is None:
+        raise SplitError("--protocol lists needs --full-list, a text file with one image a line.")
+    return split_by_lists(train, full_list, weak_list)

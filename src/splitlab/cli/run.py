@@ -1,0 +1,292 @@
+"""Commands that work on models: train, evaluate, predict, runs."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Column, Table
+
+from splitlab.checkpoints.checkpoint import CARD_NAME, read_card
+from splitlab.checkpoints.scores import of_cut_masks, read_scores, scored_on
+from splitlab.cli.options import ClassMapOption, class_maps_of, opened, refuse_others, say
+from splitlab.cli.output import JsonOption, SeedOption, app, err, out, print_json, progress_bar, shown
+from splitlab.cli.train_settings import (
+    chosen_settings,
+    lasting_name,
+    lasting_start,
+    leave_to_worker,
+    not_said_elsewhere,
+    run_of_main_process,
+    run_with,
+    train_here,
+    value_of,
+)
+from splitlab.data.images import load_image
+from splitlab.data.open_dataset import dataset_names
+from splitlab.data.split import read_split
+from splitlab.errors import RunError
+from splitlab.evaluation.class_map import map_in_words, scored_in_words
+from splitlab.models.precision import is_main_process
+from splitlab.queue.queue import run_name
+from splitlab.runs.recipes import RECIPES
+from splitlab.runs.run_folder import RunFolder, State
+from splitlab.runs.spec import RunSpec
+from splitlab.runs.store import list_runs, weights_folder
+from splitlab.workspace import Workspace
+
+
+class Masks(StrEnum):
+    """Whether masks are cut to their boxes."""
+
+    CUT = "cut"
+    WHOLE = "whole"
+
+
+MasksOption = Annotated[
+    Masks | None,
+    typer.Option(
+        help="Whether masks are `cut` to their boxes or left `whole`; as the card says where left out: cut for YOLO, "
+        "whole for DETR, as published."
+    ),
+]
+
+_OWN = {"data": "DATA", "full": "--full", "weak": "--weak", "seed": "--seed", "drawn": "--split"}
+
+# torch takes seconds to import, so commands that need it import it themselves.
+
+
+@app.command(
+    epilog="Examples: `splitlab train embedded --full 30 --weak 150 --steps 300 --out runs/first` · "
+    "to go on after a break: `splitlab train runs/first`"
+)
+def train(
+    context: typer.Context,
+    path: Annotated[str, typer.Argument(metavar="DATA|RUN", help="A data set to start on, or a run folder to go on.")],
+    full: Annotated[int | None, typer.Option(help="|F|: images with masks.")] = None,
+    weak: Annotated[int, typer.Option(help="|W|: images with boxes only.")] = 0,
+    seed: SeedOption = 0,
+    recipe: Annotated[str, typer.Option(help=f"How to train: {', '.join(RECIPES)}.")] = "quick",
+    model: Annotated[str | None, typer.Option(help="A model's name, such as yolov5n-seg.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Iterations, a batch each, in all stages.")] = None,
+    image_size: Annotated[int | None, typer.Option(help="Side of the training images, pixels.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images in a batch.")] = None,
+    f_size: Annotated[str | None, typer.Option(help="Mask images in a mixed batch, or `auto`.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Of the optimiser, at its peak.")] = None,
+    anchors: Annotated[str | None, typer.Option(help="`paper`, or `auto` to fit them to the boxes.")] = None,
+    start_from: Annotated[
+        str | None, typer.Option(help="A checkpoint or run whose weights to start with, or `pretrained`.")
+    ] = None,
+    evaluate_every: Annotated[int | None, typer.Option(help="Steps between evaluations.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or mps.")] = None,
+    tracker: Annotated[str | None, typer.Option(help="Also log to tensorboard, wandb or mlflow.")] = None,
+    others: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Any other setting of spec.json, such as momentum=0.9."),
+    ] = None,
+    split: Annotated[Path | None, typer.Option(help="A split file of `splitlab split`, instead of sizes.")] = None,
+    folder: Annotated[Path | None, typer.Option("--out", help="The run folder; made for you where left out.")] = None,
+    queued: Annotated[bool, typer.Option("--queue", help="Leave it to `splitlab worker`, behind what waits.")] = False,
+) -> None:
+    """Train a model on batches that mix mask images and box images.
+
+    Ctrl-C stops after the step at hand; the same command on the run folder goes on from there.
+    """
+    workspace = Workspace.here()
+    if queued and folder:
+        run_name(workspace, str(folder))
+    if (Path(path) / "spec.json").is_file():
+        refuse_others(
+            context,
+            ("path", "queued"),
+            f"{path} is a run, and a run keeps its settings. Leave this out to go on with it, or start a new one "
+            f"from it: splitlab train DATA --start-from {path}",
+        )
+        run = RunFolder.open(Path(path))
+    else:
+        _require_data(path, workspace)
+        drawn = read_split(split) if split else None
+        if drawn is not None:
+            named = set(context.params) - {"full", "weak"}
+            refuse_others(context, named, f"{split} says which images are F and W. Leave this out, or the file.")
+        if full is None and drawn is None:
+            raise RunError(f"{path}: say how many images get masks, such as --full 30, or give a --split file.")
+        size_of_f, size_of_w = (len(drawn.full), len(drawn.weak)) if drawn else (full or 0, weak)
+        options = {
+            "model": model,
+            "steps": steps,
+            "image_size": image_size,
+            "batch_size": batch_size,
+            "f_size": None if f_size is None else value_of(f_size),
+            "learning_rate": learning_rate,
+            "anchors": anchors,
+            "start_from": start_from and lasting_start(start_from),
+            "evaluate_every": evaluate_every,
+            "device": device,
+            "tracker": tracker,
+        }
+        spec = RunSpec.from_json(
+            {
+                "data": lasting_name(path, workspace),
+                "full": size_of_f,
+                "weak": size_of_w,
+                "seed": seed,
+                "drawn": drawn.drawn if drawn else "random",
+                **chosen_settings(recipe, options, not_said_elsewhere(others or [], _OWN), size_of_f, size_of_w),
+            }
+        )
+        run = run_with(spec, drawn, folder, workspace) if is_main_process() else run_of_main_process(folder)
+    if queued:
+        leave_to_worker(workspace, str(run.path))
+    elif train_here(run, workspace):
+        out.print(f"Done: {run.path}")
+        _print_scores(read_scores(run.scores_path), Path(run.spec().data.source).name)
+
+
+def _require_data(path: str, workspace: Workspace) -> None:
+    names = dataset_names(workspace.data)
+    if path not in names and not Path(path).exists():
+        raise RunError(
+            f"{path}: there is no such file or folder, and no data set of this name. Give the run folder to go on "
+            f"with, a data set's folder, or one of {', '.join(names)}."
+        )
+
+
+@app.command(
+    epilog="Examples: `splitlab evaluate runs/first --json` · "
+    "`splitlab evaluate checkpoints/pets-30-330 --data path/to/pets`"
+)
+def evaluate(
+    path: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder; with --data also a checkpoint.")],
+    data: Annotated[str | None, typer.Option(help="Score on this data set's val images instead.")] = None,
+    masks: MasksOption = None,
+    class_map: ClassMapOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score a trained model: AP50, AP70, AP75, AP50:95 of masks and boxes, 0 to 100, on the val images.
+
+    A run keeps the scores, and the choice of `--masks` with them: its card states it, and its checkpoint gives such
+    masks from then on. On a data set with other class names, classes are matched by name or by --class-map. Scores are
+    then means over the classes that the model knows; its other classes are left out.
+    """
+    from splitlab.training.experiment import evaluate_checkpoint, evaluate_run
+
+    workspace = Workspace.here()
+    if data is None and (path / CARD_NAME).is_file():
+        raise RunError(
+            f"{path} is a checkpoint, and does not say on which images. Add --data, such as --data embedded."
+        )
+    if data is None:
+        if class_map:
+            raise RunError("--class-map goes with --data: a run's own data set has the model's classes.")
+        with progress_bar() as progress:
+            scores = evaluate_run(RunFolder.open(path), workspace.data, progress, _are_cut(masks))
+    else:
+        folder, dataset = weights_folder(path), opened(data, workspace, ("val",)).val
+        (classes,) = class_maps_of([folder], dataset, class_map)
+        with progress_bar() as progress:
+            scores = evaluate_checkpoint(folder, dataset, progress, classes, _are_cut(masks))
+        if not classes.is_own:
+            say(map_in_words(classes, read_card(folder).name, dataset.name))
+            say(scored_in_words(classes.known, dataset.class_names, dataset.name))
+            scores = scores | {"classes": classes.to_json()}
+    if as_json:
+        print_json(scores)
+    else:
+        _print_scores(scores, data or "")
+
+
+@app.command(epilog="Example: `splitlab predict checkpoints/pets-30-330 cat.jpg dog.jpg --json`")
+def predict(
+    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A checkpoint or run folder.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Photos to look at.")],
+    min_score: Annotated[float, typer.Option(help="Leave out detections below this score, 0 to 1.")] = 0.25,
+    masks: MasksOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find objects in photos: class, score, box (xyxy, pixels) and RLE mask, in image size."""
+    from splitlab.evaluation.predict import predict as find
+    from splitlab.models.contract import DetectSettings
+    from splitlab.models.registry import load_model
+
+    settings = DetectSettings(min_score=min_score, best_class_only=True)
+    model, card = load_model(weights_folder(checkpoint))
+    if masks is not None:
+        model.cuts_masks = masks == Masks.CUT
+    found = []
+    with progress_bar() as progress:
+        for done, path in enumerate(images, start=1):
+            detections = find(model, [load_image(path)], card.image_size, settings)[0]
+            found.append(
+                {
+                    "image": str(path),
+                    "width": detections.width,
+                    "height": detections.height,
+                    "detections": detections.to_json(card.class_names),
+                }
+            )
+            progress("predict", done, len(images))
+    if as_json:
+        print_json(found)
+    else:
+        _print_detections(found)
+
+
+@app.command(epilog="Examples: `splitlab runs --json` · `splitlab runs --tag voc-grid`")
+def runs(
+    folder: Annotated[Path | None, typer.Argument(metavar="[FOLDER]", help="Where the run folders are.")] = None,
+    tag: Annotated[str | None, typer.Option(help="Only runs with this tag, such as a sweep's name.")] = None,
+    rows: Annotated[int, typer.Option(min=1, help="The most rows of the table; JSON has all.")] = 200,
+    as_json: JsonOption = False,
+) -> None:
+    """List the runs, the newest first: split, model, how far, and mask AP."""
+    if folder is not None and not folder.is_dir():
+        raise RunError(f"{folder} is no folder. Give the one that holds the run folders, or none for the work space's.")
+    found = list_runs(folder or Workspace.here().runs)
+    summaries = [summary for summary in found if tag is None or tag in summary.notes.tags]
+    if as_json:
+        print_json([summary.to_json() for summary in summaries])
+        return
+    on = "AP of masks, on each run's own val images"
+    table = Table(Column("run", no_wrap=True), "data", "F/W", "model", "state", "step", "AP50", "AP70", caption=on)
+    for summary in summaries[:rows]:
+        mask = summary.scores.get("mask", {})
+        table.add_row(
+            summary.name,
+            Path(summary.spec.data.source).name,
+            summary.spec.data.split_name,
+            summary.spec.model,
+            summary.status.state,
+            f"{summary.status.step}/{summary.status.steps}",
+            shown(mask.get("ap50")),
+            shown(mask.get("ap70")),
+        )
+    out.print(table if summaries else "No runs yet. Start one with: splitlab train embedded --full 30 --weak 150")
+    for summary in summaries[:rows]:
+        if summary.status.state == State.FAILED:
+            err.print(f"{summary.name}: {summary.status.message}", highlight=False, markup=False)
+    if len(summaries) > rows:
+        err.print(f"{len(summaries) - rows:,} older runs are not shown; see --rows, --tag and --json.", highlight=False)
+
+
+def _are_cut(masks: Masks | None) -> bool | None:
+    return None if masks is None else masks == Masks.CUT
+
+
+def _print_scores(scores: dict[str, Any], dataset: str) -> None:
+    table = Table("", "AP50", "AP70", "AP75", "AP50:95", caption=f"on {scored_on(scores, dataset)}")
+    for kind in ("mask", "box"):
+        table.add_row(kind, *(shown(scores.get(kind, {}).get(name)) for name in ("ap50", "ap70", "ap75", "ap50_95")))
+    out.print(table)
+    if not of_cut_masks(scores):
+        out.print("Masks are not cut to their boxes.")
+
+
+def _print_detections(found: list[dict[str, Any]]) -> None:
+    for image in found:
+        out.print(f"{image['image']}: {len(image['detections'])} found", highlight=False)
+        for detection in image["detections"]:
+            left, top, right, bottom = (round(side) for side in detection["box"])
+            out.print(f"  {detection['class']} {detection['score']:.2f} at {left},{top} to {right},{bottom}")

@@ -1,0 +1,273 @@
+"""Unpack archives safely: nothing leaves the folder, and size and number of files are bounded."""
+
+from __future__ import annotations
+
+import errno
+import gzip
+import io
+import re
+import stat
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, BinaryIO
+
+from splitlab.errors import DataError
+from splitlab.io import written_whole
+
+
+class BoundedReader(io.RawIOBase):
+    """Pass reads on while they are of a size that an honest archive asks for.
+
+    zipfile and tarfile read lists and long names in one piece, as large as the archive says they are.
+
+    Args:
+        file: the archive, open.
+        name: what to call it in messages.
+        max_bytes: of one read.
+    """
+
+    def __init__(self, file: IO[bytes] | gzip.GzipFile, name: str, max_bytes: int) -> None:
+        self._file = file
+        self._name = name
+        self._max_bytes = max_bytes
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to `size` bytes, or all there are.
+
+        Raises:
+            DataError: `size`, or what there is, is over the limit.
+        """
+        found = self._file.read(size if 0 <= size <= self._max_bytes else self._max_bytes + 1)
+        if size > self._max_bytes or len(found) > self._max_bytes:
+            raise DataError(f"{self._name}: its list of files is too large to be honest. Pack the data set again.")
+        return found
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Move as in any file."""
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        """Return the position in bytes."""
+        return self._file.tell()
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say that it can be moved in."""
+        return True
+
+
+ZIP_STARTS, GZIP_START = (b"PK\x03\x04", b"PK\x05\x06"), b"\x1f\x8b"
+ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+ZIP_ENCRYPTED = 0x1
+DRIVE = re.compile(r"[A-Za-z]:")
+# The list of a zip's files is read at once: 200,000 names of 100 letters fit. A tar has one name at a time.
+MAX_ZIP_READ_BYTES, CHUNK_BYTES = 32_000_000, 1 << 14
+# Below this nothing is a bomb, however well it was compressed.
+FREE_BYTES = 1_000_000
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+BROKEN = (
+    OSError,
+    EOFError,
+    ValueError,
+    IndexError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    zipfile.BadZipFile,
+    tarfile.TarError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much an archive may unpack to; counted while it is unpacked.
+
+    Attributes:
+        members: files and folders.
+        total_bytes: of all files.
+        file_bytes: of any one file.
+        ratio: unpacked bytes for each byte of the archive.
+    """
+
+    members: int = 200_000
+    total_bytes: int = 20_000_000_000
+    file_bytes: int = 4_000_000_000
+    ratio: float = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A file in the archive, or a folder where `content` is None."""
+
+    name: str
+    size: int
+    content: IO[bytes] | None
+
+
+def unpack(archive: Path | BinaryIO, target: Path, limits: Limits = Limits()) -> Path:
+    """Unpack a zip, tar or tar.gz into `target`; return it.
+
+    Only plain files and folders below `target` are made. They are written beside it and renamed, so that a refused
+    archive leaves nothing.
+
+    Args:
+        archive: its path, or an open file that can be moved in.
+        target: a place where nothing is yet, or an empty folder.
+        limits: what it may unpack to.
+
+    Raises:
+        DataError: there is no room for it, or it is no such archive, broken, encrypted, over a limit, or one of its
+            members is a link, a device, in a place outside, or there twice. The message names the archive and the
+            member.
+    """
+    name = str(archive) if isinstance(archive, Path) else str(getattr(archive, "name", "the archive"))
+    with written_whole(target) as draft, ExitStack() as opened:
+        try:
+            file = opened.enter_context(archive.open("rb")) if isinstance(archive, Path) else archive
+            unpacking = _Unpacking(draft, limits, file.seek(0, 2), name)
+            for member in _members(file, name, limits):
+                unpacking.write(member)
+        except BROKEN as error:
+            if isinstance(error, OSError) and error.errno in NO_ROOM:
+                raise DataError(
+                    f"{target.parent} has no room for what {name} holds ({error.strerror}). Free some space there."
+                ) from error
+            raise DataError(f"{name} cannot be unpacked ({error}). Download or pack it again.") from error
+    return target
+
+
+def find_dataset_root(folder: Path) -> Path:
+    """Return the one folder that all of an unpacked archive lies in, else `folder` itself.
+
+    What macOS adds to archives, and hidden files, do not count.
+    """
+    inside = [path for path in folder.iterdir() if path.name != "__MACOSX" and not path.name.startswith(".")]
+    return inside[0] if len(inside) == 1 and inside[0].is_dir() else folder
+
+
+class _Unpacking:
+    """Write members below a folder and count them."""
+
+    def __init__(self, folder: Path, limits: Limits, archive_bytes: int, archive_name: str) -> None:
+        self._folder = folder
+        self._limits = limits
+        self._max_bytes = min(limits.total_bytes, FREE_BYTES + int(limits.ratio * archive_bytes))
+        self._name = archive_name
+        self._files = 0
+        self._folders: set[PurePosixPath] = set()
+        self._bytes = 0
+
+    def write(self, member: _Member) -> None:
+        place = self._place(member.name)
+        self._folders.update(place.parents if member.content else (place, *place.parents))
+        self._files += member.content is not None
+        if self._files + len(self._folders) - 1 > self._limits.members:
+            raise DataError(f"{self._name} has over {self._limits.members:,} files and folders. Pack fewer of them.")
+        path = self._folder / place
+        try:
+            if member.content is None:
+                path.mkdir(parents=True, exist_ok=True)
+            else:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._copy(member, member.content, path)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise self._refusal(member.name, "stands in it twice. Take one out") from error
+
+    def _place(self, member_name: str) -> PurePosixPath:
+        name = member_name.replace("\\", "/")
+        place = PurePosixPath(name)
+        if "\0" in name or place.is_absolute() or DRIVE.match(name) or ".." in place.parts:
+            raise self._refusal(member_name, "would lie outside the folder. Pack it with plain relative names")
+        return place
+
+    def _copy(self, member: _Member, content: IO[bytes], path: Path) -> None:
+        written = 0
+        # "x" refuses names that only this file system takes for one, such as a.txt and A.txt.
+        with path.open("xb") as file:
+            while chunk := content.read(CHUNK_BYTES):
+                written += len(chunk)
+                self._bytes += len(chunk)
+                self._refuse_excess(member.name, written)
+                file.write(chunk)
+        if written != member.size:
+            raise self._refusal(member.name, f"has {written:,} bytes instead of {member.size:,}. Download it again")
+
+    def _refuse_excess(self, member_name: str, written: int) -> None:
+        if written > self._limits.file_bytes:
+            raise self._refusal(member_name, f"is over {self._limits.file_bytes:,} bytes. Pack smaller files")
+        if self._bytes > self._max_bytes:
+            raise self._refusal(
+                member_name, f"takes it over {self._max_bytes:,} bytes, too much for its size or this place. Pack less"
+            )
+
+    def _refusal(self, member_name: str, why: str) -> DataError:
+        return DataError(f"{self._name}: its member {member_name[:200]!r} {why}.")
+
+
+def _members(file: BinaryIO, name: str, limits: Limits) -> Iterator[_Member]:
+    file.seek(0)
+    start = file.read(4)
+    file.seek(0)
+    if start in ZIP_STARTS:
+        return _zip_members(file, name, limits)
+    if start[:2] == GZIP_START:
+        return _tar_members(gzip.GzipFile(fileobj=file), name)
+    return _tar_members(file, name)
+
+
+def _zip_members(file: IO[bytes], name: str, limits: Limits) -> Iterator[_Member]:
+    with zipfile.ZipFile(BoundedReader(file, name, MAX_ZIP_READ_BYTES)) as archive:
+        if len(archive.filelist) > limits.members:
+            raise DataError(f"{name} has over {limits.members:,} files and folders. Pack fewer of them.")
+        for info in archive.filelist:
+            _refuse_odd_zip_member(info, name)
+            # Some packers of Windows write a\b\ for a/b/.
+            if info.orig_filename.endswith(("/", "\\")):
+                yield _Member(info.orig_filename, 0, None)
+                continue
+            with archive.open(info) as content:
+                yield _Member(info.orig_filename, info.file_size, content)
+
+
+def _refuse_odd_zip_member(info: zipfile.ZipInfo, name: str) -> None:
+    member = f"{name}: its member {info.filename[:200]!r}"
+    if info.flag_bits & ZIP_ENCRYPTED:
+        raise DataError(f"{member} is encrypted. Pack it without a password.")
+    if info.compress_type not in ZIP_METHODS:
+        raise DataError(f"{member} is compressed in a rare way. Pack it with plain zip.")
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise DataError(f"{member} is a link or device. Pack files and folders only.")
+
+
+def _tar_members(file: IO[bytes] | gzip.GzipFile, name: str) -> Iterator[_Member]:
+    reader = BoundedReader(file, name, CHUNK_BYTES)
+    with tarfile.open(fileobj=reader, mode="r:") as archive:
+        for info in archive:
+            if not (info.isreg() or info.isdir()) or info.issparse() or info.size < 0:
+                raise DataError(
+                    f"{name}: its member {info.name[:200]!r} is a link, a device or no plain file. "
+                    "Pack files and folders only."
+                )
+            if info.isdir():
+                yield _Member(info.name, 0, None)
+            elif content := archive.extractfile(info):
+                yield _Member(info.name, info.size, content)
+        _refuse_cut_tar(reader, archive.offset, name)
+
+
+def _refuse_cut_tar(reader: BoundedReader, end: int, name: str) -> None:
+    # tarfile ends in silence at a header it cannot read; an honest archive ends with a block of zeros.
+    reader.seek(end)
+    block = reader.read(tarfile.BLOCKSIZE)
+    if not block or block.strip(b"\0"):
+        raise DataError(f"{name} is broken or cut short. Download or pack it again.")

@@ -1,1 +1,0 @@
-"""A data set as COCO or YOLO files, for other tools."""

@@ -1,1 +1,0 @@
-"""Data sets out of archives from elsewhere, hostile until read."""

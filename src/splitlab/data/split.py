@@ -1,0 +1,289 @@
+"""F/W splits: which images have masks and which have boxes only; draw one, read one, apply one to a dataset."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from splitlab.data.dataset import (
+    Dataset,
+    ImageCounts,
+    ImageId,
+    ImageLabels,
+    LabelState,
+    TrainVal,
+    count_images,
+    left_out_in_words,
+    only_crowds_in_words,
+)
+from splitlab.errors import SplitError
+
+
+@dataclass(frozen=True)
+class Split:
+    """Image ids of F and W, disjoint.
+
+    Attributes:
+        full: image ids of F.
+        weak: image ids of W.
+        seed: it was drawn with; 0 where nothing was drawn.
+        source: the hash of the labels it was drawn from.
+        drawn: how, in a word such as "random" or "paper".
+    """
+
+    full: tuple[ImageId, ...]
+    weak: tuple[ImageId, ...]
+    seed: int
+    source: str
+    drawn: str = "random"
+
+    def __post_init__(self) -> None:
+        if not self.full and not self.weak:
+            raise SplitError("A split of 0/0 has nothing to train on: give |F| or |W| at least one image.")
+        both = set(self.full) & set(self.weak)
+        if both:
+            raise SplitError(
+                f"Image {min(both, key=str)} stands in F and in W ({len(both)} do): each belongs to one of them."
+            )
+
+    @property
+    def name(self) -> str:
+        """The split as the paper writes it, such as "400/5000"."""
+        return f"{len(self.full)}/{len(self.weak)}"
+
+    @cached_property
+    def hash(self) -> str:
+        """sha256 over the ids, the seed and the source: equal splits, equal hashes."""
+        content = {"full": self.full, "weak": self.weak, "seed": self.seed, "source": self.source}
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the split as its file and the command line show it."""
+        return {
+            "name": self.name,
+            "full": list(self.full),
+            "weak": list(self.weak),
+            "seed": self.seed,
+            "source": self.source,
+            "drawn": self.drawn,
+            "hash": self.hash,
+        }
+
+
+def read_split(path: Path) -> Split:
+    """Read a split file and check that it is whole.
+
+    Raises:
+        SplitError: the file is missing, broken, or its hash is not that of its ids.
+    """
+    try:
+        content = json.loads(path.read_text())
+        split = Split(
+            tuple(_image_id(image_id) for image_id in content["full"]),
+            tuple(_image_id(image_id) for image_id in content["weak"]),
+            int(content["seed"]),
+            str(content["source"]),
+            str(content.get("drawn", "random")),
+        )
+        stated = content["hash"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise SplitError(f"{path}: is no split file ({error!r}). Draw the split again.") from error
+    if stated != split.hash:
+        raise SplitError(f"{path}: its ids were changed after it was drawn (the hash differs). Draw the split again.")
+    return split
+
+
+def _image_id(value: object) -> ImageId:
+    if isinstance(value, int | str):
+        return value
+    raise TypeError(f"{value!r} is no image id")
+
+
+def boxes_only(labels: ImageLabels) -> ImageLabels:
+    """Return labels as a YOLO's W has them: without masks, so that nothing can read them, nor difficult objects.
+
+    An image whose objects are all difficult is not background: its labels no longer say what it shows.
+    """
+    kept = tuple(label for label in labels.objects if not label.is_difficult)
+    state = labels.state if kept or not labels.objects else LabelState.NONE
+    return without_masks(replace(labels, objects=kept, state=state))
+
+
+def without_masks(labels: ImageLabels) -> ImageLabels:
+    """Return labels as DETR's box images have them: without masks, so that nothing can read them, but all objects."""
+    return replace(labels, objects=tuple(replace(label, mask=None) for label in labels.objects))
+
+
+def as_split(data: TrainVal, split: Split, as_weak: Callable[[ImageLabels], ImageLabels] = boxes_only) -> TrainVal:
+    """Return the data set with F as it is, W with boxes only, and no other photo in train; val stays.
+
+    Args:
+        data: the whole data set.
+        split: its F and W.
+        as_weak: what W keeps of an image's labels, `boxes_only` or `without_masks`.
+
+    Returns:
+        The data set; its `source_hash` is the split's hash.
+
+    Raises:
+        SplitError: the split was drawn from other labels.
+        DataError: an image of the split is not in the data set.
+    """
+    if split.source != data.train.source_hash:
+        raise SplitError(f"The split {split.name} was drawn from other labels than those of '{data.train.name}'.")
+    images = (*data.train.select(split.full), *map(as_weak, data.train.select(split.weak)))
+    # The pools name photos that are no longer there.
+    train = replace(data.train, images=images, source_hash=split.hash, few_shot_pool=(), paper_pools=())
+    return replace(data, train=train)
+
+
+FloatArray = NDArray[np.float64]
+
+
+def draw_split(dataset: Dataset, full: int, weak: int, seed: int) -> Split:
+    """Draw |F| = `full` and |W| = `weak` images by seed.
+
+    Images that nobody labelled, or whose labels cannot be read, are left out. The others are shuffled once. F is taken
+    from the front and W from the back, so with one seed a smaller F lies in a larger one, and a smaller W in a larger
+    one of the same F. Images that lack a mask are put behind the others: they can stand in W only.
+    Background images can stand in W only, too: F passes over them.
+
+    Raises:
+        SplitError: the dataset does not have so many images, or not so many with masks.
+    """
+    check_sizes(dataset, full, weak)
+    return _from_both_ends(dataset, _labelled(_shuffled(dataset.images, seed)), full, weak, seed, "random")
+
+
+def draw_stratified(dataset: Dataset, full: int, weak: int, seed: int) -> Split:
+    """Draw F and W so that each class stands in as large a share of their images as of all images.
+
+    Every beginning of the order, and so every end, has the classes in proportion; sets nest as `draw_split`'s do, and
+    the same images are left out.
+
+    Raises:
+        SplitError: the dataset does not have so many images, or not so many with masks.
+    """
+    check_sizes(dataset, full, weak)
+    labelled = _labelled(_shuffled(dataset.images, seed))
+    return _from_both_ends(dataset, _in_proportion(labelled), full, weak, seed, "stratified")
+
+
+def _shuffled(images: Sequence[ImageLabels], seed: int) -> list[ImageLabels]:
+    return [images[index] for index in np.random.default_rng(seed).permutation(len(images))]
+
+
+def _labelled(images: Sequence[ImageLabels]) -> list[ImageLabels]:
+    return [image for image in images if image.state == LabelState.WHOLE]
+
+
+def _from_both_ends(dataset: Dataset, ordered: list[ImageLabels], full: int, weak: int, seed: int, drawn: str) -> Split:
+    ordered = sorted(ordered, key=lambda image: not image.can_be_full)
+    front = [image.image_id for image in ordered if image.targets and image.can_be_full][:full]
+    taken = set(front)
+    left = [image.image_id for image in ordered if image.image_id not in taken]
+    return Split(tuple(front), tuple(left[::-1][:weak]), seed, dataset.source_hash, drawn)
+
+
+def check_sizes(dataset: Dataset, full: int, weak: int) -> None:
+    """Raise SplitError where the dataset cannot give |F| = `full` and |W| = `weak`."""
+    counts = count_images(dataset)
+    if full < 0 or weak < 0:
+        raise SplitError(f"|F| = {full}, |W| = {weak}: sizes cannot be negative.")
+    if full > counts.masks:
+        raise SplitError(
+            f"|F| = {full} is more than the {counts.masks} images of '{dataset.name}' whose objects all have masks. "
+            f"Choose a smaller |F|.{_why_so_few(dataset, counts)}"
+        )
+    if full + weak > counts.to_draw:
+        known = "labelled images" if counts.to_draw < len(dataset.images) else "images"
+        raise SplitError(
+            f"|F| + |W| = {full} + {weak} = {full + weak} is more than the {counts.to_draw} {known} "
+            f"in '{dataset.name}'. Choose |F| + |W| up to {counts.to_draw}.{_why_so_few(dataset, counts)}"
+        )
+
+
+def _why_so_few(dataset: Dataset, counts: ImageCounts) -> str:
+    reasons = (only_crowds_in_words(dataset), left_out_in_words(counts, dataset))
+    return "".join(f" {reason}" for reason in reasons if reason)
+
+
+def _in_proportion(images: Sequence[ImageLabels]) -> list[ImageLabels]:
+    """Order images so that every beginning has the classes in the proportions of the whole.
+
+    Herding (Welling 2009): each next image is the one whose classes are owed most; `owed` grows by the mean image
+    and shrinks by the image taken. Images with the same classes wait in one queue.
+    """
+    waiting: dict[frozenset[int], deque[ImageLabels]] = defaultdict(deque)
+    for image in images:
+        waiting[frozenset(label.class_index for label in image.targets)].append(image)
+    kinds = list(waiting)
+    shown = np.array([[index in kind for index in range(_class_count(kinds))] for kind in kinds], float)
+    left = np.array([len(waiting[kind]) for kind in kinds])
+    mean = left @ shown / len(images)
+    weight = 1 / np.maximum(mean, 1 / len(images))  # a rare class counts as much as a common one
+    owed = mean.copy()
+    ordered = []
+    for _ in images:
+        best = int(np.where(left > 0, shown @ (owed * weight) - _half_squared(shown, weight), -np.inf).argmax())
+        ordered.append(waiting[kinds[best]].popleft())
+        left[best] -= 1
+        owed += mean - shown[best]
+    return ordered
+
+
+def _half_squared(shown: FloatArray, weight: FloatArray) -> FloatArray:
+    # Without it, images that show many classes would always come first.
+    return np.asarray((shown**2 @ weight) / 2)
+
+
+def _class_count(kinds: Sequence[frozenset[int]]) -> int:
+    return max((max(kind, default=-1) for kind in kinds), default=-1) + 1
+
+
+PAPER_SEED = 42
+
+
+def draw_paper_split(dataset: Dataset, full: int, weak: int | None) -> Split:
+    """Draw the very images that the authors drew for YOLOv5; for DETR they drew others, and published them as lists.
+
+    Args:
+        dataset: VOC2012 or Cityscapes as their readers give it.
+        full: |F|.
+        weak: |W|, or None for all that is left: VOC2012's 9267 box images and the masks that F left unused.
+
+    Raises:
+        SplitError: the paper has no protocol for this dataset, or it has not so many images.
+    """
+    if not dataset.paper_pools:
+        raise SplitError(
+            f"The paper has no protocol for '{dataset.name}', only for VOC2012 and Cityscapes. Draw at random instead."
+        )
+    if dataset.problems:
+        raise SplitError(
+            f"{len(dataset.problems):,} entries of '{dataset.name}' cannot be read, so its images are not those that "
+            f"the authors drew from. The first: {dataset.problems[0]}"
+        )
+    rng = np.random.default_rng(PAPER_SEED)
+    pools = [list(pool) for pool in dataset.paper_pools]
+    for pool in pools:
+        rng.shuffle(pool)
+    first, others = pools[0], [image_id for pool in pools[1:] for image_id in pool]
+    _check(dataset, "|F|", full, len(first))
+    left = [*others, *first[full:]]
+    _check(dataset, "|W|", weak or 0, len(left))
+    return Split(tuple(first[:full]), tuple(left[:weak]), PAPER_SEED, dataset.source_hash, "paper")
+
+
+def _check(dataset: Dataset, size: str, wanted: int, there: int) -> None:
+    if not 0 <= wanted <= there:
+        raise SplitError(f"{size} = {wanted}: '{dataset.name}' has {there} images for it. Choose 0 to {there}.")

@@ -1,0 +1,156 @@
+"""Get the detections of checkpoints on a dataset, from the cache where they are there."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from pathlib import Path
+
+from splitlab.checkpoints.checkpoint import WEIGHTS_NAME, Card, read_card
+from splitlab.checkpoints.scores import of_cut_masks, read_scores
+from splitlab.data.dataset import Dataset
+from splitlab.data.fit_for_training import refuse_unscorable
+from splitlab.data.images import load_labelled
+from splitlab.errors import CheckpointError, DataError, RunError, SplitLabError
+from splitlab.evaluation.class_map import ClassMap, class_map_for, require_known
+from splitlab.evaluation.comparison import Seen
+from splitlab.evaluation.detections import ImageDetections, read_detections
+from splitlab.evaluation.predict import predict_in_batches
+from splitlab.evaluation.scores import coco_results, evaluate_detections
+from splitlab.io import Progress, no_progress, write_json
+from splitlab.models.contract import DetectSettings
+from splitlab.models.registry import load_model
+from splitlab.runs.run_folder import RunFolder, State
+
+KEPT_FILES = 60
+# Stored detections are rounded, so their AP may differ from the run's own in the second digit.
+SAME_AP = 0.1
+
+
+def see(
+    folder: Path, dataset: Dataset, cache_dir: Path, progress: Progress = no_progress, classes: ClassMap | None = None
+) -> Seen:
+    """Return a checkpoint with what it sees in a data set's images; see `detections_of`.
+
+    Args:
+        folder: the checkpoint.
+        dataset: whose images.
+        cache_dir: where detections are kept.
+        progress: told of every image.
+        classes: what its classes are in the data set; None for what `class_map_for` says.
+
+    Raises:
+        SplitLabError: it cannot be loaded, knows none of the classes, or a photo cannot be read.
+    """
+    card = read_card(folder)
+    classes = classes or class_map_for(card, dataset.class_names)
+    return Seen(card, weights_hash(folder), detections_of(folder, card, dataset, cache_dir, progress, classes), classes)
+
+
+def detections_of(
+    folder: Path,
+    card: Card,
+    dataset: Dataset,
+    cache_dir: Path,
+    progress: Progress = no_progress,
+    classes: ClassMap | None = None,
+) -> list[ImageDetections]:
+    """Return what a checkpoint sees in a data set's images, one entry an image, numbered as the data set's classes are.
+
+    The model is asked only where neither `cache_dir` nor the run that the checkpoint belongs to has the answer.
+
+    Args:
+        folder: the checkpoint.
+        card: its card.
+        dataset: whose images.
+        cache_dir: where detections are kept, by weights, data, class map, and whether masks are cut to their boxes.
+        progress: told of every image.
+        classes: what its classes are in the data set; None for what `class_map_for` says.
+
+    Raises:
+        SplitLabError: the checkpoint cannot be loaded, knows none of the classes, or a photo or label cannot be read.
+    """
+    classes = require_known(classes or class_map_for(card, dataset.class_names), str(folder), dataset.name)
+    refuse_unscorable(dataset)
+    kept = stored_detections(folder, dataset, cache_dir, classes)
+    if kept is not None:
+        return kept
+    model, _ = load_model(folder)
+    found: list[ImageDetections] = []
+    images = map(load_labelled, dataset.images)
+    for seen in predict_in_batches(model, images, card.image_size, DetectSettings(), classes=classes):
+        found.append(seen)
+        progress(card.name, len(found), len(dataset.images))
+    path = cache_path(folder, dataset, cache_dir, classes)
+    _make_room(cache_dir)
+    write_json(path, coco_results(dataset, found))
+    # Read back, so that the first answer is the very one that comes later.
+    return read_detections(path, dataset)
+
+
+def stored_detections(
+    folder: Path, dataset: Dataset, cache_dir: Path, classes: ClassMap | None = None
+) -> list[ImageDetections] | None:
+    """Return detections that were computed before; None where there are none, or none that fit.
+
+    Raises:
+        CheckpointError: the folder's card or weights cannot be read.
+    """
+    path = cache_path(folder, dataset, cache_dir, classes)
+    with suppress(DataError):
+        if path.is_file():
+            return read_detections(path, dataset)
+    return _of_the_run(folder, dataset) if classes is None or classes.changes_nothing else None
+
+
+def cache_path(folder: Path, dataset: Dataset, cache_dir: Path, classes: ClassMap | None = None) -> Path:
+    """Name the file that holds a checkpoint's detections on a data set."""
+    masks = "" if read_card(folder).cuts_masks else "-uncut"
+    of_map = f"-{classes.key}" if classes is not None and classes.key else ""
+    return cache_dir / f"{weights_hash(folder)[:24]}-{dataset.source_hash[:24]}{of_map}{masks}.json"
+
+
+def weights_hash(folder: Path) -> str:
+    """Return the sha256 of a checkpoint's weights.
+
+    Raises:
+        CheckpointError: there are none.
+    """
+    path = folder / WEIGHTS_NAME
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error.strerror}). Copy the checkpoint again.") from error
+
+
+def _of_the_run(folder: Path, dataset: Dataset) -> list[ImageDetections] | None:
+    """Return a finished run's own detections where they are of these very images and labels."""
+    if folder.name != "weights":
+        return None
+    try:
+        run = RunFolder.open(folder.parent)
+        if run.status().state != State.DONE:
+            return None
+        found = read_detections(run.detections_path, dataset)
+        scores = read_scores(run.scores_path)
+        stated = scores["mask"]["ap50_95"]
+        if of_cut_masks(scores) != read_card(folder).cuts_masks:
+            return None
+    except (SplitLabError, KeyError):
+        return None
+    measured = evaluate_detections(dataset, found)["mask"]["ap50_95"]
+    if not isinstance(stated, int | float) or measured is None:
+        return None
+    return found if abs(measured - stated) <= SAME_AP else None
+
+
+def _make_room(cache_dir: Path) -> None:
+    """Make the folder, and let the files go that were written longest ago, so that it does not grow for ever."""
+    try:
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        oldest_first = sorted(cache_dir.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+        for path in oldest_first[: max(len(oldest_first) - KEPT_FILES + 1, 0)]:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise RunError(f"{cache_dir}: cannot be written ({error.strerror}). Choose another work space.") from error

@@ -1,0 +1,139 @@
+"""What a model computes on the way to its masks: attention of DETR, prototypes and coefficients of YOLO."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from splitlab.data.images import ImageArray
+from splitlab.evaluation.predict import Letterbox, letterbox
+from splitlab.geometry import FloatArray
+from splitlab.models.contract import DetectSettings, SegmentationModel
+
+
+def attention_over(
+    model: SegmentationModel, image: ImageArray, size: int, settings: DetectSettings
+) -> list[FloatArray] | None:
+    """Return an (H, W) map for each detection of `predict`, in its order, 0..1 with the strongest cell at 1.
+
+    Args:
+        model: in evaluation mode.
+        image: (H, W, 3) uint8 RGB.
+        size: side of the square the model sees, pixels.
+        settings: what counts as a detection.
+
+    Returns:
+        None where the model has no decoder that looks.
+    """
+    square, place = letterbox(image, size)
+    batch = torch.from_numpy(square)[None].permute(0, 3, 1, 2).float() / 255
+    with torch.inference_mode():
+        maps = model.attention(batch, settings)
+    if maps is None:
+        return None
+    return [_on_image(map_.float().numpy(), size, place) for map_ in maps[0]]
+
+
+def _on_image(cells: FloatArray, size: int, place: Letterbox) -> FloatArray:
+    whole = cv2.resize(cells, (size, size), interpolation=cv2.INTER_CUBIC)[place.inside]
+    grown = cv2.resize(whole, (place.width, place.height), interpolation=cv2.INTER_LINEAR).clip(0)
+    return np.asarray(grown / max(float(grown.max()), 1e-9), np.float32)
+
+
+LEAST_SCORE = 0.25
+DRAWS = 100
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class TakenApart:
+    """The best-scoring object of a photo, as the model's S x S square shows it.
+
+    Attributes:
+        square: (S, S, 3) uint8 RGB.
+        box: (4,) xyxy, pixels of the square.
+        class_index: the class it is given.
+        score: 0..1.
+        prototypes: (P, h, w).
+        coefficients: (P,) of this object.
+        mask: (h, w), what the two make together within the box.
+        by_chance: (DRAWS, h, w), what the same prototypes make with coefficients drawn at random, the worst first.
+        chance_ious: (DRAWS,) IoU of those with `mask`, 0..1.
+        filled_box_iou: IoU of the whole box with `mask`, 0..1: what not trying at all would reach.
+    """
+
+    square: ImageArray
+    box: FloatArray
+    class_index: int
+    score: float
+    prototypes: FloatArray
+    coefficients: FloatArray
+    mask: Mask
+    by_chance: Mask
+    chance_ious: FloatArray
+    filled_box_iou: float
+
+    @property
+    def strongest(self) -> NDArray[np.int64]:
+        """The places of the prototypes, those that this mask owes most first."""
+        spread = self.prototypes.std(axis=(1, 2))
+        order: NDArray[np.int64] = np.argsort(-np.abs(self.coefficients) * spread)
+        return order
+
+
+def take_apart(model: SegmentationModel, image: ImageArray, size: int, seed: int = 0) -> TakenApart | None:
+    """Look at a photo and take the best-scoring object's mask apart.
+
+    Args:
+        model: a YOLO, in evaluation mode.
+        image: (H, W, 3) uint8 RGB.
+        size: side of the square the model sees, pixels.
+        seed: of the coefficients drawn at random.
+
+    Returns:
+        None where nothing scores `LEAST_SCORE`, or the model makes its masks in another way.
+    """
+    square, _ = letterbox(image, size)
+    batch = torch.from_numpy(square)[None].permute(0, 3, 1, 2).float() / 255
+    with torch.inference_mode():
+        found = {name: tensor[0].float().numpy() for name, tensor in model.outputs(batch).items()}
+    if "coefficients" not in found or found["scores"].max() < LEAST_SCORE:
+        return None
+    cell, class_index = np.unravel_index(found["scores"].argmax(), found["scores"].shape)
+    box, coefficients, prototypes = found["boxes"][cell], found["coefficients"][cell], found["prototypes"]
+    inside = _inside(box, size, prototypes.shape[1:])
+    drawn = np.random.default_rng(seed).normal(size=(DRAWS, len(coefficients)))
+    mask, by_chance = ((np.tensordot(added, prototypes, 1) > 0) & inside for added in (coefficients, drawn))
+    ious = _iou(by_chance, mask)
+    order = ious.argsort(kind="stable")
+    return TakenApart(
+        square=square,
+        box=box,
+        class_index=int(class_index),
+        score=float(found["scores"][cell, class_index]),
+        prototypes=prototypes,
+        coefficients=coefficients,
+        mask=mask,
+        by_chance=by_chance[order],
+        chance_ious=ious[order],
+        filled_box_iou=float(_iou(inside[None], mask)[0]),
+    )
+
+
+def _iou(masks: Mask, other: Mask) -> FloatArray:
+    """Return (N,) the IoU of (N, h, w) masks with an (h, w) one; 0 where both are empty."""
+    common, either = (masks & other).sum(axis=(1, 2)), (masks | other).sum(axis=(1, 2))
+    ious: FloatArray = (common / np.maximum(either, 1)).astype(np.float32)
+    return ious
+
+
+def _inside(box: FloatArray, size: int, shape: tuple[int, ...]) -> Mask:
+    """Return (h, w): the cells whose middle lies in an xyxy box of the square."""
+    rows, columns = ((np.arange(count) + 0.5) * size / count for count in shape)
+    left, top, right, bottom = box
+    inside: Mask = ((rows >= top) & (rows <= bottom))[:, None] & ((columns >= left) & (columns <= right))[None, :]
+    return inside

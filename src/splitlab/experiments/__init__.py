@@ -1,1 +1,0 @@
-"""Split, train and evaluate as one run."""

@@ -1,0 +1,123 @@
+"""The few-shot table as bars and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from splitlab.atlas.rows import NOVEL
+from splitlab.figures.palette import FULL_HUE, WEAK_HUE, translucent
+
+HEIGHT = 380
+FEW_MASKS, ALL_MASKS, NO_MASKS, NO_MASKS_BUT_OTHERS = "#A3ADF8", FULL_HUE, WEAK_HUE, "#A66A00"
+"""A light F for a few masks of a class, F for all of them, W for boxes alone, a dark W where others have masks."""
+
+
+@dataclass(frozen=True)
+class BarStyle:
+    """How one way to learn is drawn.
+
+    Attributes:
+        name: in the legend.
+        colour: "#rrggbb".
+        hatched: where only the backbone's weights are there to start with.
+        published: drawn as an outline; measured ones are filled.
+    """
+
+    name: str
+    colour: str
+    hatched: bool = False
+    published: bool = False
+
+
+def class_bars(rows: pd.DataFrame, styles: Mapping[str, BarStyle], axis: str, highest: float = 100.0) -> go.Figure:
+    """Draw a group of bars for each class.
+
+    Args:
+        rows: a column `class`, in its order, and one for each key of `styles`; NaN where there is no score.
+        styles: of the bars, from left to right.
+        axis: title of the y axis.
+        highest: where the y axis ends.
+    """
+    figure = go.Figure()
+    digits = ".1f" if highest > 1 else ".2f"
+    for key, style in styles.items():
+        figure.add_bar(
+            x=rows["class"].tolist(),
+            y=rows[key].tolist(),
+            name=style.name,
+            marker=_marker(style),
+            texttemplate=f"%{{y:{digits}}}",
+            textposition="outside",
+            textangle=0,
+            cliponaxis=False,
+            hovertemplate=f"%{{x}}, {style.name}: %{{y:{digits}}}<extra></extra>",
+        )
+    figure.update_layout(
+        barmode="group",
+        bargap=0.22,
+        height=HEIGHT,
+        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        yaxis={"title": axis, "range": [0, highest * 1.08]},
+        legend={"orientation": "h", "y": -0.14, "yanchor": "top", "x": 0, "traceorder": "normal"},
+        uirevision="keep",
+    )
+    return figure
+
+
+def _marker(style: BarStyle) -> dict[str, object]:
+    # Filled bars are hatched in white, outlines in their own hue.
+    lines = {"fgcolor": style.colour} if style.published else {"fgcolor": "white", "fillmode": "overlay"}
+    return {
+        "color": translucent(style.colour, 0.25) if style.published else style.colour,
+        "line": {"color": style.colour, "width": 1.5},
+        "pattern": {"shape": "/" if style.hatched else "", "size": 6, **lines},
+    }
+
+
+MEAN = "mean"
+PUBLISHED: Mapping[str, BarStyle] = MappingProxyType(
+    {
+        "ImageNet": BarStyle("3 masks a class, from an ImageNet backbone", FEW_MASKS, hatched=True, published=True),
+        "Cityscapes-seg": BarStyle("3 masks a class, from a Cityscapes model", FEW_MASKS, published=True),
+        "YOLO-1464/9267": BarStyle("all 1,464 mask images: the baseline", ALL_MASKS, hatched=True, published=True),
+    }
+)
+MEASURED: Mapping[str, BarStyle] = MappingProxyType(
+    {
+        "zero-shot, backbone": BarStyle("no mask, from the backbone", NO_MASKS, hatched=True),
+        "zero-shot, base": BarStyle("no mask, from the base model", NO_MASKS),
+        "partly supervised, backbone": BarStyle(
+            "no mask, but masks of the base classes", NO_MASKS_BUT_OTHERS, hatched=True
+        ),
+        "few-shot, backbone": BarStyle("few masks, from the backbone", FEW_MASKS, hatched=True),
+        "few-shot, base": BarStyle("few masks, from the base model", FEW_MASKS),
+        "all masks, backbone": BarStyle("masks of every class", ALL_MASKS, hatched=True),
+    }
+)
+
+
+def published_by_class(table: pd.DataFrame) -> pd.DataFrame:
+    """Turn Table 4 so that each class is a row and each start a column; the last row is the mean, as printed."""
+    turned = table.set_index("pretrain").T.rename(index={"all": MEAN})
+    return turned.rename_axis("class").reset_index().rename_axis(columns=None)
+
+
+def measured_by_class(table: pd.DataFrame, variant: str, metric: str) -> pd.DataFrame:
+    """Return a row for each novel class of a variant and one for their mean, and a column for each way measured.
+
+    Args:
+        table: of `measured_few_shot`.
+        variant: which classes are novel.
+        metric: a column of it; the mean over seeds where there are several.
+    """
+    rows = table[(table["variant"] == variant) & (table["group"] == NOVEL)]
+    rows = rows.assign(way=rows["setting"] + ", " + rows["start"])
+    by_class = rows.pivot_table(index="class", columns="way", values=metric, aggfunc="mean", sort=False, dropna=False)
+    by_class = by_class.reindex(columns=[way for way in MEASURED if way in by_class])
+    by_class.loc[MEAN] = by_class.mean()
+    return by_class.rename_axis("class").reset_index().rename_axis(columns=None)

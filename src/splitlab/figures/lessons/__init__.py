@@ -1,1 +1,0 @@
-"""Charts that only the lessons show."""

@@ -1,0 +1,112 @@
+"""The tree of modules in a foreign checkpoint, and what is read from it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from splitlab.models.foreign.archive import Array, TensorReader
+from splitlab.models.foreign.pickle import Inert, RefusedError, TensorRecord
+
+TENSOR, CLASS, ATTRIBUTES = "$tensor", "$class", "$attributes"
+# Optimisers hold several numbers for each weight, and nothing that we use.
+UNWANTED_AT_THE_ROOT = ("optimizer", "optimizer_states", "lr_scheduler", "lr_schedulers", "scaler")
+MAX_DEPTH = 100
+MAX_NODES = 1_000_000
+
+
+@dataclass(frozen=True)
+class ForeignObject:
+    """An object of a class that we do not have: the class's full name, and the attributes."""
+
+    class_name: str
+    attributes: dict[str, Any]
+
+
+class TreeWriter:
+    """Turns what the unpickler made into JSON and numbered tensors."""
+
+    def __init__(self, tensors: TensorReader) -> None:
+        self.arrays: dict[str, Array] = {}
+        self._tensors = tensors
+        self._numbers: dict[int, str] = {}
+        self._nodes = 0
+
+    def write_root(self, root: object) -> str:
+        """Return the tree as JSON; tensors are numbered and kept in `arrays`.
+
+        Raises:
+            RefusedError: it is too deep or too large, or a tensor is broken.
+        """
+        if isinstance(root, dict):
+            root = {key: value for key, value in root.items() if key not in UNWANTED_AT_THE_ROOT}
+        return json.dumps(self._plain(root, MAX_DEPTH))
+
+    def _plain(self, node: object, depth: int) -> object:
+        self._nodes += 1
+        if depth == 0 or self._nodes > MAX_NODES:
+            raise RefusedError(f"its structure is deeper than {MAX_DEPTH} or larger than {MAX_NODES} parts")
+        if node is None or isinstance(node, bool | int | float | str):
+            return node
+        if isinstance(node, TensorRecord):
+            return {TENSOR: self._number_of(node)}
+        if isinstance(node, list | tuple):
+            return [self._plain(child, depth - 1) for child in node]
+        if isinstance(node, dict):
+            return self._plain_items(node, depth)
+        if isinstance(node, Inert):
+            return {CLASS: node.class_name, ATTRIBUTES: self._plain_items(node.attributes, depth)}
+        return None  # bytes, classes and the like: nothing that we use
+
+    def _plain_items(self, items: dict[Any, Any], depth: int) -> dict[str, object]:
+        """Keys are text, as in JSON; class names may be numbered 0, 1, 2."""
+        return {str(key): self._plain(value, depth - 1) for key, value in items.items() if isinstance(key, str | int)}
+
+    def _number_of(self, record: TensorRecord) -> str:
+        if id(record) not in self._numbers:
+            self._numbers[id(record)] = str(len(self._numbers))
+            self.arrays[self._numbers[id(record)]] = self._tensors.read(record)
+        return self._numbers[id(record)]
+
+
+def read_tree(text: bytes, arrays: dict[str, Array]) -> Any:
+    """Turn the JSON back into dicts, lists, numbers, text, arrays and `ForeignObject`s.
+
+    Raises:
+        KeyError, TypeError, ValueError, RecursionError: it is not what `TreeWriter` writes.
+    """
+
+    def rebuild(found: dict[str, Any]) -> object:
+        if TENSOR in found:
+            return arrays[found[TENSOR]]
+        if CLASS in found:
+            return ForeignObject(str(found[CLASS]), dict(found[ATTRIBUTES]))
+        return found
+
+    return json.loads(text, object_hook=rebuild)
+
+
+def tensors_of(module: ForeignObject, prefix: str) -> Iterator[tuple[str, Array]]:
+    """Yield names, after a prefix, and tensors as `state_dict` would."""
+    kept_out = module.attributes.get("_non_persistent_buffers_set")
+    left_out = kept_out if isinstance(kept_out, list) else []
+    for kind in ("_parameters", "_buffers"):
+        for name, value in _items(module, kind):
+            if isinstance(value, np.ndarray) and name not in left_out:
+                yield prefix + name, value
+    for name, child in children_of(module):
+        yield from tensors_of(child, f"{prefix}{name}.")
+
+
+def children_of(module: ForeignObject) -> list[tuple[str, ForeignObject]]:
+    """Return the modules directly in a module, by name."""
+    return [(name, child) for name, child in _items(module, "_modules") if isinstance(child, ForeignObject)]
+
+
+def _items(module: ForeignObject, kind: str) -> list[tuple[str, Any]]:
+    items = module.attributes.get(kind)
+    return list(items.items()) if isinstance(items, dict) else []

@@ -1,0 +1,284 @@
+"""YOLOv5 checkpoints of the authors' code: settings, layers and weights carried over."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PureWindowsPath
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+
+from splitlab.budget.published import TRAINING_IMAGES
+from splitlab.checkpoints.checkpoint import MAX_CLASSES, MAX_COUNT, MAX_IMAGE_SIZE
+from splitlab.checkpoints.weights import Weights, check_halves
+from splitlab.data.reading import printable
+from splitlab.errors import CheckpointError
+from splitlab.models.foreign.tree import ForeignObject, children_of, tensors_of
+from splitlab.models.registry import build_model
+from splitlab.models.yolov5.layers import scaled_channels
+from splitlab.models.yolov5.seg import PROTOTYPES, SCALES, YOLOv5Seg
+
+DEFAULT_IMAGE_SIZE = 640
+MAX_OPTION_LENGTH = 200
+UNKNOWN = "unknown"
+# The authors' option: mask images in a batch, or this where the whole batch is mask images and nothing else is read.
+F_SIZE, MASKS_ONLY = "f_size", -1
+# Their data files: {data set}-seg-fw-{|F|}-{|W|}.yaml. Without |W| it is all that F leaves, without both F is all.
+_DATA_FILE = re.compile(r"(?P<name>.+?)-seg(?:-fw-(?P<full>[0-9]{1,7})(?:-(?P<weak>[0-9]{1,7}))?)?", re.ASCII)
+_DATA_SETS = {"voc": "VOC2012", "cityscapes": "Cityscapes"}
+_MASK_IMAGES = {"VOC2012": 1464, "Cityscapes": 2975}
+# Sec. 4.6: 17 images with masks; every other trainval image with boxes.
+_FEW_SHOT, _FEW_SHOT_SPLIT = "voc-seg-few-shot", (17, 10_408)
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """What is known of how a run was started.
+
+    Attributes:
+        image_size: pixels, rounded up to the stride as YOLOv5 does; 640 where the file does not say.
+        dataset: the data set's name where the data file is one of the authors', else that file's stem; "unknown"
+            where the file does not say.
+        full, weak: |F| and |W|; both 0 where unknown.
+        seed: of all that is random; 0 where the file does not say.
+        settings: for the card, by the names of the file: epochs, batch_size, patience, f_size, data, weights; and
+            `iterations`, those of all epochs, where |F| and the batch are known.
+    """
+
+    image_size: int = DEFAULT_IMAGE_SIZE
+    dataset: str = UNKNOWN
+    full: int = 0
+    weak: int = 0
+    seed: int = 0
+    settings: dict[str, int | str] = field(default_factory=dict)
+
+
+def read_options(tree: Any) -> RunOptions:
+    """Read the options in what `read_foreign` gave; a file without any gives what holds by default."""
+    options = _options_of(tree)
+    stem = _stem(options.get("data"))
+    f_size = _f_size(options)
+    # Only the authors' code knows the option, and only there does the data file's name mean a split.
+    dataset, (full, weak) = (stem, (0, 0)) if f_size is None else _split(stem, f_size)
+    counts = {
+        "epochs": _count(options, "epochs", 1),
+        "batch_size": _count(options, "batch_size", 1),
+        "patience": _count(options, "patience", 0),
+        F_SIZE: f_size,
+    }
+    texts = {"data": stem, "weights": _stem(options.get("weights"))}
+    told = counts | texts | {"iterations": _iterations(counts, full)}
+    return RunOptions(
+        _image_size(options),
+        dataset or UNKNOWN,
+        full,
+        weak,
+        _count(options, "seed", 0) or 0,
+        {name: value for name, value in told.items() if value is not None and value != ""},
+    )
+
+
+def _options_of(tree: Any) -> Mapping[str, Any]:
+    options = tree.get("opt") if isinstance(tree, dict) else None
+    if isinstance(options, ForeignObject):
+        return options.attributes
+    return options if isinstance(options, dict) else {}
+
+
+def _count(options: Mapping[str, Any], name: str, least: int) -> int | None:
+    value = options.get(name)
+    return value if type(value) is int and least <= value <= MAX_COUNT else None
+
+
+def _f_size(options: Mapping[str, Any]) -> int | None:
+    f_size, batch_size = _count(options, F_SIZE, MASKS_ONLY), _count(options, "batch_size", 1)
+    if f_size is None or f_size == 0 or (batch_size is not None and f_size > batch_size):
+        return None
+    return f_size
+
+
+def _split(stem: str, f_size: int) -> tuple[str, tuple[int, int]]:
+    """Return data set and split; |W| is 0 where batches hold mask images alone, whatever the name says."""
+    found = _DATA_FILE.fullmatch(stem)
+    if stem == _FEW_SHOT:
+        dataset, (full, weak) = "VOC2012", _FEW_SHOT_SPLIT
+    elif found is None:
+        return stem, (0, 0)
+    else:
+        dataset = _DATA_SETS.get(found["name"].lower(), found["name"])
+        full = int(found["full"] or _MASK_IMAGES.get(dataset, 0))
+        weak = int(found["weak"]) if found["weak"] else TRAINING_IMAGES.get(dataset, full) - full
+    weak = 0 if f_size == MASKS_ONLY else weak
+    known = full <= _MASK_IMAGES.get(dataset, full) and 0 <= weak <= TRAINING_IMAGES.get(dataset, MAX_COUNT) - full
+    return dataset, (full, weak) if known else (0, 0)
+
+
+def _iterations(counts: Mapping[str, int | None], full: int) -> int | None:
+    """Count the batches of all epochs: an epoch is one pass over F (PROTOCOL.md)."""
+    epochs, of_masks = counts["epochs"], counts["batch_size"] if counts[F_SIZE] == MASKS_ONLY else counts[F_SIZE]
+    return epochs * math.ceil(full / of_masks) if full and of_masks and epochs else None
+
+
+def _image_size(options: Mapping[str, Any]) -> int:
+    size = options.get("imgsz")
+    if type(size) is not int or not 1 <= size <= MAX_IMAGE_SIZE:
+        return DEFAULT_IMAGE_SIZE
+    return -(-size // YOLOv5Seg.stride) * YOLOv5Seg.stride
+
+
+def _stem(path: object) -> str:
+    # A Windows path takes both kinds of slashes.
+    return printable(PureWindowsPath(path).stem[:MAX_OPTION_LENGTH]) if isinstance(path, str) else ""
+
+
+FIRST_WEIGHT, LAST_BIAS, CLASSIFIER_BIAS = "model.0.conv.weight", "model.24.m.0.bias", "model.9.linear.bias"
+BACKBONE_NAME = re.compile(r"model\.[0-8]\.")
+ANCHORS_A_LEVEL = 3
+MAX_NAME_LENGTH = 200
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ForeignYOLOv5:
+    """A YOLOv5 as it was found.
+
+    Attributes:
+        model: such as "yolov5s-seg", or "yolov5s-cls" for a classifier, of which the backbone is kept.
+        weights: float32, by the official names.
+        class_names: in the order of the class scores.
+        options: what its run was told: image size, data set, split and more.
+    """
+
+    model: str
+    weights: Weights
+    class_names: list[str]
+    options: RunOptions
+
+
+def find_yolov5(tree: Any) -> ForeignYOLOv5:
+    """Find the model in what `read_foreign` gave.
+
+    Raises:
+        CheckpointError: there is none, or its tensors are not those of YOLOv5-seg or -cls; the text goes on from the
+            file's name and a colon.
+    """
+    network = _network_of(tree)
+    found = _state_of(network)
+    letter = _letter_of(found)
+    if CLASSIFIER_BIAS in found:
+        kind, class_count = "cls", found[CLASSIFIER_BIAS].size
+        expected = backbone_of(_official_state(letter, 1))
+    else:
+        kind, class_count = "seg", _class_count(found)
+        expected = _official_state(letter, class_count)
+        _refuse_others(found, expected)
+    return ForeignYOLOv5(
+        model=f"yolov5{letter}-{kind}",
+        weights=_checked(found, expected),
+        class_names=_class_names(network, class_count),
+        options=read_options(tree),
+    )
+
+
+def backbone_of(weights: Mapping[str, T]) -> dict[str, T]:
+    """Return the layers 0 to 8, which YOLOv5-seg and -cls share."""
+    return {name: tensor for name, tensor in weights.items() if BACKBONE_NAME.match(name)}
+
+
+def _network_of(tree: Any) -> ForeignObject | dict[str, Any]:
+    """Take the moving average before the model, as a training run keeps both."""
+    inner = [tree.get(key) for key in ("ema", "model", "state_dict")] if isinstance(tree, dict) else []
+    for candidate in (*inner, tree):
+        if isinstance(candidate, ForeignObject) or (isinstance(candidate, dict) and _holds_arrays(candidate)):
+            return candidate
+    raise CheckpointError("it holds no network: no module and no state dict under 'ema', 'model' or 'state_dict'.")
+
+
+def _holds_arrays(candidate: dict[str, Any]) -> bool:
+    return any(isinstance(value, np.ndarray) for value in candidate.values())
+
+
+def _state_of(network: ForeignObject | dict[str, Any]) -> Weights:
+    if isinstance(network, dict):
+        return {name: value for name, value in network.items() if isinstance(value, np.ndarray)}
+    _check_activations(network, "")
+    return dict(tensors_of(network, ""))
+
+
+def _check_activations(module: ForeignObject, prefix: str) -> None:
+    package, _, name = module.class_name.rpartition(".")
+    if package == "torch.nn.modules.activation" and name != "SiLU":
+        layer = prefix.rstrip(".")[:MAX_NAME_LENGTH]
+        raise CheckpointError(
+            f"its layer {layer!r} is a {name[:MAX_NAME_LENGTH]} where ours is a SiLU: outputs differ."
+        )
+    for child_name, child in children_of(module):
+        _check_activations(child, f"{prefix}{child_name}.")
+
+
+def _letter_of(tensors: Weights) -> str:
+    if FIRST_WEIGHT not in tensors:
+        raise CheckpointError(f"it holds no YOLOv5: a tensor {FIRST_WEIGHT} is missing.")
+    shape = tensors[FIRST_WEIGHT].shape
+    for letter, scale in SCALES.items():
+        if shape == (scaled_channels(64, scale.width), 3, 6, 6):
+            return letter
+    raise CheckpointError(f"its tensor {FIRST_WEIGHT} has shape {shape}, which is that of no YOLOv5 n, s, m, l or x.")
+
+
+def _class_count(tensors: Weights) -> int:
+    if LAST_BIAS not in tensors:
+        raise CheckpointError(f"it is no YOLOv5-seg and no -cls: a tensor {LAST_BIAS} is missing.")
+    count, rest = divmod(tensors[LAST_BIAS].size, ANCHORS_A_LEVEL)
+    count -= 5 + PROTOTYPES
+    if rest or not 1 <= count <= MAX_CLASSES:
+        raise CheckpointError(
+            f"its tensor {LAST_BIAS} has {tensors[LAST_BIAS].size} numbers, which fits no count of classes from 1 to "
+            f"{MAX_CLASSES}. A detection model (without -seg) has no masks and cannot be used."
+        )
+    return count
+
+
+def _refuse_others(found: Weights, expected: dict[str, torch.Tensor]) -> None:
+    other = next((name for name in found if name not in expected), None)
+    if other is not None:
+        raise CheckpointError(f"it has a tensor {other[:MAX_NAME_LENGTH]!r}, which YOLOv5-seg has not.")
+
+
+def _checked(found: Weights, expected: dict[str, torch.Tensor]) -> Weights:
+    """Return the expected tensors in float32 (counters in int64)."""
+    weights = {}
+    for name, tensor in expected.items():
+        if name not in found:
+            raise CheckpointError(f"a tensor {name} is missing.")
+        shape = tuple(tensor.shape)
+        if found[name].shape != shape:
+            raise CheckpointError(f"its tensor {name} has shape {found[name].shape} where {shape} fits.")
+        weights[name] = found[name].astype(np.float32 if tensor.is_floating_point() else np.int64)
+        if tensor.is_floating_point():
+            check_halves(name, weights[name])
+    return weights
+
+
+def _official_state(letter: str, class_count: int) -> dict[str, torch.Tensor]:
+    """Return names and shapes of YOLOv5-seg; nothing is allocated."""
+    with torch.device("meta"):
+        return dict(build_model(f"yolov5{letter}-seg", class_count, 640).state_dict())
+
+
+def _class_names(network: ForeignObject | dict[str, Any], count: int) -> list[str]:
+    names = network.attributes.get("names") if isinstance(network, ForeignObject) else None
+    if names is None:
+        return [str(number) for number in range(count)]
+    if isinstance(names, dict):
+        names = [names.get(str(number)) for number in range(len(names))]
+    if not isinstance(names, list) or len(names) != count:
+        raise CheckpointError(f"its class names do not fit its {count} class scores.")
+    if not all(isinstance(name, str) and len(name) <= MAX_NAME_LENGTH for name in names):
+        raise CheckpointError(f"a class name is no text of up to {MAX_NAME_LENGTH} letters.")
+    return [printable(name) for name in names]

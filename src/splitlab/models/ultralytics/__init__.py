@@ -1,0 +1,1 @@
+"""Ultralytics' segmentation models, with a loss that masks of box-only images cannot reach."""

@@ -1,0 +1,185 @@
+"""Ultralytics' criteria with three gates, so that masks that are not known, and their absence, teach nothing.
+
+The criteria themselves are theirs and stay as they are; docs/decisions/0202 names the leaks that are closed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from splitlab.models.contract import Batch
+from splitlab.models.ultralytics.upstream import (
+    E2ELoss,
+    SegmentLoss26,
+    SegTaskAlignedAssigner,
+    UltralyticsNetwork,
+    v8SegmentationLoss,
+)
+
+# mypy: disable-error-code="no-untyped-call"
+# Ultralytics leaves many of its functions untyped.
+
+
+# Ultralytics' own gains; masks stay one by one, because painting them over each other loses what lies below.
+CRITERION_SETTINGS = SimpleNamespace(box=7.5, cls=0.5, dfl=1.5, overlap_mask=False)
+
+
+@dataclass(frozen=True)
+class MaskGates:
+    """Whose masks are known.
+
+    Attributes:
+        objects: (B, most objects in an image) bool, each image's objects in their order; False behind the last.
+        images: (B,) bool, True for mask images that lack no object's mask, so that the pixels between masks are
+            known to be nothing.
+    """
+
+    objects: Tensor
+    images: Tensor
+
+    @classmethod
+    def of(cls, batch: Batch) -> MaskGates:
+        """Read the gates of a batch."""
+        order = batch.image_index.argsort(stable=True)
+        image, known = batch.image_index[order], batch.object_has_mask[order]
+        counts = torch.bincount(image, minlength=len(batch.images))
+        place = torch.arange(len(image), device=image.device) - (counts.cumsum(0) - counts)[image]
+        objects = known.new_zeros(len(batch.images), int(counts.max()))
+        objects[image, place] = known
+        return cls(objects, batch.has_mask & (objects.sum(dim=1) == counts))
+
+
+class GatedSegmentationLoss(v8SegmentationLoss):
+    """The criterion of YOLOv8 and YOLO11; its mask term sees objects whose mask is known, and no others.
+
+    Args:
+        model: Ultralytics' network.
+        tal_topk, tal_topk2: how many cells answer for an object, as Ultralytics has it.
+        gates: whose masks are known.
+    """
+
+    def __init__(self, model: nn.Module, tal_topk: int = 10, tal_topk2: int | None = None, *, gates: MaskGates) -> None:
+        super().__init__(model, tal_topk, tal_topk2)
+        self.gates = gates
+        self.bcedice_loss = OfMaskImages(self.bcedice_loss, gates.images)  # type: ignore[assignment]
+
+    def calculate_segmentation_loss(
+        self, fg_mask: Tensor, masks: Tensor, target_gt_idx: Tensor, *args: Tensor, **kwargs: Any
+    ) -> Tensor:
+        """Return the mean over the positive cells (B, A) of objects with a known mask; 0 where there are none."""
+        answering = fg_mask & self.gates.objects.gather(1, target_gt_idx)
+        if not answering.any():
+            # A zero that every parameter has a gradient of: several processes wait for all of them.
+            return sum(one.sum() * 0 for one in args if one.requires_grad) + torch.zeros((), device=fg_mask.device)
+        loss: Tensor = super().calculate_segmentation_loss(answering, masks, target_gt_idx, *args, **kwargs)
+        return loss
+
+
+class GatedSegmentLoss26(GatedSegmentationLoss, SegmentLoss26):
+    """The criterion of YOLO26: besides the mask term, its semantic term and its assigner read known masks only."""
+
+    def __init__(self, model: nn.Module, tal_topk: int = 10, tal_topk2: int | None = None, *, gates: MaskGates) -> None:
+        super().__init__(model, tal_topk, tal_topk2, gates=gates)
+        kept = ("topk", "topk2", "num_classes", "alpha", "beta", "stride")
+        self.assigner = GatedAssigner(gates.objects, **{name: getattr(self.assigner, name) for name in kept})
+
+
+class GatedAssigner(SegTaskAlignedAssigner):
+    """YOLO26's assigner, which weighs box IoU and mask IoU; of objects without a mask the box IoU stands alone."""
+
+    def __init__(self, has_mask: Tensor, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.has_mask = has_mask
+
+    def forward(self, *args: Tensor, **extra: Tensor) -> Any:
+        """Assign; `has_mask` goes along as an extra, for when memory is short and images come one by one."""
+        return super().forward(*args, has_mask=self.has_mask, **extra)
+
+    def pair_overlaps(  # type: ignore[override]
+        self, indices: tuple[Tensor, ...], gt_bboxes: Tensor, pd_bboxes: Tensor, *, has_mask: Tensor, **extra: Tensor
+    ) -> Tensor:
+        """Return (P,) the overlap of each pair of an object and a cell; `indices` are its image, object and cell."""
+        with_masks = super().pair_overlaps(indices, gt_bboxes, pd_bboxes, **extra)
+        boxes = self.iou_calculation(gt_bboxes[indices[:2]], pd_bboxes[indices[0], indices[2]])
+        return torch.where(has_mask[indices[:2]], with_masks, boxes)
+
+
+class OfMaskImages(nn.Module):
+    """A loss of predictions and targets (B, ...) over the images where `has_mask`; 0 where there are none."""
+
+    def __init__(self, loss: nn.Module, has_mask: Tensor) -> None:
+        super().__init__()
+        self.loss = loss
+        self.has_mask = has_mask
+
+    def forward(self, predicted: Tensor, wanted: Tensor) -> Tensor:
+        """Return a scalar."""
+        if not self.has_mask.any():
+            return predicted.sum() * 0
+        loss: Tensor = self.loss(predicted[self.has_mask], wanted[self.has_mask])
+        return loss
+
+
+def gated_loss(network: UltralyticsNetwork, raw: dict[str, Any], batch: Batch) -> dict[str, Tensor]:
+    """Return the parts of the loss, with Ultralytics' gains and, as there, times the images of the batch.
+
+    Args:
+        network: Ultralytics' network, for its head's strides and classes and its `args`, the gains.
+        raw: what it answers in training.
+        batch: the fused batch.
+    """
+    is_yolo26, gates = "one2one" in raw, MaskGates.of(batch)
+    criterion = (
+        E2ELoss(network, partial(GatedSegmentLoss26, gates=gates))
+        if is_yolo26
+        else GatedSegmentationLoss(network, gates=gates)
+    )
+    # In bfloat16 a box of 600 px is 4 px wide or high of the mark.
+    with torch.autocast(batch.images.device.type, enabled=False):
+        parts, _ = criterion(_in_float32(raw), ultralytics_labels(batch))
+    names = ["box", "mask", "class", "distance", "semantic"] if is_yolo26 else ["box", "mask", "class", "distance"]
+    return dict(zip(names, parts, strict=False))
+
+
+def ultralytics_labels(batch: Batch) -> dict[str, Tensor]:
+    """Say a batch's labels in Ultralytics' words; masks that are not known are blank, so nothing behind can read them.
+
+    Returns:
+        batch_idx (N,), cls (N,), bboxes (N, 4) centre and size in 0..1, masks (N, h, w) 0 or 1, and sem_masks
+        (B, h, w): the class at each pixel, 0 where there is none (Ultralytics tells the two apart by the masks).
+    """
+    order = batch.image_index.argsort(stable=True)  # they count on objects coming image by image
+    image, boxes, classes = batch.image_index[order], batch.boxes[order] / batch.images.shape[-1], batch.classes[order]
+    masks = batch.masks[order] * batch.object_has_mask[order][:, None, None]
+    semantic = [_class_map(masks[image == number], classes[image == number]) for number in range(len(batch.images))]
+    centre, size = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+    return {
+        "batch_idx": image,
+        "cls": classes,
+        "bboxes": torch.cat([centre, size], dim=1),
+        "masks": masks.float(),
+        "sem_masks": torch.stack(semantic),
+    }
+
+
+def _class_map(masks: Tensor, classes: Tensor) -> Tensor:
+    """Lay the classes (N,) of masks (N, h, w) into one (h, w) map; the smallest object on a pixel has it."""
+    if not len(masks):
+        return torch.zeros(masks.shape[1:], dtype=torch.long, device=masks.device)
+    covers, areas = masks > 0, masks.sum(dim=(1, 2))
+    smallest = torch.where(covers, areas[:, None, None], areas.max() + 1).argmin(dim=0)
+    return torch.where(covers.any(dim=0), classes[smallest], 0)
+
+
+def _in_float32(raw: Any) -> Any:
+    if isinstance(raw, dict):
+        return {name: _in_float32(value) for name, value in raw.items()}
+    if isinstance(raw, list | tuple):
+        return type(raw)(_in_float32(value) for value in raw)
+    return raw.float()

@@ -1,0 +1,189 @@
+"""Ultralytics' segmentation models, and start weights for them."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from splitlab.checkpoints.weights import Weights, check_usable
+from splitlab.errors import CheckpointError, SettingsError
+from splitlab.io import swept_in_temp, write_bytes
+from splitlab.models.contract import Batch, Detections, DetectSettings, SegmentationModel
+from splitlab.models.foreign.reader import read_foreign, start_from
+from splitlab.models.foreign.tree import ForeignObject, tensors_of
+from splitlab.models.ultralytics.loss import CRITERION_SETTINGS, gated_loss
+from splitlab.models.ultralytics.upstream import (
+    ROOT,
+    YAML,
+    Detect,
+    UltralyticsNetwork,
+    attempt_download_asset,
+    decode,
+    is_online,
+)
+from splitlab.models.yolov5.decode import best_detections
+
+# The last layers of the class branches, and of YOLO26's semantic one.
+_CLASS_TENSORS = re.compile(r"\.((one2one_)?cv3\.\d+|proto\.semseg)\.2\.(weight|bias)")
+LAYOUTS = {"yolov8": "v8/yolov8-seg.yaml", "yolo11": "11/yolo11-seg.yaml", "yolo26": "26/yolo26-seg.yaml"}
+
+
+class UltralyticsSeg(SegmentationModel):
+    """A segmentation network of Ultralytics, built from the layout in its package, with random weights.
+
+    Args:
+        family: a key of `LAYOUTS`.
+        size: n, s, m, l or x.
+        class_count: classes to tell apart.
+    """
+
+    def __init__(self, family: str, size: str, class_count: int) -> None:
+        super().__init__()
+        self.network = _network(family, size, class_count)
+        self.network.args = CRITERION_SETTINGS
+        self.train()
+
+    @property
+    def head(self) -> Detect:
+        """The last layer."""
+        return cast("Detect", self.network.model[-1])
+
+    def train(self, mode: bool = True) -> UltralyticsSeg:
+        """Set the mode; the head always answers with raw predictions, which `loss` and `detect` take."""
+        super().train(mode)
+        self.head.training = True
+        return self
+
+    def forward(self, images: Tensor) -> dict[str, Any]:
+        """(B, 3, S, S), 0..1, to Ultralytics' raw predictions; YOLO26's are two such dicts, one2many and one2one."""
+        raw: dict[str, Any] = self.network(images)
+        return raw
+
+    def class_rows(self, class_count: int) -> dict[str, Tensor]:
+        """Return (class_count, 1) rows of the last layer of each branch that answers for classes."""
+        rows = torch.arange(class_count)[:, None]
+        return {name: rows for name in self.state_dict() if _CLASS_TENSORS.search(name)}
+
+    def start_pretrained(self, name: str, folder: Path) -> str:
+        """Take the weights that Ultralytics trained on COCO; return a sentence on what it took."""
+        # Here, because the module imports this one.
+        pass  # MOVED
+
+        return start_pretrained(self, name, folder)
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Return Ultralytics' parts of the loss; those that read masks see mask images only."""
+        return gated_loss(self.network, self(batch.images), batch)
+
+    def detect(self, images: Tensor, settings: DetectSettings) -> list[Detections]:
+        """Find objects in (B, 3, S, S) images, 0..1; YOLO26 needs no suppression and answers by its one2one head."""
+        return best_detections(decode(self.head, self(images)), settings)
+
+    def outputs(self, images: Tensor) -> dict[str, Tensor]:
+        """Return the tensors of `Candidates` by name."""
+        return decode(self.head, self(images)).by_name()
+
+
+def _network(family: str, size: str, class_count: int) -> Any:
+    # A dict, not a name: for a name, Ultralytics would take a file of the current folder first.
+    layout = YAML.load(ROOT / "cfg" / "models" / LAYOUTS[family]) | {"scale": size, "nc": class_count}
+    with torch.device("cpu"):  # it measures its strides by a forward pass, which the meta device cannot do
+        return UltralyticsNetwork(layout, ch=3, nc=class_count, verbose=False)
+
+
+def build(name: str, class_count: int, _image_size: int, _tensors: Collection[str]) -> UltralyticsSeg:
+    """Build a model of Ultralytics by its name, such as "yolo11n-seg"."""
+    family_and_size = name.removesuffix("-seg")
+    return UltralyticsSeg(family_and_size[:-1], family_and_size[-1], class_count)
+
+
+RETRIES = 1
+
+
+@dataclass(frozen=True)
+class PretrainedFile:
+    """What became of the wish for pretrained weights.
+
+    Attributes:
+        path: the file, None where there is none.
+        told: one sentence for the log and the card.
+    """
+
+    path: Path | None
+    told: str
+
+
+def start_pretrained(model: SegmentationModel, name: str, folder: Path) -> str:
+    """Give a model the pretrained weights of its name where they can be had; return a sentence that says which it has.
+
+    Tensors that depend on the number of classes stay random. So does all of the model where there is no file.
+
+    Raises:
+        SettingsError: no model of Ultralytics has this name.
+        CheckpointError: the file is there and cannot be used.
+        RunError: the folder cannot be written.
+    """
+    found = pretrained_weights(name, folder)
+    if found.path is None:
+        return found.told
+    foreign = read_foreign(found.path)
+    report = start_from(model, _weights_in(foreign.tree, found.path))
+    return f"{found.told} {report} fit (sha256 {foreign.sha256[:12]}). These weights have seen COCO's masks."
+
+
+def pretrained_weights(name: str, folder: Path) -> PretrainedFile:
+    """Find a model's pretrained weights in a folder, or download them there; nothing in the file is run.
+
+    Args:
+        name: such as "yolo11n-seg".
+        folder: where pretrained weights are kept.
+
+    Raises:
+        SettingsError: no model of Ultralytics has this name.
+        RunError: the folder cannot be written.
+    """
+    family, ending = name.removesuffix("-seg")[:-1], name[-4:]
+    if family not in LAYOUTS or ending != "-seg":
+        raise SettingsError(f"Ultralytics has no weights for '{name}'. Choose a model of {', '.join(LAYOUTS)}.")
+    path = folder / f"{name}.pt"
+    if path.is_file():
+        return PretrainedFile(path, f"Started from {path.name}, kept from an earlier download from Ultralytics.")
+    if not is_online():
+        return PretrainedFile(
+            None,
+            f"Started from random weights: {path.name} is not in {folder}, and this machine is offline or "
+            "YOLO_OFFLINE is set.",
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, _download(path.name))
+    except (OSError, MemoryError) as error:
+        reason = str(error).lstrip("❌ ")
+        return PretrainedFile(None, f"Started from random weights: {path.name} could not be downloaded. {reason}")
+    return PretrainedFile(path, f"Started from {path.name}, downloaded from Ultralytics.")
+
+
+def _download(name: str) -> bytes:
+    # In a folder with a plain name: their downloader takes apostrophes out of paths.
+    with tempfile.TemporaryDirectory(prefix=swept_in_temp("splitlab-weights-")) as folder:
+        return Path(attempt_download_asset(Path(folder) / name, progress=False, retry=RETRIES)).read_bytes()
+
+
+def _weights_in(tree: Any, path: Path) -> Weights:
+    network = (tree.get("ema") or tree.get("model")) if isinstance(tree, dict) else None
+    if not isinstance(network, ForeignObject):
+        raise CheckpointError(f"{path} holds no network of Ultralytics. Delete it, to have it downloaded again.")
+    weights = dict(tensors_of(network, "network."))
+    for name, tensor in weights.items():
+        try:
+            check_usable(name, tensor)
+        except CheckpointError as error:
+            raise CheckpointError(f"{path}: {error}") from error
+    return weights

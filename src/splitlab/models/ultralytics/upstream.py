@@ -1,0 +1,92 @@
+"""What is used of the Ultralytics package: its import, and the decoding of its outputs."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import cv2
+import numpy as np
+import PIL.Image
+import torch
+from torch import Tensor
+
+from splitlab.models.yolov5.decode import Candidates
+
+__all__ = [
+    "ROOT",
+    "YAML",
+    "Detect",
+    "E2ELoss",
+    "SegTaskAlignedAssigner",
+    "SegmentLoss26",
+    "UltralyticsNetwork",
+    "attempt_download_asset",
+    "dist2bbox",
+    "is_online",
+    "make_anchors",
+    "v8SegmentationLoss",
+]
+
+
+@contextmanager
+def _process_unchanged() -> Iterator[None]:
+    variables = dict(os.environ)
+    threads, cv2_threads = torch.get_num_threads(), cv2.getNumThreads()
+    save, image_open = torch.save, PIL.Image.open
+    # Their classes hold tensors, which would stay on the meta device if it were the default at this moment.
+    on_cpu = torch.device("cpu")
+    with on_cpu, warnings.catch_warnings(), np.printoptions(), tempfile.TemporaryDirectory() as folder:
+        quiet = {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false", "YOLO_VERBOSE": "false"}
+        os.environ.update(quiet, YOLO_CONFIG_DIR=folder)
+        try:
+            yield
+        finally:
+            os.environ.update(variables)
+            for name in os.environ.keys() - variables.keys():
+                del os.environ[name]
+            torch.set_num_threads(threads)
+            torch.set_printoptions(profile="default")
+            torch.save, PIL.Image.open = save, image_open
+            cv2.setNumThreads(cv2_threads)
+
+
+with _process_unchanged():
+    from ultralytics.nn.modules.head import Detect
+    from ultralytics.nn.tasks import SegmentationModel as UltralyticsNetwork
+    from ultralytics.utils import ROOT, SETTINGS, YAML, is_online
+    from ultralytics.utils.downloads import attempt_download_asset
+    from ultralytics.utils.loss import E2ELoss, SegmentLoss26, v8SegmentationLoss
+    from ultralytics.utils.tal import SegTaskAlignedAssigner, dist2bbox, make_anchors
+
+    SETTINGS["sync"] = False  # no usage reports, whatever else of it a user may call
+
+
+def decode(head: Detect, raw: dict[str, Any]) -> Candidates:
+    """Turn the head's raw predictions into the candidates of a batch.
+
+    Where there is a one2one head its predictions are taken as they are: it is trained to answer once for an object.
+    """
+    once = "one2one" in raw
+    chosen = raw["one2one"] if once else raw
+    prototypes = chosen["proto"][0] if isinstance(chosen["proto"], tuple) else chosen["proto"]
+    with torch.autocast(prototypes.device.type, enabled=False):
+        return Candidates(
+            boxes=_boxes(head, chosen),
+            scores=chosen["scores"].float().sigmoid().transpose(1, 2),
+            coefficients=chosen["mask_coefficient"].float().transpose(1, 2),
+            prototypes=prototypes.float(),
+            answered_once=once,
+        )
+
+
+def _boxes(head: Detect, raw: dict[str, Any]) -> Tensor:
+    """(B, A, 4) xyxy, pixels, of all A cells."""
+    anchors, strides = make_anchors([level.float() for level in raw["feats"]], head.stride, 0.5)
+    distances = head.dfl(raw["boxes"].float()).transpose(1, 2)
+    boxes: Tensor = dist2bbox(distances, anchors, xywh=False) * strides
+    return boxes

@@ -1,0 +1,201 @@
+"""YOLOv5-seg: the official architecture, module by module, on either backbone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from splitlab.checkpoints.weights import Weights
+from splitlab.families import LITE0
+from splitlab.models.contract import Batch, Detections, DetectSettings, ExplainedLoss, SegmentationModel
+from splitlab.models.yolov5.decode import Candidates, best_detections, decode, refined
+from splitlab.models.yolov5.layers import (
+    C3,
+    SPPF,
+    Conv,
+    Lite0,
+    Segment,
+    official_backbone,
+    scaled_channels,
+    scaled_depth,
+)
+from splitlab.models.yolov5.loss import LossSettings, mixed_loss
+
+STRIDES = (8, 16, 32)
+PROTOTYPES = 32
+ANCHORS_PER_LEVEL, OBJECTNESS_AND_BOX = 3, 5
+HEAD, ANCHORS = "model.24.m.0.weight", "model.24.anchors"
+"""Tensors of a checkpoint: what the head learnt for the finest level, and the anchors, in strides of their level."""
+
+PUBLISHED_SIZE = 640
+# Width and height in pixels of a 640 px image, three for each stride (PROTOCOL.md, YOLOv5).
+ANCHORS_AT_640 = (
+    ((10, 13), (16, 30), (33, 23)),
+    ((30, 61), (62, 45), (59, 119)),
+    ((116, 90), (156, 198), (373, 326)),
+)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The two numbers that make a YOLOv5 nano or extra large."""
+
+    depth: float
+    width: float
+
+
+SCALES = {
+    "n": Scale(0.33, 0.25),
+    "s": Scale(0.33, 0.50),
+    "m": Scale(0.67, 0.75),
+    "l": Scale(1.0, 1.0),
+    "x": Scale(1.33, 1.25),
+}
+
+
+class YOLOv5Seg(SegmentationModel):
+    """YOLOv5-seg with parameter names and shapes equal to the official ones.
+
+    Where another `backbone` is given, an EfficientNet-Lite0, it stands for the layers 0 to 8; neck and head stay.
+    """
+
+    standard_anchors = tuple(size for level in ANCHORS_AT_640 for size in level)
+
+    def __init__(self, scale: Scale, class_count: int, image_size: int, backbone: Lite0 | None = None) -> None:
+        super().__init__()
+        self.model = nn.ModuleDict() if backbone else official_backbone(scale.width, scale.depth)
+        self.backbone = backbone
+        self.pretrained_prefix = "backbone." if backbone else ""
+        inputs = backbone.channels if backbone else tuple(scaled_channels(c, scale.width) for c in (256, 512, 1024))
+        self.model.update(_neck(scale, inputs))
+        self.model["24"] = _head(scale, class_count, image_size)
+        self.loss_settings = LossSettings(class_count, image_size)
+        # The published start is far from the truth on small images, and short runs pay for it (decision 0205).
+        _start_biases(self.head, class_count, image_size if backbone else PUBLISHED_SIZE)
+
+    @property
+    def head(self) -> Segment:
+        """Layer 24."""
+        return cast("Segment", self.model["24"])
+
+    @property
+    def anchor_sizes(self) -> Tensor:
+        """The anchors as (9, 2) width and height, pixels, three for each level."""
+        return (self.head.anchors * self.head.anchors.new_tensor(STRIDES).view(3, 1, 1)).flatten(0, 1)
+
+    def take_scales(self, weights: Weights, copied: Collection[str], scale: float) -> None:
+        """Take a checkpoint's anchors where its head was copied: what that learnt are sizes relative to them."""
+        anchors = self.head.anchors
+        if HEAD in copied and ANCHORS in weights and weights[ANCHORS].shape == anchors.shape:
+            anchors.copy_(torch.from_numpy(weights[ANCHORS]).to(anchors) * scale)
+
+    def set_anchor_sizes(self, sizes: Tensor) -> None:
+        """Take other anchors: (9, 2) width and height, pixels, the smallest first; checkpoints carry them."""
+        anchors = self.head.anchors
+        anchors.copy_(sizes.to(anchors).view(3, 3, 2) / anchors.new_tensor(STRIDES).view(3, 1, 1))
+
+    def forward(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
+        """(B, 3, S, S), 0..1, to the raw predictions of three levels and the prototypes (see `Segment`)."""
+        layer = self.model
+        p3, p4, p5 = self._features(images)
+        top = layer["10"](layer["9"](p5))
+        middle = layer["14"](layer["13"](torch.cat([layer["11"](top), p4], dim=1)))
+        fine = layer["17"](torch.cat([layer["15"](middle), p3], dim=1))
+        medium = layer["20"](torch.cat([layer["18"](fine), middle], dim=1))
+        coarse = layer["23"](torch.cat([layer["21"](medium), top], dim=1))
+        out: tuple[list[Tensor], Tensor] = self.head([fine, medium, coarse])
+        return out
+
+    def class_rows(self, class_count: int) -> dict[str, Tensor]:
+        """Return (class_count, anchors) rows of the head: for each anchor it lists box, objectness, classes, mask."""
+        per_anchor = OBJECTNESS_AND_BOX + class_count + PROTOTYPES
+        rows = torch.arange(class_count)[:, None] + OBJECTNESS_AND_BOX + per_anchor * torch.arange(ANCHORS_PER_LEVEL)
+        return {f"model.24.m.{level}.{part}": rows for level in range(len(STRIDES)) for part in ("weight", "bias")}
+
+    def load_shipped_weights(self) -> None:
+        """Load the Lite0 backbone's ImageNet weights; the official backbone starts at random."""
+        if self.backbone is not None:
+            self.backbone.load_imagenet_weights()
+
+    def set_loss_factors(self, class_factor: float, mask_factor: float) -> None:
+        """Let these parts of the loss count so many times as much."""
+        self.loss_settings = replace(self.loss_settings, class_factor=class_factor, mask_factor=mask_factor)
+
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Return the four parts of Eq. 1; the mask part sees mask images only."""
+        return self.explained_loss(batch).parts
+
+    def explained_loss(self, batch: Batch) -> ExplainedLoss:
+        """Return `loss` with the predictions of the three levels and the prototypes, which it reads."""
+        levels, prototypes = self(batch.images)
+        parts = mixed_loss(levels, prototypes, self.head.anchors, batch, self.loss_settings)
+        return ExplainedLoss(parts, self.loss_settings.gains, [*levels, prototypes])
+
+    def detect(self, images: Tensor, settings: DetectSettings) -> list[Detections]:
+        """Find objects in (B, 3, S, S) images, 0..1."""
+        found = best_detections(self._candidates(images), settings)
+        return [refined(one, images.shape[-1]) for one in found] if self.refines_boxes else found
+
+    def outputs(self, images: Tensor) -> dict[str, Tensor]:
+        """Return the tensors of `Candidates` by name."""
+        return self._candidates(images).by_name()
+
+    def _candidates(self, images: Tensor) -> Candidates:
+        levels, prototypes = self(images)
+        return decode(levels, prototypes, self.head.anchors, STRIDES)
+
+    def _features(self, images: Tensor) -> list[Tensor]:
+        if self.backbone is not None:
+            out: list[Tensor] = self.backbone(images)
+            return out
+        kept = []
+        for number in range(9):
+            images = self.model[str(number)](images)
+            if number in (4, 6, 8):
+                kept.append(images)
+        return kept
+
+
+def build(name: str, class_count: int, image_size: int, _tensors: Collection[str]) -> YOLOv5Seg:
+    """Build a YOLOv5-seg of one of the official sizes, or with a Lite0 backbone."""
+    scale = SCALES[name.removeprefix("yolov5")[0]]
+    return YOLOv5Seg(scale, class_count, image_size, Lite0() if name == LITE0 else None)
+
+
+def _neck(scale: Scale, inputs: tuple[int, ...]) -> dict[str, nn.Module]:
+    c3, c4, c5 = (scaled_channels(c, scale.width) for c in (256, 512, 1024))
+    depth = scaled_depth(3, scale.depth)
+    return {
+        "9": SPPF(inputs[2], c5),
+        "10": Conv(c5, c4),
+        "11": nn.Upsample(scale_factor=2, mode="nearest"),
+        "13": C3(c4 + inputs[1], c4, depth, shortcut=False),
+        "14": Conv(c4, c3),
+        "15": nn.Upsample(scale_factor=2, mode="nearest"),
+        "17": C3(c3 + inputs[0], c3, depth, shortcut=False),
+        "18": Conv(c3, c3, 3, 2),
+        "20": C3(2 * c3, c4, depth, shortcut=False),
+        "21": Conv(c4, c4, 3, 2),
+        "23": C3(2 * c4, c5, depth, shortcut=False),
+    }
+
+
+def _head(scale: Scale, class_count: int, image_size: int) -> Segment:
+    channels = tuple(scaled_channels(c, scale.width) for c in (256, 512, 1024))
+    cells = torch.tensor(ANCHORS_AT_640) * (image_size / PUBLISHED_SIZE) / torch.tensor(STRIDES).view(3, 1, 1)
+    return Segment(class_count, cells, channels, PROTOTYPES, hidden=channels[0])
+
+
+def _start_biases(head: Segment, class_count: int, image_size: int) -> None:
+    """Start as if each level saw about eight objects in an image of this size, pixels.
+
+    Every class is equally likely; a single class is certain.
+    """
+    for conv, stride in zip(head.m, STRIDES, strict=True):
+        bias = cast("Tensor", conv.bias).data.view(-1, head.per_anchor)
+        bias[:, 4] += torch.log(torch.tensor(8 / (image_size / stride) ** 2))
+        bias[:, 5 : 5 + class_count] += torch.log(torch.tensor(0.6 / (class_count - 0.99999)))

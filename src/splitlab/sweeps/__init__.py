@@ -1,0 +1,1 @@
+"""Sweeps: many training runs from one plan file, with a forecast of their time."""

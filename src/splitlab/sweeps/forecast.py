@@ -1,0 +1,211 @@
+"""How long a sweep will take, from the sizes of its runs and the speed of this machine."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from splitlab.budget.cost import cost_hours, prices_for
+from splitlab.data.dataset import TrainVal
+from splitlab.errors import RunError
+from splitlab.runs.devices import kind_of, measured_speeds, training_seconds
+from splitlab.runs.run_folder import State
+from splitlab.runs.spec import RunSpec
+from splitlab.sweeps.sweep import PlannedRun, Sweep, drawn_splits
+
+FLOAT, HALF = 4, 2
+# Detections of one image with their masks, and the log and events of a run: orders of magnitude, not counts.
+IMAGE_BYTES, LOG_BYTES, ID_BYTES = 10_000, 1_000_000, 24
+
+
+def folder_bytes(folder: Path) -> int:
+    """Return what the files in a folder and below take, bytes; files that vanish meanwhile count nothing."""
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.lstat().st_size
+        except OSError:
+            continue
+    return total
+
+
+def expected_run_bytes(spec: RunSpec, data: TrainVal) -> int:
+    """Judge by the model's size what a run will have written at its end, bytes.
+
+    The saved state holds the model, its moving average and the optimiser's one (SGD) or two (AdamW) numbers for each
+    parameter, gathered gradients, all as floats; the checkpoint holds the model in half precision. A model of two
+    stages saves a state of each.
+
+    Raises:
+        SplitLabError: the model does not exist, or cannot take its settings.
+    """
+    parameters, buffers = _numbers(spec.model, len(data.train.class_names), spec.image_size)
+    kept = 1 if spec.optimizer.name == "sgd" else 2
+    gathered = 1 if spec.optimizer.nominal_batch > spec.batch_size else 0
+    state = FLOAT * ((2 + kept + gathered) * parameters + 2 * buffers)
+    stages = 2 if spec.mask_stage.steps else 1
+    ids = ID_BYTES * (spec.data.full + spec.data.weak)
+    return stages * state + HALF * (parameters + buffers) + IMAGE_BYTES * len(data.val.images) + ids + LOG_BYTES
+
+
+@lru_cache(maxsize=256)
+def _numbers(model: str, class_count: int, image_size: int) -> tuple[int, int]:
+    """Count a model's parameters and what else it keeps."""
+    import torch
+
+    from splitlab.models.registry import build_model
+
+    with torch.device("meta"):
+        built = build_model(model, class_count, image_size)
+    return sum(one.numel() for one in built.parameters()), sum(one.numel() for one in built.buffers())
+
+
+@dataclass(frozen=True)
+class SweepSplit:
+    """One split of a sweep.
+
+    Attributes:
+        full: |F|.
+        weak: |W|.
+        hours: annotation cost of its labels.
+        runs: how many runs train on it.
+        done: how many of them are done.
+    """
+
+    full: int
+    weak: int
+    hours: float
+    runs: int
+    done: int
+
+
+@dataclass(frozen=True)
+class SweepForecast:
+    """What a sweep will take.
+
+    Attributes:
+        runs: how many there are.
+        done: how many of them are done.
+        splits: each of them once.
+        prices: whose prices the labels are counted by.
+        mask_images: images that stand in any F of the sweep.
+        box_images: images that stand in some W and in no F.
+        label_hours: annotation cost of both.
+        training_hours: of what is left, of those runs whose kind has been trained before.
+        unjudged: how many of the runs that are left are of no kind that has been trained before.
+        disk_bytes: what the runs that are left will still write.
+        free_bytes: what the disk has.
+    """
+
+    runs: int
+    done: int
+    splits: tuple[SweepSplit, ...]
+    prices: str
+    mask_images: int
+    box_images: int
+    label_hours: float
+    training_hours: float
+    unjudged: int
+    disk_bytes: int
+    free_bytes: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as the command line prints it."""
+        return {**asdict(self), "to_do": self.runs - self.done}
+
+
+def forecast_sweep(sweep: Sweep, runs: Path) -> SweepForecast:
+    """Judge what a sweep will take.
+
+    Args:
+        sweep: as it stands.
+        runs: the work space's folder of runs, on whose disk they are written.
+
+    Raises:
+        SplitLabError: a model does not exist or cannot take its settings.
+    """
+    prices = prices_for(sweep.data.train.name)
+    masks: set[Any] = set()
+    boxes: set[Any] = set()
+    for split in drawn_splits(sweep):
+        masks.update(split.full)
+        boxes.update(split.weak)
+    boxes -= masks
+    speeds = measured_speeds(sweep.earlier, (kind_of(run.spec) for run in sweep.to_do))
+    seconds = [training_seconds(run.spec, speeds, run.steps_done) for run in sweep.to_do]
+    all_of, done_of = (
+        Counter((run.spec.data.full, run.spec.data.weak) for run in some)
+        for some in (sweep.runs, (run for run in sweep.runs if run.is_done))
+    )
+    return SweepForecast(
+        runs=len(sweep.runs),
+        done=len(sweep.runs) - len(sweep.to_do),
+        splits=tuple(
+            SweepSplit(full, weak, cost_hours(float(full), float(weak), prices), count, done_of[full, weak])
+            for (full, weak), count in all_of.items()
+        ),
+        prices=prices.name,
+        mask_images=len(masks),
+        box_images=len(boxes),
+        label_hours=cost_hours(float(len(masks)), float(len(boxes)), prices),
+        training_hours=sum(known for known in seconds if known is not None) / 3600,
+        unjudged=seconds.count(None),
+        disk_bytes=_disk_bytes(sweep),
+        free_bytes=free_bytes(runs),
+    )
+
+
+def check_disk(forecast: SweepForecast, runs: Path) -> None:
+    """Raise where a disk cannot hold what a sweep will write.
+
+    Raises:
+        RunError: it cannot.
+    """
+    if forecast.disk_bytes > forecast.free_bytes:
+        raise RunError(
+            f"{runs}: the sweep will write about {forecast.disk_bytes / 1e9:.1f} GB, and "
+            f"{forecast.free_bytes / 1e9:.1f} GB are free. Free some space, or move the work space to a larger disk "
+            "with SPLITLAB_WORKSPACE."
+        )
+
+
+def free_bytes(folder: Path) -> int:
+    """Return the free space of the disk that a folder lies on, or will."""
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    return shutil.disk_usage(there).free
+
+
+def _disk_bytes(sweep: Sweep) -> int:
+    """Sum up what the runs that are left will write, and the largest once more: new files stand beside the old."""
+    seen = _earlier_sizes(sweep)
+    sizes = [seen.get(_size_kind(run)) or expected_run_bytes(run.spec, sweep.data) for run in sweep.to_do]
+    held = [folder_bytes(run.path) if run.steps_done else 0 for run in sweep.to_do]
+    return sum(max(size - there, 0) for size, there in zip(sizes, held, strict=True)) + max(sizes, default=0)
+
+
+def _earlier_sizes(sweep: Sweep) -> Mapping[tuple[Any, ...], int]:
+    """Look at one finished run of each kind that is still to do."""
+    wanted = {_size_kind(run) for run in sweep.to_do}
+    sizes: dict[tuple[Any, ...], int] = {}
+    for summary in sweep.earlier:
+        kind = _size_kind(PlannedRun(summary.path, summary.spec, summary))
+        if summary.status.state == State.DONE and kind in wanted and kind not in sizes:
+            sizes[kind] = folder_bytes(summary.path)
+    return sizes
+
+
+def _size_kind(run: PlannedRun) -> tuple[Any, ...]:
+    spec = run.spec
+    return (
+        spec.model,
+        spec.image_size,
+        spec.optimizer.name,
+        spec.optimizer.nominal_batch,
+        bool(spec.mask_stage.steps),
+        spec.data.source,
+    )

@@ -1,0 +1,181 @@
+"""A sweep: which splits, seeds and settings are trained, by preset or by hand."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from splitlab.budget.published import method_rows, published_results
+from splitlab.errors import SettingsError
+from splitlab.families import family_of
+from splitlab.runs.recipes import recipe_settings, run_settings
+from splitlab.runs.spec import MAX_SEED, RunSpec
+
+ALL = "all"
+DRAWS = ("random", "stratified", "paper")
+MAX_RUNS = 10_000
+# A name becomes part of the run folders' names.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+
+Size = int | str
+"""A number of images, or `all` that are left."""
+
+
+@dataclass(frozen=True)
+class SweepPlan:
+    """What a sweep trains.
+
+    Attributes:
+        name: begins the names of the run folders, and is the tag of the runs.
+        data: what `open_dataset` takes.
+        splits: (|F|, |W|), in the order they are trained; |W| may be `all` that F leaves.
+        is_grid: whether the splits are all pairs of two lists; a grid's corners may ask for more images than there are.
+        seeds: of the runs; of the splits, too, where those are drawn by seed.
+        models: names of the model registry.
+        recipe: what the settings start from.
+        draw: `random`, `stratified` or `paper`, the authors' own images.
+        settings: any other settings of `RunSpec`, over the recipe's.
+        passes: so many passes over F and W set the steps of each run; 0 for the same steps in all.
+        mask_passes: so many over F set the steps that teach masks alone (DETR), on top of those.
+
+    Raises:
+        SettingsError: a value may not stand there.
+    """
+
+    name: str
+    data: str
+    splits: tuple[tuple[int, Size], ...]
+    is_grid: bool = False
+    seeds: tuple[int, ...] = (0,)
+    models: tuple[str, ...] = ()
+    recipe: str = "quick"
+    draw: str = "random"
+    settings: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    passes: float = 0.0
+    mask_passes: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise SettingsError(
+                f"name is {self.name[:80]!r}: it begins the run folders' names. Give 1 to 60 letters, digits, "
+                "dots, dashes or underscores, such as voc-grid."
+            )
+        if self.draw not in DRAWS:
+            raise SettingsError(f"draw is {self.draw[:80]!r}; choose one of {', '.join(DRAWS)}.")
+        for name, listed in (("seeds", self.seeds), ("models", self.models), ("splits", self.splits)):
+            if len(set(listed)) < len(listed):
+                twice = next(one for one in listed if listed.count(one) > 1)
+                raise SettingsError(f"{name} has {twice!r} twice. Take one out: a run is trained once.")
+        if not self.seeds or not self.splits:
+            raise SettingsError("The lists of seeds and splits need one entry at least. Add one, such as seeds: [0].")
+        for model in self.models:
+            if not _NAME.fullmatch(model):
+                raise SettingsError(f"models has {model[:80]!r}, which is no model's name, such as yolov5n-seg.")
+        if not all(0 <= seed <= MAX_SEED for seed in self.seeds):
+            raise SettingsError(f"seeds go from 0 to {MAX_SEED}.")
+        if not all(0 <= passes < 1e6 for passes in (self.passes, self.mask_passes)):
+            raise SettingsError(f"passes are {self.passes} and {self.mask_passes}; give 0 to a million.")
+        if self.mask_passes and not self.passes:
+            raise SettingsError(f"mask_passes is {self.mask_passes:g} without passes: give both, or steps instead.")
+        if self.count > MAX_RUNS:
+            raise SettingsError(f"The plan has {self.count:,} runs; at most {MAX_RUNS:,} are one sweep. Cut it in two.")
+
+    @property
+    def count(self) -> int:
+        """How many runs there are, those included that the data set may not be able to give."""
+        return len(self.splits) * len(self.seeds) * max(len(self.models), 1)
+
+    def specs(self, train_images: int) -> tuple[RunSpec, ...]:
+        """Return the runs, seed by seed, so that a whole grid stands early; two sizes that are the same are one run.
+
+        Args:
+            train_images: how many training images there are; `all` is what F leaves of them.
+
+        Raises:
+            SettingsError: a setting may not stand there, or there is no such recipe.
+        """
+        of_recipe = {**recipe_settings(self.recipe), **self.settings}
+        models = self.models or (of_recipe.get("model", RunSpec.model),)
+        # `all` may come to a number that stands beside it.
+        splits = dict.fromkeys((full, _count(weak, full, train_images)) for full, weak in self.splits)
+        return tuple(
+            self._spec({"seed": seed, "model": model}, full, weak)
+            for seed in self.seeds
+            for full, weak in splits
+            for model in models
+        )
+
+    def _spec(self, differs: dict[str, Any], full: int, weak: int) -> RunSpec:
+        settings = run_settings(self.recipe, {**self.settings, **differs}, full, weak)
+        asked = {**settings, "data": self.data, "full": full, "weak": weak, "drawn": self.draw}
+        if self.passes:
+            asked |= self._steps(asked)
+        return RunSpec.from_json(asked)
+
+    def _steps(self, asked: dict[str, Any]) -> dict[str, int]:
+        """Count passes in whole batches, as the paper's epochs are."""
+        # A size that no run may have is refused by the spec, after this.
+        batch = max(asked.get("batch_size", RunSpec.batch_size), 1)
+        mask_batch = max(asked.get("mask_batch_size") or batch, 1)
+        masks = self._mask_steps(asked, mask_batch)
+        boxes = round(self.passes * math.ceil((asked["full"] + asked["weak"]) / batch))
+        return {"steps": max(boxes + masks, 1), "mask_steps": masks}
+
+    def _mask_steps(self, asked: dict[str, Any], mask_batch: int) -> int:
+        """Count passes over the masks of F, for models that learn them after boxes; `mask_steps` stand in for them."""
+        if not asked["full"] or not family_of(str(asked["model"])).two_stages:
+            return 0
+        given = self.settings.get("mask_steps")
+        of_passes = round(self.mask_passes * math.ceil(asked["full"] / mask_batch))
+        if masks := of_passes or (given if isinstance(given, int) else 0):
+            return masks
+        raise SettingsError(f"{asked['model']} learns masks after boxes: give mask_passes beside passes.")
+
+    def folder_name(self, spec: RunSpec) -> str:
+        """Name the run folder of one of the specs."""
+        return f"{self.name}-{spec.data.full}-{spec.data.weak}-{spec.model}-seed{spec.seed}"
+
+
+def _count(weak: Size, full: int, train_images: int) -> int:
+    return max(train_images - full, 0) if isinstance(weak, str) else weak
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One method of the paper on one data set.
+
+    Attributes:
+        dataset, method: of the published rows, whose splits are taken.
+        recipe: how they are trained.
+        passes, mask_passes: see `SweepPlan`; the paper counts DETR's length in epochs, YOLOv5's in iterations.
+    """
+
+    dataset: str
+    method: str
+    recipe: str
+    passes: int = 0
+    mask_passes: int = 0
+
+    def content(self) -> dict[str, Any]:
+        """Return it as a plan says it."""
+        rows = method_rows(published_results(), self.dataset, self.method)
+        return {
+            "splits": [f"{full}/{weak}" for full, weak in zip(rows["full"], rows["weak"], strict=True)],
+            "recipe": self.recipe,
+            "draw": "paper",
+            "passes": self.passes,
+            "mask_passes": self.mask_passes,
+        }
+
+
+PRESETS: Mapping[str, Preset] = MappingProxyType(
+    {
+        "voc-yolo": Preset("VOC2012", "YOLOv5", "paper-voc"),
+        "voc-detr": Preset("VOC2012", "DETR", "paper-detr-voc", 300, 150),
+        "cityscapes-yolo": Preset("Cityscapes", "YOLOv5", "paper-cityscapes"),
+    }
+)
