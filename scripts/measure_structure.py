@@ -3,7 +3,7 @@
     python scripts/measure_structure.py            # this repository
     python scripts/measure_structure.py FOLDER     # another checkout of it
 
-A module is a Python file of `src/splitlab`, `pages/` or `app.py`; an `__init__.py` with nothing but a docstring is none.
+A module is a Python file of `src/splitlab`, `pages/` or `app.py`; an `__init__.py` with only a docstring is none.
 Its importers are the modules that import it or a name from it. A public name is a function or class at the top of a
 module, where neither it nor the module's path begins with an underscore; constants are counted apart. The app and the
 command line are left out of that count: nothing imports them.

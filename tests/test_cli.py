@@ -11,7 +11,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from splitlab.cli import main as cli
-from splitlab.cli.command_order import PANELS
+from splitlab.cli.command_order import _PANELS
 from splitlab.errors import RunError, SettingsError
 from splitlab.geometry import rle_to_mask
 from splitlab.runs.run_folder import RunFolder
@@ -44,7 +44,7 @@ def test_help_lists_every_command_once_under_the_heading_of_its_work():
 
 def test_the_table_of_the_commands_is_true_to_their_modules():
     commands = get_command(cli.app).commands
-    in_table = {name: line for lines in PANELS.values() for name, line in lines.items()}
+    in_table = {name: line for lines in _PANELS.values() for name, line in lines.items()}
     assert {name: first_paragraph(commands[name].help) for name in commands} == {n: t.help for n, t in in_table.items()}
     modules = {path.stem for path in Path(cli.__file__).parent.glob("*_command*.py")}
     assert modules == {module for line in in_table.values() for module in line.modules}
@@ -55,7 +55,7 @@ def first_paragraph(text):
 
 
 def in_order():
-    return ((heading, *names) for heading, names in PANELS.items())
+    return ((heading, *names) for heading, names in _PANELS.items())
 
 
 def test_split_prints_the_form_that_others_rely_on(tiny_folder):

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from splitlab.app.hosting import VARIABLES
+from splitlab.app.hosting import _VARIABLES
 
 ROOT = Path(__file__).parents[1]
-KNOWN_VARIABLES = {*VARIABLES.values(), "SPLITLAB_WORKSPACE", "SPLITLAB_CHECKPOINTS"}
+KNOWN_VARIABLES = {*_VARIABLES.values(), "SPLITLAB_WORKSPACE", "SPLITLAB_CHECKPOINTS"}
 
 
 @pytest.fixture(scope="module")

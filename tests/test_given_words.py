@@ -2,7 +2,7 @@
 
 import pytest
 
-from splitlab.cli.command_order import check_words
+from splitlab.cli.command_order import _check_words
 from splitlab.errors import SettingsError
 
 
@@ -19,17 +19,17 @@ from splitlab.errors import SettingsError
     ],
 )
 def test_ordinary_file_names_pass(word):
-    check_words([word])
+    _check_words([word])
 
 
 @pytest.mark.parametrize("word", ["1" * 19, "-" + "1" * 19, "seed=" + "9" * 19, "9" * 19 + ".5", "9" * 19 + "e3"])
 def test_numbers_of_more_than_18_digits_are_refused(word):
     with pytest.raises(SettingsError, match="number of more than 18 digits"):
-        check_words([word])
+        _check_words([word])
 
 
 @pytest.mark.parametrize("word", ["a\x1b[2J.png", "a\0b", "caf\udce9.jpg", "a\x9bb"])
 def test_control_characters_and_bytes_that_are_no_letters_are_refused_and_never_repeated(word):
     with pytest.raises(SettingsError) as caught:
-        check_words([word])
+        _check_words([word])
     assert all(letter.isprintable() for letter in str(caught.value))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from streamlit import config
 
-from splitlab.app.hosting import VARIABLES, Hosting
+from splitlab.app.hosting import _VARIABLES, Hosting
 from splitlab.errors import SettingsError
 
 ROOT = Path(__file__).parents[1]
@@ -21,9 +21,9 @@ def test_every_setting_is_read_from_its_variable(monkeypatch):
     values = {"read_only": True, "upload_megabytes": 9, "models_in_memory": 2}
     values |= {"session_photo_megabytes": 20, "photo_megabytes": 30}
     for name, value in values.items():
-        monkeypatch.setenv(VARIABLES[name], str(value))
+        monkeypatch.setenv(_VARIABLES[name], str(value))
     assert Hosting.here() == Hosting(**values)
-    assert set(VARIABLES) == {field.name for field in fields(Hosting)}
+    assert set(_VARIABLES) == {field.name for field in fields(Hosting)}
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_the_servers_own_settings_are_known_to_streamlit_and_keep_its_protection
 
 def test_the_page_on_hosting_states_every_setting_with_its_default():
     lines = (ROOT / "docs" / "hosting.md").read_text().splitlines()
-    for name, variable in VARIABLES.items():
+    for name, variable in _VARIABLES.items():
         stated = next(line for line in lines if line.startswith(f"| `{variable}` |"))
         assert stated.split("|")[2].split()[0] == str(int(getattr(Hosting(), name)))
 

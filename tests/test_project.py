@@ -78,10 +78,10 @@ def shipped() -> dict[str, Path]:
 
 def test_what_was_measured_and_ships_can_be_read_by_those_who_show_it():
     from splitlab.atlas.rows import measured_few_shot, table_path
-    from splitlab.atlas.tables import atlas_results, train_images
-    from splitlab.workspace import MEASURED
+    from splitlab.atlas.tables import _atlas_results, train_images
+    from splitlab.workspace import _MEASURED
 
-    results = atlas_results(MEASURED)
-    assert len(results) == sum(len(path.read_text().splitlines()) - 1 for path in MEASURED.glob("*.csv"))
-    assert set(results["dataset"]) == set(train_images(MEASURED))
+    results = _atlas_results(_MEASURED)
+    assert len(results) == sum(len(path.read_text().splitlines()) - 1 for path in _MEASURED.glob("*.csv"))
+    assert set(results["dataset"]) == set(train_images(_MEASURED))
     assert len(measured_few_shot()) == len(table_path().read_text().splitlines()) - 1 > 0

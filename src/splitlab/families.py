@@ -47,7 +47,7 @@ class Family:
     paper_start: tuple[str, str] = ("", "")
 
 
-YOLO, DETR = "YOLO", "DETR"
+YOLO, _DETR = "YOLO", "DETR"
 LITE0 = "yolov5n-lite0-seg"
 
 FAMILIES = (
@@ -72,7 +72,7 @@ FAMILIES = (
     ),
     Family(
         "DETR",
-        DETR,
+        _DETR,
         ("detr",),
         ("detr-r50", "detr-r50-dc5", "detr-r18-small", "detr-lite0-small", "detr-lite0-few"),
         "splitlab.models.detr.seg",

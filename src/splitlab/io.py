@@ -26,7 +26,7 @@ from filelock import FileLock, Timeout
 from splitlab.errors import DataError, RunError
 
 # Larger than anything that is counted here; a float ends at 309 digits.
-MOST_DIGITS = 300
+_MOST_DIGITS = 300
 
 
 def plain_json(content: bytes | str) -> Any:
@@ -50,7 +50,7 @@ def _finite(digits: str) -> float:
 
 
 def _whole(digits: str) -> int:
-    return int(digits) if len(digits) <= MOST_DIGITS else _refuse(digits)
+    return int(digits) if len(digits) <= _MOST_DIGITS else _refuse(digits)
 
 
 def _refuse(number: str) -> NoReturn:
@@ -110,7 +110,7 @@ def _text(path: Path) -> str:
         return ""
 
 
-OTHERS_SECONDS = 24 * 3600.0
+_OTHERS_SECONDS = 24 * 3600.0
 # What stands behind the beginning of a name: the process, and letters of Python's `tempfile`.
 _OWNER = re.compile(r"(?P<host>[0-9a-f]{8})-(?P<pid>\d{1,10})-(?P<start>\d{1,16})-[a-z0-9_]{8}")
 # Older versions wrote only those letters. A digit or underscore among them tells all but a few from a word.
@@ -118,7 +118,7 @@ _OLDER = re.compile(r"(?=.*[0-9_])[a-z0-9_]{8}")
 _OURS_ALONE = frozenset({".import-", ".embedded-", ".split-", ".making-", ".deleting-", ".new-", ".state.pt."})
 
 
-def draft_prefix(beginning: str) -> str:
+def _draft_prefix(beginning: str) -> str:
     """Return the prefix of a new draft of this process, for Python's `tempfile`."""
     return f"{beginning}{_own_mark(os.getpid())}-"
 
@@ -134,7 +134,7 @@ def swept(beginning: str, folder: Path) -> str:
         with suppress(OSError):
             if _is_left(path, beginning):
                 _remove(path)
-    return draft_prefix(beginning)
+    return _draft_prefix(beginning)
 
 
 def swept_in_temp(beginning: str) -> str:
@@ -167,7 +167,7 @@ def _is_left(path: Path, beginning: str) -> bool:
     if owner is None and not (beginning in _OURS_ALONE and _OLDER.fullmatch(rest)):
         return False
     if owner is None or owner["host"] != _host_mark():
-        return time.time() - _last_written(path) > OTHERS_SECONDS
+        return time.time() - _last_written(path) > _OTHERS_SECONDS
     started = process_start(int(owner["pid"]))
     return started is None or abs(_ticks(started) - int(owner["start"])) > _ticks(1.0)
 
@@ -310,9 +310,9 @@ def _cannot_write(folder: Path, error: Exception) -> str:
     return f"{folder}: cannot be written ({error}). Free some space or choose another place."
 
 
-BEAT_SECONDS = 10.0
+_BEAT_SECONDS = 10.0
 # Twelve beats, because the storage of a busy cluster may stall.
-DEAD_SECONDS = 120.0
+_DEAD_SECONDS = 120.0
 
 
 class HeldError(RunError):
@@ -363,7 +363,7 @@ def beating(path: Path) -> Iterator[None]:
         while not ended.is_set():
             with suppress(OSError):
                 path.touch()
-            ended.wait(BEAT_SECONDS)
+            ended.wait(_BEAT_SECONDS)
 
     thread = threading.Thread(target=beat, daemon=True, name=f"heartbeat {path}")
     thread.start()
@@ -384,4 +384,4 @@ def has_beaten(paths: Sequence[Path]) -> bool:
             now = os.fstat(file.fileno()).st_mtime
     except OSError:
         now = time.time()  # a read-only folder leaves no other clock
-    return bool(beats) and now - max(beats) < DEAD_SECONDS
+    return bool(beats) and now - max(beats) < _DEAD_SECONDS

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-MEASURED = Path(__file__).parent / "measured"
+_MEASURED = Path(__file__).parent / "measured"
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Workspace:
 
     root: Path
     checkpoints: Path
-    measured: Path = MEASURED
+    measured: Path = _MEASURED
 
     @classmethod
     def here(cls) -> Workspace:
@@ -32,7 +32,7 @@ class Workspace:
         return cls(
             Path(os.environ.get("SPLITLAB_WORKSPACE", "workspace")).absolute(),
             Path(os.environ.get("SPLITLAB_CHECKPOINTS", "checkpoints")).absolute(),
-            Path(os.environ.get("SPLITLAB_MEASURED", MEASURED)).absolute(),
+            Path(os.environ.get("SPLITLAB_MEASURED", _MEASURED)).absolute(),
         )
 
     @property

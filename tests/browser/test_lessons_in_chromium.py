@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from splitlab.app.lessons.page import LESSONS
+from splitlab.app.lessons.page import _LESSONS
 from tests.app_server import app_server
 from tests.browser.test_app_in_chromium import PLACE_OF
 
@@ -29,7 +29,7 @@ def click_split(page, full, weak):
 def test_a_lesson_is_walked_by_clicking_and_its_question_answered_on_the_chart(page, address):
     page.goto(f"{address}/lessons")
     page.get_by_role("link", name="The equiscore hyperbola").click()
-    screens = LESSONS[HYPERBOLA - 1].screens
+    screens = _LESSONS[HYPERBOLA - 1].screens
     for place, screen in enumerate(screens, start=1):
         page.get_by_role("heading", name=screen.title).wait_for()
         assert place == 1 or f"screen={place}" in page.url
@@ -51,12 +51,12 @@ def test_a_lesson_is_walked_by_clicking_and_its_question_answered_on_the_chart(p
 
 def test_the_keys_of_a_presenters_clicker_turn_the_screens(page, address):
     page.goto(f"{address}/lessons?lesson=1")
-    page.get_by_role("heading", name=LESSONS[0].screens[0].title).wait_for()
+    page.get_by_role("heading", name=_LESSONS[0].screens[0].title).wait_for()
     page.get_by_role("button", name="Next").wait_for()
     page.keyboard.press("PageDown")
-    page.get_by_role("heading", name=LESSONS[0].screens[1].title).wait_for()
+    page.get_by_role("heading", name=_LESSONS[0].screens[1].title).wait_for()
     page.keyboard.press("PageUp")
-    page.get_by_role("heading", name=LESSONS[0].screens[0].title).wait_for()
+    page.get_by_role("heading", name=_LESSONS[0].screens[0].title).wait_for()
 
 
 def test_the_print_view_has_all_screens_no_side_bar_and_no_controls(page, address):
@@ -66,13 +66,13 @@ def test_the_print_view_has_all_screens_no_side_bar_and_no_controls(page, addres
     with page.expect_popup() as opened:
         link.click()
     sheet = opened.value
-    for screen in LESSONS[6].screens:
+    for screen in _LESSONS[6].screens:
         sheet.get_by_role("heading", name=screen.title).wait_for()
     sheet.get_by_text("Now a mask image takes 300 seconds").wait_for()
-    assert sheet.get_by_text("For the presenter.").count() == len(LESSONS[6].screens)
+    assert sheet.get_by_text("For the presenter.").count() == len(_LESSONS[6].screens)
     for hidden in ("stSidebar", "stSlider", "stButton", "stAlert"):
         assert sheet.get_by_test_id(hidden).filter(visible=True).count() == 0
     sheet.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")
     pages = len(re.findall(rb"/Type\s*/Page\b", sheet.pdf()))
-    assert 2 <= pages <= 2 * len(LESSONS[6].screens)
+    assert 2 <= pages <= 2 * len(_LESSONS[6].screens)
     sheet.close()

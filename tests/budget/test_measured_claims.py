@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from splitlab.atlas.advice import BUDGETS, Counted, advice, advice_was_good, advised_splits, read_told
+from splitlab.atlas.advice import BUDGETS, _advice, _Counted, advice_was_good, advised_splits, read_told
 from splitlab.atlas.grid import SAME_AP, equal_score_splits, measured_grid
 from splitlab.atlas.law import law_holds, measured_law, surface_predicts
 from splitlab.atlas.mask_observations import (
@@ -25,7 +25,7 @@ from splitlab.atlas.score_observations import (
     more_boxes_help,
     more_masks_help,
 )
-from splitlab.atlas.tables import CHECKS, OF_MASKS, atlas_claims, measured_claims
+from splitlab.atlas.tables import _CHECKS, _OF_MASKS, _measured_claims, atlas_claims
 from splitlab.errors import BudgetError
 from splitlab.workspace import Workspace
 from tests.budget.synthetic_grid import (
@@ -197,7 +197,7 @@ def test_the_advice_rests_on_the_planned_runs_alone():
     after = made_grid(extra=[(*split, seed) for split in advised for seed in (0, 1)], ap=lambda f, w: rising(f, w))
     assert advised_splits(after) == advised
     for hours in BUDGETS:
-        assert advice(grid, hours).hours <= hours
+        assert _advice(grid, hours).hours <= hours
 
 
 def test_no_advice_is_trained_before_the_grid_is_whole_or_where_noise_is_unknown():
@@ -209,7 +209,7 @@ def test_no_advice_is_trained_before_the_grid_is_whole_or_where_noise_is_unknown
 
 def test_advice_that_is_followed_is_held_against_its_interval():
     hours = BUDGETS[1]
-    advised = advice(made_grid(), hours)
+    advised = _advice(made_grid(), hours)
     split = (advised.full, advised.weak)
     runs = [(*split, 0), (*split, 1)]
     assert advice_was_good(hours, made_grid()).verdict == "not measured yet"
@@ -227,7 +227,7 @@ def split_of(forecast):
 
 def test_each_single_run_is_held_against_the_interval_and_not_their_mean():
     hours = BUDGETS[1]
-    told = advice(made_grid(), hours)
+    told = _advice(made_grid(), hours)
     off = 0.9 * (told.high - told.low)
     runs = [(*split_of(told), 0), (*split_of(told), 1)]
     rows = [made_row(run) for run in RUNS]
@@ -240,7 +240,7 @@ def test_each_single_run_is_held_against_the_interval_and_not_their_mean():
 def test_advice_holds_only_where_it_beats_half_and_half():
     hours = BUDGETS[1]
     half = (50, 200)
-    told = advice(made_grid(ap=by_masks_alone), hours)
+    told = _advice(made_grid(ap=by_masks_alone), hours)
     runs = [(*split_of(told), 0), (*split_of(told), 1)]
     good = advice_was_good(hours, made_grid(extra=runs, ap=by_masks_alone))
     assert good.verdict == "holds"
@@ -269,8 +269,8 @@ def test_an_interval_that_is_refuted_by_few_runs_is_told_from_one_that_is_not():
         (1, 2): "not shown",
         (0, 2): "does not hold",
     }
-    assert {count: Counted(*count).verdict for count in counts} == counts
-    assert Counted(0, 0).verdict == "not measured yet"
+    assert {count: _Counted(*count).verdict for count in counts} == counts
+    assert _Counted(0, 0).verdict == "not measured yet"
 
 
 def test_told_advice_that_is_no_table_gets_a_sentence(tmp_path):
@@ -281,29 +281,29 @@ def test_told_advice_that_is_no_table_gets_a_sentence(tmp_path):
 
 
 def test_a_partial_table_gives_no_verdict_and_says_how_many_runs_are_missing():
-    claims = measured_claims(made_grid(RUNS[:-3]))
+    claims = _measured_claims(made_grid(RUNS[:-3]))
     assert {claim.verdict for claim in claims} == {"not measured yet"}
     assert all("3 of the 33 planned runs are missing" in claim.finding for claim in claims)
     assert any("So far: holds." in claim.finding for claim in claims)
 
 
 def test_without_a_second_seed_nobody_knows_what_a_difference_means():
-    (claim,) = measured_claims(made_grid([run for run in RUNS if run[2] == 0]))
+    (claim,) = _measured_claims(made_grid([run for run in RUNS if run[2] == 0]))
     assert claim.verdict == "not measured yet"
     assert "two seeds" in claim.finding
     assert "9 of the 33" in claim.finding
 
 
 def test_every_claim_has_a_key_of_its_own_and_figures_in_its_finding():
-    claims = measured_claims(made_grid())
-    assert len({claim.key for claim in claims}) == len(claims) == len(CHECKS)
+    claims = _measured_claims(made_grid())
+    assert len({claim.key for claim in claims}) == len(claims) == len(_CHECKS)
     assert all(any(character.isdigit() for character in claim.finding) for claim in claims)
 
 
 @settings(max_examples=20, deadline=None)
 @given(kept=st.sets(st.sampled_from(RUNS), min_size=1))
 def test_any_part_of_a_table_gives_claims_and_never_a_verdict(kept):
-    claims = measured_claims(made_grid(sorted(kept)))
+    claims = _measured_claims(made_grid(sorted(kept)))
     assert claims
     if len(kept) < len(RUNS):
         assert {claim.verdict for claim in claims} == {"not measured yet"}
@@ -340,8 +340,8 @@ def test_splits_whose_models_found_nothing_are_named_and_in_no_pair():
 def test_where_second_seeds_found_nothing_scores_still_have_verdicts_and_masks_have_none():
     nothing = {"mask_iou": math.nan, "mask_iou_low": math.nan, "mask_iou_high": math.nan}
     rows = [replace(one, **nothing) if one.seed else one for one in map(made_row, RUNS)]
-    *known, unknown = measured_claims(measured_grid(rows, PLANNED, "ap70"))
-    assert [claim.key for claim in known] == [check(made_grid()).key for check in CHECKS if check not in OF_MASKS]
+    *known, unknown = _measured_claims(measured_grid(rows, PLANNED, "ap70"))
+    assert [claim.key for claim in known] == [check(made_grid()).key for check in _CHECKS if check not in _OF_MASKS]
     assert {claim.key: claim.verdict for claim in known}["observation-3-boxes"] == "holds"
     assert (unknown.key, unknown.verdict) == ("noise", "not measured yet")
     assert unknown.finding.startswith("Observations 4 to 7 are left out")

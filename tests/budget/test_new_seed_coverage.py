@@ -8,7 +8,7 @@ from scipy.stats import norm
 
 from splitlab.atlas.rows import read_rows
 from splitlab.budget.fit import fit_surface
-from splitlab.workspace import MEASURED
+from splitlab.workspace import _MEASURED
 
 GRID = np.array([(full, weak) for full in (25, 50, 100, 200, 400) for weak in (0, 100, 200, 400, 800)], dtype=float)
 SHAPES = {
@@ -75,7 +75,7 @@ def test_runs_of_a_seed_each_need_no_borrowed_luck():
 
 @pytest.mark.parametrize("metric", ["ap50", "ap70", "ap75"])
 def test_the_first_seed_of_the_embedded_atlas_forecasts_the_second(metric):
-    rows = read_rows(MEASURED / "embedded.csv")
+    rows = read_rows(_MEASURED / "embedded.csv")
     pilot, new = [row for row in rows if row.seed == 0][:24], [row for row in rows if row.seed == 1]
     columns = [[getattr(row, name) for row in pilot] for name in ("full", "weak", metric, "seed")]
     forecast = fit_surface(*columns).forecast([row.full for row in new], [row.weak for row in new])
@@ -85,7 +85,7 @@ def test_the_first_seed_of_the_embedded_atlas_forecasts_the_second(metric):
 
 
 def measured(name, seeds):
-    rows = [row for row in read_rows(MEASURED / f"{name}.csv") if row.seed in seeds and row.model.startswith("yolo")]
+    rows = [row for row in read_rows(_MEASURED / f"{name}.csv") if row.seed in seeds and row.model.startswith("yolo")]
     return [[getattr(row, column) for row in rows] for column in ("full", "weak", "ap70", "seed")]
 
 

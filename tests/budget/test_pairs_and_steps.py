@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from splitlab.app.lessons.labels import weak_gains
-from splitlab.app.lessons.splits import extreme_splits, steps_of
+from splitlab.app.lessons.labels import _weak_gains
+from splitlab.app.lessons.splits import _extreme_splits, _steps_of
 from splitlab.budget.published import TRAINING_IMAGES, method_rows, published_results
 from splitlab.budget.results import MEASURED, ResultRow, cheaper_and_better, results_table
 from splitlab.errors import BudgetError
@@ -18,18 +18,18 @@ def table(*rows):
 
 
 def test_a_pair_is_a_split_with_boxes_and_its_masks_alone():
-    pairs = weak_gains(table((10, 0, 40, 0), (10, 50, 55, 0), (20, 80, 60, 0), (30, 0, 70, 0)), "ap70")
+    pairs = _weak_gains(table((10, 0, 40, 0), (10, 50, 55, 0), (20, 80, 60, 0), (30, 0, 70, 0)), "ap70")
     assert pairs[["full", "weak", "alone", "together"]].to_numpy().tolist() == [[10, 50, 40, 55]]
     assert pairs["hours"].item() == pytest.approx(50 * 38.1 / 3600)
 
 
 def test_several_seeds_of_a_split_count_by_their_mean():
-    pairs = weak_gains(table((10, 0, 40, 0), (10, 0, 44, 1), (10, 50, 50, 0), (10, 50, 60, 1)), "ap70")
+    pairs = _weak_gains(table((10, 0, 40, 0), (10, 0, 44, 1), (10, 50, 50, 0), (10, 50, 60, 1)), "ap70")
     assert (pairs["alone"].item(), pairs["together"].item()) == (42, 55)
 
 
 def test_published_pairs_are_the_papers():
-    pairs = weak_gains(published_results(), "ap70")
+    pairs = _weak_gains(published_results(), "ap70")
     pair = pairs[(pairs["method"] == "YOLOv5") & (pairs["full"] == 400) & (pairs["weak"] == 5000)]
     assert (pair["alone"].item(), pair["together"].item()) == (38.6, 49.9)
     # Every YOLOv5 row with boxes; no DETR was trained on masks alone, and Cityscapes reports no AP70.
@@ -37,9 +37,9 @@ def test_published_pairs_are_the_papers():
 
 
 def test_an_empty_table_has_no_pairs_and_an_unknown_score_is_refused():
-    assert weak_gains(table(), "ap70").empty
+    assert _weak_gains(table(), "ap70").empty
     with pytest.raises(BudgetError, match="unknown metric"):
-        weak_gains(table(), "speed")
+        _weak_gains(table(), "speed")
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_an_empty_table_has_no_pairs_and_an_unknown_score_is_refused():
 )
 def test_extreme_splits_of_the_paper_are_beaten_but_for_its_exceptions(dataset, metric, extreme, unbeaten):
     rows = method_rows(published_results(), dataset, "YOLOv5")
-    found = extreme_splits(rows, metric, TRAINING_IMAGES[dataset])
+    found = _extreme_splits(rows, metric, TRAINING_IMAGES[dataset])
     assert len(found) == extreme
     left = found[~found["beaten"].astype(bool)]
     assert list(zip(left["full"], left["weak"], strict=True)) == unbeaten
@@ -62,14 +62,14 @@ def test_extreme_splits_of_the_paper_are_beaten_but_for_its_exceptions(dataset, 
 
 def test_of_two_splits_none_is_compared():
     rows = table((10, 0, 40, 0), (10, 50, 55, 0))
-    assert extreme_splits(rows, "ap70", 60).empty
+    assert _extreme_splits(rows, "ap70", 60).empty
 
 
 def test_a_step_goes_to_the_next_size_and_says_what_a_thousand_brings():
-    steps = steps_of(table((10, 0, 40, 0), (10, 500, 41, 0), (10, 100, 45, 0), (20, 0, 50, 0)), "ap70")
+    steps = _steps_of(table((10, 0, 40, 0), (10, 500, 41, 0), (10, 100, 45, 0), (20, 0, 50, 0)), "ap70")
     assert steps[["full", "before", "weak", "gain"]].to_numpy().tolist() == [[10, 0, 100, 5], [10, 100, 500, -4]]
     assert steps["per_thousand"].tolist() == pytest.approx([50, -10])
-    by_masks = steps_of(table((10, 0, 40, 0), (20, 0, 50, 0)), "ap70", "full")
+    by_masks = _steps_of(table((10, 0, 40, 0), (20, 0, 50, 0)), "ap70", "full")
     assert by_masks[["weak", "before", "full", "gain"]].to_numpy().tolist() == [[0, 10, 20, 10]]
 
 
@@ -80,11 +80,11 @@ def test_the_only_published_step_to_more_boxes_that_falls_is_the_one_of_cityscap
         ("VOC2012", "DETR", "ap70"),
         ("Cityscapes", "YOLOv5", "ap50_95"),
     ):
-        steps = steps_of(method_rows(published_results(), dataset, method), metric)
+        steps = _steps_of(method_rows(published_results(), dataset, method), metric)
         falls += [(dataset, row.full, row.before, row.weak) for row in steps[steps["gain"] <= 0].itertuples()]
     assert falls == [("Cityscapes", 400, 2000, 2575)]
 
 
 def test_a_table_without_steps_has_none():
-    assert steps_of(table((10, 0, 40, 0)), "ap70").empty
-    assert isinstance(steps_of(table(), "ap70"), pd.DataFrame)
+    assert _steps_of(table((10, 0, 40, 0)), "ap70").empty
+    assert isinstance(_steps_of(table(), "ap70"), pd.DataFrame)

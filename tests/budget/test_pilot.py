@@ -6,7 +6,7 @@ import pytest
 from splitlab.budget.cost import VOC2012, ImagePool
 from splitlab.budget.fit import fit_surface
 from splitlab.budget.next_step import advice_in_words, next_run
-from splitlab.budget.pilot import UNKNOWN_SEED, fit_pilot, read_pilot
+from splitlab.budget.pilot import _UNKNOWN_SEED, fit_pilot, read_pilot
 from splitlab.budget.plan_in_words import caveats, interval_in_words
 from splitlab.budget.planner import forecast_split, plan_for_hours
 from splitlab.budget.published import published_surface
@@ -81,11 +81,11 @@ def test_seeds_are_read():
     assert fit_pilot(runs).luck.seeds == 3
 
 
-@pytest.mark.parametrize("unknown", [UNKNOWN_SEED, math.nan])
+@pytest.mark.parametrize("unknown", [_UNKNOWN_SEED, math.nan])
 def test_an_unknown_seed_beside_known_ones_does_not_count_as_a_second_seed(unknown):
     rows = [(30, 0, 41, 0), (60, 0, 52, 0), (60, 100, 55, 1), (120, 0, 58, "")]
     runs = read_pilot("full,weak,score,seed\n" + "\n".join(",".join(map(str, row)) for row in rows))
-    assert set(runs["seed"]) == {UNKNOWN_SEED}
+    assert set(runs["seed"]) == {_UNKNOWN_SEED}
     own_table = pd.DataFrame(rows, columns=["full", "weak", "ap", "seed"]).replace({"seed": {"": unknown}})
     one = fit_pilot(own_table.assign(seed=7))
     for pilot in (fit_pilot(runs), fit_pilot(own_table)):

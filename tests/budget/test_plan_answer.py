@@ -12,7 +12,7 @@ from splitlab.budget.plan_answer import answer_for_hours, answer_for_score
 from splitlab.budget.plan_in_words import plan_limit
 from splitlab.budget.planner import plan_for_hours
 from splitlab.budget.published import MAIN_METRIC, published_surface
-from splitlab.budget.trained_splits import Fall, best_for_hours, cheapest_for_score, falls, results_of, trained_splits
+from splitlab.budget.trained_splits import Fall, _trained_splits, best_for_hours, cheapest_for_score, falls, results_of
 from splitlab.errors import BudgetError
 
 VOC = published_surface("VOC2012", "YOLOv5", "ap70")
@@ -144,7 +144,7 @@ def test_a_trained_split_needs_images_and_labels_there_are_cost_nothing():
     assert best_for_hours(rows, VOC2012, 30, ImagePool(450)).full == 400
     assert best_for_hours(rows, VOC2012, 30, ImagePool(300)) is None
     have = ImagePool(800, full=300, weak=100)
-    assert [split.hours for split in trained_splits(rows, VOC2012, have)] == pytest.approx(
+    assert [split.hours for split in _trained_splits(rows, VOC2012, have)] == pytest.approx(
         [100 * 239.7 / 3600, 100 * 38.1 / 3600]
     )
     assert cheapest_for_score(rows, VOC2012, 60, have).full == 100

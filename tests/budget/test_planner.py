@@ -7,10 +7,10 @@ from splitlab.budget.cost import CITYSCAPES, VOC2012, ImagePool, Prices, cost_ho
 from splitlab.budget.fit import FittedSurface
 from splitlab.budget.planner import (
     FLAT_LOSS,
+    _hours_for_score,
     best_splits,
     budget_line,
     forecast_split,
-    hours_for_score,
     plan_for_hours,
     plan_for_score,
 )
@@ -97,7 +97,7 @@ def test_a_larger_budget_never_scores_less(fitted, own, budget, more, pool):
 @given(fitted_surfaces, prices, st.floats(1, 99), pools)
 def test_the_hours_for_a_score_reach_it_and_a_little_less_do_not(fitted, own, target, pool):
     assume(float(fitted.surface.ap(pool.images, 0)) >= target + 1e-6)
-    needed = hours_for_score(fitted, own, target, pool)
+    needed = _hours_for_score(fitted, own, target, pool)
     plan = plan_for_score(fitted, own, target, pool)
     assert plan.best.ap >= target - 1e-6
     assert plan.best.hours <= needed + 1e-6

@@ -7,13 +7,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from splitlab.budget.results import (
-    COMMON_ALONE,
+    _COMMON_ALONE,
     MEASURED,
     ResultRow,
+    _spread_in_words,
     by_common_seeds,
     over_seeds,
     results_table,
-    spread_in_words,
 )
 
 
@@ -50,7 +50,7 @@ def test_one_seed_is_left_as_it_was_and_has_no_spread():
     assert (one["ap50"], one["seed"], one["note"], one["seeds"]) == (50.0, 3, "one", 1)
     assert math.isnan(one["ap50_low"])
     assert math.isnan(one["ap50_high"])
-    assert spread_in_words(1) == ""
+    assert _spread_in_words(1) == ""
 
 
 def test_a_seed_that_was_trained_twice_is_no_second_trial():
@@ -68,7 +68,7 @@ def test_splits_are_compared_by_the_seeds_that_all_of_their_series_have():
     assert table["ap50"].to_dict() == {(30, "long"): 20.0, (30, "quick"): 60.0, (60, "quick"): 70.0}
     both = table.loc[60, "quick"]
     assert (both["ap50_low"], both["ap50_high"], both["seeds"]) == (50.0, 70.0, 2)
-    assert both["note"].endswith("smallest and largest." + COMMON_ALONE)
+    assert both["note"].endswith("smallest and largest." + _COMMON_ALONE)
     assert table.loc[30, "quick"]["note"] == "one"
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from splitlab.budget.results import BY_SPLIT, MEASURED, ResultRow, results_table, ways_of_training
+from splitlab.budget.results import _BY_SPLIT, MEASURED, ResultRow, results_table, ways_of_training
 
 
 def ways(*runs):
@@ -22,7 +22,7 @@ def test_models_of_other_settings_are_trained_in_other_ways():
 @pytest.mark.parametrize("seeds", [(0,), (0, 1)])
 def test_steps_that_are_counted_in_passes_make_one_way(seeds):
     runs = [(full, weak, seed, f"{full + weak} steps") for full, weak in ((30, 0), (60, 0), (30, 30)) for seed in seeds]
-    assert set(ways(*runs)) == {BY_SPLIT}
+    assert set(ways(*runs)) == {_BY_SPLIT}
 
 
 def test_published_models_have_no_way_and_no_rows_none():

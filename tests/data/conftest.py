@@ -9,11 +9,11 @@ from splitlab.data import masks as mask_boxes
 def opened(monkeypatch):
     """The names of the images that masks are read from, from here on."""
     names = []
-    original = mask_boxes.read_indices
+    original = mask_boxes._read_indices
 
     def counted(path):
         names.append(path.name)
         return original(path)
 
-    monkeypatch.setattr(mask_boxes, "read_indices", counted)
+    monkeypatch.setattr(mask_boxes, "_read_indices", counted)
     return names

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from splitlab.data import archives
-from splitlab.data.archives import BoundedReader, Limits, find_dataset_root, unpack
+from splitlab.data.archives import Limits, _BoundedReader, find_dataset_root, unpack
 from splitlab.errors import DataError
 
 FILES = {"pets/data.yaml": b"names: [cat]\n", "pets/images/a b.png": b"\x00\x01" * 500, "pets/labels/ü.txt": b""}
@@ -294,7 +294,7 @@ def test_no_random_damage_ends_in_anything_but_a_sentence(tmp_path):
 
 
 def test_reads_are_bounded():
-    reader = BoundedReader(io.BytesIO(b"abcdef"), "x.zip", 4)
+    reader = _BoundedReader(io.BytesIO(b"abcdef"), "x.zip", 4)
     assert reader.read(2) == b"ab"
     assert reader.read() == b"cdef"
     with pytest.raises(DataError, match=r"x\.zip"):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from splitlab.data.check import check_dataset, find_image_problems
+from splitlab.data.check import _find_image_problems, check_dataset
 from splitlab.data.dataset import (
     Dataset,
     ImageLabels,
@@ -37,11 +37,11 @@ def image(tmp_path):
 def said_of(image, **changes):
     """What is said where the image's one object is changed."""
     changed = replace(image, objects=(replace(image.objects[0], **changes),))
-    return [problem.what for problem in find_image_problems(changed)]
+    return [problem.what for problem in _find_image_problems(changed)]
 
 
 def test_a_sound_image_has_no_problem(image):
-    assert find_image_problems(image) == []
+    assert _find_image_problems(image) == []
 
 
 def test_what_is_there_is_counted(image, tmp_path):
@@ -102,13 +102,13 @@ def test_a_mask_file_that_is_missing_broken_or_no_index_is_one_problem_for_all_i
     path = tmp_path / "mask.png"
     labels = tuple(ObjectLabel(0, (10, 10, 30, 40), IndexedMask(path, value)) for value in (1, 2, 3))
     masked = replace(image, objects=labels)
-    (missing,) = find_image_problems(masked)
+    (missing,) = _find_image_problems(masked)
     assert missing.file == str(path)
     Image.new("L", (SIDE, SIDE)).save(path)
     path.write_bytes(path.read_bytes()[:-30])
-    (broken,) = find_image_problems(masked)
+    (broken,) = _find_image_problems(masked)
     Image.new("RGB", (SIDE, SIDE)).save(path)
-    (coloured,) = find_image_problems(masked)
+    (coloured,) = _find_image_problems(masked)
     assert missing.what == "the masks are missing"
     assert "cannot be read" in broken.what
     assert "no indexed image" in coloured.what
@@ -116,13 +116,13 @@ def test_a_mask_file_that_is_missing_broken_or_no_index_is_one_problem_for_all_i
 
 def test_photos_that_are_missing_broken_or_of_another_size_are_problems(image):
     Image.new("RGB", (SIDE, 32)).save(image.path)
-    assert [p.what for p in find_image_problems(image)] == ["the photo has 64 x 32 pixels, its labels say 64 x 64"]
+    assert [p.what for p in _find_image_problems(image)] == ["the photo has 64 x 32 pixels, its labels say 64 x 64"]
     image.path.write_bytes(image.path.read_bytes()[:-40])
-    assert "cannot be read" in find_image_problems(image)[0].what
+    assert "cannot be read" in _find_image_problems(image)[0].what
     image.path.unlink()
-    assert [p.what for p in find_image_problems(image)] == ["the photo is missing"]
+    assert [p.what for p in _find_image_problems(image)] == ["the photo is missing"]
     image.path.mkdir()
-    assert [p.what for p in find_image_problems(image)] == ["the photo is missing"]
+    assert [p.what for p in _find_image_problems(image)] == ["the photo is missing"]
 
 
 # Pillow warns of some damage and reads on; that is no end either.
@@ -137,7 +137,7 @@ def test_no_damage_to_a_photo_ends_the_check(image, ending):
         for place in rng.integers(0, min(len(damaged), 200), 4):
             damaged[place] = rng.integers(256)
         path.write_bytes(damaged)
-        find_image_problems(replace(image, path=path))
+        _find_image_problems(replace(image, path=path))
 
 
 def test_the_check_goes_on_after_every_problem(tiny, image):
@@ -193,7 +193,7 @@ def test_objects_that_repeat_others_exactly_are_counted(image):
     label = image.objects[0]
     other = replace(label, class_index=1)
     near = replace(label, mask=square(right=29))
-    found = find_image_problems(replace(image, objects=(label, label, other, near, label, other)))
+    found = _find_image_problems(replace(image, objects=(label, label, other, near, label, other)))
     assert [problem.what for problem in found] == ["3 of its 6 objects repeat another one exactly"]
 
 

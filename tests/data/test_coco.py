@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from splitlab.data.dataset import LabelState
-from splitlab.data.formats.coco import read_coco
+from splitlab.data.formats.coco import _read_coco
 from splitlab.errors import DataError
 from splitlab.geometry import mask_to_rle, rle_to_mask
 
@@ -38,7 +38,7 @@ def annotation(**changes):
 def read(tmp_path, content):
     path = tmp_path / "instances_train.json"
     path.write_text(content if isinstance(content, str) else json.dumps(content))
-    return read_coco(path, tmp_path / "images", "test")
+    return _read_coco(path, tmp_path / "images", "test")
 
 
 def test_classes_are_ordered_by_category_id_and_boxes_become_xyxy(tmp_path):
@@ -304,7 +304,7 @@ def test_class_names_that_differ_in_the_blanks_around_them_are_one_name(tmp_path
 
 def test_a_missing_labels_file_is_named(tmp_path):
     with pytest.raises(DataError, match=r"nowhere\.json: cannot be read"):
-        read_coco(tmp_path / "nowhere.json", tmp_path, "test")
+        _read_coco(tmp_path / "nowhere.json", tmp_path, "test")
 
 
 @pytest.mark.parametrize(

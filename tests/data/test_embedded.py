@@ -12,7 +12,7 @@ from splitlab.data.formats.coco import read_coco_folder
 from splitlab.data.scenes import scene as scenes
 from splitlab.data.scenes.animals import Creature, disc
 from splitlab.data.scenes.embedded import EmbeddedSettings, make_embedded
-from splitlab.data.scenes.scene import CLASS_NAMES, MIN_VISIBLE_PIXELS, SceneSettings, draw_scene
+from splitlab.data.scenes.scene import _MIN_VISIBLE_PIXELS, CLASS_NAMES, SceneSettings, draw_scene
 from splitlab.errors import DataError, SettingsError
 from splitlab.geometry import rle_area, rle_to_xyxy
 
@@ -78,7 +78,7 @@ def test_boxes_just_hold_the_masks_that_are_read_back(folder):
     for image in read_coco_folder(folder).train.images:
         assert 1 <= len(image.objects) <= 6
         for label in image.objects:
-            assert rle_area(label.mask) >= MIN_VISIBLE_PIXELS
+            assert rle_area(label.mask) >= _MIN_VISIBLE_PIXELS
             assert label.box == pytest.approx(tuple(rle_to_xyxy(label.mask)))
 
 
@@ -112,10 +112,10 @@ def test_what_weed_or_a_nearer_creature_hides_is_in_no_mask(monkeypatch):
     round_one = {"banded fish": lambda rng: Creature(body=(disc((0, 0), 0.5, 90),), fins=(), marks=())}
     weed = [(np.array([[0.0, 0.0], [95.0, 0.0], [95.0, 191.0], [0.0, 191.0]]),)]
     settings = SceneSettings(most_objects=1, smallest=60 / 192, largest=60.01 / 192, weed_behind=0, least_visible=0.4)
-    monkeypatch.setattr(scenes, "CREATURES", round_one)
+    monkeypatch.setattr(scenes, "_CREATURES", round_one)
     monkeypatch.setattr(scenes, "CLASS_NAMES", tuple(round_one))
     monkeypatch.setattr(scenes, "_somewhere", lambda _rng, disc, *_: disc.moved(60 * np.eye(2), np.array([96.0, 96.0])))
-    monkeypatch.setattr(scenes, "grow_weed", lambda _rng, _side, most: weed if most else [])
+    monkeypatch.setattr(scenes, "_grow_weed", lambda _rng, _side, most: weed if most else [])
     [(_, visible)] = draw_scene(np.random.default_rng(0), settings)[1]
     assert not visible[:, :95].any()
     assert visible[96, 97:125].all()
@@ -124,7 +124,7 @@ def test_what_weed_or_a_nearer_creature_hides_is_in_no_mask(monkeypatch):
 
 def test_settings_that_leave_no_creature_room_are_a_sentence(monkeypatch):
     nearly_all = [(np.array([[0.0, 0.0], [187.0, 0.0], [187.0, 187.0], [0.0, 187.0]]),)]
-    monkeypatch.setattr(scenes, "grow_weed", lambda *_: nearly_all)
+    monkeypatch.setattr(scenes, "_grow_weed", lambda *_: nearly_all)
     with pytest.raises(SettingsError, match="Lower least_visible"):
         draw_scene(np.random.default_rng(0), SceneSettings())
 

@@ -15,7 +15,7 @@ from splitlab.data import exports as coco_export
 from splitlab.data import exports as photo_files
 from splitlab.data import exports as yolo_export
 from splitlab.data.dataset import Dataset, ImageLabels, IndexedMask, LabelState, ObjectLabel, TrainVal
-from splitlab.data.exports import YoloLabels, export_coco, export_yolo, name_photos, trace_outline
+from splitlab.data.exports import YoloLabels, _name_photos, _trace_outline, export_coco, export_yolo
 from splitlab.data.formats.coco import read_coco_folder
 from splitlab.data.formats.yolo import read_yolo_folder
 from splitlab.data.masks import read_mask
@@ -145,7 +145,7 @@ def test_shapes_of_few_pixels_and_the_whole_image_are_outlined_exactly(shape):
         mask[range(3, 7), range(3, 7)] = True
     else:
         mask[places[shape]] = True
-    outline = trace_outline(mask_to_rle(mask))
+    outline = _trace_outline(mask_to_rle(mask))
     assert len(outline) >= 3
     found = rle_to_mask(polygons_to_rle([outline.ravel().tolist()], 9, 12))
     assert (found == mask).mean() > 0.95
@@ -157,7 +157,7 @@ def test_parts_are_joined_and_holes_are_filled():
     mask[5:20, 5:25], mask[30:50, 10:40], mask[8:15, 60:75] = True, True, True
     filled = mask.copy()
     mask[35:40, 20:30] = False
-    outline = trace_outline(mask_to_rle(mask))
+    outline = _trace_outline(mask_to_rle(mask))
     assert (rle_to_mask(polygons_to_rle([outline.ravel().tolist()], 60, 80)) == filled).all()
 
 
@@ -223,7 +223,7 @@ def test_photo_names_are_unique_without_ending_and_case_and_lead_nowhere():
     numbered = [(1, "x/a.jpg"), (2, "y/a.png"), (3, "z/A.jpg"), (4, "2_a.jpg")]
     ids_and_files = [*numbered, ("../../up", "up.jpg"), ("/p", "p.jpg")]
     images = [ImageLabels(image_id, Path(file), 9, 9, ()) for image_id, file in ids_and_files]
-    names = name_photos(images)
+    names = _name_photos(images)
     assert [str(name) for name in names] == ["a.jpg", "2_a.png", "3_A.jpg", "4_2_a.jpg", "up.jpg", "p.jpg"]
 
 
@@ -269,7 +269,7 @@ def test_a_full_disk_ends_it_and_leaves_nothing(tiny, tmp_path, export, module, 
         calls.append(target)
         if len(calls) > 3:
             raise OSError(28, "No space left on device")
-        photo_files.place_photo(source, target)
+        photo_files._place_photo(source, target)
 
     monkeypatch.setattr(module, "place_photo", place_three)
     with pytest.raises(DataError, match="No space left"):

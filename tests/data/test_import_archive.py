@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from splitlab.data import open_dataset as module
 from splitlab.data.archives import Limits
-from splitlab.data.open_dataset import NAME, dataset_names, import_archive, open_dataset, proposed_name
+from splitlab.data.open_dataset import _NAME, dataset_names, import_archive, open_dataset, proposed_name
 from splitlab.errors import DataError
 from tests.data.trees import cityscapes_tree, pets_tree, write
 
@@ -142,7 +142,7 @@ def test_a_name_is_proposed_from_the_name_of_the_archive(file_name, name):
 
 @given(st.text())
 def test_every_name_that_is_proposed_may_be_taken(file_name):
-    assert NAME.fullmatch(proposed_name(file_name))
+    assert _NAME.fullmatch(proposed_name(file_name))
 
 
 def test_where_there_is_no_room_to_unpack_the_archive_is_not_blamed(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from splitlab.data.dataset import Dataset, ImageLabels, LabelState, ObjectLabel, TrainVal
 from splitlab.data.open_dataset import open_dataset
-from splitlab.data.reading import FILE_NAME, Crowds, Reading, WithoutLabels, load_reading, read_as, save_reading
+from splitlab.data.reading import _FILE_NAME, Crowds, Reading, WithoutLabels, load_reading, read_as, save_reading
 from splitlab.errors import DataError
 
 CROWD = ObjectLabel(0, (1, 1, 3, 3), None, is_crowd=True)
@@ -52,7 +52,7 @@ def test_what_was_saved_is_read_again_and_a_data_set_opens_so(tiny_folder, tmp_p
         (folder / path.name).symlink_to(path)
     reading = Reading(Crowds.OBJECTS, WithoutLabels.BACKGROUND)
     before = open_dataset(str(folder), tmp_path).train.source_hash
-    assert save_reading(folder, reading) == folder / FILE_NAME
+    assert save_reading(folder, reading) == folder / _FILE_NAME
     assert load_reading(folder) == reading
     assert open_dataset(str(folder), tmp_path).train.source_hash != before
 
@@ -72,7 +72,7 @@ def test_what_was_saved_is_read_again_and_a_data_set_opens_so(tiny_folder, tmp_p
     ],
 )
 def test_a_broken_file_is_named(tmp_path, content):
-    (tmp_path / FILE_NAME).write_text(content)
+    (tmp_path / _FILE_NAME).write_text(content)
     with pytest.raises(DataError, match=r"splitlab\.json"):
         load_reading(tmp_path)
 

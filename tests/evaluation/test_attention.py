@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from splitlab.app.compare.presets import attention_picture
+from splitlab.app.compare.presets import _attention_picture
 from splitlab.evaluation.model_internals import attention_over
 from splitlab.evaluation.predict import predict
 from splitlab.models.contract import DetectSettings
@@ -47,7 +47,7 @@ def test_the_picture_is_dark_where_nothing_was_looked_at_and_the_photo_stays():
     image = np.full((40, 60, 3), 200, np.uint8)
     attention = np.zeros((40, 60), np.float32)
     attention[:, 30:] = 1
-    picture = attention_picture(image, attention, (5, 5, 20, 20), "#ff0000")
+    picture = _attention_picture(image, attention, (5, 5, 20, 20), "#ff0000")
     assert (picture[30, 45] == 200).all()
     assert (picture[30, 25] == 50).all()
     assert (picture[5, 10] == (255, 0, 0)).all()

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from splitlab.data.formats.cityscapes import CLASS_INDEX, read_cityscapes_folder
+from splitlab.data.formats.cityscapes import _CLASS_INDEX, read_cityscapes_folder
 from splitlab.evaluation.detections import ImageDetections
 from splitlab.evaluation.matches import NO_MATCH, match_by_score, overlaps_of_image
 from splitlab.evaluation.scores import evaluate_detections
@@ -41,7 +41,7 @@ def found(*rows):
         WIDTH,
         np.array([row[2:] for row in rows], np.float32).reshape(-1, 4),
         np.array([row[1] for row in rows], np.float32),
-        np.array([CLASS_INDEX[row[0]] for row in rows], np.int64),
+        np.array([_CLASS_INDEX[row[0]] for row in rows], np.int64),
         tuple(map(mask_to_rle, masks)),
     )
 

@@ -10,10 +10,10 @@ from splitlab.errors import CheckpointError, SettingsError
 from splitlab.evaluation.asked_class_map import AskedClassMap, asked_class_map, read_asked
 from splitlab.evaluation.class_map import (
     NO_CLASS,
+    _keep_counterparts,
     by_name,
     class_map_for,
     keep_class_map,
-    keep_counterparts,
     map_in_words,
     require_known,
     scored_in_words,
@@ -170,7 +170,7 @@ def test_a_kept_map_comes_back_for_these_classes_alone_and_the_latest_counts(tmp
 
 
 def test_a_kept_map_goes_before_equal_names():
-    swapped = keep_counterparts(card(class_names=["cat", "dog"]), "pets", ("cat", "dog"), ("dog", "cat"))
+    swapped = _keep_counterparts(card(class_names=["cat", "dog"]), "pets", ("cat", "dog"), ("dog", "cat"))
     assert class_map_for(swapped, ("cat", "dog")).places == (1, 0)
 
 
@@ -178,7 +178,7 @@ def test_the_card_keeps_so_many_maps_and_stays_readable(tmp_path):
     folder = write_checkpoint(tmp_path / "mine")
     grown = read_card(folder)
     for number in range(MAX_CLASS_MAPS + 3):
-        grown = keep_counterparts(grown, "data", (f"class {number}",), (None, None))
+        grown = _keep_counterparts(grown, "data", (f"class {number}",), (None, None))
     assert [kept["classes"] for kept in grown.class_maps][-1] == [f"class {MAX_CLASS_MAPS + 2}"]
     assert len(grown.class_maps) == MAX_CLASS_MAPS
     names = tuple(f"{number:>900}" for number in range(1500))

@@ -7,7 +7,7 @@ from pycocotools.cocoeval import COCOeval
 
 from splitlab.data.dataset import Dataset, ImageLabels
 from splitlab.evaluation.detections import ImageDetections
-from splitlab.evaluation.scores import coco_results, coco_truth, evaluate_detections
+from splitlab.evaluation.scores import _coco_truth, coco_results, evaluate_detections
 from tests.evaluation.drawn import SIDE, box_only, label, rectangle
 
 
@@ -127,7 +127,7 @@ def test_scores_equal_the_summary_of_pycocotools_on_random_detections(seed):
     scores = evaluate_detections(truth, detections)
     for kind, name in (("segm", "mask"), ("bbox", "box")):
         with contextlib.redirect_stdout(io.StringIO()):
-            coco = coco_truth(truth, name)
+            coco = _coco_truth(truth, name)
             evaluation = COCOeval(coco, coco.loadRes(coco_results(truth, detections)), kind)
             evaluation.evaluate()
             evaluation.accumulate()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from splitlab.evaluation.curves import BINS, calibration, precision_recall_curves
+from splitlab.evaluation.curves import _BINS, calibration, precision_recall_curves
 from splitlab.evaluation.errors_by_kind import confusion_of_pairs, confusion_pairs
 from splitlab.evaluation.matches import NO_MATCH, overlaps_of_dataset
 from splitlab.evaluation.scores import evaluate_detections
@@ -103,7 +103,7 @@ def test_detections_in_a_crowd_are_no_matter_of_calibration():
     truth = dataset([label((0, 0, 80, 80), CAT, crowd=True)])
     measured = calibration(overlaps_of_dataset(truth, [found((HERE, 0.9, CAT))]))
     assert measured.error is None
-    assert len(measured.bins) == BINS
+    assert len(measured.bins) == _BINS
 
 
 def test_scores_that_are_too_high_do_not_make_up_for_scores_that_are_too_low():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from splitlab.errors import SettingsError
-from splitlab.evaluation.curves import ap_cost_of_errors, mend, precision_of_overlaps
+from splitlab.evaluation.curves import _mend, _precision_of_overlaps, ap_cost_of_errors
 from splitlab.evaluation.errors_by_kind import (
     ErrorLimits,
     count_errors,
@@ -95,9 +95,9 @@ def test_one_object_is_mended_once_and_by_the_best_score():
     # Both are near: the first by its class, the second by its mask.
     overlaps = overlaps_of_dataset(dataset([label(WHOLE, CAT)]), [found((POOR, 0.8, CAT), (GOOD, 0.9, DOG))])
     errors = errors_of_dataset(overlaps)
-    (right_class,) = mend(overlaps, errors, ErrorKind.WRONG_CLASS)
+    (right_class,) = _mend(overlaps, errors, ErrorKind.WRONG_CLASS)
     assert right_class.classes.tolist() == [CAT, CAT]
-    (right_mask,) = mend(overlaps, errors, ErrorKind.BAD_MASK)
+    (right_mask,) = _mend(overlaps, errors, ErrorKind.BAD_MASK)
     assert right_mask.classes.tolist() == [DOG]
 
 
@@ -106,8 +106,8 @@ def test_with_every_kind_mended_ap_is_100(seed):
     truth, detections = random_case(seed)
     overlaps = overlaps_of_dataset(truth, detections)
     for kind in ERRORS:
-        overlaps = mend(overlaps, errors_of_dataset(overlaps), kind)
-    assert precision_of_overlaps(overlaps, 3, [0.5]).mean_ap() == pytest.approx(100)
+        overlaps = _mend(overlaps, errors_of_dataset(overlaps), kind)
+    assert _precision_of_overlaps(overlaps, 3, [0.5]).mean_ap() == pytest.approx(100)
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -7,9 +7,9 @@ import pytest
 from pycocotools.cocoeval import COCOeval
 
 from splitlab.errors import DataError
-from splitlab.evaluation.curves import precision_of_overlaps
+from splitlab.evaluation.curves import _precision_of_overlaps
 from splitlab.evaluation.matches import NO_MATCH, match_by_score, overlaps_of_dataset, overlaps_of_image
-from splitlab.evaluation.scores import coco_results, coco_truth, evaluate_detections
+from splitlab.evaluation.scores import _coco_truth, coco_results, evaluate_detections
 from tests.evaluation.drawn import box_only, dataset, found, image, label, random_case, rectangle
 
 
@@ -52,7 +52,7 @@ def test_the_better_score_takes_the_object_though_it_lies_worse():
 def test_matches_equal_those_of_cocoeval(seed):
     truth, detections = random_case(seed)
     with contextlib.redirect_stdout(io.StringIO()):
-        coco = coco_truth(truth, "mask")
+        coco = _coco_truth(truth, "mask")
         evaluation = COCOeval(coco, coco.loadRes(coco_results(truth, detections)), "segm")
         evaluation.params.iouThrs = np.array([0.5])
         evaluation.params.areaRng = evaluation.params.areaRng[:1]
@@ -77,7 +77,7 @@ def test_ap_of_overlaps_equals_ap_of_detections(seed, kind):
     scores = evaluate_detections(truth, detections)[kind]
     overlaps = overlaps_of_dataset(truth, detections, kind)
     for name, thresholds in (("ap50", [0.5]), ("ap75", [0.75]), ("ap50_95", np.linspace(0.5, 0.95, 10))):
-        ap = precision_of_overlaps(overlaps, len(truth.class_names), thresholds).mean_ap()
+        ap = _precision_of_overlaps(overlaps, len(truth.class_names), thresholds).mean_ap()
         assert ap == pytest.approx(scores[name], abs=0.0051)
 
 

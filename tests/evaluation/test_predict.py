@@ -133,8 +133,8 @@ def test_masks_that_are_cut_are_the_same_inside_the_box_and_nothing_outside():
 def test_a_mask_made_tile_by_tile_is_the_same(tile_pixels, monkeypatch):
     model = MapGiver(waves(2), cuts_masks=False)
     at_once = masks_of(model, 90, 120)
-    monkeypatch.setattr("splitlab.evaluation.predict.TILE_PIXELS", tile_pixels)
-    monkeypatch.setattr("splitlab.evaluation.predict.TILE_SIDE", 50)
+    monkeypatch.setattr("splitlab.evaluation.predict._TILE_PIXELS", tile_pixels)
+    monkeypatch.setattr("splitlab.evaluation.predict._TILE_SIDE", 50)
     for one, other in zip(at_once, masks_of(model, 90, 120), strict=True):
         assert (rle_to_mask(one) ^ rle_to_mask(other)).sum() <= 4
 

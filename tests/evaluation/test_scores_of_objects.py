@@ -5,7 +5,7 @@ import pytest
 
 from splitlab.evaluation.matches import NO_MATCH, overlaps_of_dataset
 from splitlab.evaluation.scores import (
-    boundary_iou,
+    _boundary_iou,
     class_confusion_rate,
     mean_boundary_iou,
     mean_mask_iou,
@@ -31,7 +31,7 @@ def test_an_object_knows_who_found_it_how_well_and_as_what():
     assert first["score"] == pytest.approx(0.7)
     assert first["predicted_score"] == pytest.approx(0.9)
     assert first["mask_iou"] == first["box_iou"] == pytest.approx(0.75)
-    assert first["boundary_iou"] == boundary_iou(rectangle(*WHOLE), rectangle(*GOOD))
+    assert first["boundary_iou"] == _boundary_iou(rectangle(*WHOLE), rectangle(*GOOD))
     assert (second["found_by"], second["localised_by"], second["predicted_class"]) == (NO_MATCH, NO_MATCH, NO_MATCH)
     assert np.isnan(second["mask_iou"])
 

@@ -96,7 +96,7 @@ def test_a_missing_or_endless_file_is_refused(tmp_path, monkeypatch):
         read_detections(tmp_path / "none.json", dataset([]))
     with pytest.raises(DataError, match="Evaluate the run first"):
         read_detections(tmp_path, dataset([]))
-    monkeypatch.setattr(stored_detections, "LEAST_MAX_BYTES", 1_000_000)
+    monkeypatch.setattr(stored_detections, "_LEAST_MAX_BYTES", 1_000_000)
     with pytest.raises(DataError, match="larger than 1 MB"):
         read(tmp_path, " " * 1_000_001)
 

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from splitlab.atlas import plans as parts_of
 from splitlab.atlas.advice import advised_splits
 from splitlab.atlas.grid import measured_grid
-from splitlab.atlas.plans import held_out, not_measured, open_parts, part_hash, read_atlas, spec_hash
-from splitlab.atlas.rows import COLUMNS, add_rows, read_rows, rows_as_csv
+from splitlab.atlas.plans import _held_out, _open_parts, _part_hash, _spec_hash, not_measured, read_atlas
+from splitlab.atlas.rows import COLUMNS, _rows_as_csv, add_rows, read_rows
 from splitlab.cli import main as cli
 from splitlab.data.open_dataset import open_dataset
 from splitlab.data.scenes.embedded import EmbeddedSettings, make_embedded
@@ -21,7 +21,7 @@ from splitlab.errors import BudgetError, SettingsError
 from splitlab.runs.run_folder import RunFolder
 from splitlab.runs.spec import RunSpec
 from splitlab.training.experiment import evaluate_checkpoint
-from splitlab.workspace import MEASURED, Workspace
+from splitlab.workspace import _MEASURED, Workspace
 from tests.conftest import write_tiny
 from tests.experiments.atlas_tools import open_tiny, row, rows, work, write_plan
 
@@ -40,7 +40,7 @@ def worked(tiny_folder):
 
 
 def test_a_quarter_of_the_photos_is_held_out_and_in_no_split(tiny_folder, tmp_path):
-    parts = open_parts(str(tiny_folder), tmp_path)
+    parts = _open_parts(str(tiny_folder), tmp_path)
     ids = [{image.image_id for image in part.images} for part in (parts.train, parts.test)]
     assert (len(ids[0]), len(ids[1])) == (9, 3)
     assert ids[0].isdisjoint(ids[1])
@@ -51,20 +51,20 @@ def test_a_quarter_of_the_photos_is_held_out_and_in_no_split(tiny_folder, tmp_pa
 
 def test_what_is_held_out_depends_on_the_ids_alone_and_not_on_their_order():
     ids = list(range(100))
-    assert held_out(ids) == held_out(ids[::-1])
-    assert len(held_out(ids)) == 25
+    assert _held_out(ids) == _held_out(ids[::-1])
+    assert len(_held_out(ids)) == 25
     kept = [number for number in ids if number % 3]
-    assert held_out(ids) & set(kept) >= held_out(kept) & held_out(ids)
+    assert _held_out(ids) & set(kept) >= _held_out(kept) & _held_out(ids)
 
 
 def test_the_test_scenes_of_the_embedded_data_set_are_other_scenes(tmp_path, monkeypatch):
-    monkeypatch.setattr(parts_of, "TEST_SCENES", 3)
+    monkeypatch.setattr(parts_of, "_TEST_SCENES", 3)
     make_embedded(tmp_path / "embedded", settings=EmbeddedSettings(4, 3))
-    parts = open_parts("embedded", tmp_path)
+    parts = _open_parts("embedded", tmp_path)
     assert [len(part.images) for part in (parts.train, parts.val, parts.test)] == [4, 3, 3]
     photos = [image.path.read_bytes() for part in (parts.train, parts.val, parts.test) for image in part.images]
     assert len(set(photos)) == 10
-    assert len({part_hash(part) for part in (parts.train, parts.val, parts.test)}) == 3
+    assert len({_part_hash(part) for part in (parts.train, parts.val, parts.test)}) == 3
 
 
 def test_each_row_says_what_evaluate_says_of_its_checkpoint_on_the_test_part(worked):
@@ -97,7 +97,7 @@ def test_what_has_a_row_is_not_trained_again_even_without_its_run_folder(worked)
 
 def test_a_row_that_is_taken_out_is_measured_again_from_the_run_that_is_there(worked):
     before, seconds = rows(), [path.stat().st_mtime for path in Workspace.here().runs.glob("*/weights/*.safetensors")]
-    Workspace.here().measured.joinpath("tiny.csv").write_text(rows_as_csv(before[:1]))
+    Workspace.here().measured.joinpath("tiny.csv").write_text(_rows_as_csv(before[:1]))
     assert len(work().work_through().measured) == 1
     assert list(map(repr, rows())) == list(map(repr, before))
     assert [path.stat().st_mtime for path in Workspace.here().runs.glob("*/weights/*.safetensors")] == seconds
@@ -121,9 +121,9 @@ def test_where_the_data_lie_and_what_trains_them_is_no_other_run(worked, tiny_fo
 
 def test_a_setting_that_is_added_later_opens_no_run_again():
     spec = RunSpec.of("a", 30, 0, steps=480)
-    assert spec_hash(spec) == spec_hash(spec.changed(data="b", device="cuda", evaluate_every=7))
+    assert _spec_hash(spec) == _spec_hash(spec.changed(data="b", device="cuda", evaluate_every=7))
     changes = [{"full": 31}, {"seed": 1}, {"steps": 481}, {"model": "yolov5n-seg"}, {"drawn": "stratified"}]
-    assert len({spec_hash(spec), *(spec_hash(spec.changed(**change)) for change in changes)}) == 6
+    assert len({_spec_hash(spec), *(_spec_hash(spec.changed(**change)) for change in changes)}) == 6
 
 
 def test_stages_are_trained_in_order_and_a_run_of_two_stages_once(tiny_folder):
@@ -180,7 +180,7 @@ def test_a_row_comes_back_as_it_was_written_and_once(tmp_path):
 )
 def test_a_broken_table_is_told_by_line(tmp_path, change, told):
     table = tmp_path / "rows.csv"
-    table.write_text(change(rows_as_csv([row()])))
+    table.write_text(change(_rows_as_csv([row()])))
     with pytest.raises(BudgetError, match=told):
         read_rows(table)
 
@@ -198,7 +198,7 @@ def test_an_atlas_that_is_not_there_is_told(tmp_path):
 
 @pytest.mark.parametrize("name", ["embedded", "pets", "street"])
 def test_the_plans_that_ship_can_be_read_and_have_runs_of_equal_length(name, tmp_path):
-    atlas = read_atlas(name, MEASURED, tmp_path)
+    atlas = read_atlas(name, _MEASURED, tmp_path)
     assert {stage.data for stage in atlas.stages} == {name}
     images = {"embedded": 800, "pets": 360, "street": 376}[name]
     specs = [spec for stage in atlas.stages for spec in stage.specs(images) if spec.model == "yolov5n-lite0-seg"]

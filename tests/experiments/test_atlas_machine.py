@@ -4,13 +4,13 @@ import re
 import subprocess
 
 import splitlab
-from splitlab.atlas.measure import code_version, machine_name
+from splitlab.atlas.measure import _machine_name, code_version
 
 
 def test_code_and_machine_are_named_without_a_path():
     assert re.fullmatch(r"[0-9a-f]{10}\+?|[0-9.]+", code_version())
-    assert machine_name("cpu")
-    assert not machine_name("cpu").startswith("/")
+    assert _machine_name("cpu")
+    assert not _machine_name("cpu").startswith("/")
 
 
 def test_a_package_inside_of_another_projects_folder_does_not_take_its_commit(tmp_path, monkeypatch):

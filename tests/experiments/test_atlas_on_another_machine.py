@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from splitlab.atlas.rows import read_rows, rows_as_csv
+from splitlab.atlas.rows import _rows_as_csv, read_rows
 from splitlab.atlas.work import take_back
 from splitlab.cli import main as cli
 from splitlab.errors import RunError, SettingsError
@@ -129,7 +129,7 @@ def came_back(folder: Path, step: int, state: State = State.CANCELLED) -> Path:
     run = RunFolder.create(folder / "runs" / "atlas-tiny-4-0", RunSpec.of("elsewhere/tiny", 4, 0, steps=9), {})
     run.write_status(state, step, 9)
     (folder / "measured").mkdir(exist_ok=True)
-    (folder / "measured/tiny.csv").write_text(rows_as_csv([row()]))
+    (folder / "measured/tiny.csv").write_text(_rows_as_csv([row()]))
     return folder
 
 

@@ -13,8 +13,8 @@ from splitlab.atlas.few_shot import (
     Measurement,
     Sizes,
     Variant,
+    _spec_hash,
     class_rows,
-    spec_hash,
     store_rows,
     train_planned,
 )
@@ -92,20 +92,20 @@ def test_a_run_is_a_row_for_each_class_and_takes_the_place_of_its_old_rows(measu
 def test_hashes_tell_settings_and_starts_apart_and_no_folders(measurement, tiny_spec):
     base, few, *_ = planned(measurement)
     train_planned(base, measurement.runs)
-    assert spec_hash(base.spec) == spec_hash(base.spec.changed(data="elsewhere", device="cuda"))
-    assert len({spec_hash(base.spec), spec_hash(few.spec), spec_hash(few.spec.changed(start_from=""))}) == 3
+    assert _spec_hash(base.spec) == _spec_hash(base.spec.changed(data="elsewhere", device="cuda"))
+    assert len({_spec_hash(base.spec), _spec_hash(few.spec), _spec_hash(few.spec.changed(start_from=""))}) == 3
     moved = measurement.runs.with_name("moved")
     measurement.runs.rename(moved)
     there = few.spec.changed(start_from=str(moved / base.path.name / "weights"))
     measurement.runs.symlink_to(moved)
-    assert spec_hash(there) == spec_hash(few.spec)
+    assert _spec_hash(there) == _spec_hash(few.spec)
 
 
 def test_a_setting_added_later_changes_the_hash_only_where_it_is_used(tiny_spec):
-    assert spec_hash(tiny_spec.changed(refine_boxes=True)) != spec_hash(tiny_spec)
+    assert _spec_hash(tiny_spec.changed(refine_boxes=True)) != _spec_hash(tiny_spec)
     older = {name: value for name, value in tiny_spec.to_json().items() if name not in ("background", "refine_boxes")}
     told = {name: value for name, value in older.items() if name not in _NOT_LEARNT} | {"start": ""}
-    assert spec_hash(tiny_spec) == hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
+    assert _spec_hash(tiny_spec) == hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def test_a_table_that_is_not_there_has_no_rows_and_a_broken_one_is_told(tmp_path):

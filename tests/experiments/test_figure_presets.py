@@ -7,7 +7,7 @@ import pytest
 import typer.main
 
 from splitlab.app.widgets.figure_presets import (
-    checkpoint_name,
+    _checkpoint_name,
     columns_at_hand,
     how_to_import,
     how_to_train,
@@ -66,7 +66,7 @@ def test_a_column_is_known_by_data_set_model_and_split():
 
 
 def test_an_imported_column_is_known_by_the_name_that_the_import_command_gives():
-    name = checkpoint_name(FIRST, FIRST.columns[3])
+    name = _checkpoint_name(FIRST, FIRST.columns[3])
     assert how_to_import(FIRST, FIRST.columns[3]).endswith(f"--name {name}")
     cards = {name: card(name, 0, 0), "else": card("else", 0, 0)}
     assert list(columns_at_hand(FIRST, cards).values()) == [None, None, None, name]

@@ -91,7 +91,7 @@ def test_a_file_that_may_not_grow_so_large_ends_a_training_with_a_sentence(spec,
 
 def test_every_single_write_is_refused_in_a_sentence_and_leaves_the_old_file(disk, spec, undisturbed, monkeypatch):
     monkeypatch.setattr(run_index, "SETTLED_NS", 0)
-    monkeypatch.setattr(run_index, "FEW", -1)
+    monkeypatch.setattr(run_index, "_FEW", -1)
     workspace = workspace_in(disk)
     run = prepare_run(workspace.runs / "run", spec, disk)
     split = read_split(run.split_path)

@@ -13,7 +13,7 @@ from torchvision.datasets.voc import DATASET_YEAR_DICT
 from splitlab.data import known_datasets
 from splitlab.data.formats.pets import read_pets_folder
 from splitlab.data.formats.voc import read_voc_folder
-from splitlab.data.known_datasets import KNOWN, get_dataset
+from splitlab.data.known_datasets import _KNOWN, get_dataset
 from splitlab.data.open_dataset import dataset_names
 from splitlab.errors import DataError, DownloadError
 from tests.data.trees import pets_tree, voc_tree
@@ -61,9 +61,9 @@ def server(files, monkeypatch):
 
 def point_at(server, monkeypatch):
     sums = {path: hashlib.md5(content, usedforsecurity=False).hexdigest() for path, content in server.files.items()}
-    for name in KNOWN:
+    for name in _KNOWN:
         archives = {server.address(path): sums[path] for path in sums if (path == "/voc.tar") == (name == "voc2012")}
-        monkeypatch.setitem(KNOWN, name, replace(KNOWN[name], archives=archives))
+        monkeypatch.setitem(_KNOWN, name, replace(_KNOWN[name], archives=archives))
 
 
 def serve_instead(server, content, monkeypatch):
@@ -143,7 +143,7 @@ def test_an_archive_of_something_else_leaves_no_folder(server, files, tmp_path, 
 
 
 def test_an_archive_far_larger_than_known_is_refused(server, tmp_path, monkeypatch):
-    monkeypatch.setitem(KNOWN, "voc2012", replace(KNOWN["voc2012"], size_bytes=1000))
+    monkeypatch.setitem(_KNOWN, "voc2012", replace(_KNOWN["voc2012"], size_bytes=1000))
     with pytest.raises(DownloadError, match="over the 2000 bytes expected"):
         get_dataset("voc2012", tmp_path / "data")
 
@@ -221,7 +221,7 @@ def test_a_server_that_sends_no_length_and_no_end_is_left_at_the_limit(server, t
             while True:
                 handler.wfile.write(bytes(1 << 16))
 
-    monkeypatch.setitem(KNOWN, "voc2012", replace(KNOWN["voc2012"], size_bytes=1_000_000))
+    monkeypatch.setitem(_KNOWN, "voc2012", replace(_KNOWN["voc2012"], size_bytes=1_000_000))
     server.faults = [endless]
     with pytest.raises(DownloadError, match="over the 2000000 bytes expected"):
         get_dataset("voc2012", tmp_path / "data")
@@ -283,5 +283,5 @@ def test_an_unknown_name_is_answered_with_the_known_ones(tmp_path):
 
 def test_addresses_and_checksums_are_those_of_torchvision():
     year = DATASET_YEAR_DICT["2012"]
-    assert KNOWN["voc2012"].archives == {year["url"]: year["md5"]}
-    assert tuple(KNOWN["pets"].archives.items()) == OxfordIIITPet._RESOURCES
+    assert _KNOWN["voc2012"].archives == {year["url"]: year["md5"]}
+    assert tuple(_KNOWN["pets"].archives.items()) == OxfordIIITPet._RESOURCES

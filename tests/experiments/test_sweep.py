@@ -11,7 +11,7 @@ from splitlab.errors import CheckpointError, RunError, SettingsError, SplitError
 from splitlab.runs.notes import read_notes
 from splitlab.runs.run_folder import State
 from splitlab.runs.store import list_runs
-from splitlab.sweeps.forecast import check_disk, expected_run_bytes, folder_bytes, forecast_sweep
+from splitlab.sweeps.forecast import _expected_run_bytes, _folder_bytes, check_disk, forecast_sweep
 from splitlab.sweeps.plan import SweepPlan
 from splitlab.sweeps.sweep import make_folders, open_sweep
 from splitlab.training.experiment import carry_out, prepare_run
@@ -164,8 +164,8 @@ def test_the_bytes_judged_by_the_model_are_those_a_run_writes(tiny_spec, tiny, t
     spec = tiny_spec.changed(steps=2, evaluate_every=2, optimizer=optimizer)
     run = prepare_run(tmp_path / "run", spec, tmp_path)
     assert carry_out(run, tmp_path) == State.DONE
-    weights = folder_bytes(run.weights)
-    assert expected_run_bytes(spec, tiny) == pytest.approx(weights, rel=0.1)
+    weights = _folder_bytes(run.weights)
+    assert _expected_run_bytes(spec, tiny) == pytest.approx(weights, rel=0.1)
 
 
 def test_a_finished_run_of_the_same_kind_says_what_the_others_will_take(plan, workspace):
@@ -200,5 +200,5 @@ def test_a_broken_status_does_not_let_other_settings_pass(plan, workspace):
 
 def test_a_run_of_two_stages_is_judged_to_keep_a_state_of_each(tiny_spec, tiny):
     one = tiny_spec.changed(model="detr-lite0-few")
-    judged, of_two = (expected_run_bytes(spec, tiny) for spec in (one, one.changed(mask_steps=2)))
+    judged, of_two = (_expected_run_bytes(spec, tiny) for spec in (one, one.changed(mask_steps=2)))
     assert of_two > 1.5 * judged

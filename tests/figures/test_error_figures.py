@@ -12,7 +12,7 @@ from splitlab.evaluation.matches import ERRORS, MEANINGS, ErrorKind, overlaps_of
 from splitlab.evaluation.scores import Estimate
 from splitlab.figures.comparison_tables import SplitMistakes, mistakes_by_split
 from splitlab.figures.errors import (
-    NOTHING,
+    _NOTHING,
     confusion_heatmap,
     error_cost_bars,
     error_count_bars,
@@ -101,7 +101,7 @@ def test_a_click_on_a_cell_brings_back_the_key_of_its_images(overlaps):
     figure = plain(confusion_heatmap(confusion, NAMES))
     cells = figure["data"][1]
     assert {tuple(cell) for cell in cells["customdata"]} == set(confusion.images)
-    names = [*NAMES, NOTHING]
+    names = [*NAMES, _NOTHING]
     for x, y, (row, column), text in zip(cells["x"], cells["y"], cells["customdata"], cells["text"], strict=True):
         assert (names[column], names[row]) == (x, y)
         assert text == f"{confusion.counts[row, column]:,}"

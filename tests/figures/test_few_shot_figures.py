@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from splitlab.app.few_shot import SIDE, masked_square, prototype_square
+from splitlab.app.few_shot import _SIDE, _masked_square, _prototype_square
 from splitlab.atlas.rows import FEW_SHOT_COLUMNS
 from splitlab.budget.published import published_few_shot
 from splitlab.figures.few_shot import MEASURED, PUBLISHED, class_bars, measured_by_class, published_by_class
@@ -63,18 +63,18 @@ def test_bars_show_as_many_digits_as_their_scale_asks_for(highest, digits):
 
 
 def test_a_prototype_is_light_where_it_adds_to_the_object():
-    picture = prototype_square(np.array([[1.0, -1.0], [0.0, 0.5]], np.float32), -2.0)
-    assert picture.shape == (SIDE, SIDE)
+    picture = _prototype_square(np.array([[1.0, -1.0], [0.0, 0.5]], np.float32), -2.0)
+    assert picture.shape == (_SIDE, _SIDE)
     assert picture[0, 0] == 0
     assert picture[0, -1] == 255
-    assert prototype_square(np.zeros((2, 2), np.float32), 1.0).std() == 0
+    assert _prototype_square(np.zeros((2, 2), np.float32), 1.0).std() == 0
 
 
 def test_a_mask_is_painted_where_it_is_and_the_box_is_drawn():
     square = np.zeros((64, 64, 3), np.uint8)
     mask = np.array([[True, False], [False, False]])
-    picture = masked_square(square, np.array([32.0, 32, 64, 64]), mask, "#ff0000")
+    picture = _masked_square(square, np.array([32.0, 32, 64, 64]), mask, "#ff0000")
     assert picture[10, 10, 0] > 100
     assert picture[10, -10].tolist() == [0, 0, 0]
-    assert picture[SIDE // 2, -20].tolist() == [255, 0, 0]
+    assert picture[_SIDE // 2, -20].tolist() == [255, 0, 0]
     assert not square.any()

@@ -6,7 +6,7 @@ from plotly.subplots import make_subplots
 from splitlab.budget.published import published_results
 from splitlab.budget.results import MEASURED, ResultRow, by_common_seeds, results_table
 from splitlab.figures.cost_against_ap import cost_against_ap, row_key
-from splitlab.figures.mask_panels import DrawnObject, Panel, columns_of, mask_outlines, mask_panels
+from splitlab.figures.mask_panels import DrawnObject, Panel, _columns_of, mask_outlines, mask_panels
 from splitlab.figures.palette import class_colour, full_ramp, translucent
 from splitlab.figures.training import training_curves
 from splitlab.geometry import mask_to_rle
@@ -121,7 +121,7 @@ def test_panels_hold_nothing_that_plotly_refuses(count):
     figure = mask_panels(np.zeros((50, 60, 3), np.uint8), panels)
     assert go.Figure(figure.to_dict()).to_dict() == figure.to_dict()
     plotted = make_subplots(
-        -(-count // columns_of(count)), columns_of(count), horizontal_spacing=0.01, vertical_spacing=0.06
+        -(-count // _columns_of(count)), _columns_of(count), horizontal_spacing=0.01, vertical_spacing=0.06
     )
     for name in [f"{letter}axis{number or ''}" for letter in "xy" for number in (0, *range(2, count + 1))]:
         assert figure.layout[name].domain == pytest.approx(plotted.layout[name].domain)

@@ -4,15 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splitlab.app.lessons.curves import meeting_full
-from splitlab.app.lessons.labels import weak_gains
-from splitlab.app.lessons.splits import extreme_splits
+from splitlab.app.lessons.curves import _meeting_full
+from splitlab.app.lessons.labels import _weak_gains
+from splitlab.app.lessons.splits import _extreme_splits
 from splitlab.budget.cost import CITYSCAPES, VOC2012
 from splitlab.budget.law import PAPER_CURVES, fit_law
 from splitlab.budget.published import method_rows, published_results
-from splitlab.figures.lesson_scores import apart, by_threshold, extremes_chart, growing_lines, pair_slopes
+from splitlab.figures.lesson_scores import _apart, by_threshold, extremes_chart, growing_lines, pair_slopes
 from splitlab.figures.lessons import equal_area, hours_along, own_points, price_bars, sliding_line, split_hours
-from splitlab.figures.palette import LETTERS, projected
+from splitlab.figures.palette import _LETTERS, projected
 
 LAW = PAPER_CURVES[0].law
 VOC = method_rows(published_results(), "VOC2012", "YOLOv5")
@@ -42,14 +42,14 @@ def test_published_bars_are_outlined_and_measured_ones_filled():
 
 
 def test_slopes_of_published_pairs_are_dotted_and_open():
-    pairs = weak_gains(VOC, "ap70").head(2)
+    pairs = _weak_gains(VOC, "ap70").head(2)
     both = pd.concat([pairs, pairs.assign(source="measured")])
     styles = [(trace.line.dash, trace.marker.symbol[0]) for trace in pair_slopes(both, "AP").data]
     assert styles == [("dot", "circle-open")] * 2 + [("solid", "circle")] * 2
 
 
 def test_names_of_slopes_stand_beside_their_ends_and_none_over_another():
-    pairs = weak_gains(VOC, "ap70").head(3)
+    pairs = _weak_gains(VOC, "ap70").head(3)
     figure = pair_slopes(pd.concat([pairs, pairs.assign(source="measured")]), "AP")
     low, high = figure.layout.yaxis.range
     for end in ("right", "left"):
@@ -60,12 +60,12 @@ def test_names_of_slopes_stand_beside_their_ends_and_none_over_another():
 
 
 def test_heights_that_touch_are_moved_apart_around_their_middle_and_others_stay():
-    assert apart(np.array([50.0, 10.0, 50.0, 90.0]), 4.0) == pytest.approx([48.0, 10.0, 52.0, 90.0])
+    assert _apart(np.array([50.0, 10.0, 50.0, 90.0]), 4.0) == pytest.approx([48.0, 10.0, 52.0, 90.0])
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=8), st.floats(0.1, 20))
 def test_heights_keep_their_order_and_their_mean(heights, least):
-    moved = apart(np.array(heights), least)
+    moved = _apart(np.array(heights), least)
     order = np.argsort(heights, kind="stable")
     assert (np.diff(moved[order]) >= least - 1e-6).all()
     assert moved.mean() == pytest.approx(np.mean(heights))
@@ -80,13 +80,13 @@ def test_points_beyond_the_reach_are_faint():
 
 
 def test_an_arrow_leads_to_what_beats_an_extreme_and_none_where_nothing_does():
-    extremes = extreme_splits(VOC, "ap70", 10731)
+    extremes = _extreme_splits(VOC, "ap70", 10731)
     picked = extremes[(extremes["full"] == 1464) & (extremes["weak"] == 0)].iloc[0]
     (arrow,) = extremes_chart(VOC, "ap70", extremes, picked, "AP", filled=False).layout.annotations
     assert arrow.x <= arrow.ax
     assert arrow.y >= arrow.ay
     streets = method_rows(published_results(), "Cityscapes", "YOLOv5")
-    extremes = extreme_splits(streets, "ap50_95", 2975)
+    extremes = _extreme_splits(streets, "ap50_95", 2975)
     unbeaten = extremes[~extremes["beaten"].astype(bool)].iloc[0]
     assert not extremes_chart(streets, "ap50_95", extremes, unbeaten, "AP", filled=False).layout.annotations
 
@@ -109,7 +109,7 @@ def test_the_curve_through_taken_points_is_their_law():
 
 
 def test_the_sliding_line_meets_the_curve_only_with_enough_hours():
-    enough, too_few = (sliding_line(LAW, VOC2012, hours, meeting_full(LAW, VOC2012, hours)) for hours in (100, 60))
+    enough, too_few = (sliding_line(LAW, VOC2012, hours, _meeting_full(LAW, VOC2012, hours)) for hours in (100, 60))
     assert len(named(enough, "on both").x) == 2
     assert not any(trace.name == "on both" for trace in too_few.data)
 
@@ -130,5 +130,5 @@ def test_the_rectangle_has_the_area_of_the_square():
 def test_letters_are_large_and_the_figure_handed_in_stays_as_it_is():
     figure = price_bars(VOC2012)
     before = figure.to_json()
-    assert projected(figure).layout.font.size == LETTERS
+    assert projected(figure).layout.font.size == _LETTERS
     assert figure.to_json() == before

@@ -7,11 +7,11 @@ import pytest
 from plotly.colors import hex_to_rgb
 
 from splitlab.figures.batch import (
-    SIDE,
-    batch_picture,
+    _SIDE,
+    _batch_picture,
+    _short_names,
     batch_sheet,
     mixed_batch_chart,
-    short_names,
     what_changed,
     what_divides,
     who_feeds_what,
@@ -35,32 +35,32 @@ SCRAMBLED = replace(
 
 
 def test_an_image_of_f_shows_its_mask_in_a_frame_of_f_and_one_of_w_its_box_in_a_frame_of_w():
-    full, weak = batch_picture(OF_FULL), batch_picture(OF_WEAK)
-    assert full.shape == weak.shape == (SIDE, SIDE, 3)
+    full, weak = _batch_picture(OF_FULL), _batch_picture(OF_WEAK)
+    assert full.shape == weak.shape == (_SIDE, _SIDE, 3)
     assert tuple(full[2, 2]) == hex_to_rgb(FULL_HUE)
     assert tuple(weak[2, 2]) == hex_to_rgb(WEAK_HUE)
-    in_mask, in_box_alone = (SIDE // 2, SIDE * 3 // 8), (SIDE // 2, SIDE * 5 // 8)
+    in_mask, in_box_alone = (_SIDE // 2, _SIDE * 3 // 8), (_SIDE // 2, _SIDE * 5 // 8)
     assert (full[in_mask] != 90).any()
     assert (full[in_box_alone] == 90).all()
     assert (weak[in_mask] == 90).all()
-    left_edge = (SIDE // 2, 10 + 40 * (SIDE - 20) // 160)
+    left_edge = (_SIDE // 2, 10 + 40 * (_SIDE - 20) // 160)
     assert (weak[left_edge] != 90).any()
 
 
 def test_a_mask_of_w_that_stands_in_the_batch_is_shown_for_what_it_is():
-    assert (batch_picture(replace(OF_WEAK, masks=MASK))[SIDE // 2, SIDE * 3 // 8] != 90).any()
+    assert (_batch_picture(replace(OF_WEAK, masks=MASK))[_SIDE // 2, _SIDE * 3 // 8] != 90).any()
 
 
 @pytest.mark.parametrize(("images", "rows", "columns"), [(3, 1, 3), (6, 2, 4)])
 def test_a_sheet_lays_the_images_in_rows_of_four_and_is_clear_where_there_is_none(images, rows, columns):
     sheet = batch_sheet([OF_FULL, *[OF_WEAK] * (images - 1)])
-    assert sheet.shape == (rows * SIDE + (rows - 1) * 12, columns * SIDE + (columns - 1) * 12, 4)
-    assert (sheet[:SIDE, :SIDE, 3] == 255).all()
+    assert sheet.shape == (rows * _SIDE + (rows - 1) * 12, columns * _SIDE + (columns - 1) * 12, 4)
+    assert (sheet[:_SIDE, :_SIDE, 3] == 255).all()
     assert (sheet[-1, -1, 3] == 0) == (images == 6)
 
 
 def test_images_are_counted_in_their_own_set():
-    assert short_names(LOOK.images) == ["F 1", "W 1", "W 2"]
+    assert _short_names(LOOK.images) == ["F 1", "W 1", "W 2"]
 
 
 def cells(figure):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from splitlab.figures.training import MOST_POINTS, MOST_RUNS, RUN_COLOURS, keep_places, overlaid_curves
+from splitlab.figures.training import _MOST_POINTS, _RUN_COLOURS, MOST_RUNS, keep_places, overlaid_curves
 
 # Machado et al. 2009, of full strength, on linear colours.
 COLOUR_VISION = {
@@ -67,7 +67,7 @@ def test_a_long_run_is_thinned_to_means_and_ends_where_it_ended():
     events += [evaluation(step, step / 300) for step in range(10, 30_001, 10)]
     figure = drawn(events)
     by_title = dict(zip(titles(figure), figure.data, strict=True))
-    assert all(len(trace.x) <= MOST_POINTS for trace in figure.data)
+    assert all(len(trace.x) <= _MOST_POINTS for trace in figure.data)
     assert set(by_title["loss: box"].y) == {0.5}
     assert by_title["mask AP50"].x[-1] == 30_000
     assert by_title["mask AP50"].y[-1] == 100.0
@@ -100,7 +100,7 @@ def test_runs_without_events_are_an_empty_figure():
 
 @pytest.mark.parametrize("vision", COLOUR_VISION)
 def test_the_colours_of_runs_stay_apart_with_any_colour_vision(vision):
-    seen = np.clip([np.array(COLOUR_VISION[vision]) @ linear(colour) for colour in RUN_COLOURS], 0, 1)
+    seen = np.clip([np.array(COLOUR_VISION[vision]) @ linear(colour) for colour in _RUN_COLOURS], 0, 1)
     shown = np.where(seen <= 0.0031308, seen * 12.92, 1.055 * seen ** (1 / 2.4) - 0.055)
     labs = rgb2lab(shown[None])[0]
     assert min(deltaE_ciede2000(one, other) for one, other in itertools.combinations(labs, 2)) > 18
@@ -108,6 +108,6 @@ def test_the_colours_of_runs_stay_apart_with_any_colour_vision(vision):
 
 @pytest.mark.parametrize("ground", ["#FFFFFF", "#14161F"])
 def test_the_colours_of_runs_are_seen_on_light_and_dark(ground):
-    luminance = [float(linear(colour) @ (0.2126, 0.7152, 0.0722)) for colour in (ground, *RUN_COLOURS)]
+    luminance = [float(linear(colour) @ (0.2126, 0.7152, 0.0722)) for colour in (ground, *_RUN_COLOURS)]
     for other in luminance[1:]:
         assert (max(luminance[0], other) + 0.05) / (min(luminance[0], other) + 0.05) >= 2.7

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from splitlab.app.widgets.swipe import SWIPE_HEIGHT, SWIPE_WIDTH, layer_source, swipe_width
+from splitlab.app.widgets.swipe import _SWIPE_HEIGHT, _SWIPE_WIDTH, _layer_source, _swipe_width
 from splitlab.evaluation.matches import ErrorKind
 from splitlab.figures.mask_panels import DrawnObject, Panel, label_points, mask_panels
 from splitlab.figures.palette import ERROR_COLOURS, class_colour
@@ -24,7 +24,7 @@ def drawn(name="cat", kind=None, hole=False):
 
 
 def layer(*objects):
-    source = layer_source(objects, HEIGHT, WIDTH)
+    source = _layer_source(objects, HEIGHT, WIDTH)
     return ElementTree.fromstring(base64.b64decode(source.removeprefix("data:image/svg+xml;base64,")))  # noqa: S314
 
 
@@ -69,9 +69,9 @@ def test_a_layer_without_objects_is_empty():
 
 @pytest.mark.parametrize(("height", "width"), [(4000, 100), (100, 4000), (30, 40)])
 def test_a_picture_to_swipe_over_fits_a_screen(height, width):
-    shown = swipe_width(np.zeros((height, width, 3), np.uint8))
-    assert shown <= SWIPE_WIDTH
-    assert shown * height / width <= SWIPE_HEIGHT + height / width
+    shown = _swipe_width(np.zeros((height, width, 3), np.uint8))
+    assert shown <= _SWIPE_WIDTH
+    assert shown * height / width <= _SWIPE_HEIGHT + height / width
 
 
 def test_labels_of_one_place_stand_below_one_another():

@@ -15,7 +15,7 @@ import torch
 from splitlab.errors import CheckpointError
 from splitlab.models.foreign import reader as foreign_reader
 from splitlab.models.foreign.child import FORBIDDEN_EXIT
-from splitlab.models.foreign.reader import SOURCE_FOLDER, read_foreign
+from splitlab.models.foreign.reader import _SOURCE_FOLDER, read_foreign
 from splitlab.models.imports import import_checkpoint
 from tests.models.foreign_files import write_archive
 
@@ -210,14 +210,14 @@ def test_a_missing_file_and_a_folder_are_refused_and_leave_no_checkpoint(tmp_pat
 
 
 def test_reading_that_takes_too_long_is_stopped(tmp_path, monkeypatch):
-    monkeypatch.setattr(foreign_reader, "MAX_SECONDS", 0.01)
+    monkeypatch.setattr(foreign_reader, "_MAX_SECONDS", 0.01)
     refuse(write_archive(tmp_path / "file.pt", b"N."), "stopped after")
 
 
 def after_lock_down(code):
     """Run code in a process that has been locked down as the reading process is."""
     lock = "from splitlab.models.foreign.child import lock_down, prepare_lazy_imports; prepare_lazy_imports(); "
-    setup = f"import sys, os, socket, subprocess, ctypes; sys.path.append({str(SOURCE_FOLDER)!r}); {lock}lock_down()\n"
+    setup = f"import sys, os, socket, subprocess, ctypes; sys.path.append({str(_SOURCE_FOLDER)!r}); {lock}lock_down()\n"
     env = {"OPENBLAS_NUM_THREADS": "1"}
     return subprocess.run(
         [sys.executable, "-I", "-c", setup + code], env=env, capture_output=True, text=True, check=False
@@ -257,7 +257,7 @@ def test_the_reading_process_gets_no_more_memory_than_its_limit():
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has network namespaces")
 def test_the_reading_process_has_no_network_where_the_system_lets_it_go():
     code = (
-        f"import sys; sys.path.append({str(SOURCE_FOLDER)!r})\n"
+        f"import sys; sys.path.append({str(_SOURCE_FOLDER)!r})\n"
         "from splitlab.models.foreign.child import leave_network\n"
         "print(leave_network() and [line.split(':')[0].strip() for line in list(open('/proc/net/dev'))[2:]])"
     )

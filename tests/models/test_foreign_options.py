@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from splitlab.checkpoints.checkpoint import read_card
 from splitlab.cli import main as cli
 from splitlab.models.foreign.tree import ForeignObject
-from splitlab.models.foreign.yolov5 import RunOptions, read_options
+from splitlab.models.foreign.yolov5 import RunOptions, _read_options
 from splitlab.models.imports import import_checkpoint
 from tests.models.foreign_files import save_as_the_authors_do
 from tests.models.test_foreign_yolov5 import tiny
@@ -29,7 +29,7 @@ PUBLISHED = {
 
 
 def read(**changes):
-    return read_options({"opt": PUBLISHED | changes})
+    return _read_options({"opt": PUBLISHED | changes})
 
 
 def split(data, f_size=2):
@@ -80,7 +80,7 @@ def test_a_split_that_cannot_be_is_unknown(data):
 
 def test_a_file_of_other_code_says_no_split_whatever_its_data_file_is_called():
     options = {name: value for name, value in PUBLISHED.items() if name != "f_size"}
-    found = read_options({"opt": argparse.Namespace(**options).__dict__})
+    found = _read_options({"opt": argparse.Namespace(**options).__dict__})
     assert (found.dataset, found.full, found.weak) == ("voc-seg-fw-800-3000", 0, 0)
     assert found.settings["epochs"] == 75
     assert "iterations" not in found.settings
@@ -109,7 +109,7 @@ def test_more_mask_images_than_the_batch_holds_are_no_f_size():
 
 @pytest.mark.parametrize("tree", [None, [], {}, {"opt": None}, {"opt": [1]}, {"opt": "x"}, {"opt": {}}])
 def test_a_file_without_options_gives_none(tree):
-    assert read_options(tree) == RunOptions()
+    assert _read_options(tree) == RunOptions()
 
 
 def test_half_a_letter_in_a_file_leaves_a_card_that_can_be_read(tmp_path):

@@ -151,8 +151,8 @@ def test_a_missing_folder_for_temporary_files_is_no_fault_of_the_file(tmp_path, 
 )
 def test_what_this_machine_did_to_the_reading_process_is_no_fault_of_the_file(tmp_path, monkeypatch, end, sentence):
     torch.save({"weights": torch.zeros(3)}, tmp_path / "innocent.pt")
-    monkeypatch.setattr(foreign_reader, "CHILD", f"import os, signal, sys, time; {end}")
-    monkeypatch.setattr(foreign_reader, "MAX_SECONDS", 1)
+    monkeypatch.setattr(foreign_reader, "_CHILD", f"import os, signal, sys, time; {end}")
+    monkeypatch.setattr(foreign_reader, "_MAX_SECONDS", 1)
     said = refusal_of(tmp_path / "innocent.pt")
     assert sentence in said
     assert not [word for word in HOSTILE_WORDS if word in said]
@@ -160,5 +160,5 @@ def test_what_this_machine_did_to_the_reading_process_is_no_fault_of_the_file(tm
 
 def test_a_file_that_has_the_reading_process_act_is_told_from_all_that(tmp_path, monkeypatch):
     torch.save({"weights": torch.zeros(3)}, tmp_path / "evil.pt")
-    monkeypatch.setattr(foreign_reader, "CHILD", "import sys; sys.exit(77)")
+    monkeypatch.setattr(foreign_reader, "_CHILD", "import sys; sys.exit(77)")
     assert "a step that reading weights never takes. Do not use this file" in refusal_of(tmp_path / "evil.pt")

@@ -9,7 +9,7 @@ from splitlab.checkpoints.checkpoint import read_card, read_weights
 from splitlab.errors import CheckpointError
 from splitlab.models.foreign.reader import start_from
 from splitlab.models.foreign.tree import ForeignObject
-from splitlab.models.foreign.yolov5 import backbone_of, find_yolov5
+from splitlab.models.foreign.yolov5 import _backbone_of, find_yolov5
 from splitlab.models.imports import import_checkpoint
 from splitlab.models.registry import build_model, load_model, weights_of
 from tests.models.foreign_files import fill_by_rule, image_by_rule, save_as_the_authors_do
@@ -80,7 +80,7 @@ def test_the_size_is_told_by_the_shapes(letter):
 
 def test_a_classifier_gives_its_backbone_to_a_new_model(tmp_path):
     donor = weights_of(tiny(seed=1))
-    classifier = {name: torch.from_numpy(tensor) for name, tensor in backbone_of(donor).items()}
+    classifier = {name: torch.from_numpy(tensor) for name, tensor in _backbone_of(donor).items()}
     classifier |= {"model.9.conv.conv.weight": torch.zeros(1280, 256, 1, 1), "model.9.linear.bias": torch.zeros(1000)}
     torch.save({"model": classifier}, tmp_path / "yolov5n-cls.pt")
     folder = import_checkpoint(tmp_path / "yolov5n-cls.pt", tmp_path / "mine")
@@ -88,7 +88,7 @@ def test_a_classifier_gives_its_backbone_to_a_new_model(tmp_path):
     model = tiny(seed=2)
     neck = model.state_dict()["model.10.conv.weight"].clone()
     report = start_from(model, read_weights(folder))
-    assert set(report.copied) == set(backbone_of(donor)) == set(backbone_of(model.state_dict()))
+    assert set(report.copied) == set(_backbone_of(donor)) == set(_backbone_of(model.state_dict()))
     assert str(report) == f"{len(report.copied)} of 366 tensors"
     assert np.allclose(model.state_dict()["model.8.cv1.conv.weight"], donor["model.8.cv1.conv.weight"], atol=1e-4)
     assert torch.equal(model.state_dict()["model.10.conv.weight"], neck)

@@ -7,7 +7,7 @@ import torch.nn.functional as nnf
 
 from splitlab.families import LITE0
 from splitlab.models.contract import Batch
-from splitlab.models.yolov5.loss import AnchorMatches, inside_boxes, mask_loss, match_anchors
+from splitlab.models.yolov5.loss import _AnchorMatches, _mask_loss, _match_anchors, inside_boxes
 from tests.models.batches import SIDE, make_batch, scramble, scramble_unknown, still_model, without_masks
 
 
@@ -110,7 +110,7 @@ def test_an_object_without_neighbours_in_an_image_without_others_trains(model):
 def matches_for(image, target):
     count = len(image)
     zeros = torch.zeros(count, dtype=torch.long)
-    return AnchorMatches(
+    return _AnchorMatches(
         torch.tensor(image), zeros, zeros, zeros, torch.tensor(target), torch.zeros(count, 4), torch.ones(count, 2)
     )
 
@@ -136,7 +136,7 @@ def test_mask_loss_is_divided_by_the_mask_images_not_by_the_batch():
     )
     prototypes = torch.tensor([[[[2.0, 2], [2, 2]]], [[[-1.0, 5], [-1, 5]]], [[[9.0, 9], [9, 9]]]])
     coefficients = torch.ones(3, 1)
-    loss = mask_loss([coefficients], prototypes, [matches_for([0, 1, 2], [0, 1, 2])], batch)
+    loss = _mask_loss([coefficients], prototypes, [matches_for([0, 1, 2], [0, 1, 2])], batch)
     # Image 0: four pixels want 1 at logit 2. Image 1: its box holds the left column, two pixels want 0 at logit -1.
     first, second = math.log(1 + math.exp(-2)), math.log(1 + math.exp(-1))
     assert loss.item() == pytest.approx((first + second) / 2, rel=1e-6)
@@ -149,8 +149,8 @@ def test_the_mean_is_over_objects_with_a_mask_and_an_image_without_any_still_div
     level = matches_for([0, 0, 1, 1], [0, 1, 2, 3])
     known = without_masks(batch, [1, 2, 3])
     alone = replace(batch, has_mask=torch.tensor([True, False, False]))
-    one_object = mask_loss([coefficients[:1]], prototypes, [matches_for([0], [0])], alone)
-    assert mask_loss([coefficients], prototypes, [level], known).item() == pytest.approx(one_object.item() / 2)
+    one_object = _mask_loss([coefficients[:1]], prototypes, [matches_for([0], [0])], alone)
+    assert _mask_loss([coefficients], prototypes, [level], known).item() == pytest.approx(one_object.item() / 2)
 
 
 def test_mask_loss_equals_a_plain_loop_over_instances():
@@ -177,7 +177,7 @@ def test_mask_loss_equals_a_plain_loop_over_instances():
                     ]
                     losses.append(sum(pixels) / ((right - left) * (bottom - top)))
             expected += sum(losses) / len(losses) if losses else 0.0
-    assert mask_loss(coefficients, prototypes, levels, batch).item() == pytest.approx(expected / 3, rel=1e-4)
+    assert _mask_loss(coefficients, prototypes, levels, batch).item() == pytest.approx(expected / 3, rel=1e-4)
 
 
 def test_anchors_answer_as_a_plain_loop_over_cells_says():
@@ -201,7 +201,7 @@ def test_anchors_answer_as_a_plain_loop_over_cells_says():
                     cells.add((int(y) + 1, int(x)))
                 image = int(batch.image_index[target])
                 expected |= {(image, anchor, row, column, target) for row, column in cells}
-    found = match_anchors(batch, anchors, (grid, grid))
+    found = _match_anchors(batch, anchors, (grid, grid))
     rows = torch.stack([found.image, found.anchor, found.row, found.column, found.target], dim=1).tolist()
     assert {tuple(row) for row in rows} == expected
     assert len(rows) == len(expected)

@@ -8,7 +8,7 @@ from splitlab.errors import SettingsError
 from splitlab.families import LITE0
 from splitlab.models.contract import DetectSettings
 from splitlab.models.registry import build_for_training, build_model
-from splitlab.models.yolov5.seg import ANCHORS_AT_640, STRIDES
+from splitlab.models.yolov5.seg import _ANCHORS_AT_640, _STRIDES
 
 # sha256 over the names and shapes of the official models' state dicts (80 classes), first 16 digits, and their length.
 OFFICIAL = {
@@ -31,9 +31,9 @@ def test_names_and_shapes_are_the_official_ones(letter):
 
 def test_anchors_are_scaled_to_the_image_size_and_kept_in_cells():
     anchors = build_model("yolov5n-seg", 3, 320).head.anchors
-    for level, stride in enumerate(STRIDES):
+    for level, stride in enumerate(_STRIDES):
         pixels = anchors[level] * stride
-        assert torch.allclose(pixels, torch.tensor(ANCHORS_AT_640[level]) / 2, atol=1e-4)
+        assert torch.allclose(pixels, torch.tensor(_ANCHORS_AT_640[level]) / 2, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["yolov5n-seg", LITE0])

@@ -23,7 +23,7 @@ root, who, seconds = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
 workspace, chance = Workspace(root, root / "none"), random.Random(who)
 did = {"made": [], "deleted": [], "tagged": [], "published": [], "refused": []}
 # Both write the index at every listing.
-run_index.SETTLED_NS, run_index.FEW = 0, -1
+run_index.SETTLED_NS, run_index._FEW = 0, -1
 
 
 def make():

@@ -10,8 +10,8 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from splitlab.app.runs.rows import rows_as_csv, run_rows
-from splitlab.app.widgets.live_run import seconds_left
+from splitlab.app.runs.rows import _rows_as_csv, _run_rows
+from splitlab.app.widgets.live_run import _seconds_left
 from splitlab.atlas.tables import measured_results
 from splitlab.checkpoints.checkpoint import read_card, read_weights
 from splitlab.checkpoints.files import card_in_words
@@ -54,7 +54,7 @@ def sample(tiny_spec, tmp_path_factory) -> Workspace:
         queue.append(Entry("a", "cpu", "0123456789abcdef", starts=1, step=1))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run_index, "SETTLED_NS", 0)
-        patch.setattr(run_index, "FEW", -1)
+        patch.setattr(run_index, "_FEW", -1)
         list_runs(workspace.runs)
         trained_models([], workspace.runs)
     return workspace
@@ -74,7 +74,7 @@ def shown(text: str) -> None:
 def list_all(workspace, _tiny):
     runs = list_runs(workspace.runs)
     shown(json.dumps([run.to_json() for run in runs], allow_nan=False, ensure_ascii=False))
-    rows_as_csv(run_rows(runs))
+    _rows_as_csv(_run_rows(runs))
     measured_speeds(runs, [kind_of(run.spec) for run in runs])
 
 
@@ -83,7 +83,7 @@ def watch(workspace, _tiny):
     status, events = run.status(), run.events()
     shown(status.message + run.spec().data.source)
     assert 0 <= status.step / max(status.steps, 1) < 1e12
-    seconds_left(status, events)
+    _seconds_left(status, events)
     training_curves(events, status.steps).to_json()
     run.forget_events_after(1)
 

@@ -14,7 +14,7 @@ import pytest
 
 from splitlab.errors import RunError, SettingsError
 from splitlab.queue import cluster
-from splitlab.queue.cluster import Shares, connected
+from splitlab.queue.cluster import Shares, _connected
 from splitlab.queue.leash import leashed
 from splitlab.queue.queue import waiting_runs
 from splitlab.runs.run_folder import State
@@ -253,22 +253,22 @@ def test_a_program_whose_parent_is_gone_already_is_not_started():
 
 def test_without_ray_a_sentence_says_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(RunError, match=r"pip install -e '\.\[ray\]'"), connected("127.0.0.1:1"):
+    with pytest.raises(RunError, match=r"pip install -e '\.\[ray\]'"), _connected("127.0.0.1:1"):
         pass
 
 
 @needs_ray
 def test_an_address_where_nobody_answers_is_told_at_once(monkeypatch):
-    monkeypatch.setattr(cluster, "import_ray", lambda: None)
+    monkeypatch.setattr(cluster, "_import_ray", lambda: None)
     before = time.monotonic()
-    with pytest.raises(RunError, match=r"No Ray cluster answers at 127\.0\.0\.1:1 "), connected("127.0.0.1:1"):
+    with pytest.raises(RunError, match=r"No Ray cluster answers at 127\.0\.0\.1:1 "), _connected("127.0.0.1:1"):
         pass
-    assert time.monotonic() - before < cluster.KNOCK_SECONDS + 1
+    assert time.monotonic() - before < cluster._KNOCK_SECONDS + 1
 
 
 @pytest.mark.parametrize("address", ["", "local", "ray://head:10001", "head", "head:99999", "head:6379; rm"])
 def test_an_address_that_is_none_is_refused(address):
-    with pytest.raises(SettingsError, match="give the HOST:PORT of a Ray head"), connected(address):
+    with pytest.raises(SettingsError, match="give the HOST:PORT of a Ray head"), _connected(address):
         pass
 
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from splitlab.queue.queue import waiting_runs
-from splitlab.queue.worker import ensure_worker, launch, lock_worker, worker_is_alive
+from splitlab.queue.worker import _lock_worker, ensure_worker, launch, worker_is_alive
 from splitlab.runs.devices import Device
 from splitlab.runs.run_folder import State
 from splitlab.training.experiment import prepare_run
@@ -45,7 +45,7 @@ def test_a_launched_run_waits_and_gets_a_worker_for_its_device(workspace, starte
 
 
 def test_a_worker_that_runs_gets_no_second_one(workspace, started):
-    with lock_worker(workspace, Device("cpu")), lock_worker(workspace, Device("cuda", 3)):
+    with _lock_worker(workspace, Device("cpu")), _lock_worker(workspace, Device("cuda", 3)):
         ensure_worker(workspace, "cpu")
         ensure_worker(workspace, "cuda")
         assert started == []

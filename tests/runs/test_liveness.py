@@ -111,7 +111,7 @@ def test_a_status_with_values_of_another_type_is_named(run, change):
 
 
 def test_the_heart_beats_while_the_main_thread_works_and_is_gone_afterwards(run, monkeypatch):
-    monkeypatch.setattr(locks, "BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(locks, "_BEAT_SECONDS", 0.01)
     beat = run.path / "heartbeat"
     with run.beating():
         deadline = time.monotonic() + 20
@@ -124,7 +124,7 @@ def test_the_heart_beats_while_the_main_thread_works_and_is_gone_afterwards(run,
 
 
 def test_a_heartbeat_that_cannot_be_written_does_not_end_the_training(run, monkeypatch):
-    monkeypatch.setattr(locks, "BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(locks, "_BEAT_SECONDS", 0.01)
     with locks.beating(run.path / "nowhere" / "heartbeat"):
         time.sleep(0.05)
 

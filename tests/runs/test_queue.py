@@ -47,7 +47,7 @@ def test_a_run_that_waits_already_keeps_its_place(workspace):
 
 
 def test_many_runs_put_in_at_once_keep_their_order_and_come_once_each(workspace, monkeypatch):
-    monkeypatch.setattr("splitlab.queue.queue.AT_ONCE", 3)
+    monkeypatch.setattr("splitlab.queue.queue._AT_ONCE", 3)
     for name in "abcdefgh":
         make_run(workspace, name)
     enqueue(workspace, "e")

@@ -15,7 +15,7 @@ from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
 from splitlab.runs.store import list_runs
 
-RUNS = run_index.FEW + 10
+RUNS = run_index._FEW + 10
 INDEX = ".runs-index.json"
 
 
@@ -120,8 +120,8 @@ def test_a_run_whose_process_is_gone_reads_as_interrupted_though_its_files_did_n
         [sys.executable, "-c", code, str(indexed / "run005")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     child.stdout.readline()
-    monkeypatch.setattr(run_index, "FEW", 0)
-    monkeypatch.setattr(run_index, "FEW_SHARE", 0)
+    monkeypatch.setattr(run_index, "_FEW", 0)
+    monkeypatch.setattr(run_index, "_FEW_SHARE", 0)
 
     def state():
         return next(summary for summary in list_runs(indexed) if summary.name == "run005").status.state
@@ -182,7 +182,7 @@ def test_broken_runs_are_passed_over_and_broken_notes_are_empty(indexed):
 
 def _list_until(folder, ends):
     # Settled at once, and written at each change.
-    run_index.SETTLED_NS, run_index.FEW, run_index.FEW_SHARE = 10_000_000, 0, 0.0
+    run_index.SETTLED_NS, run_index._FEW, run_index._FEW_SHARE = 10_000_000, 0, 0.0
     while time.time() < ends:
         assert len(list_runs(folder)) == RUNS
     assert {summary.status.step for summary in list_runs(folder)} <= set(range(1000))

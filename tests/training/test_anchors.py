@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from splitlab.models.registry import build_model
-from splitlab.training.anchors import best_possible_recall, box_sizes, fit_anchors
+from splitlab.training.anchors import _best_possible_recall, box_sizes, fit_anchors
 
 STANDARD = build_model("yolov5n-seg", 1, 640).anchor_sizes.double().numpy()
 
@@ -33,12 +33,12 @@ def test_the_models_anchors_are_yolov5s_in_pixels_and_can_be_changed():
 @pytest.mark.parametrize("seed", range(3))
 def test_the_best_possible_recall_is_yolov5s(seed):
     sizes = np.exp(np.random.default_rng(seed).normal(4, 1.5, (500, 2)))
-    assert best_possible_recall(sizes, STANDARD) == pytest.approx(yolov5_recall(sizes, STANDARD))
+    assert _best_possible_recall(sizes, STANDARD) == pytest.approx(yolov5_recall(sizes, STANDARD))
 
 
 def test_one_anchor_reaches_boxes_within_a_factor_of_four():
     sizes = np.array([[10.0, 10], [39, 10], [41, 10], [10, 2.4], [10, 2.6]])
-    assert best_possible_recall(sizes, np.array([[10.0, 10]])) == pytest.approx(3 / 5)
+    assert _best_possible_recall(sizes, np.array([[10.0, 10]])) == pytest.approx(3 / 5)
 
 
 def test_anchors_that_serve_are_kept():
@@ -51,7 +51,7 @@ def test_anchors_that_serve_badly_are_fitted_to_the_boxes():
     fit = fit_anchors(long_boxes(), STANDARD)
     assert fit.of_standard < 0.1
     assert fit.best_possible_recall == 1
-    assert fit.best_possible_recall == best_possible_recall(long_boxes(), np.array(fit.anchors))
+    assert fit.best_possible_recall == _best_possible_recall(long_boxes(), np.array(fit.anchors))
     areas = np.prod(fit.anchors, axis=1)
     assert (np.diff(areas) >= 0).all()
     assert "fitted ones 100.0%" in str(fit)

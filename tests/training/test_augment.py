@@ -3,7 +3,7 @@ import pytest
 
 from splitlab.data.dataset import ObjectLabel
 from splitlab.geometry import mask_to_rle
-from splitlab.training.augment import place_object
+from splitlab.training.augment import _place_object
 
 
 def an_l(box_only=False):
@@ -19,28 +19,28 @@ def moved(x, y):
 
 
 def test_an_object_that_is_not_cut_keeps_its_box():
-    box, mask = place_object(an_l(), moved(2, 2), 64)
+    box, mask = _place_object(an_l(), moved(2, 2), 64)
     assert box.tolist() == [12, 12, 52, 52]
     assert int(mask.sum()) * 16 == 8 * 40 + 8 * 32
 
 
 def test_a_cut_object_of_f_gets_the_box_of_its_visible_mask():
     # The foot leaves below the image: only the upright is seen, 8 of the 40 px that the cut box would span.
-    box, mask = place_object(an_l(), moved(0, 22), 64)
+    box, mask = _place_object(an_l(), moved(0, 22), 64)
     assert box.tolist() == [10, 32, 18, 64]
     assert mask[:, 5:].sum() == 0
 
 
 def test_a_cut_object_of_w_gets_the_cut_box():
-    box, mask = place_object(an_l(box_only=True), moved(0, 22), 64)
+    box, mask = _place_object(an_l(box_only=True), moved(0, 22), 64)
     assert box.tolist() == [10, 32, 50, 64]
     assert not mask.any()
 
 
 def test_an_object_whose_mask_is_outside_is_no_target_though_its_box_is_seen():
     # Right of the upright and above the foot, the box of the L holds nothing.
-    assert place_object(an_l(), moved(-20, 24), 64) is None
-    assert place_object(an_l(box_only=True), moved(-20, 24), 64) is not None
+    assert _place_object(an_l(), moved(-20, 24), 64) is None
+    assert _place_object(an_l(box_only=True), moved(-20, 24), 64) is not None
 
 
 SIDE = 128
@@ -56,7 +56,7 @@ def a_square(box_only, side=100):
 @pytest.mark.parametrize("box_only", [False, True], ids=["F", "W"])
 def test_an_object_of_which_two_percent_are_seen_is_a_target_with_or_without_a_mask(box_only):
     # 10 x 20 of its 100 x 100 px stay in the image, at its right lower corner.
-    box, _ = place_object(a_square(box_only), moved(118, 108), SIDE)
+    box, _ = _place_object(a_square(box_only), moved(118, 108), SIDE)
     assert box.tolist() == [118, 108, 128, 128]
 
 
@@ -68,7 +68,7 @@ def test_an_object_of_which_two_percent_are_seen_is_a_target_with_or_without_a_m
 )
 def test_an_object_of_which_too_little_is_seen_is_no_target_with_or_without_a_mask(box_only, visible):
     width, height = visible
-    assert place_object(a_square(box_only), moved(SIDE - width, SIDE - height), SIDE) is None
+    assert _place_object(a_square(box_only), moved(SIDE - width, SIDE - height), SIDE) is None
 
 
 @pytest.mark.parametrize("box_only", [False, True], ids=["F", "W"])
@@ -77,7 +77,7 @@ def test_a_strip_over_a_hundred_times_as_long_as_wide_is_no_target(box_only, len
     mask = np.zeros((400, 400), bool)
     mask[:length, :3] = True
     strip = ObjectLabel(0, (0, 0, 3, length), None if box_only else mask_to_rle(mask))
-    assert (place_object(strip, moved(4, 4), 400) is not None) == kept
+    assert (_place_object(strip, moved(4, 4), 400) is not None) == kept
 
 
 def by_yolov5_s_own_rule(whole, cut):
@@ -100,7 +100,7 @@ def test_f_and_w_keep_the_same_objects_in_the_same_boxes_where_masks_fill_their_
         mask = np.zeros((SIDE, SIDE), bool)
         mask[box[1] : box[3], box[0] : box[2]] = True
         seen = moved(*shift) @ np.diag([zoom, zoom, 1.0])
-        of_f, of_w = (place_object(ObjectLabel(0, tuple(box), m), seen, SIDE) for m in (mask_to_rle(mask), None))
+        of_f, of_w = (_place_object(ObjectLabel(0, tuple(box), m), seen, SIDE) for m in (mask_to_rle(mask), None))
         assert (of_f is not None, of_w is not None) == (kept, kept)
         if kept:
             assert of_f[0].tolist() == of_w[0].tolist()

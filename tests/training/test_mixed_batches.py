@@ -23,7 +23,7 @@ SETTINGS = BatchSettings(image_size=64, batch_size=6, f_size=2, steps=10, seed=3
 
 
 def test_workers_share_the_memory_for_photos(tiny, monkeypatch):
-    monkeypatch.setattr("splitlab.training.augment.MAX_BYTES", 4 * 64 * 64 * 3)
+    monkeypatch.setattr("splitlab.training.augment._MAX_BYTES", 4 * 64 * 64 * 3)
     kept = {}
     for workers in (1, 4):
         monkeypatch.setattr(
@@ -35,7 +35,7 @@ def test_workers_share_the_memory_for_photos(tiny, monkeypatch):
 
 
 def test_both_streams_keep_their_photos_in_one_memory(tiny, monkeypatch):
-    monkeypatch.setattr("splitlab.training.augment.MAX_BYTES", 4 * 64 * 64 * 3)
+    monkeypatch.setattr("splitlab.training.augment._MAX_BYTES", 4 * 64 * 64 * 3)
     read = []
     load = photo_cache.load_labelled
     monkeypatch.setattr(photo_cache, "load_labelled", lambda labels: read.append(labels.path) or load(labels))

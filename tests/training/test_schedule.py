@@ -10,13 +10,13 @@ from torch import nn
 from splitlab.models.registry import build_model
 from splitlab.runs.recipes import recipe_settings, run_settings
 from splitlab.runs.spec import RunSpec
-from splitlab.training.schedule import batches_to_gather, rate_share, set_step, warm_share
-from splitlab.training.state import TrainingState, average_decay
+from splitlab.training.schedule import _rate_share, _warm_share, batches_to_gather, set_step
+from splitlab.training.state import TrainingState, _average_decay
 
 
 def quick_rate(step, steps):
     spec = RunSpec.of("data", 4, 4, steps=steps)
-    return warm_share(spec, step) * rate_share(spec, step)
+    return _warm_share(spec, step) * _rate_share(spec, step)
 
 
 def test_the_quick_rate_climbs_then_falls_to_two_percent():
@@ -71,7 +71,7 @@ def test_the_paper_recipes_take_yolov5s_course(recipe, full, weak, batch_size, e
         if steps:
             gathered, updates = 0, updates + 1
         for group in state.optimizer.param_groups:
-            found = group["lr"], group["momentum"], steps, average_decay(spec, updates)
+            found = group["lr"], group["momentum"], steps, _average_decay(spec, updates)
             bias, rest, momentum, *last = wanted
             assert found == pytest.approx((bias if group["is_bias"] else rest, momentum, *last)), step
 
@@ -102,4 +102,4 @@ def test_the_average_starts_with_the_first_step_as_yolov5s_does():
 
 @pytest.mark.parametrize(("count", "kept"), [(1, 2 / 11), (2, 3 / 12), (90, 91 / 100), (10**6, 0.99)])
 def test_without_a_time_constant_the_average_climbs_by_the_steps_that_were_taken(count, kept):
-    assert average_decay(RunSpec.of("data", 4, 4, average_decay=0.99, average_tau=0.0), count) == pytest.approx(kept)
+    assert _average_decay(RunSpec.of("data", 4, 4, average_decay=0.99, average_tau=0.0), count) == pytest.approx(kept)

@@ -5,7 +5,7 @@ from splitlab.models.contract import SegmentationModel
 from splitlab.models.detr.seg import DETRSeg
 from splitlab.runs.recipes import recipe_settings
 from splitlab.runs.spec import RunSpec
-from splitlab.training.schedule import batches_to_gather, rate_share, stages_of, warm_share
+from splitlab.training.schedule import _rate_share, _warm_share, batches_to_gather, stages_of
 
 PAPER = RunSpec.of("data", 800, 3000, **recipe_settings("paper-detr-voc"))
 
@@ -32,9 +32,9 @@ def test_the_paper_s_recipe_runs_its_epochs_and_drops_where_it_does():
     assert (boxes.batch_size, boxes.steps) == (10, 300 * boxes.epoch_steps)
     assert (masks.batch_size, masks.steps) == (3, 150 * masks.epoch_steps)
     for spec, drop in ((boxes, 250), (masks, 120)):
-        rates = [rate_share(spec, epoch * spec.epoch_steps) for epoch in range(spec.steps // spec.epoch_steps)]
+        rates = [_rate_share(spec, epoch * spec.epoch_steps) for epoch in range(spec.steps // spec.epoch_steps)]
         assert rates == pytest.approx([1.0] * drop + [0.1] * (len(rates) - drop))
-        assert warm_share(spec, 0) == 1
+        assert _warm_share(spec, 0) == 1
         assert batches_to_gather(spec, 0) == 1
         assert spec.optimizer.clip == pytest.approx(0.1 * spec.batch_size)
         assert (spec.optimizer.learning_rate, spec.optimizer.weight_decay) == (1e-4, 1e-4)

@@ -8,7 +8,7 @@ from splitlab.families import LITE0
 from splitlab.models.registry import build_model
 from splitlab.runs.spec import RunSpec
 from splitlab.training.schedule import set_step
-from splitlab.training.state import TrainingState, forget_last, is_saved, last_of, saved_tensors
+from splitlab.training.state import TrainingState, _last_of, forget_last, is_saved, saved_tensors
 
 SPEC = RunSpec.of("data", 4, 4, learning_rate=1e-3, backbone_factor=0.3)
 
@@ -97,18 +97,18 @@ def test_where_the_last_state_is_damaged_a_run_goes_on_from_the_one_before_it(tm
     # The damaged one must not take the place of the whole one.
     one_step(state)
     state.save(path)
-    assert TrainingState.start(build_model("yolov5n-seg", 2, 64), SPEC).load(last_of(path)) == ""
+    assert TrainingState.start(build_model("yolov5n-seg", 2, 64), SPEC).load(_last_of(path)) == ""
     one_step(state)
     state.save(path)
     again = TrainingState.start(build_model("yolov5n-seg", 2, 64), SPEC)
     assert (again.load(path), again.step) == ("", 3)
-    assert (again.load(last_of(path)), again.step) == ("", 2)
+    assert (again.load(_last_of(path)), again.step) == ("", 2)
 
 
 def test_where_both_states_are_damaged_the_fault_is_named(tmp_path):
     path = saved_twice(tmp_path)
     path.write_bytes(b"")
-    last_of(path).write_bytes(b"")
+    _last_of(path).write_bytes(b"")
     with pytest.raises(RunError, match=r"state-before\.pt is broken"):
         TrainingState.start(build_model("yolov5n-seg", 2, 64), SPEC).load(path)
 

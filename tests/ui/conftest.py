@@ -8,7 +8,7 @@ import streamlit as st
 
 from splitlab.app.widgets.sources import atlas_curves, atlas_images, claims_of_atlas, measured
 from splitlab.atlas.plans import read_atlas
-from splitlab.atlas.rows import rows_as_csv
+from splitlab.atlas.rows import _rows_as_csv
 from splitlab.checkpoints.checkpoint import read_card, read_weights, save_checkpoint
 from splitlab.data.scenes.embedded import EmbeddedSettings, make_embedded
 from splitlab.training.experiment import carry_out, prepare_run
@@ -84,7 +84,7 @@ def atlas():
     (folder / "2.yaml").write_text(PLAN.format(full=[50, 100, 200], weak=[100, 200, 400], seeds=[1]))
     atlas = read_atlas("tiny", Workspace.here().measured, Workspace.here().data)
     rows = [dataclasses.replace(made_row(run), spec_hash=digits) for digits, run in atlas.planned(IMAGES).items()]
-    atlas.table.write_text(rows_as_csv(rows))
+    atlas.table.write_text(_rows_as_csv(rows))
     for cached in (measured, atlas_images, atlas_curves, claims_of_atlas):
         cached.clear()
     return rows

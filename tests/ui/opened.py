@@ -4,7 +4,7 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
-from splitlab.app.lessons.page import LESSONS
+from splitlab.app.lessons.page import _LESSONS
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,7 +33,7 @@ def looked_at(name, **parameters):
 
 def paragraph(number, screen, need, values):
     """The one paragraph of a lesson's screen that needs something, with its values."""
-    (block,) = (block for block in LESSONS[number - 1].screens[screen - 1].blocks if need in block.needs)
+    (block,) = (block for block in _LESSONS[number - 1].screens[screen - 1].blocks if need in block.needs)
     return block.filled(values)
 
 

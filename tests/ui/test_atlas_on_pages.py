@@ -6,8 +6,8 @@ import json
 from typer.testing import CliRunner
 
 from splitlab.app.widgets.sources import atlas_curves, atlas_images, measured
-from splitlab.atlas.rows import read_rows, rows_as_csv
-from splitlab.atlas.tables import CHECKS, TEST_PART, main_metric
+from splitlab.atlas.rows import _rows_as_csv, read_rows
+from splitlab.atlas.tables import _CHECKS, TEST_PART, main_metric
 from splitlab.cli import main as cli
 from splitlab.workspace import Workspace
 from tests.budget.synthetic_grid import IMAGES
@@ -38,7 +38,7 @@ def test_each_data_set_opens_with_the_score_that_its_verdicts_go_by(atlas):
     assert [main_metric(dataset) for dataset in asked] == ["ap70", "ap50_95", "ap70", "ap50", "ap50", "ap70"]
     table = Workspace.here().measured / "tiny.csv"
     rows = [dataclasses.replace(row, dataset="street") for row in read_rows(table)]
-    (table.parent / "street.csv").write_text(rows_as_csv(rows))
+    (table.parent / "street.csv").write_text(_rows_as_csv(rows))
     for cached in (measured, atlas_images, atlas_curves):
         cached.clear()
     app = open_page("cost_against_ap", dataset=f"street{TEST_PART}")
@@ -76,10 +76,10 @@ def test_the_command_gives_the_verdicts_and_says_what_is_missing(atlas):
         return CliRunner().invoke(cli.app, ["claims", "--measured", "--json", *words], catch_exceptions=False)
 
     whole = json.loads(claims("--dataset", "tiny").stdout)
-    assert len(whole) == len(CHECKS)
+    assert len(whole) == len(_CHECKS)
     assert {row["dataset"] for row in whole} == {"tiny"}
     assert {row["key"]: row["verdict"] for row in whole}["observation-3-boxes"] == "holds"
-    Workspace.here().measured.joinpath("tiny.csv").write_text(rows_as_csv(atlas[:-1]))
+    Workspace.here().measured.joinpath("tiny.csv").write_text(_rows_as_csv(atlas[:-1]))
     assert all("1 of the 33 planned runs" in row["finding"] for row in json.loads(claims().stdout))
     Workspace.here().measured.joinpath("tiny.csv").unlink()
     nothing = claims()

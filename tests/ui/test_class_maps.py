@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from splitlab.app.widgets.class_maps import BY_NAME, start_of, use_map
+from splitlab.app.widgets.class_maps import _BY_NAME, _start_of, _use_map
 from splitlab.app.widgets.sources import Choice
 from splitlab.checkpoints.checkpoint import read_card
 from splitlab.data.classes import TABLES
@@ -81,19 +81,19 @@ def test_a_visitor_of_a_read_only_server_names_no_classes(workspace, numbered, m
     assert "Naming classes is off" in texts(app)
     assert not [button for button in app.button if button.key == "use class map"]
     with pytest.raises(SettingsError, match="read-only"):
-        use_map(Choice(numbered, read_card(numbered)), dataset([]), ["cat", "dog"])
+        _use_map(Choice(numbered, read_card(numbered)), dataset([]), ["cat", "dog"])
     assert read_card(numbered).class_maps == []
 
 
 def test_a_map_without_a_pair_is_not_kept(numbered):
     with pytest.raises(CheckpointError, match="Say which is which"):
-        use_map(Choice(numbered, read_card(numbered)), dataset([]), [None, None])
+        _use_map(Choice(numbered, read_card(numbered)), dataset([]), [None, None])
     assert read_card(numbered).class_maps == []
 
 
 def test_the_editor_starts_with_the_names_a_table_or_the_order():
     numbers = card(class_names=[str(number) for number in range(20)])
-    assert start_of("voc20", numbers, ("tv", "cat")).counterparts[7] == "cat"
-    assert start_of("voc20", numbers, ("tv", "cat")).model_classes[7] == "7"
-    assert start_of("order", numbers, TABLES["voc20"]).counterparts == TABLES["voc20"]
-    assert start_of(BY_NAME, card(class_names=["Cat", "x"]), ("cat",)).counterparts == ("cat", None)
+    assert _start_of("voc20", numbers, ("tv", "cat")).counterparts[7] == "cat"
+    assert _start_of("voc20", numbers, ("tv", "cat")).model_classes[7] == "7"
+    assert _start_of("order", numbers, TABLES["voc20"]).counterparts == TABLES["voc20"]
+    assert _start_of(_BY_NAME, card(class_names=["Cat", "x"]), ("cat",)).counterparts == ("cat", None)

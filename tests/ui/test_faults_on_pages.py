@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
-from splitlab.app.runs.rows import run_rows
-from splitlab.app.widgets.live_run import seconds_left
+from splitlab.app.runs.rows import _run_rows
+from splitlab.app.widgets.live_run import _seconds_left
 from splitlab.runs import store as run_index
 from splitlab.runs.run_folder import State
 from splitlab.runs.store import free_run_path, list_runs
@@ -68,12 +68,12 @@ def test_runs_of_any_time_are_listed_in_their_order_and_have_rows():
         (run.path / "status.json").write_text(json.dumps({**content, "heartbeat": when}))
     listed = list_runs(folder)
     assert [run.name for run in listed] == list(times)[::-1]
-    assert list(run_rows(listed)["run"]) == list(times)[::-1]
+    assert list(_run_rows(listed)["run"]) == list(times)[::-1]
 
 
 def test_a_file_that_the_clock_dates_to_tomorrow_is_read_at_each_listing(monkeypatch):
     workspace = Workspace.here()
-    monkeypatch.setattr(run_index, "FEW", -1)
+    monkeypatch.setattr(run_index, "_FEW", -1)
     run = make_run(workspace, "one")
     tomorrow = time.time_ns() + int(DAY * 1e9)
     for step in (1, 2, 3):
@@ -98,7 +98,7 @@ def test_the_time_left_is_judged_without_the_clock(tiny_spec, tmp_path, monkeypa
     jumps, clock = iter(range(10**6)), time.time
     monkeypatch.setattr(time, "time", lambda: clock() + DAY * (-1) ** next(jumps))
     assert carry_out(run, tmp_path) == State.DONE
-    left = seconds_left(replace(run.status(), step=2), run.events())
+    left = _seconds_left(replace(run.status(), step=2), run.events())
     assert 0 < left < 60
     assert all(0 < event["seconds"] < 60 for event in run.events() if event["kind"] == "train")
 

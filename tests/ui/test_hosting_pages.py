@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from splitlab.app.hosting import Hosting
 from splitlab.app.widgets.checkpoints import _find, _get, _import
-from splitlab.app.widgets.photos import MEGABYTE, photo_room
+from splitlab.app.widgets.photos import _MEGABYTE, _photo_room
 from splitlab.checkpoints.files import facts_of, zipped
 from splitlab.errors import CheckpointError, SettingsError
 from splitlab.models.checkpoint_repository import find_checkpoint
@@ -194,7 +194,7 @@ def test_a_link_that_names_a_path_opens_none(embedded, page, tmp_path):
 
 
 def test_photos_are_counted_and_given_back_when_they_are_removed():
-    room = photo_room()
+    room = _photo_room()
     before = room.taken
     app = open_page("compare_masks")
     uploader = app.get("file_uploader")[0]
@@ -214,12 +214,12 @@ def test_a_photo_over_the_limit_of_a_visitor_is_refused_and_not_held(monkeypatch
         "remove_file",
         lambda manager, session_id, file_id: (dropped.append(file_id), remove(manager, session_id, file_id)),
     )
-    room = photo_room()
+    room = _photo_room()
     before = room.taken
     app = open_page("compare_masks")
     app.get("file_uploader")[0].set_value([photo_file(400, "small.png"), photo_file(900, "large.png")]).run()
     assert "large.png was not kept" in said(app)
-    assert room.taken - before < 2 * MEGABYTE
+    assert room.taken - before < 2 * _MEGABYTE
     assert len(dropped) == 1
     assert app.selectbox(key="photo").options[0] == "small.png"
     assert not app.exception

@@ -11,7 +11,7 @@ from tests.ui.opened import looked_at
 @pytest.fixture
 def on_the_second_page(workspace, monkeypatch):
     """Errors by split with one image a page; the link says the second, as a browser's does after a click on it."""
-    monkeypatch.setattr("splitlab.app.errors.images_behind.IMAGES_A_PAGE", 1)
+    monkeypatch.setattr("splitlab.app.errors.images_behind._IMAGES_A_PAGE", 1)
     app = looked_at("errors", page="2")
     assert app.pagination(key="page").num_pages == 4
     assert app.pagination(key="page").value == 2

@@ -3,8 +3,8 @@
 import pytest
 import streamlit as st
 
-from splitlab.app.lessons.labels import few_to_many_masks, weak_gains
-from splitlab.app.lessons.rows import MOST_MEASURED, measured_alike, measured_splits
+from splitlab.app.lessons.labels import _few_to_many_masks, _weak_gains
+from splitlab.app.lessons.rows import _MOST_MEASURED, measured_alike, measured_splits
 from splitlab.atlas.rows import add_rows
 from splitlab.workspace import Workspace
 from tests.experiments.atlas_tools import row
@@ -44,7 +44,7 @@ def test_splits_of_equal_score_are_told_and_not_the_first_ones():
 
 def test_of_many_equal_scores_so_many_are_told_as_a_chart_can_hold():
     write("tiny", {(full, 0): 40.0 for full in range(1, 9)})
-    assert len(measured_alike("ap70")) == MOST_MEASURED
+    assert len(measured_alike("ap70")) == _MOST_MEASURED
 
 
 def test_where_nothing_was_measured_nothing_is_told():
@@ -53,6 +53,6 @@ def test_where_nothing_was_measured_nothing_is_told():
 
 def test_what_boxes_bring_is_told_for_few_some_and_many_masks():
     write("tiny", GRID | {(30, 0): 35.0, (30, 50): 44.0, (25, 0): 33.0, (25, 80): 45.0})
-    told = few_to_many_masks(weak_gains(measured_splits("ap70"), "ap70"))
+    told = _few_to_many_masks(_weak_gains(measured_splits("ap70"), "ap70"))
     assert splits(told) == [("tiny, test part", *split) for split in ((10, 80), (25, 80), (40, 80))]
     assert told["together"].tolist() == [40.2, 45.0, 48.0]

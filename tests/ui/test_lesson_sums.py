@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splitlab.app.lessons.curves import judge_cheapest, product_at
-from splitlab.app.lessons.labels import judge_spending
-from splitlab.app.widgets.text import split_chip_html
+from splitlab.app.lessons.curves import _judge_cheapest, _product_at
+from splitlab.app.lessons.labels import _judge_spending
+from splitlab.app.widgets.text import _split_chip_html
 from splitlab.budget.cost import VOC2012, Prices
 from splitlab.budget.law import PAPER_CURVES
 from splitlab.budget.planner import cheapest_point
@@ -44,7 +44,7 @@ def check_sums(text):
 @pytest.mark.parametrize("curve", PAPER_CURVES, ids=lambda curve: curve.panel)
 @pytest.mark.parametrize("share", range(14, 55))
 def test_masks_times_boxes_is_their_product(curve, share):
-    text = paragraph(6, 2, "product", product_at(curve, round(curve.law.phi0 * share / 100)))
+    text = paragraph(6, 2, "product", _product_at(curve, round(curve.law.phi0 * share / 100)))
     ((masks, boxes, product),) = values(PRODUCT, text)
     assert masks * boxes == product
     area = round(curve.law.k * curve.law.phi0**2)
@@ -53,7 +53,7 @@ def test_masks_times_boxes_is_their_product(curve, share):
 
 @given(st.integers(0, 20_000), st.integers(0, 20_000), st.floats(1, 400), st.floats(1, 3000))
 def test_the_hours_of_a_split_add_up_wherever_it_is_drawn(full, weak, box, mask):
-    ((total, masks, boxes),) = values(CHIP, split_chip_html(full, weak, Prices(box, mask), 100.0))
+    ((total, masks, boxes),) = values(CHIP, _split_chip_html(full, weak, Prices(box, mask), 100.0))
     assert masks + boxes == pytest.approx(total, abs=1e-6)
 
 
@@ -61,7 +61,7 @@ def test_the_hours_of_a_split_add_up_wherever_it_is_drawn(full, weak, box, mask)
 def test_the_hours_of_an_answer_add_up_for_every_number_of_masks(mask):
     prices = Prices(VOC2012.box_seconds, float(mask))
     point = cheapest_point(LAW, prices, 10731)
-    right = [verdict for full in range(200, 801, 5) if (verdict := judge_cheapest(full, LAW, prices, point)).right]
+    right = [verdict for full in range(200, 801, 5) if (verdict := _judge_cheapest(full, LAW, prices, point)).right]
     assert right
     for verdict in right:
         check_sums(verdict_in_words(7, verdict))
@@ -93,7 +93,7 @@ def test_hours_spent_and_hours_left_are_the_hours_there_were(hours):
     too_much = re.compile(rf"takes {NUMBER} hours, {NUMBER} more")
     for full in range(100, 601, 50):
         for weak in np.arange(0, 8001, 50):
-            verdict = judge_spending(full, int(weak), float(hours), VOC2012)
+            verdict = _judge_spending(full, int(weak), float(hours), VOC2012)
             why = verdict_in_words(1, verdict, least_masks=100, hours=hours)
             for spent, left, more in numbers(spent_and_left, why):
                 assert spent + left == pytest.approx(hours)

@@ -6,8 +6,8 @@ import pytest
 import streamlit as st
 
 from splitlab.app.lessons import labels, mistakes
-from splitlab.app.lessons.lesson import FOLDER, ScreenView, read_text
-from splitlab.app.lessons.page import LESSONS
+from splitlab.app.lessons.lesson import _FOLDER, ScreenView, _read_text
+from splitlab.app.lessons.page import _LESSONS
 from splitlab.app.widgets.sources import measured
 from splitlab.atlas.rows import add_rows
 from splitlab.workspace import Workspace
@@ -113,7 +113,7 @@ def written():
 @pytest.fixture
 def fill(monkeypatch):
     """Fills screens one after another and returns what was filled by screen."""
-    monkeypatch.setattr(labels, "show_fused_batch", lambda: None)
+    monkeypatch.setattr(labels, "_show_fused_batch", lambda: None)
     monkeypatch.setattr(mistakes, "choose_models", lambda known: [name for name in known if name == CHOSEN])
     monkeypatch.setattr(mistakes, "choose_view", lambda: None)
     monkeypatch.setattr(mistakes, "show_panels", lambda *_: None)
@@ -121,7 +121,7 @@ def fill(monkeypatch):
 
     def fill(number, screen, answers):
         monkeypatch.setattr(st, "query_params", answers)
-        shown = LESSONS[number - 1].screens[screen - 1]
+        shown = _LESSONS[number - 1].screens[screen - 1]
         shown.fill(AnsweredView(shown.blocks, answers, filled[number, screen]))
 
     fill.filled = filled
@@ -129,12 +129,12 @@ def fill(monkeypatch):
 
 
 def placeholders(number, screen):
-    blocks = LESSONS[number - 1].screens[screen - 1].blocks
+    blocks = _LESSONS[number - 1].screens[screen - 1].blocks
     return {need for block in blocks for need in block.needs} | {key for block in blocks for key, _ in block.slots}
 
 
 def test_every_placeholder_is_filled_in_some_case_and_nothing_else_is(written, fill, monkeypatch, tmp_path):
-    places = [(number, at) for number, each in enumerate(LESSONS, 1) for at in range(1, len(each.screens) + 1)]
+    places = [(number, at) for number, each in enumerate(_LESSONS, 1) for at in range(1, len(each.screens) + 1)]
     for place in places:
         for answers in ANSWERS.get(place, [{}]):
             fill(*place, answers)
@@ -150,14 +150,14 @@ def test_every_placeholder_is_filled_in_some_case_and_nothing_else_is(written, f
 
 
 def test_a_value_that_the_text_has_no_place_for_is_an_error():
-    view = ScreenView(LESSONS[0].screens[0].blocks)
+    view = ScreenView(_LESSONS[0].screens[0].blocks)
     with pytest.raises(KeyError, match="no place for surplus"):
         view.say(surplus=1)
 
 
 def test_every_file_is_the_text_of_one_lesson_and_no_placeholder_is_left_unread():
-    heads = [read_text(path.stem) for path in FOLDER.glob("*.md")]
-    assert sorted(head["title"] for head, _ in heads) == sorted(each.title for each in LESSONS)
+    heads = [_read_text(path.stem) for path in _FOLDER.glob("*.md")]
+    assert sorted(head["title"] for head, _ in heads) == sorted(each.title for each in _LESSONS)
     for _, screens in heads:
         for title, blocks, notes in screens:
             assert "{{" not in title + notes

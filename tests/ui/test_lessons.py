@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from splitlab.app.lessons.page import LESSONS, Place, read_place
+from splitlab.app.lessons.page import _LESSONS, _Place, _read_place
 from splitlab.app.widgets.comparisons import MODELS
 from tests.ui.opened import ROOT, open_page, texts
 
@@ -17,7 +17,7 @@ WALK = f"""
 import sys
 sys.path.insert(0, ".")
 from tests.ui.opened import open_page
-for lesson, screens in {[(number, len(lesson.screens)) for number, lesson in enumerate(LESSONS, start=1)]}:
+for lesson, screens in {[(number, len(lesson.screens)) for number, lesson in enumerate(_LESSONS, start=1)]}:
     app = open_page("lessons", lesson=str(lesson))
     for screen in range(1, screens + 1):
         if (lesson, screen) not in {WITH_MODELS}:
@@ -35,7 +35,7 @@ def lesson(number, screen, **parameters):
 
 
 def last(number):
-    return len(LESSONS[number - 1].screens)
+    return len(_LESSONS[number - 1].screens)
 
 
 def is_right(app):
@@ -52,16 +52,16 @@ def keys_in(files):
 
 def test_no_control_of_a_lesson_has_the_name_of_another_pages():
     # They would share a value in the session that the other does not know.
-    lessons = {key for each in LESSONS for screen in each.screens for block in screen.blocks for key, _ in block.slots}
+    lessons = {key for each in _LESSONS for screen in each.screens for block in screen.blocks for key, _ in block.slots}
     others = keys_in([*(ROOT / "pages").glob("*.py"), *(ROOT / "src/splitlab/app").rglob("*.py")])
     assert len(lessons) > 30
     assert not lessons & (others | {MODELS})
 
 
 def test_there_are_seven_and_the_list_says_what_each_answers():
-    assert len(LESSONS) == 7
+    assert len(_LESSONS) == 7
     told = texts(open_page("lessons"))
-    for each in LESSONS:
+    for each in _LESSONS:
         assert each.question in told
         assert f"{len(each.screens)} screens, about {each.minutes} minutes" in told
 
@@ -84,12 +84,12 @@ def test_models_look_at_a_photo_and_the_link_says_how_sure_they_must_be():
 
 def test_next_and_back_walk_through_a_lesson_and_on_to_the_next():
     app = lesson(1, 1)
-    for screen in LESSONS[0].screens[1:]:
+    for screen in _LESSONS[0].screens[1:]:
         app.button(key="next").click().run()
         assert app.header[0].value == screen.title
     assert app.button(key="next").label == "Next lesson"
     app.button(key="next").click().run()
-    assert app.header[0].value == LESSONS[1].screens[0].title
+    assert app.header[0].value == _LESSONS[1].screens[0].title
     app.button(key="back").click().run()
     assert app.title[0].value == "Lessons"
 
@@ -111,7 +111,7 @@ def test_a_control_keeps_its_place_when_one_goes_on_and_comes_back():
 
 @pytest.mark.parametrize("wrong", ["0", "8", "-1", "three", "1e0", "٣", "", "<b>", "9" * 5000])
 def test_a_lesson_that_is_not_there_is_answered_by_the_list(wrong):
-    place = read_place({"lesson": wrong}, LESSONS)
+    place = _read_place({"lesson": wrong}, _LESSONS)
     assert place.lesson == 0
     assert "numbered 1 to 7" in place.complaint
     assert len(place.complaint) < 120
@@ -121,16 +121,16 @@ def test_a_lesson_that_is_not_there_is_answered_by_the_list(wrong):
 def test_a_screen_that_is_not_there_is_answered_by_the_first():
     app = lesson(2, 99)
     assert "Lesson 2 has no screen '99'" in app.warning[0].value
-    assert app.header[0].value == LESSONS[1].screens[0].title
+    assert app.header[0].value == _LESSONS[1].screens[0].title
 
 
 def test_only_true_asks_for_print():
-    assert read_place({"lesson": "3", "print": "true"}, LESSONS) == Place(3, printed=True)
-    assert not read_place({"lesson": "3", "print": "yes"}, LESSONS).printed
+    assert _read_place({"lesson": "3", "print": "true"}, _LESSONS) == _Place(3, printed=True)
+    assert not _read_place({"lesson": "3", "print": "yes"}, _LESSONS).printed
 
 
 def test_notes_are_hidden_until_asked_for():
-    note = LESSONS[3].screens[0].notes
+    note = _LESSONS[3].screens[0].notes
     app = lesson(4, 1)
     assert note not in texts(app)
     app.toggle(key="notes").set_value(True).run()
@@ -141,8 +141,8 @@ def test_notes_are_hidden_until_asked_for():
 @pytest.mark.parametrize("number", range(1, 8))
 def test_a_print_shows_all_screens_and_notes_where_asked_for(number):
     app = open_page("lessons", lesson=str(number), print="true", notes="true")
-    assert [head.value for head in app.subheader] == [screen.title for screen in LESSONS[number - 1].screens]
-    assert all(screen.notes in texts(app) for screen in LESSONS[number - 1].screens)
+    assert [head.value for head in app.subheader] == [screen.title for screen in _LESSONS[number - 1].screens]
+    assert all(screen.notes in texts(app) for screen in _LESSONS[number - 1].screens)
     assert not app.error
     assert not any(button.key in ("next", "back") for button in app.button)
 

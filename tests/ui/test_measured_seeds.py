@@ -5,7 +5,7 @@ import json
 import pytest
 
 from splitlab.app.widgets.sources import measured
-from splitlab.budget.results import COMMON_ALONE
+from splitlab.budget.results import _COMMON_ALONE
 from splitlab.checkpoints.checkpoint import Card
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
@@ -40,7 +40,7 @@ def test_several_seeds_are_one_mark_with_a_bar_and_can_be_picked(measured_runs):
     assert not app.exception
     # The other split has seed 0 alone.
     assert app.metric[0].value == "50.0"
-    assert any("(0, 1, 2)" in caption.value and COMMON_ALONE in caption.value for caption in app.caption)
+    assert any("(0, 1, 2)" in caption.value and _COMMON_ALONE in caption.value for caption in app.caption)
 
 
 def test_a_plan_goes_by_all_measured_runs_and_by_a_new_one_at_once(measured_runs):

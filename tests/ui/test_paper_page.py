@@ -9,10 +9,10 @@ from collections import Counter
 import pandas as pd
 from typer.testing import CliRunner
 
-from splitlab.app.paper import LOOKS, claims_table
+from splitlab.app.paper import _LOOKS, _claims_table
 from splitlab.app.widgets.text import as_plain
-from splitlab.atlas.rows import rows_as_csv
-from splitlab.atlas.tables import CHECKS
+from splitlab.atlas.rows import _rows_as_csv
+from splitlab.atlas.tables import _CHECKS
 from splitlab.budget.claims import paper_claims
 from splitlab.cli import main as cli
 from splitlab.workspace import Workspace
@@ -61,7 +61,7 @@ def test_a_link_to_what_is_not_there_shows_everything():
 def test_our_own_runs_are_held_against_the_paper(atlas):
     app = open_page("paper", against="tiny")
     assert not app.error
-    assert len(rows_buttons(app)) == len(CHECKS)
+    assert len(rows_buttons(app)) == len(_CHECKS)
     assert "Observation 7." in texts(app)
     app.selectbox(key="by").set_value("ap50").run()
     assert "AP50" in texts(app)
@@ -73,7 +73,7 @@ def measure_street(atlas):
     measured = Workspace.here().measured
     shutil.copytree(measured / "tiny", measured / "street")
     rows = [dataclasses.replace(row, dataset="street") for row in atlas]
-    (measured / "street.csv").write_text(rows_as_csv(rows))
+    (measured / "street.csv").write_text(_rows_as_csv(rows))
 
 
 def test_street_goes_by_the_score_that_was_fixed_before_and_the_control_says_so(atlas):
@@ -140,7 +140,7 @@ def test_a_broken_table_is_a_sentence():
 
 def test_what_is_taken_away_has_every_claim():
     claims = paper_claims()
-    table = pd.read_csv(io.StringIO(claims_table(claims).to_csv(index=False)))
+    table = pd.read_csv(io.StringIO(_claims_table(claims).to_csv(index=False)))
     assert Counter(table["verdict"]) == Counter(claim.verdict for claim in claims)
     assert table["key"].is_unique
-    assert set(table["verdict"]) <= set(LOOKS)
+    assert set(table["verdict"]) <= set(_LOOKS)

@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from splitlab.queue.queue import place_of
-from splitlab.queue.worker import lock_worker
+from splitlab.queue.worker import _lock_worker
 from splitlab.runs import store
 from splitlab.runs.devices import Device
 from splitlab.runs.run_folder import State
@@ -51,7 +51,7 @@ def test_a_run_that_waits_shows_its_place_and_can_be_taken_out():
 def test_a_run_that_waits_for_nobody_can_be_given_a_worker(monkeypatch):
     (run,) = make_queued(Workspace.here(), "one")
     age_status(run)
-    with lock_worker(Workspace.here(), Device("cpu")):
+    with _lock_worker(Workspace.here(), Device("cpu")):
         assert labels(watched("one")) == ["Stop"]
     started = []
     monkeypatch.setattr("splitlab.app.widgets.live_run.launch", lambda run, workspace: started.append(run.name))
@@ -90,12 +90,12 @@ def tiny(tiny_folder):
 @pytest.fixture
 def listed_long_ago(monkeypatch):
     """No listing of runs grows old during a test."""
-    monkeypatch.setattr("splitlab.app.runs.rows.FRESH_SECONDS", 600.0)
+    monkeypatch.setattr("splitlab.app.runs.rows._FRESH_SECONDS", 600.0)
 
 
 def test_a_click_on_train_lists_no_runs_and_reads_no_cards_anew(tiny, listed_long_ago, monkeypatch):
-    reads, plain = [], store.read_folders
-    monkeypatch.setattr(store, "read_folders", lambda folder, *words: (reads.append(folder), plain(folder, *words))[1])
+    reads, plain = [], store._read_folders
+    monkeypatch.setattr(store, "_read_folders", lambda folder, *words: (reads.append(folder), plain(folder, *words))[1])
     make_run(Workspace.here(), "one")
     app = open_page("train", data="tiny")
     before = len(reads)

@@ -4,8 +4,8 @@ import time
 import pytest
 
 from splitlab.app.runs import rows as runs_listing
-from splitlab.app.runs.actions import differing, marked, settings_table
-from splitlab.app.runs.rows import COLUMNS, Filter, RunsListing, filtered, rows_as_csv, run_rows
+from splitlab.app.runs.actions import _differing, _marked, _settings_table
+from splitlab.app.runs.rows import _COLUMNS, Filter, RunsListing, _rows_as_csv, _run_rows, filtered
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
 from splitlab.runs.store import list_runs
@@ -17,27 +17,27 @@ def make(folder, name, **settings):
 
 
 def test_settings_stand_side_by_side_and_those_that_differ_are_found_and_marked():
-    table = settings_table({"a": {"seed": 0, "rate": 0.001}, "b": {"seed": 0, "rate": 0.002, "new": True}})
+    table = _settings_table({"a": {"seed": 0, "rate": 0.001}, "b": {"seed": 0, "rate": 0.002, "new": True}})
     assert table.to_dict() == {
         "a": {"seed": "0", "rate": "0.001", "new": ""},
         "b": {"seed": "0", "rate": "0.002", "new": "True"},
     }
-    assert list(differing(table).index) == ["rate", "new"]
-    styles = marked(table).export()["apply"]
+    assert list(_differing(table).index) == ["rate", "new"]
+    styles = _marked(table).export()["apply"]
     assert len(styles) == 1
-    html = marked(table).to_html()
+    html = _marked(table).to_html()
     assert html.count("background-color") == 1
     assert "_row1_col1, #" in html
     assert "row1_col0" not in html.partition("</style>")[0]
 
 
 def test_settings_of_one_run_do_not_differ():
-    assert differing(settings_table({"a": {"seed": 0}})).empty
+    assert _differing(_settings_table({"a": {"seed": 0}})).empty
 
 
 def test_no_runs_are_no_rows_and_an_empty_file_with_a_head():
-    rows = filtered(run_rows([]), Filter(["pets"], ["done"], ["grid"], "text"))
-    assert rows_as_csv(rows).decode().strip() == ",".join(COLUMNS)
+    rows = filtered(_run_rows([]), Filter(["pets"], ["done"], ["grid"], "text"))
+    assert _rows_as_csv(rows).decode().strip() == ",".join(_COLUMNS)
 
 
 @pytest.mark.parametrize("heartbeat", [1e300, 1e18])
@@ -46,7 +46,7 @@ def test_a_time_that_no_calendar_has_is_left_out(tmp_path, heartbeat):
     path = run.path / "status.json"
     content = path.read_text()
     path.write_text(content.replace(str(run.status().heartbeat), str(heartbeat)))
-    rows = run_rows(list_runs(tmp_path))
+    rows = _run_rows(list_runs(tmp_path))
     assert rows["when"].isna().all()
 
 
@@ -73,9 +73,9 @@ def test_visitors_who_come_at_the_same_moment_list_the_runs_once(tmp_path, monke
 
 def test_a_long_listing_is_made_while_the_one_before_is_shown(tmp_path, monkeypatch):
     make(tmp_path, "first")
-    monkeypatch.setattr(runs_listing, "QUICK_SECONDS", 0.0)
-    monkeypatch.setattr(runs_listing, "FRESH_SECONDS", 0.0)
-    monkeypatch.setattr(runs_listing, "BUSY_SHARE", 1e9)
+    monkeypatch.setattr(runs_listing, "_QUICK_SECONDS", 0.0)
+    monkeypatch.setattr(runs_listing, "_FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(runs_listing, "_BUSY_SHARE", 1e9)
     listing = RunsListing(tmp_path)
     listing.retake()
     goes_on, plain = threading.Event(), runs_listing.list_runs

@@ -25,27 +25,27 @@ from splitlab.figures.cost_against_ap import GROUP_LABELS, SPLIT_GROUP, cost_aga
 from splitlab.shown_numbers import shown
 from splitlab.workspace import Workspace
 
-CHART = "cost_chart"
+_CHART = "cost_chart"
 
 
-ABOUT_MARKS = {
+_ABOUT_MARKS = {
     True: "Outlined: published. Filled stars: measured here, each data set by its own star; compare those of one set "
     "with one another only.",
     False: "All measured here, on images that no choice has seen; lines join runs with the same number of mask images.",
 }
 
 
-FIRST_PICK = {"VOC2012": (400, 5000), "Cityscapes": (400, 2000)}
+_FIRST_PICK = {"VOC2012": (400, 5000), "Cityscapes": (400, 2000)}
 
 
-def model_names(rows: pd.DataFrame) -> pd.Series:
+def _model_names(rows: pd.DataFrame) -> pd.Series:
     """Name the models to pick from; how they were trained is said where that alone tells two apart."""
     of = (", " + rows["dataset"]).where(rows["source"] == MEASURED, "")
     names = rows["method"] + " (" + rows["source"] + of
     return names + where_it_tells_apart(ways_of_training(rows), names) + ")"
 
 
-def pick_size(label: str, sizes: list[int], start: int, key: str) -> int:
+def _pick_size(label: str, sizes: list[int], start: int, key: str) -> int:
     """Show the sizes there are; begin with `start` where it is one of them."""
     index = sizes.index(start) if start in sizes else 0
     return st.selectbox(label, sizes, index=index, key=key, bind="query-params", format_func="{:,}".format)
@@ -56,7 +56,7 @@ def show_page() -> None:
 
     def take_clicked_point() -> None:
         """Carry a click on a split's point over to the three pickers."""
-        points = st.session_state[CHART]["selection"]["points"]
+        points = st.session_state[_CHART]["selection"]["points"]
         if points and points[0].get("customdata"):
             key = points[0]["customdata"][0]
             if key in by_key.index and by_key.loc[key, "group"] == SPLIT_GROUP:
@@ -110,7 +110,7 @@ def show_page() -> None:
         ],
         ignore_index=True,
     )
-    rows["name"] = model_names(rows)
+    rows["name"] = _model_names(rows)
     splits = rows[(rows["group"] == SPLIT_GROUP) & rows[metric].notna()]
     by_key = rows.set_index(rows.apply(row_key, axis=1)) if len(rows) else rows
     chart_side, pick_side = st.columns([3, 1], gap="large")
@@ -123,10 +123,10 @@ def show_page() -> None:
             model = st.selectbox("Model", splits["name"].unique(), key="pick_model", bind="query-params")
             own = splits[splits["name"] == model]
             sizes = sorted(own["full"].unique().tolist())
-            start = FIRST_PICK.get(dataset, (sizes[0], 0))
-            full = pick_size("|F|, images with masks", sizes, start[0], "pick_full")
+            start = _FIRST_PICK.get(dataset, (sizes[0], 0))
+            full = _pick_size("|F|, images with masks", sizes, start[0], "pick_full")
             weak_sizes = sorted(own.loc[own["full"] == full, "weak"].unique().tolist())
-            weak = pick_size("|W|, images with boxes only", weak_sizes, start[1], "pick_weak")
+            weak = _pick_size("|W|, images with boxes only", weak_sizes, start[1], "pick_weak")
             picked = own[(own["full"] == full) & (own["weak"] == weak)].iloc[0]
             prices = prices_for(str(picked["dataset"]))
             st.metric(METRICS[metric], shown(picked[metric]), border=True)
@@ -143,14 +143,14 @@ def show_page() -> None:
                 cost_against_ap(
                     rows, metric, picked=None if picked is None else row_key(picked), measured_sets=measured_sets
                 ),
-                key=CHART,
+                key=_CHART,
                 on_select=take_clicked_point,
                 selection_mode="points",
                 config={"displaylogo": False},
             )
             st.caption(
-                f"{ABOUT_MARKS[of_the_paper]} Marks go by the seeds that all splits trained alike have; bars show what "
-                "several seeds scored: both scores of two, one standard deviation each way of more. "
+                f"{_ABOUT_MARKS[of_the_paper]} Marks go by the seeds that all splits trained alike have; bars show "
+                "what several seeds scored: both scores of two, one standard deviation each way of more. "
                 "Click a point of a split to pick it."
             )
             if (rows["source"] == PUBLISHED).any():

@@ -25,12 +25,12 @@ from splitlab.figures.labels import class_counts_chart, class_legend_html
 from splitlab.figures.palette import FULL_HUE, WEAK_HUE
 from splitlab.workspace import Workspace
 
-UPLOAD_MEGABYTES = 500
-MOST_LETTERS = 60
-ADDING = "Adding data sets"
+_UPLOAD_MEGABYTES = 500
+_MOST_LETTERS = 60
+_ADDING = "Adding data sets"
 
 
-def upload_dataset(workspace: Workspace) -> None:
+def _upload_dataset(workspace: Workspace) -> None:
     """Show the uploader; unpack and keep what can be read.
 
     Raises:
@@ -39,7 +39,7 @@ def upload_dataset(workspace: Workspace) -> None:
     file = st.file_uploader(
         "A zip or tar of a data set: COCO, YOLO, VOC2012, Cityscapes or Oxford-IIIT Pet",
         type=["zip", "tar", "gz"],
-        max_upload_size=upload_limit(UPLOAD_MEGABYTES),
+        max_upload_size=upload_limit(_UPLOAD_MEGABYTES),
         key="archive",
     )
     st.caption(
@@ -49,9 +49,9 @@ def upload_dataset(workspace: Workspace) -> None:
     st.caption("On the command line: `splitlab data get pets`, `splitlab data get voc2012`.")
     if file is None:
         return
-    name = name_upload(file, proposed_name(file.name), "archive_name", MOST_LETTERS)
+    name = name_upload(file, proposed_name(file.name), "archive_name", _MOST_LETTERS)
     if st.button("Add it", type="primary", icon=":material/add:", width="stretch"):
-        Hosting.here().require_writable(ADDING)
+        Hosting.here().require_writable(_ADDING)
         with st.spinner("Unpacking and reading"):
             data = import_archive(file, name, workspace.data)
         st.success(f"'{as_plain(name)}' is here: {len(data.train.images):,} training images. Choose it by its name.")
@@ -59,10 +59,10 @@ def upload_dataset(workspace: Workspace) -> None:
             st.warning(as_plain(note))
 
 
-READING = "Saying how labels are read"
+_READING = "Saying how labels are read"
 
 
-def show_reading(name: str, data: TrainVal, workspace: Workspace) -> None:
+def _show_reading(name: str, data: TrainVal, workspace: Workspace) -> None:
     """Warn of labels that cannot be read or teach nothing; where files leave it open, let people say how they are read.
 
     Raises:
@@ -84,7 +84,7 @@ def show_reading(name: str, data: TrainVal, workspace: Workspace) -> None:
                 f"{unlabelled:,} training images have no labels. No split draws them, unless they are background: "
                 "somebody looked at them, and they show no object."
             )
-        if may_change(READING):
+        if may_change(_READING):
             _choose_reading(name, reading, folder)
 
 
@@ -101,16 +101,16 @@ def _choose_reading(name: str, reading: Reading, folder: Path) -> None:
     )
     chosen = Reading(Crowds(crowds or reading.crowds), WithoutLabels(without or reading.without_labels))
     if st.button("Read them so", disabled=chosen == reading, icon=":material/rule:", key="read_as"):
-        Hosting.here().require_writable(READING)
+        Hosting.here().require_writable(_READING)
         save_reading(folder, chosen)
         read_dataset.clear()
         st.rerun()
 
 
-COLUMNS = 4
+_COLUMNS = 4
 
 
-def show_samples(dataset: Dataset) -> None:
+def _show_samples(dataset: Dataset) -> None:
     """Show a row of photos with their masks, and under it the same photos with their boxes alone."""
     page = st.session_state.get("samples", 0)
     chosen = _choose_images(dataset, page)
@@ -119,7 +119,7 @@ def show_samples(dataset: Dataset) -> None:
         ((FULL_HUE, "<b>F</b> sees masks"), (WEAK_HUE, "<b>W</b> sees the same images as boxes"))
     ):
         st.html(f'<span style="border-left:.35rem solid {hue};padding-left:.5rem">{text}</span>')
-        for column, pair in zip(st.columns(COLUMNS), pictures, strict=False):
+        for column, pair in zip(st.columns(_COLUMNS), pictures, strict=False):
             if isinstance(pair, str):
                 column.caption(as_plain(pair))
             else:
@@ -136,7 +136,7 @@ def _choose_images(dataset: Dataset, page: int) -> list[ImageLabels]:
     """Take images with masks first: they can be shown both ways."""
     full = [image for image in dataset.images if image.can_be_full and image.targets]
     pool = full or [image for image in dataset.images if image.objects] or list(dataset.images)
-    order = np.random.default_rng(page).permutation(len(pool))[:COLUMNS]
+    order = np.random.default_rng(page).permutation(len(pool))[:_COLUMNS]
     return [pool[index] for index in order]
 
 
@@ -147,7 +147,7 @@ def _pictures(labels: ImageLabels) -> tuple[np.ndarray, np.ndarray] | str:
         return str(error)  # one broken photo is no reason to show none
 
 
-def show_numbers(data: TrainVal) -> None:
+def _show_numbers(data: TrainVal) -> None:
     """Show how much there is, in one row."""
     train = data.train
     counts = count_images(train)
@@ -169,7 +169,7 @@ def show_numbers(data: TrainVal) -> None:
         st.caption(f"Other training images: {shown}. Splits draw background images into W only, the others not at all.")
 
 
-def count_objects(dataset: Dataset, *, masks: bool) -> Counter[str]:
+def _count_objects(dataset: Dataset, *, masks: bool) -> Counter[str]:
     """Count the objects of each class that have masks, or that have none."""
     labels = (label for image in dataset.images for label in image.targets if (label.mask is not None) == masks)
     counts = Counter(dict.fromkeys(dataset.class_names, 0))
@@ -177,7 +177,7 @@ def count_objects(dataset: Dataset, *, masks: bool) -> Counter[str]:
     return counts
 
 
-def check_files(data: TrainVal) -> None:
+def _check_files(data: TrainVal) -> None:
     """Look at every photo and label when asked to, and list what is wrong."""
     st.caption("Opens every photo and every mask; large data sets take minutes.")
     if not st.button("Check the files", icon=":material/fact_check:"):
@@ -208,25 +208,25 @@ def show_page() -> None:
     with answered():
         choice, add = st.columns([1, 1], vertical_alignment="bottom", gap="large")
         with add:
-            if may_change(ADDING):
+            if may_change(_ADDING):
                 with st.popover("Add a data set", icon=":material/upload:", width="stretch"), answered():
-                    upload_dataset(workspace)
+                    _upload_dataset(workspace)
         name = choice.selectbox("Data set", dataset_names(workspace.data), key="data", bind="query-params")
         data = read_dataset(name, workspace)
-        show_numbers(data)
+        _show_numbers(data)
         with answered():
-            show_reading(name, data, workspace)
-        show_samples(data.train)
+            _show_reading(name, data, workspace)
+        _show_samples(data.train)
         st.subheader("Build a split", anchor=False)
         with answered():
             build_split(name, data.train, workspace)
         with st.expander("Objects of each class"):
             subsets = {"Training": data.train, "Validation": data.val}
             for column, (title, subset) in zip(st.columns(2), subsets.items(), strict=True):
-                counts = count_objects(subset, masks=True), count_objects(subset, masks=False)
+                counts = _count_objects(subset, masks=True), _count_objects(subset, masks=False)
                 chart = class_counts_chart(*counts, f"{title} images", ("with masks", "boxes only"))
                 column.plotly_chart(chart, key=f"counts_{title}", config={"displayModeBar": False})
         with st.expander("Check the files"), answered():
-            check_files(data)
+            _check_files(data)
         if data.train.licence:
             st.caption(f"Licence, as its source has it: {as_plain(data.train.licence)}")

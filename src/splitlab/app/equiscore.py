@@ -18,10 +18,10 @@ from splitlab.errors import BudgetError
 from splitlab.figures.plan import equiscore_curve
 from splitlab.workspace import Workspace
 
-CHART = "equiscore_chart"
+_CHART = "equiscore_chart"
 
 
-PUBLISHED_LAW, MEASURED_LAW = "the paper's", "as measured"
+_PUBLISHED_LAW, _MEASURED_LAW = "the paper's", "as measured"
 
 
 def _columns(splits: Iterable[tuple[int, int]]) -> tuple[list[int], list[int]]:
@@ -35,7 +35,7 @@ def show_page() -> None:
 
     def take_clicked_point() -> None:
         """Take a clicked split into the fit, or out of it."""
-        for point in st.session_state[CHART]["selection"]["points"]:
+        for point in st.session_state[_CHART]["selection"]["points"]:
             if point.get("customdata"):
                 split = (int(point["customdata"][0]), int(point["customdata"][1]))
                 st.query_params[link_name] = write_splits(sorted(set(chosen) ^ {split}))
@@ -60,7 +60,7 @@ def show_page() -> None:
         chosen = read_splits(st.query_params.get(link_name, ""), every_split) or sorted(paper.splits)
         way = linked_choice(
             "k and φ₀",
-            [law_there_is := PUBLISHED_LAW if is_published else MEASURED_LAW, "fitted", "mine"],
+            [law_there_is := _PUBLISHED_LAW if is_published else _MEASURED_LAW, "fitted", "mine"],
             law_there_is,
             "law" if is_published else "measured_law",
         )
@@ -117,7 +117,7 @@ def show_page() -> None:
             )
         st.plotly_chart(
             equiscore_curve(law, points, cheapest, prices, images),
-            key=CHART,
+            key=_CHART,
             on_select=take_clicked_point,
             selection_mode="points",
             config={"displaylogo": False},

@@ -24,20 +24,20 @@ from splitlab.figures.palette import class_colour
 from splitlab.geometry import FloatArray
 from splitlab.workspace import Workspace
 
-METRICS = {
+_METRICS = {
     "mask AP70": ("ap70", "mask AP at IoU 0.70", 100.0),
     "mask AP50": ("ap50", "mask AP at IoU 0.50", 100.0),
     "box AP70": ("box_ap70", "box AP at IoU 0.70", 100.0),
     "mask IoU": ("mask_iou", "mask IoU of objects whose box was found", 1.0),
 }
-MEASURE = 'python scripts/measure_few_shot.py --machine "2 cores"'
-PLAIN = {"displaylogo": False}
+_MEASURE = 'python scripts/measure_few_shot.py --machine "2 cores"'
+_PLAIN = {"displaylogo": False}
 
 
-def show_published() -> None:
+def _show_published() -> None:
     """Draw Table 4 and fold the numbers away below it."""
     by_class = published_by_class(published_few_shot())
-    st.plotly_chart(class_bars(by_class, PUBLISHED, "mask AP at IoU 0.70"), key="chart_published", config=PLAIN)
+    st.plotly_chart(class_bars(by_class, PUBLISHED, "mask AP at IoU 0.70"), key="chart_published", config=_PLAIN)
     st.caption(
         "Published, Table 4: VOC2012 validation images, YOLOv5x. The last group is the mean of the eight classes."
     )
@@ -49,7 +49,7 @@ def show_published() -> None:
         )
 
 
-def show_measured() -> None:
+def _show_measured() -> None:
     """Let a variant and a metric be chosen, and draw what was measured; say how to measure where nothing was.
 
     Raises:
@@ -58,17 +58,17 @@ def show_measured() -> None:
     table = measured_few_shot()
     if table.empty:
         st.info("Nothing has been measured here yet. This measures it, and goes on where it was stopped:")
-        st.code(MEASURE, language="bash")
+        st.code(_MEASURE, language="bash")
         return
     left, right = st.columns(2)
     variants = table["variant"].unique().tolist()
     variant = linked_choice("Novel classes", variants, variants[0], "variant", left)
-    metric = linked_choice("Score", list(METRICS), "mask AP70", "metric", right)
-    column, axis, highest = METRICS[str(metric)]
+    metric = linked_choice("Score", list(_METRICS), "mask AP70", "metric", right)
+    column, axis, highest = _METRICS[str(metric)]
     rows = table[table["variant"] == variant]
     by_class = measured_by_class(table, str(variant), column)
     styles = {way: MEASURED[way] for way in MEASURED if way in by_class}
-    st.plotly_chart(class_bars(by_class, styles, axis, highest), key="chart_measured", config=PLAIN)
+    st.plotly_chart(class_bars(by_class, styles, axis, highest), key="chart_measured", config=_PLAIN)
     st.caption(_what_it_is(rows))
     with st.expander("Every run, class by class"):
         st.dataframe(rows, hide_index=True)
@@ -94,11 +94,11 @@ def _what_it_is(rows: pd.DataFrame) -> str:
 
 
 _PictureArray = NDArray[np.uint8]
-SIDE = 224
-COVERED = 0.55
+_SIDE = 224
+_COVERED = 0.55
 
 
-def masked_square(square: _PictureArray, box: FloatArray, mask: NDArray[np.bool_], colour: str) -> _PictureArray:
+def _masked_square(square: _PictureArray, box: FloatArray, mask: NDArray[np.bool_], colour: str) -> _PictureArray:
     """Lay a mask over the square that a model sees, and draw the box.
 
     Args:
@@ -107,16 +107,16 @@ def masked_square(square: _PictureArray, box: FloatArray, mask: NDArray[np.bool_
         mask: (h, w), over the whole square at lower resolution.
         colour: "#rrggbb" of both.
     """
-    picture = cv2.resize(square, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
-    covered = cv2.resize(mask.astype(np.uint8), (SIDE, SIDE), interpolation=cv2.INTER_NEAREST).astype(bool)
+    picture = cv2.resize(square, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    covered = cv2.resize(mask.astype(np.uint8), (_SIDE, _SIDE), interpolation=cv2.INTER_NEAREST).astype(bool)
     paint = np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)])
-    picture[covered] = (picture[covered] * (1 - COVERED) + paint * COVERED).astype(np.uint8)
-    left, top, right, bottom = (round(float(side) * SIDE / len(square)) for side in box)
+    picture[covered] = (picture[covered] * (1 - _COVERED) + paint * _COVERED).astype(np.uint8)
+    left, top, right, bottom = (round(float(side) * _SIDE / len(square)) for side in box)
     cv2.rectangle(picture, (left, top), (right - 1, bottom - 1), tuple(map(int, paint)), 2)
     return np.asarray(picture, np.uint8)
 
 
-def prototype_square(prototype: FloatArray, coefficient: float) -> _PictureArray:
+def _prototype_square(prototype: FloatArray, coefficient: float) -> _PictureArray:
     """Draw one prototype as it enters a mask: light where it adds to the object, dark where it takes away.
 
     Args:
@@ -126,13 +126,13 @@ def prototype_square(prototype: FloatArray, coefficient: float) -> _PictureArray
     part = prototype * coefficient
     scale = max(float(np.abs(part).max()), 1e-9)
     grey = ((part / scale + 1) * 127.5).astype(np.uint8)
-    return np.asarray(cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_NEAREST), np.uint8)
+    return np.asarray(cv2.resize(grey, (_SIDE, _SIDE), interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
-SHOWN = 4
+_SHOWN = 4
 
 
-def offer_taken_apart(workspace: Workspace) -> None:
+def _offer_taken_apart(workspace: Workspace) -> None:
     """Offer checkpoints that make masks of prototypes; on demand take the mask of the best object apart.
 
     Raises:
@@ -165,15 +165,15 @@ def _show(choice: Choice, photo: Photo) -> None:
         return
     colour = class_colour(apart.class_index)
     name = as_plain(choice.card.class_names[apart.class_index].replace("_", " "))
-    columns = st.columns(SHOWN + 2)
-    for column, place in zip(columns, apart.strongest[:SHOWN], strict=False):
+    columns = st.columns(_SHOWN + 2)
+    for column, place in zip(columns, apart.strongest[:_SHOWN], strict=False):
         weight = float(apart.coefficients[place])
-        column.image(prototype_square(apart.prototypes[place], weight), width="stretch")
+        column.image(_prototype_square(apart.prototypes[place], weight), width="stretch")
         column.caption(f"prototype {place}, coefficient {weight:+.1f}")
-    columns[-2].image(masked_square(apart.square, apart.box, apart.mask, colour), width="stretch")
+    columns[-2].image(_masked_square(apart.square, apart.box, apart.mask, colour), width="stretch")
     columns[-2].caption(f"all {len(apart.coefficients)} added up: {name} {apart.score:.2f}")
     middle = len(apart.by_chance) // 2
-    columns[-1].image(masked_square(apart.square, apart.box, apart.by_chance[middle], colour), width="stretch")
+    columns[-1].image(_masked_square(apart.square, apart.box, apart.by_chance[middle], colour), width="stretch")
     columns[-1].caption(f"coefficients drawn at random, the median of {len(apart.by_chance)} draws")
     low, high = (float(apart.chance_ious[place]) for place in (len(apart.by_chance) // 20, -len(apart.by_chance) // 20))
     st.caption(
@@ -183,7 +183,7 @@ def _show(choice: Choice, photo: Photo) -> None:
     )
 
 
-COMMAND = """\
+_COMMAND = """\
 # 3 masks of each class, boxes of every other image, background where it shows none; AP70 class by class at the end
 splitlab few-shot embedded --masks 3 --classes "compass jelly,moon jelly" --recipe embedded
 # the same from a model that knows other classes, and with no mask at all
@@ -209,10 +209,10 @@ def show_page() -> None:
         "it is background. A model that knew Cityscapes' masks does better than one that begins "
         "with an ImageNet backbone, and both stay below the baseline with all masks."
     )
-    show_published()
+    _show_published()
     st.subheader("What was measured here", anchor=False)
     with answered():
-        show_measured()
+        _show_measured()
     st.subheader("With no mask at all", anchor=False)
     st.markdown(
         "A YOLO makes 32 **prototypes** of a whole photo, the same for every object, and gives each object 32 "
@@ -226,7 +226,7 @@ def show_page() -> None:
         'outline is what the bars above tell, "no mask, from the base model" beside "from the backbone".'
     )
     with answered():
-        offer_taken_apart(Workspace.here())
+        _offer_taken_apart(Workspace.here())
     st.subheader("Do it yourself", anchor=False)
-    st.code(COMMAND, language="bash")
+    st.code(_COMMAND, language="bash")
     st.page_link("pages/train.py", label="Train on a split of your own", icon=":material/model_training:")

@@ -4,22 +4,22 @@ import streamlit as st
 
 from splitlab.app.navigation import change_kept_link, page_head
 
-DATASET, METHOD = "VOC2012", "YOLOv5"
+_DATASET, _METHOD = "VOC2012", "YOLOv5"
 
 
-FIRST_HOURS, TOLD = 80, "hours told to Plan"
+_FIRST_HOURS, _TOLD = 80, "hours told to Plan"
 
 
-def link_to_plan(hours: int) -> dict[str, str]:
+def _link_to_plan(hours: int) -> dict[str, str]:
     """Return the parameters that let Plan a budget begin with these hours, whichever way leads there next."""
     link = {"mode": "hours I have", "hours_planned": str(hours)}
-    if st.session_state.get(TOLD, FIRST_HOURS) != hours:
+    if st.session_state.get(_TOLD, _FIRST_HOURS) != hours:
         change_kept_link("plan", link)
-    st.session_state[TOLD] = hours
+    st.session_state[_TOLD] = hours
     return link
 
 
-def show_answer(hours: int) -> None:
+def _show_answer(hours: int) -> None:
     """Show the best split for these hours, and the chart behind it."""
     # Imported here: they take a second, and the title is shown before.
     from splitlab.app.widgets.text import split_chip
@@ -31,8 +31,8 @@ def show_answer(hours: int) -> None:
     from splitlab.figures.plan import plan_chart
     from splitlab.shown_numbers import shown
 
-    fitted = published_surface(DATASET, METHOD, MAIN_METRIC[DATASET])
-    prices, pool = PRESETS[DATASET], ImagePool(TRAINING_IMAGES[DATASET])
+    fitted = published_surface(_DATASET, _METHOD, MAIN_METRIC[_DATASET])
+    prices, pool = PRESETS[_DATASET], ImagePool(TRAINING_IMAGES[_DATASET])
     plan = plan_for_hours(fitted, prices, hours, pool)
     best = plan.best
     limit = plan_limit(fitted, prices, hours, pool, best)
@@ -44,7 +44,7 @@ def show_answer(hours: int) -> None:
             f"expect AP70 **{shown(best.ap)}** ({shown(best.low)} to {shown(best.high)})"
         )
         st.caption(
-            f"Predicted from the {len(fitted.ap)} published {METHOD} models on {DATASET}, scored on its val images; "
+            f"Predicted from the {len(fitted.ap)} published {_METHOD} models on {_DATASET}, scored on its val images; "
             "90% interval. "
             f"{limit_in_words(limit, pool)} {unspent_in_words(limit, pool)} {other_ways(plan, hours)}"
         )
@@ -53,7 +53,7 @@ def show_answer(hours: int) -> None:
     with bar:
         split_chip(best.full, best.weak, prices, scale_hours=float(hours))
 
-    line, axis = budget_line(fitted, prices, hours, pool), f"expected {METRICS[MAIN_METRIC[DATASET]]}"
+    line, axis = budget_line(fitted, prices, hours, pool), f"expected {METRICS[MAIN_METRIC[_DATASET]]}"
     chart = plan_chart(line, plan, axis, limit.spends_from)
     st.plotly_chart(chart, key="home_chart", config={"displayModeBar": False})
 
@@ -66,15 +66,15 @@ def show_page() -> None:
         "into images **with masks (F)** and images **with boxes only (W)** buys.",
     )
     hours = st.slider(
-        "With so many hours of labelling", 15, 195, FIRST_HOURS, key="hours", bind="query-params", format="%d h"
+        "With so many hours of labelling", 15, 195, _FIRST_HOURS, key="hours", bind="query-params", format="%d h"
     )
-    show_answer(hours)
+    _show_answer(hours)
     doors: tuple[tuple[str, str, str, dict[str, str]], ...] = (
         (
             "pages/plan.py",
             "Plan a budget",
             "Your hours, your prices, your pilot: the split to label, and what to expect.",
-            link_to_plan(hours),
+            _link_to_plan(hours),
         ),
         (
             "pages/cost_against_ap.py",

@@ -10,8 +10,8 @@ import streamlit as st
 
 from splitlab.errors import SettingsError
 
-MOST_MEGABYTES = 1_000_000
-TRUE, FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
+_MOST_MEGABYTES = 1_000_000
+_TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
 
 @dataclass(frozen=True)
@@ -34,9 +34,9 @@ class Hosting:
     photo_megabytes: int = 1024
 
     def __post_init__(self) -> None:
-        _require(self, "upload_megabytes", MOST_MEGABYTES)
+        _require(self, "upload_megabytes", _MOST_MEGABYTES)
         _require(self, "models_in_memory", 1000)
-        _require(self, "photo_megabytes", MOST_MEGABYTES)
+        _require(self, "photo_megabytes", _MOST_MEGABYTES)
         _require(self, "session_photo_megabytes", self.photo_megabytes)
 
     @classmethod
@@ -46,7 +46,7 @@ class Hosting:
         Raises:
             SettingsError: a variable holds no such value.
         """
-        given = {name: os.environ[variable] for name, variable in VARIABLES.items() if os.environ.get(variable)}
+        given = {name: os.environ[variable] for name, variable in _VARIABLES.items() if os.environ.get(variable)}
         return cls(**{name: _read(name, text) for name, text in given.items()})
 
     def require_writable(self, what: str) -> None:
@@ -65,7 +65,7 @@ class Hosting:
 
 
 # The settings by the environment variables that they are read from.
-VARIABLES = {
+_VARIABLES = {
     "read_only": "SPLITLAB_READ_ONLY",
     "upload_megabytes": "SPLITLAB_UPLOAD_MB",
     "models_in_memory": "SPLITLAB_MODELS_IN_MEMORY",
@@ -76,21 +76,21 @@ VARIABLES = {
 
 def _read(name: str, text: str) -> Any:
     if {field.name: field.type for field in fields(Hosting)}[name] == "bool":
-        if text.lower() in TRUE or text.lower() in FALSE:
-            return text.lower() in TRUE
-        raise SettingsError(f"{VARIABLES[name]} is '{text}'. Set it to 1 or 0.")
+        if text.lower() in _TRUE or text.lower() in _FALSE:
+            return text.lower() in _TRUE
+        raise SettingsError(f"{_VARIABLES[name]} is '{text}'. Set it to 1 or 0.")
     try:
         return int(text)
     except ValueError as error:
         raise SettingsError(
-            f"{VARIABLES[name]} is '{text}', no whole number. Set it to a number, such as 100."
+            f"{_VARIABLES[name]} is '{text}', no whole number. Set it to a number, such as 100."
         ) from error
 
 
 def _require(hosting: Hosting, name: str, most: int) -> None:
     value = getattr(hosting, name)
     if not 1 <= value <= most:
-        raise SettingsError(f"{VARIABLES[name]} is {value}. Set it to a number from 1 to {most}.")
+        raise SettingsError(f"{_VARIABLES[name]} is {value}. Set it to a number from 1 to {most}.")
 
 
 TRAINING = "Training"

@@ -19,10 +19,10 @@ _KEPT, _SHOWN = "links of pages", "page shown last"
 # Where in a page a link leads; who goes elsewhere in it does not want to be sent back.
 _PLACES = ("lesson", "screen", "print")
 
-Link = dict[str, list[str]]
+_Link = dict[str, list[str]]
 
 
-def enter_as_left(page: st.Page) -> None:
+def _enter_as_left(page: st.Page) -> None:
     """Let a page that is come to from another one, by a link that says less than it did, be as it was left."""
     if st.session_state.get(_SHOWN) == page.url_path:
         return
@@ -34,7 +34,7 @@ def enter_as_left(page: st.Page) -> None:
         st.rerun()
 
 
-def run_and_keep_link(page: st.Page) -> None:
+def _run_and_keep_link(page: st.Page) -> None:
     """Run a page, and keep what its link then says."""
     try:
         page.run()
@@ -61,12 +61,12 @@ def _forget(names: Iterable[str]) -> None:
             st.session_state.pop(name, None)
 
 
-def _says_less(asked: Link, before: Link) -> bool:
+def _says_less(asked: _Link, before: _Link) -> bool:
     same_place = all(asked.get(name) == before.get(name) for name in _PLACES)
     return same_place and asked.items() <= before.items()
 
 
-def _say(link: Link) -> None:
+def _say(link: _Link) -> None:
     try:
         st.query_params.from_dict(link)
     except StreamlitAPIException:
@@ -76,12 +76,12 @@ def _say(link: Link) -> None:
                 st.query_params[name] = values
 
 
-def _kept_links() -> dict[str, Link]:
-    links: dict[str, Link] = st.session_state.setdefault(_KEPT, {})
+def _kept_links() -> dict[str, _Link]:
+    links: dict[str, _Link] = st.session_state.setdefault(_KEPT, {})
     return links
 
 
-def _link() -> Link:
+def _link() -> _Link:
     return {name: st.query_params.get_all(name) for name in st.query_params}
 
 
@@ -101,14 +101,14 @@ def run_app() -> None:
     # The limit of one uploader is kept by the browser alone; this one by the server.
     config.set_option("server.maxUploadSize", hosting.upload_megabytes)
     bound_uploads()
-    page = pages()
-    enter_as_left(page)
+    page = _pages()
+    _enter_as_left(page)
     # After the link was read, which may hold any name.
     st.session_state[_ENTERED] = True
-    run_and_keep_link(page)
+    _run_and_keep_link(page)
 
 
-def pages() -> st.Page:
+def _pages() -> st.Page:
     """Register the pages with Streamlit; return the one that the link asks for."""
     return st.navigation(
         {
@@ -145,7 +145,7 @@ def enter_by_app() -> None:
     if _ENTERED not in st.session_state:
         # First: the browser takes an icon by name, the page's own, for a tab that has none.
         _dress_tab()
-        pages()
+        _pages()
         st.rerun()
 
 

@@ -23,8 +23,8 @@ from splitlab.budget.published import FLATTERED
 from splitlab.budget.results import METRICS, SHORT_METRICS
 from splitlab.workspace import Workspace
 
-CLAIM, VERDICTS = "claim", "verdicts"
-OF_OURS = "here"
+_CLAIM, _VERDICTS = "claim", "verdicts"
+_OF_OURS = "here"
 """The section of what the paper does not say."""
 
 
@@ -35,7 +35,7 @@ class _Look:
 
 
 # Neither indigo nor amber: those are F and W.
-LOOKS: Mapping[Verdict, _Look] = MappingProxyType(
+_LOOKS: Mapping[Verdict, _Look] = MappingProxyType(
     {
         "holds": _Look("green", "check"),
         "holds but for": _Look("green", "rule"),
@@ -46,29 +46,29 @@ LOOKS: Mapping[Verdict, _Look] = MappingProxyType(
 )
 
 
-def show_claims(claims: Sequence[Claim]) -> None:
+def _show_claims(claims: Sequence[Claim]) -> None:
     """Let verdicts be picked, and show a card for each claim that has one; one card shows its rows."""
     counts = Counter(claim.verdict for claim in claims)
     there = [verdict for verdict in get_args(Verdict) if counts[verdict]]
-    forget_unknown(VERDICTS, there)
-    if asked := asked_by_link(VERDICTS, there):
-        st.session_state[VERDICTS] = asked
+    forget_unknown(_VERDICTS, there)
+    if asked := asked_by_link(_VERDICTS, there):
+        st.session_state[_VERDICTS] = asked
     picked = st.pills(
         "Verdicts",
         there,
         selection_mode="multi",
         format_func=lambda verdict: f"{verdict}: {counts[verdict]}",
-        key=VERDICTS,
+        key=_VERDICTS,
         help="Pick some to see them alone.",
     )
-    write_link(VERDICTS, picked)
+    write_link(_VERDICTS, picked)
     opened = _opened(claims)
     for claim in claims:
         if not picked or claim.verdict in picked:
             _card(claim, claim.key == opened)
 
 
-def claims_table(claims: Sequence[Claim]) -> pd.DataFrame:
+def _claims_table(claims: Sequence[Claim]) -> pd.DataFrame:
     """Return claims as rows to take away, with the number of table rows each rests on."""
     columns = ["key", "section", "statement", "verdict", "finding"]
     rows = [[getattr(claim, column) for column in columns] for claim in claims]
@@ -77,24 +77,24 @@ def claims_table(claims: Sequence[Claim]) -> pd.DataFrame:
 
 def _opened(claims: Sequence[Claim]) -> str | None:
     """Return the claim whose rows are shown, by its key; the link says which."""
-    if asked := asked_by_link(CLAIM, [claim.key for claim in claims]):
-        st.session_state[CLAIM] = asked[0]
-    opened: str | None = st.session_state.setdefault(CLAIM, None)
-    write_link(CLAIM, [opened] if opened else [])
+    if asked := asked_by_link(_CLAIM, [claim.key for claim in claims]):
+        st.session_state[_CLAIM] = asked[0]
+    opened: str | None = st.session_state.setdefault(_CLAIM, None)
+    write_link(_CLAIM, [opened] if opened else [])
     return opened
 
 
 def _turn(key: str | None) -> None:
-    st.session_state[CLAIM] = key
+    st.session_state[_CLAIM] = key
 
 
 def _card(claim: Claim, opened: bool) -> None:
-    look = LOOKS[claim.verdict]
+    look = _LOOKS[claim.verdict]
     with st.container(border=True):
         verdict, said = st.columns([1, 4], gap="medium")
         with verdict:
             st.badge(claim.verdict, icon=f":material/{look.icon}:", color=look.colour)
-            st.caption("asked here" if claim.section == OF_OURS else f"Sec. {claim.section}")
+            st.caption("asked here" if claim.section == _OF_OURS else f"Sec. {claim.section}")
         with said:
             st.markdown(as_plain(claim.statement))
             st.caption(as_plain(claim.finding))
@@ -111,16 +111,16 @@ def _card(claim: Claim, opened: bool) -> None:
             st.dataframe(claim.rows.dropna(axis="columns", how="all"), hide_index=True)
 
 
-AGAINST, SCORE, JUDGED = "against", "by", "judged last"
+_AGAINST, _SCORE, _JUDGED = "against", "by", "judged last"
 
 
-PAPER = "paper"
+_PAPER = "paper"
 
 
-SHOWN = {PAPER: "the paper's own tables"}
+_SHOWN = {_PAPER: "the paper's own tables"}
 
 
-RULE = (
+_RULE = (
     "A difference counts where it is more than noise between seeds. That rule was fixed before pets and street were "
     "measured, but after the embedded scenes, whose verdicts by the first rule are in docs/atlas.md."
 )
@@ -148,29 +148,29 @@ def show_page() -> None:
     link = st.query_params.to_dict()  # as it was before the control below writes into it
     against = linked_selectbox(
         "Check it against",
-        [PAPER, *atlas_names(workspace.measured)],
-        AGAINST,
-        PAPER,
+        [_PAPER, *atlas_names(workspace.measured)],
+        _AGAINST,
+        _PAPER,
         left,
-        lambda name: SHOWN.get(name, f"our own runs on {name}"),
+        lambda name: _SHOWN.get(name, f"our own runs on {name}"),
         "Published: every sentence with a number, computed again from the paper's tables. Measured here: its seven "
         "observations and its law on the grids of the atlas.",
     )
-    turned = st.session_state.get(JUDGED, against) != against
-    st.session_state[JUDGED] = against
+    turned = st.session_state.get(_JUDGED, against) != against
+    st.session_state[_JUDGED] = against
     with answered():
-        if against == PAPER:
-            write_link(SCORE, [])
+        if against == _PAPER:
+            write_link(_SCORE, [])
             claims = claims_of_paper()
             st.caption(FLATTERED)
         else:
             fixed = verdict_metric(against)
-            if turned and not (link.get(AGAINST) == against and SCORE in link):
-                st.session_state[SCORE] = fixed  # the score of another atlas says nothing about this one
+            if turned and not (link.get(_AGAINST) == against and _SCORE in link):
+                st.session_state[_SCORE] = fixed  # the score of another atlas says nothing about this one
             metric = linked_selectbox(
                 "Score",
                 list(METRICS),
-                SCORE,
+                _SCORE,
                 fixed,
                 right,
                 lambda name: SHORT_METRICS[name] + (", fixed before" if name == fixed else ""),
@@ -178,12 +178,12 @@ def show_page() -> None:
             with st.spinner("Holding the paper against the runs", show_time=True):
                 claims = claims_of_atlas(against, metric, workspace)
         if claims:
-            if against != PAPER:
-                st.caption(RULE)
-            show_claims(claims)
+            if against != _PAPER:
+                st.caption(_RULE)
+            _show_claims(claims)
             st.download_button(
                 "Download CSV",
-                claims_table(claims).to_csv(index=False),
+                _claims_table(claims).to_csv(index=False),
                 f"splitlab-claims-{against}.csv",
                 icon=":material/download:",
             )

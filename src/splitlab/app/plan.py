@@ -26,31 +26,31 @@ from splitlab.figures.plan import hours_curve, plan_chart
 from splitlab.shown_numbers import shown
 from splitlab.workspace import Workspace
 
-BY_HOURS, BY_SCORE = "hours I have", "score I need"
+_BY_HOURS, _BY_SCORE = "hours I have", "score I need"
 
 
-CURVE_POINTS = 50
+_CURVE_POINTS = 50
 
 
-OWN_IMAGES = 1000
+_OWN_IMAGES = 1000
 
 
-GUESS = "Nobody told how many images there are, so this number is a guess. Say how many you have."
+_GUESS = "Nobody told how many images there are, so this number is a guess. Say how many you have."
 
 
-LEAST_AP = 0.1
+_LEAST_AP = 0.1
 
 
-NEXT_HOURS = 8.0
+_NEXT_HOURS = 8.0
 
 
 @st.cache_data(show_spinner=False, ttl=600)
-def left_out(full: list[float], weak: list[float], ap: list[float]) -> LeaveOneOut:
+def _left_out(full: list[float], weak: list[float], ap: list[float]) -> LeaveOneOut:
     """Say how well a surface predicts a split it has not seen; computed once for the same results."""
     return leave_one_out(fit_surface(full, weak, ap))
 
 
-def own_runs() -> pd.DataFrame | None:
+def _own_runs() -> pd.DataFrame | None:
     """Show the uploader of a pilot; return its runs, or None."""
     with st.expander("Your pilot: plan by your own runs"):
         st.caption(
@@ -67,17 +67,17 @@ def own_runs() -> pd.DataFrame | None:
         return read_pilot(text, file.name)
 
 
-def known_images(source: Source) -> int | None:
+def _known_images(source: Source) -> int | None:
     """Return how many training images a source's data set has; None where nobody told.
 
     What the atlas draws from is taken for all there is of its data sets, where no split labels more.
     """
     told_of = training_images(Workspace.here())
     told = told_of.get(source.dataset, told_of.get(source.dataset + TEST_PART, 0))
-    return told if told >= most_labelled(source.rows) else None
+    return told if told >= _most_labelled(source.rows) else None
 
 
-def choose_pool(images: int) -> ImagePool:
+def _choose_pool(images: int) -> ImagePool:
     """Show what images and labels there are."""
     there_are = linked_count("Training images", 1, MAX_IMAGES, images, f"images_{images}")
     left, right = st.columns(2)
@@ -86,12 +86,12 @@ def choose_pool(images: int) -> ImagePool:
     return ImagePool(there_are, full, weak)
 
 
-def most_labelled(runs: pd.DataFrame) -> int:
+def _most_labelled(runs: pd.DataFrame) -> int:
     """Return how many images the largest split of some runs labels."""
     return int((runs["full"] + runs["weak"]).max())
 
 
-def say(answer: PlanAnswer, prices: Prices, pool: ImagePool) -> None:
+def _say(answer: PlanAnswer, prices: Prices, pool: ImagePool) -> None:
     """Say the plan in one sentence, what limits it, what was trained for the same money, and what to be wary of."""
     best = answer.plan.best
     expected = f"expect AP **{shown(best.ap)}** ({shown(best.low)} to {shown(best.high)})"
@@ -107,14 +107,14 @@ def say(answer: PlanAnswer, prices: Prices, pool: ImagePool) -> None:
         st.warning(sentence)
 
 
-def advise(fitted: FittedSurface, prices: Prices, pool: ImagePool, plan: Plan) -> None:
+def _advise(fitted: FittedSurface, prices: Prices, pool: ImagePool, plan: Plan) -> None:
     """Say what the next hours would add to the labels there are, or to those planned."""
     st.subheader("What to label next", anchor=False)
     start = pool if pool.full else ImagePool(pool.images, plan.best.full, plan.best.weak)
     if start.full == start.images:
         st.caption(f"All {start.images:,} images have masks then: nothing is left to label.")
         return
-    hours = st.number_input("With the next hours", 1.0, 1000.0, NEXT_HOURS, key="next_hours", bind="query-params")
+    hours = st.number_input("With the next hours", 1.0, 1000.0, _NEXT_HOURS, key="next_hours", bind="query-params")
     gains = next_labels(fitted, prices, start, hours)
     ways = {"masks": gains.masks}
     if gains.boxes is not None:
@@ -146,25 +146,25 @@ def show_page() -> None:
     with picture, answered():
         with settings:
             source = choose_source()
-            mode = linked_choice("Start from", [BY_HOURS, BY_SCORE], BY_HOURS, "mode")
+            mode = linked_choice("Start from", [_BY_HOURS, _BY_SCORE], _BY_HOURS, "mode")
             hours = score = 0.0
-            if mode == BY_HOURS:
+            if mode == _BY_HOURS:
                 hours = st.number_input(
                     "Hours of labelling", 0.5, 100_000.0, 80.0, key="hours_planned", bind="query-params"
                 )
             else:
-                start = max(float(round(source.surface.ap.mean())), LEAST_AP)
+                start = max(float(round(source.surface.ap.mean())), _LEAST_AP)
                 key = f"score_{source.dataset}_{source.method}_{source.metric}"
-                score = st.number_input("AP to reach", LEAST_AP, 99.9, start, key=key, bind="query-params")
+                score = st.number_input("AP to reach", _LEAST_AP, 99.9, start, key=key, bind="query-params")
             prices = choose_prices(source.dataset)
             place_of_pool = st.container()
-            runs = own_runs()
-            images = known_images(source) if runs is None else None
-            guess = max(most_labelled(source.rows if runs is None else runs), OWN_IMAGES)
+            runs = _own_runs()
+            images = _known_images(source) if runs is None else None
+            guess = max(_most_labelled(source.rows if runs is None else runs), _OWN_IMAGES)
             with place_of_pool.expander("Images there are, labels already paid for", expanded=images is None):
                 if images is None:
-                    st.caption(GUESS)
-                pool = choose_pool(images or guess)
+                    st.caption(_GUESS)
+                pool = _choose_pool(images or guess)
 
         fitted = source.surface if runs is None else fit_pilot(runs)
         results, of = (source.runs, source.source) if runs is None else (runs, "own")
@@ -176,7 +176,7 @@ def show_page() -> None:
         plan, spent = answer.plan, answer.hours
         on = f", scored on {as_plain(source.scored_on)}" if runs is None and source.scored_on else ""
         axis = "expected " + (METRICS[source.metric] if runs is None else "score of your runs")
-        say(answer, prices, pool)
+        _say(answer, prices, pool)
         line = budget_line(fitted, prices, spent, pool)
         st.plotly_chart(
             plan_chart(line, plan, axis, answer.limit.spends_from), key="plan_chart", config={"displaylogo": False}
@@ -189,18 +189,18 @@ def show_page() -> None:
             st.caption(FLATTERED)
         st.download_button("Download CSV", line.to_csv(index=False), "splitlab-plan.csv", icon=":material/download:")
         with answered():
-            advise(fitted, prices, pool, plan)
+            _advise(fitted, prices, pool, plan)
         with st.expander("More hours, more AP: the best split of each budget"), answered():
             # Where the labels there are do already, the curve shows what some hours more would bring.
-            most = 3 * spent or NEXT_HOURS
-            budgets = np.geomspace(max(most / 12, prices.mask_seconds / 3600 * 20), most, CURVE_POINTS)
+            most = 3 * spent or _NEXT_HOURS
+            budgets = np.geomspace(max(most / 12, prices.mask_seconds / 3600 * 20), most, _CURVE_POINTS)
             curve = best_splits(fitted, prices, budgets, pool)
             st.plotly_chart(hours_curve(curve, spent, axis), key="hours_curve", config={"displaylogo": False})
         with st.expander("How far to trust it"), answered():
             if len(set(zip(fitted.full, fitted.weak, strict=True))) < 2:
                 st.caption("It rests on one split. Train a second one to see how far this carries.")
             elif runs is None:
-                checked = left_out(fitted.full.tolist(), fitted.weak.tolist(), fitted.ap.tolist())
+                checked = _left_out(fitted.full.tolist(), fitted.weak.tolist(), fitted.ap.tolist())
                 st.markdown(
                     f"Each split left out in turn and predicted from the others: mean error "
                     f"**{checked.mean_error:.2f} AP**, worst {checked.worst_error:.2f}; {checked.coverage:.0%} fall "

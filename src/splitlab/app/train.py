@@ -35,32 +35,32 @@ from splitlab.runs.store import RunSummary, free_run_path, trained_models
 from splitlab.training.fused_batch import BatchImage
 from splitlab.workspace import Workspace
 
-NOTHING = "nothing: a Lite0 backbone has ImageNet weights, all else is random"
-RECIPE_HELP = (
+_NOTHING = "nothing: a Lite0 backbone has ImageNet weights, all else is random"
+_RECIPE_HELP = (
     "quick learns in minutes on a CPU; the paper's take a GPU some hours. A recipe sets all that stands below."
 )
-F_SIZE_HELP = "Mask images in a mixed batch; auto lets a run pass over F at least 75 times, as the paper's runs do."
-ANCHORS_HELP = "auto fits them to the boxes where the paper's own serve badly. For YOLOv5 alone."
-START_HELP = (
+_F_SIZE_HELP = "Mask images in a mixed batch; auto lets a run pass over F at least 75 times, as the paper's runs do."
+_ANCHORS_HELP = "auto fits them to the boxes where the paper's own serve badly. For YOLOv5 alone."
+_START_HELP = (
     "Copies every tensor that fits from a checkpoint, such as an imported one; of classes that both know by name also "
     "what answers for them."
 )
 
 
 @st.cache_resource(show_spinner="Looking for devices")
-def device_names() -> list[str]:
+def _device_names() -> list[str]:
     """List this machine's devices, the fastest first."""
     from splitlab.models.precision import available_devices
 
     return available_devices()
 
 
-def model_names() -> list[str]:
+def _model_names() -> list[str]:
     """List the models, the one that learns photos quickly first."""
     return [LITE0, *(name for name in MODELS if name != LITE0)]
 
 
-def more_settings(start: RunSpec, key: str, workspace: Workspace) -> dict[str, Any]:
+def _more_settings(start: RunSpec, key: str, workspace: Workspace) -> dict[str, Any]:
     """Show the settings that few need, folded away; return those of them by name."""
     with st.expander("More settings"):
         left, right = st.columns(2)
@@ -68,7 +68,7 @@ def more_settings(start: RunSpec, key: str, workspace: Workspace) -> dict[str, A
         sizes = [AUTO, *range(1, batch_size)] if batch_size > 1 else [1]
         index = sizes.index(start.f_size) if start.f_size in sizes else 0
         f_size_key = f"f_size_{key}_{batch_size}"
-        f_size = right.selectbox("f_size", sizes, index=index, key=f_size_key, bind="query-params", help=F_SIZE_HELP)
+        f_size = right.selectbox("f_size", sizes, index=index, key=f_size_key, bind="query-params", help=_F_SIZE_HELP)
         # A row of its own: half a row cuts a small rate.
         rate = st.number_input(
             "Learning rate",
@@ -86,11 +86,13 @@ def more_settings(start: RunSpec, key: str, workspace: Workspace) -> dict[str, A
             index=int(start.anchors == AUTO),
             key=f"anchors_{key}",
             bind="query-params",
-            help=ANCHORS_HELP,
+            help=_ANCHORS_HELP,
         )
         models = _models_to_start_from(workspace)
-        begin = st.selectbox("Start from", [NOTHING, *models], key=f"start_{key}", bind="query-params", help=START_HELP)
-    start_from = "" if begin == NOTHING else str(models[begin][0])
+        begin = st.selectbox(
+            "Start from", [_NOTHING, *models], key=f"start_{key}", bind="query-params", help=_START_HELP
+        )
+    start_from = "" if begin == _NOTHING else str(models[begin][0])
     return {
         "batch_size": batch_size,
         "f_size": f_size,
@@ -100,7 +102,7 @@ def more_settings(start: RunSpec, key: str, workspace: Workspace) -> dict[str, A
     }
 
 
-def expected_seconds(spec: RunSpec, runs: Iterable[RunSummary]) -> float | None:
+def _expected_seconds(spec: RunSpec, runs: Iterable[RunSummary]) -> float | None:
     """Judge the training time in seconds by the first run with this model, size and device; None where there is none.
 
     Args:
@@ -116,11 +118,11 @@ def _models_to_start_from(workspace: Workspace) -> dict[str, tuple[Path, Card]]:
     return trained_models(workspace.checkpoint_folders, workspace.runs)
 
 
-OPEN, STEP = "fused_batch", "batch_step"
-MOST_IMAGES = 32
+_OPEN, _STEP = "fused_batch", "batch_step"
+_MOST_IMAGES = 32
 
 
-def offer_batch(spec: RunSpec, dataset: Dataset, split: Split | None) -> None:
+def _offer_batch(spec: RunSpec, dataset: Dataset, split: Split | None) -> None:
     """Show, folded, a fused batch of a run.
 
     Args:
@@ -129,7 +131,7 @@ def offer_batch(spec: RunSpec, dataset: Dataset, split: Split | None) -> None:
         split: its F and W; drawn by the spec where left out, as a run does.
     """
     folded = st.expander(
-        "A fused batch of this split", icon=":material/grid_view:", key=OPEN, on_change="rerun", bind="query-params"
+        "A fused batch of this split", icon=":material/grid_view:", key=_OPEN, on_change="rerun", bind="query-params"
     )
     if folded.open:
         with folded, answered():
@@ -140,10 +142,10 @@ def _show(spec: RunSpec, dataset: Dataset, split: Split) -> None:
     if spec.mask_stage.steps:
         st.markdown(f"{spec.model} learns boxes of F and W first, then masks of F: no batch of it mixes the two.")
         return
-    if spec.batch_size > MOST_IMAGES:
-        st.markdown(f"Batches of up to {MOST_IMAGES} images are shown; this one has {spec.batch_size}.")
+    if spec.batch_size > _MOST_IMAGES:
+        st.markdown(f"Batches of up to {_MOST_IMAGES} images are shown; this one has {spec.batch_size}.")
         return
-    step = linked_count("Step", 1, spec.steps, 1, f"{STEP}_{spec.steps}")
+    step = linked_count("Step", 1, spec.steps, 1, f"{_STEP}_{spec.steps}")
     images = _images(spec, split.hash, step - 1, split, dataset)
     full = sum(image.has_mask for image in images)
     st.html(_counts_html(full, len(images) - full))
@@ -165,79 +167,79 @@ def _counts_html(full: int, weak: int) -> str:
     )
 
 
-FULL, WEAK = 30, 150
+_FULL, _WEAK = 30, 150
 
 
 # Small scenes need no large image; the recipes say the rest.
-EMBEDDED_SETTINGS = {"image_size": 160, "steps": 240}
+_EMBEDDED_SETTINGS = {"image_size": 160, "steps": 240}
 
 
-RUN = "run"
+_RUN = "run"
 
 
-DRAWN = "drawn at random"
+_DRAWN = "drawn at random"
 
 
-SIZES = (96, 128, 160, 192, 224, 256, 320, 416, 512, 640, 800, 1024)
+_SIZES = (96, 128, 160, 192, 224, 256, 320, 416, 512, 640, 800, 1024)
 
 
-EVALUATIONS = 6
+_EVALUATIONS = 6
 
 
-def choose_sizes(name: str, data: TrainVal, workspace: Workspace) -> Split | tuple[int, int]:
+def _choose_sizes(name: str, data: TrainVal, workspace: Workspace) -> Split | tuple[int, int]:
     """Show the splits that were built for a data set, or let sizes be given; return one or the other."""
     kept = saved_splits(workspace.splits / name, data.train.source_hash)
     if kept:
-        label = linked_selectbox("Split", [DRAWN, *kept], kept_split_key(name), DRAWN, st.container())
-        if label != DRAWN:
+        label = linked_selectbox("Split", [_DRAWN, *kept], kept_split_key(name), _DRAWN, st.container())
+        if label != _DRAWN:
             return kept[label]
     counts = count_images(data.train)
     images, with_masks = counts.to_draw, counts.masks
     left, right = st.columns(2)
-    full = linked_count("|F|, masks", 0, with_masks, min(FULL, with_masks), f"full_{name}", left)
+    full = linked_count("|F|, masks", 0, with_masks, min(_FULL, with_masks), f"full_{name}", left)
     left_over = images - full
     if st.session_state.get(f"weak_{name}", 0) > left_over:
         st.session_state[f"weak_{name}"] = left_over
-    weak = linked_count("|W|, boxes", 0, left_over, min(WEAK, left_over), f"weak_{name}", right)
+    weak = linked_count("|W|, boxes", 0, left_over, min(_WEAK, left_over), f"weak_{name}", right)
     return full, weak
 
 
-def choose(workspace: Workspace) -> tuple[RunSpec, TrainVal, Split | None]:
+def _choose(workspace: Workspace) -> tuple[RunSpec, TrainVal, Split | None]:
     """Show the settings of a run; return them, its data and its split where that was built before."""
     name = st.selectbox("Data set", dataset_names(workspace.data), key="data", bind="query-params")
     data = read_dataset(name, workspace)
-    sizes = choose_sizes(name, data, workspace)
+    sizes = _choose_sizes(name, data, workspace)
     split = sizes if isinstance(sizes, Split) else None
     full, weak = (len(sizes.full), len(sizes.weak)) if isinstance(sizes, Split) else sizes
-    recipe = st.selectbox("Recipe", list(RECIPES), key="recipe", bind="query-params", help=RECIPE_HELP)
-    changes = EMBEDDED_SETTINGS if name == EMBEDDED and recipe == "quick" else {}
+    recipe = st.selectbox("Recipe", list(RECIPES), key="recipe", bind="query-params", help=_RECIPE_HELP)
+    changes = _EMBEDDED_SETTINGS if name == EMBEDDED and recipe == "quick" else {}
     start = RunSpec.of(name, full, weak, **run_settings(recipe, changes, full, weak))
     key = f"{name}_{recipe}"
     # A length that follows the split is offered anew with each split.
     follows_split = recipe in STEPS_WITHOUT_W or recipe in EPOCHS
     key_of_steps = f"steps_{key}_{start.steps}" if follows_split else f"steps_{key}"
-    known = model_names()
+    known = _model_names()
     index = known.index(start.model)
     model = st.selectbox("Model", known, index=index, key=f"model_{key}", bind="query-params")
     left, right = st.columns(2)
-    index = SIZES.index(start.image_size)
-    size = left.selectbox("Image size, pixels", SIZES, index=index, key=f"size_{key}", bind="query-params")
+    index = _SIZES.index(start.image_size)
+    size = left.selectbox("Image size, pixels", _SIZES, index=index, key=f"size_{key}", bind="query-params")
     steps = linked_count("Steps", 1, 1_000_000, start.steps, key_of_steps, right)
     left, right = st.columns(2)
-    device = left.selectbox("Device", device_names(), key="device", bind="query-params")
+    device = left.selectbox("Device", _device_names(), key="device", bind="query-params")
     seed = linked_count("Seed", 0, 10_000, 0, "seed", right)
     chosen = {"model": model, "image_size": size, "steps": steps, "device": device, "seed": seed}
-    chosen |= more_settings(start, key, workspace)
+    chosen |= _more_settings(start, key, workspace)
     if (model, steps) == (start.model, start.steps):
         chosen["mask_steps"] = start.mask_stage.steps
-    chosen["evaluate_every"] = max(min(start.evaluate_every, steps // EVALUATIONS), 1)
+    chosen["evaluate_every"] = max(min(start.evaluate_every, steps // _EVALUATIONS), 1)
     return RunSpec.of(name, full, weak, **run_settings(recipe, {**changes, **chosen}, full, weak)), data, split
 
 
-def explain(spec: RunSpec, data: TrainVal, runs: Iterable[RunSummary]) -> None:
+def _explain(spec: RunSpec, data: TrainVal, runs: Iterable[RunSummary]) -> None:
     """Say what a start will do, judged by earlier runs, and what its labels would have cost."""
     images = count_images(data.train).to_draw
-    seconds = expected_seconds(spec, runs)
+    seconds = _expected_seconds(spec, runs)
     time = (
         f"about {duration(seconds)}, judged by an earlier run here"
         if seconds
@@ -254,7 +256,7 @@ def explain(spec: RunSpec, data: TrainVal, runs: Iterable[RunSummary]) -> None:
     st.caption(f"Expected labelling cost; the whole width is masks on all {images:,} labelled images.")
 
 
-def start_run(spec: RunSpec, split: Split | None, workspace: Workspace) -> None:
+def _start_run(spec: RunSpec, split: Split | None, workspace: Workspace) -> None:
     """Make a run folder, put it into the queue, see to a worker, and select it."""
     from splitlab.training.experiment import prepare_run
 
@@ -268,7 +270,7 @@ def start_run(spec: RunSpec, split: Split | None, workspace: Workspace) -> None:
         # Somebody else took the name while the data was read.
         run = prepare_run(free_run_path(workspace.runs, spec), spec, workspace.data, split)
     launch(run, workspace)
-    st.session_state[RUN] = run.name
+    st.session_state[_RUN] = run.name
 
 
 def show_page() -> None:
@@ -283,20 +285,20 @@ def show_page() -> None:
     settings, live = st.columns([1, 1.9], gap="large")
     with settings, answered():
         if may_change(TRAINING):
-            spec, data, split = choose(workspace)
-            explain(spec, data, listing.now().runs.values())
+            spec, data, split = _choose(workspace)
+            _explain(spec, data, listing.now().runs.values())
             if st.button("Start training", type="primary", icon=":material/play_arrow:", width="stretch"):
                 with st.spinner("Starting"):
-                    start_run(spec, split, workspace)
-            offer_batch(spec, data.train, split)
+                    _start_run(spec, split, workspace)
+            _offer_batch(spec, data.train, split)
             st.page_link(
                 "pages/data.py", label="Your own photos, or a split you build", icon=":material/photo_library:"
             )
     with live:
-        names = list(listing.with_runs([st.session_state.get(RUN, ""), st.query_params.get(RUN, "")]).runs)
+        names = list(listing.with_runs([st.session_state.get(_RUN, ""), st.query_params.get(_RUN, "")]).runs)
         if not names:
             st.info("No runs yet. Choose a split on the left and start: its curves appear here.")
         else:
-            chosen = linked_selectbox("Run", names, RUN, names[0], st.container())
+            chosen = linked_selectbox("Run", names, _RUN, names[0], st.container())
             watch_run(workspace, chosen)
             st.page_link("pages/runs.py", label="All runs, side by side", icon=":material/list_alt:")

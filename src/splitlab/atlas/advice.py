@@ -27,7 +27,7 @@ from splitlab.shown_numbers import shown
 BUDGETS = (3.0, 6.0, 12.0)
 """Hours of labelling, chosen before anything was measured."""
 
-LEVEL = 0.9
+_LEVEL = 0.9
 """Share of single runs that should lie inside a forecast's interval."""
 
 HONEST = 0.8
@@ -35,7 +35,7 @@ HONEST = 0.8
 
 
 @dataclass(frozen=True)
-class Counted:
+class _Counted:
     """How many single runs lie inside the intervals that they were forecast with."""
 
     inside: int
@@ -46,12 +46,12 @@ class Counted:
         """The verdict on "nine in ten lie inside"; refuted only by a count that is rare where it is true."""
         if not self.runs:
             return "not measured yet"
-        if binom.cdf(self.inside, self.runs, LEVEL) < DOUBT:
+        if binom.cdf(self.inside, self.runs, _LEVEL) < DOUBT:
             return "does not hold"
         return "holds" if self.inside >= HONEST * self.runs else "not shown"
 
 
-def advice(grid: Grid, hours: float) -> SplitForecast:
+def _advice(grid: Grid, hours: float) -> SplitForecast:
     """Return the advice for a budget: what was told before the runs, where that is written down, or today's.
 
     Raises:
@@ -68,13 +68,13 @@ def advised_splits(grid: Grid) -> tuple[Split, ...]:
     """
     if grid.missing or not grid.scores(grid.metric).knows_noise:
         return ()
-    forecasts = [advice(grid, hours) for hours in BUDGETS]
+    forecasts = [_advice(grid, hours) for hours in BUDGETS]
     return tuple(dict.fromkeys((forecast.full, forecast.weak) for forecast in forecasts))
 
 
 def advice_was_good(hours: float, grid: Grid) -> Claim:
     """Check the advice for a budget against its own interval, against other splits and against half and half."""
-    advised = advice(grid, hours)
+    advised = _advice(grid, hours)
     when = "before the runs, by the planner of then" if hours in grid.told else "by today's planner"
     told = (
         f"Advised for {hours:g} hours {when}: {split_name(_split(advised))} ({advised.hours:.1f} h), with "
@@ -94,11 +94,11 @@ def advice_was_good(hours: float, grid: Grid) -> Claim:
 
 def intervals_hold(grid: Grid) -> Claim:
     """Check the intervals that were told with the advice, by the single runs of all budgets together."""
-    forecasts = {_split(told): told for told in (advice(grid, hours) for hours in BUDGETS)}
+    forecasts = {_split(told): told for told in (_advice(grid, hours) for hours in BUDGETS)}
     counts = [_count(grid, told) for told in forecasts.values()]
-    counted = Counted(sum(one.inside for one in counts), sum(one.runs for one in counts))
+    counted = _Counted(sum(one.inside for one in counts), sum(one.runs for one in counts))
     width = float(np.mean([told.high - told.low for told in forecasts.values()]))
-    naive = 2 * float(norm.ppf(0.5 + LEVEL / 2) * grid.rows[grid.metric].std())
+    naive = 2 * float(norm.ppf(0.5 + _LEVEL / 2) * grid.rows[grid.metric].std())
     sharper = width < naive
     return Claim(
         key="advice-intervals",
@@ -128,9 +128,9 @@ def _single_runs(grid: Grid, split: Split) -> Floats:
     return own[grid.metric].dropna().to_numpy(dtype=np.float64)
 
 
-def _count(grid: Grid, told: SplitForecast) -> Counted:
+def _count(grid: Grid, told: SplitForecast) -> _Counted:
     reached = _single_runs(grid, _split(told))
-    return Counted(int(((reached >= told.low) & (reached <= told.high)).sum()), reached.size)
+    return _Counted(int(((reached >= told.low) & (reached <= told.high)).sum()), reached.size)
 
 
 def _verdict(grid: Grid, advised: SplitForecast, hours: float) -> Verdict:
@@ -174,7 +174,7 @@ def _outcome(grid: Grid, advised: SplitForecast, hours: float) -> str:
     return f"{told} Against the split nearest to half and half, {gain}."
 
 
-def _inside(counted: Counted) -> str:
+def _inside(counted: _Counted) -> str:
     return f"{counted.inside} of {counted.runs} single runs inside"
 
 

@@ -158,7 +158,7 @@ def train_planned(planned: FewShotRun, data_dir: Path, progress: Progress = no_p
     return run if carry_out(run, data_dir, progress) == State.DONE else None
 
 
-def spec_hash(spec: RunSpec) -> str:
+def _spec_hash(spec: RunSpec) -> str:
     """Return 12 hexadecimal digits for all settings that a model learns by, whatever the machine.
 
     A start from a checkpoint counts by that run's own settings.
@@ -169,12 +169,12 @@ def spec_hash(spec: RunSpec) -> str:
         if name not in _NOT_LEARNT and not (name in _YOUNGER and value == SETTINGS[name].default)
     }
     start = Path(spec.start_from).parent if spec.start_from else None
-    told["start"] = spec_hash(RunFolder.open(start).spec()) if start else ""
+    told["start"] = _spec_hash(RunFolder.open(start).spec()) if start else ""
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
-class MasksOfClass:
+class _MasksOfClass:
     """Masks of one class.
 
     Attributes:
@@ -188,9 +188,9 @@ class MasksOfClass:
     objects: int
 
 
-def masks_in_found_boxes(
+def _masks_in_found_boxes(
     dataset: Dataset, detections: Sequence[ImageDetections], min_score: float
-) -> dict[str, MasksOfClass]:
+) -> dict[str, _MasksOfClass]:
     """Return the masks of each class, by its name.
 
     A box is found where a detection of its class, scored `min_score` or more, overlaps it at IoU 0.5; matched as COCO
@@ -211,7 +211,7 @@ def masks_in_found_boxes(
     for label in (label for image in dataset.images for label in image.targets):
         counts[label.class_index] += label.mask is not None and label.is_scored
     return {
-        name: MasksOfClass(float(np.mean(ious[index])) if ious[index] else None, len(ious[index]), counts[index])
+        name: _MasksOfClass(float(np.mean(ious[index])) if ious[index] else None, len(ious[index]), counts[index])
         for index, name in enumerate(dataset.class_names)
     }
 
@@ -240,7 +240,7 @@ def class_rows(planned: FewShotRun, data: TrainVal, measured_with: Mapping[str, 
     run, spec = RunFolder.open(planned.path), planned.spec
     val = as_run_sees(data, spec.data.classes, spec.data.mask_classes).val
     scores = read_scores(run.scores_path)
-    masks = masks_in_found_boxes(val, read_detections(run.detections_path, val), MIN_SCORE)
+    masks = _masks_in_found_boxes(val, read_detections(run.detections_path, val), MIN_SCORE)
     shared = {
         "variant": planned.variant.name,
         "setting": planned.setting,
@@ -249,7 +249,7 @@ def class_rows(planned: FewShotRun, data: TrainVal, measured_with: Mapping[str, 
         "full": spec.data.full,
         "weak": spec.data.weak,
         "background": background_images(data, spec, planned.split),
-        "spec_hash": spec_hash(spec),
+        "spec_hash": _spec_hash(spec),
         "data_hash": data.train.source_hash[:12],
         **measured_with,
     }
@@ -278,7 +278,7 @@ def store_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     write_bytes(path, table.to_csv(index=False).encode())
 
 
-def _reached(name: str, scores: Mapping[str, Any], masks: MasksOfClass) -> dict[str, Any]:
+def _reached(name: str, scores: Mapping[str, Any], masks: _MasksOfClass) -> dict[str, Any]:
     mask, box = (scores[kind]["per_class"][name] for kind in ("mask", "box"))
     return {
         "ap50": mask["ap50"],

@@ -16,7 +16,7 @@ from splitlab.budget.cost import Prices, cost_hours, prices_for
 from splitlab.budget.planner import SplitForecast
 from splitlab.budget.results import check_metric
 
-INTERVAL_WIDTH = 2 * 1.96
+_INTERVAL_WIDTH = 2 * 1.96
 """A 95 % interval is so many standard errors wide."""
 
 CONFUSION, MASK_IOU = "class_confusion", "mask_iou"
@@ -28,10 +28,10 @@ _SCORES = ("ap50", "ap70", "ap75", "ap50_95", "box_ap50", CONFUSION, MASK_IOU)
 
 _ALIKE = ("model", "data_hash", "test_hash")
 
-Planned = Mapping[str, tuple[int, int, int]]
+_Planned = Mapping[str, tuple[int, int, int]]
 """The runs of a plan: |F|, |W| and seed by the hash of their settings."""
 
-NOTHING_TOLD: Mapping[float, SplitForecast] = MappingProxyType({})
+_NOTHING_TOLD: Mapping[float, SplitForecast] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +122,7 @@ def named(splits: pd.DataFrame) -> list[Split]:
 
 
 def measured_grid(
-    rows: Iterable[MeasuredRow], planned: Planned, metric: str, told: Mapping[float, SplitForecast] = NOTHING_TOLD
+    rows: Iterable[MeasuredRow], planned: _Planned, metric: str, told: Mapping[float, SplitForecast] = _NOTHING_TOLD
 ) -> Grid | None:
     """Pick the rows of a plan; None where there is none.
 
@@ -158,7 +158,7 @@ def _image_error(rows: pd.DataFrame, score: str) -> float:
     if f"{score}_low" not in rows or rows.empty:
         return 0.0
     # The runs share their test images, so more of them do not make this smaller.
-    return float((rows[f"{score}_high"] - rows[f"{score}_low"]).mean()) / INTERVAL_WIDTH
+    return float((rows[f"{score}_high"] - rows[f"{score}_low"]).mean()) / _INTERVAL_WIDTH
 
 
 SAME_AP = 1.0

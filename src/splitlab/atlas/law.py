@@ -19,10 +19,10 @@ from splitlab.budget.results import SHORT_METRICS
 from splitlab.budget.surface import Floats
 from splitlab.errors import BudgetError
 
-DRAWS = 1000
+_DRAWS = 1000
 _INTERVAL = (2.5, 97.5)
 _LEVELS = 101
-ENOUGH_POINTS = 3
+_ENOUGH_POINTS = 3
 """Two points lie on a hyperbola of any exponent."""
 
 
@@ -69,9 +69,9 @@ def measured_law(grid: Grid) -> MeasuredLaw:
     lines = _lines(grid)
     level = _level(lines)
     full, weak = _crossings(lines, level)
-    if len(full) < ENOUGH_POINTS:
+    if len(full) < _ENOUGH_POINTS:
         raise BudgetError(
-            f"{len(full)} numbers of masks reach AP {level:.1f} by adding boxes; a law needs {ENOUGH_POINTS} or more."
+            f"{len(full)} numbers of masks reach AP {level:.1f} by adding boxes; a law needs {_ENOUGH_POINTS} or more."
         )
     phi0 = float(grid.splits["full"].max())
     k, exponent = _fit(full, weak, phi0)
@@ -83,7 +83,7 @@ def measured_law(grid: Grid) -> MeasuredLaw:
         k=Interval(k, *map(float, k_ends)),
         exponent=Interval(exponent, *map(float, exponent_ends)),
         points=pd.DataFrame({"full": full.astype(int), "weak": weak}),
-        whole_draws=len(draws) / DRAWS,
+        whole_draws=len(draws) / _DRAWS,
         off=off_left_out(full * weak),
         off_of_one_weak=off_left_out(weak),
     )
@@ -149,19 +149,19 @@ def _drawn_again(lines: list[_Line], level: float, phi0: float) -> Floats:
     """Return k and exponent, shape (N, 2), of grids whose scores are drawn again around those measured."""
     rng = np.random.default_rng(0)
     found = []
-    for _ in range(DRAWS):
+    for _ in range(_DRAWS):
         drawn = [replace(line, ap=rng.normal(line.ap, line.error)) for line in lines]
         full, weak = _crossings(drawn, level)
-        if len(full) >= ENOUGH_POINTS:
+        if len(full) >= _ENOUGH_POINTS:
             found.append(_fit(full, weak, phi0))
     if not found:
         raise BudgetError(
-            f"with noise counted in, no {ENOUGH_POINTS} lines reach AP {level:.1f}: no interval can be given."
+            f"with noise counted in, no {_ENOUGH_POINTS} lines reach AP {level:.1f}: no interval can be given."
         )
     return np.array(found)
 
 
-NEAR_ONE = 0.5
+_NEAR_ONE = 0.5
 """The law is shown where the exponent lies within so much of 1 with its whole interval."""
 
 
@@ -169,7 +169,7 @@ def law_holds(grid: Grid) -> Claim:
     """Check Eq. 5 to 7: at equal score |W| falls as 1 / |F|, with one k."""
     statement = (
         "Models of equal score lie on |W| = k phi0^2 / |F|. (Here: fitted as |W| = a |F|^-b, b is 1, and surely "
-        f"between {1 - NEAR_ONE:g} and {1 + NEAR_ONE:g}; and the law is nearer to them than one |W| for all |F|.)"
+        f"between {1 - _NEAR_ONE:g} and {1 + _NEAR_ONE:g}; and the law is nearer to them than one |W| for all |F|.)"
     )
     try:
         fitted = measured_law(grid)
@@ -186,7 +186,7 @@ def surface_predicts(grid: Grid) -> Claim:
         f"(Here: at least {HONEST:.0%} do, and its mean error is below that of the other splits' mean score.)"
     )
     known = grid.rows[grid.rows[grid.metric].notna()]
-    if len(named(known.drop_duplicates(["full", "weak"]))) < ENOUGH_TO_LEAVE_OUT:
+    if len(named(known.drop_duplicates(["full", "weak"]))) < _ENOUGH_TO_LEAVE_OUT:
         return Claim("surface", "here", statement, "not measured yet", f"{len(known)} runs are too few.", grid.runs)
     left = leave_one_out(fit_surface(known["full"], known["weak"], known[grid.metric]))
     return Claim(
@@ -201,14 +201,14 @@ def surface_predicts(grid: Grid) -> Claim:
     )
 
 
-ENOUGH_TO_LEAVE_OUT = 6
+_ENOUGH_TO_LEAVE_OUT = 6
 
 
 def _verdict(fitted: MeasuredLaw) -> Verdict:
     exponent = fitted.exponent
     if not exponent.low <= 1 <= exponent.high:
         return "does not hold"
-    is_near = exponent.low >= 1 - NEAR_ONE and exponent.high <= 1 + NEAR_ONE
+    is_near = exponent.low >= 1 - _NEAR_ONE and exponent.high <= 1 + _NEAR_ONE
     return "holds" if is_near and fitted.off < fitted.off_of_one_weak else "not shown"
 
 

@@ -10,7 +10,7 @@ from splitlab.atlas.score_observations import change_in_words, lines_along, list
 from splitlab.budget.claims.claim import Claim, Verdict
 from splitlab.budget.results import SHORT_METRICS
 
-CLOSE_IOU = 0.03
+_CLOSE_IOU = 0.03
 """Mean mask IoUs that differ by no more count as alike; fixed before anything was measured."""
 
 _PERCENT, _IOU = "% wrong classes", "mask IoU"
@@ -20,11 +20,11 @@ def equal_scores_look_alike(grid: Grid) -> Claim:
     """Check Observation 4: splits of equal AP draw masks of close IoU."""
     pairs = _pairs(grid, equal=True)
     # "All are alike" needs no sharing out of doubt: it fails if one pair is not.
-    alike = [pair for pair in pairs if grid.change(*pair, MASK_IOU).is_within(CLOSE_IOU)]
+    alike = [pair for pair in pairs if grid.change(*pair, MASK_IOU).is_within(_CLOSE_IOU)]
     strict = [grid.change(*pair, MASK_IOU, len(pairs)) for pair in pairs]
-    apart = [change for change in strict if abs(change.change) - change.margin > CLOSE_IOU]
+    apart = [change for change in strict if abs(change.change) - change.margin > _CLOSE_IOU]
     unlike = _pairs(grid, equal=False)
-    unlike_alike = [pair for pair in unlike if grid.change(*pair, MASK_IOU).is_within(CLOSE_IOU)]
+    unlike_alike = [pair for pair in unlike if grid.change(*pair, MASK_IOU).is_within(_CLOSE_IOU)]
     whole = grid.splits[MASK_IOU]
     differ = f" Apart: {listed(change_in_words(change, _IOU, digits=3) for change in apart)}." if apart else ""
     left_out = _left_out(grid, MASK_IOU)
@@ -32,7 +32,7 @@ def equal_scores_look_alike(grid: Grid) -> Claim:
         key="observation-4",
         section="4.4",
         statement=f"Observation 4. Models with identical {SHORT_METRICS[grid.metric]} scores produce visually similar "
-        f"segmentations. (Here: within {SAME_AP:g} AP of each other, their mask IoUs lie within {CLOSE_IOU:g}, and "
+        f"segmentations. (Here: within {SAME_AP:g} AP of each other, their mask IoUs lie within {_CLOSE_IOU:g}, and "
         "more often so than those of unequal scores.)",
         verdict=_verdict_of_pairs(len(pairs), len(alike), len(apart), _share(unlike_alike, unlike)),
         finding=f"Of {len(pairs)} pairs with other numbers of masks and equal scores, {len(alike)} have mask IoUs that "

@@ -27,7 +27,7 @@ from splitlab.io import Progress, no_progress
 from splitlab.models.registry import load_model
 from splitlab.runs.run_folder import RunFolder
 
-CODE_VERSION = "SPLITLAB_CODE_VERSION"
+_CODE_VERSION = "SPLITLAB_CODE_VERSION"
 """Says the version of code that was carried to another machine without its history."""
 
 _PACKAGE = Path(splitlab.__file__).parent
@@ -40,12 +40,12 @@ def code_version() -> str:
         "rev-parse", "--short=10", "HEAD"
     )
     if not commit:
-        return os.environ.get(CODE_VERSION) or splitlab.__version__
+        return os.environ.get(_CODE_VERSION) or splitlab.__version__
     changed = _git("status", "--porcelain", "--", f"{_PACKAGE}/*.py")
     return commit + ("+" if changed else "")
 
 
-def machine_name(device: str) -> str:
+def _machine_name(device: str) -> str:
     """Return the accelerator's name, or the processor's."""
     if device == "cuda":
         return torch.cuda.get_device_name()
@@ -121,15 +121,15 @@ def measured_row(
         train_images=train_images,
         **hashes,
         code_version=version,
-        machine=machine_name(spec.device),
+        machine=_machine_name(spec.device),
         cores=torch.get_num_threads(),
         precision=str(card.trained_by.get("precision", "unknown")),
-        train_seconds=round(training_seconds(run), 1),
+        train_seconds=round(_training_seconds(run), 1),
         date=datetime.now(UTC).date().isoformat(),
     )
 
 
-def training_seconds(run: RunFolder) -> float:
+def _training_seconds(run: RunFolder) -> float:
     """Add up how long the steps of a run took, over all processes that trained it; evaluations are not in it.
 
     Raises:

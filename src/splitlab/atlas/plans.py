@@ -28,7 +28,7 @@ from splitlab.workspace import Workspace
 _NOT_LEARNT = ("data", "device", "compiled", "tracker", "evaluate_every")
 
 
-def spec_hash(spec: RunSpec) -> str:
+def _spec_hash(spec: RunSpec) -> str:
     """Return 12 hexadecimal digits for all settings that a model learns by.
 
     Settings at their default are left out, so that one that is added to `RunSpec` later opens no measured run again.
@@ -73,7 +73,7 @@ class Atlas:
         """
         specs = [spec for stage in self.stages for spec in stage.specs(images)]
         return {
-            spec_hash(spec): (spec.data.full, spec.data.weak, spec.seed)
+            _spec_hash(spec): (spec.data.full, spec.data.weak, spec.seed)
             for spec in specs
             if spec.model == specs[0].model and spec.data.full + spec.data.weak <= images
         }
@@ -119,9 +119,9 @@ def _refuse_several(data: Sequence[str], name: str) -> None:
         )
 
 
-TEST_FOLDER = "embedded-test"
-TEST_SEED, TEST_SCENES = 901, 600
-TEST_SHARE = 4
+_TEST_FOLDER = "embedded-test"
+_TEST_SEED, _TEST_SCENES = 901, 600
+_TEST_SHARE = 4
 """One in so many photos goes into the test part."""
 
 
@@ -140,7 +140,7 @@ class Parts:
     test: Dataset
 
 
-def open_parts(data: str, data_dir: Path) -> Parts:
+def _open_parts(data: str, data_dir: Path) -> Parts:
     """Open a data set and take its test part out.
 
     Args:
@@ -152,11 +152,11 @@ def open_parts(data: str, data_dir: Path) -> Parts:
     """
     whole = open_dataset(data, data_dir)
     if data == EMBEDDED:
-        scenes = EmbeddedSettings(train_images=1, val_images=TEST_SCENES)
+        scenes = EmbeddedSettings(train_images=1, val_images=_TEST_SCENES)
         return Parts(
-            whole.train, whole.val, read_coco_folder(make_embedded(data_dir / TEST_FOLDER, TEST_SEED, scenes)).val
+            whole.train, whole.val, read_coco_folder(make_embedded(data_dir / _TEST_FOLDER, _TEST_SEED, scenes)).val
         )
-    taken = held_out([image.image_id for image in whole.train.images])
+    taken = _held_out([image.image_id for image in whole.train.images])
     if not taken:
         raise DataError(
             f"'{whole.train.name}' has {len(whole.train.images)} images to train on: too few to test on some."
@@ -170,16 +170,16 @@ def open_parts(data: str, data_dir: Path) -> Parts:
     )
 
 
-def held_out(image_ids: list[ImageId]) -> frozenset[ImageId]:
+def _held_out(image_ids: list[ImageId]) -> frozenset[ImageId]:
     """Choose a quarter of some images: those whose ids have the smallest hashes."""
 
     def place(image_id: ImageId) -> bytes:
         return hashlib.sha256(str(image_id).encode()).digest()
 
-    return frozenset(sorted(image_ids, key=place)[: len(image_ids) // TEST_SHARE])
+    return frozenset(sorted(image_ids, key=place)[: len(image_ids) // _TEST_SHARE])
 
 
-def part_hash(part: Dataset) -> str:
+def _part_hash(part: Dataset) -> str:
     """Return 12 hexadecimal digits for a part: of the labels it was read from and of the images that are in it."""
     told = f"{part.source_hash} {[image.image_id for image in part.images]}"
     return hashlib.sha256(told.encode()).hexdigest()[:12]
@@ -189,7 +189,7 @@ def _with(dataset: Dataset, is_in: Callable[[ImageId], bool]) -> Dataset:
     return replace(dataset, images=tuple(image for image in dataset.images if is_in(image.image_id)))
 
 
-ADVISED_SEEDS = (0, 1)
+_ADVISED_SEEDS = (0, 1)
 
 
 @dataclass(frozen=True)
@@ -246,7 +246,7 @@ class OpenedAtlas:
         splits = advised_splits(grid) if grid else ()
         if not splits:
             return []
-        return self.runs_of(replace(self.atlas.stages[0], splits=splits, is_grid=False, seeds=ADVISED_SEEDS))
+        return self.runs_of(replace(self.atlas.stages[0], splits=splits, is_grid=False, seeds=_ADVISED_SEEDS))
 
     def runs_of(self, stage: SweepPlan) -> list[AtlasRun]:
         """Return the runs of one plan that the data set can give.
@@ -258,7 +258,7 @@ class OpenedAtlas:
         return [self._run(spec, stage) for spec in specs if self._can_draw(spec, stage)]
 
     def _run(self, spec: RunSpec, stage: SweepPlan) -> AtlasRun:
-        key = (spec_hash(spec), part_hash(self.parts.train), part_hash(self.parts.test))
+        key = (_spec_hash(spec), _part_hash(self.parts.train), _part_hash(self.parts.test))
         digits = hashlib.sha256("".join(key[:2]).encode()).hexdigest()[:8]
         placed = replace(spec, device=self.device or spec.device)
         return AtlasRun(placed, self.runs / f"{stage.folder_name(spec)}-{digits}", key, stage.name)
@@ -285,7 +285,7 @@ def open_atlas(atlas: Atlas, workspace: Workspace, device: str | None = None) ->
     Raises:
         DataError: it cannot be read.
     """
-    return OpenedAtlas(atlas, open_parts(atlas.stages[0].data, workspace.data), workspace.runs, device)
+    return OpenedAtlas(atlas, _open_parts(atlas.stages[0].data, workspace.data), workspace.runs, device)
 
 
 def not_measured(runs: Iterable[AtlasRun], rows: Iterable[MeasuredRow]) -> list[AtlasRun]:

@@ -18,7 +18,7 @@ from splitlab.io import holding, write_bytes
 
 _APS = ("ap50", "ap70", "ap75", "ap50_95", "box_ap50")
 _SHARES = ("class_confusion", "mask_iou")
-MAX_BYTES = 10_000_000
+_MAX_BYTES = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def read_rows(path: Path) -> tuple[MeasuredRow, ...]:
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            text = file.read(MAX_BYTES)
+            text = file.read(_MAX_BYTES)
     except FileNotFoundError:
         return ()
     except (OSError, UnicodeDecodeError) as error:
@@ -138,7 +138,7 @@ def read_rows(path: Path) -> tuple[MeasuredRow, ...]:
         raise BudgetError(f"{path}, line {reader.line_num}: {error}. Put the file of the repository back.") from error
 
 
-def rows_as_csv(rows: Iterable[MeasuredRow]) -> str:
+def _rows_as_csv(rows: Iterable[MeasuredRow]) -> str:
     """Write rows as the text of a table, with its head."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
@@ -161,7 +161,7 @@ def _row(record: dict[str, str], place: str) -> MeasuredRow:
         raise BudgetError(f"{place}: {error}. Put the line back, or take it out.") from error
 
 
-PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 60.0
 
 
 def add_rows(table: Path, rows: tuple[MeasuredRow, ...]) -> int:
@@ -179,16 +179,16 @@ def add_rows(table: Path, rows: tuple[MeasuredRow, ...]) -> int:
     except OSError as error:
         raise RunError(f"{table.parent}: cannot be made ({error.strerror}). Choose another folder.") from error
     refusal = f"{table} is being written by another process that does not come to an end. Try again."
-    with holding(table.with_name(f".{table.name}.lock"), refusal, PATIENCE_SECONDS):
+    with holding(table.with_name(f".{table.name}.lock"), refusal, _PATIENCE_SECONDS):
         there = read_rows(table)
         known = {row.key for row in there}
         new = [row for row in rows if row.key not in known]
         if new:
-            write_bytes(table, rows_as_csv([*there, *new]).encode())
+            write_bytes(table, _rows_as_csv([*there, *new]).encode())
     return len(new)
 
 
-TABLE = "few_shot/embedded.csv"
+_TABLE = "few_shot/embedded.csv"
 FEW_SHOT_COLUMNS = (
     "variant",
     "setting",
@@ -214,14 +214,14 @@ FEW_SHOT_COLUMNS = (
 KEY = ["variant", "setting", "start", "seed"]
 """What tells one run of the table from another; each has a row for each class."""
 
-SETTINGS = ("base", "few-shot", "zero-shot", "partly supervised", "all masks")
-STARTS = ("base", "backbone")
+_SETTINGS = ("base", "few-shot", "zero-shot", "partly supervised", "all masks")
+_STARTS = ("base", "backbone")
 NOVEL, BASE = "novel", "base"
 
 
 def table_path() -> Path:
     """Return where the table lies in the package; it is there once something has been measured."""
-    return Path(str(files("splitlab").joinpath("measured", TABLE)))
+    return Path(str(files("splitlab").joinpath("measured", _TABLE)))
 
 
 def measured_few_shot(path: Path | None = None) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from splitlab.atlas.noise import Change, Split
 from splitlab.budget.claims.claim import Claim, Verdict
 from splitlab.budget.results import SHORT_METRICS
 
-Size = Literal["full", "weak"]
+_Size = Literal["full", "weak"]
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Rises:
         return "does not hold" if falls and rising <= falling else "not shown"
 
 
-def lines_along(grid: Grid, grows: Size, score: str, sign: int = 1) -> Rises:
+def lines_along(grid: Grid, grows: _Size, score: str, sign: int = 1) -> Rises:
     """Look at every line of at least two splits along which one size grows.
 
     Ends and steps share out their doubt each among themselves: noise alone makes any line rise with at most 5 %, and
@@ -71,9 +71,9 @@ def lines_along(grid: Grid, grows: Size, score: str, sign: int = 1) -> Rises:
     return Rises(*(tuple(grid.change(*pair, score, len(pairs), sign) for pair in pairs) for pairs in (ends, steps)))
 
 
-SIZES = {"full": "|F|", "weak": "|W|"}
-_OTHER: dict[Size, Size] = {"full": "weak", "weak": "full"}
-MOST_NAMED = 6
+_SIZES = {"full": "|F|", "weak": "|W|"}
+_OTHER: dict[_Size, _Size] = {"full": "weak", "weak": "full"}
+_MOST_NAMED = 6
 
 
 def split_name(split: Split) -> str:
@@ -84,8 +84,8 @@ def split_name(split: Split) -> str:
 def listed(parts: Iterable[str]) -> str:
     """List some things, and say how many more there are."""
     told = list(parts)
-    more = f" and {len(told) - MOST_NAMED} more" if len(told) > MOST_NAMED else ""
-    return ", ".join(told[:MOST_NAMED]) + more
+    more = f" and {len(told) - _MOST_NAMED} more" if len(told) > _MOST_NAMED else ""
+    return ", ".join(told[:_MOST_NAMED]) + more
 
 
 def change_in_words(change: Change, unit: str, scale: float = 1.0, digits: int = 1) -> str:
@@ -96,7 +96,9 @@ def change_in_words(change: Change, unit: str, scale: float = 1.0, digits: int =
     )
 
 
-def rises_in_words(rises: Rises, grows: Size, unit: str, scale: float = 1.0, digits: int = 1, up: str = "rises") -> str:
+def rises_in_words(
+    rises: Rises, grows: _Size, unit: str, scale: float = 1.0, digits: int = 1, up: str = "rises"
+) -> str:
     """Say how many lines rise by more than noise, which do not, and which steps go the other way.
 
     Args:
@@ -108,7 +110,7 @@ def rises_in_words(rises: Rises, grows: Size, unit: str, scale: float = 1.0, dig
         up: what was asked for, "rises" or "falls".
     """
     if not rises.ends:
-        return f"No two splits with equal {SIZES[_OTHER[grows]]} are measured."
+        return f"No two splits with equal {_SIZES[_OTHER[grows]]} are measured."
     shown = [line for line in rises.ends if line.rises]
     against = [line for line in rises.ends if line.falls]
     open_lines = [line for line in rises.ends if not line.rises and not line.falls]
@@ -120,7 +122,7 @@ def rises_in_words(rises: Rises, grows: Size, unit: str, scale: float = 1.0, dig
         return change_in_words(measured, unit, scale, digits)
 
     told = [
-        f"From the smallest {SIZES[grows]} to the largest it {up} by more than noise in {len(shown)} of "
+        f"From the smallest {_SIZES[grows]} to the largest it {up} by more than noise in {len(shown)} of "
         f"{len(rises.ends)} lines, on average by {mean:.{digits}f} {unit}"
     ]
     for what, changes in (

@@ -37,20 +37,20 @@ from splitlab.errors import BudgetError
 from splitlab.runs.store import cards_of_runs, trained_models
 from splitlab.workspace import Workspace
 
-Check = Callable[[Grid], Claim]
+_Check = Callable[[Grid], Claim]
 
-OF_MASKS: tuple[Check, ...] = (
+_OF_MASKS: tuple[_Check, ...] = (
     equal_scores_look_alike,
     more_boxes_name_better,
     more_masks_draw_better,
     middle_is_balanced,
 )
-CHECKS: tuple[Check, ...] = (
+_CHECKS: tuple[_Check, ...] = (
     extremes_lose,
     few_masks_compete,
     more_boxes_help,
     more_masks_help,
-    *OF_MASKS,
+    *_OF_MASKS,
     law_holds,
     surface_predicts,
     *(partial(advice_was_good, hours) for hours in BUDGETS),
@@ -63,7 +63,7 @@ _MASKS_UNKNOWN = (
 )
 
 
-def measured_claims(grid: Grid) -> list[Claim]:
+def _measured_claims(grid: Grid) -> list[Claim]:
     """Check Observations 1 to 7, the law, the surface and the planner's advice on a measured grid.
 
     Where planned runs are missing no verdict is given: the finding says how many, and what it looks like so far. Where
@@ -73,7 +73,7 @@ def measured_claims(grid: Grid) -> list[Claim]:
     if not grid.scores(grid.metric).knows_noise:
         return [_unknown_noise(NOISE_UNKNOWN, grid)]
     knows_masks = all(grid.scores(score).knows_noise for score in (CONFUSION, MASK_IOU))
-    claims = [_so_far(check(grid), grid) for check in CHECKS if knows_masks or check not in OF_MASKS]
+    claims = [_so_far(check(grid), grid) for check in _CHECKS if knows_masks or check not in _OF_MASKS]
     return claims if knows_masks else [*claims, _unknown_noise(_MASKS_UNKNOWN, grid)]
 
 
@@ -115,7 +115,7 @@ def main_metric(dataset: str) -> str:
     return MAIN_METRIC.get(dataset) or verdict_metric(dataset.removesuffix(TEST_PART))
 
 
-def grid_of(atlas: Atlas, metric: str) -> Grid | None:
+def _grid_of(atlas: Atlas, metric: str) -> Grid | None:
     """Return what was measured of an atlas; None where nothing was.
 
     Raises:
@@ -133,11 +133,11 @@ def atlas_claims(name: str, metric: str, workspace: Workspace) -> list[Claim]:
     Raises:
         SplitLabError: there is no such atlas, its table or a plan is broken, or the metric is none.
     """
-    grid = grid_of(read_atlas(name, workspace.measured, workspace.data), metric)
-    return measured_claims(grid) if grid else []
+    grid = _grid_of(read_atlas(name, workspace.measured, workspace.data), metric)
+    return _measured_claims(grid) if grid else []
 
 
-def atlas_results(measured: Path) -> pd.DataFrame:
+def _atlas_results(measured: Path) -> pd.DataFrame:
     """Return the rows of all atlases as a results table; of each the newest data and test part alone.
 
     Args:
@@ -167,7 +167,7 @@ def measured_curves(workspace: Workspace) -> tuple[PaperCurve, ...]:
         SplitLabError: a table or a plan is broken.
     """
     atlases = [read_atlas(name, workspace.measured, workspace.data) for name in atlas_names(workspace.measured)]
-    grids = [grid for atlas in atlases if (grid := grid_of(atlas, verdict_metric(atlas.name))) is not None]
+    grids = [grid for atlas in atlases if (grid := _grid_of(atlas, verdict_metric(atlas.name))) is not None]
     return tuple(curve for grid in grids if (curve := _curve(grid)) is not None)
 
 
@@ -223,7 +223,7 @@ def all_measured(workspace: Workspace) -> pd.DataFrame:
         BudgetError: a table of the atlas is broken.
     """
     own = measured_results(workspace.checkpoint_folders, workspace.runs)
-    return pd.concat([own, atlas_results(workspace.measured)], ignore_index=True).astype(dict(COLUMN_TYPES))
+    return pd.concat([own, _atlas_results(workspace.measured)], ignore_index=True).astype(dict(COLUMN_TYPES))
 
 
 def measured_results(checkpoints: Sequence[Path], runs: Path) -> pd.DataFrame:

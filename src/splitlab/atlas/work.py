@@ -91,7 +91,7 @@ def _progress(folder: Path) -> tuple[bool, int]:
         return False, -1
 
 
-LOOK_SECONDS = 5.0
+_LOOK_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ class AtlasWork:
         while not outcome.stopped and (left := self._left(outcome)):
             outcome.stopped = self.deadline.is_over
             if not outcome.stopped and not any(self._take(run, outcome) for run in left):
-                time.sleep(LOOK_SECONDS)  # others train all that is left
+                time.sleep(_LOOK_SECONDS)  # others train all that is left
         return outcome
 
     def _left(self, outcome: Outcome) -> list[AtlasRun]:
@@ -190,7 +190,7 @@ class AtlasWork:
             self.tell(f"{folder.name}: saved at step {folder.status().step} of {run.spec.steps}")
             return
         # Before the row, so that no kill leaves it behind: a run that is done needs it no more.
-        forget_training(folder)
+        _forget_training(folder)
         self._measure(run, folder)
         outcome.measured.append(folder.name)
         # In its last step and its last evaluation a run has nothing to save: it ends, and then the work does.
@@ -224,7 +224,7 @@ class AtlasWork:
         return folder
 
 
-def forget_training(folder: RunFolder) -> None:
+def _forget_training(folder: RunFolder) -> None:
     """Delete what a finished run needs only to go on; its checkpoint stays.
 
     Raises:

@@ -62,7 +62,7 @@ class SeedLuck:
         return replace(self, contrasts=np.vstack([self.contrasts, self.contrasts[:1]]))
 
 
-def luck_before_pairs(seed: ArrayLike, noise: float, score: float) -> SeedLuck:
+def _luck_before_pairs(seed: ArrayLike, noise: float, score: float) -> SeedLuck:
     """The guess for runs whose differences between seeds are not looked at yet.
 
     Args:
@@ -75,7 +75,7 @@ def luck_before_pairs(seed: ArrayLike, noise: float, score: float) -> SeedLuck:
     return SeedLuck(seeds.size, contrasts, np.zeros(seeds.size - 1), _borrowed(noise, score), PRIOR_LUCK_SEEDS)
 
 
-def luck_from_pairs(fitted: SeedLuck, told: float, noise: float, score: float) -> SeedLuck:
+def _luck_from_pairs(fitted: SeedLuck, told: float, noise: float, score: float) -> SeedLuck:
     """The luck that fitted differences between seeds and the borrowed guess show together.
 
     Args:
@@ -93,7 +93,7 @@ def _borrowed(noise: float, score: float) -> float:
     return min(PRIOR_LUCK_RATIO * noise, PRIOR_LUCK_MOST, PRIOR_LUCK_SHARE * score + _LEAST_LUCK)
 
 
-DOUBT_OUTSIDE = 0.25
+_DOUBT_OUTSIDE = 0.25
 """Share of the change since the edge of the data by which an interval grows outside of it."""
 
 _ALLOWED = 0.9
@@ -246,7 +246,7 @@ class FittedSurface:
 
     def _doubt(self, full: ArrayLike, weak: ArrayLike) -> Floats:
         edge = self.surface.ap(*self._to_edge(full, weak))
-        return DOUBT_OUTSIDE * np.abs(self.surface.ap(full, weak) - edge)
+        return _DOUBT_OUTSIDE * np.abs(self.surface.ap(full, weak) - edge)
 
     def _to_edge(self, full: ArrayLike, weak: ArrayLike) -> tuple[Floats, Floats]:
         return (
@@ -261,8 +261,8 @@ def _upper_tail(level: float) -> float:
     return 0.5 + level / 2
 
 
-ROUNDS = 12
-SETTLED = 1e-3
+_ROUNDS = 12
+_SETTLED = 1e-3
 """The share by which the last round may still change the noise and the luck."""
 
 
@@ -285,9 +285,9 @@ def fit_surface(full: ArrayLike, weak: ArrayLike, ap: ArrayLike, seed: ArrayLike
     known = ~np.isnan(scores)
     masks, boxes, scores = masks[known], boxes[known], scores[known]
     _check(masks, boxes, scores)
-    luck = None if seed is None else luck_before_pairs(np.asarray(seed)[known], PRIOR_NOISE, float(scores.mean()))
+    luck = None if seed is None else _luck_before_pairs(np.asarray(seed)[known], PRIOR_NOISE, float(scores.mean()))
     fitted = FittedSurface(ApSurface.from_vector(PRIOR_MEAN), masks, boxes, scores, luck)
-    for _ in range(ROUNDS):
+    for _ in range(_ROUNDS):
         before, fitted = fitted, _weighed_anew(_best_fit(fitted))
         if _is_settled(before, fitted):
             break
@@ -322,14 +322,14 @@ def _best_fit(start: FittedSurface) -> FittedSurface:
 def _weighed_anew(fitted: FittedSurface) -> FittedSurface:
     """Estimate noise and luck from what the fit leaves over."""
     told = float(fitted.decided[PRIOR_MEAN.size :].sum())
-    luck = fitted.luck and luck_from_pairs(fitted.luck, told, fitted.noise_at_most, float(fitted.ap.mean()))
+    luck = fitted.luck and _luck_from_pairs(fitted.luck, told, fitted.noise_at_most, float(fitted.ap.mean()))
     return replace(fitted, luck=luck, fit_noise=max(fitted.noise, PRIOR_NOISE))
 
 
 def _is_settled(before: FittedSurface, after: FittedSurface) -> bool:
     of_noise = after.fit_noise / before.fit_noise
     of_luck = 1.0 if before.luck is None or after.luck is None else after.luck.deviation / before.luck.deviation
-    return max(abs(of_noise - 1), abs(of_luck - 1)) < SETTLED
+    return max(abs(of_noise - 1), abs(of_luck - 1)) < _SETTLED
 
 
 def _check(full: Floats, weak: Floats, ap: Floats) -> None:

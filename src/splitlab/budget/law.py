@@ -60,7 +60,7 @@ class EquiscoreLaw:
         return TAU_LOW * self.phi0, TAU_HIGH * self.phi0
 
 
-def tau(full: ArrayLike, phi0: float) -> NDArray[np.float64]:
+def _tau(full: ArrayLike, phi0: float) -> NDArray[np.float64]:
     """|F| / phi0, the parameter of the curve (Eq. 2)."""
     return np.asarray(full, dtype=np.float64) / phi0
 
@@ -130,7 +130,7 @@ def fit_law(full: ArrayLike, weak: ArrayLike, phi0: float | None = None) -> LawF
     columns = {
         "full": masks,
         "weak": boxes,
-        "tau": tau(masks, largest),
+        "tau": _tau(masks, largest),
         "c": c,
         "used": used,
         "weak_of_law": weak_of_law,

@@ -13,8 +13,8 @@ from splitlab.budget.fit import FittedSurface, fit_surface
 from splitlab.budget.results import METRICS, ways_of_training
 from splitlab.errors import BudgetError
 
-SCORE, SEED = "score", "seed"
-UNKNOWN_SEED = -1
+SCORE, _SEED = "score", "seed"
+_UNKNOWN_SEED = -1
 """Stands for the seeds of runs of which at least one names none; such runs count as runs of one seed."""
 
 # Those of 2^63, the first number too large for a seed.
@@ -56,7 +56,7 @@ def read_pilot(text: str, name: str = "the CSV", score: str = SCORE) -> pd.DataF
     _check_alike(name, table.assign(**{of: [row.get(of) or "" for row, _ in rows] for of in _KIND}))
     if table["ap"].max() <= 1:
         raise BudgetError(f"{name}, column {score}: all scores are 1 or less; give AP from 0 to 100, such as 53.5.")
-    return table.assign(seed=seeds_or_unknown(table[SEED])) if SEED in table else table
+    return table.assign(seed=seeds_or_unknown(table[_SEED])) if _SEED in table else table
 
 
 def fit_pilot(runs: pd.DataFrame) -> FittedSurface:
@@ -67,7 +67,7 @@ def fit_pilot(runs: pd.DataFrame) -> FittedSurface:
     Args:
         runs: The columns full, weak (images), ap (0..100) and, where known, seed.
     """
-    seed = seeds_or_unknown(runs[SEED]) if SEED in runs else np.full(len(runs), UNKNOWN_SEED)
+    seed = seeds_or_unknown(runs[_SEED]) if _SEED in runs else np.full(len(runs), _UNKNOWN_SEED)
     return fit_surface(runs["full"], runs["weak"], runs["ap"], seed)
 
 
@@ -80,8 +80,8 @@ def seeds_or_unknown(seed: pd.Series) -> pd.Series:
     Args:
         seed: The seed of each run; NaN or `UNKNOWN_SEED` where it is unknown.
     """
-    some_unknown = bool((seed.isna() | (seed == UNKNOWN_SEED)).any())
-    return seed.mask(seed.notna(), UNKNOWN_SEED).fillna(UNKNOWN_SEED) if some_unknown else seed
+    some_unknown = bool((seed.isna() | (seed == _UNKNOWN_SEED)).any())
+    return seed.mask(seed.notna(), _UNKNOWN_SEED).fillna(_UNKNOWN_SEED) if some_unknown else seed
 
 
 def _check_header(name: str, header: list[str], score: str) -> None:
@@ -120,19 +120,19 @@ def _run(row: dict[str, str | None], place: str, score_column: str) -> dict[str,
     if not 0 <= score <= 100:
         raise BudgetError(f"{place}, column {score_column}: {score:g} is no AP; it lies between 0 and 100.")
     run = {"full": int(full), "weak": int(weak), "ap": score}
-    return {**run, SEED: _seed(row, place)} if SEED in row else run
+    return {**run, _SEED: _seed(row, place)} if _SEED in row else run
 
 
 def _seed(row: dict[str, str | None], place: str) -> int:
-    cell = (row[SEED] or "").strip()
+    cell = (row[_SEED] or "").strip()
     if not cell:
-        return UNKNOWN_SEED
+        return _UNKNOWN_SEED
     # A float would merge whole numbers beyond 2^53.
     if cell.isascii() and cell.isdigit() and len(cell) <= _SEED_DIGITS and int(cell) < 2**63:
         return int(cell)
-    seed = _number(row, SEED, place)
+    seed = _number(row, _SEED, place)
     if not (0 <= seed < 2**63 and seed.is_integer()):
-        raise BudgetError(f"{place}, column {SEED}: {seed:g} is not a seed. Write a whole number from 0 on.")
+        raise BudgetError(f"{place}, column {_SEED}: {seed:g} is not a seed. Write a whole number from 0 on.")
     return int(seed)
 
 

@@ -13,7 +13,7 @@ from splitlab.budget.surface import Floats
 from splitlab.budget.trained_splits import Fall, TrainedSplit
 from splitlab.shown_numbers import rounded, shown
 
-Limit = Literal["hours", "images", "hours and images"]
+_Limit = Literal["hours", "images", "hours and images"]
 
 # Hours are computed from prices by more than one way; the last digits must not count as money left.
 _ROUNDING = 1e-6
@@ -34,7 +34,7 @@ class PlanLimit:
             limit the plan; else None.
     """
 
-    by: Limit
+    by: _Limit
     hours_left: float
     images_left: int
     spends_from: int
@@ -58,7 +58,7 @@ def plan_limit(fitted: FittedSurface, prices: Prices, hours: float, pool: ImageP
     if best.full < pool.images:
         unbounded = plan_for_hours(fitted, prices, hours, ImagePool(MAX_IMAGES, pool.full, pool.weak)).best
         roomier = unbounded if unbounded.full + unbounded.weak > pool.images else None
-    by: Limit = "images" if best.full == pool.images else "hours and images" if roomier else "hours"
+    by: _Limit = "images" if best.full == pool.images else "hours and images" if roomier else "hours"
     return PlanLimit(
         by=by,
         hours_left=max(hours - best.hours, 0.0),
@@ -212,7 +212,7 @@ def _forecast(split: SplitForecast, hours: float) -> str:
     return f"{split.full:,}/{split.weak:,}{cost} gives {shown(split.ap)}"
 
 
-WIDE_INTERVAL = 10.0
+_WIDE_INTERVAL = 10.0
 """AP from end to end of an interval beyond which a forecast is no ground to spend money on."""
 
 
@@ -271,7 +271,7 @@ def _range(images: Floats) -> str:
 
 def _wide(split: SplitForecast) -> list[str]:
     width = split.high - split.low
-    if width <= WIDE_INTERVAL:
+    if width <= _WIDE_INTERVAL:
         return []
     return [
         f"The interval spans {width:.0f} AP: train a smaller split of the labels you have before you pay for these."

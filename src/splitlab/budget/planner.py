@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # Where the law meets a whole number of boxes, rounding must not buy one more.
 _LAST_DIGIT = 1e-9
 
-Limit = Literal["prices", "law", "images"]
+_Limit = Literal["prices", "law", "images"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class CheapestPoint:
     weak: int
     hours: float
     mask_share: float
-    decided_by: Limit
+    decided_by: _Limit
 
 
 def tangent_full(law: EquiscoreLaw, prices: Prices) -> float:
@@ -55,7 +55,7 @@ def tangent_full(law: EquiscoreLaw, prices: Prices) -> float:
     return law.phi0 * math.sqrt(law.k / prices.mask_to_box)
 
 
-def allowed_full(law: EquiscoreLaw, images: int) -> tuple[int, int]:
+def _allowed_full(law: EquiscoreLaw, images: int) -> tuple[int, int]:
     """The least and the largest whole |F| at which the law holds and |F| + |W| does not exceed the images there are.
 
     Raises:
@@ -86,7 +86,7 @@ def cheapest_point(law: EquiscoreLaw, prices: Prices, images: int) -> CheapestPo
     Raises:
         BudgetError: If no part of the curve is allowed.
     """
-    least, most = allowed_full(law, images)
+    least, most = _allowed_full(law, images)
     touch = min(max(tangent_full(law, prices), least), most)
     # The curve's own cost decides, not the cost of whole boxes: rounding |W| up by less than an image would
     # send |F| a few images astray (581 instead of 584 on VOC2012).
@@ -113,7 +113,7 @@ def equal_cost_weak(full: ArrayLike, hours: float, prices: Prices) -> NDArray[np
     return (hours * SECONDS_PER_HOUR - masks * prices.mask_seconds) / prices.box_seconds
 
 
-def _decided_by(law: EquiscoreLaw, prices: Prices, images: int) -> Limit:
+def _decided_by(law: EquiscoreLaw, prices: Prices, images: int) -> _Limit:
     tangent = tangent_full(law, prices)
     low, high = law.valid_full
     inside = min(max(tangent, low), high)
@@ -202,10 +202,10 @@ def plan_for_score(fitted: FittedSurface, prices: Prices, ap: float, pool: Image
     Raises:
         BudgetError: If the score is out of reach of the images there are, or not between 0 and 100.
     """
-    return plan_for_hours(fitted, prices, hours_for_score(fitted, prices, ap, pool), pool)
+    return plan_for_hours(fitted, prices, _hours_for_score(fitted, prices, ap, pool), pool)
 
 
-def hours_for_score(fitted: FittedSurface, prices: Prices, ap: float, pool: ImagePool) -> float:
+def _hours_for_score(fitted: FittedSurface, prices: Prices, ap: float, pool: ImagePool) -> float:
     """The least hours of new labels whose best split is expected to score `ap` or more.
 
     Raises:

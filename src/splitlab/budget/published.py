@@ -45,7 +45,7 @@ def published_results() -> pd.DataFrame:
     return results_table(_published_rows())
 
 
-def published_splits(dataset: str, method: str) -> list[ResultRow]:
+def _published_splits(dataset: str, method: str) -> list[ResultRow]:
     """Return the published rows of one model trained on F/W splits of one data set, without pandas.
 
     Raises:
@@ -58,7 +58,7 @@ def published_splits(dataset: str, method: str) -> list[ResultRow]:
     return rows
 
 
-def published_prices() -> pd.DataFrame:
+def _published_prices() -> pd.DataFrame:
     """Table 1: one row for each label ("box", "mask"), its seconds per image for each data set in columns."""
     return _read("table1_annotation_cost.csv")
 
@@ -196,7 +196,7 @@ def published_surface(dataset: str, method: str, metric: str) -> FittedSurface:
         BudgetError: If the paper trained no such model, or does not report this metric for it.
     """
     check_metric(metric)
-    rows = [row for row in published_splits(dataset, method) if not math.isnan(getattr(row, metric))]
+    rows = [row for row in _published_splits(dataset, method) if not math.isnan(getattr(row, metric))]
     if metric == "ap75":
         rows = [row for row in rows if row.ap75 <= row.ap70]
     if not rows:

@@ -163,7 +163,7 @@ def check_metric(metric: str) -> None:
         raise BudgetError(f"unknown metric {metric!r}: choose one of {', '.join(METRICS)}.")
 
 
-BY_SPLIT = "steps by split"
+_BY_SPLIT = "steps by split"
 """The way of models whose settings follow from their split, such as steps that are counted in passes over it."""
 
 
@@ -183,7 +183,7 @@ def ways_of_training(rows: pd.DataFrame) -> pd.Series[str]:
     one_of_size = runs.groupby([*model, "settings"])["labelled"].transform("nunique") == 1
     runs["follows"] = one_of_split & one_of_size
     follow = several & runs.groupby(model)["follows"].transform("all")
-    return rows["settings"].mask(follow, BY_SPLIT).rename("way")
+    return rows["settings"].mask(follow, _BY_SPLIT).rename("way")
 
 
 def where_it_tells_apart(ways: pd.Series[str], names: pd.Series[str]) -> pd.Series[str]:
@@ -194,13 +194,13 @@ def where_it_tells_apart(ways: pd.Series[str], names: pd.Series[str]) -> pd.Seri
 ENOUGH_SEEDS = 3
 """From so many on a standard deviation says something; of two their own scores say more."""
 
-SERIES = ("source", "dataset", "group", "method", "way")
+_SERIES = ("source", "dataset", "group", "method", "way")
 """Rows that agree in these differ by split and seed alone; `way` is that of `ways_of_training`."""
 
-KEY = ("source", "dataset", "group", "method", "full", "weak", "settings")
+_KEY = ("source", "dataset", "group", "method", "full", "weak", "settings")
 """Rows that agree in all of these are trainings of one split that differ by their seed."""
 
-COMMON_ALONE = " The score shown is over the seeds alone that all splits here have."
+_COMMON_ALONE = " The score shown is over the seeds alone that all splits here have."
 
 SPREAD_COLUMNS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {metric: (f"{metric}_low", f"{metric}_high") for metric in METRICS}
@@ -222,7 +222,7 @@ def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
         spread (`SPREAD_COLUMNS`): one standard deviation (n - 1) each way from 3 seeds on, the smallest and the largest
         of 2, missing for 1.
     """
-    key, metrics = list(KEY), list(METRICS)
+    key, metrics = list(_KEY), list(METRICS)
     first = table.sort_values("run", kind="stable").drop_duplicates(key).set_index(key)
     by_seed = table.groupby([*key, "seed"], dropna=False, sort=False)[metrics].mean()
     groups = by_seed.groupby(level=key, sort=False)
@@ -252,16 +252,16 @@ def by_common_seeds(table: pd.DataFrame) -> pd.DataFrame:
     merged, common = over_seeds(table), _is_common(table)
     if common.all():
         return merged
-    key = list(KEY)
+    key = list(_KEY)
     merged = merged.set_index(key)
     fair = over_seeds(table[common]).set_index(key).reindex(merged.index)
     fewer = fair["seeds"] < merged["seeds"]
     merged = merged.assign(**{metric: fair[metric] for metric in METRICS})
-    merged["note"] = merged["note"].mask(fewer, merged["note"] + COMMON_ALONE)
+    merged["note"] = merged["note"].mask(fewer, merged["note"] + _COMMON_ALONE)
     return merged.reset_index()[[*table.columns, *merged.columns.difference(table.columns, sort=False)]]
 
 
-def spread_in_words(seeds: int) -> str:
+def _spread_in_words(seeds: int) -> str:
     """Say what the two ends of a spread over so many seeds are; empty for one seed."""
     if seeds < 2:
         return ""
@@ -271,7 +271,7 @@ def spread_in_words(seeds: int) -> str:
 def _is_common(table: pd.DataFrame) -> pd.Series[bool]:
     """Say of each row whether all splits of its series have its seed, or share none."""
     runs = table.assign(way=ways_of_training(table))
-    series = [runs[name] for name in SERIES]
+    series = [runs[name] for name in _SERIES]
     split = runs["full"].astype(str) + "/" + runs["weak"].astype(str)
     splits = split.groupby(series).transform("nunique")
     common = split.groupby([*series, runs["seed"]], dropna=False).transform("nunique") == splits
@@ -287,6 +287,6 @@ def _notes(table: pd.DataFrame, key: list[str]) -> pd.Series[str]:
     def note(seeds: pd.Series[int]) -> str:
         different = sorted(seeds.dropna().unique())
         listed = ", ".join(map(str, different))
-        return f"Mean of {len(different)} seeds ({listed}); bars: {spread_in_words(len(different))}."
+        return f"Mean of {len(different)} seeds ({listed}); bars: {_spread_in_words(len(different))}."
 
     return table.groupby(key, sort=False)["seed"].agg(note).astype(table["note"].dtype)

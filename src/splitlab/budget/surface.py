@@ -11,7 +11,7 @@ from splitlab.errors import BudgetError
 
 Floats = NDArray[np.float64]
 
-REFERENCE_FULL = 400.0
+_REFERENCE_FULL = 400.0
 """|F| at which R(F / 400) is 0: it only fixes what `level` means."""
 
 _NO_SATURATION = 1e-4
@@ -110,7 +110,7 @@ def _logs(full: ArrayLike, weak: ArrayLike, log_knee: float) -> tuple[Floats, Fl
     masks, boxes = np.broadcast_arrays(np.asarray(full, dtype=np.float64), np.asarray(weak, dtype=np.float64))
     if not ((masks >= 0) & (boxes >= 0)).all():
         raise BudgetError("a split of the AP surface has a negative number of images: give 0 or more.")
-    log_masks = np.log(np.maximum(masks / REFERENCE_FULL, np.exp(_NO_MASKS)))
+    log_masks = np.log(np.maximum(masks / _REFERENCE_FULL, np.exp(_NO_MASKS)))
     return log_masks, np.log1p((masks + boxes) / np.exp(log_knee))
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Results = pd.DataFrame | Mapping[str, Floats]
 
-FALSE_ALARM = 0.1
+_FALSE_ALARM = 0.1
 """Chance, over all |F| together, to report a fall where the true scores are level."""
 
 
@@ -79,7 +79,7 @@ def results_of(fitted: FittedSurface) -> dict[str, Floats]:
     return {"full": fitted.full, "weak": fitted.weak, "ap": fitted.ap}
 
 
-def trained_splits(rows: Results, prices: Prices, pool: ImagePool) -> list[TrainedSplit]:
+def _trained_splits(rows: Results, prices: Prices, pool: ImagePool) -> list[TrainedSplit]:
     """Return each trained split that the images allow, best score first, then cheapest first.
 
     Args:
@@ -109,7 +109,7 @@ def best_for_hours(rows: Results, prices: Prices, hours: float, pool: ImagePool)
         hours: Hours to spend on new labels.
         pool: Images there are and labels already paid for.
     """
-    splits = trained_splits(rows, prices, pool)
+    splits = _trained_splits(rows, prices, pool)
     slack = min(_SHOWN_HOURS / 2, _SLACK * hours)
     return next((split for split in splits if split.hours <= hours + slack + _ROUNDING), None)
 
@@ -123,7 +123,7 @@ def cheapest_for_score(rows: Results, prices: Prices, ap: float, pool: ImagePool
         ap: The score to reach, 0..100.
         pool: Images there are and labels already paid for.
     """
-    splits = trained_splits(rows, prices, pool)
+    splits = _trained_splits(rows, prices, pool)
     return min((split for split in splits if split.ap >= ap), key=lambda split: split.hours, default=None)
 
 
@@ -150,7 +150,7 @@ def falls(rows: Results) -> tuple[Fall, ...]:
     errors = np.sqrt(np.diag(np.linalg.pinv(design.T @ design)) * squares / freedom)
     of_lines = slice(design.shape[1] - len(lines), None)
     slopes = solution[of_lines]
-    fallen = slopes < -stdtrit(freedom, 1 - FALSE_ALARM / len(lines)) * errors[of_lines]
+    fallen = slopes < -stdtrit(freedom, 1 - _FALSE_ALARM / len(lines)) * errors[of_lines]
     return tuple(
         _fall(runs, full, float(slope)) for full, slope, is_fall in zip(lines, slopes, fallen, strict=True) if is_fall
     )

@@ -22,7 +22,7 @@ from splitlab.families import family_of
 from splitlab.io import plain_json, write_bytes, write_json
 
 MOST_LETTERS = 60
-NAME = re.compile(rf"\w[\w.-]{{0,{MOST_LETTERS - 1}}}")
+_NAME = re.compile(rf"\w[\w.-]{{0,{MOST_LETTERS - 1}}}")
 
 
 def checked_name(name: str) -> str:
@@ -31,7 +31,7 @@ def checked_name(name: str) -> str:
     Raises:
         CheckpointError: it is none, such as one that would lead to another folder.
     """
-    if not NAME.fullmatch(name):
+    if not _NAME.fullmatch(name):
         raise CheckpointError(
             f"{name[:100]!r} is no name for a checkpoint: use up to {MOST_LETTERS} letters, digits, dots and dashes, "
             "a letter or digit first."
@@ -51,7 +51,7 @@ _DTYPES = ("F16", "F32", "F64", "I8", "I16", "I32", "I64", "U8", "BOOL")
 _BREAKS = re.compile(r"[\t\n\r]+")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 MAX_CARD_BYTES = 1_000_000
-MAX_IMAGE_SIZE, MAX_CLASSES, MAX_COUNT, MAX_LETTERS = 4096, 2000, 10**10, 1000
+MAX_IMAGE_SIZE, MAX_CLASSES, MAX_COUNT, _MAX_LETTERS = 4096, 2000, 10**10, 1000
 MAX_CLASS_MAPS = 20
 
 
@@ -127,8 +127,8 @@ class Card:
             or not all(isinstance(text, str) for text in texts)
         ):
             raise CheckpointError("The card names no classes, or has a name that is no text: it is not whole.")
-        if any(len(text) > MAX_LETTERS for text in texts):
-            raise CheckpointError(f"The card of '{self.name[:60]}' has a name of over {MAX_LETTERS:,} letters.")
+        if any(len(text) > _MAX_LETTERS for text in texts):
+            raise CheckpointError(f"The card of '{self.name[:60]}' has a name of over {_MAX_LETTERS:,} letters.")
         if not all(isinstance(number, int) and 0 <= number <= MAX_COUNT for number in numbers):
             raise CheckpointError(
                 f"The card of '{self.name}' has a size or count that is no number from 0 to {MAX_COUNT:,}."
@@ -160,7 +160,7 @@ class Card:
             isinstance(classes, list)
             and isinstance(counterparts, list)
             and 1 <= len(classes) <= MAX_CLASSES
-            and all(isinstance(text, str) and len(text) <= MAX_LETTERS for text in (kept["dataset"], *classes))
+            and all(isinstance(text, str) and len(text) <= _MAX_LETTERS for text in (kept["dataset"], *classes))
             and len(counterparts) == len(self.class_names)
             and all(name is None or isinstance(name, str) for name in counterparts)
             and {*counterparts} <= {None, *classes}
@@ -258,7 +258,7 @@ def _tensor(file: Any, name: str) -> NDArray[Any]:
     dtype = file.get_slice(name).get_dtype()
     if dtype not in _DTYPES:
         raise CheckpointError(
-            f"its tensor {name[:MAX_LETTERS]} is of type {dtype}, which is not read. Save it as one of "
+            f"its tensor {name[:_MAX_LETTERS]} is of type {dtype}, which is not read. Save it as one of "
             f"{', '.join(_DTYPES)}."
         )
     tensor: NDArray[Any] = file.get_tensor(name)

@@ -17,7 +17,7 @@ from splitlab.shown_numbers import shown
 # The largest model here, in full precision, has 400 MB.
 MOST_BYTES = {WEIGHTS_NAME: 1_000_000_000, CARD_NAME: MAX_CARD_BYTES}
 # Equal checkpoints give equal zips, whenever they are made.
-ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+_ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,13 @@ def zipped(folder: Path) -> bytes:
     # Weights do not get smaller by compression.
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name in facts_of(folder):
-            archive.writestr(zipfile.ZipInfo(name, ZIP_DATE), (folder / name).read_bytes())
+            archive.writestr(zipfile.ZipInfo(name, _ZIP_DATE), (folder / name).read_bytes())
     return buffer.getvalue()
 
 
-MOST_CLASSES = 12
+_MOST_CLASSES = 12
 _LENGTHS = ("epochs", "iterations")
-SCORES = {"ap50": "AP50", "ap70": "AP70", "ap75": "AP75", "ap50_95": "AP50:95"}
+_SCORES = {"ap50": "AP50", "ap70": "AP70", "ap75": "AP75", "ap50_95": "AP50:95"}
 
 
 def card_in_words(card: Card, files: dict[str, FileFacts]) -> dict[str, str]:
@@ -98,7 +98,7 @@ def megabytes(size: int) -> str:
 
 def _few(names: Iterable[str]) -> str:
     names = list(names)
-    return ", ".join(names[:MOST_CLASSES]) + (" …" if len(names) > MOST_CLASSES else "")
+    return ", ".join(names[:_MOST_CLASSES]) + (" …" if len(names) > _MOST_CLASSES else "")
 
 
 def _other_masks(card: Card) -> str:
@@ -121,5 +121,5 @@ def _epochs(card: Card) -> str:
 
 def _scores(card: Card, kind: str) -> str:
     scores = card.scores.get(kind, {})
-    said = [f"{label} {shown(scores[name])}" for name, label in SCORES.items() if scores.get(name) is not None]
+    said = [f"{label} {shown(scores[name])}" for name, label in _SCORES.items() if scores.get(name) is not None]
     return ", ".join(said) or "not scored"

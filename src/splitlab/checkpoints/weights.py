@@ -16,7 +16,7 @@ _LARGEST = 127
 # No weights: who rounds them moves every box.
 _ANCHORS = ".anchors"
 _VARIANCE = ".running_var"
-ANOTHER = "Take the file from its source again."
+_ANOTHER = "Take the file from its source again."
 _LARGEST_HALF = 65504
 # Of larger ones not even the square is a float32, so a model's answers become infinite. Trained ones stay under 1,000.
 _LARGEST_USABLE = 1e18
@@ -32,16 +32,16 @@ def check_usable(name: str, tensor: NDArray[Any]) -> None:
             below 0; the text goes on from the file's name and a colon.
     """
     if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
-        raise CheckpointError(f"its tensor {name} has numbers that are NaN or infinite. {ANOTHER}")
+        raise CheckpointError(f"its tensor {name} has numbers that are NaN or infinite. {_ANOTHER}")
     # Half precision cannot hold the bound, nor anything above it.
     if tensor.dtype.kind == "f" and tensor.dtype.itemsize > 2 and (np.abs(tensor) > _LARGEST_USABLE).any():
-        raise CheckpointError(f"its tensor {name} has numbers over {_LARGEST_USABLE:g}. {ANOTHER}")
+        raise CheckpointError(f"its tensor {name} has numbers over {_LARGEST_USABLE:g}. {_ANOTHER}")
     if name.endswith(_SCALE) and not (tensor > 0).all():
-        raise CheckpointError(f"its tensor {name} has scales that are not above 0. {ANOTHER}")
+        raise CheckpointError(f"its tensor {name} has scales that are not above 0. {_ANOTHER}")
     if name.endswith(_ANCHORS) and not (tensor > 0).all():
-        raise CheckpointError(f"its tensor {name} has anchors that are not above 0. {ANOTHER}")
+        raise CheckpointError(f"its tensor {name} has anchors that are not above 0. {_ANOTHER}")
     if name.endswith(_VARIANCE) and not (tensor >= 0).all():
-        raise CheckpointError(f"its tensor {name} has variances below 0. {ANOTHER}")
+        raise CheckpointError(f"its tensor {name} has variances below 0. {_ANOTHER}")
 
 
 def check_halves(name: str, tensor: NDArray[Any]) -> None:
@@ -51,10 +51,10 @@ def check_halves(name: str, tensor: NDArray[Any]) -> None:
         CheckpointError: they are no numbers, or one is too large, or as `check_usable`.
     """
     if tensor.dtype.kind not in "fiu":
-        raise CheckpointError(f"its tensor {name} holds no numbers. {ANOTHER}")
+        raise CheckpointError(f"its tensor {name} holds no numbers. {_ANOTHER}")
     check_usable(name, tensor)
     if not (np.abs(tensor) <= _LARGEST_HALF).all():
-        raise CheckpointError(f"its tensor {name} has numbers over {_LARGEST_HALF}. {ANOTHER}")
+        raise CheckpointError(f"its tensor {name} has numbers over {_LARGEST_HALF}. {_ANOTHER}")
 
 
 def half_precision(weights: Weights) -> Weights:
@@ -124,7 +124,7 @@ def _halve(tensor: NDArray[Any]) -> NDArray[Any]:
 def _widen(name: str, tensor: NDArray[Any]) -> NDArray[Any]:
     if tensor.dtype.kind != "f":
         if not name.endswith(_COUNT):
-            raise CheckpointError(f"its tensor {name} is of type {tensor.dtype} and has no scales. {ANOTHER}")
+            raise CheckpointError(f"its tensor {name} is of type {tensor.dtype} and has no scales. {_ANOTHER}")
         return tensor
     with np.errstate(over="ignore"):
         return tensor.astype(np.float32)

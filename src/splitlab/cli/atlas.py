@@ -22,26 +22,26 @@ from splitlab.cli.output import JsonOption, app, err, out, print_json, progress_
 from splitlab.errors import SettingsError
 from splitlab.workspace import Workspace
 
-CANCELLED_EXIT = 130
+_CANCELLED_EXIT = 130
 
-atlas_app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+_atlas_app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 app.add_typer(
-    atlas_app, name="atlas", help="The paper's experiment on our own data: train its grid, see how far it is."
+    _atlas_app, name="atlas", help="The paper's experiment on our own data: train its grid, see how far it is."
 )
 
-NameArgument = Annotated[str, typer.Argument(metavar="ATLAS", help="Whose plans: embedded, pets or street.")]
-DataOption = Annotated[str | None, typer.Option(help="Where the data set is, if not in the work space by its name.")]
-DeviceOption = Annotated[str | None, typer.Option(help="cpu, cuda or mps; what the plans say where left out.")]
+_NameArgument = Annotated[str, typer.Argument(metavar="ATLAS", help="Whose plans: embedded, pets or street.")]
+_DataOption = Annotated[str | None, typer.Option(help="Where the data set is, if not in the work space by its name.")]
+_DeviceOption = Annotated[str | None, typer.Option(help="cpu, cuda or mps; what the plans say where left out.")]
 
 
-@atlas_app.command(
+@_atlas_app.command(
     epilog="Examples: `splitlab atlas run embedded` · `splitlab atlas run pets --data ../shared/data/pets` · "
     "`splitlab atlas run street --device cuda --minutes 9`"
 )
 def run(
-    name: NameArgument,
-    data: DataOption = None,
-    device: DeviceOption = None,
+    name: _NameArgument,
+    data: _DataOption = None,
+    device: _DeviceOption = None,
     minutes: Annotated[float | None, typer.Option(min=0, help="Save the run at hand and stop after so long.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -63,21 +63,21 @@ def run(
             done = work.work_through()
         except KeyboardInterrupt:
             err.print("Stopped. Go on with the same command.")
-            raise typer.Exit(CANCELLED_EXIT) from None
+            raise typer.Exit(_CANCELLED_EXIT) from None
     _tell(opened, as_json, measured=done.measured, failed=done.failed)
     if done.stopped and not deadline.is_over:
-        raise typer.Exit(CANCELLED_EXIT)
+        raise typer.Exit(_CANCELLED_EXIT)
     if done.failed:
         raise typer.Exit(1)
 
 
-@atlas_app.command(epilog="Example: `splitlab atlas status embedded --json`")
-def status(name: NameArgument, data: DataOption = None, as_json: JsonOption = False) -> None:
+@_atlas_app.command(epilog="Example: `splitlab atlas status embedded --json`")
+def status(name: _NameArgument, data: _DataOption = None, as_json: JsonOption = False) -> None:
     """Say which runs are measured, which are open, and about how long these will train, by the rows there are."""
     _tell(_open(name, data, None), as_json)
 
 
-@atlas_app.command(epilog="Example: `splitlab atlas take came-back`")
+@_atlas_app.command(epilog="Example: `splitlab atlas take came-back`")
 def take(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What `scripts/train_on_gpu.sh run` left.")],
     as_json: JsonOption = False,
@@ -92,7 +92,7 @@ def take(
     out.print(f"{len(taken.runs)} run folders", highlight=False)
 
 
-@atlas_app.command("list", epilog="Example: `splitlab atlas list --json`")
+@_atlas_app.command("list", epilog="Example: `splitlab atlas list --json`")
 def list_atlases(as_json: JsonOption = False) -> None:
     """List the atlases there are, and how many rows each has."""
     workspace = Workspace.here()

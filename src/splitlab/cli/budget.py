@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from splitlab.budget.fit import FittedSurface
     from splitlab.budget.trained_splits import Results
 
-ImagesOption = Annotated[int | None, typer.Option(help="Training images there are; the data set's where left out.")]
+_ImagesOption = Annotated[int | None, typer.Option(help="Training images there are; the data set's where left out.")]
 
 
 @app.command(
@@ -41,7 +41,7 @@ def plan(
     dataset: DatasetOption = "voc2012",
     method: Annotated[str, typer.Option(help="Whose results: YOLOv5 or DETR.")] = "YOLOv5",
     metric: Annotated[str | None, typer.Option(help="ap50, ap70, ap75 or ap50_95.")] = None,
-    images: ImagesOption = None,
+    images: _ImagesOption = None,
     have_full: Annotated[int, typer.Option(help="Images that have masks already.")] = 0,
     have_weak: Annotated[int, typer.Option(help="Images that have boxes already.")] = 0,
     pilot: Annotated[Path | None, typer.Option(help="A CSV of your own runs; see below.")] = None,
@@ -122,7 +122,7 @@ def equiscore(
     k: Annotated[float | None, typer.Option(help="The law's constant; the paper's where left out.")] = None,
     phi0: Annotated[float | None, typer.Option(help="The largest |F| used; the paper's where left out.")] = None,
     dataset: DatasetOption = "voc2012",
-    images: ImagesOption = None,
+    images: _ImagesOption = None,
     box_seconds: BoxOption = None,
     mask_seconds: MaskOption = None,
     instances: ObjectsOption = None,

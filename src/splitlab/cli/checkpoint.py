@@ -31,13 +31,13 @@ from splitlab.runs.store import weights_folder
 from splitlab.training.experiment import evaluate_checkpoint
 from splitlab.workspace import Workspace
 
-CheckpointArgument = Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A checkpoint's folder, or a run's.")]
+_CheckpointArgument = Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A checkpoint's folder, or a run's.")]
 
-checkpoint_app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
-app.add_typer(checkpoint_app, name="checkpoint", help="Import, export, show and share checkpoints.")
+_checkpoint_app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+app.add_typer(_checkpoint_app, name="checkpoint", help="Import, export, show and share checkpoints.")
 
 
-@checkpoint_app.command(
+@_checkpoint_app.command(
     "import",
     epilog="Examples: `splitlab checkpoint import yolov5s-seg.pt --name coco-yolov5s` · "
     "`splitlab checkpoint import from-a-friend.zip`, then `splitlab predict`",
@@ -64,12 +64,12 @@ def import_file(
     out.print(f"{card.model}, {len(card.class_names)} classes, {card.image_size} px: {folder}", highlight=False)
 
 
-@checkpoint_app.command(
+@_checkpoint_app.command(
     epilog="Examples: `splitlab checkpoint export checkpoints/pets-30-330 pets.onnx` · "
     "`splitlab checkpoint export workspace/runs/mine mine.zip`"
 )
 def export(
-    folder: CheckpointArgument,
+    folder: _CheckpointArgument,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The .onnx or .zip file to write.")],
 ) -> None:
     """Write a checkpoint as ONNX, for other tools, or as a zip, for `splitlab checkpoint import` elsewhere.
@@ -99,8 +99,8 @@ def _export_onnx(folder: Path, file: Path) -> None:
         out.print(f"  {name} {shape}", highlight=False)
 
 
-@checkpoint_app.command(epilog="Example: `splitlab checkpoint show checkpoints/pets-30-330 --json`")
-def show(folder: CheckpointArgument, as_json: JsonOption = False) -> None:
+@_checkpoint_app.command(epilog="Example: `splitlab checkpoint show checkpoints/pets-30-330 --json`")
+def show(folder: _CheckpointArgument, as_json: JsonOption = False) -> None:
     """Show what a checkpoint is, without loading it: model, data, licence, split, scores, size, sha256.
 
     --json has the whole card, with the settings it was trained by.
@@ -115,7 +115,7 @@ def show(folder: CheckpointArgument, as_json: JsonOption = False) -> None:
         out.print(f"  {what:22}{text}", highlight=False, soft_wrap=True)
 
 
-@checkpoint_app.command(
+@_checkpoint_app.command(
     epilog="Examples: `splitlab checkpoint get owner/name` · `splitlab checkpoint get owner/name@v1 --name theirs`"
 )
 def get(
@@ -138,9 +138,9 @@ def get(
     out.print(f"{found.pinned} is here: {folder}", highlight=False, soft_wrap=True)
 
 
-@checkpoint_app.command(epilog="Example: `splitlab checkpoint push workspace/runs/mine owner/name`")
+@_checkpoint_app.command(epilog="Example: `splitlab checkpoint push workspace/runs/mine owner/name`")
 def push(
-    folder: CheckpointArgument,
+    folder: _CheckpointArgument,
     repository: Annotated[str, typer.Argument(metavar="REPOSITORY", help="owner/name; made if it does not exist.")],
     public: Annotated[bool, typer.Option("--public", help="Let everybody see a new repository.")] = False,
 ) -> None:
@@ -154,7 +154,7 @@ def push(
     out.print(f"Others get it by: splitlab checkpoint get {pinned}", highlight=False, soft_wrap=True)
 
 
-@checkpoint_app.command("publish", epilog="Example: `splitlab checkpoint publish pets-30-450-1 --name pets-30-450`")
+@_checkpoint_app.command("publish", epilog="Example: `splitlab checkpoint publish pets-30-450-1 --name pets-30-450`")
 def publish_run(
     run: RunArgument,
     name: Annotated[str | None, typer.Option(help="What to call it; the run's name where left out.")] = None,
@@ -166,11 +166,11 @@ def publish_run(
     out.print(f"{made.name}, {megabytes(_size(made))}: {made}", highlight=False, soft_wrap=True)
 
 
-@checkpoint_app.command(
+@_checkpoint_app.command(
     epilog="Example: `splitlab checkpoint shrink pets-30-450-1 --name pets-30-450 --data path/to/pets`"
 )
 def shrink(
-    folder: CheckpointArgument,
+    folder: _CheckpointArgument,
     name: Annotated[str, typer.Option(help="What to call the copy.")],
     data: Annotated[str, typer.Option(help="The data set to score it on: its val images.")],
     into: Annotated[
@@ -186,7 +186,7 @@ def shrink(
     workspace, folder = Workspace.here(), weights_folder(folder)
     with progress_bar() as progress:
         val = opened(data, workspace, ("val",)).val
-        made = shrink_checkpoint(folder, name, into or workspace.imported, val, progress)
+        made = _shrink_checkpoint(folder, name, into or workspace.imported, val, progress)
     for checkpoint in (folder, made):
         lines = card_in_words(read_card(checkpoint), {})
         scores = f"{lines['mask AP']}, on {lines['scored on']}" if "scored on" in lines else lines["mask AP"]
@@ -198,10 +198,10 @@ def _size(checkpoint: Path) -> int:
     return sum(facts.bytes for facts in facts_of(checkpoint).values())
 
 
-STORED = {"stored": "8 bits a weight"}
+_STORED = {"stored": "8 bits a weight"}
 
 
-def shrink_checkpoint(
+def _shrink_checkpoint(
     checkpoint: Path, name: str, into: Path, dataset: Dataset, progress: Progress = no_progress
 ) -> Path:
     """Copy a checkpoint with 8 bits a weight, half of half precision; the card has the scores of the copy.
@@ -221,7 +221,7 @@ def shrink_checkpoint(
         RunError: the folder cannot be written.
     """
     card, weights = read_card(checkpoint), read_weights(checkpoint)
-    card = replace(card, name=name, trained_by=card.trained_by | STORED, scores={})
+    card = replace(card, name=name, trained_by=card.trained_by | _STORED, scores={})
     with new_checkpoint(name, into) as draft:
         save_checkpoint(draft, weights, card, eight_bits)
         if card.class_names != list(dataset.class_names):

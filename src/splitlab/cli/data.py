@@ -37,9 +37,9 @@ from splitlab.errors import DataError, SplitError
 from splitlab.io import check_place, write_json
 from splitlab.workspace import Workspace
 
-PROBLEMS_EXIT = 1
-MOST_SHOWN = 20
-COUNTED: dict[str, Callable[[SubsetCounts], int]] = {
+_PROBLEMS_EXIT = 1
+_MOST_SHOWN = 20
+_COUNTED: dict[str, Callable[[SubsetCounts], int]] = {
     "images": lambda counts: counts.images,
     "with masks": lambda counts: counts.images_with_masks,
     "boxes only": lambda counts: counts.images_with_boxes_only,
@@ -50,23 +50,23 @@ COUNTED: dict[str, Callable[[SubsetCounts], int]] = {
     "crowds": lambda counts: counts.crowds,
     "difficult": lambda counts: counts.difficult,
 }
-UNLABELLED = {
+_UNLABELLED = {
     "train": "No split draws them; if they show no object, say so with --without-labels background of data read-as.",
     "val": "Scores take them as images that show no object.",
 }
 
-data_app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
-app.add_typer(data_app, name="data", help="Check, get, add and export data sets, and say how their labels are read.")
+_data_app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+app.add_typer(_data_app, name="data", help="Check, get, add and export data sets, and say how their labels are read.")
 
 
-class ExportFormat(StrEnum):
+class _ExportFormat(StrEnum):
     """What a data set can be written as."""
 
     COCO = "coco"
     YOLO = "yolo"
 
 
-@data_app.command(epilog="Example: `splitlab data check path/to/VOC2012 --json`")
+@_data_app.command(epilog="Example: `splitlab data check path/to/VOC2012 --json`")
 def check(data: DataArgument, as_json: JsonOption = False) -> None:
     """Say what is there (images, objects, classes, which have masks) and what is wrong, kind by kind and file by file.
 
@@ -80,10 +80,10 @@ def check(data: DataArgument, as_json: JsonOption = False) -> None:
     else:
         _print_check(found)
     if found.problems:
-        raise typer.Exit(PROBLEMS_EXIT)
+        raise typer.Exit(_PROBLEMS_EXIT)
 
 
-@data_app.command("read-as", epilog="Example: `splitlab data read-as my-leaves --crowds objects`")
+@_data_app.command("read-as", epilog="Example: `splitlab data read-as my-leaves --crowds objects`")
 def set_reading(
     data: DataArgument,
     crowds: Annotated[
@@ -115,7 +115,7 @@ def set_reading(
     )
 
 
-@data_app.command(epilog="Example: `splitlab data get pets`")
+@_data_app.command(epilog="Example: `splitlab data get pets`")
 def get(
     name: Annotated[str, typer.Argument(metavar="NAME", help="voc2012, pets or cityscapes.")],
 ) -> None:
@@ -127,7 +127,7 @@ def get(
     out.print(f"{folder.name} is in {folder}. Look at it: splitlab data check {folder.name}")
 
 
-@data_app.command(epilog="Example: `splitlab data add my-photos.zip --name cells`")
+@_data_app.command(epilog="Example: `splitlab data add my-photos.zip --name cells`")
 def add(
     archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="A zip or tar of a data set in any known format.")],
     name: Annotated[str | None, typer.Option(help="What to call it; the archive's name where left out.")] = None,
@@ -149,14 +149,14 @@ def add(
         err.print(note, highlight=False, soft_wrap=True)
 
 
-@data_app.command(
+@_data_app.command(
     epilog="Examples: `splitlab data export VOC2012 voc-coco` · "
     "`splitlab data export embedded out --format yolo --split split.json`"
 )
 def export(
     data: DataArgument,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder.")],
-    file_format: Annotated[ExportFormat, typer.Option("--format", help="coco or yolo.")] = ExportFormat.COCO,
+    file_format: Annotated[_ExportFormat, typer.Option("--format", help="coco or yolo.")] = _ExportFormat.COCO,
     split: Annotated[Path | None, typer.Option(help="Export this split only: F with masks, W with boxes.")] = None,
     labels: Annotated[
         YoloLabels | None, typer.Option(help="yolo: every object as a box, or as an outline; needed where both occur.")
@@ -168,16 +168,16 @@ def export(
     **--labels outlines** an object without a mask gets its box as an outline of four points, as the paper's authors
     write W.
     """
-    if file_format == ExportFormat.COCO and labels is not None:
+    if file_format == _ExportFormat.COCO and labels is not None:
         raise DataError(f"--labels {labels} is for --format yolo: COCO holds boxes beside masks. Leave it out.")
     workspace = Workspace.here()
     dataset = opened(data, workspace)
     if split is not None:
         # As the paper's authors convert W: to COCO for DETR, to YOLO's text files for YOLOv5.
-        as_weak = without_masks if file_format == ExportFormat.COCO else boxes_only
+        as_weak = without_masks if file_format == _ExportFormat.COCO else boxes_only
         dataset = as_split(dataset, read_split(split), as_weak)
     with progress_bar() as progress:
-        if file_format == ExportFormat.COCO:
+        if file_format == _ExportFormat.COCO:
             export_coco(dataset, folder, progress)
         else:
             export_yolo(dataset, folder, progress, labels)
@@ -186,7 +186,7 @@ def export(
 
 def _print_check(found: Check) -> None:
     counts = Table("", "train", "val")
-    for name, number_of in COUNTED.items():
+    for name, number_of in _COUNTED.items():
         counts.add_row(name, f"{number_of(found.train):,}", f"{number_of(found.val):,}")
     out.print(counts)
     classes = Table("class", "objects in train", "in val")
@@ -195,25 +195,25 @@ def _print_check(found: Check) -> None:
     out.print(classes)
     for kind, number in count_kinds(found.problems).items():
         out.print(f"{number:,} x {kind}", highlight=False)
-    for problem in found.problems[:MOST_SHOWN]:
+    for problem in found.problems[:_MOST_SHOWN]:
         out.print(f"{problem.file}: {problem.what}. {problem.way_out}", highlight=False)
-    if len(found.problems) > MOST_SHOWN:
-        out.print(f"... and {len(found.problems) - MOST_SHOWN} more; --json lists them all.")
+    if len(found.problems) > _MOST_SHOWN:
+        out.print(f"... and {len(found.problems) - _MOST_SHOWN} more; --json lists them all.")
     for name, subset in (("train", found.train), ("val", found.val)):
         if subset.images_with_some_masks:
             of_them = f"{subset.images_with_some_masks:,} of {name}'s images have masks on some of their objects only"
             out.print(f"{of_them}: they can stand in W, not in F.", highlight=False)
     for name, subset in (("train", found.train), ("val", found.val)):
         if subset.images_unlabelled:
-            out.print(f"{subset.images_unlabelled:,} of {name}'s images have no labels. {UNLABELLED[name]}")
+            out.print(f"{subset.images_unlabelled:,} of {name}'s images have no labels. {_UNLABELLED[name]}")
     if not found.problems:
         out.print("Every photo opens, every label fits its photo.")
 
 
-ALL = "all"
+_ALL = "all"
 
 
-class Protocol(StrEnum):
+class _Protocol(StrEnum):
     """How a split is drawn."""
 
     RANDOM = "random"
@@ -234,7 +234,7 @@ def split(
     full: Annotated[int | None, typer.Option(help="|F|: images with masks.")] = None,
     weak: Annotated[str, typer.Option(help="|W|: images with boxes only, or `all` that are left.")] = "0",
     seed: SeedOption = 0,
-    protocol: Annotated[Protocol, typer.Option(help="How to draw; see below.")] = Protocol.RANDOM,
+    protocol: Annotated[_Protocol, typer.Option(help="How to draw; see below.")] = _Protocol.RANDOM,
     full_list: Annotated[Path | None, typer.Option(help="lists: a file that names the images of F.")] = None,
     weak_list: Annotated[Path | None, typer.Option(help="lists: a file that names those of W, or of F and W.")] = None,
     masks_per_class: Annotated[int | None, typer.Option(help="few-shot: masks of each class.")] = None,
@@ -261,15 +261,15 @@ def split(
 
     def sized(draw: Callable[[Dataset, int, int, int], Split]) -> Split:
         size = _needed(full)
-        return draw(train, size, counts.to_draw - size if weak == ALL else _count(weak), seed)
+        return draw(train, size, counts.to_draw - size if weak == _ALL else _count(weak), seed)
 
     drawn = {
-        Protocol.RANDOM: lambda: sized(draw_split),
-        Protocol.STRATIFIED: lambda: sized(draw_stratified),
-        Protocol.PAPER: lambda: draw_paper_split(train, _needed(full), None if weak == ALL else _count(weak)),
-        Protocol.LABELS: lambda: split_by_labels(train),
-        Protocol.FEW_SHOT: lambda: _few_shot(train, masks_per_class, seed, classes),
-        Protocol.LISTS: lambda: _by_lists(train, full_list, weak_list),
+        _Protocol.RANDOM: lambda: sized(draw_split),
+        _Protocol.STRATIFIED: lambda: sized(draw_stratified),
+        _Protocol.PAPER: lambda: draw_paper_split(train, _needed(full), None if weak == _ALL else _count(weak)),
+        _Protocol.LABELS: lambda: split_by_labels(train),
+        _Protocol.FEW_SHOT: lambda: _few_shot(train, masks_per_class, seed, classes),
+        _Protocol.LISTS: lambda: _by_lists(train, full_list, weak_list),
     }[protocol]()
     if save is not None:
         write_json(save, drawn.to_json())
@@ -289,21 +289,21 @@ def _drawn_from(counts: ImageCounts) -> str:
     )
 
 
-def _heard(protocol: Protocol, masks_per_class: int | None) -> tuple[str, ...]:
+def _heard(protocol: _Protocol, masks_per_class: int | None) -> tuple[str, ...]:
     """Name the parameters that a protocol goes by."""
     return {
-        Protocol.RANDOM: ("full", "weak", "seed"),
-        Protocol.STRATIFIED: ("full", "weak", "seed"),
-        Protocol.PAPER: ("full", "weak"),
-        Protocol.LABELS: (),
+        _Protocol.RANDOM: ("full", "weak", "seed"),
+        _Protocol.STRATIFIED: ("full", "weak", "seed"),
+        _Protocol.PAPER: ("full", "weak"),
+        _Protocol.LABELS: (),
         # Without a number it is the paper's own images.
-        Protocol.FEW_SHOT: () if masks_per_class is None else ("masks_per_class", "classes", "seed"),
-        Protocol.LISTS: ("full_list", "weak_list"),
+        _Protocol.FEW_SHOT: () if masks_per_class is None else ("masks_per_class", "classes", "seed"),
+        _Protocol.LISTS: ("full_list", "weak_list"),
     }[protocol]
 
 
-def _unless(protocol: Protocol) -> str:
-    return " without --masks-per-class" if protocol == Protocol.FEW_SHOT else ""
+def _unless(protocol: _Protocol) -> str:
+    return " without --masks-per-class" if protocol == _Protocol.FEW_SHOT else ""
 
 
 def _needed(full: int | None) -> int:

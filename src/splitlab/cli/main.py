@@ -11,7 +11,7 @@ from splitlab.cli.command_order import OrderedCommands
 from splitlab.cli.output import err
 from splitlab.errors import SplitLabError
 
-MOST_LETTERS, END_LETTERS = 2000, 300
+_MOST_LETTERS, _END_LETTERS = 2000, 300
 
 app = typer.Typer(cls=OrderedCommands, no_args_is_help=True, add_completion=False, rich_markup_mode="markdown")
 
@@ -29,17 +29,17 @@ def main() -> None:
     try:
         app()
     except (SplitLabError, OSError) as error:
-        err.print(f"Error: {as_answer(error)}", markup=False, highlight=False, soft_wrap=True)
+        err.print(f"Error: {_as_answer(error)}", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
 
 
-def as_answer(error: SplitLabError | OSError) -> str:
+def _as_answer(error: SplitLabError | OSError) -> str:
     """Return the sentence for a fault that a user can mend: bounded, and without what a terminal would obey."""
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         text = f"{place}{error.strerror or error}. Check the path, and the space and rights there."
     else:
         text = str(error)
-    if len(text) > MOST_LETTERS:
-        text = f"{text[: MOST_LETTERS - END_LETTERS]} [...] {text[-END_LETTERS:]}"
+    if len(text) > _MOST_LETTERS:
+        text = f"{text[: _MOST_LETTERS - _END_LETTERS]} [...] {text[-_END_LETTERS:]}"
     return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)

@@ -25,15 +25,15 @@ from splitlab.workspace import Workspace
 
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run of the work space: its name, or its folder.")]
 
-queue_app = typer.Typer(
+_queue_app = typer.Typer(
     invoke_without_command=True,
     epilog="Examples: `splitlab queue --json` · `splitlab queue add pets-30-450-1` · "
     "`splitlab queue move pets-30-450-1 first`",
 )
-app.add_typer(queue_app, name="queue")
+app.add_typer(_queue_app, name="queue")
 
 
-@queue_app.callback()
+@_queue_app.callback()
 def show(context: typer.Context, as_json: JsonOption = False) -> None:
     """List the runs that wait, in the order in which `splitlab worker` takes them; or change it."""
     if context.invoked_subcommand:
@@ -48,7 +48,7 @@ def show(context: typer.Context, as_json: JsonOption = False) -> None:
     out.print(table if rows else "No run waits. Put one in with: splitlab queue add RUN")
 
 
-@queue_app.command(epilog="Example: `splitlab queue add pets-30-0-1 pets-30-450-1`")
+@_queue_app.command(epilog="Example: `splitlab queue add pets-30-0-1 pets-30-450-1`")
 def add(
     runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Runs of the work space, in this order.")],
 ) -> None:
@@ -56,7 +56,7 @@ def add(
     leave_to_worker(Workspace.here(), *runs)
 
 
-@queue_app.command(epilog="Example: `splitlab queue move pets-30-450-1 first`")
+@_queue_app.command(epilog="Example: `splitlab queue move pets-30-450-1 first`")
 def move(run: RunArgument, where: Annotated[queue.Where, typer.Argument(help="`up` is one place earlier.")]) -> None:
     """Move a waiting run: first, last, up or down."""
     workspace = Workspace.here()
@@ -65,7 +65,7 @@ def move(run: RunArgument, where: Annotated[queue.Where, typer.Argument(help="`u
     out.print(f"{name}: place {queue.place_of(workspace, name)}")
 
 
-@queue_app.command(epilog="Example: `splitlab queue run --cluster 10.0.0.5:6379 --gpu-share 0.5`")
+@_queue_app.command(epilog="Example: `splitlab queue run --cluster 10.0.0.5:6379 --gpu-share 0.5`")
 def run(
     cluster: Annotated[str, typer.Option(metavar="ADDRESS", help=ADDRESS_HELP)],
     gpu_share: GpuShareOption = 1.0,

@@ -38,15 +38,15 @@ from splitlab.runs.store import list_runs, weights_folder
 from splitlab.workspace import Workspace
 
 
-class Masks(StrEnum):
+class _Masks(StrEnum):
     """Whether masks are cut to their boxes."""
 
     CUT = "cut"
     WHOLE = "whole"
 
 
-MasksOption = Annotated[
-    Masks | None,
+_MasksOption = Annotated[
+    _Masks | None,
     typer.Option(
         help="Whether masks are `cut` to their boxes or left `whole`; as the card says where left out: cut for YOLO, "
         "whole for DETR, as published."
@@ -161,7 +161,7 @@ def _require_data(path: str, workspace: Workspace) -> None:
 def evaluate(
     path: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder; with --data also a checkpoint.")],
     data: Annotated[str | None, typer.Option(help="Score on this data set's val images instead.")] = None,
-    masks: MasksOption = None,
+    masks: _MasksOption = None,
     class_map: ClassMapOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -203,7 +203,7 @@ def predict(
     checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A checkpoint or run folder.")],
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Photos to look at.")],
     min_score: Annotated[float, typer.Option(help="Leave out detections below this score, 0 to 1.")] = 0.25,
-    masks: MasksOption = None,
+    masks: _MasksOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Find objects in photos: class, score, box (xyxy, pixels) and RLE mask, in image size."""
@@ -214,7 +214,7 @@ def predict(
     settings = DetectSettings(min_score=min_score, best_class_only=True)
     model, card = load_model(weights_folder(checkpoint))
     if masks is not None:
-        model.cuts_masks = masks == Masks.CUT
+        model.cuts_masks = masks == _Masks.CUT
     found = []
     with progress_bar() as progress:
         for done, path in enumerate(images, start=1):
@@ -271,8 +271,8 @@ def runs(
         err.print(f"{len(summaries) - rows:,} older runs are not shown; see --rows, --tag and --json.", highlight=False)
 
 
-def _are_cut(masks: Masks | None) -> bool | None:
-    return None if masks is None else masks == Masks.CUT
+def _are_cut(masks: _Masks | None) -> bool | None:
+    return None if masks is None else masks == _Masks.CUT
 
 
 def _print_scores(scores: dict[str, Any], dataset: str) -> None:

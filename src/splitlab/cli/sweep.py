@@ -35,22 +35,22 @@ from splitlab.sweeps.plan import PRESETS, SweepPlan
 from splitlab.sweeps.sweep import Sweep, check_devices, make_folders, open_sweep
 from splitlab.workspace import Workspace
 
-CsvOption = Annotated[Path | None, typer.Option(help="Write the results, one row a split, to this CSV file.")]
+_CsvOption = Annotated[Path | None, typer.Option(help="Write the results, one row a split, to this CSV file.")]
 
 
 @app.command(epilog="Examples: `splitlab results --sweep voc-grid` · `splitlab results --csv results.csv`")
 def results(
     sweep_name: Annotated[str | None, typer.Option("--sweep", help="Only the runs of this sweep.")] = None,
-    csv: CsvOption = None,
+    csv: _CsvOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Show what was measured here and in the atlas: mask AP of each split, mean and spread over its seeds."""
-    table = results_of(Workspace.here(), sweep_name)
-    write_results(table, csv)
-    show_results(table, as_json)
+    table = _results_of(Workspace.here(), sweep_name)
+    _write_results(table, csv)
+    _show_results(table, as_json)
 
 
-def results_of(workspace: Workspace, sweep_name: str | None) -> pd.DataFrame:
+def _results_of(workspace: Workspace, sweep_name: str | None) -> pd.DataFrame:
     """Return the results table over seeds; of one sweep's runs where it is named."""
     if sweep_name is None:
         rows = all_measured(workspace)
@@ -60,7 +60,7 @@ def results_of(workspace: Workspace, sweep_name: str | None) -> pd.DataFrame:
     return over_seeds(rows).sort_values(["dataset", "method", "settings", "full", "weak"], kind="stable")
 
 
-def write_results(table: pd.DataFrame, csv: Path | None) -> None:
+def _write_results(table: pd.DataFrame, csv: Path | None) -> None:
     """Write such a table where a file is named.
 
     Raises:
@@ -71,7 +71,7 @@ def write_results(table: pd.DataFrame, csv: Path | None) -> None:
         err.print(f"Results: {csv}", highlight=False)
 
 
-def show_results(table: pd.DataFrame, as_json: bool) -> None:
+def _show_results(table: pd.DataFrame, as_json: bool) -> None:
     """Print such a table for people or programs."""
     if as_json:
         print_json([_json_row(row) for row in table.astype(object).to_dict("records")])
@@ -105,7 +105,7 @@ def _json_row(row: dict[Any, Any]) -> dict[str, Any]:
     return {str(name): None if pd.isna(value) else value for name, value in row.items()}
 
 
-CANCELLED_EXIT = 130
+_CANCELLED_EXIT = 130
 
 
 @app.command(
@@ -132,7 +132,7 @@ def sweep(
     cluster: Annotated[str | None, typer.Option(metavar="ADDRESS", help=ADDRESS_HELP)] = None,
     gpu_share: GpuShareOption = 1.0,
     cpus: CpusOption = 1,
-    csv: CsvOption = None,
+    csv: _CsvOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train every split, model and seed of a plan; the same command goes on after a break and does nothing twice.
@@ -148,9 +148,9 @@ def sweep(
         raise SettingsError("--queue-only trains nothing, so it takes no --cluster. Leave out one of the two.")
     asked = _plan(plan, {"data": data, "seeds": seeds, "name": name}, others or [], workspace)
     if results_only:
-        reached = results_of(workspace, asked.name)
-        write_results(reached, csv)
-        show_results(reached, as_json)
+        reached = _results_of(workspace, asked.name)
+        _write_results(reached, csv)
+        _show_results(reached, as_json)
         return
     opened = open_sweep(asked, workspace)
     forecast = forecast_sweep(opened, workspace.runs)
@@ -168,13 +168,13 @@ def sweep(
         ended = _work_off(folders, workspace, cluster, shares, queue_only)
     except KeyboardInterrupt:
         err.print("Stopped. Go on with the same command.")
-        raise typer.Exit(CANCELLED_EXIT) from None
-    reached = results_of(workspace, asked.name)
-    write_results(reached, csv)
+        raise typer.Exit(_CANCELLED_EXIT) from None
+    reached = _results_of(workspace, asked.name)
+    _write_results(reached, csv)
     if as_json:
         print_json({**_as_json(opened, forecast), "failed": [vars(one) for one in ended]})
     elif not queue_only:
-        show_results(reached, as_json=False)
+        _show_results(reached, as_json=False)
     _end(ended)
 
 

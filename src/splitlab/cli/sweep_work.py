@@ -25,7 +25,7 @@ GpuShareOption = Annotated[
     float, typer.Option("--gpu-share", help="With --cluster: of one GPU for each cuda run; 0.5 lets two share it.")
 ]
 CpusOption = Annotated[int, typer.Option("--cpus", help="With --cluster: processor cores for each run.")]
-LOOK_SECONDS = 1.0
+_LOOK_SECONDS = 1.0
 # The runs being trained are among the first.
 _LOOKED_AT = 16
 
@@ -91,7 +91,7 @@ def _work(kind: str, workspace: Workspace, runs: Sequence[RunFolder]) -> None:
                 # Another worker of the device trains the runs as well.
                 with suppress(HeldError):
                     worker.work_until_empty()
-                time.sleep(LOOK_SECONDS)
+                time.sleep(_LOOK_SECONDS)
         finally:
             signal.signal(signal.SIGINT, before)
     if worker.stopping:

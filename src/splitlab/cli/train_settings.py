@@ -23,7 +23,7 @@ from splitlab.runs.spec import PRETRAINED, SETTINGS, RunSpec
 from splitlab.runs.store import free_run_path, weights_folder
 from splitlab.workspace import Workspace
 
-RUN_SECONDS = 600
+_RUN_SECONDS = 600
 # Their quotes and digits are their own.
 _TEXTS = frozenset(name for name, one in SETTINGS.items() if one.kind is str)
 
@@ -97,7 +97,7 @@ def run_of_main_process(folder: Path | None) -> RunFolder:
     """
     if folder is None:
         raise SettingsError("Several processes need one run folder. Say where it is to be with --out.")
-    deadline = time.monotonic() + RUN_SECONDS
+    deadline = time.monotonic() + _RUN_SECONDS
     while not (folder / "spec.json").is_file() and time.monotonic() < deadline:
         time.sleep(0.1)
     return RunFolder.open(folder)

@@ -21,7 +21,7 @@ from splitlab.errors import DataError
 from splitlab.io import written_whole
 
 
-class BoundedReader(io.RawIOBase):
+class _BoundedReader(io.RawIOBase):
     """Pass reads on while they are of a size that an honest archive asks for.
 
     zipfile and tarfile read lists and long names in one piece, as large as the archive says they are.
@@ -65,16 +65,16 @@ class BoundedReader(io.RawIOBase):
         return True
 
 
-ZIP_STARTS, GZIP_START = (b"PK\x03\x04", b"PK\x05\x06"), b"\x1f\x8b"
-ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-ZIP_ENCRYPTED = 0x1
-DRIVE = re.compile(r"[A-Za-z]:")
+_ZIP_STARTS, _GZIP_START = (b"PK\x03\x04", b"PK\x05\x06"), b"\x1f\x8b"
+_ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_ZIP_ENCRYPTED = 0x1
+_DRIVE = re.compile(r"[A-Za-z]:")
 # The list of a zip's files is read at once: 200,000 names of 100 letters fit. A tar has one name at a time.
-MAX_ZIP_READ_BYTES, CHUNK_BYTES = 32_000_000, 1 << 14
+_MAX_ZIP_READ_BYTES, _CHUNK_BYTES = 32_000_000, 1 << 14
 # Below this nothing is a bomb, however well it was compressed.
-FREE_BYTES = 1_000_000
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-BROKEN = (
+_FREE_BYTES = 1_000_000
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_BROKEN = (
     OSError,
     EOFError,
     ValueError,
@@ -136,8 +136,8 @@ def unpack(archive: Path | BinaryIO, target: Path, limits: Limits = Limits()) ->
             unpacking = _Unpacking(draft, limits, file.seek(0, 2), name)
             for member in _members(file, name, limits):
                 unpacking.write(member)
-        except BROKEN as error:
-            if isinstance(error, OSError) and error.errno in NO_ROOM:
+        except _BROKEN as error:
+            if isinstance(error, OSError) and error.errno in _NO_ROOM:
                 raise DataError(
                     f"{target.parent} has no room for what {name} holds ({error.strerror}). Free some space there."
                 ) from error
@@ -160,7 +160,7 @@ class _Unpacking:
     def __init__(self, folder: Path, limits: Limits, archive_bytes: int, archive_name: str) -> None:
         self._folder = folder
         self._limits = limits
-        self._max_bytes = min(limits.total_bytes, FREE_BYTES + int(limits.ratio * archive_bytes))
+        self._max_bytes = min(limits.total_bytes, _FREE_BYTES + int(limits.ratio * archive_bytes))
         self._name = archive_name
         self._files = 0
         self._folders: set[PurePosixPath] = set()
@@ -185,7 +185,7 @@ class _Unpacking:
     def _place(self, member_name: str) -> PurePosixPath:
         name = member_name.replace("\\", "/")
         place = PurePosixPath(name)
-        if "\0" in name or place.is_absolute() or DRIVE.match(name) or ".." in place.parts:
+        if "\0" in name or place.is_absolute() or _DRIVE.match(name) or ".." in place.parts:
             raise self._refusal(member_name, "would lie outside the folder. Pack it with plain relative names")
         return place
 
@@ -193,7 +193,7 @@ class _Unpacking:
         written = 0
         # "x" refuses names that only this file system takes for one, such as a.txt and A.txt.
         with path.open("xb") as file:
-            while chunk := content.read(CHUNK_BYTES):
+            while chunk := content.read(_CHUNK_BYTES):
                 written += len(chunk)
                 self._bytes += len(chunk)
                 self._refuse_excess(member.name, written)
@@ -217,15 +217,15 @@ def _members(file: BinaryIO, name: str, limits: Limits) -> Iterator[_Member]:
     file.seek(0)
     start = file.read(4)
     file.seek(0)
-    if start in ZIP_STARTS:
+    if start in _ZIP_STARTS:
         return _zip_members(file, name, limits)
-    if start[:2] == GZIP_START:
+    if start[:2] == _GZIP_START:
         return _tar_members(gzip.GzipFile(fileobj=file), name)
     return _tar_members(file, name)
 
 
 def _zip_members(file: IO[bytes], name: str, limits: Limits) -> Iterator[_Member]:
-    with zipfile.ZipFile(BoundedReader(file, name, MAX_ZIP_READ_BYTES)) as archive:
+    with zipfile.ZipFile(_BoundedReader(file, name, _MAX_ZIP_READ_BYTES)) as archive:
         if len(archive.filelist) > limits.members:
             raise DataError(f"{name} has over {limits.members:,} files and folders. Pack fewer of them.")
         for info in archive.filelist:
@@ -240,9 +240,9 @@ def _zip_members(file: IO[bytes], name: str, limits: Limits) -> Iterator[_Member
 
 def _refuse_odd_zip_member(info: zipfile.ZipInfo, name: str) -> None:
     member = f"{name}: its member {info.filename[:200]!r}"
-    if info.flag_bits & ZIP_ENCRYPTED:
+    if info.flag_bits & _ZIP_ENCRYPTED:
         raise DataError(f"{member} is encrypted. Pack it without a password.")
-    if info.compress_type not in ZIP_METHODS:
+    if info.compress_type not in _ZIP_METHODS:
         raise DataError(f"{member} is compressed in a rare way. Pack it with plain zip.")
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
@@ -250,7 +250,7 @@ def _refuse_odd_zip_member(info: zipfile.ZipInfo, name: str) -> None:
 
 
 def _tar_members(file: IO[bytes] | gzip.GzipFile, name: str) -> Iterator[_Member]:
-    reader = BoundedReader(file, name, CHUNK_BYTES)
+    reader = _BoundedReader(file, name, _CHUNK_BYTES)
     with tarfile.open(fileobj=reader, mode="r:") as archive:
         for info in archive:
             if not (info.isreg() or info.isdir()) or info.issparse() or info.size < 0:
@@ -265,7 +265,7 @@ def _tar_members(file: IO[bytes] | gzip.GzipFile, name: str) -> Iterator[_Member
         _refuse_cut_tar(reader, archive.offset, name)
 
 
-def _refuse_cut_tar(reader: BoundedReader, end: int, name: str) -> None:
+def _refuse_cut_tar(reader: _BoundedReader, end: int, name: str) -> None:
     # tarfile ends in silence at a header it cannot read; an honest archive ends with a block of zeros.
     reader.seek(end)
     block = reader.read(tarfile.BLOCKSIZE)

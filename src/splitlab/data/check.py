@@ -29,11 +29,11 @@ from splitlab.geometry import rle_area, rle_to_xyxy
 from splitlab.io import Progress, no_progress
 
 # Labels are often drawn to parts of pixels, over the edge by less than one.
-MARGIN_PIXELS = 1.0
-LEAST_BOX_IOU = 0.5
+_MARGIN_PIXELS = 1.0
+_LEAST_BOX_IOU = 0.5
 
 
-def find_image_problems(image: ImageLabels) -> list[Problem]:
+def _find_image_problems(image: ImageLabels) -> list[Problem]:
     """Open an image's photo and masks and return what is wrong with them or with its boxes; nothing is raised."""
     problems = [*_find_in_photo(image), *_find_repeated_objects(image)]
     for number, label in enumerate(image.objects, start=1):
@@ -78,7 +78,9 @@ def _find_in_box(image: ImageLabels, label: ObjectLabel, number: int) -> Iterato
             ProblemKind.BOX, str(image.path), f"the box of object {number} is empty: {shown}", "Draw the box again."
         )
     elif (
-        min(left, top) < -MARGIN_PIXELS or right > image.width + MARGIN_PIXELS or bottom > image.height + MARGIN_PIXELS
+        min(left, top) < -_MARGIN_PIXELS
+        or right > image.width + _MARGIN_PIXELS
+        or bottom > image.height + _MARGIN_PIXELS
     ):
         what = f"the box of object {number} leaves the image of {image.width} x {image.height} pixels: {shown}"
         yield Problem(ProblemKind.BOX, str(image.path), what, "Draw the box again.")
@@ -106,7 +108,7 @@ def _find_in_mask(image: ImageLabels, label: ObjectLabel, number: int) -> Iterat
             f"the mask of object {number} is empty",
             "Draw the mask again, or take the object out.",
         )
-    elif (iou := _box_iou(_to_box(rle_to_xyxy(mask).tolist()), label.box)) < LEAST_BOX_IOU:
+    elif (iou := _box_iou(_to_box(rle_to_xyxy(mask).tolist()), label.box)) < _LEAST_BOX_IOU:
         what = f"the mask of object {number} does not fill its box (IoU of their boxes {iou:.2f})"
         yield Problem(ProblemKind.MASK, file, what, "Draw the box or the mask again.")
 
@@ -196,7 +198,7 @@ def check_dataset(data: TrainVal, progress: Progress = no_progress) -> Check:
         problems += _find_repeated_photos(dataset)
         problems += find_empty_classes(dataset, subset)
         for done, image in enumerate(dataset.images, start=1):
-            problems += find_image_problems(image)
+            problems += _find_image_problems(image)
             progress(f"check {subset}", done, len(dataset.images))
     problems += _find_leaks(data)
     order = list(ProblemKind)

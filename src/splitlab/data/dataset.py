@@ -13,7 +13,7 @@ from pathlib import Path
 from splitlab.errors import DataError
 from splitlab.geometry import Rle
 
-MOST_LETTERS = 400
+_MOST_LETTERS = 400
 
 
 class ProblemKind(StrEnum):
@@ -83,7 +83,7 @@ def count_kinds(problems: Iterable[Problem]) -> dict[str, int]:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]} …"
+    return text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]} …"
 
 
 Box = tuple[float, float, float, float]

@@ -25,12 +25,12 @@ from splitlab.geometry import Rle, rle_area, rle_to_mask, rle_to_xyxy, xyxy_to_x
 from splitlab.io import Progress, no_progress, written_whole
 
 
-def known_images(dataset: Dataset) -> list[ImageLabels]:
+def _known_images(dataset: Dataset) -> list[ImageLabels]:
     """Return the images that can be exported: all but those with labels that cannot be read, which would be lost."""
     return [image for image in dataset.images if image.state != LabelState.BROKEN]
 
 
-def name_photos(images: Sequence[ImageLabels]) -> list[PurePosixPath]:
+def _name_photos(images: Sequence[ImageLabels]) -> list[PurePosixPath]:
     """Return a relative path for each photo, all different even without their endings and in one case.
 
     A named image keeps its id as its name; a numbered one keeps its file's name.
@@ -59,7 +59,7 @@ def _key(name: PurePosixPath) -> str:
     return name.with_suffix("").as_posix().casefold()
 
 
-def place_photo(source: Path, target: Path) -> None:
+def _place_photo(source: Path, target: Path) -> None:
     """Put a photo at `target`: as a second name of the same file where the disk allows it, else as a copy.
 
     Raises:
@@ -76,10 +76,10 @@ def place_photo(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
 
 
-Points = NDArray[np.float64]
+_Points = NDArray[np.float64]
 
 
-def trace_outline(mask: Rle) -> Points:
+def _trace_outline(mask: Rle) -> _Points:
     """Return one polygon around all of a mask, (N, 2) xy, pixels; corners of pixels, as in COCO's polygons.
 
     OpenCV follows the centres of the outermost pixels, which takes half a pixel from every side. Here it follows a
@@ -99,25 +99,25 @@ def trace_outline(mask: Rle) -> Points:
     return _join(sorted(parts, key=_extent, reverse=True))
 
 
-def _extent(part: Points) -> float:
+def _extent(part: _Points) -> float:
     width, height = np.ptp(part, axis=0)
     return float(width * height)
 
 
-def _join(parts: list[Points]) -> Points:
+def _join(parts: list[_Points]) -> _Points:
     """Hang every part on the point of the first one that is nearest to it."""
     main, others = parts[0], parts[1:]
     if not others:
         return main
     tree = cKDTree(main)
-    detours: dict[int, list[Points]] = defaultdict(list)
+    detours: dict[int, list[_Points]] = defaultdict(list)
     for part in others:
         distances, nearest = tree.query(part)
         start = int(distances.argmin())
         loop = np.roll(part, -start, axis=0)
         detours[int(nearest[start])].append(np.concatenate([loop, loop[:1], main[nearest[start]][None]]))
     pieces = [np.concatenate([point[None], *detours.get(place, [])]) for place, point in enumerate(main)]
-    return cast(Points, np.concatenate(pieces))
+    return cast(_Points, np.concatenate(pieces))
 
 
 def export_coco(data: TrainVal, folder: Path, progress: Progress = no_progress) -> Path:
@@ -155,13 +155,13 @@ def _write_coco_subset(
     dataset: Dataset, photos_dir: Path, category_ids: list[int], subset: str, progress: Progress
 ) -> dict[str, Any]:
     photos_dir.mkdir(parents=True)
-    known = known_images(dataset)
+    known = _known_images(dataset)
     numbers = _number_images([image.image_id for image in known])
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    named = zip(numbers, name_photos(known), known, with_masks(known), strict=True)
+    named = zip(numbers, _name_photos(known), known, with_masks(known), strict=True)
     for done, (number, name, whole, image) in enumerate(named, start=1):
-        place_photo(image.path, photos_dir / name)
+        _place_photo(image.path, photos_dir / name)
         images.append(_image(number, name, whole))
         for label in image.objects:
             annotations.append(_annotation(len(annotations) + 1, number, category_ids, label))
@@ -271,13 +271,13 @@ def _head(data: TrainVal) -> str:
 def _write_yolo_subset(
     dataset: Dataset, draft: Path, subset: str, progress: Progress, labels: YoloLabels | None
 ) -> None:
-    images = known_images(dataset)
+    images = _known_images(dataset)
     for kind in ("images", "labels"):
         (draft / kind / subset).mkdir(parents=True)
-    names = name_photos([_out_of_images(image) for image in images])
+    names = _name_photos([_out_of_images(image) for image in images])
     named = zip(names, images, with_masks(images), strict=True)
     for done, (name, whole, image) in enumerate(named, start=1):
-        place_photo(image.path, draft / "images" / subset / name)
+        _place_photo(image.path, draft / "images" / subset / name)
         # An empty file says that the image shows nothing, which an object that is left out here does not make true.
         if image.targets or (image.state == LabelState.WHOLE and not whole.objects):
             lines = draft / "labels" / subset / name.with_suffix(".txt")
@@ -297,7 +297,7 @@ def _out_of_images(image: ImageLabels) -> ImageLabels:
 def _line(label: ObjectLabel, image: ImageLabels, labels: YoloLabels | None) -> str:
     sides = np.array([image.width, image.height], dtype=np.float64)
     if label.mask is not None and labels != YoloLabels.BOXES:
-        numbers = trace_outline(read_mask(label.mask)) / sides
+        numbers = _trace_outline(read_mask(label.mask)) / sides
     else:
         left, top, right, bottom = _sides_of_box(label, image, sides)
         as_points = np.array([left, top, right, top, right, bottom, left, bottom])

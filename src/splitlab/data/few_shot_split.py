@@ -11,7 +11,7 @@ from splitlab.data.dataset import Dataset, ImageId, ImageLabels, LabelState
 from splitlab.data.split import Split
 from splitlab.errors import SplitError
 
-PAPER_SEED = 42
+_PAPER_SEED = 42
 FEW_SHOT_CLASSES = ("aeroplane", "cow", "bird", "boat", "sheep", "dog", "horse", "cat")
 FEW_SHOT_IMAGES = (
     "2007_000645", "2007_000876", "2007_001225", "2007_002088", "2009_002820", "2011_002447", "2010_001595",
@@ -38,10 +38,10 @@ def paper_few_shot(dataset: Dataset) -> Split:
         )
     full, pool = list(FEW_SHOT_IMAGES), set(dataset.few_shot_pool or dataset.by_id)
     weak = sorted((image_id for image_id in _others(dataset, full) if image_id in pool), key=str)
-    rng = np.random.default_rng(PAPER_SEED)
+    rng = np.random.default_rng(_PAPER_SEED)
     rng.shuffle(full)
     rng.shuffle(weak)
-    return Split(tuple(full), tuple(weak), PAPER_SEED, dataset.source_hash, "paper few-shot")
+    return Split(tuple(full), tuple(weak), _PAPER_SEED, dataset.source_hash, "paper few-shot")
 
 
 def draw_few_shot(dataset: Dataset, masks_per_class: int, seed: int, class_names: Sequence[str] = ()) -> Split:

@@ -18,14 +18,14 @@ from splitlab.data.dataset import ImageLabels, Problem, ProblemKind
 from splitlab.errors import DataError, ImageError
 
 # What is sold as 50 megapixels gives up to 50.4 million pixels, such as 8192 x 6144.
-MEGAPIXELS, MAX_PIXELS = 50, 51_000_000
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+_MEGAPIXELS, MAX_PIXELS = 50, 51_000_000
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
 # The first bytes of ISO media files say "ftyp" and a brand; phones store photos as the first ones.
 _FTYP, _HEIC_BRANDS, _AVIF_BRANDS = b"ftyp", (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"mif1", b"msf1"), (b"avif",)
 
 # A picture of 51 million pixels in one column is no photo; Pillow keeps some bytes for every row.
-MOST_SIDE = 65_535
-STRIP_PIXELS = 250_000
+_MOST_SIDE = 65_535
+_STRIP_PIXELS = 250_000
 
 ImageArray = NDArray[np.uint8]
 
@@ -93,7 +93,7 @@ def _opened(source: Path | BinaryIO, name: str) -> Iterator[Image.Image]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(source, formats=FORMATS) as image:
+            with Image.open(source, formats=_FORMATS) as image:
                 _refuse_large(image, name)
                 yield image
     except UnidentifiedImageError as error:
@@ -145,15 +145,15 @@ def _head(source: Path | BinaryIO) -> bytes:
 def _refuse_large(image: Image.Image, name: str) -> None:
     if image.width * image.height > MAX_PIXELS:
         raise ImageError(_too_large(name))
-    if max(image.size) > MOST_SIDE:
+    if max(image.size) > _MOST_SIDE:
         raise ImageError(
-            f"{name} has {image.width:,} x {image.height:,} pixels; a photo has at most {MOST_SIDE:,} on a side. "
+            f"{name} has {image.width:,} x {image.height:,} pixels; a photo has at most {_MOST_SIDE:,} on a side. "
             "Cut it into pieces first."
         )
 
 
 def _too_large(name: str) -> str:
-    return f"{name} has over {MEGAPIXELS} megapixels. Scale it down first."
+    return f"{name} has over {_MEGAPIXELS} megapixels. Scale it down first."
 
 
 def _turn_of(image: Image.Image) -> int:
@@ -178,7 +178,7 @@ def _rgb(image: Image.Image, source: Path | BinaryIO, factor: int) -> ImageArray
     It is converted a few rows at a time: whole copies in other modes would take several times the photo's size.
     """
     decoded = _decoded(image, source)
-    rows = factor * max(STRIP_PIXELS // (decoded.width * factor), 1)
+    rows = factor * max(_STRIP_PIXELS // (decoded.width * factor), 1)
     to_rgb = _levels_to_rgb(decoded, rows) if decoded.mode in ("I", "F") else _to_rgb
     pixels = np.empty((-(-decoded.height // factor), -(-decoded.width // factor), 3), np.uint8)
     for number, strip in enumerate(_strips(decoded, rows)):
@@ -243,7 +243,7 @@ def _known_levels(image: Image.Image) -> NDArray[np.float64]:
     return np.nan_to_num(np.asarray(image, np.float64), posinf=0.0, neginf=0.0)
 
 
-QUARTER_TURNS = (5, 6, 7, 8)
+_QUARTER_TURNS = (5, 6, 7, 8)
 
 
 def read_photo_size(path: Path) -> tuple[int, int]:
@@ -255,7 +255,7 @@ def read_photo_size(path: Path) -> tuple[int, int]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path, formats=FORMATS) as image:
+            with Image.open(path, formats=_FORMATS) as image:
                 width, height = image.size[::-1] if _is_turned(image) else image.size
     except FileNotFoundError as error:
         raise ImageError(f"{path} is not there. Check the path.") from error
@@ -288,7 +288,7 @@ def find_photo_problem(path: Path, width: int, height: int) -> Problem | None:
 
 def unread_photo(path: Path, error: ImageError) -> Problem:
     """Return the problem of a photo that gave `error`."""
-    if not is_file(path):
+    if not _is_file(path):
         what, way_out = "the photo is missing", "Put it there, or take its labels out."
         return Problem(ProblemKind.PHOTO_MISSING, str(path), what, way_out)
     empty = path.stat().st_size == 0
@@ -296,7 +296,7 @@ def unread_photo(path: Path, error: ImageError) -> Problem:
     return Problem(ProblemKind.PHOTO_UNREADABLE, str(path), what, "Save the photo again, or take its labels out.")
 
 
-def is_file(path: Path) -> bool:
+def _is_file(path: Path) -> bool:
     """Say whether a file is there; a path that no disk can hold is not."""
     try:
         return path.is_file()
@@ -307,4 +307,4 @@ def is_file(path: Path) -> bool:
 def _is_turned(image: Image.Image) -> bool:
     # Pillow has turned the size of a TIFF already; and it decodes a whole PNG for its EXIF unless the base method asks.
     turn = 1 if image.format == "TIFF" else Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
-    return turn in QUARTER_TURNS
+    return turn in _QUARTER_TURNS

@@ -21,7 +21,7 @@ _CHUNK_BYTES, _TIMEOUT_SECONDS = 1 << 18, 30.0
 
 
 @dataclass(frozen=True)
-class KnownDataset:
+class _KnownDataset:
     """A dataset that anybody may download.
 
     Attributes:
@@ -41,15 +41,15 @@ class KnownDataset:
 
 _OXFORD = "https://thor.robots.ox.ac.uk/pascal/VOC/voc2012"
 _OXFORD_PETS = "https://www.robots.ox.ac.uk/~vgg/data/pets/data"
-KNOWN = {
-    "voc2012": KnownDataset(
+_KNOWN = {
+    "voc2012": _KnownDataset(
         title=voc.NAME,
         folder="voc2012",
         size_bytes=2_000_000_000,
         archives={f"{_OXFORD}/VOCtrainval_11-May-2012.tar": "6cd6e144f989b92b3379bac3b3de84fd"},
         is_there=voc.is_voc_folder,
     ),
-    "pets": KnownDataset(
+    "pets": _KnownDataset(
         title=pets.NAME,
         folder="oxford-iiit-pet",
         size_bytes=811_000_000,
@@ -91,16 +91,16 @@ def get_dataset(name: str, data_dir: Path, progress: Progress = no_progress) -> 
     return folder
 
 
-def _known(name: str, data_dir: Path) -> KnownDataset:
+def _known(name: str, data_dir: Path) -> _KnownDataset:
     if name == "cityscapes":
         raise DataError(
             "Cityscapes needs an account: register at https://www.cityscapes-dataset.com, download "
             "leftImg8bit_trainvaltest.zip (11 GB) and gtFine_trainvaltest.zip (241 MB), and unpack both in "
             f"{data_dir / 'cityscapes'}, so that leftImg8bit/ and gtFine/ lie there."
         )
-    if name not in KNOWN:
-        raise DataError(f"There is no dataset '{name}' to download. Take {', '.join(KNOWN)} or cityscapes.")
-    return KNOWN[name]
+    if name not in _KNOWN:
+        raise DataError(f"There is no dataset '{name}' to download. Take {', '.join(_KNOWN)} or cityscapes.")
+    return _KNOWN[name]
 
 
 def _lock(downloads: Path) -> AbstractContextManager[object]:
@@ -159,7 +159,7 @@ def _save(url: str, file: Path, max_bytes: int, progress: Callable[[int, int], N
             progress(done, total)
 
 
-def _unpack_into(folder: Path, archives: list[Path], known: KnownDataset) -> None:
+def _unpack_into(folder: Path, archives: list[Path], known: _KnownDataset) -> None:
     limits = Limits(total_bytes=3 * known.size_bytes)
     with written_whole(folder) as draft:
         for archive in archives:

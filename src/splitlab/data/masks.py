@@ -24,7 +24,7 @@ from splitlab.errors import DataError
 from splitlab.geometry import Rle, mask_to_rle, rle_area
 from splitlab.io import swept_once
 
-INDEX_MODES = ("P", "L", "I", "I;16", "I;16B")
+_INDEX_MODES = ("P", "L", "I", "I;16", "I;16B")
 
 
 def read_mask(mask: Rle | IndexedMask) -> Rle:
@@ -58,7 +58,7 @@ def _is_seen(mask: Rle | IndexedMask | None) -> bool:
     return not isinstance(mask, dict) or rle_area(mask) > 0
 
 
-def read_indices(path: Path) -> NDArray[np.int32]:
+def _read_indices(path: Path) -> NDArray[np.int32]:
     """Read an indexed image, such as a palette PNG, as (H, W) int32 of its stored values.
 
     Raises:
@@ -66,7 +66,7 @@ def read_indices(path: Path) -> NDArray[np.int32]:
     """
     try:
         with Image.open(path, formats=("PNG",)) as image:
-            if image.mode not in INDEX_MODES or image.width * image.height > MAX_PIXELS:
+            if image.mode not in _INDEX_MODES or image.width * image.height > MAX_PIXELS:
                 raise DataError(f"{path} is no indexed image of up to {MAX_PIXELS // 1_000_000} megapixels.")
             return np.asarray(image).astype(np.int32)
     except FileNotFoundError as error:
@@ -78,7 +78,7 @@ def read_indices(path: Path) -> NDArray[np.int32]:
 @lru_cache(maxsize=2)
 def _indices(path: Path) -> NDArray[np.int32]:
     # The objects of an image are read one after the other.
-    return read_indices(path)
+    return _read_indices(path)
 
 
 # Called with how many images were opened and how many are to be.
@@ -174,7 +174,7 @@ def _unread(path: Path, what: str) -> Problem:
 
 def _read(path: Path) -> MaskBoxes:
     # A PNG holds at most 16 bits a pixel, so there are at most 65535 places.
-    indices = read_indices(path)
+    indices = _read_indices(path)
     places = ndimage.find_objects(indices)
     boxes = {
         value: (float(place[1].start), float(place[0].start), float(place[1].stop), float(place[0].stop))

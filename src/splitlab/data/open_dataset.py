@@ -23,11 +23,11 @@ from splitlab.errors import DataError, shown_as
 from splitlab.io import swept
 
 EMBEDDED = "embedded"
-INDEX = ".index"
+_INDEX = ".index"
 """Folder beside data sets for what is noted down of them, such as boxes read from masks."""
 
 # How a format is recognised, and how it is read; `index_dir` is for those whose boxes are read from masks.
-FORMATS: dict[str, tuple[Callable[[Path], bool], Callable[[Path, Path], TrainVal]]] = {
+_FORMATS: dict[str, tuple[Callable[[Path], bool], Callable[[Path, Path], TrainVal]]] = {
     "COCO": (is_coco_folder, lambda folder, _: read_coco_folder(folder)),
     "VOC2012": (is_voc_folder, lambda folder, _: read_voc_folder(folder)),
     "Cityscapes": (is_cityscapes_folder, read_cityscapes_folder),
@@ -49,8 +49,8 @@ def open_dataset(where: str, data_dir: Path) -> TrainVal:
     if where == EMBEDDED:
         return _opened_as(read_coco_folder(make_embedded(data_dir / EMBEDDED)), EMBEDDED)
     folder = dataset_folder(where, data_dir)
-    read = FORMATS[format_of(folder) or ""][1]
-    data = read_as(read(folder, data_dir / INDEX), load_reading(folder))
+    read = _FORMATS[_format_of(folder) or ""][1]
+    data = read_as(read(folder, data_dir / _INDEX), load_reading(folder))
     is_in_work_space = folder == data_dir / where and not Path(where).is_absolute()
     return _opened_as(data, where if is_in_work_space else str(folder.absolute()))
 
@@ -64,20 +64,20 @@ def dataset_folder(where: str, data_dir: Path) -> Path:
     if where == EMBEDDED:
         raise DataError(f"The data set {EMBEDDED} is drawn by SplitLab: nothing in its labels is left open.")
     named = data_dir / where
-    folder = named if format_of(named) or (named.is_dir() and not Path(where).is_dir()) else Path(where)
-    if format_of(folder) is None:
+    folder = named if _format_of(named) or (named.is_dir() and not Path(where).is_dir()) else Path(where)
+    if _format_of(folder) is None:
         raise DataError(_unknown(folder))
     return folder
 
 
-def format_of(folder: Path) -> str | None:
+def _format_of(folder: Path) -> str | None:
     """Recognise the format of a data set by the files it is made of; None where it is none of ours."""
-    return next((name for name, (recognised, _) in FORMATS.items() if recognised(folder)), None)
+    return next((name for name, (recognised, _) in _FORMATS.items() if recognised(folder)), None)
 
 
 def dataset_names(data_dir: Path) -> list[str]:
     """List what `open_dataset` knows by name, the embedded data set first."""
-    own = sorted(folder.name for folder in data_dir.glob("[!.]*") if folder.is_dir() and format_of(folder))
+    own = sorted(folder.name for folder in data_dir.glob("[!.]*") if folder.is_dir() and _format_of(folder))
     return [EMBEDDED, *(name for name in own if name != EMBEDDED)]
 
 
@@ -89,32 +89,32 @@ def _unknown(folder: Path) -> str:
     if not folder.is_dir():
         return f"{folder} is no folder. Give a data set's folder, a name in the work space, or the word embedded."
     return (
-        f"{folder} is no data set that is known: {', '.join(FORMATS)}. A COCO one holds images/, "
+        f"{folder} is no data set that is known: {', '.join(_FORMATS)}. A COCO one holds images/, "
         "instances_train.json and instances_val.json; a YOLO one a data.yaml."
     )
 
 
-MOST_LETTERS = 60
-NAME = re.compile(rf"\w[\w.-]{{0,{MOST_LETTERS - 1}}}")
-NOT_IN_A_NAME = re.compile(r"[^\w.-]+")
-ARCHIVE_ENDING = re.compile(r"\.(zip|tgz|tar|(tar\.)?gz)\Z", re.IGNORECASE)
-UPLOAD_LIMITS = Limits(members=50_000, total_bytes=4_000_000_000)
+_MOST_LETTERS = 60
+_NAME = re.compile(rf"\w[\w.-]{{0,{_MOST_LETTERS - 1}}}")
+_NOT_IN_A_NAME = re.compile(r"[^\w.-]+")
+_ARCHIVE_ENDING = re.compile(r"\.(zip|tgz|tar|(tar\.)?gz)\Z", re.IGNORECASE)
+_UPLOAD_LIMITS = Limits(members=50_000, total_bytes=4_000_000_000)
 
 
 def proposed_name(file_name: str) -> str:
     """Return a data set's name from its archive's: without the ending, a dash for what a name may not hold."""
-    stem = ARCHIVE_ENDING.sub("", file_name)
-    return NOT_IN_A_NAME.sub("-", stem).strip(".-")[:MOST_LETTERS] or "data"
+    stem = _ARCHIVE_ENDING.sub("", file_name)
+    return _NOT_IN_A_NAME.sub("-", stem).strip(".-")[:_MOST_LETTERS] or "data"
 
 
-def import_archive(archive: BinaryIO, name: str, data_dir: Path, limits: Limits = UPLOAD_LIMITS) -> TrainVal:
+def import_archive(archive: BinaryIO, name: str, data_dir: Path, limits: Limits = _UPLOAD_LIMITS) -> TrainVal:
     """Unpack a zip or tar of a data set into `data_dir`/`name`, if it can be read.
 
     Raises:
         DataError: the name is taken or no plain name, the archive is broken, hostile or too large, or holds no data
             set that can be read, or `data_dir` cannot be written. Nothing is left behind.
     """
-    if not NAME.fullmatch(name) or name == EMBEDDED:
+    if not _NAME.fullmatch(name) or name == EMBEDDED:
         raise DataError(f"'{name}' is no name for a data set: use up to 60 letters, digits, dots and dashes.")
     target = data_dir / name
     with _draft_in(data_dir) as draft:
@@ -126,7 +126,7 @@ def import_archive(archive: BinaryIO, name: str, data_dir: Path, limits: Limits 
         with shown_as(root, str(getattr(archive, "name", name))):
             open_dataset(str(root), Path(draft))
         _rename(root, target)
-        move_index(root, target, Path(draft) / INDEX, data_dir / INDEX)
+        move_index(root, target, Path(draft) / _INDEX, data_dir / _INDEX)
     return open_dataset(name, data_dir)
 
 

@@ -25,9 +25,9 @@ from splitlab.data.dataset import (
 from splitlab.data.images import MAX_PIXELS
 from splitlab.errors import DataError
 
-MAX_LIST_BYTES = 10_000_000
-NOT_PRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-PLAIN_NAME = re.compile(r"\w[\w.-]{0,200}")
+_MAX_LIST_BYTES = 10_000_000
+_NOT_PRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_PLAIN_NAME = re.compile(r"\w[\w.-]{0,200}")
 
 
 def printable(name: str) -> str:
@@ -35,7 +35,7 @@ def printable(name: str) -> str:
 
     Blanks around it are left out: nobody sees them, and settings that list class names do not keep them.
     """
-    return NOT_PRINTABLE.sub("\N{REPLACEMENT CHARACTER}", name.strip())
+    return _NOT_PRINTABLE.sub("\N{REPLACEMENT CHARACTER}", name.strip())
 
 
 def read_bounded(path: Path, max_bytes: int) -> bytes:
@@ -92,7 +92,7 @@ def read_name_list(path: Path) -> tuple[list[list[str]], list[Problem]]:
         DataError: the file is missing, too large, no text, or names no image.
     """
     try:
-        text = read_bounded(path, MAX_LIST_BYTES).decode("utf-8-sig")
+        text = read_bounded(path, _MAX_LIST_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is no text in UTF-8. Unpack the data set again.") from error
     lines = [line.split() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
@@ -102,7 +102,7 @@ def read_name_list(path: Path) -> tuple[list[list[str]], list[Problem]]:
     problems: list[Problem] = []
     for words in lines:
         name = words[0]
-        if not PLAIN_NAME.fullmatch(name):
+        if not _PLAIN_NAME.fullmatch(name):
             what = f"'{name[:80]}' is no image name: letters, digits, '_', '.' and '-' only"
             problems.append(Problem(ProblemKind.LABELS_UNREADABLE, str(path), what, "Correct the line."))
         elif name in named:
@@ -122,8 +122,8 @@ def _twice(name: str, where: Path) -> Problem:
     return Problem(ProblemKind.PHOTO_TWICE, str(where), f"image {name} stands there twice", "Take one of them out.")
 
 
-FILE_NAME = "splitlab.json"
-MAX_BYTES = 10_000
+_FILE_NAME = "splitlab.json"
+_MAX_BYTES = 10_000
 
 
 class Crowds(StrEnum):
@@ -158,11 +158,11 @@ def load_reading(folder: Path) -> Reading:
     Raises:
         DataError: the file is broken.
     """
-    path = folder / FILE_NAME
+    path = folder / _FILE_NAME
     if not path.is_file():
         return Reading()
     try:
-        content = dict(json.loads(read_bounded(path, MAX_BYTES)))
+        content = dict(json.loads(read_bounded(path, _MAX_BYTES)))
         return Reading(
             Crowds(content.pop("crowds", Crowds.REGIONS)),
             WithoutLabels(content.pop("without_labels", WithoutLabels.UNLABELLED)),
@@ -178,7 +178,7 @@ def save_reading(folder: Path, reading: Reading) -> Path:
     Raises:
         DataError: the folder cannot be written.
     """
-    path = folder / FILE_NAME
+    path = folder / _FILE_NAME
     try:
         path.write_text(json.dumps(asdict(reading)) + "\n", encoding="utf-8")
     except OSError as error:

@@ -104,7 +104,7 @@ def _read_list(path: Path, known: dict[str, list[ImageId]], dataset: Dataset) ->
     return tuple(found)
 
 
-NAME = re.compile(r"[\w][\w .+-]{0,59}")
+_NAME = re.compile(r"[\w][\w .+-]{0,59}")
 
 
 def save_split(folder: Path, name: str, split: Split) -> Path:
@@ -113,7 +113,7 @@ def save_split(folder: Path, name: str, split: Split) -> Path:
     Raises:
         SplitError: the name is no plain file name, or the folder cannot be written.
     """
-    if not NAME.fullmatch(name):
+    if not _NAME.fullmatch(name):
         raise SplitError(f"'{name}' is no name for a split: use up to 60 letters, digits, spaces, dots and dashes.")
     path = folder / f"{name}.json"
     draft: Path | None = None

@@ -146,7 +146,7 @@ def as_split(data: TrainVal, split: Split, as_weak: Callable[[ImageLabels], Imag
     return replace(data, train=train)
 
 
-FloatArray = NDArray[np.float64]
+_FloatArray = NDArray[np.float64]
 
 
 def draw_split(dataset: Dataset, full: int, weak: int, seed: int) -> Split:
@@ -241,7 +241,7 @@ def _in_proportion(images: Sequence[ImageLabels]) -> list[ImageLabels]:
     return ordered
 
 
-def _half_squared(shown: FloatArray, weight: FloatArray) -> FloatArray:
+def _half_squared(shown: _FloatArray, weight: _FloatArray) -> _FloatArray:
     # Without it, images that show many classes would always come first.
     return np.asarray((shown**2 @ weight) / 2)
 
@@ -250,7 +250,7 @@ def _class_count(kinds: Sequence[frozenset[int]]) -> int:
     return max((max(kind, default=-1) for kind in kinds), default=-1) + 1
 
 
-PAPER_SEED = 42
+_PAPER_SEED = 42
 
 
 def draw_paper_split(dataset: Dataset, full: int, weak: int | None) -> Split:
@@ -273,7 +273,7 @@ def draw_paper_split(dataset: Dataset, full: int, weak: int | None) -> Split:
             f"{len(dataset.problems):,} entries of '{dataset.name}' cannot be read, so its images are not those that "
             f"the authors drew from. The first: {dataset.problems[0]}"
         )
-    rng = np.random.default_rng(PAPER_SEED)
+    rng = np.random.default_rng(_PAPER_SEED)
     pools = [list(pool) for pool in dataset.paper_pools]
     for pool in pools:
         rng.shuffle(pool)
@@ -281,7 +281,7 @@ def draw_paper_split(dataset: Dataset, full: int, weak: int | None) -> Split:
     _check(dataset, "|F|", full, len(first))
     left = [*others, *first[full:]]
     _check(dataset, "|W|", weak or 0, len(left))
-    return Split(tuple(first[:full]), tuple(left[:weak]), PAPER_SEED, dataset.source_hash, "paper")
+    return Split(tuple(first[:full]), tuple(left[:weak]), _PAPER_SEED, dataset.source_hash, "paper")
 
 
 def _check(dataset: Dataset, size: str, wanted: int, there: int) -> None:

@@ -14,8 +14,8 @@ from splitlab.data.reading import read_bounded
 from splitlab.errors import CheckpointError, DataError, SettingsError
 from splitlab.evaluation.class_map import IN_ORDER, NO_CLASS, ClassMap, few, require_known
 
-MAX_FILE_BYTES = 1_000_000
-MOST_LETTERS = 200
+_MAX_FILE_BYTES = 1_000_000
+_MOST_LETTERS = 200
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def _model_places(wanted: str | int, model_classes: Sequence[str], model: str) -
         places = [number]
     if not places:
         raise CheckpointError(
-            f"{model} has no class '{str(wanted)[:MOST_LETTERS]}'. It has {few(model_classes)}, numbered from 0."
+            f"{model} has no class '{str(wanted)[:_MOST_LETTERS]}'. It has {few(model_classes)}, numbered from 0."
         )
     return places
 
@@ -111,7 +111,7 @@ def _model_places(wanted: str | int, model_classes: Sequence[str], model: str) -
 def _data_place(wanted: str, class_names: Sequence[str], dataset: str) -> int:
     (place,) = same_classes([wanted], class_names)
     if place is None:
-        raise CheckpointError(f"'{dataset}' has no class '{wanted[:MOST_LETTERS]}'. Choose among {few(class_names)}.")
+        raise CheckpointError(f"'{dataset}' has no class '{wanted[:_MOST_LETTERS]}'. Choose among {few(class_names)}.")
     return place
 
 
@@ -125,13 +125,13 @@ def _is_file(word: str) -> bool:
 def _read_file(word: str) -> dict[Any, Any]:
     if not _is_file(word):
         raise SettingsError(
-            f"--class-map '{word[:MOST_LETTERS]}' is no table ({', '.join(TABLES)}), not '{IN_ORDER}', no pair such as "
-            "a=b, and no file that is there."
+            f"--class-map '{word[:_MOST_LETTERS]}' is no table ({', '.join(TABLES)}), not '{IN_ORDER}', no pair such "
+            "as a=b, and no file that is there."
         )
     try:
-        content = yaml.safe_load(read_bounded(Path(word), MAX_FILE_BYTES))
+        content = yaml.safe_load(read_bounded(Path(word), _MAX_FILE_BYTES))
     except (DataError, yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        reason = " ".join(str(error).split())[:MOST_LETTERS]
+        reason = " ".join(str(error).split())[:_MOST_LETTERS]
         raise SettingsError(f"--class-map {word}: cannot be read as YAML ({reason}).") from error
     if not isinstance(content, dict) or not content:
         raise SettingsError(f"--class-map {word}: must hold lines such as 'tv: tvmonitor', or 'names' with a list.")

@@ -16,10 +16,10 @@ from splitlab.data.classes import UNUSED, fitting_tables, same_classes
 from splitlab.errors import CheckpointError
 from splitlab.evaluation.detections import ImageDetections
 
-Counterparts = Sequence[str | None]
+_Counterparts = Sequence[str | None]
 
 
-def kept_counterparts(card: Card, class_names: Sequence[str]) -> list[str | None] | None:
+def _kept_counterparts(card: Card, class_names: Sequence[str]) -> list[str | None] | None:
     """Return what each of the model's classes is called in a data set with these classes; None where none is kept.
 
     A class without a counterpart is None. The latest map counts.
@@ -28,7 +28,7 @@ def kept_counterparts(card: Card, class_names: Sequence[str]) -> list[str | None
     return next(fitting, None)
 
 
-def keep_counterparts(card: Card, dataset: str, class_names: Sequence[str], counterparts: Counterparts) -> Card:
+def _keep_counterparts(card: Card, dataset: str, class_names: Sequence[str], counterparts: _Counterparts) -> Card:
     """Return the card with a class map for data sets with these classes, in the place of an older one.
 
     Args:
@@ -46,7 +46,7 @@ def keep_counterparts(card: Card, dataset: str, class_names: Sequence[str], coun
 
 
 NO_CLASS = -1
-MOST_NAMED = 8
+_MOST_NAMED = 8
 # What a person says instead of a table: the model's classes are the data set's, in its order.
 IN_ORDER = "order"
 
@@ -133,7 +133,7 @@ def class_map_for(card: Card, class_names: Sequence[str]) -> ClassMap:
     A map that the card keeps comes first. Equal lists mean the same class by class; of others, names that mean the same
     (`same_classes`). The map may hold no pair at all: see `require_known`.
     """
-    kept = kept_counterparts(card, class_names)
+    kept = _kept_counterparts(card, class_names)
     if kept is not None:
         return of_counterparts(card.class_names, class_names, kept)
     if card.class_names == list(class_names):
@@ -165,8 +165,8 @@ def of_counterparts(
 
 def few(names: Sequence[str]) -> str:
     """List names in a sentence, the first of many."""
-    more = len(names) - MOST_NAMED
-    return ", ".join(names[:MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def require_known(classes: ClassMap, model: str, dataset: str) -> ClassMap:
@@ -207,7 +207,7 @@ def keep_class_map(folder: Path, dataset: str, classes: ClassMap) -> None:
         RunError: the folder cannot be written.
     """
     card = read_card(folder)
-    write_card(folder, keep_counterparts(card, dataset, classes.data_classes, classes.counterparts))
+    write_card(folder, _keep_counterparts(card, dataset, classes.data_classes, classes.counterparts))
 
 
 def map_in_words(classes: ClassMap, model: str, dataset: str) -> list[str]:

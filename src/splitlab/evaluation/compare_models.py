@@ -22,9 +22,9 @@ from splitlab.models.contract import DetectSettings
 from splitlab.models.registry import load_model
 from splitlab.runs.run_folder import RunFolder, State
 
-KEPT_FILES = 60
+_KEPT_FILES = 60
 # Stored detections are rounded, so their AP may differ from the run's own in the second digit.
-SAME_AP = 0.1
+_SAME_AP = 0.1
 
 
 def see(
@@ -44,10 +44,12 @@ def see(
     """
     card = read_card(folder)
     classes = classes or class_map_for(card, dataset.class_names)
-    return Seen(card, weights_hash(folder), detections_of(folder, card, dataset, cache_dir, progress, classes), classes)
+    return Seen(
+        card, weights_hash(folder), _detections_of(folder, card, dataset, cache_dir, progress, classes), classes
+    )
 
 
-def detections_of(
+def _detections_of(
     folder: Path,
     card: Card,
     dataset: Dataset,
@@ -81,7 +83,7 @@ def detections_of(
     for seen in predict_in_batches(model, images, card.image_size, DetectSettings(), classes=classes):
         found.append(seen)
         progress(card.name, len(found), len(dataset.images))
-    path = cache_path(folder, dataset, cache_dir, classes)
+    path = _cache_path(folder, dataset, cache_dir, classes)
     _make_room(cache_dir)
     write_json(path, coco_results(dataset, found))
     # Read back, so that the first answer is the very one that comes later.
@@ -96,14 +98,14 @@ def stored_detections(
     Raises:
         CheckpointError: the folder's card or weights cannot be read.
     """
-    path = cache_path(folder, dataset, cache_dir, classes)
+    path = _cache_path(folder, dataset, cache_dir, classes)
     with suppress(DataError):
         if path.is_file():
             return read_detections(path, dataset)
     return _of_the_run(folder, dataset) if classes is None or classes.changes_nothing else None
 
 
-def cache_path(folder: Path, dataset: Dataset, cache_dir: Path, classes: ClassMap | None = None) -> Path:
+def _cache_path(folder: Path, dataset: Dataset, cache_dir: Path, classes: ClassMap | None = None) -> Path:
     """Name the file that holds a checkpoint's detections on a data set."""
     masks = "" if read_card(folder).cuts_masks else "-uncut"
     of_map = f"-{classes.key}" if classes is not None and classes.key else ""
@@ -142,7 +144,7 @@ def _of_the_run(folder: Path, dataset: Dataset) -> list[ImageDetections] | None:
     measured = evaluate_detections(dataset, found)["mask"]["ap50_95"]
     if not isinstance(stated, int | float) or measured is None:
         return None
-    return found if abs(measured - stated) <= SAME_AP else None
+    return found if abs(measured - stated) <= _SAME_AP else None
 
 
 def _make_room(cache_dir: Path) -> None:
@@ -150,7 +152,7 @@ def _make_room(cache_dir: Path) -> None:
     try:
         cache_dir.mkdir(parents=True, exist_ok=True)
         oldest_first = sorted(cache_dir.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
-        for path in oldest_first[: max(len(oldest_first) - KEPT_FILES + 1, 0)]:
+        for path in oldest_first[: max(len(oldest_first) - _KEPT_FILES + 1, 0)]:
             path.unlink(missing_ok=True)
     except OSError as error:
         raise RunError(f"{cache_dir}: cannot be written ({error.strerror}). Choose another work space.") from error

@@ -224,8 +224,8 @@ def short_names(cards: Sequence[Card]) -> list[str]:
     return [name if repeats[name] == 1 else f"{name} [{place}]" for place, name in enumerate(names, start=1)]
 
 
-MOST_PHRASES = 3
-TELLING_IOU_GAP = 0.05
+_MOST_PHRASES = 3
+_TELLING_IOU_GAP = 0.05
 
 
 def difference_in_words(image: ComparedImage, class_names: Sequence[str]) -> str:
@@ -243,7 +243,7 @@ def difference_in_words(image: ComparedImage, class_names: Sequence[str]) -> str
         for phrase in tell(image, compared, names)
     ]
     if told:
-        return "; ".join(told[:MOST_PHRASES]) + "."
+        return "; ".join(told[:_MOST_PHRASES]) + "."
     if not image.objects:
         return "Nothing is labelled here, and no model sees anything."
     return "All models see the same."
@@ -292,7 +292,7 @@ def _outline(image: ComparedImage, compared: ComparedObject, names: Sequence[str
     if compared.truth_class is None or len(ranked) < 2:
         return []
     (best, best_vote), (_, worst_vote) = ranked[0], ranked[-1]
-    if _truth_iou(best_vote) - _truth_iou(worst_vote) < TELLING_IOU_GAP:
+    if _truth_iou(best_vote) - _truth_iou(worst_vote) < _TELLING_IOU_GAP:
         return []
     degree = "better" if len(ranked) == 2 else "best"
     others = "" if len(ranked) == 2 else "as little as "

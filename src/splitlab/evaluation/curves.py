@@ -17,11 +17,11 @@ from pycocotools.cocoeval import COCOeval
 from splitlab.evaluation.errors_by_kind import NEARLY_FOUND, TIDE_LIMITS, ErrorLimits, ImageErrors, errors_of_dataset
 from splitlab.evaluation.matches import ERRORS, FOUND_IOU, NO_MATCH, ErrorKind, ImageOverlaps, IouArray, match_by_score
 
-MAX_DETECTIONS = 100
+_MAX_DETECTIONS = 100
 
 
 @dataclass(frozen=True)
-class Precision:
+class _Precision:
     """COCOeval's answer over all object sizes.
 
     Attributes:
@@ -42,7 +42,7 @@ class Precision:
         return 100 * float(known.mean()) if known.size else None
 
 
-def precision_of_overlaps(images: Sequence[ImageOverlaps], classes: int, thresholds: Sequence[float]) -> Precision:
+def _precision_of_overlaps(images: Sequence[ImageOverlaps], classes: int, thresholds: Sequence[float]) -> _Precision:
     """Let COCOeval match and count what the overlaps describe.
 
     Args:
@@ -55,7 +55,7 @@ def precision_of_overlaps(images: Sequence[ImageOverlaps], classes: int, thresho
         evaluation.evaluate()
         evaluation.accumulate()
     params, result = evaluation.params, evaluation.eval
-    return Precision(params.iouThrs, params.recThrs, result["precision"][..., 0, 0], result["scores"][..., 0, 0])
+    return _Precision(params.iouThrs, params.recThrs, result["precision"][..., 0, 0], result["scores"][..., 0, 0])
 
 
 class _KnownOverlaps(COCOeval):  # type: ignore[misc]
@@ -68,13 +68,13 @@ class _KnownOverlaps(COCOeval):  # type: ignore[misc]
         self.params.iouThrs = np.array(thresholds, np.float64)
         self.params.areaRng = self.params.areaRng[:1]
         self.params.areaRngLbl = self.params.areaRngLbl[:1]
-        self.params.maxDets = [MAX_DETECTIONS]
+        self.params.maxDets = [_MAX_DETECTIONS]
 
     def computeIoU(self, imgId: int, catId: int) -> IouArray | list[float]:  # noqa: N802, N803 - pycocotools' names
         detections, truth = self._dts[imgId, catId], self._gts[imgId, catId]
         if not detections or not truth:
             return []
-        best_first = sorted(detections, key=lambda row: -row["score"])[:MAX_DETECTIONS]
+        best_first = sorted(detections, key=lambda row: -row["score"])[:_MAX_DETECTIONS]
         return self._overlaps[imgId][np.ix_([row["place"] for row in best_first], [row["place"] for row in truth])]
 
 
@@ -124,7 +124,7 @@ def precision_recall_curves(
         iou; class_index; recall and precision, 0..1, the precision being the best at that recall or a higher one;
         score, the least score that has to be let in for that recall, NaN where it is never reached.
     """
-    result = precision_of_overlaps(images, classes, thresholds)
+    result = _precision_of_overlaps(images, classes, thresholds)
     curves = [
         _curve(result, threshold, index)
         for threshold in range(len(result.thresholds))
@@ -134,7 +134,7 @@ def precision_recall_curves(
     return pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=list(_CURVE_COLUMNS))
 
 
-def _curve(result: Precision, threshold: int, class_index: int) -> pd.DataFrame:
+def _curve(result: _Precision, threshold: int, class_index: int) -> pd.DataFrame:
     precision = result.precision[threshold, :, class_index]
     scores = result.scores[threshold, :, class_index]
     return pd.DataFrame(
@@ -174,11 +174,11 @@ def ap_cost_of_errors(images: Sequence[ImageOverlaps], classes: int, limits: Err
     """
     errors = errors_of_dataset(images, limits)
     ap = _ap(images, classes, limits)
-    lost = {kind: _ap(mend(images, errors, kind), classes, limits) - ap for kind in ERRORS}
+    lost = {kind: _ap(_mend(images, errors, kind), classes, limits) - ap for kind in ERRORS}
     return ApCost(ap, lost)
 
 
-def mend(images: Sequence[ImageOverlaps], errors: Sequence[ImageErrors], kind: ErrorKind) -> list[ImageOverlaps]:
+def _mend(images: Sequence[ImageOverlaps], errors: Sequence[ImageErrors], kind: ErrorKind) -> list[ImageOverlaps]:
     """Return the images as they would be without one kind of error.
 
     A wrong class or a bad mask becomes right where it is the best-scoring one of an object that was not found, and
@@ -218,10 +218,10 @@ def _made_right(image: ImageOverlaps, wrong: ImageErrors, rows: list[int]) -> Im
 
 
 def _ap(images: Sequence[ImageOverlaps], classes: int, limits: ErrorLimits) -> float:
-    return precision_of_overlaps(images, classes, [limits.found_iou]).mean_ap() or 0.0
+    return _precision_of_overlaps(images, classes, [limits.found_iou]).mean_ap() or 0.0
 
 
-BINS = 10
+_BINS = 10
 
 
 @dataclass(frozen=True)
@@ -245,12 +245,12 @@ def calibration(images: Sequence[ImageOverlaps], min_iou: float = FOUND_IOU) -> 
     Most detections score next to nothing and hide the rest: ask for `ImageOverlaps.above(...)` what is looked at.
     """
     scores, right = _outcomes(images, min_iou)
-    places = np.minimum((scores * BINS).astype(int), BINS - 1)
-    counts = np.bincount(places, minlength=BINS)
+    places = np.minimum((scores * _BINS).astype(int), _BINS - 1)
+    counts = np.bincount(places, minlength=_BINS)
     with np.errstate(invalid="ignore"):
-        mean_score = np.bincount(places, scores, BINS) / counts
-        share = np.bincount(places, right, BINS) / counts
-    edges = np.linspace(0, 1, BINS + 1)
+        mean_score = np.bincount(places, scores, _BINS) / counts
+        share = np.bincount(places, right, _BINS) / counts
+    edges = np.linspace(0, 1, _BINS + 1)
     bins = pd.DataFrame(
         {"low": edges[:-1], "high": edges[1:], "detections": counts, "mean_score": mean_score, "right": share}
     )

@@ -89,10 +89,10 @@ def _filled_box(labels: ImageLabels, label: ObjectLabel) -> Rle:
     return mask_to_rle(mask)
 
 
-MAX_DETECTIONS = 100
+_MAX_DETECTIONS = 100
 # One takes 400 to 800; a small data set may have large masks.
-DETECTION_BYTES, LEAST_MAX_BYTES = 1000, 200_000_000
-FAR_PIXELS = 1_000_000
+_DETECTION_BYTES, _LEAST_MAX_BYTES = 1000, 200_000_000
+_FAR_PIXELS = 1_000_000
 
 
 def read_detections(path: Path, dataset: Dataset) -> list[ImageDetections]:
@@ -104,7 +104,7 @@ def read_detections(path: Path, dataset: Dataset) -> list[ImageDetections]:
         DataError: the file is missing, too large, no JSON, or an entry is of another data set or no detection.
     """
     entries: dict[ImageId, list[dict[str, Any]]] = {image.image_id: [] for image in dataset.images}
-    most = max(len(dataset.images) * MAX_DETECTIONS * DETECTION_BYTES, LEAST_MAX_BYTES)
+    most = max(len(dataset.images) * _MAX_DETECTIONS * _DETECTION_BYTES, _LEAST_MAX_BYTES)
     for number, entry in enumerate(_parse(path, most)):
         try:
             entries[entry["image_id"]].append(_checked(entry, dataset))
@@ -125,7 +125,7 @@ def _parse(path: Path, max_bytes: int) -> list[Any]:
         raise DataError(f"{path}: cannot be read ({error.strerror}). Evaluate the run first.") from error
     if len(raw) > max_bytes:
         raise DataError(
-            f"{path} is larger than {max_bytes // 1_000_000} MB, more than {MAX_DETECTIONS} detections of each image "
+            f"{path} is larger than {max_bytes // 1_000_000} MB, more than {_MAX_DETECTIONS} detections of each image "
             "take. Evaluate the run again on this data set."
         )
     try:
@@ -148,7 +148,7 @@ def _checked(entry: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
         raise ValueError(f"category_id {entry['category_id']!r} is no class of the data set")
     box = [float(side) for side in entry["bbox"]]
     score = float(entry["score"])
-    if len(box) != 4 or not all(abs(side) < FAR_PIXELS for side in box) or min(box[2:]) < 0 or not 0 <= score <= 1:
+    if len(box) != 4 or not all(abs(side) < _FAR_PIXELS for side in box) or min(box[2:]) < 0 or not 0 <= score <= 1:
         raise ValueError("bbox must be four numbers within a million pixels, score in 0..1")
     mask = entry["segmentation"]
     size, counts = [image.height, image.width], mask["counts"]
@@ -158,7 +158,7 @@ def _checked(entry: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
 
 
 def _detections(image: ImageLabels, entries: Sequence[dict[str, Any]], index_of: dict[int, int]) -> ImageDetections:
-    best = sorted(entries, key=lambda entry: -entry["score"])[:MAX_DETECTIONS]
+    best = sorted(entries, key=lambda entry: -entry["score"])[:_MAX_DETECTIONS]
     boxes = np.array([entry["box"] for entry in best], np.float32).reshape(-1, 4)
     return ImageDetections(
         height=image.height,

@@ -21,7 +21,7 @@ from splitlab.evaluation.matches import (
     match_by_score,
 )
 
-BACKGROUND_IOU = 0.1
+_BACKGROUND_IOU = 0.1
 NEARLY_FOUND = (ErrorKind.WRONG_CLASS, ErrorKind.BAD_MASK)
 _ERROR_COLUMNS = ("image_id", "kind", "detection", "object", "class", "truth_class", "score", "iou")
 
@@ -31,7 +31,7 @@ class ErrorLimits:
     """The IoU from which an object counts as found, and up to which a detection lies on background."""
 
     found_iou: float = FOUND_IOU
-    background_iou: float = BACKGROUND_IOU
+    background_iou: float = _BACKGROUND_IOU
 
     def __post_init__(self) -> None:
         if not 0 <= self.background_iou < self.found_iou <= 1:

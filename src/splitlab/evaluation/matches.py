@@ -25,7 +25,7 @@ IouArray = NDArray[np.float64]
 FOUND_IOU = 0.5
 NO_MATCH = -1
 # As the results file keeps them, so that detections in memory and those read back are ordered alike.
-SCORE_DECIMALS = 5
+_SCORE_DECIMALS = 5
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def overlaps_of_image(labels: ImageLabels, found: ImageDetections, kind: Kind = 
         image_id=labels.image_id,
         places=np.arange(len(found.classes)),
         classes=found.classes,
-        scores=found.scores.astype(np.float64).round(SCORE_DECIMALS),
+        scores=found.scores.astype(np.float64).round(_SCORE_DECIMALS),
         truth_classes=np.array([label.class_index for label in labels.objects], np.int64),
         crowds=crowds,
         iou=_mask_iou(labels, found, crowds) if of_masks else _box_iou(labels, found, crowds),
@@ -119,15 +119,15 @@ def match_by_score(image: ImageOverlaps, min_iou: float = FOUND_IOU) -> IntArray
         (D,) int64, which labelled object each finds; `NO_MATCH` where it finds none.
     """
     same_class = image.classes[:, None] == image.truth_classes[None, :]
-    return match_greedily(np.where(same_class, image.iou, -1.0), image.scores, image.crowds, min_iou)
+    return _match_greedily(np.where(same_class, image.iou, -1.0), image.scores, image.crowds, min_iou)
 
 
 def match_any_class(image: ImageOverlaps, min_iou: float = FOUND_IOU) -> IntArray:
     """Match as `match_by_score` does, whatever class a detection names."""
-    return match_greedily(image.iou, image.scores, image.crowds, min_iou)
+    return _match_greedily(image.iou, image.scores, image.crowds, min_iou)
 
 
-def match_greedily(iou: IouArray, scores: IouArray, crowds: BoolArray, min_iou: float) -> IntArray:
+def _match_greedily(iou: IouArray, scores: IouArray, crowds: BoolArray, min_iou: float) -> IntArray:
     """Match (D, G) overlaps as COCOeval does, which takes the last of equal overlaps."""
     matched = np.full(len(scores), NO_MATCH, np.int64)
     possible = iou >= min_iou

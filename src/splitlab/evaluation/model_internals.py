@@ -44,9 +44,9 @@ def _on_image(cells: FloatArray, size: int, place: Letterbox) -> FloatArray:
     return np.asarray(grown / max(float(grown.max()), 1e-9), np.float32)
 
 
-LEAST_SCORE = 0.25
-DRAWS = 100
-Mask = NDArray[np.bool_]
+_LEAST_SCORE = 0.25
+_DRAWS = 100
+_Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ class TakenApart:
     score: float
     prototypes: FloatArray
     coefficients: FloatArray
-    mask: Mask
-    by_chance: Mask
+    mask: _Mask
+    by_chance: _Mask
     chance_ious: FloatArray
     filled_box_iou: float
 
@@ -101,12 +101,12 @@ def take_apart(model: SegmentationModel, image: ImageArray, size: int, seed: int
     batch = torch.from_numpy(square)[None].permute(0, 3, 1, 2).float() / 255
     with torch.inference_mode():
         found = {name: tensor[0].float().numpy() for name, tensor in model.outputs(batch).items()}
-    if "coefficients" not in found or found["scores"].max() < LEAST_SCORE:
+    if "coefficients" not in found or found["scores"].max() < _LEAST_SCORE:
         return None
     cell, class_index = np.unravel_index(found["scores"].argmax(), found["scores"].shape)
     box, coefficients, prototypes = found["boxes"][cell], found["coefficients"][cell], found["prototypes"]
     inside = _inside(box, size, prototypes.shape[1:])
-    drawn = np.random.default_rng(seed).normal(size=(DRAWS, len(coefficients)))
+    drawn = np.random.default_rng(seed).normal(size=(_DRAWS, len(coefficients)))
     mask, by_chance = ((np.tensordot(added, prototypes, 1) > 0) & inside for added in (coefficients, drawn))
     ious = _iou(by_chance, mask)
     order = ious.argsort(kind="stable")
@@ -124,16 +124,16 @@ def take_apart(model: SegmentationModel, image: ImageArray, size: int, seed: int
     )
 
 
-def _iou(masks: Mask, other: Mask) -> FloatArray:
+def _iou(masks: _Mask, other: _Mask) -> FloatArray:
     """Return (N,) the IoU of (N, h, w) masks with an (h, w) one; 0 where both are empty."""
     common, either = (masks & other).sum(axis=(1, 2)), (masks | other).sum(axis=(1, 2))
     ious: FloatArray = (common / np.maximum(either, 1)).astype(np.float32)
     return ious
 
 
-def _inside(box: FloatArray, size: int, shape: tuple[int, ...]) -> Mask:
+def _inside(box: FloatArray, size: int, shape: tuple[int, ...]) -> _Mask:
     """Return (h, w): the cells whose middle lies in an xyxy box of the square."""
     rows, columns = ((np.arange(count) + 0.5) * size / count for count in shape)
     left, top, right, bottom = box
-    inside: Mask = ((rows >= top) & (rows <= bottom))[:, None] & ((columns >= left) & (columns <= right))[None, :]
+    inside: _Mask = ((rows >= top) & (rows <= bottom))[:, None] & ((columns >= left) & (columns <= right))[None, :]
     return inside

@@ -21,13 +21,13 @@ from splitlab.evaluation.scores import Scores
 from splitlab.geometry import FloatArray, MaskArray, Rle, empty_rle, mask_to_rle
 from splitlab.models.contract import Detections, DetectSettings, SegmentationModel
 
-GREY = 114
+_GREY = 114
 # OpenCV warps no image with a longer side; a tile of so many pixels takes 16 MB.
-TILE_SIDE, TILE_PIXELS = 32_000, 4_000_000
+_TILE_SIDE, _TILE_PIXELS = 32_000, 4_000_000
 # A model of COCO's 80 classes on data of some of them: most of its doubtful detections are of others.
-ROOM_FOR_OTHERS = 3
+_ROOM_FOR_OTHERS = 3
 
-Region = tuple[int, int, int, int]
+_Region = tuple[int, int, int, int]
 """left, top, right, bottom in pixels of the image, the far edge outside."""
 
 
@@ -103,7 +103,7 @@ def _detect_known(
     model: SegmentationModel, batch: torch.Tensor, settings: DetectSettings, classes: ClassMap
 ) -> list[Detections]:
     """Detect with room for what is left out afterwards."""
-    roomy = replace(settings, max_detections=settings.max_detections * ROOM_FOR_OTHERS)
+    roomy = replace(settings, max_detections=settings.max_detections * _ROOM_FOR_OTHERS)
     places = torch.tensor(classes.places, device=batch.device)
     known = []
     for found in model.detect(batch, roomy):
@@ -120,7 +120,7 @@ def letterbox(image: ImageArray, size: int) -> tuple[ImageArray, Letterbox]:
     inner_height, inner_width = max(round(height * ratio), 1), max(round(width * ratio), 1)
     top, left = (size - inner_height) // 2, (size - inner_width) // 2
     place = Letterbox(ratio, left, top, height, width, inner_height, inner_width)
-    square = np.full((size, size, 3), GREY, np.uint8)
+    square = np.full((size, size, 3), _GREY, np.uint8)
     interpolation = cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR
     square[place.inside] = cv2.resize(image, (inner_width, inner_height), interpolation=interpolation)
     return square, place
@@ -140,14 +140,14 @@ def _back(found: Detections, place: Letterbox, size: int, cuts_masks: bool) -> I
     )
 
 
-def _inside(box: FloatArray) -> Region:
+def _inside(box: FloatArray) -> _Region:
     """Return the pixels that a box touches."""
     left, top = np.floor(box[:2]).astype(int)
     right, bottom = np.ceil(box[2:]).astype(int)
     return left, top, right, bottom
 
 
-def _reach(logit: FloatArray, place: Letterbox, size: int) -> Region:
+def _reach(logit: FloatArray, place: Letterbox, size: int) -> _Region:
     """Return the pixels of the image that may lie over 0 when an (h, w) map of the square is scaled to it."""
     rows, columns = (np.flatnonzero((logit > 0).any(axis=axis)) for axis in (1, 0))
     if not rows.size:
@@ -167,7 +167,7 @@ def _pixels_near(cells: NDArray[np.int64], margin: int, side: int, ratio: float,
     return max(int(np.floor(first)), 0), min(int(np.ceil(last)) + 1, side)
 
 
-def _full_size_mask(logit: FloatArray, region: Region, place: Letterbox, size: int) -> Rle:
+def _full_size_mask(logit: FloatArray, region: _Region, place: Letterbox, size: int) -> Rle:
     """Scale one (h, w) map of the square to the image's pixels of a region; over 0 is the object, all else is not.
 
     Only the region is computed, tile by tile, so memory holds the image's mask and one tile.
@@ -177,8 +177,8 @@ def _full_size_mask(logit: FloatArray, region: Region, place: Letterbox, size: i
         return empty_rle(place.height, place.width)
     # Column by column, as it is encoded.
     mask = np.zeros((place.height, place.width), bool, order="F")
-    wide = min(right - left, TILE_SIDE)
-    high = min(max(TILE_PIXELS // wide, 1), TILE_SIDE)
+    wide = min(right - left, _TILE_SIDE)
+    high = min(max(_TILE_PIXELS // wide, 1), _TILE_SIDE)
     for x in range(left, right, wide):
         for y in range(top, bottom, high):
             tile = (x, y, min(x + wide, right), min(y + high, bottom))
@@ -186,7 +186,7 @@ def _full_size_mask(logit: FloatArray, region: Region, place: Letterbox, size: i
     return mask_to_rle(mask)
 
 
-def _is_object(logit: FloatArray, tile: Region, place: Letterbox, size: int) -> MaskArray:
+def _is_object(logit: FloatArray, tile: _Region, place: Letterbox, size: int) -> MaskArray:
     """Say of the pixels of a tile whether the map is over 0 there."""
     left, top, right, bottom = tile
     scale = place.ratio * logit.shape[-1] / size
@@ -208,11 +208,11 @@ def _is_object(logit: FloatArray, tile: Region, place: Letterbox, size: int) -> 
     return np.asarray(scaled > 0)
 
 
-Progress = Callable[[int], None]
+_Progress = Callable[[int], None]
 
 
 def evaluate_model(
-    model: SegmentationModel, dataset: Dataset, size: int, progress: Progress, classes: ClassMap | None = None
+    model: SegmentationModel, dataset: Dataset, size: int, progress: _Progress, classes: ClassMap | None = None
 ) -> tuple[Scores, list[ImageDetections]]:
     """Run a model over all images of a dataset at `size` pixels; return scores and detections.
 

@@ -21,7 +21,7 @@ from splitlab.evaluation.detections import ImageDetections, mask_regions, scored
 from splitlab.evaluation.matches import FOUND_IOU, NO_MATCH, ImageOverlaps, IntArray, Kind, match_by_score
 from splitlab.geometry import MaskArray, Rle, rle_area, rle_to_mask, rle_to_xyxy, xyxy_to_xywh
 
-MAX_DETECTIONS = 100
+_MAX_DETECTIONS = 100
 # Places among COCO's ten IoU thresholds 0.50, 0.55, ..., 0.95.
 THRESHOLDS = {"ap50": slice(0, 1), "ap70": slice(4, 5), "ap75": slice(5, 6), "ap50_95": slice(0, 10)}
 
@@ -39,7 +39,7 @@ def evaluate_detections(dataset: Dataset, detections: Sequence[ImageDetections])
     """
     results = coco_results(dataset, detections)
     with contextlib.redirect_stdout(io.StringIO()):
-        masks, boxes = coco_truth(dataset, "mask"), coco_truth(dataset, "box")
+        masks, boxes = _coco_truth(dataset, "mask"), _coco_truth(dataset, "box")
         found = boxes.loadRes(results) if results else _empty_like(boxes)
         return {
             "mask": _summary(_precision(masks, found, "segm"), dataset.class_names),
@@ -62,7 +62,7 @@ def coco_results(dataset: Dataset, detections: Sequence[ImageDetections]) -> lis
     ]
 
 
-def coco_truth(dataset: Dataset, kind: Kind) -> COCO:
+def _coco_truth(dataset: Dataset, kind: Kind) -> COCO:
     """Return the labels as pycocotools compares masks or boxes with them.
 
     Raises:
@@ -120,7 +120,7 @@ def _precision(truth: COCO, found: COCO, kind: str) -> NDArray[np.float64]:
     evaluation = COCOeval(truth, found, kind)
     evaluation.params.areaRng = evaluation.params.areaRng[:1]
     evaluation.params.areaRngLbl = evaluation.params.areaRngLbl[:1]
-    evaluation.params.maxDets = [MAX_DETECTIONS]
+    evaluation.params.maxDets = [_MAX_DETECTIONS]
     evaluation.evaluate()
     evaluation.accumulate()
     precision: NDArray[np.float64] = evaluation.eval["precision"][:, :, :, 0, 0]
@@ -141,11 +141,11 @@ def _mean(precision: NDArray[np.float64]) -> float | None:
     return round(100 * float(known.mean()), 2) if known.size else None
 
 
-DIAGONAL_SHARE = 0.02
+_DIAGONAL_SHARE = 0.02
 _SQUARE = np.ones((3, 3), np.uint8)
 
 
-def boundary_iou(first: Rle, second: Rle) -> float:
+def _boundary_iou(first: Rle, second: Rle) -> float:
     """Return the IoU of two masks' inner boundaries, each 2 % of the image's diagonal wide; 0 where both are empty.
 
     Args:
@@ -157,14 +157,14 @@ def boundary_iou(first: Rle, second: Rle) -> float:
         return 0.0
     # Nothing lies outside this window, and eroding a few hundred pixels is faster than eroding an image.
     (left, top), (right, bottom) = corners[:, :2].min(axis=0), corners[:, 2:].max(axis=0)
-    depth = boundary_pixels(*first["size"])
+    depth = _boundary_pixels(*first["size"])
     one, other = (_boundary(rle_to_mask(mask)[top:bottom, left:right], depth) for mask in (first, second))
     return np.count_nonzero(one & other) / np.count_nonzero(one | other)
 
 
-def boundary_pixels(height: int, width: int) -> int:
+def _boundary_pixels(height: int, width: int) -> int:
     """Return how wide the boundary is in an image of this size: 2 % of its diagonal, at least one pixel."""
-    return max(1, round(DIAGONAL_SHARE * float(np.hypot(height, width))))
+    return max(1, round(_DIAGONAL_SHARE * float(np.hypot(height, width))))
 
 
 def _boundary(mask: MaskArray, depth: int) -> MaskArray:
@@ -249,7 +249,7 @@ def mean_boundary_iou(objects: pd.DataFrame) -> Estimate:
     return _estimate(found["image_id"], found["boundary_iou"])
 
 
-def best_of_any_class(image: ImageOverlaps, min_iou: float = FOUND_IOU) -> IntArray:
+def _best_of_any_class(image: ImageOverlaps, min_iou: float = FOUND_IOU) -> IntArray:
     """Return (G,) int64: the best-scoring detection that overlaps each object by `min_iou`, NO_MATCH without one."""
     scores = np.where(image.iou >= min_iou, image.scores[:, None], -1.0)
     if not len(scores):
@@ -260,7 +260,7 @@ def best_of_any_class(image: ImageOverlaps, min_iou: float = FOUND_IOU) -> IntAr
 
 def _rows(labels: ImageLabels, found: ImageDetections, image: ImageOverlaps) -> list[tuple[object, ...]]:
     matched = match_by_score(image)
-    localised = best_of_any_class(image)
+    localised = _best_of_any_class(image)
     found_by = {int(index): row for row, index in enumerate(matched) if index != NO_MATCH}
     return [
         (
@@ -285,7 +285,7 @@ def _found(
         place,
         float(image.scores[row]),
         float(image.iou[row, index]),
-        boundary_iou(read_mask(label.mask), found.masks[place]),
+        _boundary_iou(read_mask(label.mask), found.masks[place]),
         _box_iou(np.array(label.box), found.boxes[place].astype(np.float64)),
     )
 

@@ -15,21 +15,21 @@ from plotly.subplots import make_subplots
 from splitlab.figures.palette import FULL_HUE, PICK_HUE, WEAK_HUE, class_colour, compared_grey, translucent
 from splitlab.training.fused_batch import MASK_PART, BatchImage, BatchLook, Changes, Scramble, changes_between
 
-Picture = NDArray[np.uint8]
+_Picture = NDArray[np.uint8]
 
-SIDE = 240
+_SIDE = 240
 # Lines and frames are to be seen where a whole batch shares a screen.
 _LINE, _FRAME = 3, 10
 _OPACITY = 0.5
 _COLUMNS, _GAP = 4, 12
 
 
-def batch_picture(image: BatchImage) -> Picture:
+def _batch_picture(image: BatchImage) -> _Picture:
     """Draw one image of the batch: (`SIDE`, `SIDE`, 3) uint8 RGB.
 
     An object with a mask in the batch, whoever's it is, is drawn by its mask, any other by its box.
     """
-    inner = SIDE - 2 * _FRAME
+    inner = _SIDE - 2 * _FRAME
     picture = np.array(cv2.resize(image.pixels, (inner, inner), interpolation=cv2.INTER_AREA), np.uint8)
     for box, class_index, mask in zip(image.boxes, image.classes, image.masks, strict=True):
         colour = hex_to_rgb(class_colour(int(class_index)))
@@ -38,35 +38,35 @@ def batch_picture(image: BatchImage) -> Picture:
         else:
             left, top, right, bottom = (round(float(edge) * inner / len(image.pixels)) for edge in box)
             cv2.rectangle(picture, (left, top), (right - 1, bottom - 1), colour, _LINE)
-    frame = hex_to_rgb(hue_of(image))
+    frame = hex_to_rgb(_hue_of(image))
     framed = cv2.copyMakeBorder(picture, _FRAME, _FRAME, _FRAME, _FRAME, cv2.BORDER_CONSTANT, value=frame)
     return np.asarray(framed, np.uint8)
 
 
-def batch_sheet(images: Sequence[BatchImage]) -> Picture:
+def batch_sheet(images: Sequence[BatchImage]) -> _Picture:
     """Lay all images of a batch side by side, four in a row, into one (H, W, 4) uint8 RGBA picture, clear between."""
     rows = [images[start : start + _COLUMNS] for start in range(0, len(images), _COLUMNS)]
-    step = SIDE + _GAP
+    step = _SIDE + _GAP
     sheet = np.zeros((len(rows) * step - _GAP, min(len(images), _COLUMNS) * step - _GAP, 4), np.uint8)
     for row, shown in enumerate(rows):
         for column, image in enumerate(shown):
-            place = np.s_[row * step : row * step + SIDE, column * step : column * step + SIDE]
-            sheet[place] = cv2.cvtColor(batch_picture(image), cv2.COLOR_RGB2RGBA)
+            place = np.s_[row * step : row * step + _SIDE, column * step : column * step + _SIDE]
+            sheet[place] = cv2.cvtColor(_batch_picture(image), cv2.COLOR_RGB2RGBA)
     return sheet
 
 
-def hue_of(image: BatchImage) -> str:
+def _hue_of(image: BatchImage) -> str:
     """Return F's hue for an image of F, W's for one of W."""
     return FULL_HUE if image.has_mask else WEAK_HUE
 
 
-def short_names(images: Sequence[BatchImage]) -> list[str]:
+def _short_names(images: Sequence[BatchImage]) -> list[str]:
     """Name the images of a batch, each set counted from 1: "F 1", "W 1", "W 2"."""
     full = sum(image.has_mask for image in images)
     return [f"F {place + 1}" if place < full else f"W {place - full + 1}" for place in range(len(images))]
 
 
-def _draw_mask(picture: Picture, mask: Picture, colour: tuple[int, int, int]) -> None:
+def _draw_mask(picture: _Picture, mask: _Picture, colour: tuple[int, int, int]) -> None:
     size = picture.shape[1], picture.shape[0]
     # Half of the values between two pixels: edges of the quarter-size masks run straight.
     large = np.asarray(cv2.resize(mask * 255, size, interpolation=cv2.INTER_LINEAR) > 127)
@@ -83,12 +83,12 @@ _NOTHING = "0"
 _ACROSS, _HIGHEST = 13.0, 3.2
 
 
-def picture_rows(images: int) -> float:
+def _picture_rows(images: int) -> float:
     """Return how many rows of cells the pictures of so many images are high, so that they fill their columns."""
     return min(_ACROSS / images, _HIGHEST)
 
 
-def add_matrix(figure: go.Figure, look: BatchLook, changes: Changes, letters: str) -> None:
+def _add_matrix(figure: go.Figure, look: BatchLook, changes: Changes, letters: str) -> None:
     """Draw images and cells into the first column of a figure; its rows are 0 for the first part, 1 for the next.
 
     A cell is as strong as the image's share of the part's gradients (norms, over all images); a cell without any
@@ -100,17 +100,17 @@ def add_matrix(figure: go.Figure, look: BatchLook, changes: Changes, letters: st
         changes: what is to be framed.
         letters: the colour of the page's letters.
     """
-    above = picture_rows(len(look.images))
+    above = _picture_rows(len(look.images))
     for place, image in enumerate(look.images):
-        _add_picture(figure, place, above, Image.fromarray(batch_picture(image)))
+        _add_picture(figure, place, above, Image.fromarray(_batch_picture(image)))
         for row, part in enumerate(look.pulls):
             share = _share(look.pulls[part], place)
             changed = (part, place) in changes.pulls
-            _add_cell(figure, (place, row), hue_of(image), share, changed)
+            _add_cell(figure, (place, row), _hue_of(image), share, changed)
     figure.add_trace(_numbers(look, letters))
     ticks = [
-        f'<span style="color:{hue_of(image)}"><b>{name}</b></span>'
-        for image, name in zip(look.images, short_names(look.images), strict=True)
+        f'<span style="color:{_hue_of(image)}"><b>{name}</b></span>'
+        for image, name in zip(look.images, _short_names(look.images), strict=True)
     ]
     last = len(look.images) - 0.5
     figure.update_xaxes(
@@ -149,7 +149,7 @@ def _add_cell(figure: go.Figure, cell: tuple[int, int], hue: str, share: float, 
 
 def _numbers(look: BatchLook, letters: str) -> go.Scatter:
     """Return the cells' numbers, which also answer to hovering."""
-    names = short_names(look.images)
+    names = _short_names(look.images)
     cells = [(place, row, part) for row, part in enumerate(look.pulls) for place in range(len(look.images))]
     shares = [_share(look.pulls[part], place) for place, _, part in cells]
     return go.Scatter(
@@ -168,7 +168,7 @@ _BAR = 0.6
 _BAR_LETTERS = 16
 
 
-def add_loss_bars(figure: go.Figure, look: BatchLook, before: BatchLook, letters: str) -> None:
+def _add_loss_bars(figure: go.Figure, look: BatchLook, before: BatchLook, letters: str) -> None:
     """Draw the parts, each over the batch size, into the second column of a figure; its rows are `add_matrix`'s.
 
     Args:
@@ -235,8 +235,8 @@ def mixed_batch_chart(look: BatchLook, before: BatchLook, letters: str) -> go.Fi
         letters: the colour of the page's letters, which stand on the cells; plotly takes all pages for white.
     """
     figure = make_subplots(1, 2, column_widths=[0.81, 0.19], horizontal_spacing=0.015)
-    add_matrix(figure, look, changes_between(before, look), letters)
-    add_loss_bars(figure, look, before, letters)
+    _add_matrix(figure, look, changes_between(before, look), letters)
+    _add_loss_bars(figure, look, before, letters)
     figure.add_annotation(
         text="loss",
         xref="x2 domain",
@@ -248,7 +248,7 @@ def mixed_batch_chart(look: BatchLook, before: BatchLook, letters: str) -> go.Fi
         font={"color": letters},
     )
     figure.update_layout(
-        height=round(_HEAD_PIXELS + _ROW_PIXELS * (len(look.pulls) + picture_rows(len(look.images)))),
+        height=round(_HEAD_PIXELS + _ROW_PIXELS * (len(look.pulls) + _picture_rows(len(look.images)))),
         margin={"l": 10, "r": 10, "t": 40, "b": 10},
         dragmode=False,
         hoverlabel={"align": "left"},
@@ -261,7 +261,7 @@ def who_feeds_what(look: BatchLook) -> str:
     """Say from how many images each part of the loss learns, and which the mask part does not see. Markdown."""
     full, weak = look.mask_images, len(look.images) - look.mask_images
     blind = look.unmoved(MASK_PART)
-    names = short_names(look.images)
+    names = _short_names(look.images)
     if weak and blind == tuple(range(full, full + weak)):
         nothing = "About the images of W the mask part says exactly nothing."
     else:

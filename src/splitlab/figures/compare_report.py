@@ -23,8 +23,8 @@ from splitlab.figures.object_pictures import Picture, model_picture, truth_pictu
 from splitlab.figures.palette import ERROR_COLOURS
 from splitlab.shown_numbers import shown
 
-PICTURED_IMAGES = 12
-JPEG_QUALITY = 80
+_PICTURED_IMAGES = 12
+_JPEG_QUALITY = 80
 _MODEL_COLUMNS = {
     "model": "model",
     "checkpoint": "checkpoint",
@@ -135,7 +135,7 @@ def _legend() -> str:
 
 
 def _images(comparison: Comparison) -> list[str]:
-    return [_image(comparison, image) for image in comparison.ranking[:PICTURED_IMAGES]]
+    return [_image(comparison, image) for image in comparison.ranking[:_PICTURED_IMAGES]]
 
 
 def _image(comparison: Comparison, image: ComparedImage) -> str:
@@ -160,7 +160,7 @@ def _pictures(comparison: Comparison, image_id: ImageId) -> list[tuple[str, Pict
 
 
 def _as_jpeg(picture: Picture) -> str:
-    _, encoded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    _, encoded = cv2.imencode(".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()
 
 

@@ -105,7 +105,7 @@ MEANS = {
     "mask_iou": "mask IoU of found objects",
     "boundary_iou": "boundary IoU of found objects",
 }
-NOTHING = "nothing"
+_NOTHING = "nothing"
 
 
 def all_tables(comparison: Comparison) -> dict[str, pd.DataFrame]:
@@ -115,10 +115,10 @@ def all_tables(comparison: Comparison) -> dict[str, pd.DataFrame]:
         "classes": pd.concat(
             [class_table(comparison, metric).assign(metric=metric) for metric in METRICS], ignore_index=True
         ),
-        "errors": error_kind_table(comparison),
-        "confusion": _of_all(comparison, confusion_table),
-        "objects": _of_all(comparison, object_table),
-        "images": image_table(comparison),
+        "errors": _error_kind_table(comparison),
+        "confusion": _of_all(comparison, _confusion_table),
+        "objects": _of_all(comparison, _object_table),
+        "images": _image_table(comparison),
     }
 
 
@@ -139,7 +139,7 @@ def class_table(comparison: Comparison, metric: str) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def error_kind_table(comparison: Comparison) -> pd.DataFrame:
+def _error_kind_table(comparison: Comparison) -> pd.DataFrame:
     """Return a row for each model and kind of error: how often, and the AP at IoU 0.5 it costs."""
     return pd.DataFrame(
         {
@@ -153,9 +153,9 @@ def error_kind_table(comparison: Comparison) -> pd.DataFrame:
     )
 
 
-def confusion_table(model: ComparedModel, dataset: Dataset) -> pd.DataFrame:
+def _confusion_table(model: ComparedModel, dataset: Dataset) -> pd.DataFrame:
     """Return a row for each pair of true and named class that occurs."""
-    names = [*dataset.class_names, NOTHING]
+    names = [*dataset.class_names, _NOTHING]
     confusion = model.mistakes.confusion
     return pd.DataFrame(
         [
@@ -170,7 +170,7 @@ def confusion_table(model: ComparedModel, dataset: Dataset) -> pd.DataFrame:
     )
 
 
-def object_table(model: ComparedModel, dataset: Dataset) -> pd.DataFrame:
+def _object_table(model: ComparedModel, dataset: Dataset) -> pd.DataFrame:
     """Return a row for each labelled object, its class by name."""
     objects = model.mistakes.objects
     names = dict(enumerate(dataset.class_names)) | {NO_MATCH: ""}
@@ -180,7 +180,7 @@ def object_table(model: ComparedModel, dataset: Dataset) -> pd.DataFrame:
     return named
 
 
-def image_table(comparison: Comparison) -> pd.DataFrame:
+def _image_table(comparison: Comparison) -> pd.DataFrame:
     """Return the images, those where the models differ most first, and in words what differs."""
     return pd.DataFrame(
         {

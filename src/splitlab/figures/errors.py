@@ -15,7 +15,7 @@ from splitlab.evaluation.errors_by_kind import Confusion
 from splitlab.evaluation.matches import ERRORS, MEANINGS, ErrorKind
 from splitlab.figures.palette import ERROR_COLOURS, PICK_HUE, class_colour, compared_grey, translucent
 
-NOTHING = "nothing"
+_NOTHING = "nothing"
 _CELL_PIXELS, _MATRIX_HEAD_PIXELS = 42, 140
 # What is right is neutral; seen on white as on near-black.
 _SCALE = [
@@ -36,7 +36,7 @@ def confusion_heatmap(confusion: Confusion, class_names: Sequence[str]) -> go.Fi
         confusion: counts and images.
         class_names: of the data set.
     """
-    names = [*class_names, NOTHING]
+    names = [*class_names, _NOTHING]
     figure = go.Figure()
     figure.add_heatmap(
         x=names, y=names, z=_shades(confusion), zmin=-1, zmax=1, colorscale=_SCALE, showscale=False, hoverinfo="skip",

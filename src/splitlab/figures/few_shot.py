@@ -12,8 +12,8 @@ import plotly.graph_objects as go
 from splitlab.atlas.rows import NOVEL
 from splitlab.figures.palette import FULL_HUE, WEAK_HUE, translucent
 
-HEIGHT = 380
-FEW_MASKS, ALL_MASKS, NO_MASKS, NO_MASKS_BUT_OTHERS = "#A3ADF8", FULL_HUE, WEAK_HUE, "#A66A00"
+_HEIGHT = 380
+_FEW_MASKS, _ALL_MASKS, _NO_MASKS, _NO_MASKS_BUT_OTHERS = "#A3ADF8", FULL_HUE, WEAK_HUE, "#A66A00"
 """A light F for a few masks of a class, F for all of them, W for boxes alone, a dark W where others have masks."""
 
 
@@ -60,7 +60,7 @@ def class_bars(rows: pd.DataFrame, styles: Mapping[str, BarStyle], axis: str, hi
     figure.update_layout(
         barmode="group",
         bargap=0.22,
-        height=HEIGHT,
+        height=_HEIGHT,
         margin={"l": 10, "r": 10, "t": 10, "b": 10},
         yaxis={"title": axis, "range": [0, highest * 1.08]},
         legend={"orientation": "h", "y": -0.14, "yanchor": "top", "x": 0, "traceorder": "normal"},
@@ -79,31 +79,31 @@ def _marker(style: BarStyle) -> dict[str, object]:
     }
 
 
-MEAN = "mean"
+_MEAN = "mean"
 PUBLISHED: Mapping[str, BarStyle] = MappingProxyType(
     {
-        "ImageNet": BarStyle("3 masks a class, from an ImageNet backbone", FEW_MASKS, hatched=True, published=True),
-        "Cityscapes-seg": BarStyle("3 masks a class, from a Cityscapes model", FEW_MASKS, published=True),
-        "YOLO-1464/9267": BarStyle("all 1,464 mask images: the baseline", ALL_MASKS, hatched=True, published=True),
+        "ImageNet": BarStyle("3 masks a class, from an ImageNet backbone", _FEW_MASKS, hatched=True, published=True),
+        "Cityscapes-seg": BarStyle("3 masks a class, from a Cityscapes model", _FEW_MASKS, published=True),
+        "YOLO-1464/9267": BarStyle("all 1,464 mask images: the baseline", _ALL_MASKS, hatched=True, published=True),
     }
 )
 MEASURED: Mapping[str, BarStyle] = MappingProxyType(
     {
-        "zero-shot, backbone": BarStyle("no mask, from the backbone", NO_MASKS, hatched=True),
-        "zero-shot, base": BarStyle("no mask, from the base model", NO_MASKS),
+        "zero-shot, backbone": BarStyle("no mask, from the backbone", _NO_MASKS, hatched=True),
+        "zero-shot, base": BarStyle("no mask, from the base model", _NO_MASKS),
         "partly supervised, backbone": BarStyle(
-            "no mask, but masks of the base classes", NO_MASKS_BUT_OTHERS, hatched=True
+            "no mask, but masks of the base classes", _NO_MASKS_BUT_OTHERS, hatched=True
         ),
-        "few-shot, backbone": BarStyle("few masks, from the backbone", FEW_MASKS, hatched=True),
-        "few-shot, base": BarStyle("few masks, from the base model", FEW_MASKS),
-        "all masks, backbone": BarStyle("masks of every class", ALL_MASKS, hatched=True),
+        "few-shot, backbone": BarStyle("few masks, from the backbone", _FEW_MASKS, hatched=True),
+        "few-shot, base": BarStyle("few masks, from the base model", _FEW_MASKS),
+        "all masks, backbone": BarStyle("masks of every class", _ALL_MASKS, hatched=True),
     }
 )
 
 
 def published_by_class(table: pd.DataFrame) -> pd.DataFrame:
     """Turn Table 4 so that each class is a row and each start a column; the last row is the mean, as printed."""
-    turned = table.set_index("pretrain").T.rename(index={"all": MEAN})
+    turned = table.set_index("pretrain").T.rename(index={"all": _MEAN})
     return turned.rename_axis("class").reset_index().rename_axis(columns=None)
 
 
@@ -119,5 +119,5 @@ def measured_by_class(table: pd.DataFrame, variant: str, metric: str) -> pd.Data
     rows = rows.assign(way=rows["setting"] + ", " + rows["start"])
     by_class = rows.pivot_table(index="class", columns="way", values=metric, aggfunc="mean", sort=False, dropna=False)
     by_class = by_class.reindex(columns=[way for way in MEASURED if way in by_class])
-    by_class.loc[MEAN] = by_class.mean()
+    by_class.loc[_MEAN] = by_class.mean()
     return by_class.rename_axis("class").reset_index().rename_axis(columns=None)

@@ -14,7 +14,7 @@ from splitlab.data.masks import read_mask
 from splitlab.figures.palette import FULL_HUE, WEAK_HUE, class_colour
 from splitlab.geometry import rle_to_mask
 
-ROW_PIXELS, HEAD_PIXELS = 26, 90
+_ROW_PIXELS, _HEAD_PIXELS = 26, 90
 
 
 def class_counts_chart(
@@ -39,7 +39,7 @@ def class_counts_chart(
         barmode="stack",
         title={"text": title, "font": {"size": 15}},
         xaxis_title="objects",
-        height=HEAD_PIXELS + ROW_PIXELS * max(len(classes), 3),
+        height=_HEAD_PIXELS + _ROW_PIXELS * max(len(classes), 3),
         margin={"l": 10, "r": 10, "t": 40, "b": 40},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right", "traceorder": "normal"},
     )
@@ -47,13 +47,13 @@ def class_counts_chart(
     return figure
 
 
-Picture = NDArray[np.uint8]
+_Picture = NDArray[np.uint8]
 
-OPACITY = 0.45
-MIN_SIDE = 320
+_OPACITY = 0.45
+_MIN_SIDE = 320
 
 
-def as_full(photo: Picture, labels: ImageLabels) -> Picture:
+def as_full(photo: _Picture, labels: ImageLabels) -> _Picture:
     """Draw an image's masks over its (H, W, 3) uint8 RGB photo, each object in its class's colour.
 
     Objects without a mask are left as they are; crowds are drawn grey.
@@ -66,13 +66,13 @@ def as_full(photo: Picture, labels: ImageLabels) -> Picture:
         if label.mask is not None:
             mask = _scaled(rle_to_mask(read_mask(label.mask)), picture)
             colour = _colour(label)
-            picture[mask] = ((1 - OPACITY) * picture[mask] + OPACITY * np.array(colour)).astype(np.uint8)
+            picture[mask] = ((1 - _OPACITY) * picture[mask] + _OPACITY * np.array(colour)).astype(np.uint8)
             outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
             cv2.drawContours(picture, outlines, -1, colour, _width(scale))
     return picture
 
 
-def as_weak(photo: Picture, labels: ImageLabels) -> Picture:
+def as_weak(photo: _Picture, labels: ImageLabels) -> _Picture:
     """Draw an image's boxes over its (H, W, 3) uint8 RGB photo: all that a box image tells."""
     picture, scale = _enlarged(photo)
     for label in labels.targets:
@@ -97,14 +97,14 @@ def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _enlarged(photo: Picture) -> tuple[Picture, float]:
+def _enlarged(photo: _Picture) -> tuple[_Picture, float]:
     """Copy a photo, and double small ones so that lines stay thin on them."""
-    scale = 2 if max(photo.shape[:2]) < MIN_SIDE else 1
+    scale = 2 if max(photo.shape[:2]) < _MIN_SIDE else 1
     size = photo.shape[1] * scale, photo.shape[0] * scale
     return np.array(cv2.resize(photo, size, interpolation=cv2.INTER_CUBIC), np.uint8), scale
 
 
-def _scaled(mask: NDArray[np.bool_], picture: Picture) -> NDArray[np.bool_]:
+def _scaled(mask: NDArray[np.bool_], picture: _Picture) -> NDArray[np.bool_]:
     size = picture.shape[1], picture.shape[0]
     return np.asarray(cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST), bool)
 

@@ -20,7 +20,7 @@ from splitlab.figures.plan import lines_by_spending, masks_axis
 from splitlab.shown_numbers import shown
 
 Grows = Literal["weak", "full"]
-THRESHOLDS = ("ap50", "ap70", "ap75")
+_THRESHOLDS = ("ap50", "ap70", "ap75")
 _WEAK_RAMP = ("#F2CC85", WEAK_HUE, "#9A6405")
 _GROWING_AXIS = {"weak": "images with boxes only, W", "full": "images with masks, F"}
 _SLOPES_HEIGHT = 460
@@ -41,7 +41,7 @@ def by_threshold(rows: pd.DataFrame) -> go.Figure:
         is_measured = row["source"] == MEASURED
         name = f"{row['full']:,}/{row['weak']:,}"
         figure.add_scatter(
-            x=[SHORT_METRICS[metric] for metric in THRESHOLDS], y=[row[metric] for metric in THRESHOLDS],
+            x=[SHORT_METRICS[metric] for metric in _THRESHOLDS], y=[row[metric] for metric in _THRESHOLDS],
             mode="lines+markers", name=name, hovertemplate=f"{name}<br>%{{x}}: %{{y:.1f}}<extra></extra>",
             line={"color": ramp[row["full"]], "width": 3, "dash": "solid" if is_measured else "dot"},
             marker={"symbol": "circle" if is_measured else "circle-open", "size": 14, "line": {"width": 3}},
@@ -217,7 +217,7 @@ def pair_slopes(pairs: pd.DataFrame, axis_title: str) -> go.Figure:
     low, high = float(scores.min()) - room, float(scores.max()) + room
     least = (high - low) * _LABEL / (_PLOT_SHARE * _SLOPES_HEIGHT)
     for end, (place, side, shift) in enumerate(zip(places, ("right", "left"), (-1, 1), strict=True)):
-        for trace, height in zip(list(figure.data), apart(scores[:, end], least), strict=True):
+        for trace, height in zip(list(figure.data), _apart(scores[:, end], least), strict=True):
             figure.add_annotation(
                 x=place, y=height, text=trace.text[end], showarrow=False, xanchor=side, align=side,
                 xshift=shift * _BESIDE_MARK,
@@ -229,7 +229,7 @@ def pair_slopes(pairs: pd.DataFrame, axis_title: str) -> go.Figure:
     return figure
 
 
-def apart(heights: Floats, least: float) -> Floats:
+def _apart(heights: Floats, least: float) -> Floats:
     """Return heights, shape (N,), in their given order and at least `least` apart, moved as little as possible."""
     order = np.argsort(heights, kind="stable")
     steps = least * np.arange(len(heights))

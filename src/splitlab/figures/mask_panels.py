@@ -22,7 +22,7 @@ from splitlab.geometry import Rle, rle_to_mask
 Taken = tuple[float, float, float]
 
 # Of the letters' size.
-LINE_HEIGHT = 1.25
+_LINE_HEIGHT = 1.25
 _LETTER_WIDTH = 0.6
 
 
@@ -42,7 +42,7 @@ def free_line(taken: Sequence[Taken], left: float, right: float, y: float, heigh
     return y
 
 
-def free_lines(wanted: Sequence[tuple[float, float]], texts: Sequence[str], size: float) -> list[float]:
+def _free_lines(wanted: Sequence[tuple[float, float]], texts: Sequence[str], size: float) -> list[float]:
     """Return a line for each of some centred labels, as far down as it must be to be read.
 
     Args:
@@ -53,18 +53,18 @@ def free_lines(wanted: Sequence[tuple[float, float]], texts: Sequence[str], size
     taken: list[Taken] = []
     for (x, y), text in zip(wanted, texts, strict=True):
         half = len(text) * size * _LETTER_WIDTH / 2
-        taken.append((x - half, x + half, free_line(taken, x - half, x + half, y, LINE_HEIGHT * size)))
+        taken.append((x - half, x + half, free_line(taken, x - half, x + half, y, _LINE_HEIGHT * size)))
     return [line for _, _, line in taken]
 
 
 # What the panels of one row share on a usual screen.
-ROW_PIXELS = 930
+_ROW_PIXELS = 930
 _OUTLINE_TOLERANCE_PIXELS = 0.7
 _LABEL_MARGIN = 0.02
 _LABEL_PIXELS = 13
 _MOST_HIGH = 560
 _COLUMN_GAP, _ROW_GAP = 0.01, 0.06
-Line = NDArray[np.float32]
+_Line = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def mask_panels(photo: NDArray[np.uint8], panels: Sequence[Panel]) -> go.Figure:
     return go.Figure(data=_traces(photo, panels), layout=_layout(photo, panels), _validate=False)
 
 
-def columns_of(panels: int) -> int:
+def _columns_of(panels: int) -> int:
     """Say how many of N panels share a row: up to three, and four as two by two."""
     return 2 if panels == 4 else min(panels, 3)
 
@@ -158,8 +158,8 @@ def _layout(photo: NDArray[np.uint8], panels: Sequence[Panel]) -> dict[str, Any]
 
 def _sizes(height: int, width: int, panels: int) -> tuple[int, int, float]:
     """Return columns, rows, and how high a panel is shown, in pixels of a usual screen."""
-    columns = columns_of(panels)
-    return columns, -(-panels // columns), min(ROW_PIXELS / columns * height / width, _MOST_HIGH)
+    columns = _columns_of(panels)
+    return columns, -(-panels // columns), min(_ROW_PIXELS / columns * height / width, _MOST_HIGH)
 
 
 def _domain(place: int, of: int, gap: float) -> list[float]:
@@ -231,7 +231,7 @@ def _label_line(found: DrawnObject, letter_height: float) -> float:
     height = found.mask["size"][0]
     if is_missed(found):
         # It ends where the box does, so that it hides no detection's.
-        return min(found.box[3], (1 - _LABEL_MARGIN) * height) - LINE_HEIGHT * letter_height
+        return min(found.box[3], (1 - _LABEL_MARGIN) * height) - _LINE_HEIGHT * letter_height
     return max(found.box[1], _LABEL_MARGIN * height)
 
 
@@ -248,7 +248,7 @@ def _told(found: DrawnObject) -> str:
 def label_points(objects: Sequence[DrawnObject], letter_height: float) -> list[tuple[float, float]]:
     """Return the middle of each object's label and its upper edge, in pixels of the photo: clear of one another."""
     wanted = [((found.box[0] + found.box[2]) / 2, _label_line(found, letter_height)) for found in objects]
-    lines = free_lines(wanted, [found.label for found in objects], letter_height)
+    lines = _free_lines(wanted, [found.label for found in objects], letter_height)
     return [(x, line) for (x, _), line in zip(wanted, lines, strict=True)]
 
 
@@ -268,13 +268,13 @@ def _labels(objects: Sequence[DrawnObject], letter_height: float) -> dict[str, A
     }
 
 
-def mask_outlines(mask: Rle) -> tuple[Line, Line]:
+def mask_outlines(mask: Rle) -> tuple[_Line, _Line]:
     """Return a mask's outlines, holes among them, as x and y in pixels, with NaN between one and the next."""
     return _outlines(mask["counts"], *mask["size"])
 
 
 @lru_cache(maxsize=4096)
-def _outlines(counts: str, height: int, width: int) -> tuple[Line, Line]:
+def _outlines(counts: str, height: int, width: int) -> tuple[_Line, _Line]:
     # Kept, because a page draws the same masks again whenever a control moves; as arrays, which plotly takes as they
     # are, where it copies a list number by number.
     mask = rle_to_mask({"size": [height, width], "counts": counts}).astype(np.uint8)

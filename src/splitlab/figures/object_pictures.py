@@ -28,10 +28,10 @@ def drawn_truth(labels: ImageLabels, class_names: Sequence[str]) -> list[DrawnOb
     Raises:
         DataError: a mask on disk cannot be read.
     """
-    return [drawn_label(labels, index, class_names) for index in _with_mask(labels)]
+    return [_drawn_label(labels, index, class_names) for index in _with_mask(labels)]
 
 
-def drawn_label(labels: ImageLabels, index: int, class_names: Sequence[str]) -> DrawnObject:
+def _drawn_label(labels: ImageLabels, index: int, class_names: Sequence[str]) -> DrawnObject:
     """Return one labelled object that has a mask, by its place in the image."""
     label = labels.objects[index]
     if label.mask is None:
@@ -44,13 +44,13 @@ def drawn_label(labels: ImageLabels, index: int, class_names: Sequence[str]) -> 
 def drawn_detections(found: ImageDetections, class_names: Sequence[str], min_score: float) -> list[DrawnObject]:
     """Return the detections that score `min_score` or more, best first."""
     return [
-        drawn_detection(found, place, class_names)
+        _drawn_detection(found, place, class_names)
         for place in np.argsort(-found.scores, kind="stable")
         if found.scores[place] >= min_score
     ]
 
 
-def drawn_detection(found: ImageDetections, place: int, class_names: Sequence[str]) -> DrawnObject:
+def _drawn_detection(found: ImageDetections, place: int, class_names: Sequence[str]) -> DrawnObject:
     """Return one detection by its place in the image."""
     index = int(found.classes[place])
     left, top, right, bottom = (float(side) for side in found.boxes[place])
@@ -71,12 +71,12 @@ def drawn_errors(
     """
     wrong = errors_of_image(overlaps)
     shown = [
-        replace(drawn_detection(found, int(place), class_names), kind=kind)
+        replace(_drawn_detection(found, int(place), class_names), kind=kind)
         for place, kind in zip(overlaps.places, wrong.kinds, strict=True)
         if kind is not None
     ]
     missed = set(np.flatnonzero(wrong.missed).tolist()) & set(_with_mask(labels))
-    shown += [replace(drawn_label(labels, index, class_names), kind=ErrorKind.MISSED) for index in sorted(missed)]
+    shown += [replace(_drawn_label(labels, index, class_names), kind=ErrorKind.MISSED) for index in sorted(missed)]
     return shown
 
 
@@ -98,13 +98,13 @@ def _with_mask(labels: ImageLabels) -> list[int]:
 
 Picture = NDArray[np.uint8]
 
-LONG_SIDE = 480
-OPACITY = 0.4
-TEXT_PIXELS = 20
+_LONG_SIDE = 480
+_OPACITY = 0.4
+_TEXT_PIXELS = 20
 _MARGIN = 2
 
 
-def object_picture(photo: Picture, objects: Sequence[DrawnObject], long_side: int = LONG_SIDE) -> Picture:
+def object_picture(photo: Picture, objects: Sequence[DrawnObject], long_side: int = _LONG_SIDE) -> Picture:
     """Draw objects with their classes and scores over a (H, W, 3) uint8 RGB photo, scaled to `long_side` pixels.
 
     A missed object is an outline alone.
@@ -125,14 +125,14 @@ def _fill(picture: Picture, found: DrawnObject) -> None:
     colour = tuple(int(found.colour[place : place + 2], 16) for place in (1, 3, 5))
     if found.kind is not ErrorKind.MISSED:
         inside = mask > 0
-        picture[inside] = ((1 - OPACITY) * picture[inside] + OPACITY * np.array(colour)).astype(np.uint8)
+        picture[inside] = ((1 - _OPACITY) * picture[inside] + _OPACITY * np.array(colour)).astype(np.uint8)
     outlines, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     cv2.drawContours(picture, outlines, -1, colour, 2, cv2.LINE_AA)
 
 
 def _with_labels(picture: Picture, objects: Sequence[DrawnObject], ratio: float) -> Picture:
     image = Image.fromarray(picture)
-    draw, font = ImageDraw.Draw(image), ImageFont.load_default(TEXT_PIXELS)
+    draw, font = ImageDraw.Draw(image), ImageFont.load_default(_TEXT_PIXELS)
     taken: list[Taken] = []
     for found in objects:
         text = "".join(letter if letter.isprintable() else "?" for letter in found.label)

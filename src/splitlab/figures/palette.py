@@ -68,12 +68,12 @@ ERROR_COLOURS: Mapping[ErrorKind, str] = MappingProxyType(
 )
 
 
-LETTERS = 17
+_LETTERS = 17
 
 
 def projected(figure: go.Figure) -> go.Figure:
     """Return the figure with large letters on axes, in the legend and on hovering, and without a title's empty room."""
-    large = {"size": LETTERS}
+    large = {"size": _LETTERS}
     return go.Figure(figure).update_layout(
         font=large, legend_font=large, hoverlabel_font=large, margin={"l": 10, "r": 10, "t": 30, "b": 10}
     ).update_xaxes(title_font=large, tickfont=large, automargin=True).update_yaxes(

@@ -11,7 +11,7 @@ from splitlab.budget.law import EquiscoreLaw
 from splitlab.budget.planner import FLAT_LOSS, CheapestPoint, Plan, equal_cost_weak
 from splitlab.figures.palette import FULL_HUE, PICK_HUE, WEAK_HUE, translucent
 
-HOVER = (
+_HOVER = (
     "<b>%{customdata[0]:,} / %{customdata[1]:,}</b><br>%{customdata[2]:.1f} hours<br>"
     "expected AP %{y:.1f} (%{customdata[3]:.1f} to %{customdata[4]:.1f})<extra></extra>"
 )
@@ -46,7 +46,7 @@ def plan_chart(line: pd.DataFrame, plan: Plan, axis_title: str, spends_from: int
             mode="markers",
             marker={"size": 14, "color": PICK_HUE},
             customdata=[[plan.best.full, plan.best.weak, plan.best.hours, plan.best.low, plan.best.high]],
-            hovertemplate=HOVER,
+            hovertemplate=_HOVER,
             name="best split",
         )
     )
@@ -113,7 +113,7 @@ def _line(rows: pd.DataFrame, x: str, width: float = 2.5) -> go.Scatter:
         mode="lines",
         line={"color": FULL_HUE, "width": width},
         customdata=rows[_HOVER_COLUMNS].to_numpy(),
-        hovertemplate=HOVER,
+        hovertemplate=_HOVER,
         name="expected AP",
     )
 
@@ -127,7 +127,7 @@ def _layout() -> dict[str, object]:
     }
 
 
-GREY = "#8A8F98"
+_GREY = "#8A8F98"
 
 
 def equiscore_curve(
@@ -157,7 +157,7 @@ def equiscore_curve(
             go.Scatter(x=x, y=law.weak(x), mode="lines", line=style, name=name, showlegend=bool(name), hoverinfo="skip")
         )
     x = np.array([0.0, end])
-    limit = {"color": GREY, "dash": "dash", "width": 1.5}
+    limit = {"color": _GREY, "dash": "dash", "width": 1.5}
     figure.add_trace(go.Scatter(x=x, y=images - x, mode="lines", line=limit, name=f"all {images:,} images"))
     if cheapest is not None:
         _add_cost(figure, cheapest, prices, x)

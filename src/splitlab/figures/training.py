@@ -69,18 +69,18 @@ def _line(
 
 MOST_RUNS = 8
 # More points than a chart of a third of a page has pixels across are not seen.
-MOST_POINTS = 300
+_MOST_POINTS = 300
 # With more points than this, marks would hide the line.
-MOST_MARKS = 12
-COLUMNS, ROW_HEIGHT, LEGEND_LINE = 3, 230, 22
+_MOST_MARKS = 12
+_COLUMNS, _ROW_HEIGHT, _LEGEND_LINE = 3, 230, 22
 # Four colours that stay apart with any colour vision, on white and on near-black, and two kinds of line: eight runs.
-RUN_COLOURS = ("#1B9E9E", "#A8434B", "#8B2FF0", "#9C9A0A")
+_RUN_COLOURS = ("#1B9E9E", "#A8434B", "#8B2FF0", "#9C9A0A")
 _DASHES = ("solid", "dot")
 _AP_PANELS = {"mask AP50": ("mask", "ap50"), "mask AP70": ("mask", "ap70"), "box AP50": ("box", "ap50")}
 # Those of F and of both come first, the others as they come.
 _FIRST_PARTS = ("mask", "box")
 
-Points = list[tuple[float, float]]
+_Points = list[tuple[float, float]]
 
 
 @dataclass(frozen=True)
@@ -103,23 +103,23 @@ def overlaid_curves(runs: Mapping[str, Sequence[Event]], places: Mapping[str, in
     drawn = dict(list(runs.items())[:MOST_RUNS])
     lines = {panel.title: {name: _points(events, panel) for name, events in drawn.items()} for panel in _panels(drawn)}
     lines = {title: by_run for title, by_run in lines.items() if any(by_run.values())}
-    rows = max(math.ceil(len(lines) / COLUMNS), 1)
-    figure = make_subplots(rows, COLUMNS, subplot_titles=list(lines), vertical_spacing=0.26 / rows)
+    rows = max(math.ceil(len(lines) / _COLUMNS), 1)
+    figure = make_subplots(rows, _COLUMNS, subplot_titles=list(lines), vertical_spacing=0.26 / rows)
     named: set[str] = set()
     for number, by_run in enumerate(lines.values()):
         for name, points in by_run.items():
             if points:
                 trace = _trace(name, points, places[name], showlegend=name not in named)
-                figure.add_trace(trace, number // COLUMNS + 1, number % COLUMNS + 1)
+                figure.add_trace(trace, number // _COLUMNS + 1, number % _COLUMNS + 1)
                 named.add(name)
     figure.update_xaxes(rangemode="tozero", nticks=5)
-    for number in range(max(len(lines) - COLUMNS, 0), len(lines)):
-        figure.update_xaxes(title="step", row=number // COLUMNS + 1, col=number % COLUMNS + 1)
+    for number in range(max(len(lines) - _COLUMNS, 0), len(lines)):
+        figure.update_xaxes(title="step", row=number // _COLUMNS + 1, col=number % _COLUMNS + 1)
     figure.update_yaxes(rangemode="tozero", nticks=5)
     figure.update_annotations(font_size=13)
-    plot = rows * ROW_HEIGHT
+    plot = rows * _ROW_HEIGHT
     figure.update_layout(
-        height=plot + 60 + LEGEND_LINE * math.ceil(len(named) / 2),
+        height=plot + 60 + _LEGEND_LINE * math.ceil(len(named) / 2),
         margin={"l": 10, "r": 10, "t": 10, "b": 10},
         legend={"orientation": "h", "x": 0, "y": 1 + 40 / plot, "yanchor": "bottom", "itemwidth": 40},
         uirevision="keep",
@@ -164,10 +164,10 @@ def _inside(event: Event, *names: str) -> dict[str, Any]:
     return dict(found)
 
 
-def _points(events: Sequence[Event], panel: _Panel) -> Points:
+def _points(events: Sequence[Event], panel: _Panel) -> _Points:
     values = [(event["step"], panel.value(event)) for event in events if event.get("kind") == panel.kind]
     points = [(step, value) for step, value in values if isinstance(value, int | float) and math.isfinite(value)]
-    size = math.ceil(len(points) / MOST_POINTS)
+    size = math.ceil(len(points) / _MOST_POINTS)
     if size <= 1:
         return points
     if panel.kind == "evaluation":
@@ -175,21 +175,21 @@ def _points(events: Sequence[Event], panel: _Panel) -> Points:
     return [_mean(points[start : start + size]) for start in range(0, len(points), size)]
 
 
-def _mean(points: Points) -> tuple[float, float]:
+def _mean(points: _Points) -> tuple[float, float]:
     return points[-1][0], sum(value for _, value in points) / len(points)
 
 
-def _trace(name: str, points: Points, place: int, *, showlegend: bool) -> go.Scatter:
+def _trace(name: str, points: _Points, place: int, *, showlegend: bool) -> go.Scatter:
     steps, values = zip(*points, strict=True)
-    colour = RUN_COLOURS[place % len(RUN_COLOURS)]
+    colour = _RUN_COLOURS[place % len(_RUN_COLOURS)]
     return go.Scatter(
         x=steps,
         y=values,
         name=html.escape(name),
         legendgroup=name,
         showlegend=showlegend,
-        mode="lines+markers" if len(points) <= MOST_MARKS else "lines",
-        line={"color": colour, "width": 2, "dash": _DASHES[place // len(RUN_COLOURS) % len(_DASHES)]},
+        mode="lines+markers" if len(points) <= _MOST_MARKS else "lines",
+        line={"color": colour, "width": 2, "dash": _DASHES[place // len(_RUN_COLOURS) % len(_DASHES)]},
         marker={"size": 4, "color": colour},
         hovertemplate="step %{x:,}: %{y:.3~g}",
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _COMMIT = re.compile("[0-9a-f]{40}")
 _TIMEOUT_SECONDS = 30.0
 # The user's own access token where there is one, or none.
-Token = bool | None
+_Token = bool | None
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class FoundCheckpoint:
         return f"{self.repository}@{self.commit}"
 
 
-def find_checkpoint(address: str, token: Token = None) -> FoundCheckpoint:
+def find_checkpoint(address: str, token: _Token = None) -> FoundCheckpoint:
     """Ask the server at `HF_ENDPOINT` for a checkpoint, and read its card.
 
     Args:
@@ -77,7 +77,7 @@ def find_checkpoint(address: str, token: Token = None) -> FoundCheckpoint:
         return FoundCheckpoint(repository, commit, read_card(place), sum(sizes.values()))
 
 
-def get_checkpoint(found: FoundCheckpoint, into: Path, progress: Progress = no_progress, token: Token = None) -> Path:
+def get_checkpoint(found: FoundCheckpoint, into: Path, progress: Progress = no_progress, token: _Token = None) -> Path:
     """Download a checkpoint and keep it as an upload is kept: see `import_own`. Nothing else is downloaded.
 
     Args:
@@ -127,7 +127,9 @@ def push_checkpoint(folder: Path, repository: str, *, private: bool) -> str:
 
 
 @contextmanager
-def _downloaded(repository: str, commit: str, names: Iterable[str], progress: Progress, token: Token) -> Iterator[Path]:
+def _downloaded(
+    repository: str, commit: str, names: Iterable[str], progress: Progress, token: _Token
+) -> Iterator[Path]:
     """Yield a temporary folder with some of a checkpoint's files."""
     with ExitStack() as stack:
         with _answered(repository):

@@ -23,7 +23,7 @@ from splitlab.models.foreign.yolov5 import ForeignYOLOv5, RunOptions, find_yolov
 from splitlab.models.registry import load_model
 
 # The two files, the folder they may lie in, and what packers add.
-LIMITS = Limits(members=20, total_bytes=sum(MOST_BYTES.values()), file_bytes=max(MOST_BYTES.values()))
+_LIMITS = Limits(members=20, total_bytes=sum(MOST_BYTES.values()), file_bytes=max(MOST_BYTES.values()))
 
 
 def is_own(file: Path) -> bool:
@@ -83,7 +83,7 @@ def _checkpoint_in(source: Path | BinaryIO, place: Path) -> Iterator[Path]:
     if isinstance(source, Path) and source.is_dir():
         yield source
     else:
-        yield find_dataset_root(unpack(source, place / "whole", LIMITS))
+        yield find_dataset_root(unpack(source, place / "whole", _LIMITS))
 
 
 def _copy_two(found: Path, draft: Path) -> None:

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from splitlab.errors import CheckpointError, SettingsError
 from splitlab.models.contract import SegmentationModel
 
-OPSET = 18
-MOST_RELATIVE_DIFFERENCE = 1e-3
+_OPSET = 18
+_MOST_RELATIVE_DIFFERENCE = 1e-3
 
 
 class _ByName(nn.Module):
@@ -82,7 +82,7 @@ def _write(model: SegmentationModel, images: Tensor, names: list[str], file: Pat
             file,
             input_names=["images"],
             output_names=names,
-            opset_version=OPSET,
+            opset_version=_OPSET,
             external_data=False,
             dynamo=True,
             verbose=False,
@@ -100,7 +100,7 @@ def _run(file: Path, images: Tensor) -> dict[str, Any]:
 def _refuse_difference(expected: dict[str, Tensor], found: dict[str, Any], file: Path) -> None:
     for name, tensor in expected.items():
         difference = np.abs(found[name] - tensor.numpy()).max() / max(float(tensor.abs().max()), 1.0)
-        if difference > MOST_RELATIVE_DIFFERENCE:
+        if difference > _MOST_RELATIVE_DIFFERENCE:
             raise CheckpointError(
                 f"{file}: its '{name}' differ from the model's by {difference:.1e} of their size. It was not kept; "
                 "try other versions of torch and onnx."

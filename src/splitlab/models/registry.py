@@ -93,7 +93,7 @@ def weights_of(model: SegmentationModel) -> Weights:
     return {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in model.state_dict().items()}
 
 
-Array = NDArray[np.generic]
+_Array = NDArray[np.generic]
 
 
 def turned_to_classes(model: SegmentationModel, weights: Weights, own: Sequence[str], theirs: Sequence[str]) -> Weights:
@@ -124,13 +124,13 @@ def new_classes_in_words(own: Sequence[str], theirs: Sequence[str]) -> str:
     return f" Class rows start anew for {', '.join(new)}." if new else ""
 
 
-def _fits(own: Tensor, theirs: Array, here: Tensor, there: Tensor) -> bool:
+def _fits(own: Tensor, theirs: _Array, here: Tensor, there: Tensor) -> bool:
     same_width = tuple(own.shape[1:]) == theirs.shape[1:]
     return same_width and len(own) - here.numel() == len(theirs) - there.numel() >= 0
 
 
-def _joined(own: Tensor, theirs: Array, here: Tensor, there: Tensor, shared: Sequence[tuple[int, int]]) -> Array:
-    joined: Array = own.detach().cpu().numpy().copy()
+def _joined(own: Tensor, theirs: _Array, here: Tensor, there: Tensor, shared: Sequence[tuple[int, int]]) -> _Array:
+    joined: _Array = own.detach().cpu().numpy().copy()
     joined[_others(len(own), here)] = theirs[_others(len(theirs), there)]
     for ours, foreign in shared:
         joined[here[ours].numpy()] = theirs[there[foreign].numpy()]

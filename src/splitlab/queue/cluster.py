@@ -24,10 +24,10 @@ from splitlab.runs.devices import Device
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.workspace import Workspace
 
-KNOCK_SECONDS = 5.0
-LOOK_SECONDS = 1.0
+_KNOCK_SECONDS = 5.0
+_LOOK_SECONDS = 1.0
 # How long a run that another process has is left alone.
-ASIDE_SECONDS = 10.0
+_ASIDE_SECONDS = 10.0
 # After Ctrl-C, for the current step and for saving.
 _STOP_SECONDS = 90.0
 # Ends tasks that die before the queue could count their start; the queue's own limit is lower.
@@ -86,7 +86,7 @@ def train_on_cluster(
         KeyboardInterrupt: after Ctrl-C, once the trainings are saved.
     """
     needs = {device: shares.of(device) for device in {run.spec().device for run in runs}}
-    with connected(address) as ray:
+    with _connected(address) as ray:
         tasks = _Tasks(ray, workspace, needs, command, tell, {run.name: run for run in runs}, len(runs))
         try:
             tasks.carry_out()
@@ -96,7 +96,7 @@ def train_on_cluster(
 
 
 @contextmanager
-def connected(address: str) -> Iterator[Any]:
+def _connected(address: str) -> Iterator[Any]:
     """Yield the module `ray`, connected to a cluster that this machine is a node of.
 
     Raises:
@@ -109,11 +109,11 @@ def connected(address: str) -> Iterator[Any]:
             f"--cluster is '{address[:80]}'; give the HOST:PORT of a Ray head, such as 10.0.0.5:6379, or auto on a "
             f"machine of the cluster. {_DOCUMENT}"
         )
-    ray = import_ray()
+    ray = _import_ray()
     try:
         if match["host"]:
             # Ray itself would try for more than a minute.
-            socket.create_connection((match["host"].strip("[]"), int(match["port"])), KNOCK_SECONDS).close()
+            socket.create_connection((match["host"].strip("[]"), int(match["port"])), _KNOCK_SECONDS).close()
     except OSError as error:
         raise RunError(f"No Ray cluster answers at {address} ({error.strerror or error}). {_DOCUMENT}") from error
     try:
@@ -130,7 +130,7 @@ def connected(address: str) -> Iterator[Any]:
         ray.shutdown()
 
 
-def import_ray() -> Any:
+def _import_ray() -> Any:
     """Import Ray, which asks for the cluster's token unless RAY_AUTH_MODE says otherwise. Raise RunError without it."""
     os.environ.setdefault("RAY_AUTH_MODE", "token")  # read during the import
     try:
@@ -148,7 +148,7 @@ def _train(workspace: Workspace, name: str, device: str, version: str, command: 
     Returns:
         The node, its host's name, and why it is not fit for any run of the workspace, if it is not.
     """
-    node, machine = import_ray().get_runtime_context().get_node_id(), platform.node()
+    node, machine = _import_ray().get_runtime_context().get_node_id(), platform.node()
     run = RunFolder(workspace.runs / name)
     if splitlab.__version__ != version:
         return node, machine, f"It has SplitLab {splitlab.__version__}, not {version}: install the same everywhere."
@@ -199,7 +199,7 @@ class _Tasks:
             for run in self._without_task():
                 if run.name not in queued:
                     self._end(run, status_of(run).message if run.spec_path.is_file() else "its folder was deleted")
-            if time.monotonic() - self.looked > ASIDE_SECONDS:
+            if time.monotonic() - self.looked > _ASIDE_SECONDS:
                 self.looked = time.monotonic()
                 self._look_at_nodes()
                 for run in self._without_task():
@@ -229,9 +229,9 @@ class _Tasks:
 
     def _wait(self) -> None:
         if not self.running:
-            time.sleep(LOOK_SECONDS)
+            time.sleep(_LOOK_SECONDS)
             return
-        over, _ = self.ray.wait(list(self.running), num_returns=len(self.running), timeout=LOOK_SECONDS)
+        over, _ = self.ray.wait(list(self.running), num_returns=len(self.running), timeout=_LOOK_SECONDS)
         for task in over:
             run = self.running.pop(task)
             try:

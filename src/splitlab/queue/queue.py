@@ -22,7 +22,7 @@ from splitlab.runs.run_folder import RunFolder, State, Status
 from splitlab.workspace import Workspace
 
 # Runs added under one hold of the lock, for which others wait.
-AT_ONCE = 200
+_AT_ONCE = 200
 _FILE, _LOCK_SECONDS = "queue.json", 30.0
 # Longer than others hold a run to cancel or delete it. A worker holds it until the training ends.
 _MOMENT_SECONDS = 1.0
@@ -127,9 +127,9 @@ def enqueue(workspace: Workspace, *names: str) -> None:
     Raise RunError if a run does not exist, is being trained, or is done; the runs before it are queued.
     """
     runs = [run_named(workspace, name) for name in names]
-    for start in range(0, len(runs), AT_ONCE):
+    for start in range(0, len(runs), _AT_ONCE):
         with changing_queue(workspace) as queue:
-            for run in runs[start : start + AT_ONCE]:
+            for run in runs[start : start + _AT_ONCE]:
                 _add(queue, run)
 
 

@@ -22,9 +22,9 @@ from splitlab.runs.devices import Device, host_label
 from splitlab.runs.run_folder import RunFolder, State, evaluated_step
 from splitlab.workspace import Workspace
 
-IDLE_SECONDS = 1.0
+_IDLE_SECONDS = 1.0
 # One start and three restarts.
-MOST_STARTS = 4
+_MOST_STARTS = 4
 _LOOK_SECONDS = 0.5
 _MOST_LETTERS = 500
 
@@ -84,7 +84,7 @@ class Worker:
 
     def work(self) -> None:
         """Train what is queued and what will be, until stopped; raises as `work_until_empty`."""
-        with lock_worker(self.workspace, self.device):
+        with _lock_worker(self.workspace, self.device):
             while not self.stopping:
                 self._take_one(self._own(waiting_runs(self.workspace)))
 
@@ -96,7 +96,7 @@ class Worker:
             RunError: the workspace cannot be written.
         """
         with ExitStack() as lock:
-            lock.enter_context(lock_worker(self.workspace, self.device))
+            lock.enter_context(_lock_worker(self.workspace, self.device))
             while not self.stopping:
                 with queue.changing_queue(self.workspace) as waiting:
                     waiting[:] = waiting_runs(self.workspace)
@@ -128,7 +128,7 @@ class Worker:
 
     def _take_one(self, entries: list[Entry]) -> None:
         if not any(self.take(entry) for entry in entries):
-            time.sleep(IDLE_SECONDS)
+            time.sleep(_IDLE_SECONDS)
 
     def _may_start(self, run: RunFolder, entry: Entry) -> bool:
         state = State.RUNNING if run.is_locked() else status_of(run).state
@@ -142,8 +142,8 @@ class Worker:
         with suppress(RunError):  # broken events: the training finds its own step
             step = evaluated_step(run)
         entry = replace(entry, step=step, starts=entry.starts + 1 if entry.step == step else 1)
-        if entry.starts > MOST_STARTS:
-            told = f"The training was started {MOST_STARTS} times at step {step} and killed each time before it saved"
+        if entry.starts > _MOST_STARTS:
+            told = f"The training was started {_MOST_STARTS} times at step {step} and killed each time before it saved"
             last = f" again. The last time, {status_of(run).message or 'it said nothing'}."
             way_out = " The system kills what needs too much memory: free some, or use smaller batches or images."
             self._fail(run, entry, told + last + way_out)
@@ -214,7 +214,7 @@ def _write(run: RunFolder, state: State, message: str) -> None:
     run.write_status(state, status.step, status.steps, message)
 
 
-def lock_worker(workspace: Workspace, device: Device) -> AbstractContextManager[None]:
+def _lock_worker(workspace: Workspace, device: Device) -> AbstractContextManager[None]:
     """Hold a device of this machine for a worker. Raise HeldError if another worker holds it."""
     make_folder(workspace.workers)
     refusal = f"Another worker looks after {device.name} of this machine. Let it, or end it first."

@@ -15,7 +15,7 @@ from splitlab.runs.spec import RunSpec
 from splitlab.runs.store import RunSummary
 
 _NAMES = re.compile(r"(cpu|mps|cuda)(?::(\d{1,3}))?", re.ASCII)
-VISIBLE = "CUDA_VISIBLE_DEVICES"
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Device:
         Raises:
             SettingsError: this process may see fewer GPUs.
         """
-        return {VISIBLE: self._gpu()} if self.kind == "cuda" else {}
+        return {_VISIBLE: self._gpu()} if self.kind == "cuda" else {}
 
     @property
     def label(self) -> str:
@@ -61,12 +61,12 @@ class Device:
         return f"{host_label()}-{self.kind}" + (f"-{_plain(self._gpu())}" if self.kind == "cuda" else "")
 
     def _gpu(self) -> str:
-        visible = os.environ.get(VISIBLE)
+        visible = os.environ.get(_VISIBLE)
         if not visible:
             return str(self.index)
         gpus = [gpu.strip() for gpu in visible.split(",")]
         if self.index >= len(gpus):
-            raise SettingsError(f"device is {self.name}, but {VISIBLE} is {visible}: choose a lower number.")
+            raise SettingsError(f"device is {self.name}, but {_VISIBLE} is {visible}: choose a lower number.")
         return gpus[self.index]
 
 
@@ -79,19 +79,19 @@ def _plain(text: str) -> str:
     return re.sub(r"[^\w.-]", "_", text)
 
 
-Kind = tuple[str, int, str]
+_Kind = tuple[str, int, str]
 """Model, image size and device: what decides how fast a run trains."""
 
 
-def kind_of(spec: RunSpec) -> Kind:
+def kind_of(spec: RunSpec) -> _Kind:
     """Return the kind of a run."""
     return spec.model, spec.image_size, spec.device
 
 
-def measured_speeds(runs: Iterable[RunSummary], kinds: Iterable[Kind]) -> dict[Kind, float]:
+def measured_speeds(runs: Iterable[RunSummary], kinds: Iterable[_Kind]) -> dict[_Kind, float]:
     """Return images a second for each kind that a run has been trained of, by the first such run."""
     wanted = set(kinds)
-    speeds: dict[Kind, float] = {}
+    speeds: dict[_Kind, float] = {}
     for summary in runs:
         kind = kind_of(summary.spec)
         if kind in wanted and kind not in speeds and summary.status.step:
@@ -101,7 +101,7 @@ def measured_speeds(runs: Iterable[RunSummary], kinds: Iterable[Kind]) -> dict[K
     return speeds
 
 
-def training_seconds(spec: RunSpec, speeds: Mapping[Kind, float], done: int = 0) -> float | None:
+def training_seconds(spec: RunSpec, speeds: Mapping[_Kind, float], done: int = 0) -> float | None:
     """Judge the training time that is left after `done` steps, in seconds; None where no such run has been seen."""
     speed = speeds.get(kind_of(spec))
     return (spec.steps - done) * spec.batch_size / speed if speed else None

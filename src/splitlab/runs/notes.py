@@ -10,9 +10,9 @@ from typing import Any
 from splitlab.errors import RunError
 from splitlab.io import holding, plain_json, write_json
 
-NOTES_NAME, PATIENCE_SECONDS = "notes.json", 10.0
-MAX_NOTE, MAX_TAGS, MAX_TAG = 10_000, 50, 100
-MAX_LETTERS = 200_000
+NOTES_NAME, _PATIENCE_SECONDS = "notes.json", 10.0
+MAX_NOTE, MAX_TAGS, _MAX_TAG = 10_000, 50, 100
+_MAX_LETTERS = 200_000
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Notes:
         if len(self.tags) > MAX_TAGS or len(set(self.tags)) < len(self.tags):
             raise RunError(f"A run has at most {MAX_TAGS} tags, each once; these are {len(self.tags)}. Take some out.")
         for tag in self.tags:
-            if not 0 < len(tag) <= MAX_TAG or not tag.isprintable() or tag != tag.strip():
+            if not 0 < len(tag) <= _MAX_TAG or not tag.isprintable() or tag != tag.strip():
                 raise RunError(
-                    f"The tag {tag[:MAX_TAG]!r} cannot be kept: a tag is one line of 1 to {MAX_TAG} letters "
+                    f"The tag {tag[:_MAX_TAG]!r} cannot be kept: a tag is one line of 1 to {_MAX_TAG} letters "
                     "without blanks around it."
                 )
 
@@ -70,7 +70,7 @@ def read_notes(run: Path) -> Notes:
     try:
         with path.open("rb") as file:
             # What is cut off here is no whole JSON.
-            return Notes.from_json(plain_json(file.read(MAX_LETTERS)))
+            return Notes.from_json(plain_json(file.read(_MAX_LETTERS)))
     except FileNotFoundError:
         return Notes()
     except (OSError, ValueError, RecursionError, RunError) as error:
@@ -104,7 +104,7 @@ def change_notes(run: Path, change: Callable[[Notes], Notes]) -> None:
     if change(read_notes(run)) == read_notes(run):
         return  # a folder that is only read needs no lock
     refusal = f"{run / NOTES_NAME} is being written by another process that does not come to an end. Try again."
-    with holding(run / ".notes.lock", refusal, PATIENCE_SECONDS):
+    with holding(run / ".notes.lock", refusal, _PATIENCE_SECONDS):
         before = read_notes(run)
         after = change(before)
         if after != before:

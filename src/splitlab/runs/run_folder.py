@@ -29,17 +29,17 @@ from splitlab.io import (
 )
 from splitlab.runs.spec import RunSpec
 
-Event = dict[str, Any]
+_Event = dict[str, Any]
 _NUMBERS = ("learning_rate", "images_per_second", "seconds")
 
 
-def read_event(line: str) -> Event:
+def _read_event(line: str) -> _Event:
     """Read one line; what it leaves out is left out, what it says is of the right kind.
 
     Raises:
         TypeError, ValueError, KeyError, RecursionError: it is no event.
     """
-    event: Event = plain_json(line)
+    event: _Event = plain_json(line)
     if not isinstance(event["step"], int) or event["step"] < 0 or not isinstance(event.get("kind", ""), str):
         raise TypeError("an event without a kind or a step")
     losses = event.get("losses", {})
@@ -56,7 +56,7 @@ def read_event(line: str) -> Event:
     return event
 
 
-STATUS_NAME, HEARTBEAT_NAME = "status.json", "heartbeat"
+_STATUS_NAME, _HEARTBEAT_NAME = "status.json", "heartbeat"
 # Larger than any step, process or time; what is larger cannot be reckoned with.
 MOST = 2**53
 
@@ -127,7 +127,7 @@ class Status:
             return started is not None and abs(started - self.process_started) < 1.0
         if self.host == host():
             return process_start(self.pid) == self.process_started
-        return has_beaten((folder / HEARTBEAT_NAME, folder / STATUS_NAME))
+        return has_beaten((folder / _HEARTBEAT_NAME, folder / _STATUS_NAME))
 
 
 class RunFolder:
@@ -165,7 +165,7 @@ class RunFolder:
         self.state_path = self.weights / "state.pt"
         self.log_path = path / "log.txt"
         self.tracker_path = path / "tracker"
-        self._status_path = path / STATUS_NAME
+        self._status_path = path / _STATUS_NAME
         self._events_path = path / "events.jsonl"
         self._lock_path = path / "run.lock"
         self._claim_path = path / "claim.lock"
@@ -204,7 +204,7 @@ class RunFolder:
                 self._refuse_taken()
                 # What stands there is no run, such as half a copy of one; the spec comes last and makes it one.
                 self.weights.mkdir(exist_ok=True)
-                for name in (STATUS_NAME, self.split_path.name, self.spec_path.name):
+                for name in (_STATUS_NAME, self.split_path.name, self.spec_path.name):
                     (draft.path / name).replace(self.path / name)
 
     def _refuse_taken(self) -> None:
@@ -273,7 +273,7 @@ class RunFolder:
 
     def beating(self) -> AbstractContextManager[None]:
         """Let other machines see that this process lives, while the context lasts."""
-        return beating(self.path / HEARTBEAT_NAME)
+        return beating(self.path / _HEARTBEAT_NAME)
 
     def status(self) -> Status:
         """Read how far the run is; a run whose process is gone reads as INTERRUPTED.
@@ -300,7 +300,7 @@ class RunFolder:
         except OSError as error:
             raise RunError(f"{self._events_path}: cannot be written ({error.strerror}). Free some space.") from error
 
-    def events(self) -> list[Event]:
+    def events(self) -> list[_Event]:
         """Read the whole lines of events.jsonl; a line cut short by a kill is left out.
 
         Raises:
@@ -310,7 +310,7 @@ class RunFolder:
             return []
         try:
             whole, _, _ = self._events_path.read_text().rpartition("\n")
-            return [read_event(line) for line in whole.splitlines()]
+            return [_read_event(line) for line in whole.splitlines()]
         except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
             raise RunError(f"{self._events_path} is broken ({error}). Take the broken line out.") from error
 

@@ -10,32 +10,32 @@ from typing import Any
 from splitlab.errors import SettingsError
 
 AUTO = "auto"
-MAX_NUMBER = 10**10
+_MAX_NUMBER = 10**10
 
 _Rule = tuple[Callable[[Any], bool], str]
-Metadata = Mapping[str, Any]
+_Metadata = Mapping[str, Any]
 
 
-def ruled(holds: Callable[[Any], bool], words: str) -> Metadata:
+def _ruled(holds: Callable[[Any], bool], words: str) -> _Metadata:
     """Return the metadata of a field whose value must pass `holds`; `words` say what it must be."""
     return MappingProxyType({"rule": (holds, words)})
 
 
-def one_of(*choices: str) -> Metadata:
+def one_of(*choices: str) -> _Metadata:
     """Return the metadata of a field that has one of these values."""
     shown = ", ".join(choice or "''" for choice in choices)
-    return ruled(lambda value: value in choices, f"choose one of {shown}")
+    return _ruled(lambda value: value in choices, f"choose one of {shown}")
 
 
-def named(name: str, rule: Metadata = MappingProxyType({})) -> Metadata:
+def _named(name: str, rule: _Metadata = MappingProxyType({})) -> _Metadata:
     """Return the metadata of a field that has another name among the settings of a run, with its rule."""
     return MappingProxyType({**rule, "name": name})
 
 
-COUNT = ruled(lambda value: 1 <= value <= MAX_NUMBER, "it must be at least 1, and no huge number")
-AMOUNT = ruled(lambda value: 0 <= value <= MAX_NUMBER, "it must be 0 or more, and no huge number")
-RATE = ruled(lambda value: 0 < value <= 1, "it must be above 0 and at most 1")
-SHARE = ruled(lambda value: 0 <= value <= 1, "it is a share, 0 to 1")
+COUNT = _ruled(lambda value: 1 <= value <= _MAX_NUMBER, "it must be at least 1, and no huge number")
+AMOUNT = _ruled(lambda value: 0 <= value <= _MAX_NUMBER, "it must be 0 or more, and no huge number")
+_RATE = _ruled(lambda value: 0 < value <= 1, "it must be above 0 and at most 1")
+_SHARE = _ruled(lambda value: 0 <= value <= 1, "it is a share, 0 to 1")
 
 _TYPES: dict[Any, tuple[tuple[type, ...], str]] = {
     "str": ((str,), "text"),
@@ -92,7 +92,7 @@ class DataSettings:
             command sets it, as the paper has it (Sec. 4.6).
     """
 
-    source: str = field(metadata=named("data"))
+    source: str = field(metadata=_named("data"))
     full: int = field(metadata=AMOUNT)
     weak: int = field(metadata=AMOUNT)
     drawn: str = "random"
@@ -136,26 +136,26 @@ class OptimizerSettings:
             (1 + n) / (10 + n).
     """
 
-    name: str = field(default="adamw", metadata=named("optimizer", one_of("adamw", "sgd")))
-    learning_rate: float = field(default=1.5e-3, metadata=RATE)
-    backbone_factor: float = field(default=0.3, metadata=RATE)
+    name: str = field(default="adamw", metadata=_named("optimizer", one_of("adamw", "sgd")))
+    learning_rate: float = field(default=1.5e-3, metadata=_RATE)
+    backbone_factor: float = field(default=0.3, metadata=_RATE)
     weight_decay: float = field(default=0.01, metadata=AMOUNT)
-    momentum: float = field(default=0.9, metadata=SHARE)
+    momentum: float = field(default=0.9, metadata=_SHARE)
     schedule: str = field(default="cosine", metadata=one_of("cosine", "linear", "step"))
-    final_rate: float = field(default=0.02, metadata=SHARE)
-    drop_at: float = field(default=0.8, metadata=SHARE)
+    final_rate: float = field(default=0.02, metadata=_SHARE)
+    drop_at: float = field(default=0.8, metadata=_SHARE)
     warmup_epochs: float = field(default=0.0, metadata=AMOUNT)
     warmup_steps: int = field(default=100, metadata=AMOUNT)
-    warmup_bias_rate: float = field(default=0.0, metadata=SHARE)
-    warmup_momentum: float = field(default=0.9, metadata=SHARE)
+    warmup_bias_rate: float = field(default=0.0, metadata=_SHARE)
+    warmup_momentum: float = field(default=0.9, metadata=_SHARE)
     nominal_batch: int = field(default=0, metadata=AMOUNT)
     clip: float = field(
         default=10.0,
-        metadata=ruled(
-            lambda value: 0 < value <= MAX_NUMBER, "it must be above 0 and no huge number: to clip nothing give 1e6"
+        metadata=_ruled(
+            lambda value: 0 < value <= _MAX_NUMBER, "it must be above 0 and no huge number: to clip nothing give 1e6"
         ),
     )
-    average_decay: float = field(default=0.995, metadata=SHARE)
+    average_decay: float = field(default=0.995, metadata=_SHARE)
     average_tau: float = field(default=0.0, metadata=AMOUNT)
 
     def __post_init__(self) -> None:
@@ -174,14 +174,16 @@ class AugmentationSettings:
             that is mirrored.
     """
 
-    mosaic: float = field(default=1.0, metadata=SHARE)
-    plain_tail: float = field(default=0.15, metadata=SHARE)
-    hue: float = field(default=0.015, metadata=SHARE)
-    saturation: float = field(default=0.7, metadata=SHARE)
-    value: float = field(default=0.4, metadata=SHARE)
-    translate: float = field(default=0.1, metadata=SHARE)
-    scale: float = field(default=0.5, metadata=ruled(lambda value: 0 <= value < 1, "it must be below 1, and 0 or more"))
-    flip: float = field(default=0.5, metadata=SHARE)
+    mosaic: float = field(default=1.0, metadata=_SHARE)
+    plain_tail: float = field(default=0.15, metadata=_SHARE)
+    hue: float = field(default=0.015, metadata=_SHARE)
+    saturation: float = field(default=0.7, metadata=_SHARE)
+    value: float = field(default=0.4, metadata=_SHARE)
+    translate: float = field(default=0.1, metadata=_SHARE)
+    scale: float = field(
+        default=0.5, metadata=_ruled(lambda value: 0 <= value < 1, "it must be below 1, and 0 or more")
+    )
+    flip: float = field(default=0.5, metadata=_SHARE)
 
     def __post_init__(self) -> None:
         check_values(self)
@@ -206,13 +208,13 @@ class MaskStageSettings:
         drop_at: the optimiser's `drop_at` in the mask steps, as a share of them.
     """
 
-    steps: int = field(default=0, metadata=named("mask_steps", AMOUNT))
-    batch_size: int = field(default=0, metadata=named("mask_batch_size", AMOUNT))
+    steps: int = field(default=0, metadata=_named("mask_steps", AMOUNT))
+    batch_size: int = field(default=0, metadata=_named("mask_batch_size", AMOUNT))
     learning_rate: float = field(
         default=0.0,
-        metadata=named("mask_learning_rate", ruled(lambda value: 0 <= value <= 1, "it must be 0 or more, at most 1")),
+        metadata=_named("mask_learning_rate", _ruled(lambda value: 0 <= value <= 1, "it must be 0 or more, at most 1")),
     )
-    drop_at: float = field(default=0.8, metadata=named("mask_drop_at", SHARE))
+    drop_at: float = field(default=0.8, metadata=_named("mask_drop_at", _SHARE))
 
     def __post_init__(self) -> None:
         check_values(self)

@@ -24,9 +24,9 @@ from splitlab.runs.settings import (
 
 PRETRAINED = "pretrained"
 # The paper's long runs pass this often over F (PROTOCOL.md: 75 epochs of 800 mask images).
-PASSES_OVER_F = 75
-MAX_IMAGE_SIZE, MAX_SEED, MAX_BATCH = 4096, 2**32 - 1, 65536
-DEVICES = ("cpu", "cuda", "mps")
+_PASSES_OVER_F = 75
+_MAX_IMAGE_SIZE, MAX_SEED, _MAX_BATCH = 4096, 2**32 - 1, 65536
+_DEVICES = ("cpu", "cuda", "mps")
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class RunSpec:
     batch_size: int = field(default=16, metadata=COUNT)
     f_size: int | str = 4
     evaluate_every: int = field(default=120, metadata=COUNT)
-    device: str = field(default="cpu", metadata=one_of(*DEVICES))
+    device: str = field(default="cpu", metadata=one_of(*_DEVICES))
     recipe: str = "quick"
     optimizer: OptimizerSettings = field(default_factory=OptimizerSettings)
     class_factor: float = field(default=1.0, metadata=AMOUNT)
@@ -93,16 +93,16 @@ class RunSpec:
             raise SettingsError(f"compiled is for device cuda, not {self.device}: elsewhere compiling takes minutes.")
 
     def _check_sizes(self) -> None:
-        if self.image_size > MAX_IMAGE_SIZE or self.seed > MAX_SEED:
+        if self.image_size > _MAX_IMAGE_SIZE or self.seed > MAX_SEED:
             raise SettingsError(
-                f"image_size is {self.image_size} and seed {self.seed}; at most {MAX_IMAGE_SIZE} and {MAX_SEED}."
+                f"image_size is {self.image_size} and seed {self.seed}; at most {_MAX_IMAGE_SIZE} and {MAX_SEED}."
             )
         if self.mask_stage.steps > self.steps:
             raise SettingsError(f"mask_steps is {self.mask_stage.steps} of {self.steps} steps; at most all of them.")
-        if max(self.batch_size, self.optimizer.nominal_batch, self.mask_stage.batch_size) > MAX_BATCH:
+        if max(self.batch_size, self.optimizer.nominal_batch, self.mask_stage.batch_size) > _MAX_BATCH:
             raise SettingsError(
                 f"batch_size is {self.batch_size}, nominal_batch {self.optimizer.nominal_batch} and mask_batch_size "
-                f"{self.mask_stage.batch_size}; at most {MAX_BATCH}."
+                f"{self.mask_stage.batch_size}; at most {_MAX_BATCH}."
             )
 
     def _check_batch(self) -> None:
@@ -124,7 +124,7 @@ class RunSpec:
         if isinstance(self.f_size, int):
             return self.f_size
         chosen = 1
-        while chosen * self.steps < PASSES_OVER_F * self.data.full and chosen * 4 <= self.batch_size:
+        while chosen * self.steps < _PASSES_OVER_F * self.data.full and chosen * 4 <= self.batch_size:
             chosen *= 2
         return chosen
 
@@ -189,7 +189,7 @@ class RunSpec:
 
 
 @dataclass(frozen=True)
-class Setting:
+class _Setting:
     """One setting of a run, as files and the command line have it.
 
     Attributes:
@@ -220,14 +220,14 @@ PARTS: Mapping[str, type[Any]] = MappingProxyType(
 """The parts of a spec by the attribute that holds them."""
 
 
-def _settings_of(holder: type[Any], part: str) -> Iterator[tuple[str, Setting]]:
+def _settings_of(holder: type[Any], part: str) -> Iterator[tuple[str, _Setting]]:
     kinds = get_type_hints(holder)
     for one in fields(holder):
         if not part and one.name in PARTS:
             yield from _settings_of(PARTS[one.name], one.name)
         else:
-            yield setting_name(one), Setting(part, one.name, kinds[one.name], one.default)
+            yield setting_name(one), _Setting(part, one.name, kinds[one.name], one.default)
 
 
-SETTINGS: Mapping[str, Setting] = MappingProxyType(dict(_settings_of(RunSpec, "")))
+SETTINGS: Mapping[str, _Setting] = MappingProxyType(dict(_settings_of(RunSpec, "")))
 """All settings of a run by their names in files, recipes and `--set`."""

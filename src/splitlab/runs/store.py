@@ -21,26 +21,26 @@ from splitlab.runs.notes import NOTES_NAME, Notes
 from splitlab.runs.run_folder import Status
 from splitlab.runs.spec import RunSpec
 
-VERSION = 1
-MAX_INDEX_BYTES = 1_000_000_000
-MAX_FILE_BYTES = 8_000_000
+_VERSION = 1
+_MAX_INDEX_BYTES = 1_000_000_000
+_MAX_FILE_BYTES = 8_000_000
 # A file may change twice within one tick of its clock; what is younger than this is read again next time.
 SETTLED_NS = 2_000_000_000
 # Reading so many folders is cheaper than writing the index, which is done for more than these, and this share of all.
-FEW, FEW_SHARE = 50, 0.01
+_FEW, _FEW_SHARE = 50, 0.01
 
-Contents = dict[str, Any]
+_Contents = dict[str, Any]
 """What a folder's files hold, by their names; those that are missing or broken are left out."""
-Stamp = list[int]
+_Stamp = list[int]
 """Time of the content, time of the entry (nanoseconds) and size of each file; -1 for one that is missing."""
 _MISSING = [-1, -1, -1]
 
 
-Kept = dict[str, tuple[Stamp, Contents]]
+_Kept = dict[str, tuple[_Stamp, _Contents]]
 """What an index holds, by the folder's name."""
 
 
-def read_folders(folder: Path, names: Sequence[str], index: Path) -> dict[str, Contents]:
+def _read_folders(folder: Path, names: Sequence[str], index: Path) -> dict[str, _Contents]:
     """Read JSON files of each folder directly in `folder`, by the folder's name.
 
     Args:
@@ -49,8 +49,8 @@ def read_folders(folder: Path, names: Sequence[str], index: Path) -> dict[str, C
         index: the cache, which belongs to these names.
     """
     before = _read_index(index, names)
-    now: Kept = {}
-    found: dict[str, Contents] = {}
+    now: _Kept = {}
+    found: dict[str, _Contents] = {}
     changed = 0
     for name in _folders_in(folder):
         stamp = _stamp(f"{folder}/{name}", names)
@@ -65,7 +65,7 @@ def read_folders(folder: Path, names: Sequence[str], index: Path) -> dict[str, C
         if settled:
             now[name] = stamp, found[name]
             changed += 1
-    if changed > max(FEW, FEW_SHARE * len(found)):
+    if changed > max(_FEW, _FEW_SHARE * len(found)):
         _write_index(index, names, now)
     return found
 
@@ -78,8 +78,8 @@ def _folders_in(folder: Path) -> list[str]:
         return []
 
 
-def _stamp(folder: str, names: Sequence[str]) -> Stamp | None:
-    stamp: Stamp = []
+def _stamp(folder: str, names: Sequence[str]) -> _Stamp | None:
+    stamp: _Stamp = []
     for name in names:
         try:
             # Strings, because a Path costs more than the look itself.
@@ -93,37 +93,37 @@ def _stamp(folder: str, names: Sequence[str]) -> Stamp | None:
     return stamp
 
 
-def _read_files(folder: str, names: Sequence[str]) -> Contents:
+def _read_files(folder: str, names: Sequence[str]) -> _Contents:
     contents = {}
     for name in names:
         with suppress(OSError, ValueError, RecursionError), open(f"{folder}/{name}", "rb") as file:  # noqa: PTH123
-            text = file.read(MAX_FILE_BYTES + 1)
-            if len(text) <= MAX_FILE_BYTES:
+            text = file.read(_MAX_FILE_BYTES + 1)
+            if len(text) <= _MAX_FILE_BYTES:
                 contents[name] = plain_json(text)
     return contents
 
 
-def _read_index(path: Path, names: Sequence[str]) -> Kept:
+def _read_index(path: Path, names: Sequence[str]) -> _Kept:
     try:
-        if path.stat().st_size > MAX_INDEX_BYTES:
+        if path.stat().st_size > _MAX_INDEX_BYTES:
             return {}
         head, _, body = path.read_bytes().partition(b"\n")
         if json.loads(head) != _head(names, body):
             return {}
-        kept: Kept = {name: (stamp, dict(contents)) for name, (stamp, contents) in json.loads(body).items()}
+        kept: _Kept = {name: (stamp, dict(contents)) for name, (stamp, contents) in json.loads(body).items()}
     except (OSError, ValueError, TypeError, AttributeError, RecursionError):
         return {}
     return kept
 
 
-def _write_index(path: Path, names: Sequence[str], kept: Kept) -> None:
+def _write_index(path: Path, names: Sequence[str], kept: _Kept) -> None:
     body = json.dumps(kept, separators=(",", ":")).encode()
     with suppress(RunError):
         write_bytes(path, json.dumps(_head(names, body)).encode() + b"\n" + body)
 
 
 def _head(names: Sequence[str], body: bytes) -> dict[str, Any]:
-    return {"version": VERSION, "files": list(names), "crc32": zlib.crc32(body)}
+    return {"version": _VERSION, "files": list(names), "crc32": zlib.crc32(body)}
 
 
 _SUMMARY_FILES = ("spec.json", "status.json", "scores.json", NOTES_NAME)
@@ -165,7 +165,7 @@ class RunSummary:
 def list_runs(folder: Path) -> list[RunSummary]:
     """List the runs directly in a folder, the newest first; folders that are no whole run are passed over."""
     found = []
-    for name, contents in read_folders(folder, _SUMMARY_FILES, folder / _SUMMARY_INDEX).items():
+    for name, contents in _read_folders(folder, _SUMMARY_FILES, folder / _SUMMARY_INDEX).items():
         with suppress(KeyError, TypeError, ValueError, SettingsError):
             found.append(_summarise(folder / name, contents))
     return sorted(found, key=lambda summary: (summary.status.heartbeat, summary.name), reverse=True)
@@ -201,7 +201,7 @@ def _trained_alike(first: Card, second: Card) -> bool:
 
 def cards_of_runs(runs: Path) -> Iterator[tuple[Path, Card]]:
     """Yield checkpoint folder and card of each run that has them, the newest first; broken ones are passed over."""
-    contents = read_folders(runs, _CARD_FILES, runs / _CARD_INDEX)
+    contents = _read_folders(runs, _CARD_FILES, runs / _CARD_INDEX)
     for name in sorted(contents, key=lambda name: (_heartbeat(contents[name]), name), reverse=True):
         with suppress(KeyError, TypeError, AttributeError, CheckpointError):
             yield runs / name / "weights", Card(**contents[name][_CARD_FILE])
@@ -227,14 +227,14 @@ def _published(folders: Sequence[Path]) -> Iterator[tuple[Path, Card]]:
             yield path, read_card(path)
 
 
-def _heartbeat(contents: Contents) -> float:
+def _heartbeat(contents: _Contents) -> float:
     try:
         return float(contents["status.json"]["heartbeat"])
     except (KeyError, TypeError, ValueError, OverflowError):
         return 0.0
 
 
-def _summarise(path: Path, contents: Contents) -> RunSummary:
+def _summarise(path: Path, contents: _Contents) -> RunSummary:
     scores, notes = {}, _NO_NOTES
     with suppress(ValueError):
         scores = checked_scores(contents.get("scores.json"))

@@ -18,8 +18,8 @@ from splitlab.runs.spec import PRETRAINED, SETTINGS
 from splitlab.runs.store import weights_folder
 from splitlab.sweeps.plan import ALL, MAX_RUNS, PRESETS, Size, SweepPlan
 
-MAX_LETTERS = 100_000
-KEYS = (
+_MAX_LETTERS = 100_000
+_KEYS = (
     "preset", "name", "data", "full", "weak", "splits", "seeds", "models", "recipe", "draw", "settings", "passes",
     "mask_passes",
 )  # fmt: skip
@@ -65,9 +65,9 @@ def read_plan(path: Path, data_dir: Path) -> SweepPlan:
     """
     try:
         with path.open(encoding="utf-8") as file:
-            text = file.read(MAX_LETTERS + 1)
-        if len(text) > MAX_LETTERS:
-            raise SettingsError(f"{path} has over {MAX_LETTERS:,} letters: it is no plan of a sweep.")
+            text = file.read(_MAX_LETTERS + 1)
+        if len(text) > _MAX_LETTERS:
+            raise SettingsError(f"{path} has over {_MAX_LETTERS:,} letters: it is no plan of a sweep.")
         content = _PlanLoader(text).get_single_data()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
@@ -123,8 +123,8 @@ class _Said:
     def check_keys(self) -> None:
         """Refuse keys that mean nothing, and lay what is said over the preset."""
         for key in self.content:
-            if key not in KEYS:
-                raise SettingsError(f"{self.source}: the key {_show(key)} is unknown. Known are {', '.join(KEYS)}.")
+            if key not in _KEYS:
+                raise SettingsError(f"{self.source}: the key {_show(key)} is unknown. Known are {', '.join(_KEYS)}.")
         if "preset" in self.content:
             name = self.text("preset")
             if name not in PRESETS:

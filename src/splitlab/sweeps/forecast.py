@@ -18,12 +18,12 @@ from splitlab.runs.run_folder import State
 from splitlab.runs.spec import RunSpec
 from splitlab.sweeps.sweep import PlannedRun, Sweep, drawn_splits
 
-FLOAT, HALF = 4, 2
+_FLOAT, _HALF = 4, 2
 # Detections of one image with their masks, and the log and events of a run: orders of magnitude, not counts.
-IMAGE_BYTES, LOG_BYTES, ID_BYTES = 10_000, 1_000_000, 24
+_IMAGE_BYTES, _LOG_BYTES, _ID_BYTES = 10_000, 1_000_000, 24
 
 
-def folder_bytes(folder: Path) -> int:
+def _folder_bytes(folder: Path) -> int:
     """Return what the files in a folder and below take, bytes; files that vanish meanwhile count nothing."""
     total = 0
     for path in folder.rglob("*"):
@@ -34,7 +34,7 @@ def folder_bytes(folder: Path) -> int:
     return total
 
 
-def expected_run_bytes(spec: RunSpec, data: TrainVal) -> int:
+def _expected_run_bytes(spec: RunSpec, data: TrainVal) -> int:
     """Judge by the model's size what a run will have written at its end, bytes.
 
     The saved state holds the model, its moving average and the optimiser's one (SGD) or two (AdamW) numbers for each
@@ -47,10 +47,10 @@ def expected_run_bytes(spec: RunSpec, data: TrainVal) -> int:
     parameters, buffers = _numbers(spec.model, len(data.train.class_names), spec.image_size)
     kept = 1 if spec.optimizer.name == "sgd" else 2
     gathered = 1 if spec.optimizer.nominal_batch > spec.batch_size else 0
-    state = FLOAT * ((2 + kept + gathered) * parameters + 2 * buffers)
+    state = _FLOAT * ((2 + kept + gathered) * parameters + 2 * buffers)
     stages = 2 if spec.mask_stage.steps else 1
-    ids = ID_BYTES * (spec.data.full + spec.data.weak)
-    return stages * state + HALF * (parameters + buffers) + IMAGE_BYTES * len(data.val.images) + ids + LOG_BYTES
+    ids = _ID_BYTES * (spec.data.full + spec.data.weak)
+    return stages * state + _HALF * (parameters + buffers) + _IMAGE_BYTES * len(data.val.images) + ids + _LOG_BYTES
 
 
 @lru_cache(maxsize=256)
@@ -156,7 +156,7 @@ def forecast_sweep(sweep: Sweep, runs: Path) -> SweepForecast:
         training_hours=sum(known for known in seconds if known is not None) / 3600,
         unjudged=seconds.count(None),
         disk_bytes=_disk_bytes(sweep),
-        free_bytes=free_bytes(runs),
+        free_bytes=_free_bytes(runs),
     )
 
 
@@ -174,7 +174,7 @@ def check_disk(forecast: SweepForecast, runs: Path) -> None:
         )
 
 
-def free_bytes(folder: Path) -> int:
+def _free_bytes(folder: Path) -> int:
     """Return the free space of the disk that a folder lies on, or will."""
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
     return shutil.disk_usage(there).free
@@ -183,8 +183,8 @@ def free_bytes(folder: Path) -> int:
 def _disk_bytes(sweep: Sweep) -> int:
     """Sum up what the runs that are left will write, and the largest once more: new files stand beside the old."""
     seen = _earlier_sizes(sweep)
-    sizes = [seen.get(_size_kind(run)) or expected_run_bytes(run.spec, sweep.data) for run in sweep.to_do]
-    held = [folder_bytes(run.path) if run.steps_done else 0 for run in sweep.to_do]
+    sizes = [seen.get(_size_kind(run)) or _expected_run_bytes(run.spec, sweep.data) for run in sweep.to_do]
+    held = [_folder_bytes(run.path) if run.steps_done else 0 for run in sweep.to_do]
     return sum(max(size - there, 0) for size, there in zip(sizes, held, strict=True)) + max(sizes, default=0)
 
 
@@ -195,7 +195,7 @@ def _earlier_sizes(sweep: Sweep) -> Mapping[tuple[Any, ...], int]:
     for summary in sweep.earlier:
         kind = _size_kind(PlannedRun(summary.path, summary.spec, summary))
         if summary.status.state == State.DONE and kind in wanted and kind not in sizes:
-            sizes[kind] = folder_bytes(summary.path)
+            sizes[kind] = _folder_bytes(summary.path)
     return sizes
 
 

@@ -16,7 +16,7 @@ from splitlab.runs.recipes import recipe_settings, run_settings
 from splitlab.runs.spec import MAX_SEED, RunSpec
 
 ALL = "all"
-DRAWS = ("random", "stratified", "paper")
+_DRAWS = ("random", "stratified", "paper")
 MAX_RUNS = 10_000
 # A name becomes part of the run folders' names.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
@@ -64,8 +64,8 @@ class SweepPlan:
                 f"name is {self.name[:80]!r}: it begins the run folders' names. Give 1 to 60 letters, digits, "
                 "dots, dashes or underscores, such as voc-grid."
             )
-        if self.draw not in DRAWS:
-            raise SettingsError(f"draw is {self.draw[:80]!r}; choose one of {', '.join(DRAWS)}.")
+        if self.draw not in _DRAWS:
+            raise SettingsError(f"draw is {self.draw[:80]!r}; choose one of {', '.join(_DRAWS)}.")
         for name, listed in (("seeds", self.seeds), ("models", self.models), ("splits", self.splits)):
             if len(set(listed)) < len(listed):
                 twice = next(one for one in listed if listed.count(one) > 1)
@@ -145,7 +145,7 @@ def _count(weak: Size, full: int, train_images: int) -> int:
 
 
 @dataclass(frozen=True)
-class Preset:
+class _Preset:
     """One method of the paper on one data set.
 
     Attributes:
@@ -172,10 +172,10 @@ class Preset:
         }
 
 
-PRESETS: Mapping[str, Preset] = MappingProxyType(
+PRESETS: Mapping[str, _Preset] = MappingProxyType(
     {
-        "voc-yolo": Preset("VOC2012", "YOLOv5", "paper-voc"),
-        "voc-detr": Preset("VOC2012", "DETR", "paper-detr-voc", 300, 150),
-        "cityscapes-yolo": Preset("Cityscapes", "YOLOv5", "paper-cityscapes"),
+        "voc-yolo": _Preset("VOC2012", "YOLOv5", "paper-voc"),
+        "voc-detr": _Preset("VOC2012", "DETR", "paper-detr-voc", 300, 150),
+        "cityscapes-yolo": _Preset("Cityscapes", "YOLOv5", "paper-cityscapes"),
     }
 )

@@ -13,14 +13,14 @@ from scipy.cluster.vq import kmeans
 from splitlab.data.dataset import ImageLabels
 
 # An anchor can answer for a box whose width and height are within this factor of its own.
-LARGEST_RATIO = 4.0
+_LARGEST_RATIO = 4.0
 # Anchors that reach this share of the boxes serve, as YOLOv5 has it.
-GOOD_RECALL = 0.98
-ANCHORS = 9
-SMALLEST_SIDE = 2.0
-MUTATIONS = 1000
+_GOOD_RECALL = 0.98
+_ANCHORS = 9
+_SMALLEST_SIDE = 2.0
+_MUTATIONS = 1000
 
-Sizes = NDArray[np.float64]
+_Sizes = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class AnchorFit:
         return asdict(self)
 
 
-def box_sizes(images: Iterable[ImageLabels], image_size: int) -> Sizes:
+def box_sizes(images: Iterable[ImageLabels], image_size: int) -> _Sizes:
     """Return (N, 2) width and height of all targets, in pixels of images whose long side is `image_size`."""
     sizes = [
         ((right - left) * ratio, (bottom - top) * ratio)
@@ -65,12 +65,12 @@ def box_sizes(images: Iterable[ImageLabels], image_size: int) -> Sizes:
     return np.array(sizes, np.float64).reshape(-1, 2)
 
 
-def best_possible_recall(sizes: Sizes, anchors: Sizes) -> float:
+def _best_possible_recall(sizes: _Sizes, anchors: _Sizes) -> float:
     """Return the share of boxes (N, 2) that at least one anchor (A, 2) can answer for, 0..1; 1 without boxes."""
-    return float((_fits(sizes, anchors) > 1 / LARGEST_RATIO).mean()) if len(sizes) else 1.0
+    return float((_fits(sizes, anchors) > 1 / _LARGEST_RATIO).mean()) if len(sizes) else 1.0
 
 
-def fit_anchors(sizes: Sizes, standard: Sizes) -> AnchorFit:
+def fit_anchors(sizes: _Sizes, standard: _Sizes) -> AnchorFit:
     """Keep the standard anchors where they serve, else fit others by k-means and mutation; take the better ones.
 
     Args:
@@ -78,41 +78,41 @@ def fit_anchors(sizes: Sizes, standard: Sizes) -> AnchorFit:
         standard: (9, 2) anchors to start from, in the same pixels.
     """
     # Like YOLOv5: what is smaller than two pixels is no target.
-    sizes = sizes[(sizes > SMALLEST_SIDE).all(axis=1)]
-    of_standard = best_possible_recall(sizes, standard)
+    sizes = sizes[(sizes > _SMALLEST_SIDE).all(axis=1)]
+    of_standard = _best_possible_recall(sizes, standard)
     chosen, recall = standard, of_standard
-    if of_standard < GOOD_RECALL and len(sizes) >= ANCHORS:
+    if of_standard < _GOOD_RECALL and len(sizes) >= _ANCHORS:
         fitted = _mutate(_cluster(sizes), sizes)
-        of_fitted = best_possible_recall(sizes, fitted)
+        of_fitted = _best_possible_recall(sizes, fitted)
         if of_fitted > of_standard:
             chosen, recall = fitted, of_fitted
     ordered = chosen[chosen.prod(axis=1).argsort()]
     return AnchorFit(tuple((float(w), float(h)) for w, h in ordered.round(2)), recall, of_standard, len(sizes))
 
 
-def _fits(sizes: Sizes, anchors: Sizes) -> NDArray[np.float64]:
+def _fits(sizes: _Sizes, anchors: _Sizes) -> NDArray[np.float64]:
     """(N,) for each box the worse of its two side ratios to the anchor it fits best, 0..1."""
     ratio = sizes[:, None] / anchors[None]
     best: NDArray[np.float64] = np.minimum(ratio, 1 / ratio).min(axis=2).max(axis=1)
     return best
 
 
-def _cluster(sizes: Sizes) -> Sizes:
+def _cluster(sizes: _Sizes) -> _Sizes:
     # Ratios are differences of logarithms; spread by area, the first centres need no luck.
     logs = np.log(sizes)
     by_area = logs[logs.sum(axis=1).argsort()]
-    first = by_area[((np.arange(ANCHORS) + 0.5) * len(logs) / ANCHORS).astype(int)]
+    first = by_area[((np.arange(_ANCHORS) + 0.5) * len(logs) / _ANCHORS).astype(int)]
     centres, _ = kmeans(logs, first)
     # Where many boxes are equal, some centres are left without any, and fall away.
-    filled = np.resize(np.exp(centres), (ANCHORS, 2))
+    filled = np.resize(np.exp(centres), (_ANCHORS, 2))
     return np.asarray(filled, np.float64)
 
 
-def _mutate(anchors: Sizes, sizes: Sizes) -> Sizes:
+def _mutate(anchors: _Sizes, sizes: _Sizes) -> _Sizes:
     """Change the anchors at random, and keep each change that makes the boxes fit better."""
     rng = np.random.default_rng(0)
     best = _fitness(sizes, anchors)
-    for _ in range(MUTATIONS):
+    for _ in range(_MUTATIONS):
         strength = rng.random() * 0.1
         changed = anchors * np.exp(strength * rng.standard_normal(anchors.shape) * (rng.random(anchors.shape) < 0.9))
         fitness = _fitness(sizes, changed)
@@ -121,6 +121,6 @@ def _mutate(anchors: Sizes, sizes: Sizes) -> Sizes:
     return anchors
 
 
-def _fitness(sizes: Sizes, anchors: Sizes) -> float:
+def _fitness(sizes: _Sizes, anchors: _Sizes) -> float:
     fits = _fits(sizes, anchors)
-    return float((fits * (fits > 1 / LARGEST_RATIO)).mean())
+    return float((fits * (fits > 1 / _LARGEST_RATIO)).mean())

@@ -18,7 +18,7 @@ from splitlab.geometry import FloatArray, Rle, rle_to_mask
 from splitlab.runs.settings import AugmentationSettings
 
 # In a process, whatever it shares its batches out to.
-MAX_BYTES = 1_000_000_000
+_MAX_BYTES = 1_000_000_000
 
 
 class PhotoCache:
@@ -40,7 +40,7 @@ class PhotoCache:
             return self._kept[labels.path]
         photo = self._scaled(labels)
         worker = get_worker_info()
-        if self._bytes + photo.nbytes <= MAX_BYTES / (worker.num_workers if worker else 1):
+        if self._bytes + photo.nbytes <= _MAX_BYTES / (worker.num_workers if worker else 1):
             self._kept[labels.path] = photo
             self._bytes += photo.nbytes
         return photo
@@ -53,15 +53,15 @@ class PhotoCache:
         return np.asarray(cv2.resize(photo, (width, height), interpolation=interpolation), np.uint8)
 
 
-GREY = 114
-MASK_STRIDE = 4
-HALF_COVERED = 127
+_GREY = 114
+_MASK_STRIDE = 4
+_HALF_COVERED = 127
 # What an object must still show to be a target, with or without a mask: YOLOv5's rule for outlines, which the authors
 # apply to F and W alike (PROTOCOL.md, YOLOv5).
-MIN_SIDE_PIXELS, MIN_VISIBLE_SHARE, MAX_ASPECT_RATIO = 2.0, 0.01, 100.0
+_MIN_SIDE_PIXELS, _MIN_VISIBLE_SHARE, _MAX_ASPECT_RATIO = 2.0, 0.01, 100.0
 
-Matrix = NDArray[np.float64]
-Image = NDArray[np.uint8]
+_Matrix = NDArray[np.float64]
+_Image = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,11 @@ class Example:
         masks: (N, S/4, S/4) uint8 0 or 1; all zero for objects that have only a box.
     """
 
-    image: Image
+    image: _Image
     boxes: FloatArray
     classes: NDArray[np.int64]
     has_mask: NDArray[np.bool_]
-    masks: Image
+    masks: _Image
 
 
 def mosaic_example(
@@ -107,7 +107,7 @@ def single_example(
     return _render([(labels, photo, window @ middle)], size, rng, changes)
 
 
-def _random_window(canvas: int, size: int, rng: np.random.Generator, changes: AugmentationSettings) -> Matrix:
+def _random_window(canvas: int, size: int, rng: np.random.Generator, changes: AugmentationSettings) -> _Matrix:
     zoom = rng.uniform(1 - changes.scale, 1 + changes.scale)
     target = rng.uniform(0.5 - changes.translate, 0.5 + changes.translate, 2) * size
     window = _shift(*target) @ np.diag([zoom, zoom, 1.0]) @ _shift(-canvas / 2, -canvas / 2)
@@ -116,26 +116,26 @@ def _random_window(canvas: int, size: int, rng: np.random.Generator, changes: Au
     return window
 
 
-def _shift(x: float, y: float) -> Matrix:
+def _shift(x: float, y: float) -> _Matrix:
     return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
 
 
 def _render(
-    tiles: Sequence[tuple[ImageLabels, Image, Matrix]],
+    tiles: Sequence[tuple[ImageLabels, _Image, _Matrix]],
     size: int,
     rng: np.random.Generator,
     changes: AugmentationSettings,
 ) -> Example:
-    canvas = np.full((size, size, 3), GREY, np.uint8)
+    canvas = np.full((size, size, 3), _GREY, np.uint8)
     boxes: list[FloatArray] = []
     classes: list[int] = []
     has_mask: list[bool] = []
-    masks: list[Image] = []
+    masks: list[_Image] = []
     for labels, photo, placed in tiles:
         _paint(photo, placed, canvas)
         from_original = placed @ np.diag([photo.shape[1] / labels.width, photo.shape[0] / labels.height, 1.0])
         for label in labels.targets:
-            target = place_object(label, from_original, size)
+            target = _place_object(label, from_original, size)
             if target is not None:
                 boxes.append(target[0])
                 classes.append(label.class_index)
@@ -146,23 +146,23 @@ def _render(
         boxes=np.array(boxes, np.float32).reshape(-1, 4),
         classes=np.array(classes, np.int64),
         has_mask=np.array(has_mask, np.bool_),
-        masks=np.array(masks, np.uint8).reshape(-1, size // MASK_STRIDE, size // MASK_STRIDE),
+        masks=np.array(masks, np.uint8).reshape(-1, size // _MASK_STRIDE, size // _MASK_STRIDE),
     )
 
 
-def _paint(photo: Image, placed: Matrix, canvas: Image) -> None:
+def _paint(photo: _Image, placed: _Matrix, canvas: _Image) -> None:
     size = canvas.shape[1], canvas.shape[0]
     cv2.warpAffine(
         photo, _on_pixels(placed), size, dst=canvas, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_TRANSPARENT
     )
 
 
-def _on_pixels(matrix: Matrix) -> Matrix:
+def _on_pixels(matrix: _Matrix) -> _Matrix:
     # OpenCV counts from the middle of the first pixel, boxes from its corner.
     return (_shift(-0.5, -0.5) @ matrix @ _shift(0.5, 0.5))[:2]
 
 
-def place_object(label: ObjectLabel, from_original: Matrix, size: int) -> tuple[FloatArray, Image] | None:
+def _place_object(label: ObjectLabel, from_original: _Matrix, size: int) -> tuple[FloatArray, _Image] | None:
     """Return an object's box and mask (blank where it has none) in the image; None where too little of it is left.
 
     A box that the image cuts is refitted to what is seen of the mask, as Ultralytics' `segment2box` does.
@@ -182,37 +182,37 @@ def place_object(label: ObjectLabel, from_original: Matrix, size: int) -> tuple[
     return box.astype(np.float32), _shrink(drawn)
 
 
-def _is_seen(box: Matrix, whole: Matrix) -> bool:
+def _is_seen(box: _Matrix, whole: _Matrix) -> bool:
     sides, all_sides = box[2:] - box[:2], whole[2:] - whole[:2]
     return bool(
-        sides.min() > MIN_SIDE_PIXELS
-        and sides.max() < MAX_ASPECT_RATIO * sides.min()
-        and sides.prod() > MIN_VISIBLE_SHARE * all_sides.prod()
+        sides.min() > _MIN_SIDE_PIXELS
+        and sides.max() < _MAX_ASPECT_RATIO * sides.min()
+        and sides.prod() > _MIN_VISIBLE_SHARE * all_sides.prod()
     )
 
 
-def _refit(box: Matrix, mask: Image) -> Matrix:
+def _refit(box: _Matrix, mask: _Image) -> _Matrix:
     """Move the sides of a cut box to the mask; those within a pixel of it stay, as a drawn mask has whole pixels."""
-    left, top, width, height = cv2.boundingRect((mask > HALF_COVERED).astype(np.uint8))
+    left, top, width, height = cv2.boundingRect((mask > _HALF_COVERED).astype(np.uint8))
     of_mask = np.array([left, top, left + width, top + height], np.float64)
     return np.where(np.abs(of_mask - box) < 1, box, of_mask)
 
 
-def _draw_mask(mask: Rle | IndexedMask, from_original: Matrix, size: int) -> Image:
+def _draw_mask(mask: Rle | IndexedMask, from_original: _Matrix, size: int) -> _Image:
     bitmap = rle_to_mask(read_mask(mask)).astype(np.uint8) * 255
     return np.asarray(cv2.warpAffine(bitmap, _on_pixels(from_original), (size, size)), np.uint8)
 
 
-def _shrink(drawn: Image) -> Image:
-    side = drawn.shape[0] // MASK_STRIDE
-    return (cv2.resize(drawn, (side, side), interpolation=cv2.INTER_AREA) > HALF_COVERED).astype(np.uint8)
+def _shrink(drawn: _Image) -> _Image:
+    side = drawn.shape[0] // _MASK_STRIDE
+    return (cv2.resize(drawn, (side, side), interpolation=cv2.INTER_AREA) > _HALF_COVERED).astype(np.uint8)
 
 
-def _blank(size: int) -> Image:
-    return np.zeros((size // MASK_STRIDE, size // MASK_STRIDE), np.uint8)
+def _blank(size: int) -> _Image:
+    return np.zeros((size // _MASK_STRIDE, size // _MASK_STRIDE), np.uint8)
 
 
-def _jitter_colour(image: Image, rng: np.random.Generator, changes: AugmentationSettings) -> Image:
+def _jitter_colour(image: _Image, rng: np.random.Generator, changes: AugmentationSettings) -> _Image:
     most = changes.hue, changes.saturation, changes.value
     hue, saturation, value = rng.uniform(-1, 1, 3) * most + 1
     levels = np.arange(256)

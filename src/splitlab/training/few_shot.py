@@ -19,7 +19,7 @@ BACKBONE = "backbone"
 PAPER = "paper"
 # Mask images in a batch (PROTOCOL.md, Few-shot).
 F_SIZE = 1
-ALL = "all"
+_ALL = "all"
 
 
 def plan_few_shot(
@@ -93,4 +93,4 @@ def class_scores(scores: dict[str, Any], metric: str, kind: str = "mask") -> dic
     """Return a metric of each class, 0..100, and of all together, as Table 4 lists them; None where there is none."""
     of_kind = scores.get(kind, {})
     of_classes = {name: of_class.get(metric) for name, of_class in of_kind.get("per_class", {}).items()}
-    return {**of_classes, ALL: of_kind.get(metric)}
+    return {**of_classes, _ALL: of_kind.get(metric)}

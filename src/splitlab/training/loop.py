@@ -27,14 +27,14 @@ from splitlab.training.run_log import RunLog, start_tracker
 from splitlab.training.schedule import Stage, batches_to_gather, set_step
 from splitlab.training.state import TrainingState, is_saved
 
-GPU_WORKERS = 8
+_GPU_WORKERS = 8
 # Of what frozen parts said of images that come again as they were.
-KEPT_BYTES = 2_000_000_000
+_KEPT_BYTES = 2_000_000_000
 
-Evaluate = Callable[[SegmentationModel, Stage], dict[str, Any]]
+_Evaluate = Callable[[SegmentationModel, Stage], dict[str, Any]]
 BatchesOf = Callable[[Stage], MixedBatches]
-Progress = Callable[[int], None]
-Tell = Callable[[str], object]
+_Progress = Callable[[int], None]
+_Tell = Callable[[str], object]
 
 
 class _Loss(nn.Module):
@@ -53,9 +53,9 @@ def train(
     stages: Sequence[Stage],
     batches_of: BatchesOf,
     run: RunFolder,
-    evaluate: Evaluate,
-    progress: Progress,
-    tell: Tell = lambda _: None,
+    evaluate: _Evaluate,
+    progress: _Progress,
+    tell: _Tell = lambda _: None,
 ) -> SegmentationModel | None:
     """Train through all stages, or on from the run's last saved state; return the averaged model, None where cancelled.
 
@@ -89,9 +89,9 @@ class _StageJob:
     stage: Stage
     run: RunFolder
     accelerator: Accelerator
-    evaluate: Evaluate
-    progress: Progress
-    tell: Tell
+    evaluate: _Evaluate
+    progress: _Progress
+    tell: _Tell
 
     def train(self, model: SegmentationModel, batches_of: BatchesOf) -> SegmentationModel | None:
         """Train to the stage's end; return the averaged model, None where cancelled."""
@@ -104,7 +104,7 @@ class _StageJob:
         if state.step == spec.steps:
             return state.averaged_model
         if not spec.augmentation.changes_images:
-            model.keep_outputs(KEPT_BYTES)
+            model.keep_outputs(_KEPT_BYTES)
         loss, optimizer = accelerator.prepare(_Loss(model), state.optimizer)
         if accelerator.is_main_process:
             self.run.forget_events_after(self._run_step(state))
@@ -165,7 +165,7 @@ def _accelerator(spec: RunSpec, run: RunFolder) -> Accelerator:
     )
 
 
-def norms_over_processes(model: SegmentationModel) -> SegmentationModel:
+def _norms_over_processes(model: SegmentationModel) -> SegmentationModel:
     """Let batch norms count over all processes; torch's own conversion would drop the activations in timm's norms."""
     shared: SegmentationModel = convert_sync_batchnorm(model)
     return shared
@@ -173,7 +173,7 @@ def norms_over_processes(model: SegmentationModel) -> SegmentationModel:
 
 def _placed(model: SegmentationModel, spec: RunSpec, accelerator: Accelerator) -> SegmentationModel:
     if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
-        model = norms_over_processes(model)
+        model = _norms_over_processes(model)
     model.to(accelerator.device)
     model.to(memory_format=torch.channels_last)
     if spec.compiled:
@@ -212,7 +212,7 @@ def _any_process(asked: bool, accelerator: Accelerator) -> bool:
 
 def _batches_from(batches: MixedBatches, step: int, accelerator: Accelerator) -> Iterator[Batch]:
     on_gpu = accelerator.device.type == "cuda"
-    workers = min(GPU_WORKERS, (os.cpu_count() or 1) // accelerator.num_processes) if on_gpu else 0
+    workers = min(_GPU_WORKERS, (os.cpu_count() or 1) // accelerator.num_processes) if on_gpu else 0
     order = range(step, len(batches))
     # One pass over the loader is the whole run, so its workers live as long.
     return iter(DataLoader(batches, batch_size=None, sampler=order, num_workers=workers, pin_memory=on_gpu))

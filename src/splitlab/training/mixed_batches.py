@@ -45,7 +45,7 @@ class BatchSettings:
     with_difficult: bool = False
 
 
-class Stream:
+class _Stream:
     """An endless, shuffled pass over one set; mosaics are made of its images alone."""
 
     def __init__(self, images: Sequence[ImageLabels], number: int, settings: BatchSettings, photos: PhotoCache) -> None:
@@ -80,9 +80,9 @@ class MixedBatches(TorchDataset[Batch]):
     def __init__(self, full: Sequence[ImageLabels], weak: Sequence[ImageLabels], settings: BatchSettings) -> None:
         self._settings = settings
         photos = PhotoCache(settings.image_size)
-        self._full = Stream(full, 0, settings, photos)
+        self._full = _Stream(full, 0, settings, photos)
         as_weak = without_masks if settings.with_difficult else boxes_only
-        self._weak = Stream([as_weak(labels) for labels in weak], 1, settings, photos)
+        self._weak = _Stream([as_weak(labels) for labels in weak], 1, settings, photos)
         f_size = settings.f_size if weak else settings.batch_size
         self._f_size = f_size if full else 0
         self._process, self._processes = 0, 1
@@ -98,7 +98,7 @@ class MixedBatches(TorchDataset[Batch]):
         w_size = self._settings.batch_size - self._f_size
         full = [self._full.example(step * self._f_size + slot, mosaic) for slot in self._own(self._f_size)]
         weak = [self._weak.example(step * w_size + slot, mosaic) for slot in self._own(w_size)]
-        return fuse(full, weak)
+        return _fuse(full, weak)
 
     def of_process(self, index: int, count: int) -> MixedBatches:
         """Return the batches as one of `count` processes sees them: each has an equal part of F's and of W's slots.
@@ -125,7 +125,7 @@ def check_divisible(f_size: int, batch_size: int, processes: int) -> None:
         )
 
 
-def fuse(full: Sequence[Example], weak: Sequence[Example]) -> Batch:
+def _fuse(full: Sequence[Example], weak: Sequence[Example]) -> Batch:
     """Put mask examples and box examples into one batch, the mask examples first."""
     examples = [*full, *weak]
     counts = [len(example.classes) for example in examples]

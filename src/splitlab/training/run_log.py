@@ -16,7 +16,7 @@ from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
 from splitlab.training.schedule import Stage
 
-Event = dict[str, Any]
+_Event = dict[str, Any]
 
 
 def check_tracker(tracker: str) -> None:
@@ -49,7 +49,7 @@ def start_tracker(accelerator: Accelerator, spec: RunSpec, run: RunFolder) -> No
         ) from error
 
 
-def tracked_values(event: Event) -> dict[str, float]:
+def _tracked_values(event: _Event) -> dict[str, float]:
     """Return what a tracker shows of an event of `events.jsonl`, by name; AP is 0..100."""
     if event["kind"] == "evaluation":
         return {
@@ -62,7 +62,7 @@ def tracked_values(event: Event) -> dict[str, float]:
     return {**losses, "learning_rate": event["learning_rate"], "images_per_second": event["images_per_second"]}
 
 
-WINDOW_STEPS = 10
+_WINDOW_STEPS = 10
 
 
 class RunLog:
@@ -85,7 +85,7 @@ class RunLog:
 
     def is_full(self) -> bool:
         """Say whether ten steps wait to be written."""
-        return self._window.steps == WINDOW_STEPS
+        return self._window.steps == _WINDOW_STEPS
 
     def write_steps(self, step: int, rate: float) -> None:
         """Write the steps since the last event down."""
@@ -101,7 +101,7 @@ class RunLog:
     def _write(self, event: dict[str, Any]) -> None:
         event |= self._stage
         self._run.append_event(event)
-        self._accelerator.log(tracked_values(event), step=event["step"])
+        self._accelerator.log(_tracked_values(event), step=event["step"])
 
 
 class _Window:

@@ -54,12 +54,12 @@ def as_run_sees(data: TrainVal, classes: str, mask_classes: str, background: boo
     return masks_of_classes(seen, names_in(mask_classes)) if mask_classes else seen
 
 
-Note = dict[str, Any]
+_Note = dict[str, Any]
 
 
 def starting_model(
     spec: RunSpec, class_names: Sequence[str], images: Sequence[ImageLabels]
-) -> tuple[SegmentationModel, Note]:
+) -> tuple[SegmentationModel, _Note]:
     """Build the model at step 0, and note what cannot be seen from the spec.
 
     Args:
@@ -76,7 +76,7 @@ def starting_model(
     """
     weights = read_weights(Path(spec.start_from)) if spec.start_from not in ("", PRETRAINED) else {}
     model = built_model(spec, class_names, weights)
-    note: Note = {} if spec.mask_stage.steps else {"images_of_f": spec.images_of_f}
+    note: _Note = {} if spec.mask_stage.steps else {"images_of_f": spec.images_of_f}
     if spec.start_from == PRETRAINED:
         note["start_from"] = model.start_pretrained(spec.model, Workspace.here().root / "pretrained")
     elif spec.start_from:
@@ -157,7 +157,7 @@ def _start_from_checkpoint(
     return f"Starts with {report}, from {card.name}.{new_classes_in_words(class_names, card.class_names)}"
 
 
-def lines_of(note: Note) -> list[str]:
+def lines_of(note: _Note) -> list[str]:
     """Say a note in words, a line for each thing."""
     lines = [note["start_from"]] if "start_from" in note else []
     return [*lines, f"{AnchorFit(**note['anchors'])}."] if "anchors" in note else lines

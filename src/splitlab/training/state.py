@@ -85,7 +85,7 @@ class TrainingState:
             write_bytes(path, buffer.getbuffer())
             self._from_last = False
         else:
-            write_with_last(path, last_of(path), buffer.getbuffer())
+            write_with_last(path, _last_of(path), buffer.getbuffer())
 
     def load(self, path: Path) -> str:
         """Go back to the last saved state, or to the one before it where the last is damaged or missing.
@@ -96,7 +96,7 @@ class TrainingState:
         Raises:
             RunError: neither can be read, or they are of another model.
         """
-        last = last_of(path)
+        last = _last_of(path)
         try:
             self._load(path)
         except RunError as error:
@@ -126,14 +126,14 @@ class TrainingState:
         return {name: own.grad for name, own in self.model.named_parameters() if own.grad is not None}
 
 
-def last_of(path: Path) -> Path:
+def _last_of(path: Path) -> Path:
     """Return where the state is kept that was saved before the one at `path`."""
     return path.with_stem(f"{path.stem}-before")
 
 
 def is_saved(path: Path) -> bool:
     """Say whether there is a state to go on from."""
-    return path.exists() or last_of(path).exists()
+    return path.exists() or _last_of(path).exists()
 
 
 def forget_last(weights: Path) -> None:
@@ -143,7 +143,7 @@ def forget_last(weights: Path) -> None:
         RunError: the folder cannot be written.
     """
     try:
-        for path in weights.glob(last_of(weights / "state*.pt").name):
+        for path in weights.glob(_last_of(weights / "state*.pt").name):
             path.unlink(missing_ok=True)
     except OSError as error:
         raise RunError(f"{weights}: cannot be written ({error.strerror}).") from error
@@ -158,9 +158,9 @@ def saved_tensors(path: Path) -> list[str]:
     try:
         return _saved_tensors(path)
     except RunError:
-        if not last_of(path).exists():
+        if not _last_of(path).exists():
             raise
-        return _saved_tensors(last_of(path))
+        return _saved_tensors(_last_of(path))
 
 
 def _saved_tensors(path: Path) -> list[str]:
@@ -183,7 +183,7 @@ def _check_sums(path: Path) -> None:
 
 def _moving_average(spec: RunSpec) -> Callable[..., None]:
     def average_tensors(averages: Sequence[Tensor], currents: Sequence[Tensor], count: Tensor | int) -> None:
-        share = 1 - average_decay(spec, int(count))
+        share = 1 - _average_decay(spec, int(count))
         for average, current in zip(averages, currents, strict=True):
             if average.is_floating_point():
                 average.lerp_(current, share)
@@ -193,7 +193,7 @@ def _moving_average(spec: RunSpec) -> Callable[..., None]:
     return average_tensors
 
 
-def average_decay(spec: RunSpec, count: int) -> float:
+def _average_decay(spec: RunSpec, count: int) -> float:
     """Return what the moving average keeps of itself at the optimiser's step `count`, 1-based."""
     if spec.optimizer.average_tau:
         return spec.optimizer.average_decay * (1 - math.exp(-count / spec.optimizer.average_tau))

@@ -7,10 +7,10 @@ from splitlab.models.detr.losses import (
     LossWeights,
     QueryMatches,
     Targets,
+    _class_loss,
+    _dice_losses,
+    _giou_losses,
     box_losses,
-    class_loss,
-    dice_losses,
-    giou_losses,
     mask_losses,
     match_queries,
     object_count,
@@ -22,12 +22,12 @@ def test_giou_of_pairs_is_that_worked_by_hand():
     generator = torch.Generator().manual_seed(0)
     boxes, wanted = (torch.rand(20, 4, generator=generator) * 0.4 + 0.01 for _ in range(2))
     expected = [1 - giou(one, other) for one, other in zip(boxes.tolist(), wanted.tolist(), strict=True)]
-    assert giou_losses(boxes, wanted).tolist() == pytest.approx(expected, abs=1e-5)
+    assert _giou_losses(boxes, wanted).tolist() == pytest.approx(expected, abs=1e-5)
 
 
 def test_giou_of_a_tiny_object_is_not_blurred():
     box = torch.tensor([[0.5, 0.5, 0.002, 0.002]])
-    assert giou_losses(box, box).item() == pytest.approx(0, abs=1e-4)
+    assert _giou_losses(box, box).item() == pytest.approx(0, abs=1e-4)
 
 
 def test_queries_without_an_object_want_nothing_at_three_per_cent():
@@ -37,7 +37,7 @@ def test_queries_without_an_object_want_nothing_at_three_per_cent():
     matched = -math.log(math.exp(2) / (math.exp(1) + math.exp(2) + 1))
     unmatched = -math.log(math.exp(3) / (math.exp(0.5) + 1 + math.exp(3)))
     expected = (matched + 0.03 * unmatched) / 1.03
-    assert class_loss(logits, targets, matches, 0.03).item() == pytest.approx(expected, rel=1e-5)
+    assert _class_loss(logits, targets, matches, 0.03).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_parts_weigh_as_published_and_nothing_as_the_authors_have_it():
@@ -68,7 +68,7 @@ def test_logits_of_another_size_are_scaled_to_the_masks():
 
 
 def test_an_empty_mask_has_a_finite_dice_loss():
-    assert dice_losses(torch.full((1, 9), -50.0), torch.zeros(1, 9)).item() == pytest.approx(0, abs=1e-6)
+    assert _dice_losses(torch.full((1, 9), -50.0), torch.zeros(1, 9)).item() == pytest.approx(0, abs=1e-6)
 
 
 def test_the_auxiliary_part_is_the_sum_over_the_earlier_layers():
@@ -104,7 +104,7 @@ def test_class_losses_of_several_processes_are_parts_of_the_joint_one(monkeypatc
     """Images with few and with many objects: each process would else divide by its own weights."""
     logits, boxes, targets = random_case([1, 6], queries=8, seed=0)
     matches = match_queries(logits, boxes, targets)
-    joint = class_loss(logits, targets, matches, 0.1)
+    joint = _class_loss(logits, targets, matches, 0.1)
     monkeypatch.setattr("torch.distributed.is_initialized", lambda: True)
     monkeypatch.setattr("torch.distributed.get_world_size", lambda: 2)
     weights = [objects + 0.1 * (8 - objects) for objects in (1, 6)]
@@ -114,7 +114,7 @@ def test_class_losses_of_several_processes_are_parts_of_the_joint_one(monkeypatc
         own = Targets(targets.boxes[mine], targets.classes[mine], torch.zeros_like(targets.image[mine]))
         monkeypatch.setattr("torch.distributed.all_reduce", lambda sums, other=weights[1 - image]: sums.add_(other))
         place = slice(image, image + 1)
-        parts.append(class_loss(logits[place], own, match_queries(logits[place], boxes[place], own), 0.1))
+        parts.append(_class_loss(logits[place], own, match_queries(logits[place], boxes[place], own), 0.1))
     assert sum(parts).item() / 2 == pytest.approx(joint.item(), rel=1e-5)
 
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from splitlab.errors import CheckpointError
-from splitlab.models.detr.published import find_detr, resnet_weights
+from splitlab.models.detr.published import _find_detr, _resnet_weights
 from splitlab.models.detr.seg import DETRSeg, build_detr
 from splitlab.models.detr.sizes import SIZES, Norm
 from splitlab.models.foreign.reader import start_from
@@ -24,10 +24,10 @@ def without_masks(weights):
 
 def test_size_classes_and_masks_are_told_from_the_tensors():
     weights = published(class_count=250)
-    found = find_detr(weights)
+    found = _find_detr(weights)
     assert (found.model, found.class_count, found.has_masks) == ("detr-r50", 250, True)
     assert found.weights.keys() == weights.keys()
-    boxes = find_detr(without_masks(weights))
+    boxes = _find_detr(without_masks(weights))
     assert (boxes.model, boxes.class_count, boxes.has_masks) == ("detr-r50", 250, False)
     assert boxes.weights.keys() < weights.keys()
 
@@ -42,7 +42,7 @@ def tiny(monkeypatch):
 def test_box_weights_start_a_model_and_leave_its_mask_head(tiny):
     torch.manual_seed(1)
     other = DETRSeg(TINY, 3, Norm.FROZEN)
-    found = find_detr(without_masks(weights_of(tiny)))
+    found = _find_detr(without_masks(weights_of(tiny)))
     report = start_from(other, found.weights)
     assert all(name.startswith(("bbox_attention.", "mask_head.")) for name in report.left)
     images = torch.rand(1, 3, 64, 64)
@@ -52,14 +52,14 @@ def test_box_weights_start_a_model_and_leave_its_mask_head(tiny):
 
 def test_other_classes_leave_the_class_scores_alone(tiny):
     other = DETRSeg(TINY, 5, Norm.FROZEN)
-    report = start_from(other, find_detr(weights_of(tiny)).weights)
+    report = start_from(other, _find_detr(weights_of(tiny)).weights)
     assert report.left == ["detr.class_embed.weight", "detr.class_embed.bias"]
 
 
 def test_weights_of_plain_batch_norms_are_found_too():
     weights = published("detr-r18-small", 3)
     weights["detr.backbone.0.body.bn1.num_batches_tracked"] = np.int64(7)
-    assert find_detr(weights).model == "detr-r18-small"
+    assert _find_detr(weights).model == "detr-r18-small"
 
 
 def test_a_resnet_classifier_fills_the_backbone(tiny):
@@ -69,7 +69,7 @@ def test_a_resnet_classifier_fills_the_backbone(tiny):
     classifier = {name: np.asarray(tensor) + 1 for name, tensor in body.items()}
     classifier |= {"fc.weight": np.zeros((1000, 512)), "bn1.num_batches_tracked": np.int64(1)}
     before = tiny.detr.features.body.conv1.weight.detach().clone()
-    report = start_from(tiny, resnet_weights(classifier))
+    report = start_from(tiny, _resnet_weights(classifier))
     assert len(report.copied) == len(body)
     assert torch.allclose(tiny.detr.features.body.conv1.weight.detach(), before + 1)
 
@@ -91,4 +91,4 @@ def changed(weights, **changes):
 )
 def test_other_tensors_are_answered(changes, said):
     with pytest.raises(CheckpointError, match=said):
-        find_detr(changed(published(), **changes))
+        _find_detr(changed(published(), **changes))

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import torch
 
-from splitlab.models.ultralytics.loss import ultralytics_labels
+from splitlab.models.ultralytics.loss import _ultralytics_labels
 from tests.models.batches import SIDE
 
 ROWS = ("boxes", "classes", "image_index", "object_has_mask", "masks")
@@ -38,7 +38,7 @@ def of_images(batch, images):
 
 def their_loss(model, batch):
     """Ultralytics' own criterion, which knows of no box images, on our model's predictions."""
-    labels = ultralytics_labels(replace(batch, object_has_mask=torch.ones_like(batch.object_has_mask)))
+    labels = _ultralytics_labels(replace(batch, object_has_mask=torch.ones_like(batch.object_has_mask)))
     parts, _ = model.network.init_criterion()(model(batch.images), labels)
     return parts.detach()
 

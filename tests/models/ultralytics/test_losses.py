@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from splitlab.models.ultralytics.loss import CRITERION_SETTINGS, ultralytics_labels
+from splitlab.models.ultralytics.loss import CRITERION_SETTINGS, _ultralytics_labels
 from tests.models.batches import make_batch
 from tests.models.ultralytics.passes import READ_MASKS, ROWS, in_their_order, loss_and_gradients, their_loss
 
@@ -26,7 +26,7 @@ def test_boxes_of_box_images_teach_as_ultralytics_does_without_masks(model, name
     batch = make_batch(has_mask=(False, False), objects_per_image=3, seed=2)
     is_yolo26 = name == "yolo26n-seg"
     detector = E2ELoss(model.network) if is_yolo26 else v8DetectionLoss(model.network)
-    expected, _ = detector(model(batch.images), ultralytics_labels(batch))
+    expected, _ = detector(model(batch.images), _ultralytics_labels(batch))
     parts = model.loss(batch)
     ours = torch.stack([parts["box"], parts["class"], parts["distance"]])
     torch.testing.assert_close(ours, expected, rtol=1e-6, atol=0)
@@ -67,4 +67,4 @@ def test_the_smallest_object_on_a_pixel_gives_its_class():
     masks[1, 0, :2] = 1
     masks[2, 0, 0] = 1
     batch = replace(make_batch(has_mask=(True,), objects_per_image=3), classes=torch.tensor([2, 0, 1]), masks=masks)
-    assert ultralytics_labels(batch)["sem_masks"].tolist() == [[[1, 0, 2], [2, 2, 2]]]
+    assert _ultralytics_labels(batch)["sem_masks"].tolist() == [[[1, 0, 2], [2, 2, 2]]]

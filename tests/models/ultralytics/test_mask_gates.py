@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from splitlab.models.ultralytics.loss import MaskGates
+from splitlab.models.ultralytics.loss import _MaskGates
 from tests.models.batches import make_batch, scramble, scramble_unknown, without_masks
 from tests.models.ultralytics.passes import READ_MASKS, ROWS, in_their_order, loss_and_gradients, of_images, their_loss
 
@@ -59,7 +59,7 @@ def test_gates_are_by_object_and_an_image_that_lacks_one_mask_is_not_whole():
     batch = without_masks(make_batch(has_mask=(True, True, False), objects_per_image=2), [1])
     order = torch.tensor([5, 1, 3, 0, 2, 4])
     rows = {part: getattr(batch, part)[order] for part in ROWS}
-    gates = MaskGates.of(replace(batch, **rows))
+    gates = _MaskGates.of(replace(batch, **rows))
     # Of image 0 object 1 comes before object 0 now.
     assert gates.objects.tolist() == [[False, True], [True, True], [False, False]]
     assert gates.images.tolist() == [False, True, False]

@@ -1,7 +1,7 @@
 """Runs are cancelled before, while and after they are started."""
 
 from splitlab.queue.queue import cancel, enqueue, waiting_runs
-from splitlab.queue.worker import MOST_STARTS
+from splitlab.queue.worker import _MOST_STARTS
 from splitlab.runs.run_folder import State
 from tests.runs.queue_tools import end_of, make_queued, start_worker, starts_of, state_of
 from tests.runs.worker.held import STOPPABLE, UNTIL_TOLD, pid_of
@@ -56,7 +56,7 @@ def test_a_run_cancelled_and_queued_again_at_once_is_trained_again(workspace):
 
 def test_a_worker_that_is_asked_to_end_leaves_its_run_in_the_queue(workspace):
     run, after = make_queued(workspace, "run", "after")
-    for _ in range(MOST_STARTS + 1):  # however often: it was no failure
+    for _ in range(_MOST_STARTS + 1):  # however often: it was no failure
         worker = start_worker(workspace, STOPPABLE)
         pid_of(run)
         worker.terminate()

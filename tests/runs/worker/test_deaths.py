@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from splitlab.queue.queue import enqueue, place_of, waiting_runs
-from splitlab.queue.worker import MOST_STARTS, Worker
+from splitlab.queue.worker import _MOST_STARTS, Worker
 from splitlab.runs.devices import Device
 from splitlab.runs.run_folder import State
 from tests.runs.queue_tools import end_of, make_queued, start_worker, starts_of, state_of, training, wait_until
@@ -70,7 +70,7 @@ def test_a_training_that_is_killed_goes_on_by_itself(workspace):
 def test_a_training_that_is_killed_again_and_again_without_progress_is_given_up(workspace):
     first, second = make_queued(workspace, "killed", "after")
     end_of(start_worker(workspace, training('case "$1" in *killed) kill -9 $$;; esac;')))
-    assert starts_of(first) == MOST_STARTS
+    assert starts_of(first) == _MOST_STARTS
     assert state_of(first) == State.FAILED
     assert "4 times at step 0" in first.status().message
     assert "signal 9" in first.status().message

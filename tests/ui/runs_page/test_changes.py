@@ -3,7 +3,7 @@
 import pytest
 
 from splitlab.queue.queue import Where, enqueue, move, waiting_runs
-from splitlab.queue.worker import lock_worker
+from splitlab.queue.worker import _lock_worker
 from splitlab.runs.devices import Device
 from splitlab.runs.run_folder import State
 from splitlab.workspace import Workspace
@@ -74,7 +74,7 @@ def test_what_cannot_be_done_is_said_and_the_rest_is_done(runs):
 
 
 def test_a_queue_without_a_worker_says_so_and_starts_one(runs, no_worker_starts):
-    with lock_worker(Workspace.here(), Device("cpu")):
+    with _lock_worker(Workspace.here(), Device("cpu")):
         app = open_runs()
         assert "a worker looks after cpu" in said(app)
         assert "Start a worker" not in can_press(app)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from splitlab.queue.worker import lock_worker
+from splitlab.queue.worker import _lock_worker
 from splitlab.runs.devices import Device
 from splitlab.runs.notes import Notes, write_notes
 from splitlab.runs.run_folder import State
@@ -112,7 +112,7 @@ def test_ticks_are_read_by_the_rows_they_were_made_in_and_hidden_runs_stay_chose
 
 
 def test_a_work_space_that_cannot_be_written_still_shows_its_runs(runs):
-    with lock_worker(Workspace.here(), Device("cpu")):
+    with _lock_worker(Workspace.here(), Device("cpu")):
         pass
     queue = Workspace.here().queue
     (queue / ".lock").unlink()

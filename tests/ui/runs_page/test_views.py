@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from splitlab.app.hosting import Hosting
-from splitlab.app.runs.notes import change_notes
+from splitlab.app.runs.notes import _change_notes
 from splitlab.checkpoints.checkpoint import read_card
 from splitlab.runs.notes import Notes, add_tag, read_notes, write_notes
 from splitlab.workspace import Workspace
@@ -107,5 +107,5 @@ def test_notes_are_refused_on_a_read_only_server_however_they_are_asked_for(runs
     monkeypatch.setenv("SPLITLAB_READ_ONLY", "1")
     assert Hosting.here().read_only
     with pytest.raises(Exception, match="read-only"):
-        change_notes(runs["done"].path, lambda _: Notes("changed"))
+        _change_notes(runs["done"].path, lambda _: Notes("changed"))
     assert read_notes(runs["done"].path) == Notes()

@@ -57,11 +57,11 @@ from splitlab.workspace import Workspace
 _NUMBERS = {"score": "score", "mask_iou": "mask IoU", "boundary_iou": "boundary IoU"}
 
 
-def show_object_numbers(
+def _show_object_numbers(
     dataset: Dataset, labels: ImageLabels, found: Mapping[str, ImageDetections], min_score: float
 ) -> None:
     """Show a row for each labelled object and model: score, mask IoU and boundary IoU where it found it."""
-    table = object_numbers(dataset, labels, found, min_score)
+    table = _object_numbers(dataset, labels, found, min_score)
     if table.empty:
         st.caption("Nothing is labelled in this image.")
         return
@@ -70,7 +70,7 @@ def show_object_numbers(
     st.caption("IoU with the label; a dash where the model did not find the object with its class at IoU 0.5.")
 
 
-def object_numbers(
+def _object_numbers(
     dataset: Dataset, labels: ImageLabels, found: Mapping[str, ImageDetections], min_score: float
 ) -> pd.DataFrame:
     """Return the table; see `show_object_numbers`."""
@@ -87,7 +87,7 @@ def object_numbers(
     return pd.concat(tables).sort_values("place", kind="stable").drop(columns="place").reset_index(drop=True)
 
 
-def fingerprint(found: ImageDetections) -> str:
+def _fingerprint(found: ImageDetections) -> str:
     """Return a text that is another one for other detections."""
     content = hashlib.sha256(found.scores.tobytes() + found.classes.tobytes())
     for mask in found.masks:
@@ -96,8 +96,8 @@ def fingerprint(found: ImageDetections) -> str:
 
 
 # A page draws the same image again whenever a control moves, so what does not change with the score is kept.
-@st.cache_resource(show_spinner=False, max_entries=128, hash_funcs={ImageDetections: fingerprint})
-def overlaps_in(source: str, image_id: str, found: ImageDetections, _labels: ImageLabels) -> ImageOverlaps:
+@st.cache_resource(show_spinner=False, max_entries=128, hash_funcs={ImageDetections: _fingerprint})
+def _overlaps_in(source: str, image_id: str, found: ImageDetections, _labels: ImageLabels) -> ImageOverlaps:
     """Lay all detections over an image's labels.
 
     Args:
@@ -108,18 +108,18 @@ def overlaps_in(source: str, image_id: str, found: ImageDetections, _labels: Ima
     return overlaps_of_image(_labels, found)
 
 
-@st.cache_resource(show_spinner=False, max_entries=128, hash_funcs={ImageDetections: fingerprint})
+@st.cache_resource(show_spinner=False, max_entries=128, hash_funcs={ImageDetections: _fingerprint})
 def _scores(
     source: str, image_id: str, found: ImageDetections, _dataset: Dataset, _labels: ImageLabels
 ) -> pd.DataFrame:
-    overlaps = overlaps_in(source, image_id, found, _labels)
+    overlaps = _overlaps_in(source, image_id, found, _labels)
     return scores_of_objects(replace(_dataset, images=(_labels,)), [found], [overlaps])
 
 
-IMAGE = "image"
+_IMAGE = "image"
 
 
-def choose_image(choices: Mapping[str, Choice], dataset: Dataset, workspace: Workspace) -> ImageLabels:
+def _choose_image(choices: Mapping[str, Choice], dataset: Dataset, workspace: Workspace) -> ImageLabels:
     """Choose one of a data set's images: by its name, or the next one.
 
     Where all models have looked at all images, those come first on which they differ most; else the files' order
@@ -132,7 +132,7 @@ def choose_image(choices: Mapping[str, Choice], dataset: Dataset, workspace: Wor
     by_name = {str(labels.image_id): labels for labels in images}
     names = list(by_name)
     before, middle, after = st.columns([1, 6, 1], vertical_alignment="bottom")
-    name = linked_selectbox("Image", names, IMAGE, names[0], middle)
+    name = linked_selectbox("Image", names, _IMAGE, names[0], middle)
     place = names.index(name)
     for column, step, icon, text in (
         (before, -1, ":material/chevron_left:", "Previous image"),
@@ -141,16 +141,16 @@ def choose_image(choices: Mapping[str, Choice], dataset: Dataset, workspace: Wor
         other = names[(place + step) % len(names)]
         column.button(
             "", icon=icon, help=text, key=text, width="stretch", on_click=st.session_state.__setitem__,
-            args=(IMAGE, other),
+            args=(_IMAGE, other),
         )  # fmt: skip
     return by_name[name]
 
 
-def detections_in(
+def _detections_in(
     choices: Mapping[str, Choice], dataset: Dataset, labels: ImageLabels, workspace: Workspace
 ) -> dict[str, ImageDetections]:
     """Return what each model sees in one image: from what it has looked at before, else it looks at this one now."""
-    photo = labelled_photo(dataset.source_hash, str(labels.image_id), labels)
+    photo = _labelled_photo(dataset.source_hash, str(labels.image_id), labels)
     place = dataset.images.index(labels)
     found = {}
     for name, choice in choices.items():
@@ -163,7 +163,7 @@ def detections_in(
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def labelled_photo(source: str, image_id: str, _labels: ImageLabels) -> Photo:
+def _labelled_photo(source: str, image_id: str, _labels: ImageLabels) -> Photo:
     """Open a data set's photo, in the size of its labels.
 
     Raises:
@@ -215,8 +215,8 @@ def compare_on_data(choices: Mapping[str, Choice], workspace: Workspace) -> None
     chosen = settle_classes(by_short_name(fitting, names), dataset)
     if not chosen:
         return
-    labels = choose_image(chosen, dataset, workspace)
-    found = detections_in(chosen, dataset, labels, workspace)
+    labels = _choose_image(chosen, dataset, workspace)
+    found = _detections_in(chosen, dataset, labels, workspace)
     compared = compare_image(labels, found, score)
     if len(chosen) > 1:
         st.markdown(f":material/difference: {as_plain(difference_in_words(compared, dataset.class_names))}")
@@ -231,7 +231,7 @@ def compare_on_data(choices: Mapping[str, Choice], workspace: Workspace) -> None
     panels = {PHOTO: Panel("photo", []), TRUTH: Panel("truth", drawn[TRUTH])}
     for model in chosen:
         panels[link_names[model]] = Panel(title_of(model, chosen[model], drawn[model], "seen"), drawn[model])
-    photo = labelled_photo(dataset.source_hash, str(labels.image_id), labels)
+    photo = _labelled_photo(dataset.source_hash, str(labels.image_id), labels)
     show_panels(photo, panels, view)
     show_attention(list(chosen.values()), photo)
     _show_tables(dataset, labels, found, compared, score)
@@ -243,7 +243,7 @@ def _draw(
 ) -> list[DrawnObject]:
     if colour != BY_ERROR:
         return drawn_detections(found, dataset.class_names, score)
-    overlaps = overlaps_in(dataset.source_hash, str(labels.image_id), found, labels).above(score)
+    overlaps = _overlaps_in(dataset.source_hash, str(labels.image_id), found, labels).above(score)
     return drawn_errors(labels, found, overlaps, dataset.class_names)
 
 
@@ -255,10 +255,10 @@ def _show_tables(
     score: float,
 ) -> None:
     if len(found) < 2:
-        show_object_numbers(dataset, labels, found, score)
+        _show_object_numbers(dataset, labels, found, score)
         return
     against_truth, between = st.tabs(["Against the truth", "Between the models"])
     with against_truth:
-        show_object_numbers(dataset, labels, found, score)
+        _show_object_numbers(dataset, labels, found, score)
     with between:
         show_seen(compared, dataset.class_names)

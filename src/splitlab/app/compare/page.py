@@ -38,7 +38,7 @@ from splitlab.figures.object_pictures import drawn_detections, keep_shown
 from splitlab.workspace import Workspace
 
 
-def compare_on_photos(choices: Mapping[str, Choice], workspace: Workspace) -> None:
+def _compare_on_photos(choices: Mapping[str, Choice], workspace: Workspace) -> None:
     """Show a photo as any models see it, and which objects they share."""
     photo_side, model_side = st.columns([1, 1.4], gap="large")
     with photo_side:
@@ -165,4 +165,4 @@ def show_page() -> None:
         if look_at == DATA_IMAGES:
             compare_on_data(choices, workspace)
         else:
-            compare_on_photos(choices, workspace)
+            _compare_on_photos(choices, workspace)

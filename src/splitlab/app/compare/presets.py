@@ -104,11 +104,11 @@ def _pick(names: Sequence[str]) -> None:
     st.session_state[MODELS] = list(names)
 
 
-DARKEST = 0.25
+_DARKEST = 0.25
 _Picture = NDArray[np.uint8]
 
 
-def attention_picture(
+def _attention_picture(
     photo: _Picture, attention: FloatArray, box: tuple[float, float, float, float], colour: str
 ) -> _Picture:
     """Darken a photo where the model did not look, and draw the object's box.
@@ -119,7 +119,7 @@ def attention_picture(
         box: xyxy, pixels.
         colour: "#rrggbb" of the box.
     """
-    light = DARKEST + (1 - DARKEST) * np.sqrt(attention)[..., None]
+    light = _DARKEST + (1 - _DARKEST) * np.sqrt(attention)[..., None]
     picture = (photo * light).astype(np.uint8)
     red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
     left, top, right, bottom = (round(side) for side in box)
@@ -145,7 +145,7 @@ def show_attention(choices: Sequence[Choice], photo: Photo) -> None:
     key = f"attention_{choice.label}_{photo.key}"
     row = objects.index(object_side.selectbox("Object", objects, key=key, bind="query-params"))
     colour = class_colour(int(found.classes[row]))
-    st.image(attention_picture(photo.pixels, maps[row], _sides(found.boxes[row]), colour), width="stretch")
+    st.image(_attention_picture(photo.pixels, maps[row], _sides(found.boxes[row]), colour), width="stretch")
     st.caption("The last decoder layer's attention, mean over its heads: bright where it looked for this object.")
 
 

@@ -20,19 +20,19 @@ from splitlab.figures.compare_report import report_html
 from splitlab.figures.comparison_tables import all_tables
 from splitlab.figures.object_pictures import Picture, model_picture, truth_picture
 
-OF, KIND, TRUTH, SAID, PAGE = "of", "kind", "truth", "said", "page"
-MISTAKES, PAIRS = "every mistake", "as the confusion chart counts"
-ANY, SOMETHING, NOTHING = "any", "something", "nothing"
-SEEN_KINDS = {f"seen by {each.value}": each for each in SeenBy}
-KINDS = [MISTAKES, *(kind.value for kind in ErrorKind), PAIRS, *SEEN_KINDS]
-IMAGES_A_PAGE = 6
-Link = dict[str, str | list[str]]
-COLUMNS = 2
+OF, KIND, TRUTH, SAID, _PAGE = "of", "kind", "truth", "said", "page"
+_MISTAKES, PAIRS = "every mistake", "as the confusion chart counts"
+_ANY, SOMETHING, NOTHING = "any", "something", "nothing"
+_SEEN_KINDS = {f"seen by {each.value}": each for each in SeenBy}
+_KINDS = [_MISTAKES, *(kind.value for kind in ErrorKind), PAIRS, *_SEEN_KINDS]
+_IMAGES_A_PAGE = 6
+_Link = dict[str, str | list[str]]
+_COLUMNS = 2
 
 
 def ask_for(**wanted: str) -> None:
     """Show these images when the page is drawn next; what is not named is set to any."""
-    start = {KIND: MISTAKES, TRUTH: ANY, SAID: ANY}
+    start = {KIND: _MISTAKES, TRUTH: _ANY, SAID: _ANY}
     for key, value in {**start, **wanted}.items():
         st.session_state[key] = value
     _turn_to_first_page()
@@ -53,7 +53,7 @@ def turn_to_linked_model(names: Mapping[str, str]) -> str:
     return short
 
 
-def images_behind(comparison: Comparison, link: Link) -> None:
+def images_behind(comparison: Comparison, link: _Link) -> None:
     """Show the controls that say which mistakes are meant, and the images they are in.
 
     Args:
@@ -66,35 +66,35 @@ def images_behind(comparison: Comparison, link: Link) -> None:
         st.info("No image has such a mistake. Choose another kind, or 'any' class.")
         return
     st.caption(f"{len(rows):,} in {len(images):,} image{'s' if len(images) != 1 else ''}, those with most first.")
-    pages = -(-len(images) // IMAGES_A_PAGE)
+    pages = -(-len(images) // _IMAGES_A_PAGE)
     page = 1
     if pages > 1:
-        if st.session_state.get(PAGE, 1) > pages:
+        if st.session_state.get(_PAGE, 1) > pages:
             _turn_to_first_page()
-        page = st.pagination(pages, key=PAGE, bind="query-params")
-    shown = images[(page - 1) * IMAGES_A_PAGE : page * IMAGES_A_PAGE]
-    for start in range(0, len(shown), COLUMNS):
-        for column, image_id in zip(st.columns(COLUMNS), shown[start : start + COLUMNS], strict=False):
+        page = st.pagination(pages, key=_PAGE, bind="query-params")
+    shown = images[(page - 1) * _IMAGES_A_PAGE : page * _IMAGES_A_PAGE]
+    for start in range(0, len(shown), _COLUMNS):
+        for column, image_id in zip(st.columns(_COLUMNS), shown[start : start + _COLUMNS], strict=False):
             with column, answered():
                 _show(comparison, model, image_id, rows, link)
 
 
 def _turn_to_first_page() -> None:
     # Were it forgotten instead, the old page would be read again from the link.
-    st.session_state[PAGE] = 1
+    st.session_state[_PAGE] = 1
 
 
 def _choose(comparison: Comparison) -> tuple[ComparedModel, pd.DataFrame]:
     names = list(comparison.dataset.class_names)
     by_name = {model.name: model for model in comparison.models}
-    classes = [ANY, SOMETHING, *names, NOTHING]
+    classes = [_ANY, SOMETHING, *names, NOTHING]
     for key in (TRUTH, SAID):
-        if st.session_state.get(key, ANY) not in classes:
-            st.session_state[key] = ANY
+        if st.session_state.get(key, _ANY) not in classes:
+            st.session_state[key] = _ANY
     columns = st.columns(4)
     anew = _turn_to_first_page
     of = columns[0].selectbox("Model", list(by_name), key=OF, on_change=anew)
-    kind = columns[1].selectbox("Kind", KINDS, key=KIND, bind="query-params", help=_kinds_explained(), on_change=anew)
+    kind = columns[1].selectbox("Kind", _KINDS, key=KIND, bind="query-params", help=_kinds_explained(), on_change=anew)
     truth = columns[2].selectbox("What is there", classes, key=TRUTH, bind="query-params", on_change=anew)
     said = columns[3].selectbox("What the model says", classes, key=SAID, bind="query-params", on_change=anew)
     model = by_name[of]
@@ -108,18 +108,18 @@ def _kinds_explained() -> str:
 
 
 def _of_kind(comparison: Comparison, model: ComparedModel, kind: str) -> pd.DataFrame:
-    if kind in SEEN_KINDS:
+    if kind in _SEEN_KINDS:
         rows = objects_seen(comparison.ranking)
-        rows = rows[rows["seen_by"] == SEEN_KINDS[kind]]
+        rows = rows[rows["seen_by"] == _SEEN_KINDS[kind]]
         return rows.assign(**{"class": [said.get(model.name, NO_MATCH) for said in rows["said"]]})
     errors = model.mistakes.errors
     if kind == PAIRS:
         return model.mistakes.pairs
-    return errors[errors["kind"] != ErrorKind.FOUND] if kind == MISTAKES else errors[errors["kind"] == kind]
+    return errors[errors["kind"] != ErrorKind.FOUND] if kind == _MISTAKES else errors[errors["kind"] == kind]
 
 
 def _of_class(rows: pd.DataFrame, column: str, chosen: str, names: Sequence[str]) -> pd.DataFrame:
-    if chosen == ANY:
+    if chosen == _ANY:
         return rows
     if chosen == SOMETHING:
         return rows[rows[column] != NO_MATCH]

@@ -59,40 +59,40 @@ from splitlab.figures.errors import (
 )
 from splitlab.workspace import Workspace
 
-COSTS, COUNTS = "AP they cost", "how often"
+_COSTS, _COUNTS = "AP they cost", "how often"
 _PLAIN = {"displaylogo": False, "displayModeBar": False}
 
 
-def show_error_kinds(comparison: Comparison) -> None:
+def _show_error_kinds(comparison: Comparison) -> None:
     """Show what each kind of error costs each model, or how often it happens."""
     st.subheader("What goes wrong", anchor=False)
-    shown = linked_choice("Errors by", [COSTS, COUNTS], COSTS, "errors_by")
-    if shown == COSTS:
+    shown = linked_choice("Errors by", [_COSTS, _COUNTS], _COSTS, "errors_by")
+    if shown == _COSTS:
         figure = error_cost_bars({model.name: model.measured.ap_cost.lost for model in comparison.models})
     else:
         figure = error_count_bars({model.name: model.mistakes.counts for model in comparison.models})
-    clickable(figure, "error_bars", lambda data: ask_for(**{OF: data[0], KIND: data[1]}))
+    _clickable(figure, "error_bars", lambda data: ask_for(**{OF: data[0], KIND: data[1]}))
     st.caption(
         "Mend one kind alone and this much AP comes back; the kinds lean on one another and do not sum up."
-        if shown == COSTS
+        if shown == _COSTS
         else f"Detections that score {comparison.settings.min_score:.2f} or more, and objects that none of them found."
     )
 
 
-def tell_observations(comparison: Comparison) -> None:
+def _tell_observations(comparison: Comparison) -> None:
     """Say what the models show of Observations 5 and 6."""
     st.subheader("What F and W teach", anchor=False)
     for claim, told in observations_in_words(split_mistakes(comparison)):
         st.markdown(f"**{as_plain(claim)}** {as_plain(told)}")
 
 
-def show_by_split(comparison: Comparison) -> None:
+def _show_by_split(comparison: Comparison) -> None:
     """Show wrong classes and mask quality against |F| and |W|; a click on a model turns to it."""
-    clickable(mistakes_by_split(split_mistakes(comparison)), "by_split", lambda data: ask_for(**{OF: data[0]}))
+    _clickable(mistakes_by_split(split_mistakes(comparison)), "by_split", lambda data: ask_for(**{OF: data[0]}))
     st.caption("Bars are 95 % intervals over images. Darker marks have a larger |F|.")
 
 
-def show_classes(comparison: Comparison) -> None:
+def _show_classes(comparison: Comparison) -> None:
     """Show mask AP beside box AP of each class and model; a picked row asks for the class's images."""
     metric = linked_choice("AP at", list(SHORT_METRICS), "ap50", "ap", format_func=SHORT_METRICS.__getitem__)
     table = class_table(comparison, metric)
@@ -112,16 +112,16 @@ def show_classes(comparison: Comparison) -> None:
     st.caption("Pick a row for the images of its class.")
 
 
-def show_curves(comparison: Comparison, model: ComparedModel) -> None:
+def _show_curves(comparison: Comparison, model: ComparedModel) -> None:
     """Show precision against recall; a click asks for what the model says of that class."""
     iou = linked_choice("IoU", CURVE_IOUS, CURVE_IOUS[0], "iou", format_func="{:.2f}".format)
     curves = model.measured.curves
     names = comparison.dataset.class_names
     figure = precision_recall_lines(curves[curves["iou"] == iou], names)
-    clickable(figure, f"curves_{iou}", lambda data: ask_for(**{OF: model.name, SAID: names[data[1]]}))
+    _clickable(figure, f"curves_{iou}", lambda data: ask_for(**{OF: model.name, SAID: names[data[1]]}))
 
 
-def show_confusion(comparison: Comparison, model: ComparedModel) -> None:
+def _show_confusion(comparison: Comparison, model: ComparedModel) -> None:
     """Show which class is taken for which; a click asks for the images of a cell."""
     names: Sequence[str] = [*comparison.dataset.class_names, NOTHING]
     figure = confusion_heatmap(model.mistakes.confusion, comparison.dataset.class_names)
@@ -129,10 +129,10 @@ def show_confusion(comparison: Comparison, model: ComparedModel) -> None:
     def take(cell: Any) -> None:
         ask_for(**{OF: model.name, KIND: PAIRS, TRUTH: names[cell[0]], SAID: names[cell[1]]})
 
-    clickable(figure, "confusion", take)
+    _clickable(figure, "confusion", take)
 
 
-def show_calibration(model: ComparedModel) -> None:
+def _show_calibration(model: ComparedModel) -> None:
     """Show whether scores mean what they say."""
     measured = model.mistakes.calibration
     st.plotly_chart(reliability_diagram(measured.bins), key="calibration", config=_PLAIN)
@@ -140,7 +140,7 @@ def show_calibration(model: ComparedModel) -> None:
         st.caption(f"Expected calibration error {measured.error:.3f}: the mean gap between score and share, 0 is best.")
 
 
-def clickable(figure: go.Figure, key: str, take: Callable[[Any], None]) -> None:
+def _clickable(figure: go.Figure, key: str, take: Callable[[Any], None]) -> None:
     """Show a chart whose marks, when clicked, hand their `customdata` to `take`."""
 
     def clicked() -> None:
@@ -151,7 +151,7 @@ def clickable(figure: go.Figure, key: str, take: Callable[[Any], None]) -> None:
     st.plotly_chart(figure, key=key, on_select=clicked, selection_mode="points", config=_PLAIN)
 
 
-def show_seen_counts(comparison: Comparison) -> None:
+def _show_seen_counts(comparison: Comparison) -> None:
     """Show buttons with the totals and a bar for each class; nothing where only one model is compared."""
     models = len(comparison.models)
     if models < 2:
@@ -175,7 +175,7 @@ def show_seen_counts(comparison: Comparison) -> None:
     def take(data: list[str]) -> None:
         ask_for(**{TRUTH: data[0], KIND: f"seen by {data[1]}"})
 
-    clickable(seen_bars(counts, [*classes, NOTHING], models, letter_colour()), "seen_bars", take)
+    _clickable(seen_bars(counts, [*classes, NOTHING], models, letter_colour()), "seen_bars", take)
     st.caption(
         f"Seen: a mask IoU of 0.5 or more, whatever class is named; {int(labelled['named_differently'].sum()):,} "
         f"labelled objects are given more than one class. In the row '{NOTHING}' is what models see and nobody "
@@ -184,37 +184,37 @@ def show_seen_counts(comparison: Comparison) -> None:
 
 
 # Not the key of Compare masks: its slider begins elsewhere, and a session keeps one value for each key.
-COUNTED_FROM = "counted_from"
+_COUNTED_FROM = "counted_from"
 
 
-def take_old_link() -> None:
+def _take_old_link() -> None:
     """Take what a link says that was made before the slider had a key of its own."""
     old = st.query_params.get(SCORE)
-    if old is None or COUNTED_FROM in st.session_state:
+    if old is None or _COUNTED_FROM in st.session_state:
         return
     del st.query_params[SCORE]
     with suppress(ValueError):
         if LEAST_SCORE <= float(old) <= HIGHEST_SCORE:
-            st.session_state[COUNTED_FROM] = float(old)
-            st.query_params[COUNTED_FROM] = old
+            st.session_state[_COUNTED_FROM] = float(old)
+            st.query_params[_COUNTED_FROM] = old
 
 
-def choose_score() -> float:
+def _choose_score() -> float:
     """Choose the least confidence that counts."""
-    take_old_link()
+    _take_old_link()
     return st.slider(
         "Least confidence",
         LEAST_SCORE,
         HIGHEST_SCORE,
         MIN_SCORE,
         0.05,
-        key=COUNTED_FROM,
+        key=_COUNTED_FROM,
         bind="query-params",
         help="What scores less is not looked at; AP and its curves always take all.",
     )
 
 
-def compare_chosen(choices: dict[str, Choice], workspace: Workspace) -> Comparison | None:
+def _compare_chosen(choices: dict[str, Choice], workspace: Workspace) -> Comparison | None:
     """Show what can be chosen; return the comparison, None where there is nothing to compare yet."""
     left, right = st.columns([1, 1], gap="large")
     with left:
@@ -225,7 +225,7 @@ def compare_chosen(choices: dict[str, Choice], workspace: Workspace) -> Comparis
         return None
     picked = by_short_name(fitting, choose_models(fitting))
     with right:
-        score = choose_score()
+        score = _choose_score()
     if not picked:
         st.info("Pick one or more checkpoints.")
         return None
@@ -251,7 +251,7 @@ def show_page() -> None:
     comparison = None
     choices = checkpoint_choices(Workspace.here())
     with answered():
-        comparison = compare_chosen(choices, Workspace.here())
+        comparison = _compare_chosen(choices, Workspace.here())
     if comparison is None:
         st.stop()
     whole = comparison.whole
@@ -262,26 +262,26 @@ def show_page() -> None:
     )
     left, right = st.columns([1, 1], gap="large")
     with left:
-        show_error_kinds(comparison)
-        tell_observations(comparison)
+        _show_error_kinds(comparison)
+        _tell_observations(comparison)
     with right:
-        show_by_split(comparison)
+        _show_by_split(comparison)
     by_name = {model.name: model for model in comparison.models}
     checkpoints = dict(zip(st.session_state[MODELS], by_short_name(choices, st.session_state[MODELS]), strict=True))
     model = by_name[turn_to_linked_model({name: short for name, short in checkpoints.items() if short in by_name})]
-    show_seen_counts(comparison)
+    _show_seen_counts(comparison)
     st.subheader("Class by class", anchor=False)
-    show_classes(comparison)
+    _show_classes(comparison)
     of_model = as_plain(model.name)
     confusion, curves, scores = st.tabs(
         [f"Who is taken for whom, {of_model}", f"Precision and recall, {of_model}", f"Do scores mean it, {of_model}"]
     )
     with confusion:
-        show_confusion(comparison, model)
+        _show_confusion(comparison, model)
     with curves:
-        show_curves(comparison, model)
+        _show_curves(comparison, model)
     with scores:
-        show_calibration(model)
+        _show_calibration(model)
     st.subheader("The images behind it", anchor=False)
     link = {
         "look_at": DATA_IMAGES,

@@ -33,13 +33,13 @@ from splitlab.figures.palette import projected
 from splitlab.figures.plan import equiscore_curve
 from splitlab.shown_numbers import hours_and_sum, shown
 
-Split = tuple[int, int]
-MOST_APART = 1.0
+_Split = tuple[int, int]
+_MOST_APART = 1.0
 """AP from the lowest to the highest score that still counts as one score."""
-MOST_OFF = 0.25
+_MOST_OFF = 0.25
 """Share of |W| by which a point may lie off its curve."""
-LEAST_POINTS = 3
-TOUCHES = 0.01
+_LEAST_POINTS = 3
+_TOUCHES = 0.01
 """Share of the least hours by which a line may be off and still counts as touching; likewise an answer."""
 _CURVES = {f"{curve.method} on {curve.dataset}": curve for curve in PAPER_CURVES}
 _CURVE = PAPER_CURVES[0]
@@ -68,13 +68,13 @@ def _your_points(view: ScreenView) -> None:
 def _the_law(view: ScreenView) -> None:
     curve = _CURVES[view.choose("law_of", list(_CURVES))]
     full = round(curve.law.phi0 * view.slider("tau", 14, 54, 27) / 100)
-    view.say(**product_at(curve, full))
+    view.say(**_product_at(curve, full))
     rows = method_rows(published(), curve.dataset, curve.method).set_index(["full", "weak"])[curve.metric]
     view.chart("law_point", law_point(curve, full, {split: float(rows.loc[split]) for split in curve.splits}))
     view.say(k=f"{curve.law.k:.2f}", phi0=f"{curve.law.phi0:,.0f}", score=f"{curve.score:g}")
 
 
-def product_at(curve: PaperCurve, full: int) -> dict[str, int]:
+def _product_at(curve: PaperCurve, full: int) -> dict[str, int]:
     """Return a split on a curve with whole boxes (full, weak), their product, and the curve's constant (area)."""
     weak = round(float(curve.law.weak(full)))
     return {"full": full, "weak": weak, "product": full * weak, "area": _area(curve.law)}
@@ -102,24 +102,24 @@ def _boxes(law: EquiscoreLaw, full: int) -> str:
     return f"{float(law.weak(full)):,.0f}"
 
 
-def _score_of(curve: PaperCurve, split: Split) -> float:
+def _score_of(curve: PaperCurve, split: _Split) -> float:
     rows = method_rows(published(), curve.dataset, curve.method)
     return float(rows.loc[(rows["full"] == split[0]) & (rows["weak"] == split[1]), curve.metric].item())
 
 
 def _find_a_curve(view: ScreenView) -> None:
-    view.say(least_points=LEAST_POINTS, most_apart=f"{MOST_APART:g}", most_off=f"{MOST_OFF:.0%}")
+    view.say(least_points=_LEAST_POINTS, most_apart=f"{_MOST_APART:g}", most_off=f"{_MOST_OFF:.0%}")
     series = pick_series(view, "search_curve")
     points = _with_boxes(series)
     if points.empty:
         view.say("no_points")
         return
     fit = _chosen_curve(view, series, points, "mine", [])
-    view.judge(judge_curve(points.loc[points["taken"], ["full", "weak", "ap"]], fit))
+    view.judge(_judge_curve(points.loc[points["taken"], ["full", "weak", "ap"]], fit))
     view.say(series=as_plain(series.name), score=series.score)
 
 
-def judge_curve(taken: pd.DataFrame, fit: LawFit | None) -> Verdict:
+def _judge_curve(taken: pd.DataFrame, fit: LawFit | None) -> Verdict:
     """Judge whether splits are of one score and on one hyperbola.
 
     Args:
@@ -127,17 +127,17 @@ def judge_curve(taken: pd.DataFrame, fit: LawFit | None) -> Verdict:
         fit: the law through them; None where there is none.
     """
     sizes = taken["full"].nunique()
-    if fit is None or sizes < LEAST_POINTS:
+    if fit is None or sizes < _LEAST_POINTS:
         return Verdict(False, "too_few", {"sizes": sizes})
     apart = float(taken["ap"].max() - taken["ap"].min())
     told = {"apart": shown(apart, 2).removesuffix("0")}
     # Scores are printed with one decimal: their difference is no exact number.
-    if round(apart, 6) > MOST_APART:
+    if round(apart, 6) > _MOST_APART:
         return Verdict(False, "apart", told)
     off = (fit.points["ratio"] - 1).abs()
     worst = fit.points.iloc[int(off.argmax())]
     split = f"{worst['full']:,.0f}/{worst['weak']:,.0f}"
-    if off.max() > MOST_OFF:
+    if off.max() > _MOST_OFF:
         return Verdict(False, "off_curve", {"split": split, "off": f"{worst['ratio'] - 1:+.0%}"})
     law = {"area": _area(fit.law), "k": f"{fit.law.k:.2f}"}
     return Verdict(True, "curve", {"split": split, "off": f"{off.max():.0%}", **law, **told})
@@ -155,7 +155,7 @@ def _phi0(series: Series) -> float:
 
 
 def _chosen_curve(
-    view: ScreenView, series: Series, points: pd.DataFrame, key: str, start: Sequence[Split]
+    view: ScreenView, series: Series, points: pd.DataFrame, key: str, start: Sequence[_Split]
 ) -> LawFit | None:
     """Read the chosen splits from the link, mark them in the points, draw them, and return the law through them."""
     known = list(zip(points["full"].tolist(), points["weak"].tolist(), strict=True))
@@ -183,10 +183,10 @@ def _chosen_curve(
 
 def _slide_the_line(view: ScreenView) -> None:
     hours = view.slider("line", 50.0, 110.0, 100.0, 0.5, format="%.1f h")
-    least = least_hours(_LAW, VOC2012)
-    touches = abs(hours - least) <= TOUCHES * least
+    least = _least_hours(_LAW, VOC2012)
+    touches = abs(hours - least) <= _TOUCHES * least
     hours = least if touches else hours
-    met = meeting_full(_LAW, VOC2012, hours)
+    met = _meeting_full(_LAW, VOC2012, hours)
     view.say(hours=hours, score=f"{_CURVE.score:g}")
     if met is None:
         view.say("below")
@@ -198,7 +198,7 @@ def _slide_the_line(view: ScreenView) -> None:
     view.chart("sliding_line", sliding_line(_LAW, VOC2012, hours, met))
 
 
-def least_hours(law: EquiscoreLaw, prices: Prices) -> float:
+def _least_hours(law: EquiscoreLaw, prices: Prices) -> float:
     """Return the hours of the line that touches the curve, without limits: 2 times the root of cF cW k phi0^2.
 
     On the curve the product of mask hours and box hours is constant; their sum is least where both are its root.
@@ -206,7 +206,7 @@ def least_hours(law: EquiscoreLaw, prices: Prices) -> float:
     return 2 * math.sqrt(_product(law, prices))
 
 
-def meeting_full(law: EquiscoreLaw, prices: Prices, hours: float) -> tuple[float, float] | None:
+def _meeting_full(law: EquiscoreLaw, prices: Prices, hours: float) -> tuple[float, float] | None:
     """Return |F| of the two splits on the curve that cost `hours`, fewer masks first; equal where the line touches.
 
     Args:
@@ -286,7 +286,7 @@ def _find_the_cheapest(view: ScreenView) -> None:
     prices = replace(VOC2012, mask_seconds=float(mask), name="these masks")
     view.say(mask_seconds=mask, box_seconds=prices.box_seconds, split=f"{full:,}/{_boxes(_LAW, full)}")
     point = cheapest_point(_LAW, prices, _IMAGES)
-    verdict = judge_cheapest(full, _LAW, prices, point)
+    verdict = _judge_cheapest(full, _LAW, prices, point)
     view.judge(verdict)
     if verdict.right:
         _show_chip(view, "answer_chip", full, prices, point.hours)
@@ -297,7 +297,7 @@ def _show_chip(view: ScreenView, key: str, full: int, prices: Prices, scale_hour
     view.split(key, full, round(float(_LAW.weak(full))), prices, scale_hours)
 
 
-def judge_cheapest(full: float, law: EquiscoreLaw, prices: Prices, point: CheapestPoint) -> Verdict:
+def _judge_cheapest(full: float, law: EquiscoreLaw, prices: Prices, point: CheapestPoint) -> Verdict:
     """Judge whether the split at `full` on the curve costs at most `TOUCHES` more than the cheapest.
 
     Args:
@@ -310,7 +310,7 @@ def judge_cheapest(full: float, law: EquiscoreLaw, prices: Prices, point: Cheape
         BudgetError: `full` is not above 0.
     """
     values = _hours_at(full, prices, law)
-    if cost_hours(full, float(round(float(law.weak(full)))), prices) <= (1 + TOUCHES) * point.hours:
+    if cost_hours(full, float(round(float(law.weak(full)))), prices) <= (1 + _TOUCHES) * point.hours:
         return Verdict(True, "cheapest", {**values, "least": point.hours})
     return Verdict(False, "fewer_masks" if full > point.full else "more_masks", values)
 

@@ -39,11 +39,11 @@ from splitlab.workspace import Workspace
 _SETTINGS = SceneSettings(size=384, company=0.75, most_objects=5, smallest=0.2, largest=0.45, weed_before=1, reef=0)
 # Seeds whose scenes hold several creatures that stand clear of one another.
 _SEEDS = (7, 3, 4, 0)
-LESSON_SCENES = len(_SEEDS)
+_LESSON_SCENES = len(_SEEDS)
 
 
 @dataclass(frozen=True)
-class ScenePictures:
+class _ScenePictures:
     """One scene, (384, 384, 3) uint8 RGB, twice.
 
     Attributes:
@@ -56,12 +56,12 @@ class ScenePictures:
 
 
 @st.cache_data(show_spinner=False)
-def scene_pictures(number: int) -> ScenePictures:
+def _scene_pictures(number: int) -> _ScenePictures:
     """Draw a scene by its number, 1 to `SCENES`."""
     photo, drawn = draw_scene(np.random.default_rng(_SEEDS[number - 1]), _SETTINGS)
     objects = tuple(_label(class_index, mask) for class_index, mask in drawn)
     labels = ImageLabels(f"scene {number}", Path(f"scene-{number}"), photo.shape[1], photo.shape[0], objects)
-    return ScenePictures(as_full(photo, labels), as_weak(photo, labels))
+    return _ScenePictures(as_full(photo, labels), as_weak(photo, labels))
 
 
 def _label(class_index: int, mask: np.ndarray) -> ObjectLabel:
@@ -70,20 +70,20 @@ def _label(class_index: int, mask: np.ndarray) -> ObjectLabel:
     return ObjectLabel(class_index, (left, top, right, bottom), rle)
 
 
-BATCH_SIZES = (4, 6, 8, 12)
-FIRST_SIZE, FIRST_F_SIZE, MOST_STEPS = 6, 2, 1000
+_BATCH_SIZES = (4, 6, 8, 12)
+_FIRST_SIZE, _FIRST_F_SIZE, _MOST_STEPS = 6, 2, 1000
 # A batch whose creatures stand whole and alone.
-FIRST_NUMBER = 109
-IMAGE_SIZE = 160
-FULL, WEAK = 10, 50
+_FIRST_NUMBER = 109
+_IMAGE_SIZE = 160
+_FULL, _WEAK = 10, 50
 # The embedded scenes, few enough to be drawn at once, with creatures that can be seen from the last row of a class and
 # no coral that looks like them.
-SCENES = ".lesson-scenes"
-SCENE_SETTINGS = EmbeddedSettings(FULL + WEAK, 1, SceneSettings(smallest=0.4, largest=0.7, weed_before=1, reef=0))
-SIZE, F_SIZE, NUMBER, SCRAMBLE = "batch_size", "f_size", "batch", "scramble"
+_SCENES = ".lesson-scenes"
+_SCENE_SETTINGS = EmbeddedSettings(_FULL + _WEAK, 1, SceneSettings(smallest=0.4, largest=0.7, weed_before=1, reef=0))
+_SIZE, _F_SIZE, _NUMBER, _SCRAMBLE = "batch_size", "f_size", "batch", "scramble"
 
 
-def show_fused_batch() -> None:
+def _show_fused_batch() -> None:
     """Show a fused batch, which of its images feeds which part of the loss, and what scrambled masks change.
 
     Raises:
@@ -94,7 +94,7 @@ def show_fused_batch() -> None:
         size = _choose_size()
     with second:
         f_size = _choose_f_size(size)
-    number = linked_count("Another batch", 1, MOST_STEPS, FIRST_NUMBER, NUMBER, third)
+    number = linked_count("Another batch", 1, _MOST_STEPS, _FIRST_NUMBER, _NUMBER, third)
     with last:
         scramble = _choose_scramble()
     spec, step = _spec(size, f_size), number - 1
@@ -110,28 +110,28 @@ def show_fused_batch() -> None:
 
 
 def _scenes(workspace: Workspace) -> Dataset:
-    make_embedded(workspace.data / SCENES, settings=SCENE_SETTINGS)
-    return read_dataset(SCENES, workspace).train
+    make_embedded(workspace.data / _SCENES, settings=_SCENE_SETTINGS)
+    return read_dataset(_SCENES, workspace).train
 
 
 def _choose_size() -> int:
-    return int(linked_choice("Batch size", BATCH_SIZES, FIRST_SIZE, SIZE))
+    return int(linked_choice("Batch size", _BATCH_SIZES, _FIRST_SIZE, _SIZE))
 
 
 def _choose_f_size(size: int) -> int:
-    if st.session_state.get(F_SIZE, FIRST_F_SIZE) >= size:
-        st.session_state[F_SIZE] = size - 1
-    return int(st.slider("f_size: images of F", 1, size - 1, FIRST_F_SIZE, key=F_SIZE, bind="query-params"))
+    if st.session_state.get(_F_SIZE, _FIRST_F_SIZE) >= size:
+        st.session_state[_F_SIZE] = size - 1
+    return int(st.slider("f_size: images of F", 1, size - 1, _FIRST_F_SIZE, key=_F_SIZE, bind="query-params"))
 
 
 def _choose_scramble() -> Scramble:
-    return Scramble(linked_choice("Scramble masks", list(Scramble), Scramble.NOTHING, SCRAMBLE))
+    return Scramble(linked_choice("Scramble masks", list(Scramble), Scramble.NOTHING, _SCRAMBLE))
 
 
 def _spec(size: int, f_size: int) -> RunSpec:
     """Return a run of the recipe quick, in small; single images are easier to read than mosaics."""
     return RunSpec.of(
-        SCENES, FULL, WEAK, image_size=IMAGE_SIZE, steps=MOST_STEPS, batch_size=size, f_size=f_size,
+        _SCENES, _FULL, _WEAK, image_size=_IMAGE_SIZE, steps=_MOST_STEPS, batch_size=size, f_size=f_size,
         mosaic=0.0,
     )  # fmt: skip
 
@@ -153,9 +153,9 @@ def _small_print(spec: RunSpec) -> str:
     )
 
 
-LEAST_MASKS = 100
-MOST_LEFT_HOURS = 1.0
-EQUAL_AP = 0.3
+_LEAST_MASKS = 100
+_MOST_LEFT_HOURS = 1.0
+_EQUAL_AP = 0.3
 """AP within which two expected scores count as equal; two training runs of one split differ by more."""
 _TRAINED = ((400, 5000), (800, 3000), (1464, 0))
 _AS_FULL, _AS_WEAK = "in F, with masks", "in W, with boxes"
@@ -164,7 +164,7 @@ _FEW_MASKS, _MANY_MASKS = 400, 1464
 
 
 def _two_labels(view: ScreenView) -> None:
-    pictures = scene_pictures(int(view.select("picture", range(1, LESSON_SCENES + 1), 1)))
+    pictures = _scene_pictures(int(view.select("picture", range(1, _LESSON_SCENES + 1), 1)))
     for key, picture, hue, seconds in (
         ("with_masks", pictures.as_full, FULL_HUE, VOC2012.mask_seconds),
         ("with_boxes", pictures.as_weak, WEAK_HUE, VOC2012.box_seconds),
@@ -195,26 +195,26 @@ def _a_split_has_a_price(view: ScreenView) -> None:
 def _spend_it_all(view: ScreenView) -> None:
     hours = view.slider("purse", 20, 80, 40, 5)
     full, weak = view.slider("give_masks", 0, 600, 0, 10), view.slider("give_boxes", 0, 8000, 0, 50)
-    view.say(hours=hours, least_masks=LEAST_MASKS)
+    view.say(hours=hours, least_masks=_LEAST_MASKS)
     view.split("spent", full, weak, VOC2012, hours)
-    view.judge(judge_spending(full, weak, float(hours), VOC2012))
+    view.judge(_judge_spending(full, weak, float(hours), VOC2012))
 
 
-def judge_spending(full: int, weak: int, hours: float, prices: Prices) -> Verdict:
+def _judge_spending(full: int, weak: int, hours: float, prices: Prices) -> Verdict:
     """Judge a split that is to use up the hours, with `LEAST_MASKS` mask images or more.
 
     Raises:
         BudgetError: a count is negative.
     """
     cost = cost_hours(float(full), float(weak), prices)
-    if full < LEAST_MASKS:
+    if full < _LEAST_MASKS:
         return Verdict(False, "too_few_masks", {"full": full})
     if cost > hours:
         # A little too much must not be shown as 0.0 hours too much.
         digits = 1 if round(cost, 1) > hours else 3
         over = round(cost, digits) - hours
         return Verdict(False, "too_much", {"cost": f"{cost:,.{digits}f}", "over": f"{over:,.{digits}f}"})
-    if hours - cost > MOST_LEFT_HOURS:
+    if hours - cost > _MOST_LEFT_HOURS:
         more = int((hours - cost) * 3600 / prices.box_seconds)
         return Verdict(False, "too_little", {"cost": cost, "left": hours - round(cost, 1), "more": more})
     seconds = {"mask_seconds": prices.mask_seconds, "box_seconds": prices.box_seconds}
@@ -223,18 +223,18 @@ def judge_spending(full: int, weak: int, hours: float, prices: Prices) -> Verdic
 
 def _what_an_image_tells(view: ScreenView) -> None:
     has_masks = view.choose("seen_as", [_AS_FULL, _AS_WEAK]) == _AS_FULL
-    pictures = scene_pictures(2)
+    pictures = _scene_pictures(2)
     view.slot("scene")[0].image(pictures.as_full if has_masks else pictures.as_weak, width="stretch")
     view.say(outline="**yes**" if has_masks else "no")
 
 
 def _mixed_training(view: ScreenView) -> None:
     with view.slot("fused_batch")[0]:
-        show_fused_batch()
+        _show_fused_batch()
 
 
 def _paper_gains() -> pd.DataFrame:
-    return weak_gains(method_rows(published(), "VOC2012", "YOLOv5"), "ap70")
+    return _weak_gains(method_rows(published(), "VOC2012", "YOLOv5"), "ap70")
 
 
 def _only_boxes_added(view: ScreenView) -> None:
@@ -250,7 +250,7 @@ def _only_boxes_added(view: ScreenView) -> None:
 
 
 def _measured_here_too(view: ScreenView) -> None:
-    best = few_to_many_masks(weak_gains(measured_splits("ap70"), "ap70"))
+    best = _few_to_many_masks(_weak_gains(measured_splits("ap70"), "ap70"))
     paper = _paper_gains()
     full = view.select("beside", sorted(paper["full"].unique().tolist()), _FEW_MASKS)
     say_measured(view, best)
@@ -269,7 +269,7 @@ def _gain(pair: pd.Series) -> str:
     return f"{rounded(pair['together']) - rounded(pair['alone']):+.1f}"
 
 
-def weak_gains(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+def _weak_gains(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Return one row for each split with boxes whose masks were also trained on alone, in the same way.
 
     Args:
@@ -294,7 +294,7 @@ def weak_gains(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     return pairs.assign(hours=hours).sort_values([*_MODEL, "weak"], ignore_index=True)
 
 
-def few_to_many_masks(gains: pd.DataFrame) -> pd.DataFrame:
+def _few_to_many_masks(gains: pd.DataFrame) -> pd.DataFrame:
     """Return at most three rows of `weak_gains`, with few, some and many masks, each with the most boxes for them."""
     if gains.empty:
         return gains
@@ -308,10 +308,10 @@ def _boxes_instead_of_masks(view: ScreenView) -> None:
     view.say(all_masks=_MANY_MASKS, hours=hours)
     view.split("replacement", _FEW_MASKS, weak, VOC2012, hours)
     fitted = published_surface("VOC2012", "YOLOv5", "ap70")
-    view.judge(judge_replacement((_FEW_MASKS, weak), (_MANY_MASKS, 0), fitted, VOC2012))
+    view.judge(_judge_replacement((_FEW_MASKS, weak), (_MANY_MASKS, 0), fitted, VOC2012))
 
 
-def judge_replacement(split: tuple[int, int], goal: tuple[int, int], fitted: FittedSurface, prices: Prices) -> Verdict:
+def _judge_replacement(split: tuple[int, int], goal: tuple[int, int], fitted: FittedSurface, prices: Prices) -> Verdict:
     """Judge whether a split (F, W) is expected to score what the goal does, within `EQUAL_AP`.
 
     Raises:
@@ -321,7 +321,7 @@ def judge_replacement(split: tuple[int, int], goal: tuple[int, int], fitted: Fit
     spent, saved_from = (round(cost_hours(float(full), float(weak), prices), 1) for full, weak in (split, goal))
     names = {"split": f"{split[0]:,}/{split[1]:,}", "goal": f"{goal[0]:,}/{goal[1]:,}"}
     values = {**names, "ap": shown(ap), "wanted": shown(wanted), "saved": saved_from - spent}
-    if abs(ap - wanted) <= EQUAL_AP:
+    if abs(ap - wanted) <= _EQUAL_AP:
         return Verdict(True, "equal", values)
     return Verdict(False, "too_few" if ap < wanted else "too_many", values)
 

@@ -24,7 +24,7 @@ from splitlab.shown_numbers import shown
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
-FOLDER = Path(__file__).with_name("texts")
+_FOLDER = Path(__file__).with_name("texts")
 _PUBLISHED = re.compile(r"\{\{(ap|hours): (\w+) (\d+)/(\d+)\}\}")
 _SLOT = re.compile(r"\{\{(?:control|chart): (\w+)(?: \| ([^}]+))?\}\}")
 _CASE = re.compile(r"\{\{((?:if|right|wrong): \w+)\}\}\s*")
@@ -52,7 +52,7 @@ class Block:
         return _VALUE.sub(lambda found: _written(values[found[1]]), self.text)
 
 
-def read_text(slug: str) -> tuple[dict[str, Any], list[tuple[str, tuple[Block, ...], str]]]:
+def _read_text(slug: str) -> tuple[dict[str, Any], list[tuple[str, tuple[Block, ...], str]]]:
     """Read the front matter of a lesson, and of each screen the title, the blocks and the presenter's notes.
 
     Args:
@@ -62,7 +62,7 @@ def read_text(slug: str) -> tuple[dict[str, Any], list[tuple[str, tuple[Block, .
         OSError: there is no such file.
         ValueError: it has no front matter, or a screen without notes.
     """
-    text = (FOLDER / f"{slug}.md").read_text(encoding="utf-8")
+    text = (_FOLDER / f"{slug}.md").read_text(encoding="utf-8")
     _, head, body = _PUBLISHED.sub(_published, text).split("---\n", 2)
     return yaml.safe_load(head), [_screen(part) for part in re.split(r"^# ", body, flags=re.MULTILINE)[1:]]
 
@@ -235,7 +235,7 @@ def read_lesson(slug: str, *fill: Callable[[ScreenView], None]) -> Lesson:
         OSError: there is no such text.
         ValueError: there are not as many functions as screens.
     """
-    head, texts = read_text(slug)
+    head, texts = _read_text(slug)
     screens = tuple(Screen(*text, function) for text, function in zip(texts, fill, strict=True))
     return Lesson(head["title"], head["question"], head["minutes"], screens)
 

@@ -112,10 +112,10 @@ def _make_them_disagree(view: ScreenView) -> None:
             found = {short: detect_objects(choice, photo) for short, choice in models.items()}
         panels = [_panel(models[name], detections, score) for name, detections in found.items()]
         st.plotly_chart(mask_panels(photo.pixels, panels), key="found_panels", config={"displayModeBar": False})
-    view.judge(judge_disagreement(found, score))
+    view.judge(_judge_disagreement(found, score))
 
 
-def judge_disagreement(found: Mapping[str, ImageDetections], least_score: float) -> Verdict:
+def _judge_disagreement(found: Mapping[str, ImageDetections], least_score: float) -> Verdict:
     """Judge whether some models see something in a photo and others nothing.
 
     Args:

@@ -17,12 +17,12 @@ from splitlab.app.navigation import answered, enter_by_app, page_head
 from splitlab.app.widgets.text import as_plain
 from splitlab.budget.published import FLATTERED
 
-LESSON, SCREEN, PRINT = "lesson", "screen", "print"
+_LESSON, _SCREEN, _PRINT = "lesson", "screen", "print"
 _LONGEST_ECHO = 20
 
 
 @dataclass(frozen=True)
-class Place:
+class _Place:
     """A screen of a lesson, both counted from 1; no lesson means the list of all.
 
     Attributes:
@@ -38,25 +38,27 @@ class Place:
     complaint: str = ""
 
 
-def read_place(asked: Mapping[str, str], lessons: Sequence[Lesson]) -> Place:
+def _read_place(asked: Mapping[str, str], lessons: Sequence[Lesson]) -> _Place:
     """Read a link; what is not there is answered by the nearest that is, and by a complaint.
 
     Args:
         asked: the parameters of the link.
         lessons: in order.
     """
-    if LESSON not in asked:
-        return Place(0)
-    lesson = _number(asked[LESSON], len(lessons))
+    if _LESSON not in asked:
+        return _Place(0)
+    lesson = _number(asked[_LESSON], len(lessons))
     if not lesson:
-        return Place(0, complaint=f"There is no lesson {_echo(asked[LESSON])}: they are numbered 1 to {len(lessons)}.")
+        return _Place(
+            0, complaint=f"There is no lesson {_echo(asked[_LESSON])}: they are numbered 1 to {len(lessons)}."
+        )
     screens = len(lessons[lesson - 1].screens)
-    screen = _number(asked.get(SCREEN, "1"), screens)
-    printed = asked.get(PRINT) == "true"
+    screen = _number(asked.get(_SCREEN, "1"), screens)
+    printed = asked.get(_PRINT) == "true"
     if screen:
-        return Place(lesson, screen, printed)
-    complaint = f"Lesson {lesson} has no screen {_echo(asked[SCREEN])}: they are numbered 1 to {screens}."
-    return Place(lesson, 1, printed, complaint)
+        return _Place(lesson, screen, printed)
+    complaint = f"Lesson {lesson} has no screen {_echo(asked[_SCREEN])}: they are numbered 1 to {screens}."
+    return _Place(lesson, 1, printed, complaint)
 
 
 def _number(text: str, most: int) -> int:
@@ -69,7 +71,7 @@ def _echo(text: str) -> str:
     return f"'{as_plain(text[:_LONGEST_ECHO])}'"
 
 
-LESSONS: tuple[Lesson, ...] = (
+_LESSONS: tuple[Lesson, ...] = (
     labels.WHAT_A_LABEL_COSTS,
     labels.WHAT_WEAK_LABELS_BUY,
     splits.EXTREME_SPLITS_LOSE,
@@ -80,16 +82,16 @@ LESSONS: tuple[Lesson, ...] = (
 )
 
 
-NOTES = "notes"
-PAGE = "pages/lessons.py"
+_NOTES = "notes"
+_PAGE = "pages/lessons.py"
 _BODY, _NAV = "lesson", "lesson_nav"
 _EVER_IN_LINK = "ever in the link of lesson {}"
 _OPENED = "lesson opened last"
 
 
-def show_lessons(lessons: Sequence[Lesson]) -> None:
+def _show_lessons(lessons: Sequence[Lesson]) -> None:
     """Show what the link asks for."""
-    place = read_place(st.query_params, lessons)
+    place = _read_place(st.query_params, lessons)
     if place.complaint:
         st.warning(place.complaint)
     _let_link_say(place)
@@ -101,10 +103,10 @@ def show_lessons(lessons: Sequence[Lesson]) -> None:
         _show_screen(lessons, place)
 
 
-def _let_link_say(place: Place) -> None:
+def _let_link_say(place: _Place) -> None:
     """Let the link say which lesson was opened: a browser does not follow a link from a page to the page itself."""
     if place.lesson and st.session_state.get(_OPENED) != place.lesson:
-        st.query_params[LESSON] = str(place.lesson)
+        st.query_params[_LESSON] = str(place.lesson)
     st.session_state[_OPENED] = place.lesson
 
 
@@ -122,17 +124,17 @@ def _show_list(lessons: Sequence[Lesson]) -> None:
         with st.container(border=True):
             name, length = st.columns([5, 1], vertical_alignment="center")
             name.page_link(
-                PAGE,
+                _PAGE,
                 label=f"**{number}. {lesson.title}**",
                 icon=":material/arrow_forward:",
-                query_params={LESSON: str(number)},
+                query_params={_LESSON: str(number)},
             )
             name.markdown(lesson.question)
             length.caption(f"{len(lesson.screens)} screens, about {lesson.minutes} minutes")
     st.caption(FLATTERED)
 
 
-def _show_screen(lessons: Sequence[Lesson], place: Place) -> None:
+def _show_screen(lessons: Sequence[Lesson], place: _Place) -> None:
     lesson = lessons[place.lesson - 1]
     screen = lesson.screens[place.screen - 1]
     # The page's own colour, so that nothing shines through the bar below.
@@ -145,7 +147,7 @@ def _show_screen(lessons: Sequence[Lesson], place: Place) -> None:
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.caption(f"Lesson {place.lesson} of {len(lessons)}: {lesson.title}", width="content")
             st.html(_print_link(place.lesson), width="content")
-            notes = st.toggle("Presenter notes", key=NOTES, bind="query-params", width="content")
+            notes = st.toggle("Presenter notes", key=_NOTES, bind="query-params", width="content")
         st.header(screen.title, anchor=False)
         if notes:
             _show_notes(screen.notes)
@@ -158,7 +160,7 @@ def _show_notes(notes: str) -> None:
         st.markdown(":material/co_present: **For the presenter.** " + notes)
 
 
-def _show_steps(lessons: Sequence[Lesson], place: Place) -> None:
+def _show_steps(lessons: Sequence[Lesson], place: _Place) -> None:
     before, after = _neighbours(lessons, place)
     screens = len(lessons[place.lesson - 1].screens)
     forth = "Next lesson" if place.screen == screens else "Next"
@@ -179,43 +181,43 @@ def _progress_html(screen: int, screens: int) -> str:
     return f'<div role="img" aria-label="Screen {screen} of {screens}" style="display:flex;gap:.35rem">{bars}</div>'
 
 
-def _neighbours(lessons: Sequence[Lesson], place: Place) -> tuple[Place | None, Place | None]:
+def _neighbours(lessons: Sequence[Lesson], place: _Place) -> tuple[_Place | None, _Place | None]:
     """Return the screens before and after this one; None where the list of all lessons is."""
     every = [
-        Place(number, screen)
+        _Place(number, screen)
         for number, lesson in enumerate(lessons, start=1)
         for screen in range(1, len(lesson.screens) + 1)
     ]
-    here = every.index(Place(place.lesson, place.screen))
+    here = every.index(_Place(place.lesson, place.screen))
     before = every[here - 1] if here and place.screen > 1 else None
     return before, every[here + 1] if here + 1 < len(every) else None
 
 
-def _go(place: Place | None) -> None:
+def _go(place: _Place | None) -> None:
     if place is None:
-        for key in (LESSON, SCREEN):
+        for key in (_LESSON, _SCREEN):
             st.query_params.pop(key, None)
         return
     # At once: each change alone is a step that the browser's Back goes to.
-    st.query_params.update({LESSON: str(place.lesson), SCREEN: str(place.screen)})
+    st.query_params.update({_LESSON: str(place.lesson), _SCREEN: str(place.screen)})
 
 
 def _print_link(lesson: int) -> str:
     """Return a link to this lesson on paper, with the controls as they are, those of its other screens too."""
-    asked: dict[str, Any] = {key: st.query_params.get_all(key) for key in st.query_params if key != SCREEN}
+    asked: dict[str, Any] = {key: st.query_params.get_all(key) for key in st.query_params if key != _SCREEN}
     # A control that is not drawn leaves the link, but its value stays in the session.
     ever: dict[str, None] = st.session_state.setdefault(_EVER_IN_LINK.format(lesson), {})
     ever |= dict.fromkeys(asked)
     asked |= {key: st.session_state[key] for key in ever if key not in asked and key in st.session_state}
     # Paper is white: the browser is asked for the light theme, whatever the reader's is.
-    asked |= {PRINT: ["true"], "embed": ["true"], "embed_options": ["light_theme"]}
+    asked |= {_PRINT: ["true"], "embed": ["true"], "embed_options": ["light_theme"]}
     return f'<a href="?{escape(urlencode(asked, doseq=True))}" target="_blank" rel="noopener">Print view</a>'
 
 
-def _show_sheets(lesson: Lesson, place: Place) -> None:
+def _show_sheets(lesson: Lesson, place: _Place) -> None:
     st.html(f"<style>{_css('print')}</style>")
     with st.container(key=_BODY):
-        notes = st.toggle("Presenter notes", key=NOTES, bind="query-params")
+        notes = st.toggle("Presenter notes", key=_NOTES, bind="query-params")
         st.title(f"{place.lesson}. {lesson.title}", anchor=False)
         st.markdown(lesson.question)
         for number, screen in enumerate(lesson.screens, start=1):
@@ -230,4 +232,4 @@ def _show_sheets(lesson: Lesson, place: Place) -> None:
 def show_page() -> None:
     """Show the page."""
     enter_by_app()
-    show_lessons(LESSONS)
+    _show_lessons(_LESSONS)

@@ -18,7 +18,7 @@ from splitlab.budget.results import MEASURED, METRICS, SHORT_METRICS, by_common_
 from splitlab.figures.lessons import YOURS
 from splitlab.workspace import Workspace
 
-MOST_MEASURED = 5
+_MOST_MEASURED = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +101,7 @@ def measured_alike(metric: str) -> pd.DataFrame:
     rows = measured_splits(metric)
     of_models = rows.groupby(["dataset", "method", ways_of_training(rows)])
     alike = [equal_score_splits(of_model, metric) for _, of_model in of_models]
-    return max(alike, key=len, default=rows).head(MOST_MEASURED)
+    return max(alike, key=len, default=rows).head(_MOST_MEASURED)
 
 
 def say_measured(view: ScreenView, rows: pd.DataFrame) -> None:

@@ -27,7 +27,7 @@ _LEAST_SHARE, _MOST_SHARE = 5, 100
 
 def _who_beats_it(view: ScreenView) -> None:
     series = pick_series(view, "extremes_of")
-    extremes = extreme_splits(series.rows, series.metric, series.images)
+    extremes = _extreme_splits(series.rows, series.metric, series.images)
     view.say(series=as_plain(series.name))
     if extremes.empty:
         view.say("none", splits=len(series.rows))
@@ -48,7 +48,7 @@ def _who_beats_it(view: ScreenView) -> None:
     view.say(beaten=int(extremes["beaten"].sum()), count=len(extremes))
 
 
-def extreme_splits(rows: pd.DataFrame, metric: str, images: int) -> pd.DataFrame:
+def _extreme_splits(rows: pd.DataFrame, metric: str, images: int) -> pd.DataFrame:
     """Return the extreme splits of one model on one dataset, each with the best split that costs no more.
 
     Extreme are splits without boxes, and those that label all images. The cheapest and the most expensive of all rows
@@ -81,7 +81,7 @@ def extreme_splits(rows: pd.DataFrame, metric: str, images: int) -> pd.DataFrame
 def _one_budget(view: ScreenView) -> None:
     hours = float(view.slider("budget", 20, 190, 80, 5))
     percent = view.slider("share", _LEAST_SHARE, _MOST_SHARE, 100, 5)
-    chosen, limit = spend(hours, percent / 100), _limit(hours)
+    chosen, limit = _spend(hours, percent / 100), _limit(hours)
     view.say(hours=f"{hours:g}", percent=percent, ap=shown(chosen.ap), low=shown(chosen.low), high=shown(chosen.high))
     if chosen.full < limit.spends_from:
         view.say("hours_left", images=_POOL.images, cost=chosen.hours)
@@ -97,10 +97,10 @@ def _where_it_does_not_hold(view: ScreenView) -> None:
 
 def _find_the_middle(view: ScreenView) -> None:
     hours = float(view.slider("to_spend", 30, 150, 60, 5))
-    chosen = spend(hours, view.slider("masks_share", _LEAST_SHARE, _MOST_SHARE, 100, 1) / 100)
+    chosen = _spend(hours, view.slider("masks_share", _LEAST_SHARE, _MOST_SHARE, 100, 1) / 100)
     view.say(hours=f"{hours:g}")
     view.split("middle_chip", chosen.full, chosen.weak, VOC2012, hours)
-    verdict = judge_middle(chosen, plan_for_hours(_fitted(), VOC2012, hours, _POOL))
+    verdict = _judge_middle(chosen, plan_for_hours(_fitted(), VOC2012, hours, _POOL))
     view.judge(verdict)
     if verdict.right:
         _show_budget(view, "found", chosen, hours, _limit(hours))
@@ -120,7 +120,7 @@ def _show_budget(view: ScreenView, key: str, chosen: SplitForecast, hours: float
     view.chart(key, one_budget(line[line["full"] > 0], chosen, axis, limit.spends_from))
 
 
-def spend(hours: float, share: float) -> SplitForecast:
+def _spend(hours: float, share: float) -> SplitForecast:
     """Spend this share (0..1) of the hours on masks and the rest on boxes, by VOC2012's prices and images.
 
     Raises:
@@ -132,7 +132,7 @@ def spend(hours: float, share: float) -> SplitForecast:
     return forecast_split(_fitted(), VOC2012, full, max(min(weak, _POOL.images - full), 0), _POOL)
 
 
-def judge_middle(chosen: SplitForecast, plan: Plan) -> Verdict:
+def _judge_middle(chosen: SplitForecast, plan: Plan) -> Verdict:
     """Judge whether a split lies in the flat region of the plan for the same hours."""
     lost = rounded(plan.best.ap) - rounded(chosen.ap)
     if chosen.full < plan.fewest_flat.full:
@@ -151,7 +151,7 @@ def _grow(grows: Grows, view: ScreenView) -> None:
         view.say("one_size", series=as_plain(series.name), size=sizes[0])
         return
     reach = int(view.select(f"reach_{grows[0]}", sizes, sizes[1]).replace(",", ""))
-    steps = steps_of(series.rows[series.rows[grows] <= reach], series.metric, grows)
+    steps = _steps_of(series.rows[series.rows[grows] <= reach], series.metric, grows)
     view.say(series.source, rises=int((steps["gain"] > 0).sum()), steps=len(steps))
     lines = growing_lines(series.rows, series.metric, grows, reach, series.axis, filled=series.is_measured)
     view.chart(f"growing_{grows}", lines)
@@ -159,7 +159,7 @@ def _grow(grows: Grows, view: ScreenView) -> None:
 
 def _less_each_time(view: ScreenView) -> None:
     series = pick_series(view, "steps_of")
-    steps = steps_of(series.rows, series.metric)
+    steps = _steps_of(series.rows, series.metric)
     if steps.empty:
         view.say("no_steps", series=as_plain(series.name))
         return
@@ -188,19 +188,19 @@ def _few_masks_compete(view: ScreenView) -> None:
 
 def _find_the_fall(view: ScreenView) -> None:
     series = pick_series(view, "search_in")
-    steps = steps_of(series.rows, series.metric)
+    steps = _steps_of(series.rows, series.metric)
     if steps.empty:
         view.say("no_steps")
         return
     own = steps[steps["full"] == _pick_size(view, "search_f", sorted(steps["full"].unique()))]
     step = own[own["weak"] == _pick_size(view, "search_w", own["weak"].tolist())].iloc[0]
-    view.judge(judge_step(step, steps, series))
+    view.judge(_judge_step(step, steps, series))
     reach = int(series.rows["weak"].max())
     lines = growing_lines(series.rows, series.metric, "weak", reach, series.axis, filled=series.is_measured)
     view.chart("falls", lines)
 
 
-def steps_of(rows: pd.DataFrame, metric: str, grows: Grows = "weak") -> pd.DataFrame:
+def _steps_of(rows: pd.DataFrame, metric: str, grows: Grows = "weak") -> pd.DataFrame:
     """Return one row for each step to a larger |W| (or |F|) while the other stays (Observation 3).
 
     Args:
@@ -223,7 +223,7 @@ def steps_of(rows: pd.DataFrame, metric: str, grows: Grows = "weak") -> pd.DataF
     ).reset_index(drop=True)
 
 
-def judge_step(step: pd.Series, steps: pd.DataFrame, series: Series) -> Verdict:
+def _judge_step(step: pd.Series, steps: pd.DataFrame, series: Series) -> Verdict:
     """Judge whether a step to more boxes lowers the score, and compare a fall with what seeds differ by.
 
     Args:
@@ -238,7 +238,7 @@ def judge_step(step: pd.Series, steps: pd.DataFrame, series: Series) -> Verdict:
     if step["gain"] > 0:
         return Verdict(False, "rises" if falls else "rises_always", values)
     fall = rounded(step["ap_before"]) - rounded(step["ap"])
-    apart = seeds_apart(series)
+    apart = _seeds_apart(series)
     if not series.is_measured:
         return Verdict(True, "trained_once", values)
     if math.isnan(apart):
@@ -247,7 +247,7 @@ def judge_step(step: pd.Series, steps: pd.DataFrame, series: Series) -> Verdict:
     return Verdict(True, "within_seeds" if fall <= apart else "beyond_seeds", values)
 
 
-def seeds_apart(series: Series) -> float:
+def _seeds_apart(series: Series) -> float:
     """Return the largest difference in AP between training runs of one split; nan where none was trained twice."""
     low, high = SPREAD_COLUMNS[series.metric]
     return float((series.rows[high] - series.rows[low]).max()) if series.is_measured else math.nan

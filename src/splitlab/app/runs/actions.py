@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
 _ENDED_EARLY = (State.CANCELLED, State.FAILED, State.INTERRUPTED, State.WAITING)
-MOST_NAMED = 10
+_MOST_NAMED = 10
 
 
 def show_actions(workspace: Workspace, listing: RunsListing, chosen: Sequence[RunSummary]) -> None:
@@ -96,9 +96,9 @@ def _do(listing: RunsListing, names: Sequence[str], act: Callable[[str], object]
 
 @st.dialog("Delete for good?")
 def _ask_to_delete(workspace: Workspace, listing: RunsListing, names: Sequence[str]) -> None:
-    listed = [f"- {as_plain(name)}" for name in names[:MOST_NAMED]]
-    if len(names) > MOST_NAMED:
-        listed.append(f"- and {len(names) - MOST_NAMED:,} more")
+    listed = [f"- {as_plain(name)}" for name in names[:_MOST_NAMED]]
+    if len(names) > _MOST_NAMED:
+        listed.append(f"- and {len(names) - _MOST_NAMED:,} more")
     folders = "This run folder" if len(names) == 1 else f"These **{len(names):,}** run folders"
     st.markdown("\n".join([f"{folders} with weights, curves and scores:", "", *listed]))
     with st.container(horizontal=True):
@@ -116,7 +116,7 @@ def _behind_front(names: Sequence[str], queue: Sequence[str]) -> list[str]:
     return list(names[front:])
 
 
-PUBLISHING = "Publishing checkpoints"
+_PUBLISHING = "Publishing checkpoints"
 
 
 def show_publish(workspace: Workspace, runs: Sequence[RunSummary]) -> None:
@@ -132,54 +132,54 @@ def show_publish(workspace: Workspace, runs: Sequence[RunSummary]) -> None:
         files = facts_in(weights, (weights / CARD_NAME).stat().st_mtime_ns)
         with card, st.container(border=True):
             show_card(read_card(weights), files)
-        if not may_change(PUBLISHING):
+        if not may_change(_PUBLISHING):
             return
         called = st.text_input("Name of the checkpoint", proposed_name(name), MOST_LETTERS, key=f"publish_{name}")
         size = megabytes(sum(facts.bytes for facts in files.values()))
         st.caption(f"A copy in half precision, about {size}. It stays when the run is deleted.")
         if st.button("Publish", type="primary", icon=":material/publish:"):
-            Hosting.here().require_writable(PUBLISHING)
+            Hosting.here().require_writable(_PUBLISHING)
             folder = publish(ready[name].path, called.strip(), workspace.imported)
             st.success(f"'{as_plain(folder.name)}' is among the checkpoints: {as_plain(str(folder))}")
             st.page_link("pages/compare_masks.py", label="See its masks beside others", icon=":material/compare:")
 
 
 # A table of more columns is not read but exported.
-MOST_COLUMNS = 20
+_MOST_COLUMNS = 20
 # Seen on light and on dark, under text of either.
 _MARK = "background-color: rgba(128, 128, 255, 0.22); font-weight: 600"
 
 
 def show_settings(runs: Sequence[RunSummary]) -> None:
     """Show the settings that differ, or all of them, with those marked that differ from the first run's."""
-    shown = runs[:MOST_COLUMNS]
-    if len(runs) > MOST_COLUMNS:
-        st.caption(f"The first {MOST_COLUMNS} of {len(runs):,} stand here.")
+    shown = runs[:_MOST_COLUMNS]
+    if len(runs) > _MOST_COLUMNS:
+        st.caption(f"The first {_MOST_COLUMNS} of {len(runs):,} stand here.")
     every = st.toggle("All settings", key="runs_all_settings", bind="query-params")
-    table = settings_table({run.name: run.spec.to_json() for run in shown})
-    rows = table if every or len(shown) == 1 else differing(table)
+    table = _settings_table({run.name: run.spec.to_json() for run in shown})
+    rows = table if every or len(shown) == 1 else _differing(table)
     if rows.empty:
         st.caption("All their settings are the same.")
         return
-    st.dataframe(marked(rows), key="runs_settings", height="content", column_config={"_index": {"width": 150}})
+    st.dataframe(_marked(rows), key="runs_settings", height="content", column_config={"_index": {"width": 150}})
     if len(shown) > 1:
-        same = len(table) - len(differing(table))
+        same = len(table) - len(_differing(table))
         st.caption(f"Marked: other than in the first run. {same} of {len(table)} settings are the same in all.")
 
 
-def settings_table(settings: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+def _settings_table(settings: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
     """Return a row for each setting and a column for each run, as texts; empty where a run does not have it."""
     names = dict.fromkeys(name for of_run in settings.values() for name in of_run)
     columns = {run: [_text(of_run.get(name, "")) for name in names] for run, of_run in settings.items()}
     return pd.DataFrame(columns, index=pd.Index(list(names), name="setting"))
 
 
-def differing(table: pd.DataFrame) -> pd.DataFrame:
+def _differing(table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows in which not all runs are the same."""
     return table[table.ne(table.iloc[:, 0], axis=0).any(axis=1)]
 
 
-def marked(table: pd.DataFrame) -> Styler:
+def _marked(table: pd.DataFrame) -> Styler:
     """Mark the cells that differ from the first column."""
     marks = table.ne(table.iloc[:, 0], axis=0).replace({True: _MARK, False: ""})
     return table.style.apply(lambda _: marks, axis=None)

@@ -17,26 +17,26 @@ from splitlab.runs import notes
 from splitlab.runs.notes import MAX_NOTE, MAX_TAGS, Notes, read_notes, write_notes
 from splitlab.runs.store import RunSummary
 
-MOST_SHOWN = 8
+_MOST_SHOWN = 8
 
 
 def show_notes(listing: RunsListing, runs: Sequence[RunSummary], known_tags: Sequence[str]) -> None:
     """Show a note and tags for each of the first eight runs, saved as they are left; and tags for all at once."""
     if Hosting.here().read_only:
-        for run in runs[:MOST_SHOWN]:
+        for run in runs[:_MOST_SHOWN]:
             st.markdown(f"**{as_plain(run.name)}** {' '.join(f':gray-badge[{as_plain(t)}]' for t in run.notes.tags)}")
             st.text(run.notes.note or "–")
         return
     if len(runs) > 1:
         _tags_for_all(listing, runs, known_tags)
-    if len(runs) > MOST_SHOWN:
-        st.caption(f"The notes of the first {MOST_SHOWN} of {len(runs):,}:")
-    for run in runs[:MOST_SHOWN]:
+    if len(runs) > _MOST_SHOWN:
+        st.caption(f"The notes of the first {_MOST_SHOWN} of {len(runs):,}:")
+    for run in runs[:_MOST_SHOWN]:
         with answered():
             _one(listing, run, known_tags)
 
 
-def change_notes(run: Path, change: Callable[[Notes], Notes]) -> None:
+def _change_notes(run: Path, change: Callable[[Notes], Notes]) -> None:
     """Write a run's notes anew as they are by now, changed.
 
     Raises:
@@ -63,7 +63,7 @@ def _tags_for_all(listing: RunsListing, runs: Sequence[RunSummary], known: Seque
         return
     with answered():
         for run in runs:
-            change_notes(
+            _change_notes(
                 run.path, (lambda before: _added(before, tags)) if add else (lambda before: _without(before, tags))
             )
         listing.retake()
@@ -78,7 +78,7 @@ def _one(listing: RunsListing, run: RunSummary, known: Sequence[str]) -> None:
 
     def save(key: str, said: object, change: Callable[[Notes], Notes]) -> None:
         try:
-            change_notes(run.path, change)
+            _change_notes(run.path, change)
             st.session_state[_stood(key)] = said
         except SplitLabError as error:
             st.toast(as_plain(str(error)), icon=":material/error:", duration="infinite")

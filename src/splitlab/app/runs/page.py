@@ -24,7 +24,7 @@ from splitlab.workspace import Workspace
 _PLACES = "places of runs"
 
 
-def show_curves(runs: Sequence[RunSummary]) -> None:
+def _show_curves(runs: Sequence[RunSummary]) -> None:
     """Draw the first eight of the runs over each other; again and again while one of them trains."""
     trains = any(run.status.state == State.RUNNING for run in runs)
     st.fragment(_show, run_every=REFRESH_SECONDS if trains else None)(runs)
@@ -70,7 +70,7 @@ def _events(run: Path, written: int, size: int) -> list[Event]:
     return [{**event, "kind": str(event.get("kind"))} for event in RunFolder(run).events()]
 
 
-CURVES, SETTINGS, NOTES, PUBLISH = "Curves", "Settings", "Notes and tags", "Publish"
+_CURVES, _SETTINGS, _NOTES, _PUBLISH = "Curves", "Settings", "Notes and tags", "Publish"
 
 
 def show_page() -> None:
@@ -98,18 +98,18 @@ def show_page() -> None:
             show_actions(workspace, listing, [now.runs[name] for name in chosen])
     with answered():
         view = linked_choice(
-            "Look at", [CURVES, SETTINGS, NOTES, PUBLISH], CURVES, "runs_view", label_visibility="collapsed"
+            "Look at", [_CURVES, _SETTINGS, _NOTES, _PUBLISH], _CURVES, "runs_view", label_visibility="collapsed"
         )
         runs = [now.runs[name] for name in chosen or newest_begun(filtered(now.rows, wanted))]
         if not runs:
             st.caption("Tick a run in the table.")
         elif not chosen:
             st.caption(f"Nothing is ticked: these are the newest {len(runs)} of the table that have begun.")
-        if runs and view == CURVES:
-            show_curves(runs)
-        elif runs and view == SETTINGS:
+        if runs and view == _CURVES:
+            _show_curves(runs)
+        elif runs and view == _SETTINGS:
             show_settings(runs)
-        elif runs and view == NOTES:
+        elif runs and view == _NOTES:
             show_notes(listing, runs, sorted({tag for run in now.runs.values() for tag in run.notes.tags}))
         elif runs:
             show_publish(workspace, runs)

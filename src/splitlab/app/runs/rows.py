@@ -22,7 +22,7 @@ from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.store import RunSummary, list_runs
 from splitlab.workspace import Workspace
 
-COLUMNS = (
+_COLUMNS = (
     "run",
     "state",
     "place",
@@ -42,7 +42,7 @@ COLUMNS = (
     "message",
 )
 
-NEWEST = 3
+_NEWEST = 3
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,11 @@ class Filter:
     text: str = ""
 
 
-def run_rows(runs: Sequence[RunSummary]) -> pd.DataFrame:
+def _run_rows(runs: Sequence[RunSummary]) -> pd.DataFrame:
     """Return a row for each run: those that train first, by name, so that they keep their places; then the newest."""
     ordered = sorted(runs, key=lambda run: run.name)
     ordered.sort(key=lambda run: (run.status.state != State.RUNNING, -_age_key(run)))
-    return pd.DataFrame([_row(run) for run in ordered], columns=list(COLUMNS))
+    return pd.DataFrame([_row(run) for run in ordered], columns=list(_COLUMNS))
 
 
 def filtered(rows: pd.DataFrame, wanted: Filter) -> pd.DataFrame:
@@ -87,7 +87,7 @@ def filtered(rows: pd.DataFrame, wanted: Filter) -> pd.DataFrame:
 
 def newest_begun(rows: pd.DataFrame) -> list[str]:
     """Return the names of the first three runs of a table that have done a step: what is shown where none is chosen."""
-    return list(rows.loc[rows["step"] > 0, "run"].head(NEWEST))
+    return list(rows.loc[rows["step"] > 0, "run"].head(_NEWEST))
 
 
 def with_places(rows: pd.DataFrame, waiting: Sequence[Entry]) -> pd.DataFrame:
@@ -96,7 +96,7 @@ def with_places(rows: pd.DataFrame, waiting: Sequence[Entry]) -> pd.DataFrame:
     return rows.assign(place=rows["run"].map(places).astype("Int64"))
 
 
-def rows_as_csv(rows: pd.DataFrame) -> bytes:
+def _rows_as_csv(rows: pd.DataFrame) -> bytes:
     """Return rows as a CSV file: tags joined by semicolons, times in UTC."""
     return rows.assign(tags=rows["tags"].map("; ".join)).to_csv(index=False).encode()
 
@@ -143,11 +143,11 @@ def _time(heartbeat: float) -> datetime | None:
         return None
 
 
-FRESH_SECONDS = 1.0
+_FRESH_SECONDS = 1.0
 # Ten thousand folders take a second or two; so much of the time may go into listings.
-BUSY_SHARE = 0.1
+_BUSY_SHARE = 0.1
 # A listing that takes longer than this is made while the page shows the one before.
-QUICK_SECONDS = 0.3
+_QUICK_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
@@ -165,14 +165,14 @@ class RunsListing:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
-        self._listing = Listing({}, run_rows([]), {})
+        self._listing = Listing({}, _run_rows([]), {})
         self._seconds = 0.0
         self._due = 0.0
 
     def now(self) -> Listing:
         """Return the runs as they are, or as they were a moment ago where listing them takes long."""
         if time.monotonic() > self._due:
-            if self._seconds < QUICK_SECONDS:
+            if self._seconds < _QUICK_SECONDS:
                 self._retake_if_due()
             elif not self._lock.locked():
                 threading.Thread(target=self._retake_if_due, daemon=True, name="list runs").start()
@@ -204,10 +204,10 @@ class RunsListing:
     def _take(self) -> None:
         start = time.monotonic()
         runs = {run.name: run for run in list_runs(self._folder)}
-        self._listing = Listing(runs, run_rows(list(runs.values())), broken_runs(self._folder, runs))
+        self._listing = Listing(runs, _run_rows(list(runs.values())), _broken_runs(self._folder, runs))
         end = time.monotonic()
         self._seconds = end - start
-        self._due = end + max(FRESH_SECONDS, self._seconds / BUSY_SHARE)
+        self._due = end + max(_FRESH_SECONDS, self._seconds / _BUSY_SHARE)
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
@@ -216,7 +216,7 @@ def runs_listing(folder: Path) -> RunsListing:
     return RunsListing(folder)
 
 
-def broken_runs(folder: Path, listed: Container[str]) -> dict[str, str]:
+def _broken_runs(folder: Path, listed: Container[str]) -> dict[str, str]:
     """Say what is wrong with each run folder that a listing passed over, and the way out."""
     broken = {}
     for name in sorted(_names_in(folder)):
@@ -265,7 +265,7 @@ def choose_filter(workspace: Workspace, listing: RunsListing) -> Filter:
     # Not beside the live table: what is drawn anew each second gives its file another address each second.
     file.download_button(
         "CSV",
-        lambda: rows_as_csv(with_places(filtered(listing.now().rows, wanted), waiting_runs(workspace))),
+        lambda: _rows_as_csv(with_places(filtered(listing.now().rows, wanted), waiting_runs(workspace))),
         "splitlab-runs.csv",
         "text/csv",
         icon=":material/download:",

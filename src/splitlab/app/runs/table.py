@@ -22,45 +22,45 @@ from splitlab.queue.worker import ensure_worker, worker_is_alive
 from splitlab.runs.run_folder import State
 from splitlab.workspace import Workspace
 
-TABLE, LINK = "runs_table", "chosen"
+_TABLE, _LINK = "runs_table", "chosen"
 _SHOWN = "runs shown"
 # Longer links are cut by browsers and mail programs.
-MOST_IN_LINK = 40
+_MOST_IN_LINK = 40
 
 
 def chosen_runs(known: Container[str]) -> list[str]:
     """Return the names of the chosen runs that are still there, those chosen first in front."""
-    if asked := asked_by_link(LINK, known):
-        st.session_state[LINK] = asked
-        st.session_state.pop(TABLE, None)
-    chosen = _with_ticks(st.session_state.get(LINK, []), st.session_state.get(_SHOWN, []), _ticked_rows())
-    st.session_state[LINK] = [name for name in chosen if name in known]
-    return list(st.session_state[LINK])
+    if asked := asked_by_link(_LINK, known):
+        st.session_state[_LINK] = asked
+        st.session_state.pop(_TABLE, None)
+    chosen = _with_ticks(st.session_state.get(_LINK, []), st.session_state.get(_SHOWN, []), _ticked_rows())
+    st.session_state[_LINK] = [name for name in chosen if name in known]
+    return list(st.session_state[_LINK])
 
 
 def say_in_link() -> None:
     """Let the link say what is chosen, up to 40 runs."""
-    write_link(LINK, st.session_state[LINK][:MOST_IN_LINK])
+    write_link(_LINK, st.session_state[_LINK][:_MOST_IN_LINK])
 
 
-def tick(shown: Sequence[str]) -> None:
+def _tick(shown: Sequence[str]) -> None:
     """Tick the chosen runs in the table that is about to be drawn with these rows."""
     place = {name: row for row, name in enumerate(shown)}
-    rows = sorted(place[name] for name in st.session_state[LINK] if name in place)
+    rows = sorted(place[name] for name in st.session_state[_LINK] if name in place)
     if rows != (_ticked_rows() or []):
-        st.session_state[TABLE] = _ticks(rows)
+        st.session_state[_TABLE] = _ticks(rows)
     st.session_state[_SHOWN] = list(shown)
 
 
 def choose_none() -> None:
     """Untick all; for a button's click."""
-    st.session_state[LINK] = []
-    st.session_state[TABLE] = _ticks([])
+    st.session_state[_LINK] = []
+    st.session_state[_TABLE] = _ticks([])
 
 
 def _ticked_rows() -> list[int] | None:
     """Return the numbers of the ticked rows; None where no table was drawn yet."""
-    state = st.session_state.get(TABLE)
+    state = st.session_state.get(_TABLE)
     return sorted(state["selection"]["rows"]) if state else None
 
 
@@ -76,8 +76,8 @@ def _with_ticks(chosen: Sequence[str], shown: Sequence[str], rows: Sequence[int]
     return list(dict.fromkeys([*(name for name in chosen if name not in unticked), *ticked]))
 
 
-REFRESH_SECONDS, IDLE_SECONDS = 2, 15
-MOST_HEIGHT, ROW_HEIGHT = 420, 35
+REFRESH_SECONDS, _IDLE_SECONDS = 2, 15
+_MOST_HEIGHT, _ROW_HEIGHT = 420, 35
 _ASKED = "worker asked for {}"
 _COLOURS = {
     State.RUNNING: "blue",
@@ -102,7 +102,7 @@ def live_table(workspace: Workspace, listing: RunsListing, wanted: Filter, chose
         chosen: those that the rest of the page was drawn for; with others, or others' states, it is drawn anew.
     """
     seen = _see(workspace, listing, wanted, chosen)
-    st.fragment(_show, run_every=REFRESH_SECONDS if seen.live else IDLE_SECONDS)(workspace, listing, wanted, seen)
+    st.fragment(_show, run_every=REFRESH_SECONDS if seen.live else _IDLE_SECONDS)(workspace, listing, wanted, seen)
 
 
 def wait_for_runs(listing: RunsListing) -> None:
@@ -112,7 +112,7 @@ def wait_for_runs(listing: RunsListing) -> None:
         if listing.now().runs:
             st.rerun()
 
-    st.fragment(look, run_every=IDLE_SECONDS)()
+    st.fragment(look, run_every=_IDLE_SECONDS)()
 
 
 @dataclass(frozen=True)
@@ -150,15 +150,15 @@ def _show(workspace: Workspace, listing: RunsListing, wanted: Filter, seen: _See
             st.info("No run is like that.")
             st.button("Show all runs", on_click=forget_filter)
             return
-        tick(list(rows["run"]))
+        _tick(list(rows["run"]))
         states, done = rows["state"].map(lambda state: [state]), 100 * rows["step"] / rows["steps"].clip(1)
         st.dataframe(
             rows.assign(state=states, step=done),
-            key=TABLE,
+            key=_TABLE,
             on_select="rerun",
             selection_mode="multi-row",
             hide_index=True,
-            height=min(MOST_HEIGHT, ROW_HEIGHT * (len(rows) + 1) + 3),
+            height=min(_MOST_HEIGHT, _ROW_HEIGHT * (len(rows) + 1) + 3),
             column_order=_COLUMNS,
             column_config=_columns(rows),
             placeholder="",
@@ -220,7 +220,7 @@ def _columns(rows: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-MOST_SHOWN = 20
+_MOST_SHOWN = 20
 
 
 def show_broken(broken: Mapping[str, str]) -> None:
@@ -229,7 +229,7 @@ def show_broken(broken: Mapping[str, str]) -> None:
         return
     folders = "1 run folder is broken" if len(broken) == 1 else f"{len(broken):,} run folders are broken"
     with st.expander(folders, icon=":material/warning:"):
-        for sentence in list(broken.values())[:MOST_SHOWN]:
+        for sentence in list(broken.values())[:_MOST_SHOWN]:
             st.caption(as_plain(sentence))
-        if len(broken) > MOST_SHOWN:
-            st.caption(f"and {len(broken) - MOST_SHOWN:,} more")
+        if len(broken) > _MOST_SHOWN:
+            st.caption(f"and {len(broken) - _MOST_SHOWN:,} more")

@@ -20,7 +20,7 @@ from splitlab.budget.results import METRICS, PUBLISHED, ways_of_training, where_
 from splitlab.budget.trained_splits import results_of
 from splitlab.workspace import Workspace
 
-PER_IMAGE, PER_OBJECT = "an image", "an object"
+_PER_IMAGE, _PER_OBJECT = "an image", "an object"
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +84,8 @@ def choose_source() -> Source:
 def choose_prices(dataset: str) -> Prices:
     """Choose what labels cost, in seconds; the data set's own prices to begin with."""
     known = prices_for(dataset)
-    unit = linked_choice("Seconds for", [PER_IMAGE, PER_OBJECT], PER_IMAGE, "unit")
-    if unit == PER_OBJECT:
+    unit = linked_choice("Seconds for", [_PER_IMAGE, _PER_OBJECT], _PER_IMAGE, "unit")
+    if unit == _PER_OBJECT:
         objects = st.slider("Objects in an image", 1.0, 50.0, 3.0, 0.5, key="objects", bind="query-params")
         box = st.slider("Seconds for a box", 1.0, 60.0, 10.0, 0.5, key="object_box", bind="query-params")
         mask = st.slider("Seconds for a mask", 1.0, 600.0, 80.0, 1.0, key="object_mask", bind="query-params")

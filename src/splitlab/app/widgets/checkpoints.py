@@ -79,8 +79,8 @@ def _describe(choice: Choice, longest_hours: float) -> None:
     st.caption(f"{told}  \n{as_plain(origin)}")
 
 
-UPLOAD_MEGABYTES = 400
-OWN = ".zip"
+_UPLOAD_MEGABYTES = 400
+_OWN = ".zip"
 _FOUND, _GETTING = "checkpoint found in a repository", "Getting checkpoints"
 
 
@@ -95,14 +95,14 @@ def offer_checkpoints(choices: Iterable[Choice], workspace: Workspace) -> None:
             return
         of_file, of_repository, away = st.tabs(["From a file", "From a repository", "Take away"])
         with of_file, answered():
-            upload_checkpoint(workspace)
+            _upload_checkpoint(workspace)
         with of_repository, answered():
             _offer_repositories(workspace)
         with away, answered():
             _take_away(list(choices))
 
 
-def upload_checkpoint(workspace: Workspace) -> None:
+def _upload_checkpoint(workspace: Workspace) -> None:
     """Show the uploader; import what can be read.
 
     Raises:
@@ -111,7 +111,7 @@ def upload_checkpoint(workspace: Workspace) -> None:
     file = st.file_uploader(
         "A .pt or .pth file of YOLOv5-seg or DETR, or a zip of our own",
         type=["pt", "pth", "zip"],
-        max_upload_size=upload_limit(UPLOAD_MEGABYTES),
+        max_upload_size=upload_limit(_UPLOAD_MEGABYTES),
         key="weights",
     )
     st.caption(
@@ -120,7 +120,7 @@ def upload_checkpoint(workspace: Workspace) -> None:
     )
     if file is None:
         return
-    own = PurePath(file.name).suffix.lower() == OWN
+    own = PurePath(file.name).suffix.lower() == _OWN
     if own:
         show_card(_card_in(file.file_id, file), {})
     name = name_upload(file, proposed_name(PurePath(file.name).stem), "weights_name", MOST_LETTERS)
@@ -205,7 +205,7 @@ def _take_away(choices: list[Choice]) -> None:
     st.download_button(
         "As a zip",
         lambda: zipped(choice.folder),
-        f"{proposed_name(choice.card.name)}{OWN}",
+        f"{proposed_name(choice.card.name)}{_OWN}",
         "application/zip",
         icon=":material/download:",
         on_click="ignore",

@@ -28,7 +28,7 @@ from splitlab.evaluation.class_map import (
 )
 
 OTHERS = "others"
-AS_NOW, BY_NAME = "as they are now", "by name"
+_AS_NOW, _BY_NAME = "as they are now", "by name"
 _NAMED = {
     "voc20": "VOC's 20, numbered from 0",
     "voc20-ids": "VOC's ids 1 to 19, as a DETR of 20 classes has them",
@@ -37,7 +37,7 @@ _NAMED = {
     "coco91": "COCO's ids 1 to 90, as DETR has them",
     IN_ORDER: "the data set's, in its order",
 }
-MODEL_CLASS, DATA_CLASS = "class of the model", "class of the data set"
+_MODEL_CLASS, _DATA_CLASS = "class of the model", "class of the data set"
 
 
 def offer_models(choices: Mapping[str, Choice], dataset: Dataset) -> dict[str, Choice]:
@@ -90,30 +90,30 @@ def _edit(choices: Mapping[str, Choice], maps: Mapping[str, ClassMap], dataset: 
         key=f"classes by {name}",
         format_func=lambda way: _NAMED.get(way, way),
     )
-    start = maps[name] if way == AS_NOW else start_of(way, choice.card, dataset.class_names)
+    start = maps[name] if way == _AS_NOW else _start_of(way, choice.card, dataset.class_names)
     table = st.data_editor(
-        pd.DataFrame({MODEL_CLASS: start.model_classes, DATA_CLASS: start.counterparts}, dtype="object"),
-        column_config={DATA_CLASS: st.column_config.SelectboxColumn(options=list(dataset.class_names))},
-        disabled=[MODEL_CLASS],
+        pd.DataFrame({_MODEL_CLASS: start.model_classes, _DATA_CLASS: start.counterparts}, dtype="object"),
+        column_config={_DATA_CLASS: st.column_config.SelectboxColumn(options=list(dataset.class_names))},
+        disabled=[_MODEL_CLASS],
         hide_index=True,
         key=f"class map {name} {way} {dataset.source_hash}",
     )
     st.caption("A class without a counterpart is left out. The map is kept in the checkpoint's card.")
     if st.button("Use this map", type="primary", key="use class map", width="stretch"):
-        use_map(choice, dataset, [other if isinstance(other, str) else None for other in table[DATA_CLASS]])
+        _use_map(choice, dataset, [other if isinstance(other, str) else None for other in table[_DATA_CLASS]])
         draw_anew(f"The classes of {as_plain(name)} are kept in its card.")
 
 
-def start_of(way: str, card: Card, class_names: tuple[str, ...]) -> ClassMap:
+def _start_of(way: str, card: Card, class_names: tuple[str, ...]) -> ClassMap:
     """Return the map that the names, a table or the data set's order give; it may hold no pair."""
-    if way == BY_NAME:
+    if way == _BY_NAME:
         return by_name(card.class_names, class_names)
     if way == IN_ORDER:
         return of_counterparts(card.class_names, class_names, class_names)
     return replace(by_name(TABLES[way], class_names), model_classes=tuple(card.class_names))
 
 
-def use_map(choice: Choice, dataset: Dataset, counterparts: list[str | None]) -> None:
+def _use_map(choice: Choice, dataset: Dataset, counterparts: list[str | None]) -> None:
     """Keep a class map in a checkpoint's card.
 
     Raises:
@@ -127,4 +127,4 @@ def use_map(choice: Choice, dataset: Dataset, counterparts: list[str | None]) ->
 def _ways(choice: Choice, dataset: Dataset) -> list[str]:
     count = len(choice.card.class_names)
     in_order = [IN_ORDER] if count == len(dataset.class_names) else []
-    return [AS_NOW, BY_NAME, *fitting_tables(count), *in_order]
+    return [_AS_NOW, _BY_NAME, *fitting_tables(count), *in_order]

@@ -31,7 +31,7 @@ from splitlab.workspace import Workspace
 
 DATA, MODELS = "data", "models"
 # The columns of the paper's Fig. 2.
-FIRST_MODELS = 4
+_FIRST_MODELS = 4
 PHOTOS, DATA_IMAGES = "photos", "images of a data set"
 BY_CLASS, BY_ERROR = "class", "kind of error"
 
@@ -60,7 +60,7 @@ def choose_models(choices: Mapping[str, Choice]) -> list[str]:
     forget_unknown(MODELS, names)
     if asked := asked_by_link(MODELS, choices):
         st.session_state[MODELS] = asked
-    st.session_state.setdefault(MODELS, names[:FIRST_MODELS])
+    st.session_state.setdefault(MODELS, names[:_FIRST_MODELS])
     chosen = st.multiselect("Checkpoints", names, format_func=lambda name: choices[name].label, key=MODELS)
     write_link(MODELS, chosen)
     return chosen
@@ -97,7 +97,7 @@ def no_model_knows(name: str, dataset: Dataset) -> None:
     )
 
 
-Key = tuple[str, int, str, str]
+_Key = tuple[str, int, str, str]
 
 
 @dataclass
@@ -181,13 +181,13 @@ def ranking(
     return _ranking(keys, settings, models, dataset)
 
 
-def _key(choice: Choice, dataset: Dataset) -> Key:
+def _key(choice: Choice, dataset: Dataset) -> _Key:
     of_map = class_map_for(choice.card, dataset.class_names).key
     return str(choice.folder), choice.version, dataset.source_hash, of_map
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _shelf(key: Key, _choice: Choice, _dataset: Dataset, _workspace: Workspace) -> _Shelf:
+def _shelf(key: _Key, _choice: Choice, _dataset: Dataset, _workspace: Workspace) -> _Shelf:
     from splitlab.evaluation.compare_models import stored_detections, weights_hash
 
     classes = class_map_for(_choice.card, _dataset.class_names)
@@ -197,7 +197,7 @@ def _shelf(key: Key, _choice: Choice, _dataset: Dataset, _workspace: Workspace) 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _on_shared_classes(
-    keys: tuple[tuple[str, Key], ...],
+    keys: tuple[tuple[str, _Key], ...],
     _models: Mapping[str, Seen],
     _dataset: Dataset,
 ) -> tuple[Mapping[str, Seen], Dataset]:
@@ -205,18 +205,18 @@ def _on_shared_classes(
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _measured(key: Key, _seen: Seen, _dataset: Dataset) -> Measured:
+def _measured(key: _Key, _seen: Seen, _dataset: Dataset) -> Measured:
     return measure(_seen.detections, _dataset)
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
-def _mistakes(key: Key, settings: CompareSettings, _seen: Seen, _measured: Measured, _dataset: Dataset) -> Mistakes:
+def _mistakes(key: _Key, settings: CompareSettings, _seen: Seen, _measured: Measured, _dataset: Dataset) -> Mistakes:
     return find_mistakes(_seen, _measured, _dataset, settings)
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _ranking(
-    keys: tuple[tuple[str, Key], ...],
+    keys: tuple[tuple[str, _Key], ...],
     settings: CompareSettings,
     _models: Mapping[str, Seen],
     _dataset: Dataset,

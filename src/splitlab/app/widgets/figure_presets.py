@@ -13,7 +13,7 @@ from splitlab.budget.published import FigureColumn, PublishedFigure
 from splitlab.checkpoints.checkpoint import Card
 from splitlab.families import FAMILIES, family_of
 
-MOST_COLUMNS = 6
+_MOST_COLUMNS = 6
 
 
 @dataclass(frozen=True)
@@ -59,19 +59,19 @@ def small_presets(cards: Mapping[str, Card]) -> list[SmallPreset]:
     return presets
 
 
-def checkpoint_name(figure: PublishedFigure, column: FigureColumn) -> str:
+def _checkpoint_name(figure: PublishedFigure, column: FigureColumn) -> str:
     """Return the name by which an imported checkpoint is known for a column's where its file does not say its split."""
     return f"{figure.dataset}-{figure.method}-{column.full}-{column.weak}".lower()
 
 
 def how_to_import(figure: PublishedFigure, column: FigureColumn) -> str:
     """Return the command that imports the authors' checkpoint as a column's."""
-    return f"splitlab checkpoint import AUTHORS_FILE.pt --name {checkpoint_name(figure, column)}"
+    return f"splitlab checkpoint import AUTHORS_FILE.pt --name {_checkpoint_name(figure, column)}"
 
 
 def how_to_train(figure: PublishedFigure, column: FigureColumn) -> list[str]:
     """Return the commands that draw a column's split and train its model as the authors did."""
-    data, name = f"path/to/{figure.dataset}", checkpoint_name(figure, column)
+    data, name = f"path/to/{figure.dataset}", _checkpoint_name(figure, column)
     commands = [
         f"splitlab split {data} --protocol paper --full {column.full} --weak {column.weak} --out {name}.json",
         f"splitlab train {data} --recipe {figure.recipe} --split {name}.json --out workspace/runs/{name}",
@@ -85,17 +85,17 @@ def how_to_train(figure: PublishedFigure, column: FigureColumn) -> list[str]:
 
 def _columns(names: Sequence[str], cards: Mapping[str, Card]) -> tuple[str, ...]:
     """Return all names where a figure holds them, else those of like scores, else the first."""
-    if len(names) <= MOST_COLUMNS:
+    if len(names) <= _MOST_COLUMNS:
         return tuple(names)
     scores = [cards[name].scores.get("mask", {}).get("ap70", math.nan) for name in names]
     table = pd.DataFrame({"name": names, "full": [cards[name].full for name in names], "ap70": scores})
     alike = equal_score_splits(table, "ap70")["name"].tolist() if table["ap70"].notna().any() else []
-    return tuple(alike if len(alike) > 1 else names)[:MOST_COLUMNS]
+    return tuple(alike if len(alike) > 1 else names)[:_MOST_COLUMNS]
 
 
 def _shows(figure: PublishedFigure, column: FigureColumn, card: Card) -> bool:
     if family_of(card.model).title != figure.method:
         return False
     if not card.full and not card.weak:
-        return card.name == checkpoint_name(figure, column)
+        return card.name == _checkpoint_name(figure, column)
     return (card.dataset, card.full, card.weak) == (figure.dataset, column.full, column.weak)

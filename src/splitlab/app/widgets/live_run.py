@@ -31,7 +31,7 @@ _WORDS = {
 }
 _CAN_GO_ON = (State.WAITING, State.CANCELLED, State.FAILED, State.INTERRUPTED)
 _MAY_CHANGE = (State.WAITING, State.RUNNING)
-REFRESH_SECONDS = 2
+_REFRESH_SECONDS = 2
 # A worker that was just launched takes seconds before it can say that it runs.
 STARTING_SECONDS = 30
 
@@ -41,7 +41,7 @@ def watch_run(workspace: Workspace, name: str) -> None:
     with answered():
         state = run_named(workspace, name).status().state
         may_change = state in _MAY_CHANGE or place_of(workspace, name) is not None
-        st.fragment(_show, run_every=REFRESH_SECONDS if may_change else None)(workspace, name, state)
+        st.fragment(_show, run_every=_REFRESH_SECONDS if may_change else None)(workspace, name, state)
 
 
 def _show(workspace: Workspace, name: str, state_before: State) -> None:
@@ -79,7 +79,7 @@ def _start_in_words(start: Event) -> list[str]:
     return words
 
 
-def seconds_left(status: Status, events: list[Event]) -> float | None:
+def _seconds_left(status: Status, events: list[Event]) -> float | None:
     """Estimate the training time left in seconds from the last windows; None before the first."""
     windows = [event for event in events if {"from_step", "seconds", "images_per_second"} <= event.keys()][-5:]
     steps = sum(window["step"] - window["from_step"] + 1 for window in windows)
@@ -88,7 +88,7 @@ def seconds_left(status: Status, events: list[Event]) -> float | None:
 
 def _progress_text(status: Status, events: list[Event]) -> str:
     text = f"step {status.step:,} of {status.steps:,}"
-    left = seconds_left(status, events)
+    left = _seconds_left(status, events)
     if status.state == State.RUNNING and left is not None:
         speed = next(event["images_per_second"] for event in reversed(events) if "images_per_second" in event)
         text += f" · {speed:.0f} images a second · " + (f"about {duration(left)} left" if left else "evaluating")

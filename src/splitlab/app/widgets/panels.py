@@ -25,7 +25,7 @@ from splitlab.evaluation.disagreement import (
 )
 from splitlab.figures.mask_panels import DrawnObject, Panel, mask_panels
 
-SEEN = "seen"
+_SEEN = "seen"
 _IOU = "mask IoU between models"
 
 
@@ -42,7 +42,7 @@ def choose_seen(image: ComparedImage) -> ShownObjects | None:
         "Only objects seen by",
         options,
         selection_mode="multi",
-        key=SEEN,
+        key=_SEEN,
         bind="query-params",
         help="Seen: a mask IoU of 0.5 or more with the object, whatever class the model names. Nothing chosen: all.",
     )
@@ -54,7 +54,7 @@ def show_seen(image: ComparedImage, class_names: Sequence[str]) -> None:
     if not image.objects:
         return
     st.dataframe(
-        seen_table(image, class_names),
+        _seen_table(image, class_names),
         hide_index=True,
         column_config={_IOU: st.column_config.NumberColumn(_IOU, format="%.2f")},
         placeholder="–",
@@ -63,7 +63,7 @@ def show_seen(image: ComparedImage, class_names: Sequence[str]) -> None:
     st.caption("Each model's best detection of an object. The IoU is the mean over all pairs of models that see it.")
 
 
-def seen_table(image: ComparedImage, class_names: Sequence[str]) -> pd.DataFrame:
+def _seen_table(image: ComparedImage, class_names: Sequence[str]) -> pd.DataFrame:
     """Return the table; see `show_seen`."""
     return pd.DataFrame([_row(image, compared, class_names) for compared in image.objects])
 
@@ -81,9 +81,9 @@ def _row(image: ComparedImage, compared: ComparedObject, names: Sequence[str]) -
 
 
 # More classes than these stand in one line that scrolls.
-MOST_WRAPPED = 12
+_MOST_WRAPPED = 12
 FIRST_SCORE = 0.2
-SIDE_BY_SIDE, SWIPE = "side by side", "swipe"
+_SIDE_BY_SIDE, _SWIPE = "side by side", "swipe"
 # What stands in a link for the panels that no checkpoint drew.
 PHOTO, TRUTH = "photo", "truth"
 SCORE = "score"
@@ -95,7 +95,7 @@ _CLASSES, _OFFERED = "classes", "classes offered before"
 def show_all_where_asked() -> None:
     """Forget what was hidden before where a link says `SHOW_ALL`; the controls keep it from one visit to the next."""
     if SHOW_ALL.items() <= st.query_params.to_dict().items():
-        for key in (SCORE, _CLASSES, SEEN):
+        for key in (SCORE, _CLASSES, _SEEN):
             st.session_state.pop(key, None)
         for name in SHOW_ALL:
             del st.query_params[name]
@@ -127,7 +127,7 @@ def choose_classes(names: list[str]) -> set[str]:
         format_func=as_label,
         key=_CLASSES,
         bind="query-params",
-        wrap=len(names) <= MOST_WRAPPED,
+        wrap=len(names) <= _MOST_WRAPPED,
     )
     return set(chosen)
 
@@ -154,7 +154,7 @@ def title_of(name: str, choice: Choice, objects: list[DrawnObject], verb: str = 
 
 def choose_view() -> str:
     """Choose how panels are shown."""
-    return linked_choice("View", [SIDE_BY_SIDE, SWIPE], SIDE_BY_SIDE, "view")
+    return linked_choice("View", [_SIDE_BY_SIDE, _SWIPE], _SIDE_BY_SIDE, "view")
 
 
 def show_panels(photo: Photo, panels: Mapping[str, Panel], view: str) -> None:
@@ -165,7 +165,7 @@ def show_panels(photo: Photo, panels: Mapping[str, Panel], view: str) -> None:
         panels: one or more, by the names that stand in the link: a checkpoint's, `PHOTO` or `TRUTH`.
         view: of `choose_view`.
     """
-    if view == SWIPE:
+    if view == _SWIPE:
         _show_swipe(photo, panels)
     else:
         _show_side_by_side(photo, list(panels.values()))

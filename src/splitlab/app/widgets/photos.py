@@ -24,12 +24,12 @@ from splitlab.errors import ImageError
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-CHECK_SECONDS = 10.0
+_CHECK_SECONDS = 10.0
 # Streamlit lets a browser that lost its connection come back for 120 seconds, and can end no session after that.
-KEEP_SECONDS = 100.0
+_KEEP_SECONDS = 100.0
 
 
-class ClosedPages:
+class _ClosedPages:
     """Ends the sessions that hold uploads and whose page was closed. It runs in the server's event loop."""
 
     def __init__(self, uploads: MemoryUploadedFileManager) -> None:
@@ -45,7 +45,7 @@ class ClosedPages:
             return
         if not self._is_watching:
             self._is_watching = True
-            loop.call_later(CHECK_SECONDS, self._check)
+            loop.call_later(_CHECK_SECONDS, self._check)
 
     def _check(self) -> None:
         self._is_watching = False
@@ -60,25 +60,25 @@ class ClosedPages:
         closed = [session for session in list(self._uploads.file_storage) if not server.is_active_session(session)]
         self._closed_since = {session: self._closed_since.get(session, now) for session in closed}
         for session, since in self._closed_since.items():
-            if now - since >= KEEP_SECONDS:
+            if now - since >= _KEEP_SECONDS:
                 server.close_session(session)
                 # A file that arrived after its session had ended belongs to no session that could be closed.
                 self._uploads.remove_session_files(session)
 
 
-MAX_SIDE = 1600
+_MAX_SIDE = 1600
 # What a photo may take once it has been scaled down, and before anybody knows its size.
-MOST_PIXEL_BYTES = MAX_SIDE * MAX_SIDE * 3
-MEGABYTE = 1_000_000
+_MOST_PIXEL_BYTES = _MAX_SIDE * _MAX_SIDE * 3
+_MEGABYTE = 1_000_000
 # Opening a photo of 51 megapixels takes 150 MB for a moment.
-OPENED_AT_ONCE = 2
+_OPENED_AT_ONCE = 2
 
 
-class PhotoRoom:
+class _PhotoRoom:
     """Counts what the photos of all visitors take in memory."""
 
     def __init__(self) -> None:
-        self.opening = BoundedSemaphore(OPENED_AT_ONCE)
+        self.opening = BoundedSemaphore(_OPENED_AT_ONCE)
         self._lock = Lock()
         self._taken = 0
 
@@ -95,10 +95,10 @@ class PhotoRoom:
             return fits
 
 
-class PhotoShelf:
+class _PhotoShelf:
     """One visitor's photos. A photo takes its file, which Streamlit keeps, and its pixels."""
 
-    def __init__(self, room: PhotoRoom) -> None:
+    def __init__(self, room: _PhotoRoom) -> None:
         self._room = room
         self._lock = Lock()
         self._photos: dict[str, Photo] = {}
@@ -117,7 +117,7 @@ class PhotoShelf:
         """
         with self._lock:
             if file_id not in self._photos:
-                self._take(file_id, name, file_bytes + MOST_PIXEL_BYTES)
+                self._take(file_id, name, file_bytes + _MOST_PIXEL_BYTES)
                 try:
                     with self._room.opening:
                         photo = open_it()
@@ -141,12 +141,12 @@ class PhotoShelf:
 
     def _take(self, file_id: str, name: str, size: int) -> None:
         hosting = Hosting.here()
-        if self.taken + size > hosting.session_photo_megabytes * MEGABYTE:
+        if self.taken + size > hosting.session_photo_megabytes * _MEGABYTE:
             raise ImageError(
                 f"{name} was not kept: with your other photos it would take over {hosting.session_photo_megabytes} MB, "
                 "which is the most for one visitor. Remove some of them."
             )
-        if not self._room.take(size, hosting.photo_megabytes * MEGABYTE):
+        if not self._room.take(size, hosting.photo_megabytes * _MEGABYTE):
             raise ImageError(
                 f"{name} was not kept: all visitors' photos together take {hosting.photo_megabytes} MB, the most that "
                 "this server holds. Try again in a few minutes."
@@ -161,13 +161,13 @@ class PhotoShelf:
         self._room.take(-self._sizes.pop(file_id), 0)
 
 
-class BoundedUploads(MemoryUploadedFileManager):
+class _BoundedUploads(MemoryUploadedFileManager):
     """Keeps no more files of a session, and of all sessions, than the server's settings say.
 
     A visitor needs no page to send files: whoever has a session may put any number of them to its address.
     """
 
-    closed_pages: ClosedPages
+    closed_pages: _ClosedPages
 
     def add_file(self, session_id: str, file: UploadedFileRec) -> None:
         """Keep a file.
@@ -181,10 +181,10 @@ class BoundedUploads(MemoryUploadedFileManager):
         # Besides photos, a visitor who may change things uploads one data set or checkpoint at a time.
         other = 0 if hosting.read_only else hosting.upload_megabytes
         of_session = self._bytes_of(session_id, file.file_id) + len(file.data)
-        if of_session > (hosting.session_photo_megabytes + other) * MEGABYTE:
+        if of_session > (hosting.session_photo_megabytes + other) * _MEGABYTE:
             raise HTTPException(413, "Your uploads take too much memory. Remove some, or load the page again.")
         of_others = sum(self._bytes_of(other_id, "") for other_id in list(self.file_storage) if other_id != session_id)
-        if hosting.read_only and of_session + of_others > hosting.photo_megabytes * MEGABYTE:
+        if hosting.read_only and of_session + of_others > hosting.photo_megabytes * _MEGABYTE:
             raise HTTPException(413, "All visitors' uploads take too much memory. Try again in a few minutes.")
         super().add_file(session_id, file)
         self.closed_pages.watch()
@@ -198,13 +198,13 @@ def bound_uploads() -> None:
     """Make this server's uploads bounded, once. Streamlit has no setting for it and no other place to do it."""
     context = get_script_run_ctx()
     if context is not None and type(context.uploaded_file_mgr) is MemoryUploadedFileManager:
-        bound(context.uploaded_file_mgr)
+        _bound(context.uploaded_file_mgr)
 
 
-def bound(uploads: MemoryUploadedFileManager) -> None:
+def _bound(uploads: MemoryUploadedFileManager) -> None:
     """Turn Streamlit's own keeper of uploads into a bounded one."""
-    uploads.closed_pages = ClosedPages(uploads)  # type: ignore[attr-defined]  # before its first use below
-    uploads.__class__ = BoundedUploads
+    uploads.closed_pages = _ClosedPages(uploads)  # type: ignore[attr-defined]  # before its first use below
+    uploads.__class__ = _BoundedUploads
 
 
 def name_upload(file: UploadedFile, proposed: str, key: str, most_letters: int) -> str:
@@ -278,16 +278,16 @@ def _drop(file_id: str) -> None:
 
 
 @st.cache_resource(show_spinner=False)
-def photo_room() -> PhotoRoom:
+def _photo_room() -> _PhotoRoom:
     """Return the one count of what all visitors' photos take."""
-    return PhotoRoom()
+    return _PhotoRoom()
 
 
-@st.cache_resource(show_spinner=False, scope="session", on_release=PhotoShelf.close)
-def _shelf() -> PhotoShelf:
-    return PhotoShelf(photo_room())
+@st.cache_resource(show_spinner=False, scope="session", on_release=_PhotoShelf.close)
+def _shelf() -> _PhotoShelf:
+    return _PhotoShelf(_photo_room())
 
 
 def _photo(name: str, key: str, source: Path | BinaryIO) -> Photo:
-    pixels, size = load_reduced(source, MAX_SIDE, name)
-    return Photo(name, key, pixels, size if max(size) > MAX_SIDE else None)
+    pixels, size = load_reduced(source, _MAX_SIDE, name)
+    return Photo(name, key, pixels, size if max(size) > _MAX_SIDE else None)

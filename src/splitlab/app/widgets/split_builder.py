@@ -22,13 +22,13 @@ from splitlab.workspace import Workspace
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
-KEEPING = "Keeping splits by a name"
-RANDOM, STRATIFIED, PAPER, LABELS = "at random", "classes in proportion", "as the paper drew it", "by its labels"
-EXPLAINED = {
-    RANDOM: "By seed; with one seed a smaller F lies in a larger one, and a smaller W in a larger one of the same F.",
-    STRATIFIED: "By seed; each class has as large a share of F and of W as of all images.",
-    PAPER: "The images that the paper's authors drew for YOLOv5; for DETR they drew others.",
-    LABELS: "Images that have masks are F, images that have boxes only are W.",
+_KEEPING = "Keeping splits by a name"
+_RANDOM, _STRATIFIED, _PAPER, _LABELS = "at random", "classes in proportion", "as the paper drew it", "by its labels"
+_EXPLAINED = {
+    _RANDOM: "By seed; with one seed a smaller F lies in a larger one, and a smaller W in a larger one of the same F.",
+    _STRATIFIED: "By seed; each class has as large a share of F and of W as of all images.",
+    _PAPER: "The images that the paper's authors drew for YOLOv5; for DETR they drew others.",
+    _LABELS: "Images that have masks are F, images that have boxes only are W.",
 }
 
 
@@ -53,14 +53,14 @@ def kept_split_key(name: str) -> str:
 
 
 def _choose(name: str, dataset: Dataset) -> Split:
-    ways = [RANDOM, STRATIFIED, *([PAPER] if dataset.paper_pools else []), LABELS]
+    ways = [_RANDOM, _STRATIFIED, *([_PAPER] if dataset.paper_pools else []), _LABELS]
     way = st.selectbox("Draw", ways, key="way", bind="query-params")
-    st.caption(EXPLAINED[way])
-    if way == LABELS:
+    st.caption(_EXPLAINED[way])
+    if way == _LABELS:
         return split_by_labels(dataset)
     counts = count_images(dataset)
     images = counts.to_draw
-    most = len(dataset.paper_pools[0]) if way == PAPER else counts.masks
+    most = len(dataset.paper_pools[0]) if way == _PAPER else counts.masks
     if left_out := left_out_in_words(counts, dataset):
         st.caption(as_plain(left_out))
     left, middle, right = st.columns(3)
@@ -69,15 +69,15 @@ def _choose(name: str, dataset: Dataset) -> Split:
     if st.session_state.get(key, 0) > left_over:
         st.session_state[key] = left_over
     weak = linked_count("|W|, boxes", 0, left_over, min(150, left_over), key, middle)
-    if way == PAPER:
+    if way == _PAPER:
         return draw_paper_split(dataset, full, weak)
     seed = linked_count("Seed", 0, 10_000, 0, "seed", right)
-    return (draw_split if way == RANDOM else draw_stratified)(dataset, full, weak, seed)
+    return (draw_split if way == _RANDOM else draw_stratified)(dataset, full, weak, seed)
 
 
 def _keep(name: str, split: Split, workspace: Workspace) -> None:
     folder = workspace.splits / name
-    if may_change(KEEPING):
+    if may_change(_KEEPING):
         _name_and_keep(folder, split)
     kept = saved_splits(folder, split.source)
     if kept:
@@ -106,7 +106,7 @@ def _name_and_keep(folder: Path, split: Split) -> None:
     left, right = st.columns([2, 1], vertical_alignment="bottom")
     label = left.text_input("Name it", split.name.replace("/", "-"), key=f"name_{split.hash[:8]}", max_chars=60)
     if right.button("Keep", icon=":material/bookmark_add:", width="stretch", help="Train offers it by this name."):
-        Hosting.here().require_writable(KEEPING)
+        Hosting.here().require_writable(_KEEPING)
         save_split(folder, label.strip(), split)
         st.toast(f"Kept as '{label.strip()}'.")
 

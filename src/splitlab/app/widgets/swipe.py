@@ -16,20 +16,20 @@ from splitlab.app.widgets.photos import Photo
 from splitlab.figures.mask_panels import DrawnObject, Panel, as_jpeg, is_missed, label_points, mask_outlines
 
 # The sides that a picture to swipe over fills at most, in pixels of a usual screen.
-SWIPE_WIDTH, SWIPE_HEIGHT = 1100, 680
+_SWIPE_WIDTH, _SWIPE_HEIGHT = 1100, 680
 _TEXT_PIXELS, _LINE_PIXELS = 15, 2.5
 # XML knows no other control characters than these three, not even escaped.
 _NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-def swipe_width(photo: NDArray[np.uint8]) -> int:
+def _swipe_width(photo: NDArray[np.uint8]) -> int:
     """Return how wide to show a (H, W, 3) photo, in pixels of the screen."""
     height, width = photo.shape[:2]
     shown: int = round(width * _shown_scale(height, width))
     return shown
 
 
-def layer_source(objects: Sequence[DrawnObject], height: int, width: int) -> str:
+def _layer_source(objects: Sequence[DrawnObject], height: int, width: int) -> str:
     """Return objects as the source of an `<img>` that lies over a photo of this height and width."""
     scale = _shown_scale(height, width)
     points = label_points(objects, _TEXT_PIXELS / scale)
@@ -43,7 +43,7 @@ def layer_source(objects: Sequence[DrawnObject], height: int, width: int) -> str
 
 
 def _shown_scale(height: int, width: int) -> float:
-    return min(SWIPE_WIDTH / width, SWIPE_HEIGHT / height)
+    return min(_SWIPE_WIDTH / width, _SWIPE_HEIGHT / height)
 
 
 def _shape(found: DrawnObject, scale: float) -> str:
@@ -73,7 +73,7 @@ def _label(found: DrawnObject, point: tuple[float, float], scale: float) -> str:
     )
 
 
-LEFT, RIGHT = "left", "right"
+_LEFT, _RIGHT = "left", "right"
 
 # The browser's own slider lies over the whole picture: mouse, touch and arrow keys are its work, and so is the name
 # that a screen reader says. The rest is two pictures, cut at the same place.
@@ -150,9 +150,9 @@ def choose_sides(titles: Mapping[str, str]) -> tuple[str, str]:
     names, (before, after) = list(titles), st.columns(2)
     show = titles.__getitem__
     # What was on a side may be gone: its place goes to something that is not on the other side already.
-    free = _first_but(_on(LEFT), [*names[1:], names[0]])
-    right = linked_selectbox("Right of the divider", names, RIGHT, free, after, show)
-    left = linked_selectbox("Left of the divider", names, LEFT, _first_but(right, names), before, show)
+    free = _first_but(_on(_LEFT), [*names[1:], names[0]])
+    right = linked_selectbox("Right of the divider", names, _RIGHT, free, after, show)
+    left = linked_selectbox("Left of the divider", names, _LEFT, _first_but(right, names), before, show)
     return left, right
 
 
@@ -169,15 +169,15 @@ def show_swipe(photo: Photo, left: Panel, right: Panel) -> None:
     """Show two panels over one photo with a divider that mouse, finger and arrow keys move."""
     height, width = photo.pixels.shape[:2]
     sides = {
-        side: {"title": panel.title, "layer": layer_source(panel.objects, height, width)}
-        for side, panel in ((LEFT, left), (RIGHT, right))
+        side: {"title": panel.title, "layer": _layer_source(panel.objects, height, width)}
+        for side, panel in ((_LEFT, left), (_RIGHT, right))
     }
     legend = {found.group: found.colour for panel in (left, right) for found in panel.objects}
     _swipe(
         key="swipe",
         data={
             "photo": as_jpeg(photo.pixels),
-            "width": swipe_width(photo.pixels),
+            "width": _swipe_width(photo.pixels),
             "legend": list(legend.items()),
             **sides,
         },

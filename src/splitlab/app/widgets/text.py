@@ -44,10 +44,10 @@ def split_chip(full: int, weak: int, prices: Prices, scale_hours: float) -> None
         prices: what labels cost.
         scale_hours: the hours that fill the whole width; more than that is cut.
     """
-    st.html(split_chip_html(full, weak, prices, scale_hours))
+    st.html(_split_chip_html(full, weak, prices, scale_hours))
 
 
-def split_chip_html(full: int, weak: int, prices: Prices, scale_hours: float) -> str:
+def _split_chip_html(full: int, weak: int, prices: Prices, scale_hours: float) -> str:
     """Return the chip as HTML; see `split_chip`."""
     hours = [mask_hours(float(full), prices), box_hours(float(weak), prices)]
     (masks, boxes), total = hours_and_sum(hours)

@@ -6,7 +6,7 @@ from splitlab.budget.claims.claim import Claim, pick, verdict
 from splitlab.budget.published import method_rows
 from splitlab.shown_numbers import rounded, shown
 
-SAME_COST = 0.10
+_SAME_COST = 0.10
 """Costs that differ by no more than this share count as the same."""
 
 
@@ -67,7 +67,7 @@ def _margins_over_boxes_alone(table: pd.DataFrame) -> Claim:
     others = [(method, 0, 10582) for method in ("LACI", "BBAM", "Box2Mask-T")]
     rows = pick(table, "VOC2012", ("YOLOv5", 800, 5000), *others)
     ours, theirs = rows["cost_hours"].iloc[:2]
-    same = abs(theirs / ours - 1) <= SAME_COST
+    same = abs(theirs / ours - 1) <= _SAME_COST
     return Claim(
         key="yolo-over-weak-supervision",
         section="4.3",
@@ -100,7 +100,7 @@ def _margins_on_cityscapes(table: pd.DataFrame) -> Claim:
     others = [("WSSPS", 0, 2975), ("Ubteacher", 297, 0), ("Noisy Boundaries", 297, 0)]
     rows = pick(table, "Cityscapes", ("YOLOv5", 200, 1000), *others)
     costs = rows["cost_hours"]
-    same = (costs / costs.iloc[0] - 1).abs().max() <= SAME_COST
+    same = (costs / costs.iloc[0] - 1).abs().max() <= _SAME_COST
     return Claim(
         key="yolo-on-cityscapes",
         section="4.3",
@@ -136,7 +136,7 @@ def _half_the_cost(table: pd.DataFrame) -> Claim:
         key="yolo-half-the-cost",
         section="4.3",
         statement="It does so while reducing labeling costs by half.",
-        verdict=verdict(abs(ours / theirs - 0.5) <= SAME_COST, exceptions=ours / theirs > 0.5),
+        verdict=verdict(abs(ours / theirs - 0.5) <= _SAME_COST, exceptions=ours / theirs > 0.5),
         finding=f"{ours:,.1f} h of {theirs:,.1f} h are {ours / theirs:.0%}: {1 - ours / theirs:.0%} less, somewhat "
         "short of half.",
         rows=rows,

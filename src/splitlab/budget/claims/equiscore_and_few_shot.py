@@ -41,7 +41,7 @@ def claims_of_training(table: pd.DataFrame) -> list[Claim]:
     ]
 
 
-def few_shot_length(table: pd.DataFrame) -> Claim:
+def _few_shot_length(table: pd.DataFrame) -> Claim:
     """Sec. 4.6: how long the few-shot models were trained."""
     return _of_the_text(
         table,
@@ -57,10 +57,10 @@ def _of_the_text(table: pd.DataFrame, key: str, section: str, statement: str, ho
     return Claim(key, section, statement, holds, finding, rows=table.iloc[:0])
 
 
-SAME_AP = 1.0
+_SAME_AP = 1.0
 """AP within which scores count as the same."""
 
-NEAR_THE_LAW = 0.15
+_NEAR_THE_LAW = 0.15
 """Share by which a fitted k, or the boxes of a point, may differ from the paper's law."""
 
 _FEW_SHOT_MASKS, _MASKS_PER_CLASS = 24, 3
@@ -78,7 +78,7 @@ def claims_of_the_law(table: pd.DataFrame) -> list[Claim]:
         _end_of_the_law(table),
         _off_the_curve(table),
         _few_shot_masks(table),
-        few_shot_length(table),
+        _few_shot_length(table),
         _first_two_lines(table),
         _few_shot_scores(table),
     ]
@@ -96,7 +96,7 @@ def _same_score(table: pd.DataFrame, curve: PaperCurve) -> Claim:
         key=f"same-score-{curve.panel}",
         section="4.4",
         statement=f"The underlined {curve.method} models on {curve.dataset} achieved identical AP scores.",
-        verdict=verdict(round(on_curve.max() - on_curve.min(), 1) <= SAME_AP, exceptions=bool(curve.off_curve)),
+        verdict=verdict(round(on_curve.max() - on_curve.min(), 1) <= _SAME_AP, exceptions=bool(curve.off_curve)),
         finding=f"Their scores are {', '.join(f'{score}' for score in scores)}: within "
         f"{shown(scores.max() - scores.min())} AP"
         + (f", {shown(on_curve.max() - on_curve.min())} without 200/2775." if curve.off_curve else "."),
@@ -112,7 +112,7 @@ def _four_models_of_figure_2(table: pd.DataFrame) -> Claim:
         key="four-models-of-figure-2",
         section="4.4",
         statement="Fig. 2 shows five images from VOC2012 for four selected models with similar AP70 scores.",
-        verdict=verdict(len(columns) == 4 and round(apart, 1) <= SAME_AP, exceptions=False),
+        verdict=verdict(len(columns) == 4 and round(apart, 1) <= _SAME_AP, exceptions=False),
         finding=f"Its {len(columns)} models, {splits(rows)}, score {_in_words(rows['ap70'])}: within {shown(apart)} "
         "AP70. The text points at five rows, (a) to (e).",
         rows=rows,
@@ -177,8 +177,8 @@ def _hyperbola(table: pd.DataFrame, curve: PaperCurve) -> Claim:
         statement=f"For {curve.method} on {curve.dataset} the equiscore law is W = k phi0^2 / F with phi0 = "
         f"{curve.law.phi0:g} and k = {curve.law.k:.2g}.",
         verdict=verdict(
-            abs(fit.law.k / curve.law.k - 1) <= NEAR_THE_LAW and off < off_of_one_weak,
-            exceptions=(ratios - 1).abs().max() > NEAR_THE_LAW,
+            abs(fit.law.k / curve.law.k - 1) <= _NEAR_THE_LAW and off < off_of_one_weak,
+            exceptions=(ratios - 1).abs().max() > _NEAR_THE_LAW,
         ),
         finding=f"Fitted to its points away from the ends, k = {fit.law.k:.2f}; their boxes are "
         f"{', '.join(f'{ratio:.2f}' for ratio in ratios)} times the law's. Left out one by one, they are off the law "

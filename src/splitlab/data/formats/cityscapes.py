@@ -13,9 +13,9 @@ from splitlab.data.masks import MaskBoxes, Progress, read_mask_boxes, silent
 from splitlab.data.reading import find_repeats
 from splitlab.errors import DataError
 
-NAME = "Cityscapes"
-LICENCE = "Cityscapes terms: non-commercial use only"
-CLASSES = {
+_NAME = "Cityscapes"
+_LICENCE = "Cityscapes terms: non-commercial use only"
+_CLASSES = {
     24: "person",
     25: "rider",
     26: "car",
@@ -25,20 +25,20 @@ CLASSES = {
     32: "motorcycle",
     33: "bicycle",
 }
-CLASS_INDEX = {class_id: index for index, class_id in enumerate(CLASSES)}
+_CLASS_INDEX = {class_id: index for index, class_id in enumerate(_CLASSES)}
 # instanceIds: 26004 is the fifth car; 26 alone is a group of cars that nobody told apart.
-FIRST_INSTANCE = 1000
+_FIRST_INSTANCE = 1000
 # The benchmark scores no object below this (cityscapesScripts, minRegionSizes).
-LEAST_SCORED_PIXELS = 100
-PARTS = ("leftImg8bit", "gtFine")
-PHOTO_END = "_leftImg8bit.png"
-MASKS_END = "_gtFine_instanceIds.png"
+_LEAST_SCORED_PIXELS = 100
+_PARTS = ("leftImg8bit", "gtFine")
+_PHOTO_END = "_leftImg8bit.png"
+_MASKS_END = "_gtFine_instanceIds.png"
 
 
 def is_cityscapes_folder(folder: Path) -> bool:
     """Say whether photos or labels of Cityscapes lie here; `read_cityscapes_folder` says what is missing."""
     try:
-        return any((folder / part).is_dir() for part in PARTS)
+        return any((folder / part).is_dir() for part in _PARTS)
     except OSError:
         return False
 
@@ -60,7 +60,7 @@ def read_cityscapes_folder(folder: Path, index_dir: Path, progress: Progress = s
     Raises:
         DataError: a part of the data set is missing, or no photo of it has labels that can be read.
     """
-    for part in PARTS:
+    for part in _PARTS:
         if not (folder / part).is_dir():
             raise DataError(_missing(folder, f"{part}/"))
     (train, train_problems), (val, val_problems) = _photos(folder, "train"), _photos(folder, "val")
@@ -68,7 +68,7 @@ def read_cityscapes_folder(folder: Path, index_dir: Path, progress: Progress = s
     train_set = _to_dataset(train, found[: len(train)], train_problems)
     val_set = _to_dataset(val, found[len(train) :], val_problems)
     train_ids = tuple(image.image_id for image in train_set.images)
-    return TrainVal(replace(train_set, paper_pools=(train_ids,)), val_set, NAME)
+    return TrainVal(replace(train_set, paper_pools=(train_ids,)), val_set, _NAME)
 
 
 def _missing(folder: Path, what: str) -> str:
@@ -79,7 +79,7 @@ def _missing(folder: Path, what: str) -> str:
 
 
 def _photos(folder: Path, subset: str) -> tuple[list[Path], list[Problem]]:
-    found = (folder / "leftImg8bit" / subset).glob(f"*/*{PHOTO_END}")
+    found = (folder / "leftImg8bit" / subset).glob(f"*/*{_PHOTO_END}")
     photos = sorted(path for path in found if not path.name.startswith("."))
     if not photos:
         raise DataError(_missing(folder, f"photos in leftImg8bit/{subset}/"))
@@ -88,12 +88,12 @@ def _photos(folder: Path, subset: str) -> tuple[list[Path], list[Problem]]:
 
 
 def _id_of(photo: Path) -> str:
-    return photo.name.removesuffix(PHOTO_END)
+    return photo.name.removesuffix(_PHOTO_END)
 
 
 def _masks_of(photo: Path) -> Path:
     city, subset, folder = photo.parent, photo.parent.parent, photo.parents[3]
-    return folder / "gtFine" / subset.name / city.name / f"{_id_of(photo)}{MASKS_END}"
+    return folder / "gtFine" / subset.name / city.name / f"{_id_of(photo)}{_MASKS_END}"
 
 
 def _to_dataset(photos: Sequence[Path], found: Sequence[MaskBoxes | Problem], problems: Sequence[Problem]) -> Dataset:
@@ -103,12 +103,12 @@ def _to_dataset(photos: Sequence[Path], found: Sequence[MaskBoxes | Problem], pr
     refuse_nothing_left(read, problems)
     content = json.dumps([(_id_of(photo), shown.sha256) for photo, shown in read])
     return Dataset(
-        name=NAME,
-        class_names=tuple(CLASSES.values()),
-        category_ids=tuple(CLASSES),
+        name=_NAME,
+        class_names=tuple(_CLASSES.values()),
+        category_ids=tuple(_CLASSES),
         images=tuple(_to_image(photo, shown) for photo, shown in read),
         source_hash=hashlib.sha256(content.encode()).hexdigest(),
-        licence=LICENCE,
+        licence=_LICENCE,
         problems=tuple(problems),
     )
 
@@ -117,10 +117,10 @@ def _to_image(photo: Path, shown: MaskBoxes) -> ImageLabels:
     masks = _masks_of(photo)
     objects = []
     for value, box in shown.boxes.items():
-        class_id = value if value < FIRST_INSTANCE else value // FIRST_INSTANCE
-        if class_id in CLASS_INDEX:
+        class_id = value if value < _FIRST_INSTANCE else value // _FIRST_INSTANCE
+        if class_id in _CLASS_INDEX:
             mask = IndexedMask(masks, value)
-            is_group = value < FIRST_INSTANCE
-            is_tiny = not is_group and shown.areas[value] < LEAST_SCORED_PIXELS
-            objects.append(ObjectLabel(CLASS_INDEX[class_id], box, mask, is_crowd=is_group, is_tiny=is_tiny))
+            is_group = value < _FIRST_INSTANCE
+            is_tiny = not is_group and shown.areas[value] < _LEAST_SCORED_PIXELS
+            objects.append(ObjectLabel(_CLASS_INDEX[class_id], box, mask, is_crowd=is_group, is_tiny=is_tiny))
     return ImageLabels(_id_of(photo), photo, shown.width, shown.height, tuple(objects))

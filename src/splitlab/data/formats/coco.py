@@ -26,12 +26,12 @@ from splitlab.data.formats.coco_objects import ODD_ENTRY, entry_name, has_box_in
 from splitlab.data.reading import check_image_size, printable
 from splitlab.errors import DataError
 
-MOST_NAME_BYTES = 1000
-LICENCE_LETTERS = 300
+_MOST_NAME_BYTES = 1000
+_LICENCE_LETTERS = 300
 """What is longer is cut: a licence stands on cards and below pages."""
 
 
-def read_coco(labels_path: Path, images_dir: Path, name: str) -> Dataset:
+def _read_coco(labels_path: Path, images_dir: Path, name: str) -> Dataset:
     """Read one COCO instances file; photos are looked for in `images_dir` and stay there.
 
     Entries that cannot be read are in `Dataset.problems`; the others are read. An image without annotations counts as
@@ -192,7 +192,7 @@ def _licence(content: dict[str, Any]) -> str:
 
 
 def _shown(licence: object) -> str:
-    return textwrap.shorten(printable(str(licence)), LICENCE_LETTERS, placeholder=" …")
+    return textwrap.shorten(printable(str(licence)), _LICENCE_LETTERS, placeholder=" …")
 
 
 def _categories(content: dict[str, Any], path: Path) -> list[dict[str, Any]]:
@@ -219,7 +219,7 @@ def _name(category: dict[str, Any]) -> str:
 
 
 def _inside(images_dir: Path, folder: Path, file_name: str, labels_path: Path) -> Path:
-    if len(file_name.encode(errors="replace")) > MOST_NAME_BYTES:
+    if len(file_name.encode(errors="replace")) > _MOST_NAME_BYTES:
         raise entry_error(
             ProblemKind.LABELS_UNREADABLE,
             labels_path,
@@ -237,7 +237,7 @@ def _inside(images_dir: Path, folder: Path, file_name: str, labels_path: Path) -
     return path
 
 
-SUBSETS = ("train", "val")
+_SUBSETS = ("train", "val")
 
 
 def read_coco_folder(folder: Path) -> TrainVal:
@@ -250,13 +250,13 @@ def read_coco_folder(folder: Path) -> TrainVal:
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder. Give the folder that holds instances_train.json and images/.")
-    train, val = (_read_subset(folder, subset) for subset in SUBSETS)
+    train, val = (_read_subset(folder, subset) for subset in _SUBSETS)
     return TrainVal(train, val)
 
 
 def is_coco_folder(folder: Path) -> bool:
     """Say whether `read_coco_folder` would find labels for both subsets here."""
-    return all(_labels_of(folder, subset) for subset in SUBSETS)
+    return all(_labels_of(folder, subset) for subset in _SUBSETS)
 
 
 def _read_subset(folder: Path, subset: str) -> Dataset:
@@ -268,7 +268,7 @@ def _read_subset(folder: Path, subset: str) -> Dataset:
         )
     if len(labels) > 1:
         raise DataError(f"{folder} has {len(labels)} labels files for {subset}: {labels[0]}, {labels[1]}. Keep one.")
-    return read_coco(labels[0], _images_of(folder, subset, labels[0]), folder.resolve().name)
+    return _read_coco(labels[0], _images_of(folder, subset, labels[0]), folder.resolve().name)
 
 
 def _labels_of(folder: Path, subset: str) -> list[Path]:

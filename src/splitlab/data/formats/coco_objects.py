@@ -25,7 +25,7 @@ from splitlab.geometry import (
 
 ODD_ENTRY = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 """What Python raises where an entry has another form than COCO's."""
-POINT_NUMBERS = 2
+_POINT_NUMBERS = 2
 
 
 def read_object(
@@ -186,7 +186,8 @@ def _are_points(outline: Any) -> bool:
         isinstance(outline, Sequence)
         and len(outline) > 0
         and all(
-            isinstance(point, list) and len(point) == POINT_NUMBERS and all(map(_is_number, point)) for point in outline
+            isinstance(point, list) and len(point) == _POINT_NUMBERS and all(map(_is_number, point))
+            for point in outline
         )
     )
 

@@ -23,10 +23,10 @@ from splitlab.data.reading import read_name_list
 from splitlab.errors import DataError
 
 NAME = "Oxford-IIIT Pet"
-LICENCE = "CC BY-SA 4.0"
-ANIMAL = 1
+_LICENCE = "CC BY-SA 4.0"
+_ANIMAL = 1
 # 2 is background; 3 is not classified, a band around the animal that belongs to nobody.
-TRIMAP_VALUES = {ANIMAL, 2, 3}
+_TRIMAP_VALUES = {_ANIMAL, 2, 3}
 
 
 def is_pets_folder(folder: Path) -> bool:
@@ -147,16 +147,16 @@ def _to_dataset(
         images=tuple(
             _to_image(root, name, class_index[class_ids[name]], found)
             for name, found in read.items()
-            if ANIMAL in found.boxes
+            if _ANIMAL in found.boxes
         ),
         source_hash=hashlib.sha256(content.encode()).hexdigest(),
-        licence=LICENCE,
+        licence=_LICENCE,
         problems=tuple(problems),
     )
 
 
 def _or_other_values(trimap: Path, found: MaskBoxes | Problem) -> MaskBoxes | Problem:
-    others = set(found.boxes) - TRIMAP_VALUES if isinstance(found, MaskBoxes) else None
+    others = set(found.boxes) - _TRIMAP_VALUES if isinstance(found, MaskBoxes) else None
     if not others:
         return found
     what = f"is no trimap: it has the value {min(others)}, not 1, 2 and 3 only"
@@ -164,6 +164,6 @@ def _or_other_values(trimap: Path, found: MaskBoxes | Problem) -> MaskBoxes | Pr
 
 
 def _to_image(root: Path, name: str, class_index: int, shown: MaskBoxes) -> ImageLabels:
-    mask = IndexedMask(_trimap(root, name), ANIMAL)
-    objects = (ObjectLabel(class_index, shown.boxes[ANIMAL], mask),)
+    mask = IndexedMask(_trimap(root, name), _ANIMAL)
+    objects = (ObjectLabel(class_index, shown.boxes[_ANIMAL], mask),)
     return ImageLabels(name, root / "images" / f"{name}.jpg", shown.width, shown.height, objects)

@@ -30,11 +30,11 @@ from splitlab.data.dataset import (
 from splitlab.data.reading import check_image_size, read_bounded, read_name_list
 from splitlab.errors import DataError
 
-MAX_XML_BYTES = 1_000_000
+_MAX_XML_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class VocObject:
+class _VocObject:
     """One object: its class, its box (xyxy, pixels counted from 0, far edge outside), and whether it is difficult."""
 
     class_name: str
@@ -43,7 +43,7 @@ class VocObject:
 
 
 @dataclass(frozen=True, slots=True)
-class VocAnnotation:
+class _VocAnnotation:
     """What an XML file says of its image.
 
     Attributes:
@@ -56,22 +56,22 @@ class VocAnnotation:
 
     width: int
     height: int
-    objects: tuple[VocObject | None, ...]
+    objects: tuple[_VocObject | None, ...]
     sha256: str
     problems: tuple[Problem, ...]
 
 
-def read_voc_annotation(path: Path) -> VocAnnotation:
+def _read_voc_annotation(path: Path) -> _VocAnnotation:
     """Read Annotations/ID.xml; objects keep their order, which is how SegmentationObject numbers them.
 
     Raises:
         DataError: the file is missing, over 1 MB, no plain XML, or lacks a size that can be.
     """
-    raw = read_bounded(path, MAX_XML_BYTES)
+    raw = read_bounded(path, _MAX_XML_BYTES)
     root = _parse(raw, path)
     width, height = int(_number(root, "size/width", path)), int(_number(root, "size/height", path))
     check_image_size(width, height, path, "its image")
-    objects: list[VocObject | None] = []
+    objects: list[_VocObject | None] = []
     problems: list[Problem] = []
     for element in root.findall("object"):
         try:
@@ -79,7 +79,7 @@ def read_voc_annotation(path: Path) -> VocAnnotation:
         except EntryError as error:
             objects.append(None)
             problems.append(error.problem)
-    return VocAnnotation(width, height, tuple(objects), hashlib.sha256(raw).hexdigest(), tuple(problems))
+    return _VocAnnotation(width, height, tuple(objects), hashlib.sha256(raw).hexdigest(), tuple(problems))
 
 
 def _parse(raw: bytes, path: Path) -> Element:
@@ -104,7 +104,7 @@ def _parse(raw: bytes, path: Path) -> Element:
     return builder.close()
 
 
-def _to_object(element: Element, width: int, height: int, path: Path) -> VocObject:
+def _to_object(element: Element, width: int, height: int, path: Path) -> _VocObject:
     # VOC counts pixels from 1, and xmax and ymax are inside.
     left = max(_number(element, "bndbox/xmin", path) - 1, 0)
     top = max(_number(element, "bndbox/ymin", path) - 1, 0)
@@ -117,7 +117,7 @@ def _to_object(element: Element, width: int, height: int, path: Path) -> VocObje
             f"{width} x {height} image"
         )
         raise entry_error(ProblemKind.BOX, path, what, "Correct its bndbox.")
-    return VocObject(class_name, (left, top, right, bottom), (element.findtext("difficult") or "").strip() == "1")
+    return _VocObject(class_name, (left, top, right, bottom), (element.findtext("difficult") or "").strip() == "1")
 
 
 def _number(element: Element, tag: str, path: Path) -> float:
@@ -133,7 +133,7 @@ def _number(element: Element, tag: str, path: Path) -> float:
 
 
 NAME = "VOC2012"
-LICENCE = "Photos from Flickr, under Flickr's terms of use"
+_LICENCE = "Photos from Flickr, under Flickr's terms of use"
 CLASS_NAMES = (
     "aeroplane",
     "bicycle",
@@ -156,9 +156,9 @@ CLASS_NAMES = (
     "train",
     "tvmonitor",
 )
-CLASS_INDEX = {name: index for index, name in enumerate(CLASS_NAMES)}
+_CLASS_INDEX = {name: index for index, name in enumerate(CLASS_NAMES)}
 # SegmentationObject: 255 is the border between objects and belongs to none.
-BORDER = 255
+_BORDER = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,9 +241,9 @@ def _read_images(root: Path, names: Sequence[str]) -> tuple[list[_Read], list[Pr
 
 def _read_image(root: Path, name: str) -> _Read:
     path = root / "Annotations" / f"{name}.xml"
-    annotation = read_voc_annotation(path)
-    if len(annotation.objects) >= BORDER:
-        what = f"has {len(annotation.objects)} objects; VOC's masks can tell {BORDER - 1} apart"
+    annotation = _read_voc_annotation(path)
+    if len(annotation.objects) >= _BORDER:
+        what = f"has {len(annotation.objects)} objects; VOC's masks can tell {_BORDER - 1} apart"
         raise entry_error(ProblemKind.LABELS_UNREADABLE, path, what, "Correct the annotation.")
     masks = root / "SegmentationObject" / f"{name}.png"
     objects: list[ObjectLabel] = []
@@ -264,11 +264,11 @@ def _read_image(root: Path, name: str) -> _Read:
     return _Read(labels, annotation.sha256, tuple(problems))
 
 
-def _class_index(found: VocObject, path: Path) -> int:
-    if found.class_name not in CLASS_INDEX:
+def _class_index(found: _VocObject, path: Path) -> int:
+    if found.class_name not in _CLASS_INDEX:
         what = f"'{found.class_name[:40]}' is none of VOC's {len(CLASS_NAMES)} classes"
         raise entry_error(ProblemKind.LABELS_UNREADABLE, path, what, "Correct its name.")
-    return CLASS_INDEX[found.class_name]
+    return _CLASS_INDEX[found.class_name]
 
 
 def _without_masks(read: _Read) -> _Read:
@@ -285,7 +285,7 @@ def _to_dataset(read: Sequence[_Read], pools: tuple[tuple[ImageId, ...], ...], p
         category_ids=tuple(range(1, len(CLASS_NAMES) + 1)),
         images=tuple(image.labels for image in read),
         source_hash=hashlib.sha256(content.encode()).hexdigest(),
-        licence=LICENCE,
+        licence=_LICENCE,
         paper_pools=pools,
         problems=tuple(problems),
     )

@@ -24,13 +24,13 @@ from splitlab.data.images import read_photo_size, unread_photo
 from splitlab.data.reading import read_bounded
 from splitlab.errors import DataError, ImageError
 
-FORMAT = "YOLO"
-PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
-MAX_LABEL_BYTES = 10_000_000
-MAX_LIST_BYTES = 50_000_000
+_FORMAT = "YOLO"
+_PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
+_MAX_LABEL_BYTES = 10_000_000
+_MAX_LIST_BYTES = 50_000_000
 # Text files that tools put beside the labels.
-NO_LABELS = ("classes.txt", "notes.txt", "README.txt")
-UNFOLLOWED = (OSError, ValueError, RuntimeError)
+_NO_LABELS = ("classes.txt", "notes.txt", "README.txt")
+_UNFOLLOWED = (OSError, ValueError, RuntimeError)
 """What Python raises of a name with a NUL, a link that leads to itself, a folder that may not be opened."""
 
 
@@ -67,8 +67,8 @@ def read_yolo_folder(folder: Path) -> TrainVal:
             raise DataError(f"{folder} has no data.yaml, nor one YAML file with 'names' and 'train'. Put one there.")
         settings = read_settings(path)
         train = _read_subset(folder, settings, settings.train)
-        return TrainVal(train, _read_subset(folder, settings, settings.val), FORMAT)
-    except UNFOLLOWED as error:
+        return TrainVal(train, _read_subset(folder, settings, settings.val), _FORMAT)
+    except _UNFOLLOWED as error:
         raise DataError(f"{folder}: a path in it cannot be followed ({error}). Unpack the data set again.") from error
 
 
@@ -132,7 +132,7 @@ def _id_of(photo: Path, root: Path, folder: Path) -> str:
     try:
         _refuse_outside(photo, folder)
         return _below(photo, root).with_suffix("").as_posix()
-    except UNFOLLOWED as error:
+    except _UNFOLLOWED as error:
         what = f"the path cannot be followed ({error})"
         raise entry_error(ProblemKind.PHOTO_UNREADABLE, photo, what, "Unpack the data set again.") from error
 
@@ -153,7 +153,7 @@ def _labels_without_photo(folder: Path, place: Path, photos: list[tuple[str, Pat
     if not labels.resolve().is_relative_to(folder.resolve()):
         return
     known = {_labels_of(photo, folder) for _, photo in photos}
-    alone = [path for path in sorted(labels.rglob("*.txt")) if path not in known and path.name not in NO_LABELS]
+    alone = [path for path in sorted(labels.rglob("*.txt")) if path not in known and path.name not in _NO_LABELS]
     if alone:
         what = f"{len(alone):,} label files have no photo, the first is {alone[0].relative_to(labels).as_posix()[:200]}"
         yield Problem(
@@ -164,10 +164,10 @@ def _labels_without_photo(folder: Path, place: Path, photos: list[tuple[str, Pat
 def _photos_in(place: Path) -> Iterator[Path]:
     if place.is_dir():
         for path in sorted(place.rglob("*")):
-            if path.suffix.lower() in PHOTO_ENDINGS and not path.name.startswith("."):
+            if path.suffix.lower() in _PHOTO_ENDINGS and not path.name.startswith("."):
                 yield path
         return
-    for line in read_bounded(place, MAX_LIST_BYTES).decode("utf-8-sig").splitlines():
+    for line in read_bounded(place, _MAX_LIST_BYTES).decode("utf-8-sig").splitlines():
         if line.strip():
             yield place.parent / line.strip()
 
@@ -194,7 +194,7 @@ def _read_image(folder: Path, image_id: str, photo: Path, class_count: int) -> _
     _refuse_outside(path, folder)
     if not path.is_file():
         return _Read(ImageLabels(image_id, photo, width, height, (), LabelState.NONE), _sha256(b""), [])
-    raw = read_bounded(path, MAX_LABEL_BYTES)
+    raw = read_bounded(path, _MAX_LABEL_BYTES)
     objects, problems = parse_labels(raw, path, class_count, width, height)
     state = LabelState.BROKEN if problems else LabelState.WHOLE
     return _Read(ImageLabels(image_id, photo, width, height, objects, state), _sha256(raw), problems)

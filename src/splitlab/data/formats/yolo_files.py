@@ -18,9 +18,9 @@ from splitlab.errors import DataError
 from splitlab.geometry import LEAST_OUTLINE_NUMBERS, MAX_OUTLINE_PIXELS, outline_length, polygons_to_rle
 
 # How far outside the image, in parts of its side, rounding may put a point.
-TOLERANCE = 0.01
-BOX_NUMBERS = 4
-EXPORT_AGAIN = "Export the labels again."
+_TOLERANCE = 0.01
+_BOX_NUMBERS = 4
+_EXPORT_AGAIN = "Export the labels again."
 
 
 def parse_labels(
@@ -42,7 +42,7 @@ def parse_labels(
     try:
         lines = raw.decode("utf-8-sig").split("\n")
     except UnicodeDecodeError:
-        return (), [Problem(ProblemKind.LABELS_UNREADABLE, str(path), "is no text in UTF-8", EXPORT_AGAIN)]
+        return (), [Problem(ProblemKind.LABELS_UNREADABLE, str(path), "is no text in UTF-8", _EXPORT_AGAIN)]
     objects: list[ObjectLabel] = []
     problems: list[Problem] = []
     for number, line in enumerate(lines, start=1):
@@ -59,12 +59,12 @@ def _to_object(words: list[str], where: str, class_count: int, width: int, heigh
     class_index = _class_index(words[0], where, class_count)
     numbers = _fractions(words[1:], where)
     sides = np.array([width, height], dtype=np.float64)
-    if numbers.size == BOX_NUMBERS:
+    if numbers.size == _BOX_NUMBERS:
         corners = np.stack([numbers[:2] - numbers[2:] / 2, numbers[:2] + numbers[2:] / 2]).clip(0, 1) * sides
         return ObjectLabel(class_index, _around(corners), None)
     if numbers.size < LEAST_OUTLINE_NUMBERS or numbers.size % 2:
         what = f"has {numbers.size} numbers after the class; a box has 4, an outline an even number from 6"
-        raise entry_error(ProblemKind.LABELS_UNREADABLE, where, what, EXPORT_AGAIN)
+        raise entry_error(ProblemKind.LABELS_UNREADABLE, where, what, _EXPORT_AGAIN)
     points = numbers.reshape(-1, 2) * sides
     if outline_length(points) > MAX_OUTLINE_PIXELS:
         what = f"the outline is over {MAX_OUTLINE_PIXELS:,} pixels long"
@@ -89,13 +89,13 @@ def _fractions(words: list[str], where: str) -> NDArray[np.float64]:
         numbers = np.array(words, dtype=np.float64)
     except ValueError as error:
         what = "has a word that is no number"
-        raise entry_error(ProblemKind.LABELS_UNREADABLE, where, what, EXPORT_AGAIN) from error
-    outside = ~((numbers >= -TOLERANCE) & (numbers <= 1 + TOLERANCE))
+        raise entry_error(ProblemKind.LABELS_UNREADABLE, where, what, _EXPORT_AGAIN) from error
+    outside = ~((numbers >= -_TOLERANCE) & (numbers <= 1 + _TOLERANCE))
     if outside.any():
         what = (
             f"{numbers[outside][0]} lies outside the image; each number is a part of its width or height, from 0 to 1"
         )
-        raise entry_error(ProblemKind.LABELS_UNREADABLE, where, what, EXPORT_AGAIN)
+        raise entry_error(ProblemKind.LABELS_UNREADABLE, where, what, _EXPORT_AGAIN)
     return numbers.clip(0, 1)
 
 
@@ -104,8 +104,8 @@ def _around(points: NDArray[np.float64]) -> tuple[float, float, float, float]:
     return left, top, right, bottom
 
 
-MAX_YAML_BYTES = 1_000_000
-NAMES_AND_TRAIN = (re.compile(rb"^names\s*:", re.MULTILINE), re.compile(rb"^train\s*:", re.MULTILINE))
+_MAX_YAML_BYTES = 1_000_000
+_NAMES_AND_TRAIN = (re.compile(rb"^names\s*:", re.MULTILINE), re.compile(rb"^train\s*:", re.MULTILINE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +152,8 @@ def find_yaml(folder: Path) -> Path | None:
 
 
 def _has_names_and_train(path: Path) -> bool:
-    text = read_bounded(path, MAX_YAML_BYTES)
-    return all(key.search(text) for key in NAMES_AND_TRAIN)
+    text = read_bounded(path, _MAX_YAML_BYTES)
+    return all(key.search(text) for key in _NAMES_AND_TRAIN)
 
 
 def read_settings(path: Path) -> YoloSettings:
@@ -176,7 +176,7 @@ def read_settings(path: Path) -> YoloSettings:
 
 
 def _parse(path: Path) -> dict[Any, Any]:
-    raw = read_bounded(path, MAX_YAML_BYTES)
+    raw = read_bounded(path, _MAX_YAML_BYTES)
     try:
         content = _PlainLoader(raw).get_single_data()
     except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError) as error:

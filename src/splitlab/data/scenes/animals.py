@@ -103,9 +103,9 @@ def turn(angle: float, scale_x: float = 1.0, scale_y: float = 1.0) -> Points:
 
 _FishPattern = Callable[[np.random.Generator, Spine, float], tuple[Points, ...]]
 
-BODY_END = 0.84
-PROFILE = PchipInterpolator(
-    [0.0, 0.03, 0.12, 0.33, 0.55, 0.74, BODY_END, 1.0], [0.0, 0.3, 0.68, 1.0, 0.82, 0.36, 0.2, 0.2]
+_BODY_END = 0.84
+_PROFILE = PchipInterpolator(
+    [0.0, 0.03, 0.12, 0.33, 0.55, 0.74, _BODY_END, 1.0], [0.0, 0.3, 0.68, 1.0, 0.82, 0.36, 0.2, 0.2]
 )
 
 
@@ -124,8 +124,8 @@ def _fish(rng: np.random.Generator, pattern: _FishPattern) -> Creature:
     ticks = np.linspace(0, 1, 40)
     bend, wave = rng.uniform(-0.9, 0.9), rng.uniform(-0.5, 0.5)
     spine = Spine.bent(bend * (ticks - 0.4) + wave * np.sin(2 * np.pi * ticks), 1.0, (-0.5, 0.0))
-    along = np.linspace(0, BODY_END, 28)
-    half = height * PROFILE(along)
+    along = np.linspace(0, _BODY_END, 28)
+    half = height * _PROFILE(along)
     fish = Creature(
         body=(spine.ribbon(along, -half, 0.9 * half),),
         fins=_fins(rng, spine, height),
@@ -146,7 +146,7 @@ def _fins(rng: np.random.Generator, spine: Spine, height: float) -> tuple[Points
 def _fin(spine: Spine, reach: tuple[float, float], height: float, rise: float, peak: float) -> Points:
     """Raise a sail on the body's edge; `height` is signed, `peak` says where along the fin it stands highest."""
     along = np.linspace(*reach, 12)
-    edge = height * PROFILE(along)
+    edge = height * _PROFILE(along)
     sail = np.sin(np.pi * np.linspace(0, 1, 12) ** (np.log(0.5) / np.log(peak))) ** 0.7
     # A fin leans back, so its edge lies behind its root.
     lean = 0.08 * sail
@@ -175,7 +175,7 @@ def _bands(rng: np.random.Generator, spine: Spine, height: float) -> tuple[Point
 def _spots(rng: np.random.Generator, spine: Spine, height: float) -> tuple[Points, ...]:
     rows = [np.arange(0.22 + 0.08 * (row % 2), 0.8, 0.16) for row in range(3)]
     along = np.concatenate(rows)
-    half = height * PROFILE(along)
+    half = height * _PROFILE(along)
     across = np.repeat([-0.55, 0.0, 0.55], [len(row) for row in rows]) * half
     places = spine.at(along + rng.uniform(-0.012, 0.012, len(along)), across)
     radii = rng.uniform(0.75, 1.05, len(along)) * (0.028 + 0.1 * half)
@@ -252,7 +252,7 @@ def _ring(centre: tuple[float, float], half_width: float, half_height: float) ->
 
 _StarPattern = Callable[[Spine, float], tuple[Points, ...]]
 
-ARMS = 5
+_ARMS = 5
 
 
 def barred_star(rng: np.random.Generator) -> Creature:
@@ -267,7 +267,7 @@ def beaded_star(rng: np.random.Generator) -> Creature:
 
 def _star(rng: np.random.Generator, pattern: _StarPattern) -> Creature:
     root = rng.uniform(0.11, 0.15)
-    arms = [_arm(rng, 2 * np.pi * number / ARMS) for number in range(ARMS)]
+    arms = [_arm(rng, 2 * np.pi * number / _ARMS) for number in range(_ARMS)]
     star = Creature(
         body=(disc((0, 0), 1.45 * root), *(arm.taper(root, 0.4 * root) for arm in arms)),
         fins=(),

@@ -17,7 +17,7 @@ from splitlab.errors import DataError, SettingsError
 from splitlab.geometry import mask_to_rle, rle_area, rle_to_xyxy, xyxy_to_xywh
 from splitlab.io import swept
 
-JPEG_QUALITY = 94
+_JPEG_QUALITY = 94
 
 __all__ = ["CLASS_NAMES", "EmbeddedSettings", "make_embedded"]
 
@@ -107,7 +107,7 @@ def _add_scene(
     labels: dict[str, Any], image_id: int, path: Path, rng: np.random.Generator, scene: SceneSettings
 ) -> None:
     photo, objects = draw_scene(rng, scene)
-    _, encoded = cv2.imencode(".jpg", photo[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    _, encoded = cv2.imencode(".jpg", photo[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     path.write_bytes(encoded.tobytes())
     labels["images"].append({"id": image_id, "file_name": path.name, "width": scene.size, "height": scene.size})
     for class_index, mask in objects:

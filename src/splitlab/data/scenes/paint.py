@@ -15,9 +15,9 @@ from splitlab.data.scenes.animals import Creature, Points
 # float32, 0..1: (H, W, 3) RGB or (H, W); the stubs of cv2 and numpy lose the type at every step.
 Canvas = NDArray[Any]
 
-SAND_SHARE = 0.75
+_SAND_SHARE = 0.75
 # Light at the surface, the depth below, and the sand: RGB, 0..255.
-WATERS = (
+_WATERS = (
     ((150, 226, 222), (10, 74, 104), (214, 200, 160)),
     ((128, 200, 236), (14, 44, 104), (190, 190, 176)),
     ((176, 226, 180), (18, 84, 84), (196, 190, 134)),
@@ -33,10 +33,10 @@ def draw_water(rng: np.random.Generator, side: int) -> tuple[Canvas, Canvas]:
     Returns:
         (side, side, 3) float32 RGB, 0..1, and the (3,) colour that far things fade into.
     """
-    surface, depth, sand = (np.array(colour, np.float32) / 255 for colour in WATERS[rng.integers(len(WATERS))])
+    surface, depth, sand = (np.array(colour, np.float32) / 255 for colour in _WATERS[rng.integers(len(_WATERS))])
     # What is far is soft: it is drawn at half the size.
     water = cv2.resize(_far_water(rng, side // 2, surface, depth), (side, side), interpolation=cv2.INTER_LINEAR)
-    if rng.random() < SAND_SHARE:
+    if rng.random() < _SAND_SHARE:
         _add_sand(rng, water, sand, depth)
     _add_motes(rng, water)
     return water, (surface + depth) / 2
@@ -108,9 +108,9 @@ def _add_motes(rng: np.random.Generator, water: Canvas) -> None:
 
 
 SUBPIXEL_BITS = 4
-LIGHT = (-0.4, -0.7, 0.6)
-SHADOW, GLOSS = 0.35, 0.3
-EYE_SHADES = (0.96, 0.06)
+_LIGHT = (-0.4, -0.7, 0.6)
+_SHADOW, _GLOSS = 0.35, 0.3
+_EYE_SHADES = (0.96, 0.06)
 
 
 @dataclass(frozen=True)
@@ -125,9 +125,9 @@ class Coat:
 
 
 # Cream or ink, 0..1: of the marks of any class, so that their form alone tells look-alikes apart.
-TONES = ((0.99, 0.96, 0.87), (0.16, 0.11, 0.22))
+_TONES = ((0.99, 0.96, 0.87), (0.16, 0.11, 0.22))
 # Main and second colour: RGB, 0..255. Any class may wear any of them.
-COATS = (
+_COATS = (
     ((244, 128, 72), (250, 190, 104)),
     ((250, 200, 72), (240, 150, 60)),
     ((232, 92, 104), (250, 168, 150)),
@@ -141,8 +141,8 @@ COATS = (
 
 def random_coat(rng: np.random.Generator, contrast: float, haze: Canvas, fade: float) -> Coat:
     """Choose colours; the marks' tone is mixed into the main colour where `contrast` is below 1."""
-    tone = np.array(TONES[rng.integers(len(TONES))], np.float32)
-    pair = np.array(COATS[rng.integers(len(COATS))], np.float32) / 255
+    tone = np.array(_TONES[rng.integers(len(_TONES))], np.float32)
+    pair = np.array(_COATS[rng.integers(len(_COATS))], np.float32) / 255
     main, second = (pair * rng.uniform(0.7, 1.12, (2, 3)).astype(np.float32)).clip(0, 1)
     mark = main + np.float32(contrast) * (tone - main)
     return Coat(main, second, mark, haze, fade)
@@ -166,7 +166,7 @@ def paint_creature(canvas: Canvas, creature: Creature, coat: Coat, grain: Canvas
     colour = colour * np.linspace(1.12, 0.86, shape[0], dtype=np.float32)[:, None, None]
     colour += (coverage(near.marks, shape) * body)[..., None] * (coat.mark - colour)
     colour = lit(colour, whole, grain)
-    for eye, shade in zip(near.eyes, EYE_SHADES, strict=False):
+    for eye, shade in zip(near.eyes, _EYE_SHADES, strict=False):
         colour += coverage([eye], shape)[..., None] * (shade - colour)
     colour += coat.fade * (coat.haze - colour)
     paint_over(part, colour, whole)
@@ -178,7 +178,7 @@ def paint_over(part: Canvas, colour: Canvas, whole: Canvas) -> None:
     shadow = cv2.GaussianBlur(whole, (0, 0), fall)
     moved = np.zeros_like(shadow)
     moved[fall:, fall // 2 :] = shadow[:-fall, : -(fall // 2) or None]
-    part *= 1 - SHADOW * moved[..., None]
+    part *= 1 - _SHADOW * moved[..., None]
     part += whole[..., None] * (colour - part)
 
 
@@ -190,13 +190,13 @@ def lit(colour: Canvas, whole: Canvas, grain: Canvas) -> Canvas:
     facing = _facing_light(cv2.GaussianBlur(bump, (0, 0), max(0.12 * radius, 1.0)))
     height, width = whole.shape
     shade = (0.6 + 0.62 * facing) * (0.84 + 0.32 * grain[:height, :width])
-    return np.asarray((colour * shade[..., None] + GLOSS * facing[..., None] ** 12).clip(0, 1), np.float32)
+    return np.asarray((colour * shade[..., None] + _GLOSS * facing[..., None] ** 12).clip(0, 1), np.float32)
 
 
 def _facing_light(height: Canvas) -> Canvas:
     """Return the cosine between a height map's normals and the light, 0..1."""
     slope_x, slope_y = (cv2.Sobel(height, cv2.CV_32F, dx, 1 - dx, scale=1 / 8) for dx in (1, 0))
-    towards = LIGHT[2] - LIGHT[0] * slope_x - LIGHT[1] * slope_y
+    towards = _LIGHT[2] - _LIGHT[0] * slope_x - _LIGHT[1] * slope_y
     return np.asarray((towards / np.sqrt(slope_x**2 + slope_y**2 + 1)).clip(0, 1), np.float32)
 
 

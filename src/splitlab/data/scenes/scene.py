@@ -38,18 +38,18 @@ from splitlab.data.scenes.paint import (
 )
 from splitlab.errors import SettingsError
 
-CORAL_SHARE = 0.55
-FORKS = 3
+_CORAL_SHARE = 0.55
+_FORKS = 3
 
 
-def grow_reef(rng: np.random.Generator, side: int, most_clumps: int) -> list[Creature]:
+def _grow_reef(rng: np.random.Generator, side: int, most_clumps: int) -> list[Creature]:
     """Grow up to `most_clumps` corals and sponges from the bottom; they are painted as creatures are."""
     return [_reef_clump(rng, side) for _ in range(rng.integers(0, most_clumps + 1))]
 
 
 def _reef_clump(rng: np.random.Generator, side: int) -> Creature:
     foot = np.array([rng.uniform(0, 1), rng.uniform(0.85, 1.05)]) * side
-    kind = _coral if rng.random() < CORAL_SHARE else _sponge
+    kind = _coral if rng.random() < _CORAL_SHARE else _sponge
     return kind(rng, foot, rng.uniform(0.3, 0.75) * side)
 
 
@@ -58,9 +58,9 @@ def _coral(rng: np.random.Generator, foot: Points, tall: float) -> Creature:
     stems = [_stem(rng, foot, -np.pi / 2 + rng.normal(0, 0.5), 0.5 * tall) for _ in range(rng.integers(2, 4))]
     branches: list[Points] = []
     root = 0.055 * tall
-    for fork in range(FORKS):
+    for fork in range(_FORKS):
         branches += [stem.taper(root, 0.75 * root) for stem in stems]
-        if fork < FORKS - 1:
+        if fork < _FORKS - 1:
             stems = [_twig(rng, stem, side, 0.5 * tall * 0.62 ** (fork + 1)) for stem in stems for side in (-0.5, 0.5)]
             root *= 0.8
     return Creature(body=tuple(branches), fins=tuple(disc(stem.points[-1], 0.9 * root) for stem in stems), marks=())
@@ -94,20 +94,20 @@ def _sponge(rng: np.random.Generator, foot: Points, tall: float) -> Creature:
 
 
 # Dark and light green, olive, rust, wine: RGB, 0..255.
-GREENS = ((44, 110, 72), (108, 150, 62), (122, 118, 52), (150, 92, 54), (118, 52, 74), (36, 96, 100))
+_GREENS = ((44, 110, 72), (108, 150, 62), (122, 118, 52), (150, 92, 54), (118, 52, 74), (36, 96, 100))
 
 
-def grow_weed(rng: np.random.Generator, side: int, most_clumps: int) -> list[tuple[Points, ...]]:
+def _grow_weed(rng: np.random.Generator, side: int, most_clumps: int) -> list[tuple[Points, ...]]:
     """Grow up to `most_clumps` clumps of waving blades from the bottom; each clump is a tuple of polygons."""
     return [_weed_clump(rng, side) for _ in range(rng.integers(0, most_clumps + 1))]
 
 
-def paint_weed(
+def _paint_weed(
     canvas: Canvas, clumps: list[tuple[Points, ...]], haze: Canvas, grain: Canvas, rng: np.random.Generator
 ) -> None:
     """Paint the clumps over the canvas."""
     for clump in clumps:
-        colour = np.array(GREENS[rng.integers(len(GREENS))], np.float32) / 255
+        colour = np.array(_GREENS[rng.integers(len(_GREENS))], np.float32) / 255
         for blade in clump:
             _paint_blade(canvas, blade, colour * rng.uniform(0.7, 1.3, 3).astype(np.float32), haze, grain)
 
@@ -146,7 +146,7 @@ def _paint_blade(canvas: Canvas, blade: Points, colour: Canvas, haze: Canvas, gr
 
 
 # Neighbours are look-alikes: one outline and one set of colours, told apart by their marks alone.
-CREATURES: dict[str, Callable[[np.random.Generator], Creature]] = {
+_CREATURES: dict[str, Callable[[np.random.Generator], Creature]] = {
     "banded fish": banded_fish,
     "spotted fish": spotted_fish,
     "barred star": barred_star,
@@ -154,12 +154,12 @@ CREATURES: dict[str, Callable[[np.random.Generator], Creature]] = {
     "compass jelly": compass_jelly,
     "moon jelly": moon_jelly,
 }
-CLASS_NAMES = tuple(CREATURES)
-MIN_VISIBLE_PIXELS = 60
-TRIES = 8
-SMALLEST_SCENE = 96
+CLASS_NAMES = tuple(_CREATURES)
+_MIN_VISIBLE_PIXELS = 60
+_TRIES = 8
+_SMALLEST_SCENE = 96
 
-Image = NDArray[np.uint8]
+_Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 
@@ -196,8 +196,10 @@ class SceneSettings:
     noise: float = 3.0
 
     def __post_init__(self) -> None:
-        if self.size < SMALLEST_SCENE:
-            raise SettingsError(f"A scene of {self.size} pixels is too small to draw in; use {SMALLEST_SCENE} or more.")
+        if self.size < _SMALLEST_SCENE:
+            raise SettingsError(
+                f"A scene of {self.size} pixels is too small to draw in; use {_SMALLEST_SCENE} or more."
+            )
         if not 0 <= self.company < 1:
             raise SettingsError(f"company is {self.company}; it is a chance of 0 or more and below 1.")
         if self.reef < 0 or not 0 <= self.disguise <= 1:
@@ -216,22 +218,22 @@ class _Placed:
     length: float
 
 
-def draw_scene(rng: np.random.Generator, settings: SceneSettings) -> tuple[Image, list[tuple[int, Mask]]]:
+def draw_scene(rng: np.random.Generator, settings: SceneSettings) -> tuple[_Image, list[tuple[int, Mask]]]:
     """Draw one (size, size, 3) RGB scene; return it with (class index, visible mask) for each object."""
     side = settings.size
     canvas, haze = draw_water(rng, side)
     grain = cloud(rng, side, side // 16)
-    paint_weed(canvas, grow_weed(rng, side, settings.weed_behind), haze, grain, rng)
-    weed = grow_weed(rng, side, settings.weed_before)
+    _paint_weed(canvas, _grow_weed(rng, side, settings.weed_behind), haze, grain, rng)
+    weed = _grow_weed(rng, side, settings.weed_before)
     placed = _place_creatures(rng, settings, _covered_pixels([*chain(*weed)], side))
     coats = [random_coat(rng, settings.mark_contrast, haze, _fade(settings, item.length)) for item in placed]
-    for clump in grow_reef(rng, side, settings.reef):
+    for clump in _grow_reef(rng, side, settings.reef):
         own_coat = random_coat(rng, settings.mark_contrast, haze, settings.fade / 2)
         worn = coats[rng.integers(len(coats))] if rng.random() < settings.disguise else own_coat
         paint_creature(canvas, clump, worn, grain)
     for item, coat in zip(reversed(placed), reversed(coats), strict=True):
         paint_creature(canvas, item.creature, coat, grain)
-    paint_weed(canvas, weed, haze, grain, rng)
+    _paint_weed(canvas, weed, haze, grain, rng)
     return _photo(rng, canvas, settings.noise), [(item.class_index, item.visible) for item in placed]
 
 
@@ -242,7 +244,7 @@ def _fade(settings: SceneSettings, length: float) -> float:
 
 def _place_creatures(rng: np.random.Generator, settings: SceneSettings, covered: Mask) -> list[_Placed]:
     """Place at least one creature where `covered` leaves room."""
-    for _ in range(TRIES):
+    for _ in range(_TRIES):
         placed = _place_some(rng, settings, covered)
         if placed:
             return placed
@@ -258,11 +260,11 @@ def _place_some(rng: np.random.Generator, settings: SceneSettings, covered: Mask
     placed: list[_Placed] = []
     for length in sorted(lengths, reverse=True):
         class_index = int(rng.integers(len(CLASS_NAMES)))
-        for _ in range(TRIES):
-            creature = _somewhere(rng, CREATURES[CLASS_NAMES[class_index]](rng), length, settings.size)
+        for _ in range(_TRIES):
+            creature = _somewhere(rng, _CREATURES[CLASS_NAMES[class_index]](rng), length, settings.size)
             outline = _covered_pixels(creature.outline, settings.size)
             visible = outline & ~covered
-            if visible.sum() >= max(settings.least_visible * outline.sum(), MIN_VISIBLE_PIXELS):
+            if visible.sum() >= max(settings.least_visible * outline.sum(), _MIN_VISIBLE_PIXELS):
                 placed.append(_Placed(class_index, creature, visible, length))
                 covered = covered | outline
                 break
@@ -279,6 +281,6 @@ def _covered_pixels(polygons: Sequence[Points], size: int) -> Mask:
     return coverage(polygons, (size, size)) > 0.5
 
 
-def _photo(rng: np.random.Generator, canvas: Canvas, noise: float) -> Image:
+def _photo(rng: np.random.Generator, canvas: Canvas, noise: float) -> _Image:
     photo = 255 * canvas + noise * rng.standard_normal(canvas.shape, np.float32)
     return np.asarray(np.rint(photo).clip(0, 255), np.uint8)

@@ -17,12 +17,12 @@ from splitlab.errors import SettingsError
 from splitlab.models.detr.sizes import DetrSize, Norm
 from splitlab.models.yolov5.layers import Lite0
 
-IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 RESNET_CHANNELS = {"resnet18": (64, 128, 256, 512), "resnet50": (256, 512, 1024, 2048)}
-FIRST_STRIDES = (4, 8, 16)
+_FIRST_STRIDES = (4, 8, 16)
 
 
-class FrozenNorm(FrozenBatchNorm2d):  # type: ignore[misc]
+class _FrozenNorm(FrozenBatchNorm2d):  # type: ignore[misc]
     """torchvision's, in one pass and in the features' own number format: it halves a ResNet's time in bf16 on a CPU."""
 
     def forward(self, features: Tensor) -> Tensor:
@@ -77,14 +77,14 @@ class ResNetBackbone(Backbone):
 
     def __init__(self, size: DetrSize, norm: Norm) -> None:
         body = getattr(torchvision.models, size.backbone)(
-            norm_layer=FrozenNorm if norm is Norm.FROZEN else nn.BatchNorm2d,
+            norm_layer=_FrozenNorm if norm is Norm.FROZEN else nn.BatchNorm2d,
             replace_stride_with_dilation=[False, False, size.last_stride == 16],
         )
         del body.avgpool, body.fc
-        super().__init__(body, RESNET_CHANNELS[size.backbone], (*FIRST_STRIDES, size.last_stride))
+        super().__init__(body, RESNET_CHANNELS[size.backbone], (*_FIRST_STRIDES, size.last_stride))
         self._norm = norm
-        self.register_buffer("mean", tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
+        self.register_buffer("mean", tensor(_IMAGENET_MEAN).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", tensor(_IMAGENET_STD).view(3, 1, 1), persistent=False)
 
     def normalise(self, images: Tensor) -> Tensor:
         """Take off ImageNet's mean and divide by its deviation."""
@@ -107,7 +107,7 @@ class ResNetBackbone(Backbone):
             self.body.layer1.requires_grad_(False)
 
 
-class Lite0Backbone(Backbone):
+class _Lite0Backbone(Backbone):
     """EfficientNet-Lite0."""
 
     channels_of_levels = (24, 40, 112, 320)
@@ -118,7 +118,7 @@ class Lite0Backbone(Backbone):
         body = Lite0()
         if norm is Norm.FROZEN:
             body.features = freeze_batch_norm_2d(body.features)
-        super().__init__(body, self.channels_of_levels, (*FIRST_STRIDES, 32))
+        super().__init__(body, self.channels_of_levels, (*_FIRST_STRIDES, 32))
         self._norm = norm
 
     def normalise(self, images: Tensor) -> Tensor:
@@ -154,15 +154,15 @@ def build_backbone(size: DetrSize, norm: Norm) -> Backbone:
         SettingsError: there is no backbone of this name.
     """
     if size.backbone == "lite0":
-        return Lite0Backbone(norm)
+        return _Lite0Backbone(norm)
     if size.backbone not in RESNET_CHANNELS:
         raise SettingsError(f"There is no backbone '{size.backbone}'. Choose lite0, {', '.join(RESNET_CHANNELS)}.")
     return ResNetBackbone(size, norm)
 
 
-TEMPERATURE = 10000
+_TEMPERATURE = 10000
 # Keeps a column that is all padding from dividing by 0.
-EPSILON = 1e-6
+_EPSILON = 1e-6
 
 
 def padding_of_cells(padding: Tensor, rows: int, columns: int) -> Tensor:
@@ -184,8 +184,8 @@ def sine_position(padding: Tensor, width: int) -> Tensor:
     rows, columns = image.cumsum(dim=1), image.cumsum(dim=2)
     return torch.cat(
         [
-            _waves(rows / (rows[:, -1:] + EPSILON), width // 2),
-            _waves(columns / (columns[:, :, -1:] + EPSILON), width // 2),
+            _waves(rows / (rows[:, -1:] + _EPSILON), width // 2),
+            _waves(columns / (columns[:, :, -1:] + _EPSILON), width // 2),
         ],
         dim=1,
     )
@@ -194,5 +194,5 @@ def sine_position(padding: Tensor, width: int) -> Tensor:
 def _waves(place: Tensor, channels: int) -> Tensor:
     """(B, rows, columns), 0..1, to (B, channels, rows, columns): sine and cosine in turn, each pair slower."""
     pair = torch.arange(channels // 2, device=place.device, dtype=place.dtype)
-    angle = (place * 2 * math.pi).unsqueeze(1) / (TEMPERATURE ** (2 * pair / channels)).view(1, -1, 1, 1)
+    angle = (place * 2 * math.pi).unsqueeze(1) / (_TEMPERATURE ** (2 * pair / channels)).view(1, -1, 1, 1)
     return torch.stack([angle.sin(), angle.cos()], dim=2).flatten(1, 2)

@@ -40,7 +40,7 @@ class Outputs:
     padding: Tensor
 
 
-class BoxHead(nn.Module):
+class _BoxHead(nn.Module):
     """Three linear layers from a query's state to its box."""
 
     def __init__(self, width: int) -> None:
@@ -63,7 +63,7 @@ class DETR(nn.Module):
         backbone = build_backbone(size, norm)
         self.transformer = Transformer(size)
         self.class_embed = nn.Linear(size.width, class_count + 1)
-        self.bbox_embed = BoxHead(size.width)
+        self.bbox_embed = _BoxHead(size.width)
         self.query_embed = nn.Embedding(size.queries, size.width)
         self.input_proj = nn.Conv2d(backbone.channels[-1], size.width, 1)
         # A list of one, for the name: published, the positions' module is the second.
@@ -119,7 +119,7 @@ def _stack(maps: Sequence[Tensor]) -> Tensor:
     return torch.cat([nnf.pad(one, (0, columns - one.shape[3], 0, rows - one.shape[2])) for one in maps])
 
 
-GROUPS = 8
+_GROUPS = 8
 
 
 class AttentionMaps(nn.Module):
@@ -162,7 +162,7 @@ class MaskHead(nn.Module):
         self.lay1, self.lay2, self.lay3, self.lay4, self.lay5 = (
             nn.Conv2d(before, after, 3, padding=1) for before, after in pairwise(channels)
         )
-        self.gn1, self.gn2, self.gn3, self.gn4, self.gn5 = (nn.GroupNorm(GROUPS, after) for after in channels[1:])
+        self.gn1, self.gn2, self.gn3, self.gn4, self.gn5 = (nn.GroupNorm(_GROUPS, after) for after in channels[1:])
         self.out_lay = nn.Conv2d(channels[-1], 1, 3, padding=1)
         self.adapter1, self.adapter2, self.adapter3 = (
             nn.Conv2d(before, after, 1) for before, after in zip(level_channels, channels[2:5], strict=True)

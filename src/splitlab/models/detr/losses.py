@@ -13,7 +13,7 @@ from torchvision.ops import box_convert, generalized_box_iou, generalized_box_io
 
 from splitlab.models.contract import Batch
 
-CLASS_COST, L1_COST, GIOU_COST = 1.0, 5.0, 2.0
+_CLASS_COST, _L1_COST, _GIOU_COST = 1.0, 5.0, 2.0
 
 
 @dataclass(frozen=True)
@@ -84,13 +84,13 @@ def _costs(logits: Tensor, boxes: Tensor, targets: Targets) -> Tensor:
     overlap = generalized_box_iou(box_convert(flat, "cxcywh", "xyxy"), box_convert(targets.boxes, "cxcywh", "xyxy"))
     distance = torch.cdist(flat, targets.boxes, p=1)
     chance = logits.flatten(0, 1).softmax(dim=1)[:, targets.classes]
-    costs: Tensor = L1_COST * distance - CLASS_COST * chance - GIOU_COST * overlap
+    costs: Tensor = _L1_COST * distance - _CLASS_COST * chance - _GIOU_COST * overlap
     return costs.nan_to_num().view(image_count, query_count, -1)
 
 
 # Boxes are shares of the image, so a small one's area is about 1e-5: the library's 1e-7 would be felt.
-EPSILON = 1e-12
-FOCAL_ALPHA, FOCAL_GAMMA = 0.25, 2.0
+_EPSILON = 1e-12
+_FOCAL_ALPHA, _FOCAL_GAMMA = 0.25, 2.0
 
 
 @dataclass(frozen=True)
@@ -130,9 +130,9 @@ def _layer_losses(
     matches = match_queries(logits, boxes, targets)
     matched, wanted = boxes[matches.image, matches.query], targets.boxes[matches.target]
     return {
-        "class": weights.classes * class_loss(logits, targets, matches, weights.no_object),
+        "class": weights.classes * _class_loss(logits, targets, matches, weights.no_object),
         "l1": weights.l1 * nnf.l1_loss(matched, wanted, reduction="sum") / count,
-        "giou": weights.giou * giou_losses(matched, wanted).sum() / count,
+        "giou": weights.giou * _giou_losses(matched, wanted).sum() / count,
     }
 
 
@@ -144,7 +144,7 @@ def object_count(targets: Targets) -> Tensor:
     return _mean_over_processes(targets.boxes.new_tensor(float(len(targets.classes)))).clamp(min=1)
 
 
-def class_loss(logits: Tensor, targets: Targets, matches: QueryMatches, no_object: float) -> Tensor:
+def _class_loss(logits: Tensor, targets: Targets, matches: QueryMatches, no_object: float) -> Tensor:
     """Return the cross-entropy over all queries; those without an object want the last class, at a low weight.
 
     What it is divided by, the sum of the weights, is that of all processes, as with `object_count`.
@@ -165,10 +165,10 @@ def _mean_over_processes(number: Tensor) -> Tensor:
     return number
 
 
-def giou_losses(boxes: Tensor, wanted: Tensor) -> Tensor:
+def _giou_losses(boxes: Tensor, wanted: Tensor) -> Tensor:
     """Return (M,) 1 - GIoU of (M, 4) pairs, centre x, centre y, width, height."""
     pair = (box_convert(one, "cxcywh", "xyxy") for one in (boxes, wanted))
-    losses: Tensor = generalized_box_iou_loss(*pair, reduction="none", eps=EPSILON)
+    losses: Tensor = generalized_box_iou_loss(*pair, reduction="none", eps=_EPSILON)
     return losses
 
 
@@ -184,14 +184,14 @@ def mask_losses(logits: Tensor, masks: Tensor, count: Tensor, weights: LossWeigh
     wanted = masks.float().flatten(1)
     scaled = nnf.interpolate(logits.float()[:, None], size=masks.shape[-2:], mode="bilinear", align_corners=False)
     flat = scaled.flatten(1)
-    focal = sigmoid_focal_loss(flat, wanted, alpha=FOCAL_ALPHA, gamma=FOCAL_GAMMA).mean(dim=1)
+    focal = sigmoid_focal_loss(flat, wanted, alpha=_FOCAL_ALPHA, gamma=_FOCAL_GAMMA).mean(dim=1)
     return {
         "mask_focal": weights.mask_focal * focal.sum() / count,
-        "mask_dice": weights.mask_dice * dice_losses(flat, wanted).sum() / count,
+        "mask_dice": weights.mask_dice * _dice_losses(flat, wanted).sum() / count,
     }
 
 
-def dice_losses(logits: Tensor, wanted: Tensor) -> Tensor:
+def _dice_losses(logits: Tensor, wanted: Tensor) -> Tensor:
     """Return (M,) 1 - dice of (M, pixels) logits and masks; the 1 keeps empty masks defined."""
     chance = logits.sigmoid()
     shared = (chance * wanted).sum(dim=1)

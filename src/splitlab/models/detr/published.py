@@ -17,13 +17,13 @@ from splitlab.models.detr.backbone import RESNET_CHANNELS, ResNetBackbone
 from splitlab.models.detr.seg import build_detr
 from splitlab.models.detr.sizes import COUNTER, SIZES, DetrSize, Norm
 
-PREFIX, BODY = "detr.", "detr.backbone.0.body."
-MASK_PARTS = ("bbox_attention.", "mask_head.")
-CLASS_BIAS = PREFIX + "class_embed.bias"
+_PREFIX, _BODY = "detr.", "detr.backbone.0.body."
+_MASK_PARTS = ("bbox_attention.", "mask_head.")
+_CLASS_BIAS = _PREFIX + "class_embed.bias"
 
 
 @dataclass(frozen=True)
-class PublishedDetr:
+class _PublishedDetr:
     """A DETR as it was found in a file.
 
     Attributes:
@@ -40,7 +40,7 @@ class PublishedDetr:
     weights: Weights
 
 
-def find_detr(weights: Weights) -> PublishedDetr:
+def _find_detr(weights: Weights) -> _PublishedDetr:
     """Tell size and classes from the tensors of a state dict (what the files hold under "model").
 
     Raises:
@@ -48,27 +48,29 @@ def find_detr(weights: Weights) -> PublishedDetr:
             colon.
     """
     named = {_own_name(name): tensor for name, tensor in weights.items() if not name.endswith(COUNTER)}
-    if CLASS_BIAS not in named:
+    if _CLASS_BIAS not in named:
         raise CheckpointError("it holds no DETR: a tensor class_embed.bias is missing.")
-    class_count = named[CLASS_BIAS].size - 1
+    class_count = named[_CLASS_BIAS].size - 1
     if not 1 <= class_count <= MAX_CLASSES:
         raise CheckpointError(f"its DETR has {class_count} classes; 1 to {MAX_CLASSES} can be read.")
-    has_masks = any(name.startswith(MASK_PARTS) for name in named)
+    has_masks = any(name.startswith(_MASK_PARTS) for name in named)
     found = {name: tuple(tensor.shape) for name, tensor in named.items()}
-    expected = {size: _shapes(size, class_count, (PREFIX, *MASK_PARTS) if has_masks else (PREFIX,)) for size in SIZES}
+    expected = {
+        size: _shapes(size, class_count, (_PREFIX, *_MASK_PARTS) if has_masks else (_PREFIX,)) for size in SIZES
+    }
     for size, shapes in expected.items():
         if found == shapes:
-            return PublishedDetr(size, class_count, has_masks, named)
+            return _PublishedDetr(size, class_count, has_masks, named)
     raise CheckpointError(_difference(found, expected["detr-r50"]))
 
 
-def resnet_weights(weights: Weights) -> Weights:
+def _resnet_weights(weights: Weights) -> Weights:
     """Rename the state dict of torchvision's ResNet classifier to that of DETR's backbone; the classifier is left out.
 
     Fill them into a model built with `Norm.FROZEN`.
     """
     return {
-        BODY + name: tensor
+        _BODY + name: tensor
         for name, tensor in weights.items()
         if not name.startswith("fc.") and not name.endswith(COUNTER)
     }
@@ -76,7 +78,7 @@ def resnet_weights(weights: Weights) -> Weights:
 
 def _own_name(name: str) -> str:
     """Put "detr." before the names of a model that was published without its mask head."""
-    return name if name.startswith((PREFIX, *MASK_PARTS)) else PREFIX + name
+    return name if name.startswith((_PREFIX, *_MASK_PARTS)) else _PREFIX + name
 
 
 def _shapes(size: str, class_count: int, parts: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
@@ -96,12 +98,12 @@ def _difference(found: dict[str, tuple[int, ...]], expected: dict[str, tuple[int
     return f"it has a tensor {other[:200]}, which DETR has not."
 
 
-CLASS_BIASES = ("class_embed.bias", "detr.class_embed.bias")
-CLASSIFIER_BIAS, LAST_LAYER = "fc.bias", "layer4.0.conv1.weight"
-IMAGE_SIZE, CLASSIFIER_IMAGE_SIZE = 800, 224
+_CLASS_BIASES = ("class_embed.bias", "detr.class_embed.bias")
+_CLASSIFIER_BIAS, _LAST_LAYER = "fc.bias", "layer4.0.conv1.weight"
+_IMAGE_SIZE, _CLASSIFIER_IMAGE_SIZE = 800, 224
 
 # By COCO's category ids, which the published models count by; ids without a category are "N/A", as id 0 is.
-COCO_NAMES = TABLES["coco91"]
+_COCO_NAMES = TABLES["coco91"]
 
 
 @dataclass(frozen=True)
@@ -132,9 +134,9 @@ def find_foreign_detr(tree: Any) -> ForeignDetr | None:
         CheckpointError: it is none that fits; the text goes on from the file's name and a colon.
     """
     tensors = _state_of(tree)
-    if any(name in tensors for name in CLASS_BIASES):
+    if any(name in tensors for name in _CLASS_BIASES):
         return _detr(tensors)
-    if CLASSIFIER_BIAS in tensors and LAST_LAYER in tensors:
+    if _CLASSIFIER_BIAS in tensors and _LAST_LAYER in tensors:
         return _resnet(tensors)
     return None
 
@@ -146,12 +148,12 @@ def _state_of(tree: Any) -> Weights:
 
 
 def _detr(tensors: Weights) -> ForeignDetr:
-    found = find_detr(tensors)
+    found = _find_detr(tensors)
     weights = _storable(found.weights)
     if not found.has_masks:
         weights = _random_weights(found.model, found.class_count) | weights
-    names = list(COCO_NAMES) if found.class_count == len(COCO_NAMES) else _numbered(found.class_count)
-    return ForeignDetr(found.model, weights, names, IMAGE_SIZE, found.has_masks)
+    names = list(_COCO_NAMES) if found.class_count == len(_COCO_NAMES) else _numbered(found.class_count)
+    return ForeignDetr(found.model, weights, names, _IMAGE_SIZE, found.has_masks)
 
 
 def _random_weights(model: str, class_count: int) -> Weights:
@@ -162,22 +164,22 @@ def _random_weights(model: str, class_count: int) -> Weights:
 
 
 def _resnet(tensors: Weights) -> ForeignDetr:
-    class_count = tensors[CLASSIFIER_BIAS].size
+    class_count = tensors[_CLASSIFIER_BIAS].size
     if not 1 <= class_count <= MAX_CLASSES:
         raise CheckpointError(f"its classifier has {class_count} classes; 1 to {MAX_CLASSES} can be read.")
-    weights = resnet_weights(tensors)
+    weights = _resnet_weights(tensors)
     shapes = {name: tensor.shape for name, tensor in weights.items()}
     for name in RESNET_CHANNELS:
         if shapes == _body_shapes(name):
             numbered = _numbered(class_count)
-            return ForeignDetr(f"{name}-cls", _storable(weights), numbered, CLASSIFIER_IMAGE_SIZE, has_masks=False)
+            return ForeignDetr(f"{name}-cls", _storable(weights), numbered, _CLASSIFIER_IMAGE_SIZE, has_masks=False)
     raise CheckpointError(f"its tensors are those of a ResNet, but of none of {', '.join(RESNET_CHANNELS)}.")
 
 
 def _body_shapes(name: str) -> Mapping[str, tuple[int, ...]]:
     with torch.device("meta"):
         body = ResNetBackbone(DetrSize(name), Norm.FROZEN).body
-    return {BODY + own: tuple(tensor.shape) for own, tensor in body.state_dict().items()}
+    return {_BODY + own: tuple(tensor.shape) for own, tensor in body.state_dict().items()}
 
 
 def _storable(weights: Weights) -> Weights:

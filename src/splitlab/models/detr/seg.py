@@ -19,7 +19,7 @@ from splitlab.models.detr.sizes import COUNTER, SIZES, DetrSize, Norm
 
 
 @dataclass(frozen=True)
-class Found:
+class _Found:
     """The queries of one image that are detections, best first.
 
     Attributes:
@@ -35,7 +35,7 @@ class Found:
     classes: Tensor
 
 
-def decode(logits: Tensor, boxes: Tensor, sizes: Sequence[tuple[int, int]], settings: DetectSettings) -> list[Found]:
+def _decode(logits: Tensor, boxes: Tensor, sizes: Sequence[tuple[int, int]], settings: DetectSettings) -> list[_Found]:
     """Turn the last layer's outputs into detections.
 
     Args:
@@ -49,12 +49,12 @@ def decode(logits: Tensor, boxes: Tensor, sizes: Sequence[tuple[int, int]], sett
     return [_best(*parts, settings) for parts in zip(scores, classes, corners, sizes, strict=True)]
 
 
-def _best(scores: Tensor, classes: Tensor, corners: Tensor, size: tuple[int, int], settings: DetectSettings) -> Found:
+def _best(scores: Tensor, classes: Tensor, corners: Tensor, size: tuple[int, int], settings: DetectSettings) -> _Found:
     height, width = size
     order = scores.argsort(descending=True)[: settings.max_detections]
     query = order[scores[order] > settings.min_score]
     sides = corners.new_tensor([width, height, width, height])
-    return Found(query, corners[query] * sides, scores[query], classes[query])
+    return _Found(query, corners[query] * sides, scores[query], classes[query])
 
 
 class DetrStage(StrEnum):
@@ -150,7 +150,7 @@ class DETRSeg(SegmentationModel):
         The factor makes it a sum over images, as the loop takes it: what it logs per image is the published loss, and
         the published bound of 0.1 on the gradient's norm is 0.1 times the batch size here.
         """
-        parts = self._mask_loss(mask_images(batch)) if self.stage is DetrStage.MASKS else self._box_loss(batch)
+        parts = self._mask_loss(_mask_images(batch)) if self.stage is DetrStage.MASKS else self._box_loss(batch)
         return {name: part * len(batch.images) for name, part in parts.items()}
 
     def detect(self, images: Tensor, settings: DetectSettings, padding: Tensor | None = None) -> list[Detections]:
@@ -162,7 +162,7 @@ class DETRSeg(SegmentationModel):
         cut = list(images) if padding is None else [_cut(*pair) for pair in zip(images, padding, strict=True)]
         sizes = [(image.shape[1], image.shape[2]) for image in cut]
         outputs = self.detr(images) if padding is None else self.detr.forward_apart(cut)
-        found = decode(outputs.logits[-1], outputs.boxes[-1], sizes, settings)
+        found = _decode(outputs.logits[-1], outputs.boxes[-1], sizes, settings)
         # One image at a time: a hundred rows of the mask head already fill a gigabyte at 800 px.
         return [self._with_masks(outputs, number, *pair) for number, pair in enumerate(zip(found, sizes, strict=True))]
 
@@ -180,7 +180,7 @@ class DETRSeg(SegmentationModel):
         """
         outputs = self.detr(images)
         size = (images.shape[2], images.shape[3])
-        found = decode(outputs.logits[-1], outputs.boxes[-1], [size] * len(images), settings)
+        found = _decode(outputs.logits[-1], outputs.boxes[-1], [size] * len(images), settings)
         maps = self.detr.attention(outputs)
         return [attention[one.query] for attention, one in zip(maps, found, strict=True)]
 
@@ -218,7 +218,7 @@ class DETRSeg(SegmentationModel):
         zero = torch.stack([p.sum() for part in self._mask_parts for p in part.parameters()]).sum() * 0
         return {"mask_focal": zero, "mask_dice": zero}
 
-    def _with_masks(self, outputs: Outputs, number: int, found: Found, size: tuple[int, int]) -> Detections:
+    def _with_masks(self, outputs: Outputs, number: int, found: _Found, size: tuple[int, int]) -> Detections:
         alone = self._only(outputs, number, size)
         logits = self.mask_logits(alone, torch.zeros_like(found.query), found.query)
         return Detections(found.boxes, found.scores, found.classes, logits.float())
@@ -239,7 +239,7 @@ class DETRSeg(SegmentationModel):
         )
 
 
-def mask_images(batch: Batch) -> Batch:
+def _mask_images(batch: Batch) -> Batch:
     """Return the batch without its box images."""
     kept = batch.has_mask[batch.image_index]
     place = batch.has_mask.cumsum(0) - 1
@@ -261,7 +261,7 @@ def _cut(image: Tensor, padding: Tensor) -> Tensor:
     return image[:, :height, :width]
 
 
-def norm_of(name: str, tensors: Collection[str]) -> Norm:
+def _norm_of(name: str, tensors: Collection[str]) -> Norm:
     """Tell which norm the backbone of a DETR is to have.
 
     Args:
@@ -274,9 +274,9 @@ def norm_of(name: str, tensors: Collection[str]) -> Norm:
     return Norm.FROZEN if name in SIZES and SIZES[name].backbone == "lite0" else Norm.LEARNT
 
 
-def build(name: str, class_count: int, _image_size: int, tensors: Collection[str]) -> DETRSeg:
+def _build(name: str, class_count: int, _image_size: int, tensors: Collection[str]) -> DETRSeg:
     """Build a DETR whose backbone has the norms that these tensors have, or can start at random."""
-    return build_detr(name, class_count, norm_of(name, tensors))
+    return build_detr(name, class_count, _norm_of(name, tensors))
 
 
 def build_detr(name: str, class_count: int, norm: Norm | None = None) -> DETRSeg:

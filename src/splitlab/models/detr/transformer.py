@@ -18,7 +18,7 @@ def _attention(size: DetrSize) -> nn.MultiheadAttention:
     return nn.MultiheadAttention(size.width, size.heads, dropout=size.dropout)
 
 
-class EncoderLayer(nn.Module):
+class _EncoderLayer(nn.Module):
     """Each cell looks at all cells."""
 
     def __init__(self, size: DetrSize) -> None:
@@ -77,12 +77,12 @@ class DecoderLayer(nn.Module):
         return out
 
 
-class Encoder(nn.Module):
+class _Encoder(nn.Module):
     """A chain of encoder layers."""
 
     def __init__(self, size: DetrSize) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(EncoderLayer(size) for _ in range(size.encoder_layers))
+        self.layers = nn.ModuleList(_EncoderLayer(size) for _ in range(size.encoder_layers))
 
     def forward(self, cells: Tensor, position: Tensor, padding: Tensor) -> Tensor:
         """See `EncoderLayer`."""
@@ -91,7 +91,7 @@ class Encoder(nn.Module):
         return cells
 
 
-class Decoder(nn.Module):
+class _Decoder(nn.Module):
     """A chain of decoder layers, whose every state is read."""
 
     def __init__(self, size: DetrSize) -> None:
@@ -122,8 +122,8 @@ class Transformer(nn.Module):
 
     def __init__(self, size: DetrSize) -> None:
         super().__init__()
-        self.encoder = Encoder(size)
-        self.decoder = Decoder(size)
+        self.encoder = _Encoder(size)
+        self.decoder = _Decoder(size)
         for parameter in self.parameters():
             if parameter.ndim > 1:
                 nn.init.xavier_uniform_(parameter)

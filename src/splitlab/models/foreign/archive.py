@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 
 from splitlab.models.foreign.pickle import BFLOAT16, RefusedError, RestrictedUnpickler, TensorRecord
 
-MAX_MEMBERS = 20_000
-MAX_PICKLE_BYTES = 32 * 2**20
-LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
-LEGACY_PROTOCOL = 1001
+_MAX_MEMBERS = 20_000
+_MAX_PICKLE_BYTES = 32 * 2**20
+_LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+_LEGACY_PROTOCOL = 1001
 
-ReadStorage = Callable[[str], bytes]
+_ReadStorage = Callable[[str], bytes]
 
 
 class Opened(NamedTuple):
     """A file's root object, with records where tensors are, and a way to the bytes of each storage."""
 
     root: Any
-    read_storage: ReadStorage
+    read_storage: _ReadStorage
 
 
 def open_archive(file: BinaryIO) -> Opened:
@@ -43,7 +43,7 @@ def open_archive(file: BinaryIO) -> Opened:
     raise RefusedError("it is no PyTorch file (neither a zip archive nor a pickle)")
 
 
-def item_size(dtype: str) -> int:
+def _item_size(dtype: str) -> int:
     """Return the bytes of one number."""
     return 2 if dtype == BFLOAT16 else int(dtype[-1])
 
@@ -55,8 +55,10 @@ def _open_zip(file: BinaryIO) -> Opened:
     if len(roots) != 1:
         raise RefusedError("it is a zip archive without one data.pkl, so no PyTorch file")
     folder = roots[0].removesuffix("data.pkl")
-    if members[roots[0]].file_size > MAX_PICKLE_BYTES:
-        raise RefusedError(f"its data.pkl is over {MAX_PICKLE_BYTES // 2**20} MiB, far more than a network's structure")
+    if members[roots[0]].file_size > _MAX_PICKLE_BYTES:
+        raise RefusedError(
+            f"its data.pkl is over {_MAX_PICKLE_BYTES // 2**20} MiB, far more than a network's structure"
+        )
     if f"{folder}byteorder" in members and archive.read(f"{folder}byteorder") != b"little":
         raise RefusedError("it was written on a big-endian machine; save it again on a common one")
 
@@ -73,8 +75,8 @@ def _checked_members(archive: zipfile.ZipFile, file_bytes: int) -> dict[str, zip
     """Refuse what can grow: PyTorch never compresses, so no archive of its holds more bytes than it has itself."""
     infos = archive.infolist()
     members = {info.filename: info for info in infos}
-    if len(infos) > MAX_MEMBERS or len(members) < len(infos):
-        raise RefusedError(f"its archive holds a name twice, or over {MAX_MEMBERS} parts")
+    if len(infos) > _MAX_MEMBERS or len(members) < len(infos):
+        raise RefusedError(f"its archive holds a name twice, or over {_MAX_MEMBERS} parts")
     if any(info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size for info in infos):
         raise RefusedError("its archive is compressed, which PyTorch never does; it could unpack to any size")
     if sum(info.file_size for info in infos) > file_bytes:
@@ -84,7 +86,7 @@ def _checked_members(archive: zipfile.ZipFile, file_bytes: int) -> dict[str, zip
 
 def _open_legacy(file: BinaryIO) -> Opened:
     """Read magic number, version, machine, root object, storage keys, then each storage: its length and its bytes."""
-    if RestrictedUnpickler(file).load() != LEGACY_MAGIC or RestrictedUnpickler(file).load() != LEGACY_PROTOCOL:
+    if RestrictedUnpickler(file).load() != _LEGACY_MAGIC or RestrictedUnpickler(file).load() != _LEGACY_PROTOCOL:
         raise RefusedError("it is a pickle, but not one that PyTorch wrote")
     machine = RestrictedUnpickler(file).load()
     if not isinstance(machine, dict) or machine.get("little_endian") is not True:
@@ -106,12 +108,12 @@ class _LegacyUnpickler(RestrictedUnpickler):
         """Note a storage and the width of its numbers."""
         loaded = super().persistent_load(pid)
         if pid[0] == "storage":
-            self.item_sizes[loaded.key] = item_size(loaded.dtype)
+            self.item_sizes[loaded.key] = _item_size(loaded.dtype)
         return loaded
 
 
-def _legacy_storages(file: BinaryIO, keys: object, item_sizes: dict[str, int]) -> ReadStorage:
-    if not isinstance(keys, list) or len(keys) > MAX_MEMBERS or not all(key in item_sizes for key in keys):
+def _legacy_storages(file: BinaryIO, keys: object, item_sizes: dict[str, int]) -> _ReadStorage:
+    if not isinstance(keys, list) or len(keys) > _MAX_MEMBERS or not all(key in item_sizes for key in keys):
         raise RefusedError("its list of storages is not that of its tensors")
     start, end = file.tell(), file.seek(0, os.SEEK_END)
     places: dict[str, tuple[int, int]] = {}
@@ -133,7 +135,7 @@ def _legacy_storages(file: BinaryIO, keys: object, item_sizes: dict[str, int]) -
 
 
 MAX_TENSOR_BYTES = 2**30
-MAX_DIMENSIONS = 8
+_MAX_DIMENSIONS = 8
 
 Array = NDArray[np.generic]
 
@@ -141,7 +143,7 @@ Array = NDArray[np.generic]
 class TensorReader:
     """Reads a file's tensors up to a total size."""
 
-    def __init__(self, read_storage: ReadStorage) -> None:
+    def __init__(self, read_storage: _ReadStorage) -> None:
         self._read_storage = read_storage
         self._bytes_left = MAX_TENSOR_BYTES
 
@@ -153,7 +155,7 @@ class TensorReader:
                 not in the file.
         """
         _check_extent(record)
-        width = item_size(record.storage.dtype)
+        width = _item_size(record.storage.dtype)
         self._spend(max(math.prod(record.shape), record.storage.length) * width)
         data = self._read_storage(record.storage.key)
         if len(data) != record.storage.length * width:
@@ -174,7 +176,7 @@ class TensorReader:
 def _check_extent(record: TensorRecord) -> None:
     """Refuse a tensor that reaches outside of its storage."""
     shape, strides, count = record.shape, record.strides, record.storage.length
-    if len(shape) != len(strides) or len(shape) > MAX_DIMENSIONS:
+    if len(shape) != len(strides) or len(shape) > _MAX_DIMENSIONS:
         raise RefusedError(f"it has a tensor of shape {shape[:9]} with strides {strides[:9]}")
     last = record.offset + sum((size - 1) * step for size, step in zip(shape, strides, strict=True))
     if record.offset < 0 or count < 0 or (0 not in shape and last >= count):

@@ -23,13 +23,13 @@ from splitlab.models.foreign.pickle import RefusedError
 from splitlab.models.foreign.tree import TreeWriter
 
 ANSWER_NAME, TENSORS_NAME = "answer.json", "tensors.safetensors"
-MAX_MEMORY_BYTES = 4 * 2**30
+_MAX_MEMORY_BYTES = 4 * 2**30
 MAX_CPU_SECONDS = 60
 FORBIDDEN_EXIT, MACHINE_EXIT = 77, 78
 _forbidden_exit = [FORBIDDEN_EXIT]
-QUIET_EVENTS = frozenset({"builtins.id", "cpython._PySys_ClearAuditHooks"})
-CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
-BROKEN = (
+_QUIET_EVENTS = frozenset({"builtins.id", "cpython._PySys_ClearAuditHooks"})
+_CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
+_BROKEN = (
     zipfile.BadZipFile,
     pickle.UnpicklingError,
     EOFError,
@@ -52,9 +52,9 @@ def main() -> None:
     """
     folder = Path(sys.argv[1])
     with _new_file(folder / ANSWER_NAME) as answer:
-        prepare_lazy_imports()
-        lock_down()
-        text, arrays = answer_for(sys.stdin.buffer)
+        _prepare_lazy_imports()
+        _lock_down()
+        text, arrays = _answer_for(sys.stdin.buffer)
         # From here on the file is read, and what goes wrong is this machine's.
         _forbidden_exit[0] = MACHINE_EXIT
         try:
@@ -72,7 +72,7 @@ def _new_file(path: Path) -> TextIO:
         sys.exit(MACHINE_EXIT)
 
 
-def answer_for(file: BinaryIO) -> tuple[str, dict[str, Array]]:
+def _answer_for(file: BinaryIO) -> tuple[str, dict[str, Array]]:
     """Return `{"tree": ...}` and its tensors, or `{"refused": reason}` and none, as JSON."""
     try:
         opened = open_archive(file)
@@ -82,38 +82,38 @@ def answer_for(file: BinaryIO) -> tuple[str, dict[str, Array]]:
         return json.dumps({"refused": str(error)}), {}
     except MemoryError:
         return json.dumps({"refused": "it asks for more memory than any model of ours"}), {}
-    except BROKEN as error:
+    except _BROKEN as error:
         reason = " ".join(str(error).split())[:120]
         return json.dumps({"refused": f"it is broken or cut off ({type(error).__name__}: {reason})"}), {}
     return f'{{"tree": {tree}}}', writer.arrays
 
 
-def prepare_lazy_imports() -> None:
+def _prepare_lazy_imports() -> None:
     """Have Python import now what it would import while reading."""
     "".encode("cp437")
     np.lib.stride_tricks.as_strided(np.zeros(1, "<f2"), (1,), (2,))
 
 
-def lock_down() -> None:
+def _lock_down() -> None:
     """Give up network (where the system lets us), memory, time, files and processes; there is no way back."""
-    leave_network()
+    _leave_network()
     if sys.platform != "win32":
         _limit_resources()
     sys.addaudithook(_end_at_any_action)
 
 
-def leave_network() -> bool:
+def _leave_network() -> bool:
     """Move into a network of our own, which is empty; False where the system does not let us."""
     if sys.platform != "linux":
         return False
-    return bool(ctypes.CDLL(None).unshare(CLONE_NEWUSER | CLONE_NEWNET) == 0)
+    return bool(ctypes.CDLL(None).unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0)
 
 
 def _limit_resources() -> None:
     import resource
 
     limits = {
-        resource.RLIMIT_AS: (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES),
+        resource.RLIMIT_AS: (_MAX_MEMORY_BYTES, _MAX_MEMORY_BYTES),
         # At the first of the two a process is told so (SIGXCPU), at the second it is killed, which says nothing.
         resource.RLIMIT_CPU: (MAX_CPU_SECONDS, MAX_CPU_SECONDS + 5),
         resource.RLIMIT_FSIZE: (MAX_TENSOR_BYTES + 2**26, MAX_TENSOR_BYTES + 2**26),
@@ -129,5 +129,5 @@ def _limit_resources() -> None:
 
 def _end_at_any_action(event: str, _: tuple[Any, ...]) -> None:
     """End the process before the first thing that Python reports to auditors: imports, files, sockets, programs."""
-    if event not in QUIET_EVENTS:
+    if event not in _QUIET_EVENTS:
         os._exit(_forbidden_exit[0])

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 # What a storage class of torch means in numpy; numpy has no bfloat16.
 BFLOAT16 = "bfloat16"
-STORAGE_DTYPES = {
+_STORAGE_DTYPES = {
     "DoubleStorage": "<f8",
     "FloatStorage": "<f4",
     "HalfStorage": "<f2",
@@ -25,8 +25,8 @@ STORAGE_DTYPES = {
     "ByteStorage": "|u1",
     "BoolStorage": "|b1",
 }
-INERT_PACKAGES = ("models", "ultralytics", "utils", "yolov5", "torch.nn")
-INERT_NAMES = frozenset(
+_INERT_PACKAGES = ("models", "ultralytics", "utils", "yolov5", "torch.nn")
+_INERT_NAMES = frozenset(
     {
         "argparse.Namespace",
         "builtins.getattr",  # how a pickle says "the method of that object"; the authors' heads keep one
@@ -48,14 +48,14 @@ INERT_NAMES = frozenset(
         *(f"torch.{name}" for name in ("float16", "float32", "float64", "bfloat16", "int64", "int32", "uint8", "bool")),
     }
 )
-PYTHON_2_MODULES = {"__builtin__": "builtins", "copy_reg": "copyreg"}
+_PYTHON_2_MODULES = {"__builtin__": "builtins", "copy_reg": "copyreg"}
 
 
 class RefusedError(Exception):
     """A file that is not what it should be; the text goes on from the file's name and a colon."""
 
 
-class StorageType(NamedTuple):
+class _StorageType(NamedTuple):
     """A storage class of torch, as the numpy dtype it holds."""
 
     dtype: str
@@ -99,7 +99,7 @@ class Inert:
                 dict.update(self.attributes, part)
 
 
-class PlainDict(dict[Any, Any]):
+class _PlainDict(dict[Any, Any]):
     """Stands for OrderedDict: takes its items, and drops attributes such as a state dict's `_metadata`."""
 
     __slots__ = ()
@@ -126,15 +126,15 @@ class _RebuildParameter:
         return tensor
 
 
-ACTIVE: dict[str, Any] = {
+_ACTIVE: dict[str, Any] = {
     "torch._utils._rebuild_tensor_v2": _RebuildTensor(),
     "torch._utils._rebuild_parameter": _RebuildParameter(),
     "torch._utils._rebuild_parameter_with_state": _RebuildParameter(),
     "torch.Size": tuple,
     "builtins.set": list,
     "builtins.frozenset": list,
-    "collections.OrderedDict": PlainDict,
-    **{f"torch.{name}": StorageType(dtype) for name, dtype in STORAGE_DTYPES.items()},
+    "collections.OrderedDict": _PlainDict,
+    **{f"torch.{name}": _StorageType(dtype) for name, dtype in _STORAGE_DTYPES.items()},
 }
 
 
@@ -147,10 +147,10 @@ class RestrictedUnpickler(pickle.Unpickler):
         Raises:
             RefusedError: the name is not on the list.
         """
-        full_name = f"{PYTHON_2_MODULES.get(module, module)}.{name}"
-        if full_name in ACTIVE:
-            return ACTIVE[full_name]
-        if full_name in INERT_NAMES or f"{module}.".startswith(tuple(f"{package}." for package in INERT_PACKAGES)):
+        full_name = f"{_PYTHON_2_MODULES.get(module, module)}.{name}"
+        if full_name in _ACTIVE:
+            return _ACTIVE[full_name]
+        if full_name in _INERT_NAMES or f"{module}.".startswith(tuple(f"{package}." for package in _INERT_PACKAGES)):
             return type("Inert", (Inert,), {"__slots__": (), "class_name": full_name})
         raise RefusedError(f"it wants to use {full_name[:80]!r}, which has no place among weights")
 
@@ -161,7 +161,7 @@ class RestrictedUnpickler(pickle.Unpickler):
             RefusedError: it is neither.
         """
         match pid:
-            case ("storage", StorageType(dtype), str(key), str(), int(length), *rest) if rest in ([], [None]):
+            case ("storage", _StorageType(dtype), str(key), str(), int(length), *rest) if rest in ([], [None]):
                 return Storage(dtype, key, length)
             case ("module", type() as inert, *_) if issubclass(inert, Inert):
                 return inert

@@ -25,24 +25,24 @@ from splitlab.models.contract import SegmentationModel
 from splitlab.models.foreign.child import ANSWER_NAME, FORBIDDEN_EXIT, MACHINE_EXIT, MAX_CPU_SECONDS, TENSORS_NAME
 from splitlab.models.foreign.tree import read_tree
 
-MAX_FILE_BYTES = 4 * 2**30
-MAX_ANSWER_BYTES = 64 * 2**20
-MAX_SECONDS = 120
-SOURCE_FOLDER = Path(__file__).parents[3]
-FREE = "Free some memory and try again."
-NO_ROOM = (
+_MAX_FILE_BYTES = 4 * 2**30
+_MAX_ANSWER_BYTES = 64 * 2**20
+_MAX_SECONDS = 120
+_SOURCE_FOLDER = Path(__file__).parents[3]
+_FREE = "Free some memory and try again."
+_NO_ROOM = (
     "the folder for temporary files has no room for its tensors, or cannot be written. Free some space, or let the "
     "environment variable TMPDIR name another folder."
 )
-TOO_SLOW = (
-    f"reading it was stopped after {MAX_CPU_SECONDS} s of work or {MAX_SECONDS} s in all; weights take a few. Try "
+_TOO_SLOW = (
+    f"reading it was stopped after {MAX_CPU_SECONDS} s of work or {_MAX_SECONDS} s in all; weights take a few. Try "
     "again when this machine has less to do, or take the file from its source again."
 )
 # A file that is written through memory ends its process with a signal where the disk is full or a file may not grow.
-MACHINE_CODES = (MACHINE_EXIT, -signal.SIGBUS, -signal.SIGXFSZ)
+_MACHINE_CODES = (MACHINE_EXIT, -signal.SIGBUS, -signal.SIGXFSZ)
 # -I leaves environment and current folder out of Python's path, so the child is told where we are. It takes this very
 # SplitLab where another one is installed, and everything else as it is installed.
-CHILD = (
+_CHILD = (
     "import sys; sys.path.insert(0, sys.argv.pop()); import splitlab; sys.path.append(sys.path.pop(0)); "
     "from splitlab.models.foreign.child import main; main()"
 )
@@ -71,8 +71,8 @@ def read_foreign(path: Path) -> ForeignFile:
             need.
     """
     try:
-        if not path.is_file() or path.stat().st_size > MAX_FILE_BYTES:
-            raise CheckpointError(f"{path} is no file, or one over {MAX_FILE_BYTES // 2**30} GiB. Choose a .pt file.")
+        if not path.is_file() or path.stat().st_size > _MAX_FILE_BYTES:
+            raise CheckpointError(f"{path} is no file, or one over {_MAX_FILE_BYTES // 2**30} GiB. Choose a .pt file.")
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             with _temporary_folder(path) as folder:
@@ -86,14 +86,14 @@ def _temporary_folder(path: Path) -> Iterator[Path]:
     try:
         place = tempfile.TemporaryDirectory(prefix=swept_in_temp("splitlab-import-"), ignore_cleanup_errors=True)
     except OSError as error:
-        raise CheckpointError(f"{path}: {NO_ROOM}") from error
+        raise CheckpointError(f"{path}: {_NO_ROOM}") from error
     with place as folder:
         yield Path(folder)
 
 
 def _read_in_child(path: Path, file: BinaryIO, folder: Path) -> Any:
     file.seek(0)
-    command = [sys.executable, "-I", "-c", CHILD, str(folder), str(SOURCE_FOLDER)]
+    command = [sys.executable, "-I", "-c", _CHILD, str(folder), str(_SOURCE_FOLDER)]
     try:
         ended = subprocess.run(
             command,
@@ -102,13 +102,13 @@ def _read_in_child(path: Path, file: BinaryIO, folder: Path) -> Any:
             stderr=subprocess.DEVNULL,
             env={"OPENBLAS_NUM_THREADS": "1"},
             cwd=folder,
-            timeout=MAX_SECONDS,
+            timeout=_MAX_SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise CheckpointError(f"{path}: {TOO_SLOW}") from error
+        raise CheckpointError(f"{path}: {_TOO_SLOW}") from error
     except OSError as error:
-        raise CheckpointError(f"{path}: no process could be started to read it ({error.strerror}). {FREE}") from error
+        raise CheckpointError(f"{path}: no process could be started to read it ({error.strerror}). {_FREE}") from error
     if ended.returncode != 0:
         raise CheckpointError(f"{path}: {_why_ended(ended.returncode)}")
     return _take_answer(path, folder)
@@ -121,12 +121,12 @@ def _why_ended(code: int) -> str:
             "reading it was stopped, as it asked for a step that reading weights never takes. Do not use this file; "
             "take it from its source again."
         )
-    if code in MACHINE_CODES:
-        return NO_ROOM
+    if code in _MACHINE_CODES:
+        return _NO_ROOM
     if code == -signal.SIGKILL:
-        return f"the process that read it was killed, as happens where memory runs out. {FREE}"
+        return f"the process that read it was killed, as happens where memory runs out. {_FREE}"
     if code == -signal.SIGXCPU:
-        return TOO_SLOW
+        return _TOO_SLOW
     return (
         f"the process that read it ended early (code {code}). The file may be broken: take it from its source again. "
         "Where other files end in the same way, this installation is broken."
@@ -137,20 +137,20 @@ def _take_answer(path: Path, folder: Path) -> Any:
     """Read what the child wrote, as doubtful as the file itself."""
     answer_path = folder / ANSWER_NAME
     try:
-        if answer_path.stat().st_size > MAX_ANSWER_BYTES:
-            raise CheckpointError(f"{path}: it holds over {MAX_ANSWER_BYTES // 2**20} MiB beside its tensors.")
+        if answer_path.stat().st_size > _MAX_ANSWER_BYTES:
+            raise CheckpointError(f"{path}: it holds over {_MAX_ANSWER_BYTES // 2**20} MiB beside its tensors.")
         text = answer_path.read_bytes()
         if text.startswith(b'{"refused"'):
             raise CheckpointError(f"{path}: {json.loads(text)['refused']}.")
         return read_tree(text, load_file(folder / TENSORS_NAME))["tree"]
     except MemoryError as error:
-        raise CheckpointError(f"{path}: this machine has too little memory for its tensors. {FREE}") from error
+        raise CheckpointError(f"{path}: this machine has too little memory for its tensors. {_FREE}") from error
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: what was read of it makes no sense ({type(error).__name__}).") from error
 
 
 # Pixels of an image size, not learnt: see `SegmentationModel.take_scales`.
-NOT_LEARNT = ".anchors"
+_NOT_LEARNT = ".anchors"
 
 
 @dataclass(frozen=True)
@@ -200,4 +200,4 @@ def fitting(model: SegmentationModel, weights: Weights) -> list[str]:
 
 
 def _learnt(names: Iterable[str]) -> list[str]:
-    return [name for name in names if not name.endswith(NOT_LEARNT)]
+    return [name for name in names if not name.endswith(_NOT_LEARNT)]

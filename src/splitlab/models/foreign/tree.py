@@ -12,11 +12,11 @@ import numpy as np
 from splitlab.models.foreign.archive import Array, TensorReader
 from splitlab.models.foreign.pickle import Inert, RefusedError, TensorRecord
 
-TENSOR, CLASS, ATTRIBUTES = "$tensor", "$class", "$attributes"
+_TENSOR, _CLASS, _ATTRIBUTES = "$tensor", "$class", "$attributes"
 # Optimisers hold several numbers for each weight, and nothing that we use.
-UNWANTED_AT_THE_ROOT = ("optimizer", "optimizer_states", "lr_scheduler", "lr_schedulers", "scaler")
-MAX_DEPTH = 100
-MAX_NODES = 1_000_000
+_UNWANTED_AT_THE_ROOT = ("optimizer", "optimizer_states", "lr_scheduler", "lr_schedulers", "scaler")
+_MAX_DEPTH = 100
+_MAX_NODES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -43,23 +43,23 @@ class TreeWriter:
             RefusedError: it is too deep or too large, or a tensor is broken.
         """
         if isinstance(root, dict):
-            root = {key: value for key, value in root.items() if key not in UNWANTED_AT_THE_ROOT}
-        return json.dumps(self._plain(root, MAX_DEPTH))
+            root = {key: value for key, value in root.items() if key not in _UNWANTED_AT_THE_ROOT}
+        return json.dumps(self._plain(root, _MAX_DEPTH))
 
     def _plain(self, node: object, depth: int) -> object:
         self._nodes += 1
-        if depth == 0 or self._nodes > MAX_NODES:
-            raise RefusedError(f"its structure is deeper than {MAX_DEPTH} or larger than {MAX_NODES} parts")
+        if depth == 0 or self._nodes > _MAX_NODES:
+            raise RefusedError(f"its structure is deeper than {_MAX_DEPTH} or larger than {_MAX_NODES} parts")
         if node is None or isinstance(node, bool | int | float | str):
             return node
         if isinstance(node, TensorRecord):
-            return {TENSOR: self._number_of(node)}
+            return {_TENSOR: self._number_of(node)}
         if isinstance(node, list | tuple):
             return [self._plain(child, depth - 1) for child in node]
         if isinstance(node, dict):
             return self._plain_items(node, depth)
         if isinstance(node, Inert):
-            return {CLASS: node.class_name, ATTRIBUTES: self._plain_items(node.attributes, depth)}
+            return {_CLASS: node.class_name, _ATTRIBUTES: self._plain_items(node.attributes, depth)}
         return None  # bytes, classes and the like: nothing that we use
 
     def _plain_items(self, items: dict[Any, Any], depth: int) -> dict[str, object]:
@@ -81,10 +81,10 @@ def read_tree(text: bytes, arrays: dict[str, Array]) -> Any:
     """
 
     def rebuild(found: dict[str, Any]) -> object:
-        if TENSOR in found:
-            return arrays[found[TENSOR]]
-        if CLASS in found:
-            return ForeignObject(str(found[CLASS]), dict(found[ATTRIBUTES]))
+        if _TENSOR in found:
+            return arrays[found[_TENSOR]]
+        if _CLASS in found:
+            return ForeignObject(str(found[_CLASS]), dict(found[_ATTRIBUTES]))
         return found
 
     return json.loads(text, object_hook=rebuild)

@@ -22,11 +22,11 @@ from splitlab.models.registry import build_model
 from splitlab.models.yolov5.layers import scaled_channels
 from splitlab.models.yolov5.seg import PROTOTYPES, SCALES, YOLOv5Seg
 
-DEFAULT_IMAGE_SIZE = 640
-MAX_OPTION_LENGTH = 200
-UNKNOWN = "unknown"
+_DEFAULT_IMAGE_SIZE = 640
+_MAX_OPTION_LENGTH = 200
+_UNKNOWN = "unknown"
 # The authors' option: mask images in a batch, or this where the whole batch is mask images and nothing else is read.
-F_SIZE, MASKS_ONLY = "f_size", -1
+_F_SIZE, _MASKS_ONLY = "f_size", -1
 # Their data files: {data set}-seg-fw-{|F|}-{|W|}.yaml. Without |W| it is all that F leaves, without both F is all.
 _DATA_FILE = re.compile(r"(?P<name>.+?)-seg(?:-fw-(?P<full>[0-9]{1,7})(?:-(?P<weak>[0-9]{1,7}))?)?", re.ASCII)
 _DATA_SETS = {"voc": "VOC2012", "cityscapes": "Cityscapes"}
@@ -49,15 +49,15 @@ class RunOptions:
             `iterations`, those of all epochs, where |F| and the batch are known.
     """
 
-    image_size: int = DEFAULT_IMAGE_SIZE
-    dataset: str = UNKNOWN
+    image_size: int = _DEFAULT_IMAGE_SIZE
+    dataset: str = _UNKNOWN
     full: int = 0
     weak: int = 0
     seed: int = 0
     settings: dict[str, int | str] = field(default_factory=dict)
 
 
-def read_options(tree: Any) -> RunOptions:
+def _read_options(tree: Any) -> RunOptions:
     """Read the options in what `read_foreign` gave; a file without any gives what holds by default."""
     options = _options_of(tree)
     stem = _stem(options.get("data"))
@@ -68,13 +68,13 @@ def read_options(tree: Any) -> RunOptions:
         "epochs": _count(options, "epochs", 1),
         "batch_size": _count(options, "batch_size", 1),
         "patience": _count(options, "patience", 0),
-        F_SIZE: f_size,
+        _F_SIZE: f_size,
     }
     texts = {"data": stem, "weights": _stem(options.get("weights"))}
     told = counts | texts | {"iterations": _iterations(counts, full)}
     return RunOptions(
         _image_size(options),
-        dataset or UNKNOWN,
+        dataset or _UNKNOWN,
         full,
         weak,
         _count(options, "seed", 0) or 0,
@@ -95,7 +95,7 @@ def _count(options: Mapping[str, Any], name: str, least: int) -> int | None:
 
 
 def _f_size(options: Mapping[str, Any]) -> int | None:
-    f_size, batch_size = _count(options, F_SIZE, MASKS_ONLY), _count(options, "batch_size", 1)
+    f_size, batch_size = _count(options, _F_SIZE, _MASKS_ONLY), _count(options, "batch_size", 1)
     if f_size is None or f_size == 0 or (batch_size is not None and f_size > batch_size):
         return None
     return f_size
@@ -112,35 +112,35 @@ def _split(stem: str, f_size: int) -> tuple[str, tuple[int, int]]:
         dataset = _DATA_SETS.get(found["name"].lower(), found["name"])
         full = int(found["full"] or _MASK_IMAGES.get(dataset, 0))
         weak = int(found["weak"]) if found["weak"] else TRAINING_IMAGES.get(dataset, full) - full
-    weak = 0 if f_size == MASKS_ONLY else weak
+    weak = 0 if f_size == _MASKS_ONLY else weak
     known = full <= _MASK_IMAGES.get(dataset, full) and 0 <= weak <= TRAINING_IMAGES.get(dataset, MAX_COUNT) - full
     return dataset, (full, weak) if known else (0, 0)
 
 
 def _iterations(counts: Mapping[str, int | None], full: int) -> int | None:
     """Count the batches of all epochs: an epoch is one pass over F (PROTOCOL.md)."""
-    epochs, of_masks = counts["epochs"], counts["batch_size"] if counts[F_SIZE] == MASKS_ONLY else counts[F_SIZE]
+    epochs, of_masks = counts["epochs"], counts["batch_size"] if counts[_F_SIZE] == _MASKS_ONLY else counts[_F_SIZE]
     return epochs * math.ceil(full / of_masks) if full and of_masks and epochs else None
 
 
 def _image_size(options: Mapping[str, Any]) -> int:
     size = options.get("imgsz")
     if type(size) is not int or not 1 <= size <= MAX_IMAGE_SIZE:
-        return DEFAULT_IMAGE_SIZE
+        return _DEFAULT_IMAGE_SIZE
     return -(-size // YOLOv5Seg.stride) * YOLOv5Seg.stride
 
 
 def _stem(path: object) -> str:
     # A Windows path takes both kinds of slashes.
-    return printable(PureWindowsPath(path).stem[:MAX_OPTION_LENGTH]) if isinstance(path, str) else ""
+    return printable(PureWindowsPath(path).stem[:_MAX_OPTION_LENGTH]) if isinstance(path, str) else ""
 
 
-FIRST_WEIGHT, LAST_BIAS, CLASSIFIER_BIAS = "model.0.conv.weight", "model.24.m.0.bias", "model.9.linear.bias"
-BACKBONE_NAME = re.compile(r"model\.[0-8]\.")
-ANCHORS_A_LEVEL = 3
-MAX_NAME_LENGTH = 200
+_FIRST_WEIGHT, _LAST_BIAS, _CLASSIFIER_BIAS = "model.0.conv.weight", "model.24.m.0.bias", "model.9.linear.bias"
+_BACKBONE_NAME = re.compile(r"model\.[0-8]\.")
+_ANCHORS_A_LEVEL = 3
+_MAX_NAME_LENGTH = 200
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -170,9 +170,9 @@ def find_yolov5(tree: Any) -> ForeignYOLOv5:
     network = _network_of(tree)
     found = _state_of(network)
     letter = _letter_of(found)
-    if CLASSIFIER_BIAS in found:
-        kind, class_count = "cls", found[CLASSIFIER_BIAS].size
-        expected = backbone_of(_official_state(letter, 1))
+    if _CLASSIFIER_BIAS in found:
+        kind, class_count = "cls", found[_CLASSIFIER_BIAS].size
+        expected = _backbone_of(_official_state(letter, 1))
     else:
         kind, class_count = "seg", _class_count(found)
         expected = _official_state(letter, class_count)
@@ -181,13 +181,13 @@ def find_yolov5(tree: Any) -> ForeignYOLOv5:
         model=f"yolov5{letter}-{kind}",
         weights=_checked(found, expected),
         class_names=_class_names(network, class_count),
-        options=read_options(tree),
+        options=_read_options(tree),
     )
 
 
-def backbone_of(weights: Mapping[str, T]) -> dict[str, T]:
+def _backbone_of(weights: Mapping[str, _T]) -> dict[str, _T]:
     """Return the layers 0 to 8, which YOLOv5-seg and -cls share."""
-    return {name: tensor for name, tensor in weights.items() if BACKBONE_NAME.match(name)}
+    return {name: tensor for name, tensor in weights.items() if _BACKBONE_NAME.match(name)}
 
 
 def _network_of(tree: Any) -> ForeignObject | dict[str, Any]:
@@ -213,32 +213,32 @@ def _state_of(network: ForeignObject | dict[str, Any]) -> Weights:
 def _check_activations(module: ForeignObject, prefix: str) -> None:
     package, _, name = module.class_name.rpartition(".")
     if package == "torch.nn.modules.activation" and name != "SiLU":
-        layer = prefix.rstrip(".")[:MAX_NAME_LENGTH]
+        layer = prefix.rstrip(".")[:_MAX_NAME_LENGTH]
         raise CheckpointError(
-            f"its layer {layer!r} is a {name[:MAX_NAME_LENGTH]} where ours is a SiLU: outputs differ."
+            f"its layer {layer!r} is a {name[:_MAX_NAME_LENGTH]} where ours is a SiLU: outputs differ."
         )
     for child_name, child in children_of(module):
         _check_activations(child, f"{prefix}{child_name}.")
 
 
 def _letter_of(tensors: Weights) -> str:
-    if FIRST_WEIGHT not in tensors:
-        raise CheckpointError(f"it holds no YOLOv5: a tensor {FIRST_WEIGHT} is missing.")
-    shape = tensors[FIRST_WEIGHT].shape
+    if _FIRST_WEIGHT not in tensors:
+        raise CheckpointError(f"it holds no YOLOv5: a tensor {_FIRST_WEIGHT} is missing.")
+    shape = tensors[_FIRST_WEIGHT].shape
     for letter, scale in SCALES.items():
         if shape == (scaled_channels(64, scale.width), 3, 6, 6):
             return letter
-    raise CheckpointError(f"its tensor {FIRST_WEIGHT} has shape {shape}, which is that of no YOLOv5 n, s, m, l or x.")
+    raise CheckpointError(f"its tensor {_FIRST_WEIGHT} has shape {shape}, which is that of no YOLOv5 n, s, m, l or x.")
 
 
 def _class_count(tensors: Weights) -> int:
-    if LAST_BIAS not in tensors:
-        raise CheckpointError(f"it is no YOLOv5-seg and no -cls: a tensor {LAST_BIAS} is missing.")
-    count, rest = divmod(tensors[LAST_BIAS].size, ANCHORS_A_LEVEL)
+    if _LAST_BIAS not in tensors:
+        raise CheckpointError(f"it is no YOLOv5-seg and no -cls: a tensor {_LAST_BIAS} is missing.")
+    count, rest = divmod(tensors[_LAST_BIAS].size, _ANCHORS_A_LEVEL)
     count -= 5 + PROTOTYPES
     if rest or not 1 <= count <= MAX_CLASSES:
         raise CheckpointError(
-            f"its tensor {LAST_BIAS} has {tensors[LAST_BIAS].size} numbers, which fits no count of classes from 1 to "
+            f"its tensor {_LAST_BIAS} has {tensors[_LAST_BIAS].size} numbers, which fits no count of classes from 1 to "
             f"{MAX_CLASSES}. A detection model (without -seg) has no masks and cannot be used."
         )
     return count
@@ -247,7 +247,7 @@ def _class_count(tensors: Weights) -> int:
 def _refuse_others(found: Weights, expected: dict[str, torch.Tensor]) -> None:
     other = next((name for name in found if name not in expected), None)
     if other is not None:
-        raise CheckpointError(f"it has a tensor {other[:MAX_NAME_LENGTH]!r}, which YOLOv5-seg has not.")
+        raise CheckpointError(f"it has a tensor {other[:_MAX_NAME_LENGTH]!r}, which YOLOv5-seg has not.")
 
 
 def _checked(found: Weights, expected: dict[str, torch.Tensor]) -> Weights:
@@ -279,6 +279,6 @@ def _class_names(network: ForeignObject | dict[str, Any], count: int) -> list[st
         names = [names.get(str(number)) for number in range(len(names))]
     if not isinstance(names, list) or len(names) != count:
         raise CheckpointError(f"its class names do not fit its {count} class scores.")
-    if not all(isinstance(name, str) and len(name) <= MAX_NAME_LENGTH for name in names):
-        raise CheckpointError(f"a class name is no text of up to {MAX_NAME_LENGTH} letters.")
+    if not all(isinstance(name, str) and len(name) <= _MAX_NAME_LENGTH for name in names):
+        raise CheckpointError(f"a class name is no text of up to {_MAX_NAME_LENGTH} letters.")
     return [printable(name) for name in names]

@@ -31,7 +31,7 @@ CRITERION_SETTINGS = SimpleNamespace(box=7.5, cls=0.5, dfl=1.5, overlap_mask=Fal
 
 
 @dataclass(frozen=True)
-class MaskGates:
+class _MaskGates:
     """Whose masks are known.
 
     Attributes:
@@ -44,7 +44,7 @@ class MaskGates:
     images: Tensor
 
     @classmethod
-    def of(cls, batch: Batch) -> MaskGates:
+    def of(cls, batch: Batch) -> _MaskGates:
         """Read the gates of a batch."""
         order = batch.image_index.argsort(stable=True)
         image, known = batch.image_index[order], batch.object_has_mask[order]
@@ -55,7 +55,7 @@ class MaskGates:
         return cls(objects, batch.has_mask & (objects.sum(dim=1) == counts))
 
 
-class GatedSegmentationLoss(v8SegmentationLoss):
+class _GatedSegmentationLoss(v8SegmentationLoss):
     """The criterion of YOLOv8 and YOLO11; its mask term sees objects whose mask is known, and no others.
 
     Args:
@@ -64,10 +64,12 @@ class GatedSegmentationLoss(v8SegmentationLoss):
         gates: whose masks are known.
     """
 
-    def __init__(self, model: nn.Module, tal_topk: int = 10, tal_topk2: int | None = None, *, gates: MaskGates) -> None:
+    def __init__(
+        self, model: nn.Module, tal_topk: int = 10, tal_topk2: int | None = None, *, gates: _MaskGates
+    ) -> None:
         super().__init__(model, tal_topk, tal_topk2)
         self.gates = gates
-        self.bcedice_loss = OfMaskImages(self.bcedice_loss, gates.images)  # type: ignore[assignment]
+        self.bcedice_loss = _OfMaskImages(self.bcedice_loss, gates.images)  # type: ignore[assignment]
 
     def calculate_segmentation_loss(
         self, fg_mask: Tensor, masks: Tensor, target_gt_idx: Tensor, *args: Tensor, **kwargs: Any
@@ -81,16 +83,18 @@ class GatedSegmentationLoss(v8SegmentationLoss):
         return loss
 
 
-class GatedSegmentLoss26(GatedSegmentationLoss, SegmentLoss26):
+class _GatedSegmentLoss26(_GatedSegmentationLoss, SegmentLoss26):
     """The criterion of YOLO26: besides the mask term, its semantic term and its assigner read known masks only."""
 
-    def __init__(self, model: nn.Module, tal_topk: int = 10, tal_topk2: int | None = None, *, gates: MaskGates) -> None:
+    def __init__(
+        self, model: nn.Module, tal_topk: int = 10, tal_topk2: int | None = None, *, gates: _MaskGates
+    ) -> None:
         super().__init__(model, tal_topk, tal_topk2, gates=gates)
         kept = ("topk", "topk2", "num_classes", "alpha", "beta", "stride")
-        self.assigner = GatedAssigner(gates.objects, **{name: getattr(self.assigner, name) for name in kept})
+        self.assigner = _GatedAssigner(gates.objects, **{name: getattr(self.assigner, name) for name in kept})
 
 
-class GatedAssigner(SegTaskAlignedAssigner):
+class _GatedAssigner(SegTaskAlignedAssigner):
     """YOLO26's assigner, which weighs box IoU and mask IoU; of objects without a mask the box IoU stands alone."""
 
     def __init__(self, has_mask: Tensor, **settings: Any) -> None:
@@ -110,7 +114,7 @@ class GatedAssigner(SegTaskAlignedAssigner):
         return torch.where(has_mask[indices[:2]], with_masks, boxes)
 
 
-class OfMaskImages(nn.Module):
+class _OfMaskImages(nn.Module):
     """A loss of predictions and targets (B, ...) over the images where `has_mask`; 0 where there are none."""
 
     def __init__(self, loss: nn.Module, has_mask: Tensor) -> None:
@@ -134,20 +138,20 @@ def gated_loss(network: UltralyticsNetwork, raw: dict[str, Any], batch: Batch) -
         raw: what it answers in training.
         batch: the fused batch.
     """
-    is_yolo26, gates = "one2one" in raw, MaskGates.of(batch)
+    is_yolo26, gates = "one2one" in raw, _MaskGates.of(batch)
     criterion = (
-        E2ELoss(network, partial(GatedSegmentLoss26, gates=gates))
+        E2ELoss(network, partial(_GatedSegmentLoss26, gates=gates))
         if is_yolo26
-        else GatedSegmentationLoss(network, gates=gates)
+        else _GatedSegmentationLoss(network, gates=gates)
     )
     # In bfloat16 a box of 600 px is 4 px wide or high of the mark.
     with torch.autocast(batch.images.device.type, enabled=False):
-        parts, _ = criterion(_in_float32(raw), ultralytics_labels(batch))
+        parts, _ = criterion(_in_float32(raw), _ultralytics_labels(batch))
     names = ["box", "mask", "class", "distance", "semantic"] if is_yolo26 else ["box", "mask", "class", "distance"]
     return dict(zip(names, parts, strict=False))
 
 
-def ultralytics_labels(batch: Batch) -> dict[str, Tensor]:
+def _ultralytics_labels(batch: Batch) -> dict[str, Tensor]:
     """Say a batch's labels in Ultralytics' words; masks that are not known are blank, so nothing behind can read them.
 
     Returns:

@@ -32,10 +32,10 @@ from splitlab.models.yolov5.decode import best_detections
 
 # The last layers of the class branches, and of YOLO26's semantic one.
 _CLASS_TENSORS = re.compile(r"\.((one2one_)?cv3\.\d+|proto\.semseg)\.2\.(weight|bias)")
-LAYOUTS = {"yolov8": "v8/yolov8-seg.yaml", "yolo11": "11/yolo11-seg.yaml", "yolo26": "26/yolo26-seg.yaml"}
+_LAYOUTS = {"yolov8": "v8/yolov8-seg.yaml", "yolo11": "11/yolo11-seg.yaml", "yolo26": "26/yolo26-seg.yaml"}
 
 
-class UltralyticsSeg(SegmentationModel):
+class _UltralyticsSeg(SegmentationModel):
     """A segmentation network of Ultralytics, built from the layout in its package, with random weights.
 
     Args:
@@ -55,7 +55,7 @@ class UltralyticsSeg(SegmentationModel):
         """The last layer."""
         return cast("Detect", self.network.model[-1])
 
-    def train(self, mode: bool = True) -> UltralyticsSeg:
+    def train(self, mode: bool = True) -> _UltralyticsSeg:
         """Set the mode; the head always answers with raw predictions, which `loss` and `detect` take."""
         super().train(mode)
         self.head.training = True
@@ -76,7 +76,7 @@ class UltralyticsSeg(SegmentationModel):
         # Here, because the module imports this one.
         pass  # MOVED
 
-        return start_pretrained(self, name, folder)
+        return _start_pretrained(self, name, folder)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return Ultralytics' parts of the loss; those that read masks see mask images only."""
@@ -93,22 +93,22 @@ class UltralyticsSeg(SegmentationModel):
 
 def _network(family: str, size: str, class_count: int) -> Any:
     # A dict, not a name: for a name, Ultralytics would take a file of the current folder first.
-    layout = YAML.load(ROOT / "cfg" / "models" / LAYOUTS[family]) | {"scale": size, "nc": class_count}
+    layout = YAML.load(ROOT / "cfg" / "models" / _LAYOUTS[family]) | {"scale": size, "nc": class_count}
     with torch.device("cpu"):  # it measures its strides by a forward pass, which the meta device cannot do
         return UltralyticsNetwork(layout, ch=3, nc=class_count, verbose=False)
 
 
-def build(name: str, class_count: int, _image_size: int, _tensors: Collection[str]) -> UltralyticsSeg:
+def _build(name: str, class_count: int, _image_size: int, _tensors: Collection[str]) -> _UltralyticsSeg:
     """Build a model of Ultralytics by its name, such as "yolo11n-seg"."""
     family_and_size = name.removesuffix("-seg")
-    return UltralyticsSeg(family_and_size[:-1], family_and_size[-1], class_count)
+    return _UltralyticsSeg(family_and_size[:-1], family_and_size[-1], class_count)
 
 
-RETRIES = 1
+_RETRIES = 1
 
 
 @dataclass(frozen=True)
-class PretrainedFile:
+class _PretrainedFile:
     """What became of the wish for pretrained weights.
 
     Attributes:
@@ -120,7 +120,7 @@ class PretrainedFile:
     told: str
 
 
-def start_pretrained(model: SegmentationModel, name: str, folder: Path) -> str:
+def _start_pretrained(model: SegmentationModel, name: str, folder: Path) -> str:
     """Give a model the pretrained weights of its name where they can be had; return a sentence that says which it has.
 
     Tensors that depend on the number of classes stay random. So does all of the model where there is no file.
@@ -130,7 +130,7 @@ def start_pretrained(model: SegmentationModel, name: str, folder: Path) -> str:
         CheckpointError: the file is there and cannot be used.
         RunError: the folder cannot be written.
     """
-    found = pretrained_weights(name, folder)
+    found = _pretrained_weights(name, folder)
     if found.path is None:
         return found.told
     foreign = read_foreign(found.path)
@@ -138,7 +138,7 @@ def start_pretrained(model: SegmentationModel, name: str, folder: Path) -> str:
     return f"{found.told} {report} fit (sha256 {foreign.sha256[:12]}). These weights have seen COCO's masks."
 
 
-def pretrained_weights(name: str, folder: Path) -> PretrainedFile:
+def _pretrained_weights(name: str, folder: Path) -> _PretrainedFile:
     """Find a model's pretrained weights in a folder, or download them there; nothing in the file is run.
 
     Args:
@@ -150,13 +150,13 @@ def pretrained_weights(name: str, folder: Path) -> PretrainedFile:
         RunError: the folder cannot be written.
     """
     family, ending = name.removesuffix("-seg")[:-1], name[-4:]
-    if family not in LAYOUTS or ending != "-seg":
-        raise SettingsError(f"Ultralytics has no weights for '{name}'. Choose a model of {', '.join(LAYOUTS)}.")
+    if family not in _LAYOUTS or ending != "-seg":
+        raise SettingsError(f"Ultralytics has no weights for '{name}'. Choose a model of {', '.join(_LAYOUTS)}.")
     path = folder / f"{name}.pt"
     if path.is_file():
-        return PretrainedFile(path, f"Started from {path.name}, kept from an earlier download from Ultralytics.")
+        return _PretrainedFile(path, f"Started from {path.name}, kept from an earlier download from Ultralytics.")
     if not is_online():
-        return PretrainedFile(
+        return _PretrainedFile(
             None,
             f"Started from random weights: {path.name} is not in {folder}, and this machine is offline or "
             "YOLO_OFFLINE is set.",
@@ -166,14 +166,14 @@ def pretrained_weights(name: str, folder: Path) -> PretrainedFile:
         write_bytes(path, _download(path.name))
     except (OSError, MemoryError) as error:
         reason = str(error).lstrip("❌ ")
-        return PretrainedFile(None, f"Started from random weights: {path.name} could not be downloaded. {reason}")
-    return PretrainedFile(path, f"Started from {path.name}, downloaded from Ultralytics.")
+        return _PretrainedFile(None, f"Started from random weights: {path.name} could not be downloaded. {reason}")
+    return _PretrainedFile(path, f"Started from {path.name}, downloaded from Ultralytics.")
 
 
 def _download(name: str) -> bytes:
     # In a folder with a plain name: their downloader takes apostrophes out of paths.
     with tempfile.TemporaryDirectory(prefix=swept_in_temp("splitlab-weights-")) as folder:
-        return Path(attempt_download_asset(Path(folder) / name, progress=False, retry=RETRIES)).read_bytes()
+        return Path(attempt_download_asset(Path(folder) / name, progress=False, retry=_RETRIES)).read_bytes()
 
 
 def _weights_in(tree: Any, path: Path) -> Weights:

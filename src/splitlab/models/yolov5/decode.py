@@ -13,7 +13,7 @@ from torchvision.ops import batched_nms
 from splitlab.models.contract import Detections, DetectSettings
 
 # So many candidates reach the suppression, best first: it is quadratic in them.
-MAX_CANDIDATES = 3000
+_MAX_CANDIDATES = 3000
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def _choose(
     if settings.best_class_only and not once:
         named &= nnf.one_hot(scores.argmax(dim=1), scores.shape[1]).bool()
     place, label = named.nonzero(as_tuple=True)
-    best = scores[place, label].argsort(descending=True, stable=True)[:MAX_CANDIDATES]
+    best = scores[place, label].argsort(descending=True, stable=True)[:_MAX_CANDIDATES]
     place, label = place[best], label[best]
     score = scores[place, label]
     if not once:
@@ -91,7 +91,7 @@ def _boxes(raw: Tensor, anchors: Tensor, stride: int) -> Tensor:
 
 # How far outside its box a mask still counts, as a share of the box's sides. Both numbers were chosen on validation
 # images of pets, street and the embedded scenes.
-MARGIN, MASK_SHARE = 0.05, 0.5
+_MARGIN, _MASK_SHARE = 0.05, 0.5
 
 
 def refined(found: Detections, size: int) -> Detections:
@@ -104,14 +104,14 @@ def refined(found: Detections, size: int) -> Detections:
     if not len(found.boxes):
         return found
     around = _around_masks(found.boxes, found.mask_logits, size)
-    return replace(found, boxes=torch.lerp(found.boxes, around, MASK_SHARE))
+    return replace(found, boxes=torch.lerp(found.boxes, around, _MASK_SHARE))
 
 
 def _around_masks(boxes: Tensor, logits: Tensor, size: int) -> Tensor:
     """Return (N, 4) xyxy rectangles around what lies over 0 in (N, h, w) logits, within each slightly enlarged box."""
     rows, columns = logits.shape[1:]
     row_pixels, column_pixels = size / rows, size / columns
-    margin = MARGIN * (boxes[:, 2:] - boxes[:, :2])
+    margin = _MARGIN * (boxes[:, 2:] - boxes[:, :2])
     low, high = boxes[:, :2] - margin, boxes[:, 2:] + margin
     x = (torch.arange(columns, device=boxes.device) + 0.5) * column_pixels
     y = (torch.arange(rows, device=boxes.device) + 0.5) * row_pixels

@@ -28,7 +28,7 @@ class Conv(nn.Module):
         return out
 
 
-class Bottleneck(nn.Module):
+class _Bottleneck(nn.Module):
     """Two convolutions, with the input added where `shortcut`."""
 
     def __init__(self, channels: int, *, shortcut: bool) -> None:
@@ -52,7 +52,7 @@ class C3(nn.Module):
         self.cv1 = Conv(c_in, half)
         self.cv2 = Conv(c_in, half)
         self.cv3 = Conv(2 * half, c_out)
-        self.m = nn.Sequential(*(Bottleneck(half, shortcut=shortcut) for _ in range(depth)))
+        self.m = nn.Sequential(*(_Bottleneck(half, shortcut=shortcut) for _ in range(depth)))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, c_in, H, W) to (B, c_out, H, W)."""
@@ -79,7 +79,7 @@ class SPPF(nn.Module):
         return out
 
 
-class Proto(nn.Module):
+class _Proto(nn.Module):
     """Protonet: from the finest features to the prototype masks at a quarter of the image size."""
 
     def __init__(self, c_in: int, hidden: int, prototypes: int) -> None:
@@ -110,7 +110,7 @@ class Segment(nn.Module):
         self.per_anchor = 5 + class_count + prototypes
         self.register_buffer("anchors", anchors)
         self.m = nn.ModuleList(nn.Conv2d(c, self.per_anchor * anchors.shape[1], 1) for c in channels)
-        self.proto = Proto(channels[0], hidden, prototypes)
+        self.proto = _Proto(channels[0], hidden, prototypes)
 
     def forward(self, features: list[Tensor]) -> tuple[list[Tensor], Tensor]:
         """Return for each level (B, anchors, rows, columns, per_anchor), and (B, prototypes, S/4, S/4)."""
@@ -182,7 +182,7 @@ class Lite0(nn.Module):
         self.features.load_state_dict(matched, strict=False)
 
 
-class Float32OnCpu(nn.Module):
+class _Float32OnCpu(nn.Module):
     """A convolution that leaves autocast on a CPU: oneDNN's bf16 backward of depthwise ones is 3 to 17 times slower."""
 
     def __init__(self, conv: nn.Module) -> None:
@@ -200,7 +200,7 @@ def _keep_depthwise_in_float32(network: nn.Module) -> None:
     for name, module in list(network.named_modules()):
         if isinstance(module, nn.Conv2d) and module.groups > 1:
             parent, _, child = name.rpartition(".")
-            setattr(network.get_submodule(parent), child, Float32OnCpu(module))
+            setattr(network.get_submodule(parent), child, _Float32OnCpu(module))
 
 
 def _without_counters(state: dict[str, Tensor]) -> dict[str, Tensor]:

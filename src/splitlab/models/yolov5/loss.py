@@ -12,10 +12,10 @@ from torchvision.ops import complete_box_iou_loss
 
 from splitlab.models.contract import Batch
 
-LEVEL_BALANCE = (4.0, 1.0, 0.4)
-ANCHOR_RATIO = 4.0
-LEAST_SIDE = 1e-6
-BOX_GAIN = 0.05
+_LEVEL_BALANCE = (4.0, 1.0, 0.4)
+_ANCHOR_RATIO = 4.0
+_LEAST_SIDE = 1e-6
+_BOX_GAIN = 0.05
 
 
 @dataclass(frozen=True)
@@ -37,15 +37,15 @@ class LossSettings:
     def gains(self) -> dict[str, float]:
         """Return what each part of the loss is multiplied by."""
         return {
-            "box": BOX_GAIN,
+            "box": _BOX_GAIN,
             "objectness": (self.image_size / 640) ** 2,
             "class": self.class_factor * 0.5 * self.class_count / 80,
-            "mask": self.mask_factor * BOX_GAIN,
+            "mask": self.mask_factor * _BOX_GAIN,
         }
 
 
 @dataclass(frozen=True)
-class AnchorMatches:
+class _AnchorMatches:
     """Cells of one level that answer for an object; all tensors have M rows.
 
     Attributes:
@@ -80,26 +80,26 @@ def mixed_loss(
     zero = prototypes.float().sum() * 0
     box_loss, objectness_loss, class_loss = zero, zero, zero
     all_matches, all_coefficients = [], []
-    for raw, level_anchors, balance in zip(levels, anchors, LEVEL_BALANCE, strict=True):
+    for raw, level_anchors, balance in zip(levels, anchors, _LEVEL_BALANCE, strict=True):
         level = raw.float()
-        matches = match_anchors(batch, level_anchors, (level.shape[2], level.shape[3]))
+        matches = _match_anchors(batch, level_anchors, (level.shape[2], level.shape[3]))
         predicted = level[matches.image, matches.anchor, matches.row, matches.column]
         iou_loss = _box_iou_loss(predicted[:, :4], matches)
         wanted = torch.zeros_like(level[..., 4])
         wanted[matches.image, matches.anchor, matches.row, matches.column] = (1 - iou_loss).detach().clamp(min=0)
         objectness_loss = objectness_loss + balance * nnf.binary_cross_entropy_with_logits(level[..., 4], wanted)
         scores = predicted[:, 5 : 5 + settings.class_count]
-        box_loss = box_loss + joint_mean(iou_loss)
+        box_loss = box_loss + _joint_mean(iou_loss)
         class_loss = class_loss + _class_loss(scores, batch.classes[matches.target])
         all_matches.append(matches)
         all_coefficients.append(predicted[:, 5 + settings.class_count :])
-    mask = mask_loss(all_coefficients, prototypes.float(), all_matches, batch)
+    mask = _mask_loss(all_coefficients, prototypes.float(), all_matches, batch)
     parts = {"box": box_loss, "objectness": objectness_loss, "class": class_loss, "mask": zero + mask}
     gains = settings.gains
     return {name: part * gains[name] * image_count for name, part in parts.items()}
 
 
-def match_anchors(batch: Batch, anchors: Tensor, grid: tuple[int, int]) -> AnchorMatches:
+def _match_anchors(batch: Batch, anchors: Tensor, grid: tuple[int, int]) -> _AnchorMatches:
     """Find the cells of one level that answer for each object.
 
     An anchor answers where width and height are within a factor of 4 of its own; besides the cell that holds the
@@ -110,7 +110,7 @@ def match_anchors(batch: Batch, anchors: Tensor, grid: tuple[int, int]) -> Ancho
     boxes = batch.boxes * (columns / side)
     centres, sizes = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
     ratio = sizes[None] / anchors[:, None]
-    fits = torch.maximum(ratio, 1 / ratio).amax(dim=2) < ANCHOR_RATIO
+    fits = torch.maximum(ratio, 1 / ratio).amax(dim=2) < _ANCHOR_RATIO
     anchor, target = fits.nonzero(as_tuple=True)
     centre = centres[target]
     mirrored = centre.new_tensor([columns, rows]) - centre
@@ -123,13 +123,13 @@ def match_anchors(batch: Batch, anchors: Tensor, grid: tuple[int, int]) -> Ancho
     cell = (centre - steps[step]).long()
     column, row = cell[:, 0].clamp(0, columns - 1), cell[:, 1].clamp(0, rows - 1)
     box = torch.cat([centre - torch.stack([column, row], dim=1), sizes[target]], dim=1)
-    return AnchorMatches(batch.image_index[target], anchor, row, column, target, box, anchors[anchor])
+    return _AnchorMatches(batch.image_index[target], anchor, row, column, target, box, anchors[anchor])
 
 
-def _box_iou_loss(raw: Tensor, matches: AnchorMatches) -> Tensor:
+def _box_iou_loss(raw: Tensor, matches: _AnchorMatches) -> Tensor:
     squashed = raw.sigmoid() * 2
     # A box of no width at all has no aspect ratio: its loss would be no number.
-    size = (squashed[:, 2:] ** 2 * matches.anchor_size).clamp(min=LEAST_SIDE)
+    size = (squashed[:, 2:] ** 2 * matches.anchor_size).clamp(min=_LEAST_SIDE)
     centre = squashed[:, :2] - 0.5
     predicted = torch.cat([centre - size / 2, centre + size / 2], dim=1)
     centre, size = matches.box[:, :2], matches.box[:, 2:]
@@ -142,10 +142,10 @@ def _class_loss(scores: Tensor, classes: Tensor) -> Tensor:
     if scores.shape[1] == 1:
         return scores.sum() * 0  # one class: there is nothing to tell apart
     wanted = nnf.one_hot(classes, scores.shape[1]).float()
-    return joint_mean(nnf.binary_cross_entropy_with_logits(scores, wanted, reduction="none"))
+    return _joint_mean(nnf.binary_cross_entropy_with_logits(scores, wanted, reduction="none"))
 
 
-def joint_mean(values: Tensor) -> Tensor:
+def _joint_mean(values: Tensor) -> Tensor:
     """Return the sum of this process's values over the mean number of them in a process; 0 where nobody has any.
 
     Averaged over the processes this is the mean of the joint batch, and so are its gradients; a mean in each process
@@ -158,7 +158,7 @@ def joint_mean(values: Tensor) -> Tensor:
     return values.sum() / torch.where(count > 0, count, 1.0)
 
 
-def mask_loss(coefficients: list[Tensor], prototypes: Tensor, matches: list[AnchorMatches], batch: Batch) -> Tensor:
+def _mask_loss(coefficients: list[Tensor], prototypes: Tensor, matches: list[_AnchorMatches], batch: Batch) -> Tensor:
     """Return the mask part: mean over instances, summed over levels and mask images, divided by the mask images.
 
     Box images take no part: neither their masks nor their number (PROTOCOL.md, YOLOv5). Nor do objects of a mask image

@@ -25,15 +25,15 @@ from splitlab.models.yolov5.layers import (
 )
 from splitlab.models.yolov5.loss import LossSettings, mixed_loss
 
-STRIDES = (8, 16, 32)
+_STRIDES = (8, 16, 32)
 PROTOTYPES = 32
-ANCHORS_PER_LEVEL, OBJECTNESS_AND_BOX = 3, 5
-HEAD, ANCHORS = "model.24.m.0.weight", "model.24.anchors"
+_ANCHORS_PER_LEVEL, _OBJECTNESS_AND_BOX = 3, 5
+_HEAD, _ANCHORS = "model.24.m.0.weight", "model.24.anchors"
 """Tensors of a checkpoint: what the head learnt for the finest level, and the anchors, in strides of their level."""
 
-PUBLISHED_SIZE = 640
+_PUBLISHED_SIZE = 640
 # Width and height in pixels of a 640 px image, three for each stride (PROTOCOL.md, YOLOv5).
-ANCHORS_AT_640 = (
+_ANCHORS_AT_640 = (
     ((10, 13), (16, 30), (33, 23)),
     ((30, 61), (62, 45), (59, 119)),
     ((116, 90), (156, 198), (373, 326)),
@@ -41,7 +41,7 @@ ANCHORS_AT_640 = (
 
 
 @dataclass(frozen=True)
-class Scale:
+class _Scale:
     """The two numbers that make a YOLOv5 nano or extra large."""
 
     depth: float
@@ -49,11 +49,11 @@ class Scale:
 
 
 SCALES = {
-    "n": Scale(0.33, 0.25),
-    "s": Scale(0.33, 0.50),
-    "m": Scale(0.67, 0.75),
-    "l": Scale(1.0, 1.0),
-    "x": Scale(1.33, 1.25),
+    "n": _Scale(0.33, 0.25),
+    "s": _Scale(0.33, 0.50),
+    "m": _Scale(0.67, 0.75),
+    "l": _Scale(1.0, 1.0),
+    "x": _Scale(1.33, 1.25),
 }
 
 
@@ -63,9 +63,9 @@ class YOLOv5Seg(SegmentationModel):
     Where another `backbone` is given, an EfficientNet-Lite0, it stands for the layers 0 to 8; neck and head stay.
     """
 
-    standard_anchors = tuple(size for level in ANCHORS_AT_640 for size in level)
+    standard_anchors = tuple(size for level in _ANCHORS_AT_640 for size in level)
 
-    def __init__(self, scale: Scale, class_count: int, image_size: int, backbone: Lite0 | None = None) -> None:
+    def __init__(self, scale: _Scale, class_count: int, image_size: int, backbone: Lite0 | None = None) -> None:
         super().__init__()
         self.model = nn.ModuleDict() if backbone else official_backbone(scale.width, scale.depth)
         self.backbone = backbone
@@ -75,7 +75,7 @@ class YOLOv5Seg(SegmentationModel):
         self.model["24"] = _head(scale, class_count, image_size)
         self.loss_settings = LossSettings(class_count, image_size)
         # The published start is far from the truth on small images, and short runs pay for it (decision 0205).
-        _start_biases(self.head, class_count, image_size if backbone else PUBLISHED_SIZE)
+        _start_biases(self.head, class_count, image_size if backbone else _PUBLISHED_SIZE)
 
     @property
     def head(self) -> Segment:
@@ -85,18 +85,18 @@ class YOLOv5Seg(SegmentationModel):
     @property
     def anchor_sizes(self) -> Tensor:
         """The anchors as (9, 2) width and height, pixels, three for each level."""
-        return (self.head.anchors * self.head.anchors.new_tensor(STRIDES).view(3, 1, 1)).flatten(0, 1)
+        return (self.head.anchors * self.head.anchors.new_tensor(_STRIDES).view(3, 1, 1)).flatten(0, 1)
 
     def take_scales(self, weights: Weights, copied: Collection[str], scale: float) -> None:
         """Take a checkpoint's anchors where its head was copied: what that learnt are sizes relative to them."""
         anchors = self.head.anchors
-        if HEAD in copied and ANCHORS in weights and weights[ANCHORS].shape == anchors.shape:
-            anchors.copy_(torch.from_numpy(weights[ANCHORS]).to(anchors) * scale)
+        if _HEAD in copied and _ANCHORS in weights and weights[_ANCHORS].shape == anchors.shape:
+            anchors.copy_(torch.from_numpy(weights[_ANCHORS]).to(anchors) * scale)
 
     def set_anchor_sizes(self, sizes: Tensor) -> None:
         """Take other anchors: (9, 2) width and height, pixels, the smallest first; checkpoints carry them."""
         anchors = self.head.anchors
-        anchors.copy_(sizes.to(anchors).view(3, 3, 2) / anchors.new_tensor(STRIDES).view(3, 1, 1))
+        anchors.copy_(sizes.to(anchors).view(3, 3, 2) / anchors.new_tensor(_STRIDES).view(3, 1, 1))
 
     def forward(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
         """(B, 3, S, S), 0..1, to the raw predictions of three levels and the prototypes (see `Segment`)."""
@@ -112,9 +112,9 @@ class YOLOv5Seg(SegmentationModel):
 
     def class_rows(self, class_count: int) -> dict[str, Tensor]:
         """Return (class_count, anchors) rows of the head: for each anchor it lists box, objectness, classes, mask."""
-        per_anchor = OBJECTNESS_AND_BOX + class_count + PROTOTYPES
-        rows = torch.arange(class_count)[:, None] + OBJECTNESS_AND_BOX + per_anchor * torch.arange(ANCHORS_PER_LEVEL)
-        return {f"model.24.m.{level}.{part}": rows for level in range(len(STRIDES)) for part in ("weight", "bias")}
+        per_anchor = _OBJECTNESS_AND_BOX + class_count + PROTOTYPES
+        rows = torch.arange(class_count)[:, None] + _OBJECTNESS_AND_BOX + per_anchor * torch.arange(_ANCHORS_PER_LEVEL)
+        return {f"model.24.m.{level}.{part}": rows for level in range(len(_STRIDES)) for part in ("weight", "bias")}
 
     def load_shipped_weights(self) -> None:
         """Load the Lite0 backbone's ImageNet weights; the official backbone starts at random."""
@@ -146,7 +146,7 @@ class YOLOv5Seg(SegmentationModel):
 
     def _candidates(self, images: Tensor) -> Candidates:
         levels, prototypes = self(images)
-        return decode(levels, prototypes, self.head.anchors, STRIDES)
+        return decode(levels, prototypes, self.head.anchors, _STRIDES)
 
     def _features(self, images: Tensor) -> list[Tensor]:
         if self.backbone is not None:
@@ -160,13 +160,13 @@ class YOLOv5Seg(SegmentationModel):
         return kept
 
 
-def build(name: str, class_count: int, image_size: int, _tensors: Collection[str]) -> YOLOv5Seg:
+def _build(name: str, class_count: int, image_size: int, _tensors: Collection[str]) -> YOLOv5Seg:
     """Build a YOLOv5-seg of one of the official sizes, or with a Lite0 backbone."""
     scale = SCALES[name.removeprefix("yolov5")[0]]
     return YOLOv5Seg(scale, class_count, image_size, Lite0() if name == LITE0 else None)
 
 
-def _neck(scale: Scale, inputs: tuple[int, ...]) -> dict[str, nn.Module]:
+def _neck(scale: _Scale, inputs: tuple[int, ...]) -> dict[str, nn.Module]:
     c3, c4, c5 = (scaled_channels(c, scale.width) for c in (256, 512, 1024))
     depth = scaled_depth(3, scale.depth)
     return {
@@ -184,9 +184,9 @@ def _neck(scale: Scale, inputs: tuple[int, ...]) -> dict[str, nn.Module]:
     }
 
 
-def _head(scale: Scale, class_count: int, image_size: int) -> Segment:
+def _head(scale: _Scale, class_count: int, image_size: int) -> Segment:
     channels = tuple(scaled_channels(c, scale.width) for c in (256, 512, 1024))
-    cells = torch.tensor(ANCHORS_AT_640) * (image_size / PUBLISHED_SIZE) / torch.tensor(STRIDES).view(3, 1, 1)
+    cells = torch.tensor(_ANCHORS_AT_640) * (image_size / _PUBLISHED_SIZE) / torch.tensor(_STRIDES).view(3, 1, 1)
     return Segment(class_count, cells, channels, PROTOTYPES, hidden=channels[0])
 
 
@@ -195,7 +195,7 @@ def _start_biases(head: Segment, class_count: int, image_size: int) -> None:
 
     Every class is equally likely; a single class is certain.
     """
-    for conv, stride in zip(head.m, STRIDES, strict=True):
+    for conv, stride in zip(head.m, _STRIDES, strict=True):
         bias = cast("Tensor", conv.bias).data.view(-1, head.per_anchor)
         bias[:, 4] += torch.log(torch.tensor(8 / (image_size / stride) ** 2))
         bias[:, 5 : 5 + class_count] += torch.log(torch.tensor(0.6 / (class_count - 0.99999)))
