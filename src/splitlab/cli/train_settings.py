@@ -12,7 +12,7 @@ import typer
 
 from splitlab.cli.output import err, out, progress_bar
 from splitlab.data.open_dataset import dataset_names
-from splitlab.data.split import Split, read_split
+from splitlab.data.split import Split
 from splitlab.errors import SettingsError
 from splitlab.models.precision import is_main_process
 from splitlab.queue.queue import enqueue, place_of, run_named
@@ -122,14 +122,9 @@ def run_with(spec: RunSpec, split: Split | None, out_folder: Path | None, worksp
     Raises:
         SplitLabError: the run cannot be made, or the folder holds another.
     """
-    from splitlab.training.experiment import prepare_run
+    from splitlab.training.experiment import make_or_open_run
 
-    folder = out_folder or free_run_path(workspace.runs, spec)
-    if (folder / "spec.json").is_file():
-        run = RunFolder.open(folder)
-        if run.spec() == spec and (split is None or read_split(run.split_path) == split):
-            return run
-    return prepare_run(folder, spec, workspace.data, split)
+    return make_or_open_run(out_folder or free_run_path(workspace.runs, spec), spec, workspace.data, split)
 
 
 def leave_to_worker(workspace: Workspace, *runs: str) -> None:

@@ -60,6 +60,19 @@ def prepare_run(path: Path, spec: RunSpec, data_dir: Path, split: Split | None =
     return prepare_run_on(path, spec, open_run_data(spec, data_dir), split)
 
 
+def make_or_open_run(path: Path, spec: RunSpec, data_dir: Path, split: Split | None = None) -> RunFolder:
+    """Make a run as `prepare_run` does, or open the one that the same settings made before.
+
+    Raises:
+        SplitLabError: as `prepare_run`; also where the folder holds another run.
+    """
+    if (path / "spec.json").is_file():
+        run = RunFolder.open(path)
+        if run.spec() == spec and (split is None or read_split(run.split_path) == split):
+            return run
+    return prepare_run(path, spec, data_dir, split)
+
+
 def prepare_run_on(path: Path, spec: RunSpec, data: TrainVal, split: Split | None = None) -> RunFolder:
     """Do what `prepare_run` does, on a data set as `open_run_data` gives it; the device may be on another machine.
 
