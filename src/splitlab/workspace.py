@@ -9,6 +9,15 @@ from pathlib import Path
 _MEASURED = Path(__file__).parent / "measured"
 
 
+def _shipped() -> Path:
+    inside = Path(__file__).parent / "shipped"
+    return inside if inside.is_dir() else Path(__file__).parents[2]
+
+
+SHIPPED = _shipped()
+"""The folder of app.py, pages/ and checkpoints/: the repository, or a folder of the installed package."""
+
+
 @dataclass(frozen=True)
 class Workspace:
     """The folders of one installation.
@@ -27,11 +36,13 @@ class Workspace:
     def here(cls) -> Workspace:
         """Take `SPLITLAB_WORKSPACE` and `SPLITLAB_CHECKPOINTS`, else folders below the current one.
 
-        `SPLITLAB_MEASURED` moves the atlas out of the package.
+        Where the current folder has no `checkpoints`, those that come with SplitLab are taken. `SPLITLAB_MEASURED`
+        moves the atlas out of the package.
         """
+        checkpoints = "checkpoints" if Path("checkpoints").is_dir() else str(SHIPPED / "checkpoints")
         return cls(
             Path(os.environ.get("SPLITLAB_WORKSPACE", "workspace")).absolute(),
-            Path(os.environ.get("SPLITLAB_CHECKPOINTS", "checkpoints")).absolute(),
+            Path(os.environ.get("SPLITLAB_CHECKPOINTS", checkpoints)).absolute(),
             Path(os.environ.get("SPLITLAB_MEASURED", _MEASURED)).absolute(),
         )
 
