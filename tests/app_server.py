@@ -15,24 +15,26 @@ ROOT = Path(__file__).parents[1]
 
 @contextlib.contextmanager
 def app_server(folder: Path, script: str = "app.py") -> Iterator[str]:
-    """Serve the app, or another script, with a work space of its own in a folder; yield its address."""
+    """Serve the app, or another script, with a workspace of its own in a folder; yield its address."""
+    own = {
+        "SPLITLAB_WORKSPACE": str(folder / "workspace"),
+        # What is measured one day must not change what a test sees the next.
+        "SPLITLAB_MEASURED": str(folder / "measured"),
+    }
+    words = [sys.executable, "-m", "streamlit", "run", script, "--server.port"]
+    with served(words, ROOT, {**os.environ, **own}, folder / "log") as address:
+        yield address
+
+
+@contextlib.contextmanager
+def served(words: list[str], folder: Path, env: dict[str, str], log_path: Path) -> Iterator[str]:
+    """Start a server in a folder by these words, a free port and further options; yield its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    options = ["--server.headless", "true", "--server.address", "127.0.0.1", "--server.port", str(port)]
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", script, *options],
-            cwd=ROOT,
-            env={
-                **os.environ,
-                "SPLITLAB_WORKSPACE": str(folder / "workspace"),
-                # What is measured one day must not change what a test sees the next.
-                "SPLITLAB_MEASURED": str(folder / "measured"),
-            },
-            stdout=log,
-            stderr=log,
-        )
+    words = [*words, str(port), "--server.headless", "true", "--server.address", "127.0.0.1"]
+    with log_path.open("wb") as log:
+        server = subprocess.Popen(words, cwd=folder, env=env, stdout=log, stderr=log)
         try:
             _wait_for(f"http://127.0.0.1:{port}/_stcore/health", server)
             yield f"http://127.0.0.1:{port}"

@@ -11,7 +11,7 @@ _MEASURED = Path(__file__).parent / "measured"
 
 def _shipped() -> Path:
     inside = Path(__file__).parent / "shipped"
-    return inside if inside.is_dir() else Path(__file__).parents[2]
+    return inside if (inside / "pages").is_dir() else Path(__file__).parents[2]
 
 
 SHIPPED = _shipped()

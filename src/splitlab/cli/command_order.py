@@ -55,6 +55,11 @@ class _Line(NamedTuple):
 
 
 _PANELS: Mapping[str, Mapping[str, _Line]] = {
+    "Open the app": {
+        "app": _Line(
+            "Open the app in the browser. Datasets and runs are kept in `workspace` below the current folder.", ("app",)
+        ),
+    },
     "Plan a budget": {
         "cost": _Line("Say what the labels of a split cost, in hours, and which share of it masks take.", ("cost",)),
         "plan": _Line(
