@@ -30,12 +30,12 @@ atlas: $(VENV)/app-installed
 	for name in $(ATLAS); do $(BIN)/splitlab atlas run $$name || exit $$?; done
 	$(BIN)/splitlab claims --measured
 
-$(VENV)/app-installed: requirements.txt pyproject.toml scripts/install_app.sh
+$(VENV)/app-installed: requirements.txt constraints.txt pyproject.toml scripts/install_app.sh
 	PYTHON=$(PYTHON) scripts/install_app.sh $(VENV)
 	touch $@
 
 $(VENV)/dev-installed: $(VENV)/app-installed requirements-dev.txt
-	$(BIN)/pip install --quiet -r requirements-dev.txt
+	$(BIN)/pip install --quiet -r requirements-dev.txt -c constraints.txt
 	touch $@
 
 clean:

@@ -4,4 +4,4 @@
 set -eu
 cd "$(dirname "$0")/.."
 "${PYTHON:-python3}" -m venv "$1"
-"$1/bin/pip" install --quiet -r requirements.txt
+"$1/bin/pip" install --quiet -r requirements.txt -c constraints.txt

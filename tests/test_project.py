@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 from splitlab.checkpoints.checkpoint import list_checkpoints, read_card
@@ -16,14 +15,6 @@ LEAST_AP50 = {
     ("pets", "detr-lite0-few"): 75,
     ("street", "yolov5n-lite0-seg"): 4,
 }
-
-
-def test_requirements_state_the_ranges_of_pyproject():
-    lines = (ROOT / "requirements.txt").read_text().splitlines()
-    stated = [line for line in lines if line and not line.startswith(("#", "--"))]
-    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    assert stated == declared
-    assert "--editable ." in lines
 
 
 def test_pages_that_show_numbers_open_without_torch():

@@ -15,6 +15,7 @@ import PIL.Image
 import torch
 from torch import Tensor
 
+from splitlab.errors import SettingsError
 from splitlab.models.yolov5.decode import Candidates
 
 __all__ = [
@@ -55,15 +56,21 @@ def _process_unchanged() -> Iterator[None]:
             cv2.setNumThreads(cv2_threads)
 
 
-with _process_unchanged():
-    from ultralytics.nn.modules.head import Detect
-    from ultralytics.nn.tasks import SegmentationModel as UltralyticsNetwork
-    from ultralytics.utils import ROOT, SETTINGS, YAML, is_online
-    from ultralytics.utils.downloads import attempt_download_asset
-    from ultralytics.utils.loss import E2ELoss, SegmentLoss26, v8SegmentationLoss
-    from ultralytics.utils.tal import SegTaskAlignedAssigner, dist2bbox, make_anchors
+try:
+    with _process_unchanged():
+        from ultralytics.nn.modules.head import Detect
+        from ultralytics.nn.tasks import SegmentationModel as UltralyticsNetwork
+        from ultralytics.utils import ROOT, SETTINGS, YAML, is_online
+        from ultralytics.utils.downloads import attempt_download_asset
+        from ultralytics.utils.loss import E2ELoss, SegmentLoss26, v8SegmentationLoss
+        from ultralytics.utils.tal import SegTaskAlignedAssigner, dist2bbox, make_anchors
 
-    SETTINGS["sync"] = False  # no usage reports, whatever else of it a user may call
+        SETTINGS["sync"] = False  # no usage reports, whatever else of it a user may call
+except ModuleNotFoundError as error:
+    raise SettingsError(
+        f"YOLOv8, YOLO11 and YOLO26 need the package {error.name}, which is not installed. "
+        "Install it with: pip install 'splitlab[ultralytics]'"
+    ) from error
 
 
 def decode(head: Detect, raw: dict[str, Any]) -> Candidates:
