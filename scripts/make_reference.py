@@ -1,4 +1,4 @@
-"""Write docs/reference from the code: commands, settings, files and the library's public functions.
+"""Write docs/reference from the code: commands, settings, files and what `import splitlab` offers.
 
 Run: python scripts/make_reference.py. A test fails while the committed pages differ from what this gives.
 """
@@ -8,14 +8,16 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import MISSING
+from dataclasses import MISSING, is_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from typer.main import get_command
 
+import splitlab
 from splitlab.budget.results import COLUMN_TYPES, SPREAD_COLUMNS, ResultRow, over_seeds
 from splitlab.checkpoints.checkpoint import Card
 from splitlab.cli.main import app
@@ -25,9 +27,6 @@ from splitlab.runs.spec import PARTS, SETTINGS, RunSpec
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference"
-# The pages and the command line are no library.
-ROOMS = ("budget", "data", "runs", "models", "training", "evaluation", "experiments", "figures")
-SHARED = ("errors", "families", "geometry", "workspace", "hosting", "download")
 MADE = "Made from the code by `scripts/make_reference.py`; change it there."
 KINDS = {int: "number", float: "number", Path: "path"}
 Rows = Iterable[Sequence[str]]
@@ -116,16 +115,61 @@ def results_and_files() -> str:
 
 
 def library() -> str:
-    """Return the public functions and classes of each room, with the first sentence of their docstrings."""
-    source = ROOT / "src" / "splitlab"
-    shared = [section for name in SHARED for section in _module_section(source / f"{name}.py")]
-    sections = ["## For all rooms", *shared]
-    for room in ROOMS:
-        about = ast.get_docstring(ast.parse((source / room / "__init__.py").read_text()))
-        sections += [f"## {room}\n\n{about}"]
-        sections += [part for path in sorted((source / room).rglob("*.py")) for part in _module_section(path)]
-    lead = "What may be imported, room by room ([what a room is](../rooms.md)). The full text is in the docstrings."
-    return _page("The library", lead, *sections)
+    """Return a section for each name in `splitlab.__all__`: how it is called, and its docstring."""
+    public = {name: getattr(splitlab, name) for name in splitlab.__all__}
+    functions = {name: value for name, value in public.items() if inspect.isfunction(value)}
+    classes = {name: value for name, value in public.items() if isinstance(value, type)}
+    constants = [f"- `{name}`: `{value}`" for name, value in public.items() if name not in {*functions, *classes}]
+    return _page(
+        "The library",
+        _paragraphs(splitlab.__doc__),
+        *(_function_section(name, function) for name, function in functions.items()),
+        *(_class_section(name, described) for name, described in classes.items()),
+        "## Constants\n\n" + "\n".join(constants),
+    )
+
+
+def _function_section(name: str, function: Any) -> str:
+    node = ast.parse(inspect.getsource(function)).body[0]
+    assert isinstance(node, ast.FunctionDef)  # noqa: S101 (a mistake of ours)
+    returned = ast.unparse(node.returns) if node.returns else "None"
+    return f"## {name}\n\n`{name}({ast.unparse(node.args)}) -> {returned}`\n\n{_docstring(function)}"
+
+
+def _class_section(name: str, described: type) -> str:
+    parts = [f"## {name}"]
+    if is_dataclass(described):
+        named = (f"{f.name}: {getattr(f.type, '__name__', f.type)}" for f in fields(described))
+        parts.append(f"`{name}({', '.join(named)})`")
+    members = [f"- `{name}`: {text}" for name, text in (*_methods(described), *_properties(described))]
+    listed = ["Methods and properties:", "\n".join(members)] if members else []
+    return "\n\n".join([*parts, _docstring(described), *listed])
+
+
+def _methods(described: type) -> Iterator[tuple[str, str]]:
+    for name, member in vars(described).items():
+        function = getattr(member, "__func__", member)
+        if inspect.isfunction(function) and not name.startswith("_"):
+            node = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+            assert isinstance(node, ast.FunctionDef)  # noqa: S101 (a mistake of ours)
+            words = [argument.arg for argument in node.args.args[1:]]
+            yield f"{name}({', '.join(words)})", _first_line(function.__doc__)
+
+
+def _docstring(described: Any) -> str:
+    """Return a docstring as Markdown: its paragraphs, and a list for each section."""
+    return "\n\n".join(_docstring_part(part) for part in inspect.cleandoc(described.__doc__).split("\n\n"))
+
+
+def _docstring_part(part: str) -> str:
+    head, _, body = part.partition(":\n")
+    if head not in ("Args", "Attributes", "Raises", "Returns"):
+        return _sentence(part)
+    body = textwrap.dedent(body)
+    if head == "Returns":
+        return f"Returns: {_sentence(body)}"
+    entries = (entry.partition(": ") for entry in re.split(r"^(?=\S)", body, flags=re.MULTILINE) if entry)
+    return f"{head}:\n\n" + "\n".join(f"- `{name}`: {_sentence(text)}" for name, _, text in entries)
 
 
 def attributes_of(described: type, heading: str = "Attributes") -> dict[str, str]:
@@ -191,19 +235,6 @@ def _default(value: Any) -> str:
     value = getattr(value, "value", value)
     shown = f"{value:.4g}" if isinstance(value, float) else str(value)
     return f"`{shown.lower() if isinstance(value, bool) else shown}`" if shown else "empty"
-
-
-def _module_section(path: Path) -> Iterator[str]:
-    """Yield one section for a module that has anything public."""
-    members = [node for node in ast.parse(path.read_text()).body if _is_public(node)]
-    if members:
-        module = ".".join(path.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(".__init__")
-        lines = [f"- `{node.name}`: {_first_line(ast.get_docstring(node))}" for node in members]
-        yield f"### `{module}`\n\n" + "\n".join(lines)
-
-
-def _is_public(node: ast.stmt) -> bool:
-    return isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
 
 
 def _returns(function: Any) -> str:

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from splitlab.evaluation.scores import Scores
     from splitlab.models.contract import SegmentationModel
 
-MIN_SCORE = 0.25
-
 
 def open_dataset(where: str | Path = "embedded") -> TrainVal:
     """Open a dataset in COCO, VOC2012, Cityscapes, YOLO or Oxford-IIIT Pet layout; the layout is recognized.
@@ -207,7 +205,7 @@ def load_checkpoint(where: str | Path) -> Checkpoint:
     return Checkpoint(folder, card, model)
 
 
-def predict(checkpoint: Checkpoint, image: str | Path | ImageArray, min_score: float = MIN_SCORE) -> ImageDetections:
+def predict(checkpoint: Checkpoint, image: str | Path | ImageArray, min_score: float = 0.25) -> ImageDetections:
     """Find the objects in one image.
 
     Args:
@@ -264,7 +262,7 @@ def evaluate(checkpoint: Checkpoint, data: TrainVal) -> Scores:
     return evaluate_checkpoint(checkpoint.folder, data.val, _show_progress)
 
 
-def compare(checkpoints: Sequence[Checkpoint], data: TrainVal, min_score: float = MIN_SCORE) -> Comparison:
+def compare(checkpoints: Sequence[Checkpoint], data: TrainVal, min_score: float = 0.25) -> Comparison:
     """Compare models on a dataset's val images: scores, kinds of error, and the images where they differ most.
 
     Args:

@@ -1,7 +1,9 @@
 import importlib.util
+import re
 
 import pytest
 
+import splitlab
 from splitlab.runs.run_folder import RunFolder
 from splitlab.training.experiment import carry_out, prepare_run
 from tests.docs.code_blocks import ROOT
@@ -21,6 +23,12 @@ def test_the_reference_is_what_the_code_gives(make_reference):
     assert committed.keys() == made.keys()
     for name, text in made.items():
         assert committed[name] == text, f"docs/reference/{name} is old. Run: python scripts/make_reference.py"
+
+
+def test_the_library_is_what_the_package_offers_and_nothing_else(make_reference):
+    page = make_reference.library()
+    told = re.findall(r"^(?:## |- `)([A-Za-z_]\w*)(?:`: `Prices\(.*)?$", page, re.MULTILINE)
+    assert sorted(told) == sorted(["Constants", *splitlab.__all__])
 
 
 def test_every_file_of_a_run_is_in_the_reference(make_reference, tiny_spec, tmp_path):

@@ -109,7 +109,11 @@ _NOTHING = "nothing"
 
 
 def all_tables(comparison: Comparison) -> dict[str, pd.DataFrame]:
-    """Return every table by the name of its file: models, classes, errors, confusion, objects, images."""
+    """Return the tables of a comparison by name: models, classes, errors, confusion, objects and images.
+
+    Args:
+        comparison: as `compare` returns it.
+    """
     return {
         "models": model_table(comparison),
         "classes": pd.concat(
