@@ -68,7 +68,7 @@ def test_every_public_name_is_there_and_explained():
 
 def test_type_checkers_are_told_the_public_names():
     tree = ast.parse(Path(sl.__file__).read_text())
-    (block,) = [node for node in tree.body if isinstance(node, ast.If)]
+    block = next(node for node in tree.body if isinstance(node, ast.If))
     told = {alias.asname or alias.name for node in block.body for alias in node.names}
     assert told == set(sl.__all__)
 

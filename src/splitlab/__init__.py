@@ -75,13 +75,15 @@ _ELSEWHERE = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module 'splitlab' has no attribute '{name}'")
-    module, attribute = _ELSEWHERE.get(name, ("splitlab.api", name))
-    value = getattr(import_module(module), attribute)
-    globals()[name] = value
-    return value
+if not TYPE_CHECKING:  # a type checker that knew of it would take any name for one of ours
+
+    def __getattr__(name: str) -> Any:
+        if name not in __all__:
+            raise AttributeError(f"module 'splitlab' has no attribute '{name}'")
+        module, attribute = _ELSEWHERE.get(name, ("splitlab.api", name))
+        value = getattr(import_module(module), attribute)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
