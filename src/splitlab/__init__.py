@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from splitlab.api import (
         Checkpoint,
-        annotation_cost,
         compare,
         draw,
         draw_split,
-        equiscore,
         evaluate,
         load_checkpoint,
         open_dataset,
@@ -26,8 +24,10 @@ if TYPE_CHECKING:
         train,
     )
     from splitlab.budget.cost import CITYSCAPES, VOC2012, ImagePool, Prices
+    from splitlab.budget.cost import cost_hours as annotation_cost
     from splitlab.budget.fit import fit_surface
     from splitlab.budget.law import EquiscoreLaw
+    from splitlab.budget.planner import cheapest_point as equiscore
     from splitlab.budget.published import published_results
     from splitlab.data.split import Split
     from splitlab.errors import SplitLabError
@@ -69,7 +69,9 @@ _ELSEWHERE = {
     "Prices": ("splitlab.budget.cost", "Prices"),
     "Split": ("splitlab.data.split", "Split"),
     "SplitLabError": ("splitlab.errors", "SplitLabError"),
+    "annotation_cost": ("splitlab.budget.cost", "cost_hours"),
     "comparison_tables": ("splitlab.figures.comparison_tables", "all_tables"),
+    "equiscore": ("splitlab.budget.planner", "cheapest_point"),
     "fit_surface": ("splitlab.budget.fit", "fit_surface"),
     "published_results": ("splitlab.budget.published", "published_results"),
 }

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from splitlab.budget.cost import Amount, ImagePool, Prices, cost_hours
+from splitlab.budget.cost import ImagePool, Prices
 from splitlab.errors import BudgetError, CheckpointError, RunError, SettingsError
 from splitlab.workspace import Workspace
 
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from splitlab.budget.fit import FittedSurface
-    from splitlab.budget.law import EquiscoreLaw
-    from splitlab.budget.planner import CheapestPoint, Plan
+    from splitlab.budget.planner import Plan
     from splitlab.checkpoints.checkpoint import Card
     from splitlab.data.dataset import TrainVal
     from splitlab.data.images import ImageArray
@@ -66,20 +65,6 @@ def draw_split(data: TrainVal, full: int, weak: int, seed: int = 0) -> Split:
     return draw_from(data.train, full, weak, seed)
 
 
-def annotation_cost(full: Amount, weak: Amount, prices: Prices) -> Amount:
-    """Return the hours it takes to label `full` images with masks and `weak` images with boxes.
-
-    Args:
-        full: |F|, images: a number, a NumPy array or a column of a table.
-        weak: |W|, images, in the same shape.
-        prices: seconds per image, such as `VOC2012`.
-
-    Raises:
-        BudgetError: a number of images is negative.
-    """
-    return cost_hours(full, weak, prices)
-
-
 def plan(
     surface: FittedSurface,
     prices: Prices,
@@ -112,25 +97,6 @@ def plan(
     if score is not None and hours is None:
         return plan_for_score(surface, prices, score, pool)
     raise BudgetError("plan() takes either hours, such as hours=40, or score, such as score=50.")
-
-
-def equiscore(law: EquiscoreLaw, prices: Prices, images: int) -> CheapestPoint:
-    """Find the cheapest split on the equiscore curve |W| = k phi0^2 / |F|, whose splits score about the same.
-
-    Args:
-        law: k and phi0, such as `EquiscoreLaw(k=1, phi0=1464)` for YOLOv5 on VOC2012.
-        prices: seconds per image.
-        images: training images there are.
-
-    Returns:
-        full, weak, hours, mask_share (0 to 1), and decided_by: what limits the split.
-
-    Raises:
-        BudgetError: no part of the curve fits into so many images.
-    """
-    from splitlab.budget.planner import cheapest_point
-
-    return cheapest_point(law, prices, images)
 
 
 @dataclass(frozen=True)
