@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 class SplitLabError(Exception):
-    """Anything a user can mend; its text is fit to be shown as it is."""
+    """Base class of the errors that a user can fix. The message can be shown as it is."""
 
 
 class BudgetError(SplitLabError):

@@ -122,12 +122,12 @@ def box_hours(weak: Amount, prices: Prices) -> Amount:
 
 
 def cost_hours(full: Amount, weak: Amount, prices: Prices) -> Amount:
-    """Annotation cost of the split `full`/`weak` in hours, not rounded (Sec. 3.2).
+    """Return the hours it takes to label `full` images with masks and `weak` images with boxes (Sec. 3.2).
 
     Args:
-        full: |F|, images with masks: a number, an array or a column.
-        weak: |W|, images with boxes only, of the same shape.
-        prices: Seconds per image.
+        full: |F|, images: a number, a NumPy array or a column of a table.
+        weak: |W|, images, in the same shape.
+        prices: Seconds per image, such as `VOC2012`.
 
     Raises:
         BudgetError: If a count is negative or not a number.

@@ -76,15 +76,18 @@ def _allowed_full(law: EquiscoreLaw, images: int) -> tuple[int, int]:
 
 
 def cheapest_point(law: EquiscoreLaw, prices: Prices, images: int) -> CheapestPoint:
-    """The split of the curve that costs least, among those the law holds for and there are images for.
+    """Find the cheapest split on the equiscore curve |W| = k phi0^2 / |F|, whose splits score about the same.
 
     Args:
-        law: The curve.
+        law: k and phi0, such as `EquiscoreLaw(k=1, phi0=1464)` for YOLOv5 on VOC2012.
         prices: Seconds per image.
         images: Training images there are; |F| + |W| cannot exceed them.
 
+    Returns:
+        full, weak, hours, mask_share (0 to 1), and decided_by: what limits the split.
+
     Raises:
-        BudgetError: If no part of the curve is allowed.
+        BudgetError: If the law holds for no split of so many images.
     """
     least, most = _allowed_full(law, images)
     touch = min(max(tangent_full(law, prices), least), most)

@@ -37,10 +37,10 @@ _RESULT_FILES = {"VOC2012": "table2_voc2012.csv", "Cityscapes": "table3_cityscap
 
 
 def published_results() -> pd.DataFrame:
-    """Every row of Table 2 (VOC2012, 58 rows) and Table 3 (Cityscapes, 41 rows) as a results table.
+    """Return the rows of the paper's Table 2 (VOC2012, 58 rows) and Table 3 (Cityscapes, 41 rows) as one table.
 
-    `cost_hours` is computed from Table 1 and exact; `cost_hours_printed` and the APs are as printed, wrong or not.
-    `note` is empty but for the rows that contradict themselves.
+    Columns: dataset, method, group ("split" for F/W splits), full and weak (images), cost_hours (from Table 1),
+    cost_hours_printed, ap50, ap70, ap75 and ap50_95 (0 to 100, as printed). `note` says where a row contradicts itself.
     """
     return results_table(_published_rows())
 
