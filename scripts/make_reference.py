@@ -10,7 +10,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -52,13 +52,11 @@ def reference_pages() -> dict[str, str]:
 def command_line() -> str:
     """Return a section for each command: what it does, its arguments and options, an example."""
     commands = dict(sorted(_commands(get_command(app), "splitlab")))
-    index = _table(
-        ("command", "what it does"), ((f"[`{n}`](#{_anchor(n)})", _first_line(c.help)) for n, c in commands.items())
-    )
+    index = " · ".join(f"[{name.removeprefix('splitlab ')}](#{_anchor(name)})" for name in commands)
     sections = [_command_section(name, command) for name, command in commands.items()]
     lead = (
-        "Every command takes `--help`. It ends with 0 where it is done, 1 where something is wrong, 2 for an option "
-        "that it does not know, 130 where it was stopped."
+        "Every command takes `--help`. With `--json` a command prints JSON and nothing else on standard output. The "
+        "exit status is 0 for success, 1 for an error, 2 for an unknown option, 130 after Ctrl-C."
     )
     return _page("The command line", lead, index, *sections)
 
@@ -73,9 +71,9 @@ def settings() -> str:
         "Settings of a run",
         "They stand in a run's `spec.json`. `splitlab train` has options for the usual ones and `--set NAME=VALUE` for "
         "all; in the file of a sweep they stand under `settings`.",
-        _table(("setting", "default", "meaning"), rows),
+        _entries(rows),
         "## What follows from them",
-        _table(("name", "meaning"), ((f"`{name}`", text) for name, text in _properties(RunSpec))),
+        _entries((f"`{name}`", "", text) for name, text in _properties(RunSpec)),
         "## Recipes\n\nA recipe is a name for settings that belong together; what you give yourself goes over it. "
         "`quick` is used where none is named. An empty cell is the default.",
         _table(("setting", *RECIPES), by_recipe),
@@ -102,7 +100,7 @@ def results_and_files() -> str:
         "Results and files",
         "What `splitlab results --csv` writes, and what lies in the folders.",
         "## Columns of the results table",
-        _table(("column", "type", "meaning"), rows),
+        _entries(rows),
         "`splitlab results` has one row for all seeds of a split: each score is the mean, `seeds` says how many, and "
         f"the ends of the spread stand in {spread}. {_returns(over_seeds)}",
         "## Files of a run folder",
@@ -200,25 +198,21 @@ def _commands(command: Any, name: str) -> Iterator[tuple[str, Any]]:
 
 def _command_section(name: str, command: Any) -> str:
     arguments = [p for p in command.params if p.param_type_name == "argument"]
-    options = [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
+    options = [p for p in command.params if p.param_type_name == "option" and p.name not in ("help", "as_json")]
     kinds = get_type_hints(inspect.unwrap(command.callback))
-    words = " ".join(a.metavar or str(a.name).upper() for a in arguments)
-    parts = [f"## {name}", _paragraphs(command.help), f"`{name} {words}`".replace(" `", "`")]
-    if arguments:
-        parts.append(
-            _table(
-                ("argument", "meaning"), ((f"`{a.metavar or str(a.name).upper()}`", a.help or "") for a in arguments)
-            )
-        )
-    if options:
-        parts.append(_table(("option", "default", "meaning"), (_option_row(o, kinds[o.name]) for o in options)))
-    return "\n\n".join([*parts, *([command.epilog] if command.epilog else [])])
+    words = [a.metavar or str(a.name).upper() for a in arguments]
+    words += ["[--json]"] if any(p.name == "as_json" for p in command.params) else []
+    entries = [f"- `{a.metavar or str(a.name).upper()}`: {a.help}" for a in arguments if a.help]
+    entries += [_option_entry(option, kinds[option.name]) for option in options]
+    parts = [f"## {name}", _paragraphs(command.help), f"`{' '.join([name, *words])}`", "\n".join(entries)]
+    return "\n\n".join(part for part in (*parts, command.epilog) if part)
 
 
-def _option_row(option: Any, kind: Any) -> tuple[str, str, str]:
+def _option_entry(option: Any, kind: Any) -> str:
     shown = "" if option.is_flag else option.metavar or _kind(kind)
     default = "" if option.is_flag else _default(option.default)
-    return f"`{option.opts[0]} {shown}".strip() + "`", "needed" if option.required else default, option.help or ""
+    notes = "needed" if option.required else f"default {default}" if default not in ("", "empty") else ""
+    return f"- `{f'{option.opts[0]} {shown}'.strip()}`{f' ({notes})' if notes else ''}: {option.help or ''}"
 
 
 def _kind(annotation: Any) -> str:
@@ -258,6 +252,10 @@ def _sentence(text: str) -> str:
 
 def _anchor(heading: str) -> str:
     return heading.replace(" ", "-")
+
+
+def _entries(rows: Rows) -> str:
+    return "\n".join(f"- {name}{f' ({note})' if note else ''}: {text}" for name, note, text in rows)
 
 
 def _table(head: Sequence[str], rows: Rows) -> str:
