@@ -141,3 +141,13 @@ def test_checkpoints_of_the_project_are_known_by_name_from_any_folder(tmp_path, 
     assert sl.load_checkpoint("embedded-100-400").card.split_name == "100/400"
     with pytest.raises(CheckpointError, match="neither a folder nor the name"):
         sl.load_checkpoint("embedded-1-1")
+
+
+def test_progress_takes_few_lines_of_a_notebook(capsys):
+    from splitlab.api import _show_progress
+
+    for done in range(1, 501):
+        _show_progress("train", done, 500)
+    lines = capsys.readouterr().err.split("\r")[1:]
+    assert len(lines) == 20
+    assert lines[-1] == "train 500/500\n"

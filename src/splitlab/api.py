@@ -261,5 +261,7 @@ def _pixels(image: str | Path | ImageArray) -> ImageArray:
 
 
 def _show_progress(what: str, done: int, total: int) -> None:
-    sys.stderr.write(f"\r{what} {done}/{total}" + ("\n" if done == total else ""))
-    sys.stderr.flush()
+    # A notebook keeps every line that is written, so twenty are enough.
+    if 20 * done // total > 20 * (done - 1) // total:
+        sys.stderr.write(f"\r{what} {done}/{total}" + ("\n" if done == total else ""))
+        sys.stderr.flush()
