@@ -80,7 +80,7 @@ def running_code(canary):
         "a dotted name": b"\x80\x04" + text("torch.storage") + text("os.system") + b"\x93(" + text(command) + b"tR.",
         "a nested pickle": b"\x80\x02cpickle\nloads\n(" + data(inner) + b"tR.",
         "a nested torch file": b"\x80\x02ctorch.storage\n_load_from_bytes\n(" + data(inner) + b"tR.",
-        "our own importer": b"\x80\x02csplitlab.models.foreign_child\nmain\n(tR.",
+        "our own importer": b"\x80\x02csplitlab.models.foreign.child\nmain\n(tR.",
     }
 
 
@@ -216,8 +216,8 @@ def test_reading_that_takes_too_long_is_stopped(tmp_path, monkeypatch):
 
 def after_lock_down(code):
     """Run code in a process that has been locked down as the reading process is."""
-    lock = "from splitlab.models.foreign.child import lock_down, prepare_lazy_imports; prepare_lazy_imports(); "
-    setup = f"import sys, os, socket, subprocess, ctypes; sys.path.append({str(_SOURCE_FOLDER)!r}); {lock}lock_down()\n"
+    lock = "from splitlab.models.foreign.child import _lock_down, _prepare_lazy_imports; _prepare_lazy_imports(); "
+    setup = f"import sys, os, socket, subprocess, ctypes; sys.path.append({str(_SOURCE_FOLDER)!r}); {lock}_lock_down()\n"
     env = {"OPENBLAS_NUM_THREADS": "1"}
     return subprocess.run(
         [sys.executable, "-I", "-c", setup + code], env=env, capture_output=True, text=True, check=False
@@ -258,8 +258,8 @@ def test_the_reading_process_gets_no_more_memory_than_its_limit():
 def test_the_reading_process_has_no_network_where_the_system_lets_it_go():
     code = (
         f"import sys; sys.path.append({str(_SOURCE_FOLDER)!r})\n"
-        "from splitlab.models.foreign.child import leave_network\n"
-        "print(leave_network() and [line.split(':')[0].strip() for line in list(open('/proc/net/dev'))[2:]])"
+        "from splitlab.models.foreign.child import _leave_network\n"
+        "print(_leave_network() and [line.split(':')[0].strip() for line in list(open('/proc/net/dev'))[2:]])"
     )
     command, env = [sys.executable, "-I", "-c", code], {"OPENBLAS_NUM_THREADS": "1"}
     seen = subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout.strip()

@@ -20,10 +20,10 @@ SCRIPT = 'echo "$WORKER" >> "$1/starts"; WHILE_TRAINING echo \'DONE\' > "$1/new"
 WORKER = """
 import os, signal, sys
 from pathlib import Path
-from splitlab.runs import worker
+from splitlab.queue import worker
 from splitlab.runs.devices import Device
 from splitlab.workspace import Workspace
-worker.IDLE_SECONDS = 0.02
+worker._IDLE_SECONDS = 0.02
 workspace = Workspace(Path(sys.argv[1]), Path(sys.argv[1]))
 command = lambda run: ["/bin/sh", "-c", sys.argv[3], "sh", str(run.path)]
 it = worker.Worker(workspace, Device.named(sys.argv[2]), command, lambda line: print(line, flush=True))

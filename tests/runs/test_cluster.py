@@ -46,14 +46,14 @@ import json, os, signal, sys
 from pathlib import Path
 import splitlab
 from splitlab.errors import SplitLabError
-from splitlab.runs import cluster
+from splitlab.queue import cluster
 from splitlab.queue.queue import waiting_runs
 from splitlab.runs.run_folder import RunFolder
 from splitlab.workspace import Workspace
 # Whoever starts the tests in a shell's background has it ignored, and all that they start with it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 root, address, training, seconds, stale, gpu = sys.argv[1:]
-cluster.ASIDE_SECONDS = 1.0
+cluster._ASIDE_SECONDS = 1.0
 workspace = Workspace(Path(root), Path(root))
 runs = [RunFolder(workspace.runs / entry.run) for entry in waiting_runs(workspace)]
 class Command:

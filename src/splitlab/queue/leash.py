@@ -1,6 +1,6 @@
 """Run a program that ends with the process which started it.
 
-    python -m splitlab.runs.leash PARENT PROGRAM ARGUMENT...
+    python -m splitlab.queue.leash PARENT PROGRAM ARGUMENT...
 
 If a cluster task is killed, its training gets SIGTERM, on which it saves: the cluster gives its device to the next run.
 Only Linux can do this. Elsewhere the training goes on, and holds its run until it ends.
