@@ -274,7 +274,7 @@ def _norm_of(name: str, tensors: Collection[str]) -> Norm:
     return Norm.FROZEN if name in SIZES and SIZES[name].backbone == "lite0" else Norm.LEARNT
 
 
-def _build(name: str, class_count: int, _image_size: int, tensors: Collection[str]) -> DETRSeg:
+def build(name: str, class_count: int, _image_size: int, tensors: Collection[str]) -> DETRSeg:
     """Build a DETR whose backbone has the norms that these tensors have, or can start at random."""
     return build_detr(name, class_count, _norm_of(name, tensors))
 

@@ -98,7 +98,7 @@ def _network(family: str, size: str, class_count: int) -> Any:
         return UltralyticsNetwork(layout, ch=3, nc=class_count, verbose=False)
 
 
-def _build(name: str, class_count: int, _image_size: int, _tensors: Collection[str]) -> _UltralyticsSeg:
+def build(name: str, class_count: int, _image_size: int, _tensors: Collection[str]) -> _UltralyticsSeg:
     """Build a model of Ultralytics by its name, such as "yolo11n-seg"."""
     family_and_size = name.removesuffix("-seg")
     return _UltralyticsSeg(family_and_size[:-1], family_and_size[-1], class_count)

@@ -160,7 +160,7 @@ class YOLOv5Seg(SegmentationModel):
         return kept
 
 
-def _build(name: str, class_count: int, image_size: int, _tensors: Collection[str]) -> YOLOv5Seg:
+def build(name: str, class_count: int, image_size: int, _tensors: Collection[str]) -> YOLOv5Seg:
     """Build a YOLOv5-seg of one of the official sizes, or with a Lite0 backbone."""
     scale = SCALES[name.removeprefix("yolov5")[0]]
     return YOLOv5Seg(scale, class_count, image_size, Lite0() if name == LITE0 else None)
