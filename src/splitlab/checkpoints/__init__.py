@@ -1,8 +1,8 @@
-"""Checkpoints: a card and weights in a folder.
+"""Checkpoints: a folder with a card and weights.
 
-- `checkpoint`: the card, reading and writing a checkpoint
-- `weights`: weights as safetensors, in 8 bits or as trained
+- `checkpoint`: read and write cards and checkpoints
+- `weights`: weights as safetensors, in 8 or 16 bits
 - `scores`: the scores on a card
-- `files`: the files of a checkpoint with their sizes and sums
-- `publish`: the folder that is shared
+- `files`: sizes, checksums, zips, and the card in words
+- `publish`: make a checkpoint from a training run
 """

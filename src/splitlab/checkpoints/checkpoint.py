@@ -1,4 +1,4 @@
-"""Names of checkpoints: each is a folder's name and may come from anybody."""
+"""Read and write checkpoints: a folder with a card (card.json) and weights (model.safetensors)."""
 
 from __future__ import annotations
 
@@ -21,60 +21,38 @@ from splitlab.errors import CheckpointError
 from splitlab.families import family_of
 from splitlab.io import plain_json, write_bytes, write_json
 
-MOST_LETTERS = 60
-_NAME = re.compile(rf"\w[\w.-]{{0,{MOST_LETTERS - 1}}}")
-
-
-def checked_name(name: str) -> str:
-    """Return a name that can be a folder's.
-
-    Raises:
-        CheckpointError: it is none, such as one that would lead to another folder.
-    """
-    if not _NAME.fullmatch(name):
-        raise CheckpointError(
-            f"{name[:100]!r} is no name for a checkpoint: use up to {MOST_LETTERS} letters, digits, dots and dashes, "
-            "a letter or digit first."
-        )
-    return name
-
-
-def proposed_name(text: str) -> str:
-    """Return a name that is like a text, such as that of a file."""
-    return re.sub(r"[^\w.-]+", "-", text).lstrip(".-")[:MOST_LETTERS] or "checkpoint"
-
-
 WEIGHTS_NAME, CARD_NAME = "model.safetensors", "card.json"
-_SUM = "crc32"
-# What is read, by safetensors' names: floats and whole numbers that numpy and PyTorch both have.
-_DTYPES = ("F16", "F32", "F64", "I8", "I16", "I32", "I64", "U8", "BOOL")
-_BREAKS = re.compile(r"[\t\n\r]+")
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 MAX_CARD_BYTES = 1_000_000
 MAX_IMAGE_SIZE, MAX_CLASSES, MAX_COUNT, _MAX_LETTERS = 4096, 2000, 10**10, 1000
 MAX_CLASS_MAPS = 20
+MOST_LETTERS = 60
+_NAME = re.compile(rf"\w[\w.-]{{0,{MOST_LETTERS - 1}}}")
+_SUM = "crc32"
+# Supported types, by safetensors' names: those that numpy and PyTorch both have.
+_DTYPES = ("F16", "F32", "F64", "I8", "I16", "I32", "I64", "U8", "BOOL")
+_BREAKS = re.compile(r"[\t\n\r]+")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True)
 class Card:
-    """What a checkpoint is and where it comes from.
+    """The description of a checkpoint.
 
     Attributes:
-        name: what people call it.
+        name: display name.
         model: a name of the model registry.
-        image_size: side of the images it was trained on, pixels.
-        class_names: in the order of its class scores.
-        dataset: the data set's name.
-        data_hash: of the labels it was trained from.
-        data_licence: what their source says of its licence.
-        full, weak, seed: its split, |F| and |W|, and the seed of all that is random.
-        split_hash: of the very images.
-        steps: optimiser steps.
-        trained_by: SplitLab's version, the device and the settings that matter.
-        scores: what `evaluate` gave, `{"mask": {...}, "box": {...}}`, AP in 0..100; empty where not evaluated.
-        class_maps: what its classes are called in data sets with other class names, see `kept_class_maps`. Each is
-            `{"dataset": name, "classes": [...], "counterparts": [...]}`: the data set's classes, and one of them, or
-            None, for each of `class_names`.
+        image_size: side of the training images, pixels.
+        class_names: in the order of the class scores.
+        dataset: name of the dataset.
+        data_hash: hash of the training labels.
+        data_licence: licence as the dataset states it.
+        full, weak, seed: |F| and |W| of the split, and the random seed.
+        split_hash: hash of the images of the split.
+        steps: optimizer steps.
+        trained_by: SplitLab's version, the device and relevant settings.
+        scores: from `evaluate`, `{"mask": {...}, "box": {...}}`, AP in 0..100; empty if not evaluated.
+        class_maps: names of the classes in datasets with other class names: `{"dataset": name, "classes": [...],
+            "counterparts": [...]}` with the dataset's classes, and one of them or None for each of `class_names`.
     """
 
     name: str
@@ -95,62 +73,63 @@ class Card:
 
     @property
     def split_name(self) -> str:
-        """The split as the paper writes it, such as "400/5000"; of an imported checkpoint nobody knows it."""
+        """The split in the paper's notation, such as "400/5000"; imported checkpoints have none."""
         return f"{self.full}/{self.weak}" if self.full or self.weak else "split unknown"
 
     @property
     def cuts_masks(self) -> bool:
-        """Whether its masks are cut to their boxes: as its scores state, else as the original of its model does."""
+        """Whether masks are cropped to their boxes: as the scores state, else as in the original model."""
         stated = self.scores.get("mask", {}).get(CUT)
         return family_of(self.model).cuts_masks if stated is None else bool(stated)
 
     @property
     def refines_boxes(self) -> bool:
-        """Whether its boxes are moved halfway to the rectangles around their masks: as it was trained and scored.
+        """Whether boxes are moved halfway to the rectangle around their mask, as in training and scoring.
 
-        Not every family can; the settings of the others' runs may ask for it all the same.
+        Some families cannot, even if the settings of their training run say so.
         """
         return self.trained_by.get("refine_boxes") is True and family_of(self.model).can_refine_boxes
 
     @property
     def finds_objects(self) -> bool:
-        """False for an imported classifier: its backbone is there to start from, not to look with."""
+        """False for an imported classifier, whose backbone can only be used to start training."""
         return not self.model.endswith("-cls")
 
     def __post_init__(self) -> None:
+        if problem := self._problem():
+            raise CheckpointError(f"The card of '{str(self.name)[:60]}' {problem}")
+
+    def _problem(self) -> str:
+        """Return what is wrong with the card, or an empty text."""
         origin = (self.dataset, self.data_hash, self.data_licence, self.split_hash)
         texts = (self.name, self.model, *origin, *self.class_names)
         numbers = (self.image_size, self.full, self.weak, self.seed, self.steps)
-        if (
-            not isinstance(self.class_names, list)
-            or not self.class_names
-            or not all(isinstance(text, str) for text in texts)
-        ):
-            raise CheckpointError("The card names no classes, or has a name that is no text: it is not whole.")
+        are_texts = isinstance(self.class_names, list) and all(isinstance(text, str) for text in texts)
+        if not self.class_names or not are_texts:
+            return "is incomplete: it has no classes, or a name that is not text."
         if any(len(text) > _MAX_LETTERS for text in texts):
-            raise CheckpointError(f"The card of '{self.name[:60]}' has a name of over {_MAX_LETTERS:,} letters.")
+            return f"has a name of over {_MAX_LETTERS:,} characters."
         if not all(isinstance(number, int) and 0 <= number <= MAX_COUNT for number in numbers):
-            raise CheckpointError(
-                f"The card of '{self.name}' has a size or count that is no number from 0 to {MAX_COUNT:,}."
-            )
+            return f"has a size or count that is not a whole number from 0 to {MAX_COUNT:,}."
         if not 1 <= self.image_size <= MAX_IMAGE_SIZE or len(self.class_names) > MAX_CLASSES:
-            raise CheckpointError(
-                f"The card of '{self.name}' asks for {self.image_size} px and {len(self.class_names)} classes; "
-                f"at most {MAX_IMAGE_SIZE} px and {MAX_CLASSES} classes are loaded."
+            return (
+                f"has {self.image_size} px and {len(self.class_names)} classes; at most {MAX_IMAGE_SIZE} px and "
+                f"{MAX_CLASSES} classes are supported."
             )
         if not isinstance(self.scores, dict) or not isinstance(self.trained_by, dict):
-            raise CheckpointError(f"The card of '{self.name}' has scores or settings that are no table of names.")
+            return "has scores or settings that are not a JSON object."
         try:
             checked_scores(self.scores)
         except ValueError as error:
-            raise CheckpointError(f"The card of '{self.name}' is wrong: {error}. Evaluate it again.") from error
+            return f"is invalid: {error}. Evaluate the checkpoint again."
         if self.scores and not set(KINDS) <= self.scores.keys():
-            raise CheckpointError(f"The card of '{self.name}' has scores of masks or boxes alone. Evaluate it again.")
-        if not isinstance(self.class_maps, list) or not all(self._is_class_map(kept) for kept in self.class_maps):
-            raise CheckpointError(
-                f"The card of '{self.name}' has a class map that does not fit its {len(self.class_names)} classes. "
-                f"Delete `class_maps` from {CARD_NAME}, and give the map again."
+            return "has scores of only masks or only boxes. Evaluate the checkpoint again."
+        if not isinstance(self.class_maps, list) or not all(map(self._is_class_map, self.class_maps)):
+            return (
+                f"has a class map that does not fit its {len(self.class_names)} classes. Delete `class_maps` from "
+                f"{CARD_NAME} and give the map again."
             )
+        return ""
 
     def _is_class_map(self, kept: object) -> bool:
         if not isinstance(kept, dict) or kept.keys() != {"dataset", "classes", "counterparts"}:
@@ -167,10 +146,34 @@ class Card:
         )
 
 
+def checked_name(name: str) -> str:
+    """Return a checkpoint's name if it can be a folder's name.
+
+    Raises:
+        CheckpointError: it cannot, for example because it would lead to another folder.
+    """
+    if not _NAME.fullmatch(name):
+        raise CheckpointError(
+            f"{name[:100]!r} cannot be the name of a checkpoint. Use up to {MOST_LETTERS} letters, digits, dots and "
+            "dashes, starting with a letter or digit."
+        )
+    return name
+
+
+def proposed_name(text: str) -> str:
+    """Return a valid checkpoint name similar to a text, such as a file name."""
+    return re.sub(r"[^\w.-]+", "-", text).lstrip(".-")[:MOST_LETTERS] or "checkpoint"
+
+
+def list_checkpoints(folder: Path) -> list[Path]:
+    """Return the checkpoint folders in a folder, sorted by name; hidden ones are drafts."""
+    return sorted(path.parent for path in folder.glob(f"[!.]*/{CARD_NAME}"))
+
+
 def save_checkpoint(
     folder: Path, weights: Weights, card: Card, store: Callable[[Weights], Weights] = half_precision
 ) -> None:
-    """Write a checkpoint folder; floats are stored in half precision, or as `eight_bits` stores them.
+    """Write a checkpoint folder; `store` is `half_precision` or `eight_bits`.
 
     Raises:
         RunError: the folder cannot be written.
@@ -181,32 +184,32 @@ def save_checkpoint(
 
 
 def write_card(folder: Path, card: Card) -> None:
-    """Write a checkpoint's card alone, such as with its scores; the weights stay.
+    """Write a checkpoint's card, for example with new scores; the weights stay.
 
     Raises:
-        CheckpointError: the card is so large that nobody would read it.
+        CheckpointError: the card is too large to be read again.
         RunError: the folder cannot be written.
     """
     content = asdict(card)
     if len(json.dumps(content, indent=1)) >= MAX_CARD_BYTES:
         raise CheckpointError(
-            f"The card of '{card.name}' would be over {MAX_CARD_BYTES:,} bytes. Keep fewer or smaller class maps in it."
+            f"The card of '{card.name}' would be over {MAX_CARD_BYTES:,} bytes. Store fewer or smaller class maps."
         )
     write_json(folder / CARD_NAME, content)
 
 
 def read_card(folder: Path) -> Card:
-    """Read what a checkpoint is without loading its weights.
+    """Read a checkpoint's card without its weights.
 
     Raises:
-        CheckpointError: there is no card, or it is broken.
+        CheckpointError: the card is missing or broken.
     """
     path = folder / CARD_NAME
     try:
         if folder.is_file():
             raise CheckpointError(_folder_wanted(folder))
         if path.stat().st_size > MAX_CARD_BYTES:
-            raise CheckpointError(f"{path} is over {MAX_CARD_BYTES} bytes: it is no card of ours.")
+            raise CheckpointError(f"{path} is over {MAX_CARD_BYTES:,} bytes, so it is not a checkpoint's card.")
         return Card(**_shown(plain_json(path.read_bytes())))
     except FileNotFoundError as error:
         raise CheckpointError(f"{folder} holds no checkpoint (it has no {CARD_NAME}). Check the path.") from error
@@ -221,7 +224,7 @@ def _folder_wanted(file: Path) -> str:
 
 
 def _shown(content: Any) -> Any:
-    """Replace in all texts what a terminal would obey: others may have written the card."""
+    """Remove control characters from all texts, because the card may be untrusted."""
     if isinstance(content, str):
         return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", _BREAKS.sub(" ", content))
     if isinstance(content, dict):
@@ -233,8 +236,7 @@ def read_weights(folder: Path) -> Weights:
     """Read a checkpoint's weights as float32.
 
     Raises:
-        CheckpointError: the file is missing, broken, not as it was written, of a type that is not read, or has numbers
-            that no model can look with.
+        CheckpointError: the file is missing, damaged, has an unsupported type, or has unusable numbers.
     """
     path = folder / WEIGHTS_NAME
     try:
@@ -254,26 +256,20 @@ def read_weights(folder: Path) -> Weights:
 
 
 def _tensor(file: Any, name: str) -> NDArray[Any]:
-    """Read a tensor of a safetensors file; numpy lacks some types that the format has, such as floats of 8 bits."""
+    """Read a tensor; safetensors has types that numpy lacks, such as 8-bit floats."""
     dtype = file.get_slice(name).get_dtype()
     if dtype not in _DTYPES:
         raise CheckpointError(
-            f"its tensor {name[:_MAX_LETTERS]} is of type {dtype}, which is not read. Save it as one of "
-            f"{', '.join(_DTYPES)}."
+            f"its tensor {name[:_MAX_LETTERS]} has the type {dtype}. Save it as one of {', '.join(_DTYPES)}."
         )
     tensor: NDArray[Any] = file.get_tensor(name)
     return tensor
 
 
-def list_checkpoints(folder: Path) -> list[Path]:
-    """Find the checkpoint folders directly in a folder, by name; hidden ones are drafts."""
-    return sorted(path.parent for path in folder.glob(f"[!.]*/{CARD_NAME}"))
-
-
 def _check_sum(weights: Weights, stated: str | None) -> None:
-    # Files of older versions and of others state none.
+    # Files of older versions and of other programs have none.
     if stated not in (None, _sum_of(weights)):
-        raise ValueError("its numbers have changed since it was written")
+        raise ValueError("its checksum does not match")
 
 
 def _sum_of(weights: Weights) -> str:

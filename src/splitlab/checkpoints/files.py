@@ -1,4 +1,4 @@
-"""The files of a checkpoint: sizes, sums, and the card in words."""
+"""The files of a checkpoint: sizes, checksums, zips, and the card in words."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from splitlab.checkpoints.scores import of_cut_masks, scored_on
 from splitlab.errors import CheckpointError
 from splitlab.shown_numbers import shown
 
-# The largest model here, in full precision, has 400 MB.
+# The largest supported model has 400 MB in full precision.
 MOST_BYTES = {WEIGHTS_NAME: 1_000_000_000, CARD_NAME: MAX_CARD_BYTES}
-# Equal checkpoints give equal zips, whenever they are made.
+# A fixed date makes zips of equal checkpoints identical.
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
@@ -29,10 +29,10 @@ class FileFacts:
 
 
 def facts_of(folder: Path) -> dict[str, FileFacts]:
-    """Return size and sha256 of a checkpoint's files by their names.
+    """Return size and SHA-256 of a checkpoint's files by name.
 
     Raises:
-        CheckpointError: one is missing, too large or cannot be read.
+        CheckpointError: a file is missing, too large or cannot be read.
     """
     return {name: _facts(folder / name, most) for name, most in MOST_BYTES.items()}
 
@@ -41,7 +41,7 @@ def _facts(path: Path, most: int) -> FileFacts:
     try:
         size = path.stat().st_size
         if not path.is_file() or size > most:
-            raise CheckpointError(f"{path} is no file of up to {most:,} bytes: no checkpoint has that.")
+            raise CheckpointError(f"{path} is not a file of at most {most:,} bytes, so not part of a checkpoint.")
         with path.open("rb") as file:
             return FileFacts(size, hashlib.file_digest(file, "sha256").hexdigest())
     except OSError as error:
@@ -49,14 +49,14 @@ def _facts(path: Path, most: int) -> FileFacts:
 
 
 def zipped(folder: Path) -> bytes:
-    """Return a checkpoint as a zip of its two files, to hand on.
+    """Return a checkpoint as a zip of its two files.
 
     Raises:
-        CheckpointError: it is not whole.
+        CheckpointError: it is incomplete.
     """
     read_card(folder)
     buffer = io.BytesIO()
-    # Weights do not get smaller by compression.
+    # Compression does not make weights smaller.
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name in facts_of(folder):
             archive.writestr(zipfile.ZipInfo(name, _ZIP_DATE), (folder / name).read_bytes())
@@ -69,13 +69,13 @@ _SCORES = {"ap50": "AP50", "ap70": "AP70", "ap75": "AP75", "ap50_95": "AP50:95"}
 
 
 def card_in_words(card: Card, files: dict[str, FileFacts]) -> dict[str, str]:
-    """Return what a checkpoint is, line by line: model, masks, classes, data, split, steps, scores, size, sha256."""
+    """Describe a checkpoint as labelled lines: model, masks, classes, data, split, steps, scores, size, sha256."""
     lines = {
         "model": f"{card.model}, {card.image_size} px",
         **({"boxes": "moved halfway to the rectangles around their masks"} if card.refines_boxes else {}),
-        "masks": "cut to their boxes" if card.cuts_masks else "not cut to their boxes",
+        "masks": "cropped to their boxes" if card.cuts_masks else "not cropped to their boxes",
         "classes": f"{len(card.class_names):,}: {_few(card.class_names)}",
-        "data set": card.dataset or "unknown",
+        "dataset": card.dataset or "unknown",
         "licence of the data": card.data_licence or "unknown",
         "split": f"{card.split_name}, seed {card.seed}" if card.full or card.weak else "unknown",
         "steps": f"{card.steps:,}" if card.steps else _epochs(card),
@@ -92,7 +92,7 @@ def card_in_words(card: Card, files: dict[str, FileFacts]) -> dict[str, str]:
 
 
 def megabytes(size: int) -> str:
-    """Say a file's size, such as 8.2 MB."""
+    """Format a file size, such as 8.2 MB."""
     return f"{size / 1e6:,.1f} MB"
 
 
@@ -102,10 +102,10 @@ def _few(names: Iterable[str]) -> str:
 
 
 def _other_masks(card: Card) -> str:
-    """Say that scores were measured on masks other than those the checkpoint gives, as older versions cut DETR's."""
+    """Note that older versions scored other masks than the checkpoint's, such as cropped ones of DETR."""
     if not card.scores or card.cuts_masks == of_cut_masks(card.scores):
         return ""
-    return " (measured on masks cut to their boxes; evaluate it again)"
+    return " (measured on masks cropped to their boxes; evaluate it again)"
 
 
 def _pairs(card: Card, counterparts: list[str | None]) -> str:
@@ -114,12 +114,12 @@ def _pairs(card: Card, counterparts: list[str | None]) -> str:
 
 
 def _epochs(card: Card) -> str:
-    """Say how long a run from elsewhere was meant to last; its file may hold weights of an earlier epoch."""
-    told = [f"{card.trained_by[name]:,} {name}" for name in _LENGTHS if isinstance(card.trained_by.get(name), int)]
-    return f"unknown, of {', '.join(told)}" if told else "unknown"
+    """Return the planned length of an imported training run; the file may hold weights of an earlier epoch."""
+    lengths = [f"{card.trained_by[name]:,} {name}" for name in _LENGTHS if isinstance(card.trained_by.get(name), int)]
+    return f"unknown, of {', '.join(lengths)}" if lengths else "unknown"
 
 
 def _scores(card: Card, kind: str) -> str:
     scores = card.scores.get(kind, {})
-    said = [f"{label} {shown(scores[name])}" for name, label in _SCORES.items() if scores.get(name) is not None]
-    return ", ".join(said) or "not scored"
+    parts = [f"{label} {shown(scores[name])}" for name, label in _SCORES.items() if scores.get(name) is not None]
+    return ", ".join(parts) or "not scored"

@@ -1,4 +1,4 @@
-"""Make a folder to share from a training run."""
+"""Make a checkpoint from a training run."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from splitlab.io import swept
 
 @contextmanager
 def new_checkpoint(name: str, into: Path) -> Iterator[Path]:
-    """Give an empty folder to write a checkpoint into; it takes its place in `into` when the block ends well.
+    """Yield an empty folder for a new checkpoint, which is moved into `into` if the block succeeds.
 
-    It lies beside its place, under a name that listings pass over, so that a break leaves no half checkpoint.
+    Until then it is hidden from listings, so an interruption leaves no incomplete checkpoint.
 
     Raises:
-        CheckpointError: the name is no folder's name or taken.
+        CheckpointError: the name is invalid or taken.
         RunError: the folder cannot be written.
     """
     folder = into / checked_name(name)
     if folder.exists():
-        raise CheckpointError(f"{folder} is there already. Choose another name, or delete it.")
+        raise CheckpointError(f"{folder} already exists. Choose another name, or delete it.")
     try:
         into.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=swept(".new-", into), dir=into) as place:
@@ -38,22 +38,19 @@ def new_checkpoint(name: str, into: Path) -> Iterator[Path]:
 
 
 def publish(run: Path, name: str, into: Path) -> Path:
-    """Copy a run's weights and card as a checkpoint; floats are stored in half precision.
+    """Copy a training run's weights and card to a new checkpoint, in half precision; return its folder.
 
     Args:
         run: the run folder.
-        name: of the checkpoint, and of its folder.
+        name: of the checkpoint and its folder.
         into: the folder of checkpoints.
 
-    Returns:
-        The checkpoint's folder, which is whole or not there.
-
     Raises:
-        CheckpointError: the name is no folder's name or taken, or the run has no whole weights.
+        CheckpointError: the name is invalid or taken, or the run has no complete weights.
         RunError: the folder cannot be written.
     """
     if not (run / "weights" / CARD_NAME).is_file():
-        raise CheckpointError(f"{run} has no weights to publish yet. They are there when it is done.")
+        raise CheckpointError(f"{run} has no weights to publish yet. Wait until it is done.")
     card, weights = replace(read_card(run / "weights"), name=name), read_weights(run / "weights")
     with new_checkpoint(name, into) as draft:
         save_checkpoint(draft, weights, card)

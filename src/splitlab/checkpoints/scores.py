@@ -1,4 +1,4 @@
-"""What an evaluation gave, read back from files that may be broken."""
+"""The scores of an evaluation, read from files that may be broken."""
 
 from __future__ import annotations
 
@@ -12,41 +12,41 @@ from splitlab.io import plain_json
 KINDS = ("mask", "box")
 METRICS = ("ap50", "ap70", "ap75", "ap50_95")
 CUT = "cut_to_box"
-"""In the scores of masks: whether each mask was cut to its box. Scores that do not state it are of cut masks."""
+"""In mask scores: whether each mask was cropped to its box; true if missing."""
 SCORED_ON = "scored_on"
-"""Beside the kinds: which images were scored, `{"dataset": "pets", "part": "val", "images": 119}`."""
+"""Besides the kinds: the scored images, `{"dataset": "pets", "part": "val", "images": 119}`."""
 VAL = "val"
 _MOST_LETTERS, _MOST_IMAGES = 1000, 10**10
 
 
 def checked_scores(content: object) -> dict[str, Any]:
-    """Return scores as they are: `{"mask": {...}, "box": {...}}`, each AP in 0..100 or None; a part may be missing.
+    """Return scores after a check: `{"mask": {...}, "box": {...}}`, each AP in 0..100 or None; either may be missing.
 
-    Those of masks may state `cut_to_box`, true or false.
+    Mask scores may state `cut_to_box`, true or false.
 
     Raises:
-        ValueError: they are something else.
+        ValueError: they have another form.
     """
     if not isinstance(content, dict) or not all(_are_scores(content.get(kind, {})) for kind in KINDS):
-        raise ValueError(f"the scores are no AP in 0..100, or {CUT} is neither true nor false")
+        raise ValueError(f"a score is not an AP in 0..100, or {CUT} is neither true nor false")
     if SCORED_ON in content and not _are_images(content[SCORED_ON]):
-        raise ValueError(f"{SCORED_ON} does not name a data set, its part and a number of images")
+        raise ValueError(f"{SCORED_ON} does not state a dataset, a part and a number of images")
     return content
 
 
 def of_cut_masks(scores: Mapping[str, Any]) -> bool:
-    """Say whether scores were measured on masks that were cut to their boxes; those that do not state it were."""
+    """Return whether the scored masks were cropped to their boxes; scores that do not state it are of cropped masks."""
     return scores.get("mask", {}).get(CUT) is not False
 
 
 def scored_on(scores: Mapping[str, Any], dataset: str) -> str:
-    """Say which images scores were measured on, such as "val of pets, 119 images".
+    """Describe the scored images, such as "val of pets, 119 images".
 
-    Scores written before they named their images are of the val images of the data set that was trained on.
+    Scores of older versions do not name their images; they are of the validation images of the training dataset.
 
     Args:
-        scores: checked ones.
-        dataset: the data set that was trained on; may be empty.
+        scores: checked scores.
+        dataset: the training dataset; may be empty.
     """
     images = scores.get(SCORED_ON)
     if images is None:
@@ -56,7 +56,7 @@ def scored_on(scores: Mapping[str, Any], dataset: str) -> str:
 
 
 def read_scores(path: Path) -> dict[str, Any]:
-    """Read the scores of a run that was evaluated.
+    """Read the scores of an evaluated training run.
 
     Raises:
         RunError: the file is missing or broken.
@@ -64,13 +64,13 @@ def read_scores(path: Path) -> dict[str, Any]:
     try:
         return checked_scores(plain_json(path.read_bytes()))
     except (OSError, ValueError, RecursionError) as error:
-        raise RunError(f"{path} is broken ({error}). Write it anew with: splitlab evaluate {path.parent}") from error
+        raise RunError(f"{path} is broken ({error}). Write it again with: splitlab evaluate {path.parent}") from error
 
 
-def _are_images(told: object) -> bool:
-    if not isinstance(told, dict) or set(told) != {"dataset", "part", "images"}:
+def _are_images(content: object) -> bool:
+    if not isinstance(content, dict) or set(content) != {"dataset", "part", "images"}:
         return False
-    texts, images = (told["dataset"], told["part"]), told["images"]
+    texts, images = (content["dataset"], content["part"]), content["images"]
     return (
         all(isinstance(text, str) and len(text) <= _MOST_LETTERS for text in texts)
         and isinstance(images, int)

@@ -1,7 +1,9 @@
 """Model families.
 
-- `contract`: what every family provides; the rules of a family stand here
-- `registry`: the names of models, one line for each family; building and loading
-- `yolov5`, `ultralytics`, `detr`: one package for each family
-- `foreign`: checkpoints from other projects, read without running their code
+- `contract`: the interface of a model
+- `registry`: build models by name, load checkpoints
+- `yolov5`, `ultralytics`, `detr`: one package per family
+- `foreign`: read checkpoints of other projects without running their code
+- `imports`, `checkpoint_repository`, `onnx_export`: import, download, upload and export checkpoints
+- `precision`: devices and number formats
 """

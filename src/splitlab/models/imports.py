@@ -1,4 +1,4 @@
-"""Import a checkpoint from a folder, an archive, or a file of another project."""
+"""Import a checkpoint from a folder, an archive, or another project's file."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from splitlab.models.foreign.reader import ForeignFile, read_foreign
 from splitlab.models.foreign.yolov5 import ForeignYOLOv5, RunOptions, find_yolov5
 from splitlab.models.registry import load_model
 
-# The two files, the folder they may lie in, and what packers add.
+# The two files, the folder they may be in, and files that archivers add.
 _LIMITS = Limits(members=20, total_bytes=sum(MOST_BYTES.values()), file_bytes=max(MOST_BYTES.values()))
 
 
 def is_own(file: Path) -> bool:
-    """Say whether a path is meant as a checkpoint of our own format: a folder or a zip."""
+    """Return whether a path is a checkpoint in SplitLab's format: a folder or a zip."""
     return file.is_dir() or file.suffix.lower() == ".zip"
 
 
 def import_own(source: Path | BinaryIO, into: Path) -> Path:
-    """Copy a checkpoint of our own format, by the name of its new folder.
+    """Copy a checkpoint in SplitLab's format and name it after its new folder.
 
     Args:
-        source: a folder, or a zip as a path or an open file; of any origin.
-        into: the folder to make; its name becomes the checkpoint's.
+        source: a folder, or a zip as a path or an open file; may be untrusted.
+        into: the folder to create.
 
     Raises:
-        CheckpointError: there is one already, or the source holds none whose weights are of the model on its card.
-        DataError: the zip is broken, hostile or too large.
+        CheckpointError: the folder exists, or the source has no checkpoint whose weights fit the model on its card.
+        DataError: the zip is broken, malicious or too large.
         RunError: the folder cannot be written.
     """
     with new_checkpoint(into.name, into.parent) as draft:
@@ -54,12 +54,12 @@ def import_own(source: Path | BinaryIO, into: Path) -> Path:
 
 
 def card_in(source: BinaryIO) -> Card:
-    """Read what the checkpoint in a zip says it is, without keeping it or loading its weights.
+    """Read the card of a zipped checkpoint without storing it or loading its weights.
 
     Raises:
-        CheckpointError: it holds none, or its card is broken.
-        DataError: the zip is broken, hostile or too large.
-        RunError: there is no room for temporary files.
+        CheckpointError: the zip has no card, or it is broken.
+        DataError: the zip is broken, malicious or too large.
+        RunError: there is no space for temporary files.
     """
     try:
         with (
@@ -70,7 +70,7 @@ def card_in(source: BinaryIO) -> Card:
             return read_card(found)
     except OSError as error:
         raise RunError(
-            f"{_shown(source)}: no temporary folder can be made ({error.strerror}). Free some space."
+            f"{_shown(source)}: no temporary folder can be created ({error.strerror}). Free some space."
         ) from error
 
 
@@ -98,18 +98,18 @@ def _copy_two(found: Path, draft: Path) -> None:
 
 
 def import_checkpoint(file: Path, into: Path) -> Path:
-    """Read a file of YOLOv5-seg or -cls (.pt), of DETR or a ResNet (.pth) once; write it as a checkpoint folder.
+    """Convert a file of YOLOv5-seg or -cls (.pt), DETR or ResNet (.pth) to a checkpoint folder.
 
     Args:
-        file: of any origin; nothing in it is run.
-        into: the folder to make; its name becomes the checkpoint's.
+        file: may be untrusted; no code in it is run.
+        into: the folder to create; its name becomes the checkpoint's.
 
     Raises:
-        CheckpointError: the file cannot be used, or the folder holds a checkpoint already.
+        CheckpointError: the file cannot be used, or the folder already holds a checkpoint.
         RunError: the folder cannot be written.
     """
     if (into / CARD_NAME).exists():
-        raise CheckpointError(f"{into} holds a checkpoint already. Choose another name, or delete it.")
+        raise CheckpointError(f"{into} already holds a checkpoint. Choose another name, or delete it.")
     foreign = read_foreign(file)
     try:
         found = find_foreign_detr(foreign.tree) or find_yolov5(foreign.tree)
@@ -119,20 +119,20 @@ def import_checkpoint(file: Path, into: Path) -> Path:
     try:
         into.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunError(f"{into}: the folder cannot be made ({error.strerror}). Choose another.") from error
+        raise RunError(f"{into}: the folder cannot be created ({error.strerror}). Choose another.") from error
     save_checkpoint(into, found.weights, card)
     return into
 
 
 def _card(foreign: ForeignFile, found: ForeignYOLOv5 | ForeignDetr, name: str) -> Card:
-    """Say what is known; a split of 0/0 is an unknown one."""
+    """Fill in what is known; a split of 0/0 means unknown."""
     origin: dict[str, Any] = {"imported_from": foreign.path.name, "sha256": foreign.sha256, "splitlab": __version__}
     if isinstance(found, ForeignYOLOv5):
         options = found.options
     else:
         options = RunOptions(image_size=found.image_size, dataset=found.dataset)
     if isinstance(found, ForeignDetr) and not found.has_masks:
-        origin["mask_head"] = "the file has none: masks are random until a run with mask_steps teaches them"
+        origin["mask_head"] = "not in the file: masks are random until a run with mask_steps trains them"
     return Card(
         name=name,
         model=found.model,

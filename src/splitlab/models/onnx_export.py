@@ -1,4 +1,4 @@
-"""A trained model as an ONNX file, for programs that know no torch; checked with onnxruntime before it is kept."""
+"""Export a model to ONNX, and check the file with onnxruntime."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOST_RELATIVE_DIFFERENCE = 1e-3
 
 
 class _ByName(nn.Module):
-    """The model's outputs in a fixed order, without their names."""
+    """The model's outputs in a fixed order, without names."""
 
     def __init__(self, model: SegmentationModel) -> None:
         super().__init__()
@@ -32,19 +32,19 @@ class _ByName(nn.Module):
 
 
 def export_onnx(model: SegmentationModel, image_size: int, file: Path) -> dict[str, tuple[int, ...]]:
-    """Write a model to an ONNX file that takes "images", (1, 3, S, S) float32, 0..1, and answers by name.
+    """Write a model to an ONNX file with one input "images": (1, 3, S, S) float32, 0..1.
 
     Args:
         model: in evaluation mode, on the CPU.
         image_size: S, pixels.
-        file: to write; one that is there is replaced.
+        file: the file to write or replace.
 
     Returns:
-        The outputs' names and shapes; `outputs` of the model's class says what they hold.
+        Names and shapes of the outputs; `outputs` of the model's class documents them.
 
     Raises:
-        SettingsError: the packages for it are not installed.
-        CheckpointError: the file cannot be written, or answers otherwise than the model.
+        SettingsError: the packages for ONNX are not installed.
+        CheckpointError: the file cannot be written, or its outputs differ from the model's.
     """
     _require_packages()
     images = torch.rand(1, 3, image_size, image_size, generator=torch.Generator().manual_seed(0))
@@ -73,7 +73,7 @@ def _require_packages() -> None:
 
 
 def _write(model: SegmentationModel, images: Tensor, names: list[str], file: Path) -> None:
-    # The exporter tells of its own steps on standard output and warns of its own parts.
+    # The exporter prints its steps and warns about its own internals.
     with warnings.catch_warnings(), redirect_stdout(StringIO()), torch.no_grad():
         warnings.simplefilter("ignore")
         torch.onnx.export(
@@ -102,6 +102,6 @@ def _refuse_difference(expected: dict[str, Tensor], found: dict[str, Any], file:
         difference = np.abs(found[name] - tensor.numpy()).max() / max(float(tensor.abs().max()), 1.0)
         if difference > _MOST_RELATIVE_DIFFERENCE:
             raise CheckpointError(
-                f"{file}: its '{name}' differ from the model's by {difference:.1e} of their size. It was not kept; "
-                "try other versions of torch and onnx."
+                f"{file}: its output '{name}' differs from the model's by {difference:.1e} of its size. The file was "
+                "deleted. Try other versions of torch and onnx."
             )

@@ -10,34 +10,34 @@ from splitlab.errors import SettingsError
 
 
 def check_device(device: str) -> None:
-    """Raise SettingsError where this machine lacks the device."""
+    """Raise SettingsError if this machine does not have the device."""
     if device not in available_devices():
         raise SettingsError(
-            f"device '{device}' is not on this machine. Choose one of {', '.join(available_devices())}."
+            f"device '{device}' is not available on this machine. Choose one of {', '.join(available_devices())}."
         )
 
 
 def available_devices() -> list[str]:
-    """List the devices that training can use here, the fastest first."""
+    """List the devices training can use on this machine, fastest first."""
     devices = ["cuda"] if torch.cuda.is_available() else []
     devices += ["mps"] if torch.backends.mps.is_available() else []
     return [*devices, "cpu"]
 
 
 def mixed_precision(device: str) -> str:
-    """Return accelerate's word for the device: "bf16" where the hardware multiplies it, else "no"."""
+    """Return accelerate's setting for the device: "bf16" where the hardware supports it, else "no"."""
     if device == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "no"
-    # Without the instructions oneDNN still takes bf16, and is slower than float32.
+    # Without AVX512_BF16, oneDNN still accepts bf16 but is slower than float32.
     has_bf16 = device == "cpu" and torch.cpu._is_avx512_bf16_supported()
     return "bf16" if has_bf16 else "no"
 
 
 def process_count() -> int:
-    """Return how many processes train together; 1 where none were launched."""
+    """Return the number of processes that train together."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def is_main_process() -> bool:
-    """Say whether this process writes the files, evaluates and talks; the others only train along."""
+    """Return whether this process writes files, evaluates and reports; the others only train."""
     return int(os.environ.get("RANK", "0")) == 0

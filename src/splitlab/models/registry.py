@@ -1,9 +1,8 @@
-"""The names of models: build one, load a checkpoint into one, carry weights over to other classes."""
+"""Build models by name, load checkpoints, and transfer weights to other classes."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -24,13 +23,13 @@ def build_model(name: str, class_count: int, image_size: int, tensors: Collectio
 
     Args:
         name: one of `MODELS`.
-        class_count: classes to tell apart.
+        class_count: number of classes.
         image_size: side of the images, pixels.
-        tensors: names of those that it is filled with next, which tell variants of one model apart; empty for a random
-            start.
+        tensors: names of the tensors that will be loaded next, which distinguish variants of a model; empty for a
+            random start.
 
     Raises:
-        SettingsError: there is no model of this name, or it cannot take the image size.
+        SettingsError: the model does not exist or cannot take the image size.
     """
     if name not in MODELS:
         raise SettingsError(f"There is no model '{name}'. Choose one of {', '.join(MODELS)}.")
@@ -38,7 +37,7 @@ def build_model(name: str, class_count: int, image_size: int, tensors: Collectio
         raise SettingsError(
             f"image_size {image_size} must be a multiple of {SegmentationModel.stride}, such as 224 or 640."
         )
-    # By the module's name, because some families take seconds to import.
+    # Imported by name because some families take seconds to import.
     model: SegmentationModel = import_module(family_of(name).module).build(name, class_count, image_size, tensors)
     return model
 
@@ -46,66 +45,57 @@ def build_model(name: str, class_count: int, image_size: int, tensors: Collectio
 def build_for_training(
     name: str, class_count: int, image_size: int, seed: int, tensors: Collection[str] = ()
 ) -> SegmentationModel:
-    """Build a model as a run starts it: random weights by seed, the backbone pretrained where weights ship.
+    """Build a model as a training run starts it: random weights by seed, and the shipped backbone where there is one.
 
-    `tensors` are the names of those that it is filled with next, where it is.
+    `tensors` are the names of the tensors that will be loaded next, if any.
     """
-    with _seeded(seed):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
         model = build_model(name, class_count, image_size, tensors)
     model.load_shipped_weights()
     return model
 
 
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
-
-
 def load_model(folder: Path) -> tuple[SegmentationModel, Card]:
-    """Build the model of a checkpoint and fill in its weights, in evaluation mode on the CPU.
+    """Build a checkpoint's model with its weights, in evaluation mode on the CPU.
 
-    It cuts masks to their boxes, and refines boxes, as the card says.
+    It crops masks and refines boxes as the card says.
 
     Raises:
-        CheckpointError: the checkpoint is not whole, or its weights are not of the model its card names.
+        CheckpointError: the checkpoint is incomplete, or its weights do not fit the model on its card.
     """
     card, weights = read_card(folder), read_weights(folder)
     try:
         model = build_model(card.model, len(card.class_names), card.image_size, weights)
     except SplitLabError as error:
-        raise CheckpointError(f"{folder}: its card cannot be followed. {error}") from error
+        raise CheckpointError(f"{folder}: the model on its card cannot be built. {error}") from error
     tensors = {name: torch.from_numpy(tensor) for name, tensor in weights.items()}
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
         raise CheckpointError(
-            f"{folder}: its weights are not those of {card.model} with {len(card.class_names)} classes. "
-            "Card and weights come from different models."
+            f"{folder}: its weights do not fit {card.model} with {len(card.class_names)} classes. Card and weights "
+            "come from different models."
         ) from error
     model.cuts_masks, model.refines_boxes = card.cuts_masks, card.refines_boxes
     return model.eval(), card
 
 
 def weights_of(model: SegmentationModel) -> Weights:
-    """Return a model's state dict as arrays, ready for `save_checkpoint`."""
+    """Return a model's state dict as arrays for `save_checkpoint`."""
     return {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in model.state_dict().items()}
 
 
-_Array = NDArray[np.generic]
-
-
 def turned_to_classes(model: SegmentationModel, weights: Weights, own: Sequence[str], theirs: Sequence[str]) -> Weights:
-    """Return a checkpoint's weights as a model with other classes can take them.
+    """Convert a checkpoint's weights for a model with other classes.
 
-    In the tensors that answer for classes (`class_rows`), the rows of a class that both know by name are the
-    checkpoint's, those of any other class the model's own. All further rows, such as a YOLO's boxes and mask
-    coefficients, are the checkpoint's. A tensor of another size of model is left as it is: it fits nowhere.
+    In the tensors of `class_rows`, classes known to both by name keep the checkpoint's rows; other classes keep the
+    model's own. All other rows, such as a YOLO's boxes and mask coefficients, are the checkpoint's. Tensors of another
+    model size are left unchanged; they fit nowhere.
 
     Args:
-        model: whose tensors will be filled.
-        weights: of the checkpoint, by name.
+        model: the model to fill.
+        weights: the checkpoint's tensors by name.
         own: class names of the model.
         theirs: class names of the checkpoint.
     """
@@ -119,9 +109,12 @@ def turned_to_classes(model: SegmentationModel, weights: Weights, own: Sequence[
 
 
 def new_classes_in_words(own: Sequence[str], theirs: Sequence[str]) -> str:
-    """Say which classes of a model start anew; nothing where the checkpoint knows all of them."""
+    """Name the classes that start from random weights, as a sentence; empty if the checkpoint knows all of them."""
     new = [name for name in own if name not in theirs]
-    return f" Class rows start anew for {', '.join(new)}." if new else ""
+    return f" Class rows start from random weights for {', '.join(new)}." if new else ""
+
+
+_Array = NDArray[np.generic]
 
 
 def _fits(own: Tensor, theirs: _Array, here: Tensor, there: Tensor) -> bool:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from splitlab.models.contract import DetectSettings
-from splitlab.models.detr.backbone import padding_of_cells, sine_position
+from splitlab.models.detr.backbone import sine_position
 from splitlab.models.detr.detr import AttentionMaps
 from splitlab.models.detr.seg import _decode
 from tests.models.detr.small import CLASSES, make_model
@@ -22,49 +22,6 @@ def model():
         for layer in model.detr.transformer.decoder.layers:
             layer.multihead_attn.in_proj_weight.mul_(4)
     return model
-
-
-def padded_pair():
-    """Two images of other sizes in one batch, and their padding."""
-    generator = torch.Generator().manual_seed(0)
-    images = torch.rand(2, 3, 96, 128, generator=generator)
-    padding = torch.zeros(2, 96, 128, dtype=torch.bool)
-    padding[0, 70:] = True
-    padding[1, :, 90:] = True
-    return images, padding, [images[0, :, :70], images[1, :, :, :90]]
-
-
-def test_an_image_gives_the_same_alone_and_padded_in_a_batch(model):
-    images, padding, alone = padded_pair()
-    with torch.inference_mode():
-        together = model.detect(images, ALL, padding)
-        for found, image in zip(together, alone, strict=True):
-            (expected,) = model.detect(image[None], ALL)
-            assert torch.allclose(found.boxes, expected.boxes, atol=1e-4)
-            assert torch.allclose(found.scores, expected.scores, atol=1e-5)
-            assert torch.equal(found.classes, expected.classes)
-            assert found.mask_logits.shape == expected.mask_logits.shape
-            assert torch.allclose(found.mask_logits, expected.mask_logits, atol=1e-4)
-
-
-def test_what_lies_in_the_padding_is_not_seen(model):
-    images, padding, _ = padded_pair()
-    noisy = torch.where(padding[:, None], torch.rand_like(images), images)
-    with torch.inference_mode():
-        for found, same in zip(model.detect(images, ALL, padding), model.detect(noisy, ALL, padding), strict=True):
-            assert torch.equal(found.boxes, same.boxes)
-            assert torch.equal(found.mask_logits, same.mask_logits)
-        outputs, masks = model(images, padding)
-        same_outputs, same_masks = model(noisy, padding)
-    assert torch.equal(outputs.boxes, same_outputs.boxes)
-    assert torch.equal(masks, same_masks)
-
-
-def test_the_published_way_lets_padding_into_the_backbone(model):
-    images, padding, alone = padded_pair()
-    with torch.inference_mode():
-        moved = model(images, padding)[0].boxes[-1, 0] - model(alone[0][None])[0].boxes[-1, 0]
-    assert moved.abs().max() > 1e-4  # or the test above could not fail
 
 
 def test_an_image_gives_the_same_alone_and_in_a_batch_of_its_size(model):
@@ -98,7 +55,7 @@ def test_a_model_that_finds_nothing_says_so(model):
 def test_scores_leave_nothing_out_and_boxes_are_pixels():
     logits = torch.log(torch.tensor([[[0.2, 0.1, 0.7], [0.1, 0.6, 0.3]]]))
     boxes = torch.tensor([[[0.5, 0.5, 1.0, 1.0], [0.25, 0.5, 0.5, 0.2]]])
-    (found,) = _decode(logits, boxes, [(100, 200)], DetectSettings(min_score=0.1))
+    (found,) = _decode(logits, boxes, (100, 200), DetectSettings(min_score=0.1))
     assert found.query.tolist() == [1, 0]
     assert found.classes.tolist() == [1, 0]
     assert found.scores.tolist() == pytest.approx([0.6, 0.2])
@@ -119,17 +76,6 @@ def test_attention_is_given_for_each_detection_and_sums_to_one(model):
         best = outputs.logits[-1, image].softmax(-1)[:, :-1].amax(1).argsort(descending=True)[:5]
         assert torch.allclose(maps[image], all_maps[image, best], atol=1e-6)
         assert len(found[image].scores) == 5
-
-
-def test_nothing_is_attended_to_in_the_padding(model):
-    images, padding, _ = padded_pair()
-    with torch.inference_mode():
-        outputs, _ = model(images, padding)
-        maps = model.detr.attention(outputs)
-    hidden = outputs.padding[:, None].expand_as(maps)
-    assert hidden.any()
-    assert (maps[hidden] == 0).all()
-    assert torch.allclose(maps.sum(dim=(2, 3)), torch.ones(2, 8), atol=1e-5)
 
 
 def test_the_mask_head_s_attention_sums_to_one_over_heads_and_cells():
@@ -160,10 +106,3 @@ def test_positions_are_sines_and_cosines_of_row_and_column():
             wave(place / speed) for place in (row, column) for speed in (1, slow) for wave in (math.sin, math.cos)
         ]
         assert found[:, y, x].tolist() == pytest.approx(expected, abs=1e-4)
-
-
-def test_a_cell_is_padding_where_its_first_pixel_is():
-    padding = torch.zeros(1, 64, 96, dtype=torch.bool)
-    padding[0, 33:] = True
-    padding[0, :, 64:] = True
-    assert padding_of_cells(padding, 2, 3)[0].tolist() == [[False, False, True], [False, False, True]]

@@ -1,4 +1,4 @@
-"""The backbone of DETR, with position encodings."""
+"""The backbone of DETR and the position encodings."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from splitlab.models.yolov5.layers import Lite0
 
 _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 RESNET_CHANNELS = {"resnet18": (64, 128, 256, 512), "resnet50": (256, 512, 1024, 2048)}
-_FIRST_STRIDES = (4, 8, 16)
+# The channels of Lite0's maps, and the blocks whose outputs they are.
+_LITE0_CHANNELS, _LITE0_BLOCKS = (24, 40, 112, 320), (1, 2, 4, 6)
 
 
 class _FrozenNorm(FrozenBatchNorm2d):  # type: ignore[misc]
-    """torchvision's, in one pass and in the features' own number format: it halves a ResNet's time in bf16 on a CPU."""
+    """torchvision's, in one pass and in the features' number format: halves a ResNet's time in bf16 on a CPU."""
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, H, W) to the same shape."""
@@ -33,32 +34,27 @@ class _FrozenNorm(FrozenBatchNorm2d):  # type: ignore[misc]
 
 
 class Backbone(nn.Module, ABC):
-    """From images to four feature maps, the finest first.
+    """A network that computes four feature maps of an image at strides 4, 8, 16 and 32 (DC5: 16), finest first.
 
     Attributes:
         channels: of the four maps.
-        strides: of the four maps, pixels; a map has ceil(side / stride) cells.
-        body: the network; it takes normalised images.
+        body: the network; its input is normalised.
     """
 
     body: Any
 
-    def __init__(self, body: nn.Module, channels: tuple[int, ...], strides: tuple[int, ...]) -> None:
+    def __init__(self, body: nn.Module, channels: tuple[int, ...]) -> None:
         super().__init__()
         self.body = body
         self.channels = channels
-        self.strides = strides
 
-    def forward(self, images: Tensor, padding: Tensor | None = None) -> list[Tensor]:
-        """(B, 3, H, W), 0..1, to the maps; the normalised image is 0 where `padding` (B, H, W) is True."""
-        normalised = self.normalise(images)
-        if padding is not None:
-            normalised = normalised.masked_fill(padding[:, None], 0)
-        return self.levels(normalised)
+    def forward(self, images: Tensor) -> list[Tensor]:
+        """(B, 3, H, W), 0..1, to the maps."""
+        return self.levels(self.normalise(images))
 
     @abstractmethod
     def normalise(self, images: Tensor) -> Tensor:
-        """Shift and scale (B, 3, H, W) images, 0..1, to what the body was trained on."""
+        """Shift and scale (B, 3, H, W) images, 0..1, as in the body's training."""
 
     @abstractmethod
     def levels(self, images: Tensor) -> list[Tensor]:
@@ -66,10 +62,10 @@ class Backbone(nn.Module, ABC):
 
     @abstractmethod
     def freeze_stem(self) -> None:
-        """Stop the gradients of the first layers, as published for pretrained weights; does nothing to others."""
+        """Freeze the first layers of a pretrained body, as published; others are unchanged."""
 
     def load_shipped_weights(self) -> None:
-        """Load the weights that come with a package; most backbones have none."""
+        """Load weights that are installed with a package; most backbones have none."""
 
 
 class ResNetBackbone(Backbone):
@@ -81,13 +77,13 @@ class ResNetBackbone(Backbone):
             replace_stride_with_dilation=[False, False, size.last_stride == 16],
         )
         del body.avgpool, body.fc
-        super().__init__(body, RESNET_CHANNELS[size.backbone], (*_FIRST_STRIDES, size.last_stride))
+        super().__init__(body, RESNET_CHANNELS[size.backbone])
         self._norm = norm
         self.register_buffer("mean", tensor(_IMAGENET_MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", tensor(_IMAGENET_STD).view(3, 1, 1), persistent=False)
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Take off ImageNet's mean and divide by its deviation."""
+        """Subtract ImageNet's mean and divide by its standard deviation."""
         return (images - self.get_buffer("mean")) / self.get_buffer("std")
 
     def levels(self, images: Tensor) -> list[Tensor]:
@@ -110,29 +106,25 @@ class ResNetBackbone(Backbone):
 class _Lite0Backbone(Backbone):
     """EfficientNet-Lite0."""
 
-    channels_of_levels = (24, 40, 112, 320)
-    # The blocks of the network after which a map is taken.
-    last_blocks = (1, 2, 4, 6)
-
     def __init__(self, norm: Norm) -> None:
         body = Lite0()
         if norm is Norm.FROZEN:
             body.features = freeze_batch_norm_2d(body.features)
-        super().__init__(body, self.channels_of_levels, (*_FIRST_STRIDES, 32))
+        super().__init__(body, _LITE0_CHANNELS)
         self._norm = norm
 
     def normalise(self, images: Tensor) -> Tensor:
-        """Bring 0..1 to -1..1."""
+        """Scale 0..1 to -1..1."""
         return images * 2 - 1
 
     def levels(self, images: Tensor) -> list[Tensor]:
-        """Return the maps at strides 4 to 32; `Lite0` itself leaves the first out."""
+        """Return the maps at strides 4 to 32; `Lite0` itself omits the first."""
         network = self.body.features
         features = network.bn1(network.conv_stem(images))
         maps = []
         for number, block in enumerate(network.blocks):
             features = block(features)
-            if number in self.last_blocks:
+            if number in _LITE0_BLOCKS:
                 maps.append(features)
         return maps
 
@@ -141,17 +133,17 @@ class _Lite0Backbone(Backbone):
         self.body.load_imagenet_weights()
 
     def freeze_stem(self) -> None:
-        """Freeze what lies before the map at stride 4."""
+        """Freeze the layers before the map at stride 4."""
         if self._norm is Norm.FROZEN:
             self.body.features.conv_stem.requires_grad_(False)
-            self.body.features.blocks[: self.last_blocks[0] + 1].requires_grad_(False)
+            self.body.features.blocks[: _LITE0_BLOCKS[0] + 1].requires_grad_(False)
 
 
 def build_backbone(size: DetrSize, norm: Norm) -> Backbone:
     """Build a backbone with random weights.
 
     Raises:
-        SettingsError: there is no backbone of this name.
+        SettingsError: the backbone does not exist.
     """
     if size.backbone == "lite0":
         return _Lite0Backbone(norm)
@@ -161,23 +153,17 @@ def build_backbone(size: DetrSize, norm: Norm) -> Backbone:
 
 
 _TEMPERATURE = 10000
-# Keeps a column that is all padding from dividing by 0.
+# Avoids a division by 0 in a column that is all padding.
 _EPSILON = 1e-6
 
 
-def padding_of_cells(padding: Tensor, rows: int, columns: int) -> Tensor:
-    """Shrink (B, H, W) padding of pixels to (B, rows, columns): a cell is what its nearest pixel is."""
-    return nnf.interpolate(padding[:, None].float(), size=(rows, columns))[:, 0].bool()
-
-
 def sine_position(padding: Tensor, width: int) -> Tensor:
-    """Return (B, width, rows, columns): half the channels tell the row, half the column.
+    """Return (B, width, rows, columns): half of the channels encode the row, half the column.
 
-    Rows and columns run from 0 to 2 pi over the cells that are not padding, so an image is told the same whatever
-    it is padded to. Source: Carion et al. 2020, Appendix A.4.
+    Rows and columns run from 0 to 2 pi over the cells that are not padding. Source: Carion et al. 2020, Appendix A.4.
 
     Args:
-        padding: (B, rows, columns) bool, True where there is no image.
+        padding: (B, rows, columns) bool, True outside the image.
         width: channels; a multiple of 4.
     """
     image = (~padding).float()
@@ -192,7 +178,7 @@ def sine_position(padding: Tensor, width: int) -> Tensor:
 
 
 def _waves(place: Tensor, channels: int) -> Tensor:
-    """(B, rows, columns), 0..1, to (B, channels, rows, columns): sine and cosine in turn, each pair slower."""
+    """(B, rows, columns), 0..1, to (B, channels, rows, columns): alternating sine and cosine of falling frequency."""
     pair = torch.arange(channels // 2, device=place.device, dtype=place.dtype)
     angle = (place * 2 * math.pi).unsqueeze(1) / (_TEMPERATURE ** (2 * pair / channels)).view(1, -1, 1, 1)
     return torch.stack([angle.sin(), angle.cos()], dim=2).flatten(1, 2)

@@ -1,4 +1,4 @@
-"""DETR: transformer on backbone features, the mask head, and outputs kept between the stages."""
+"""DETR: the transformer on backbone features, the mask head, and cached outputs for the mask stage."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ import torch
 import torch.nn.functional as nnf
 from torch import Tensor, nn
 
-from splitlab.models.detr.backbone import Backbone, build_backbone, padding_of_cells, sine_position
+from splitlab.models.detr.backbone import Backbone, build_backbone, sine_position
 from splitlab.models.detr.sizes import DetrSize, Norm
 from splitlab.models.detr.transformer import Transformer
 
 
 @dataclass(frozen=True)
 class Outputs:
-    """What DETR says about a batch, and what the mask head needs to go on.
+    """The outputs of DETR for a batch, and the inputs of the mask head.
 
     Attributes:
         logits: (layers, B, Q, classes + 1) after each decoder layer; the last class is "nothing".
-        boxes: (layers, B, Q, 4) centre x, centre y, width, height, shares of the image without its padding.
+        boxes: (layers, B, Q, 4) centre x, centre y, width, height, fractions of the image.
         queries: (B, Q, width) the decoder's last states.
-        source: (B, width, rows, columns) what went into the encoder.
-        memory: (B, width, rows, columns) what came out.
-        levels: four maps of the backbone, the finest first.
+        source: (B, width, rows, columns) the encoder's input.
+        memory: (B, width, rows, columns) the encoder's output.
+        levels: four maps of the backbone, finest first.
         padding: (B, rows, columns) bool.
     """
 
@@ -39,9 +39,22 @@ class Outputs:
     levels: list[Tensor]
     padding: Tensor
 
+    def only(self, number: int) -> Outputs:
+        """Return the outputs of one image."""
+        place = slice(number, number + 1)
+        return Outputs(
+            logits=self.logits[:, place],
+            boxes=self.boxes[:, place],
+            queries=self.queries[place],
+            source=self.source[place],
+            memory=self.memory[place],
+            levels=[level[place] for level in self.levels],
+            padding=self.padding[place],
+        )
+
 
 class _BoxHead(nn.Module):
-    """Three linear layers from a query's state to its box."""
+    """Three linear layers that predict a query's box."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -56,7 +69,7 @@ class _BoxHead(nn.Module):
 
 
 class DETR(nn.Module):
-    """DETR with parameter names equal to facebookresearch/detr's."""
+    """DETR with the parameter names of facebookresearch/detr."""
 
     def __init__(self, size: DetrSize, class_count: int, norm: Norm) -> None:
         super().__init__()
@@ -66,7 +79,7 @@ class DETR(nn.Module):
         self.bbox_embed = _BoxHead(size.width)
         self.query_embed = nn.Embedding(size.queries, size.width)
         self.input_proj = nn.Conv2d(backbone.channels[-1], size.width, 1)
-        # A list of one, for the name: published, the positions' module is the second.
+        # A list for the published name; there, the second item is the position encoding.
         self.backbone = nn.ModuleList([backbone])
 
     @property
@@ -74,56 +87,30 @@ class DETR(nn.Module):
         """The backbone."""
         return cast("Backbone", self.backbone[0])
 
-    def forward(self, images: Tensor, padding: Tensor | None = None) -> Outputs:
-        """Look at a batch as the published model does: its backbone sees the padding as zeros.
-
-        Args:
-            images: (B, 3, H, W), 0..1.
-            padding: (B, H, W) bool, True where there is no image; none where left out.
-        """
-        levels = self.features(images, padding)
+    def forward(self, images: Tensor) -> Outputs:
+        """Return the outputs for (B, 3, H, W) images, 0..1; no cell is padding."""
+        levels = self.features(images)
         rows, columns = levels[-1].shape[-2:]
-        if padding is None:
-            padding = torch.zeros(len(images), rows, columns, dtype=torch.bool, device=images.device)
-        return self._from_levels(levels, padding_of_cells(padding, rows, columns))
-
-    def forward_apart(self, images: Sequence[Tensor]) -> Outputs:
-        """Look at (3, H, W) images of different sizes in one batch, each as if it were alone.
-
-        Convolutions would carry padding into the image, so the backbone sees each image by itself; the transformer
-        takes them together and its attention leaves the padding out.
-        """
-        alone = [self.features(image[None]) for image in images]
-        levels = [_stack(maps) for maps in zip(*alone, strict=True)]
-        padding = _stack([torch.ones_like(maps[-1][:, :1]) for maps in alone])[:, 0] == 0
-        return self._from_levels(levels, padding)
-
-    def attention(self, outputs: Outputs) -> Tensor:
-        """Return (B, Q, rows, columns): what the queries look at in the last decoder layer; each map sums to 1."""
-        position = sine_position(outputs.padding, outputs.memory.shape[1])
-        return self.transformer.last_attention(outputs.memory, position, outputs.padding, self.query_embed.weight)
-
-    def _from_levels(self, levels: list[Tensor], padding: Tensor) -> Outputs:
+        padding = torch.zeros(len(images), rows, columns, dtype=torch.bool, device=images.device)
         source = self.input_proj(levels[-1])
         position = sine_position(padding, source.shape[1]).to(source.dtype)
         states, memory = self.transformer(source, position, padding, self.query_embed.weight)
-        # In bfloat16 a box of an 800 px image would be 3 px wide or high of the mark.
+        # In bfloat16, the sides of a box in an 800 px image would be off by 3 px.
         with torch.autocast(states.device.type, enabled=False):
             logits, boxes = self.class_embed(states.float()), self.bbox_embed(states.float())
         return Outputs(logits, boxes, states[-1], source, memory, levels, padding)
 
-
-def _stack(maps: Sequence[Tensor]) -> Tensor:
-    """Put (1, C, h, w) maps into one (B, C, H, W), zeros to the right and below."""
-    rows, columns = (max(one.shape[side] for one in maps) for side in (2, 3))
-    return torch.cat([nnf.pad(one, (0, columns - one.shape[3], 0, rows - one.shape[2])) for one in maps])
+    def attention(self, outputs: Outputs) -> Tensor:
+        """Return (B, Q, rows, columns): the queries' attention in the last decoder layer; each map sums to 1."""
+        position = sine_position(outputs.padding, outputs.memory.shape[1])
+        return self.transformer.last_attention(outputs.memory, position, outputs.padding, self.query_embed.weight)
 
 
 _GROUPS = 8
 
 
 class AttentionMaps(nn.Module):
-    """Where in the image a query's object is, one map a head; the maps of all heads sum to 1 together, as published."""
+    """A query's attention to the encoder's cells, one map per head; all maps together sum to 1, as published."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -141,7 +128,7 @@ class AttentionMaps(nn.Module):
             queries: (M, width) decoder states.
             memory: (B, width, rows, columns) of the encoder.
             padding: (B, rows, columns) bool.
-            image: (M,) int64, the image each query is of.
+            image: (M,) int64, the image of each query.
         """
         asked = self.q_linear(queries).unflatten(1, (self.heads, -1))
         keys = self.k_linear(memory.permute(0, 2, 3, 1)).unflatten(3, (self.heads, -1))
@@ -152,10 +139,10 @@ class AttentionMaps(nn.Module):
 
 
 class MaskHead(nn.Module):
-    """Five convolutions; features at a finer stride join before the last three."""
+    """Five convolutions; finer features are added before the last three."""
 
     def __init__(self, width: int, heads: int, level_channels: Sequence[int]) -> None:
-        """Build it; `level_channels` are those of the maps that join, the coarsest first."""
+        """Build it; `level_channels` are those of the added maps, coarsest first."""
         super().__init__()
         first = width + heads
         channels = (first, first, width // 2, width // 4, width // 8, width // 16)
@@ -176,10 +163,10 @@ class MaskHead(nn.Module):
         """Return (M, h, w) logits at the stride of the finest level.
 
         Args:
-            source: (B, width, rows, columns), what went into the encoder.
+            source: (B, width, rows, columns), the encoder's input.
             attention: (M, heads, rows, columns).
-            levels: three maps (B, C, ., .) of the backbone, the coarsest first.
-            image: (M,) int64, the image each row is of.
+            levels: three maps (B, C, ., .) of the backbone, coarsest first.
+            image: (M,) int64, the image of each row.
         """
         x = torch.cat([source[image], attention.to(source.dtype)], dim=1)
         x = nnf.relu(self.gn1(self.lay1(x)))
@@ -199,10 +186,10 @@ def _join_levels(x: Tensor, finer: Tensor, image: Tensor) -> Tensor:
 
 
 class KeptOutputs:
-    """Outputs by the bytes of the image, as many as fit.
+    """A cache of outputs by image bytes, up to a size.
 
-    Nothing is dropped for something newer: an epoch visits the images in turn, so the oldest is the next to come.
-    A 512 px image of DETR-R50 takes about 30 MB in float32 and 15 MB in bf16.
+    Entries are never evicted: an epoch visits the images in turn, so the oldest entry is needed next. A 512 px image of
+    DETR-R50 takes about 30 MB in float32 and 15 MB in bf16.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -210,9 +197,9 @@ class KeptOutputs:
         self._kept: dict[bytes, Outputs] = {}
 
     def outputs(self, images: Tensor, look: Callable[[Tensor], Outputs]) -> Outputs:
-        """Return the outputs for (B, 3, S, S) images; `look` is called for those that are not kept.
+        """Return the outputs for (B, 3, S, S) images; `look` computes those that are not cached, one image at a time.
 
-        It sees them one by one: company in a batch changes last digits, and a run that was stopped has other company.
+        The other images of a batch would change the last digits, and a resumed training run has other batches.
         """
         keys = [_digest(image) for image in images]
         found = {key: self._kept[key] for key in keys if key in self._kept}

@@ -1,4 +1,4 @@
-"""The losses of DETR: Hungarian matching, then class, box and mask loss."""
+"""The losses of DETR: Hungarian matching, then class, box and mask losses."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _CLASS_COST, _L1_COST, _GIOU_COST = 1.0, 5.0, 2.0
 
 @dataclass(frozen=True)
 class Targets:
-    """The objects of a batch as DETR sees them.
+    """The objects of a batch in DETR's format.
 
     Attributes:
-        boxes: (N, 4) centre x, centre y, width, height, shares of the image.
+        boxes: (N, 4) centre x, centre y, width, height, fractions of the image.
         classes: (N,) int64.
-        image: (N,) int64, the image each object is in.
+        image: (N,) int64, the image of each object.
     """
 
     boxes: Tensor
@@ -32,7 +32,7 @@ class Targets:
 
     @classmethod
     def of(cls, batch: Batch) -> Targets:
-        """Take the boxes of a batch; its masks are not looked at."""
+        """Convert the boxes of a batch; its masks are not read."""
         height, width = batch.images.shape[-2:]
         sides = batch.boxes.new_tensor([width, height, width, height])
         return cls(box_convert(batch.boxes / sides, "xyxy", "cxcywh"), batch.classes, batch.image_index)
@@ -44,7 +44,7 @@ class Targets:
 
 @dataclass(frozen=True)
 class QueryMatches:
-    """Pairs of a query and an object, (M,) int64 each: the image, the query in it, the object's row in the batch."""
+    """Pairs of a query and an object, (M,) int64 each: the image, the query, the object's row in the batch."""
 
     image: Tensor
     query: Tensor
@@ -58,11 +58,11 @@ class QueryMatches:
 
 @torch.no_grad()
 def match_queries(logits: Tensor, boxes: Tensor, targets: Targets) -> QueryMatches:
-    """Assign each object a query of its image; where objects outnumber queries, the dearest go without.
+    """Assign a query of the image to each object; if objects outnumber queries, the most costly stay unmatched.
 
     Args:
         logits: (B, Q, classes + 1).
-        boxes: (B, Q, 4) centre x, centre y, width, height, shares of the image.
+        boxes: (B, Q, 4) centre x, centre y, width, height, fractions of the image.
         targets: the objects.
     """
     costs = _costs(logits.float(), boxes.float(), targets).cpu()
@@ -78,7 +78,7 @@ def match_queries(logits: Tensor, boxes: Tensor, targets: Targets) -> QueryMatch
 
 
 def _costs(logits: Tensor, boxes: Tensor, targets: Targets) -> Tensor:
-    """Return (B, Q, N). What is not a number becomes 0: the loss, not the assignment, tells that training broke."""
+    """Return (B, Q, N). NaN becomes 0, because the loss, not the assignment, reports that training diverged."""
     image_count, query_count = logits.shape[:2]
     flat = boxes.flatten(0, 1)
     overlap = generalized_box_iou(box_convert(flat, "cxcywh", "xyxy"), box_convert(targets.boxes, "cxcywh", "xyxy"))
@@ -88,14 +88,14 @@ def _costs(logits: Tensor, boxes: Tensor, targets: Targets) -> Tensor:
     return costs.nan_to_num().view(image_count, query_count, -1)
 
 
-# Boxes are shares of the image, so a small one's area is about 1e-5: the library's 1e-7 would be felt.
+# Boxes are fractions of the image, so the area of a small one is about 1e-5; the library's 1e-7 would change its loss.
 _EPSILON = 1e-12
 _FOCAL_ALPHA, _FOCAL_GAMMA = 0.25, 2.0
 
 
 @dataclass(frozen=True)
 class LossWeights:
-    """How much each part counts; `no_object` is the weight of the class "nothing" (eos_coef; 0.1 in the original)."""
+    """The weights of the parts; `no_object` is that of the class "nothing" (eos_coef; 0.1 in the original)."""
 
     classes: float = 1.0
     l1: float = 5.0
@@ -112,7 +112,7 @@ def box_losses(logits: Tensor, boxes: Tensor, targets: Targets, weights: LossWei
 
     Args:
         logits: (layers, B, Q, classes + 1).
-        boxes: (layers, B, Q, 4) centre x, centre y, width, height, shares of the image.
+        boxes: (layers, B, Q, 4) centre x, centre y, width, height, fractions of the image.
         targets: the objects.
         weights: of the parts.
     """
@@ -137,17 +137,17 @@ def _layer_losses(
 
 
 def object_count(targets: Targets) -> Tensor:
-    """Return what sums over boxes are divided by: the objects of the batch, at least 1.
+    """Return the number of objects in the batch, at least 1: the divisor of sums over boxes.
 
-    Of several processes, whose gradients are averaged, it is the mean number in a process; each of them must ask.
+    With several processes, whose gradients are averaged, it is the mean per process; each process must call this.
     """
     return _mean_over_processes(targets.boxes.new_tensor(float(len(targets.classes)))).clamp(min=1)
 
 
 def _class_loss(logits: Tensor, targets: Targets, matches: QueryMatches, no_object: float) -> Tensor:
-    """Return the cross-entropy over all queries; those without an object want the last class, at a low weight.
+    """Return the cross-entropy over all queries; those without an object have the target "nothing" at a low weight.
 
-    What it is divided by, the sum of the weights, is that of all processes, as with `object_count`.
+    It is divided by the sum of the weights, averaged over the processes as in `object_count`.
     """
     nothing = logits.shape[-1] - 1
     wanted = torch.full(logits.shape[:2], nothing, device=logits.device)
@@ -173,11 +173,11 @@ def _giou_losses(boxes: Tensor, wanted: Tensor) -> Tensor:
 
 
 def mask_losses(logits: Tensor, masks: Tensor, count: Tensor, weights: LossWeights) -> dict[str, Tensor]:
-    """Return focal and dice loss of matched queries, divided by `count`, the objects of the batch.
+    """Return focal and dice loss of matched queries, divided by `count`.
 
     Args:
-        logits: (M, h, w); scaled to the masks' size where it is another.
-        masks: (M, H, W) 0 or 1. Published: the image's size. Ours: a quarter of it, which is what the head gives.
+        logits: (M, h, w); resized to the masks.
+        masks: (M, H, W) 0 or 1, at a quarter of the image's size; published: at the image's size.
         count: see `object_count`.
         weights: of the parts.
     """
@@ -192,7 +192,7 @@ def mask_losses(logits: Tensor, masks: Tensor, count: Tensor, weights: LossWeigh
 
 
 def _dice_losses(logits: Tensor, wanted: Tensor) -> Tensor:
-    """Return (M,) 1 - dice of (M, pixels) logits and masks; the 1 keeps empty masks defined."""
+    """Return (M,) 1 - dice of (M, pixels) logits and masks; the added 1 defines it for empty masks."""
     chance = logits.sigmoid()
     shared = (chance * wanted).sum(dim=1)
     return 1 - (2 * shared + 1) / (chance.sum(dim=1) + wanted.sum(dim=1) + 1)

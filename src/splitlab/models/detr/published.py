@@ -1,4 +1,4 @@
-"""The authors' DETR checkpoints: names, sizes, and how they are read."""
+"""Read DETR checkpoints and ResNet classifiers as their authors publish them."""
 
 from __future__ import annotations
 
@@ -20,103 +20,24 @@ from splitlab.models.detr.sizes import COUNTER, SIZES, DetrSize, Norm
 _PREFIX, _BODY = "detr.", "detr.backbone.0.body."
 _MASK_PARTS = ("bbox_attention.", "mask_head.")
 _CLASS_BIAS = _PREFIX + "class_embed.bias"
-
-
-@dataclass(frozen=True)
-class _PublishedDetr:
-    """A DETR as it was found in a file.
-
-    Attributes:
-        model: a name of `SIZES`. The DC5 models have the tensors of "detr-r50" and are taken for it: who has such a
-            file builds "detr-r50-dc5" instead.
-        class_count: classes without "nothing"; ids count from 0, so COCO's are 91 with gaps.
-        has_masks: whether the mask head is among the weights.
-        weights: by the names of `DETRSeg`.
-    """
-
-    model: str
-    class_count: int
-    has_masks: bool
-    weights: Weights
-
-
-def _find_detr(weights: Weights) -> _PublishedDetr:
-    """Tell size and classes from the tensors of a state dict (what the files hold under "model").
-
-    Raises:
-        CheckpointError: they are not those of a DETR of a known size; the text goes on from the file's name and a
-            colon.
-    """
-    named = {_own_name(name): tensor for name, tensor in weights.items() if not name.endswith(COUNTER)}
-    if _CLASS_BIAS not in named:
-        raise CheckpointError("it holds no DETR: a tensor class_embed.bias is missing.")
-    class_count = named[_CLASS_BIAS].size - 1
-    if not 1 <= class_count <= MAX_CLASSES:
-        raise CheckpointError(f"its DETR has {class_count} classes; 1 to {MAX_CLASSES} can be read.")
-    has_masks = any(name.startswith(_MASK_PARTS) for name in named)
-    found = {name: tuple(tensor.shape) for name, tensor in named.items()}
-    expected = {
-        size: _shapes(size, class_count, (_PREFIX, *_MASK_PARTS) if has_masks else (_PREFIX,)) for size in SIZES
-    }
-    for size, shapes in expected.items():
-        if found == shapes:
-            return _PublishedDetr(size, class_count, has_masks, named)
-    raise CheckpointError(_difference(found, expected["detr-r50"]))
-
-
-def _resnet_weights(weights: Weights) -> Weights:
-    """Rename the state dict of torchvision's ResNet classifier to that of DETR's backbone; the classifier is left out.
-
-    Fill them into a model built with `Norm.FROZEN`.
-    """
-    return {
-        _BODY + name: tensor
-        for name, tensor in weights.items()
-        if not name.startswith("fc.") and not name.endswith(COUNTER)
-    }
-
-
-def _own_name(name: str) -> str:
-    """Put "detr." before the names of a model that was published without its mask head."""
-    return name if name.startswith((_PREFIX, *_MASK_PARTS)) else _PREFIX + name
-
-
-def _shapes(size: str, class_count: int, parts: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
-    """Return the tensors of these parts; nothing is allocated."""
-    with torch.device("meta"):
-        state = build_detr(size, class_count, Norm.FROZEN).state_dict()
-    return {name: tuple(tensor.shape) for name, tensor in state.items() if name.startswith(parts)}
-
-
-def _difference(found: dict[str, tuple[int, ...]], expected: dict[str, tuple[int, ...]]) -> str:
-    for name, shape in expected.items():
-        if name not in found:
-            return f"it is no DETR of a known size: a tensor {name} is missing."
-        if found[name] != shape:
-            return f"it is no DETR of a known size: its tensor {name} has shape {found[name]} where {shape} fits."
-    other = next(name for name in found if name not in expected)
-    return f"it has a tensor {other[:200]}, which DETR has not."
-
-
-_CLASS_BIASES = ("class_embed.bias", "detr.class_embed.bias")
+_CLASS_BIASES = ("class_embed.bias", _CLASS_BIAS)
 _CLASSIFIER_BIAS, _LAST_LAYER = "fc.bias", "layer4.0.conv1.weight"
 _IMAGE_SIZE, _CLASSIFIER_IMAGE_SIZE = 800, 224
-
-# By COCO's category ids, which the published models count by; ids without a category are "N/A", as id 0 is.
+# By COCO's category ids, the classes of the published models; ids without a category, such as 0, are "N/A".
 _COCO_NAMES = TABLES["coco91"]
 
 
 @dataclass(frozen=True)
 class ForeignDetr:
-    """A DETR or a ResNet classifier as it was found.
+    """A DETR or a ResNet classifier found in a file.
 
     Attributes:
-        model: a name of `SIZES`, or such as "resnet50-cls" for a classifier, of which the backbone is kept.
-        weights: float32, by the names of `DETRSeg`.
-        class_names: in the order of the class scores; COCO's where there are 91, numbered ones otherwise.
+        model: a name of `SIZES`, or such as "resnet50-cls" for a classifier, whose backbone is kept.
+        weights: float32, by the names of `DETRSeg`; the mask head is random unless `has_masks`.
+        class_names: in the order of the class scores: COCO's if there are 91, else numbered.
         image_size: pixels.
+        has_masks: whether the file has a mask head.
         dataset: "unknown", as the files do not say.
-        has_masks: whether the file held a mask head. Where not, that in `weights` is random.
     """
 
     model: str
@@ -128,10 +49,10 @@ class ForeignDetr:
 
 
 def find_foreign_detr(tree: Any) -> ForeignDetr | None:
-    """Find the model in what `read_foreign` gave; None where its names are of neither.
+    """Find the model in the tree of `read_foreign`; None if it is neither a DETR nor a ResNet.
 
     Raises:
-        CheckpointError: it is none that fits; the text goes on from the file's name and a colon.
+        CheckpointError: the model is not supported; the text continues the file's name and a colon.
     """
     tensors = _state_of(tree)
     if any(name in tensors for name in _CLASS_BIASES):
@@ -156,6 +77,77 @@ def _detr(tensors: Weights) -> ForeignDetr:
     return ForeignDetr(found.model, weights, names, _IMAGE_SIZE, found.has_masks)
 
 
+@dataclass(frozen=True)
+class _PublishedDetr:
+    """A DETR found in a file.
+
+    Attributes:
+        model: a name of `SIZES`. The DC5 models have the same tensors as "detr-r50" and are read as that.
+        class_count: classes without "nothing"; ids count from 0, so COCO has 91 with gaps.
+        has_masks: whether the weights include the mask head.
+        weights: by the names of `DETRSeg`.
+    """
+
+    model: str
+    class_count: int
+    has_masks: bool
+    weights: Weights
+
+
+def _find_detr(weights: Weights) -> _PublishedDetr:
+    """Recognise the size and classes of a DETR by the tensors of its state dict.
+
+    Raises:
+        CheckpointError: not a DETR of a known size; the text continues the file's name and a colon.
+    """
+    named = {_own_name(name): tensor for name, tensor in weights.items() if not name.endswith(COUNTER)}
+    if _CLASS_BIAS not in named:
+        raise CheckpointError("it holds no DETR: the tensor class_embed.bias is missing.")
+    class_count = named[_CLASS_BIAS].size - 1
+    if not 1 <= class_count <= MAX_CLASSES:
+        raise CheckpointError(f"its DETR has {class_count} classes; 1 to {MAX_CLASSES} can be read.")
+    has_masks = any(name.startswith(_MASK_PARTS) for name in named)
+    found = {name: tuple(tensor.shape) for name, tensor in named.items()}
+    expected = {
+        size: _shapes(size, class_count, (_PREFIX, *_MASK_PARTS) if has_masks else (_PREFIX,)) for size in SIZES
+    }
+    for size, shapes in expected.items():
+        if found == shapes:
+            return _PublishedDetr(size, class_count, has_masks, named)
+    raise CheckpointError(_difference(found, expected["detr-r50"]))
+
+
+def _resnet_weights(weights: Weights) -> Weights:
+    """Rename the tensors of torchvision's ResNet for DETR's backbone with `Norm.FROZEN`; drop the classifier."""
+    return {
+        _BODY + name: tensor
+        for name, tensor in weights.items()
+        if not name.startswith("fc.") and not name.endswith(COUNTER)
+    }
+
+
+def _own_name(name: str) -> str:
+    """Add "detr." to the names of a model that was published without its mask head."""
+    return name if name.startswith((_PREFIX, *_MASK_PARTS)) else _PREFIX + name
+
+
+def _shapes(size: str, class_count: int, parts: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the tensors of these parts; no memory is allocated."""
+    with torch.device("meta"):
+        state = build_detr(size, class_count, Norm.FROZEN).state_dict()
+    return {name: tuple(tensor.shape) for name, tensor in state.items() if name.startswith(parts)}
+
+
+def _difference(found: dict[str, tuple[int, ...]], expected: dict[str, tuple[int, ...]]) -> str:
+    for name, shape in expected.items():
+        if name not in found:
+            return f"it is no DETR of a known size: the tensor {name} is missing."
+        if found[name] != shape:
+            return f"it is no DETR of a known size: its tensor {name} has shape {found[name]}, not {shape}."
+    other = next(name for name in found if name not in expected)
+    return f"it has a tensor {other[:200]}, which is not part of DETR."
+
+
 def _random_weights(model: str, class_count: int) -> Weights:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -173,7 +165,7 @@ def _resnet(tensors: Weights) -> ForeignDetr:
         if shapes == _body_shapes(name):
             numbered = _numbered(class_count)
             return ForeignDetr(f"{name}-cls", _storable(weights), numbered, _CLASSIFIER_IMAGE_SIZE, has_masks=False)
-    raise CheckpointError(f"its tensors are those of a ResNet, but of none of {', '.join(RESNET_CHANNELS)}.")
+    raise CheckpointError(f"it is a ResNet, but not one of {', '.join(RESNET_CHANNELS)}.")
 
 
 def _body_shapes(name: str) -> Mapping[str, tuple[int, ...]]:
@@ -183,7 +175,7 @@ def _body_shapes(name: str) -> Mapping[str, tuple[int, ...]]:
 
 
 def _storable(weights: Weights) -> Weights:
-    """Return the tensors in float32."""
+    """Return the tensors in float32, checked."""
     for name, tensor in weights.items():
         check_halves(name, tensor)
     return {name: tensor.astype(np.float32) for name, tensor in weights.items()}

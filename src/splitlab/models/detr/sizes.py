@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-# Batch norms that learn count their batches in a tensor of this name; frozen ones have none.
+# Name ending of the batch counter of trainable batch norms; frozen ones have none.
 COUNTER = ".num_batches_tracked"
 
 
 class Norm(StrEnum):
-    """What normalises a backbone's features.
+    """The normalisation of a backbone's features.
 
-    `FROZEN` keeps the statistics and scales of the weights it was started from: as published, for pretrained ones.
-    `LEARNT` is plain batch normalisation, for a backbone that starts at random. Their tensors have the same names, and
-    `LEARNT` a counter more.
+    `FROZEN` keeps the statistics and scales of pretrained weights, as published. `LEARNT` is plain batch normalisation
+    for a backbone that starts from random weights. Their tensors have the same names, plus a counter in `LEARNT`.
     """
 
     FROZEN = "frozen"
@@ -23,18 +22,18 @@ class Norm(StrEnum):
 
 @dataclass(frozen=True)
 class DetrSize:
-    """Everything that tells one DETR from another, but the classes.
+    """The size of a DETR.
 
     Attributes:
         backbone: "resnet18", "resnet50" or "lite0".
-        queries: most objects it can find in an image.
+        queries: maximum number of objects in an image.
         encoder_layers, decoder_layers: of the transformer.
-        width: channels of the transformer; a multiple of 128, which the mask head's group norms ask for.
+        width: channels of the transformer; a multiple of 128, as the mask head's group norms require.
         heads: of each attention.
         feedforward: hidden channels between attentions.
         dropout: in the transformer.
-        norm: of the backbone, where the caller does not say.
-        last_stride: of the coarsest feature map, pixels; 16 is the "DC5" of the published models.
+        norm: default norm of the backbone.
+        last_stride: of the coarsest feature map, pixels; 16 is the published "DC5".
     """
 
     backbone: str = "resnet50"

@@ -1,6 +1,6 @@
-"""DETR's transformer: norms after each step, positions added to queries and keys in every attention.
+"""DETR's transformer: post-norm, with positions added to queries and keys in every attention.
 
-Inside, cells and queries come first and the batch second: torch's attention turns the other order into a slow one.
+Inside, cells and queries are the first dimension and the batch the second, which torch's attention computes faster.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def _attention(size: DetrSize) -> nn.MultiheadAttention:
 
 
 class _EncoderLayer(nn.Module):
-    """Each cell looks at all cells."""
+    """Self-attention over all cells."""
 
     def __init__(self, size: DetrSize) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class _EncoderLayer(nn.Module):
         self.dropout = nn.Dropout(size.dropout)
 
     def forward(self, cells: Tensor, position: Tensor, padding: Tensor) -> Tensor:
-        """(cells, B, width) and their positions to (cells, B, width); what is padding (B, cells) is not seen."""
+        """(cells, B, width) and their positions to (cells, B, width); `padding` (B, cells) is masked."""
         placed = cells + position
         seen, _ = self.self_attn(placed, placed, cells, key_padding_mask=padding, need_weights=False)
         cells = self.norm1(cells + self.dropout(seen))
@@ -41,7 +41,7 @@ class _EncoderLayer(nn.Module):
 
 
 class DecoderLayer(nn.Module):
-    """Each query looks at the other queries, then at the image."""
+    """Self-attention over the queries, then cross-attention to the image."""
 
     def __init__(self, size: DetrSize) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class DecoderLayer(nn.Module):
         return out
 
     def attention(self, state: Tensor, query: Tensor, memory: Tensor, position: Tensor, padding: Tensor) -> Tensor:
-        """Return (B, queries, cells): how much each query looks at each cell, mean over heads; a row sums to 1."""
+        """Return (B, queries, cells): each query's attention to each cell, mean over heads; a row sums to 1."""
         state = self._look_at_queries(state, query)
         weights: Tensor = self.multihead_attn(state + query, memory + position, memory, key_padding_mask=padding)[1]
         return weights
@@ -85,14 +85,13 @@ class _Encoder(nn.Module):
         self.layers = nn.ModuleList(_EncoderLayer(size) for _ in range(size.encoder_layers))
 
     def forward(self, cells: Tensor, position: Tensor, padding: Tensor) -> Tensor:
-        """See `EncoderLayer`."""
         for layer in self.layers:
             cells = layer(cells, position, padding)
         return cells
 
 
 class _Decoder(nn.Module):
-    """A chain of decoder layers, whose every state is read."""
+    """A chain of decoder layers; returns the state after each."""
 
     def __init__(self, size: DetrSize) -> None:
         super().__init__()
@@ -100,7 +99,7 @@ class _Decoder(nn.Module):
         self.norm = nn.LayerNorm(size.width)
 
     def forward(self, query: Tensor, memory: Tensor, position: Tensor, padding: Tensor) -> Tensor:
-        """Return (layers, queries, B, width): the normed state after each layer; the chain goes on un-normed."""
+        """Return (layers, queries, B, width): the normed state after each layer; the next layer gets the raw state."""
         state = torch.zeros_like(query)
         states = []
         for layer in self.layers:
@@ -109,7 +108,7 @@ class _Decoder(nn.Module):
         return torch.stack(states)
 
     def last_attention(self, query: Tensor, memory: Tensor, position: Tensor, padding: Tensor) -> Tensor:
-        """Return what the last layer's queries look at; see `DecoderLayer.attention`."""
+        """Return the last layer's `DecoderLayer.attention`."""
         *before, last = self.layers
         state = torch.zeros_like(query)
         for layer in before:
@@ -118,7 +117,7 @@ class _Decoder(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Encoder and decoder on maps: (B, width, rows, columns) in and out."""
+    """Encoder and decoder on (B, width, rows, columns) maps."""
 
     def __init__(self, size: DetrSize) -> None:
         super().__init__()
@@ -143,7 +142,7 @@ class Transformer(nn.Module):
         return states.transpose(1, 2), memory.permute(1, 2, 0).reshape(source.shape)
 
     def last_attention(self, memory: Tensor, position: Tensor, padding: Tensor, queries: Tensor) -> Tensor:
-        """Return (B, queries, rows, columns): what each query of the last layer looks at; a map sums to 1."""
+        """Return (B, queries, rows, columns): the attention of the last layer's queries; a map sums to 1."""
         query = queries[:, None].repeat(1, len(memory), 1)
         weights = self.decoder.last_attention(query, _cells(memory), _cells(position), padding.flatten(1))
         return weights.reshape(*weights.shape[:2], *memory.shape[2:])

@@ -1,1 +1,1 @@
-"""Checkpoints from other projects: pickles are read by an own parser in a child process; their code never runs."""
+"""Read checkpoints of other projects in a child process; their code never runs."""

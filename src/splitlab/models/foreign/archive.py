@@ -1,4 +1,4 @@
-"""The zip archive of a PyTorch file: its tensors, without running its code."""
+"""Read the tensors of a PyTorch file, zipped or in the old format, without running its code."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ReadStorage = Callable[[str], bytes]
 
 
 class Opened(NamedTuple):
-    """A file's root object, with records where tensors are, and a way to the bytes of each storage."""
+    """A file's root object, with records in place of tensors, and a function that reads a storage."""
 
     root: Any
     read_storage: _ReadStorage
@@ -32,7 +32,7 @@ def open_archive(file: BinaryIO) -> Opened:
     """Read the root object of a PyTorch file; its tensors stay in the file.
 
     Raises:
-        RefusedError: it is no PyTorch file, is broken, or asks for what weights do not need.
+        RefusedError: not a PyTorch file, broken, or it requests what weights do not need.
     """
     start = file.read(2)
     file.seek(0)
@@ -40,7 +40,7 @@ def open_archive(file: BinaryIO) -> Opened:
         return _open_zip(file)
     if start[:1] == b"\x80":
         return _open_legacy(file)
-    raise RefusedError("it is no PyTorch file (neither a zip archive nor a pickle)")
+    raise RefusedError("it is not a PyTorch file (neither a zip archive nor a pickle)")
 
 
 def _item_size(dtype: str) -> int:
@@ -53,7 +53,7 @@ def _open_zip(file: BinaryIO) -> Opened:
     members = _checked_members(archive, file_bytes=file.seek(0, os.SEEK_END))
     roots = [name for name in members if name.count("/") == 1 and name.endswith("/data.pkl")]
     if len(roots) != 1:
-        raise RefusedError("it is a zip archive without one data.pkl, so no PyTorch file")
+        raise RefusedError("it is a zip archive without a data.pkl, so not a PyTorch file")
     folder = roots[0].removesuffix("data.pkl")
     if members[roots[0]].file_size > _MAX_PICKLE_BYTES:
         raise RefusedError(
@@ -64,7 +64,7 @@ def _open_zip(file: BinaryIO) -> Opened:
 
     def read_storage(key: str) -> bytes:
         if f"{folder}data/{key}" not in members:
-            raise RefusedError(f"it lacks the storage {key[:40]!r} of a tensor, so it is not whole")
+            raise _missing(key)
         return archive.read(f"{folder}data/{key}")
 
     with archive.open(roots[0]) as pickled:
@@ -72,22 +72,22 @@ def _open_zip(file: BinaryIO) -> Opened:
 
 
 def _checked_members(archive: zipfile.ZipFile, file_bytes: int) -> dict[str, zipfile.ZipInfo]:
-    """Refuse what can grow: PyTorch never compresses, so no archive of its holds more bytes than it has itself."""
+    """Refuse decompression bombs: PyTorch never compresses, so the parts cannot be larger than the file."""
     infos = archive.infolist()
     members = {info.filename: info for info in infos}
     if len(infos) > _MAX_MEMBERS or len(members) < len(infos):
-        raise RefusedError(f"its archive holds a name twice, or over {_MAX_MEMBERS} parts")
+        raise RefusedError(f"its archive has duplicate names or over {_MAX_MEMBERS} parts")
     if any(info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size for info in infos):
         raise RefusedError("its archive is compressed, which PyTorch never does; it could unpack to any size")
     if sum(info.file_size for info in infos) > file_bytes:
-        raise RefusedError("the parts of its archive overlap: they add up to more than the file")
+        raise RefusedError("the parts of its archive overlap: together they are larger than the file")
     return members
 
 
 def _open_legacy(file: BinaryIO) -> Opened:
     """Read magic number, version, machine, root object, storage keys, then each storage: its length and its bytes."""
     if RestrictedUnpickler(file).load() != _LEGACY_MAGIC or RestrictedUnpickler(file).load() != _LEGACY_PROTOCOL:
-        raise RefusedError("it is a pickle, but not one that PyTorch wrote")
+        raise RefusedError("it is a pickle, but not one of PyTorch")
     machine = RestrictedUnpickler(file).load()
     if not isinstance(machine, dict) or machine.get("little_endian") is not True:
         raise RefusedError("it was written on a big-endian machine; save it again on a common one")
@@ -98,14 +98,13 @@ def _open_legacy(file: BinaryIO) -> Opened:
 
 
 class _LegacyUnpickler(RestrictedUnpickler):
-    """Remembers how wide the numbers of each storage are: the old format writes lengths in numbers."""
+    """Records the item size of each storage: the old format gives lengths in items."""
 
     def __init__(self, file: BinaryIO) -> None:
         super().__init__(file)
         self.item_sizes: dict[str, int] = {}
 
     def persistent_load(self, pid: Any, /) -> Any:
-        """Note a storage and the width of its numbers."""
         loaded = super().persistent_load(pid)
         if pid[0] == "storage":
             self.item_sizes[loaded.key] = _item_size(loaded.dtype)
@@ -114,7 +113,7 @@ class _LegacyUnpickler(RestrictedUnpickler):
 
 def _legacy_storages(file: BinaryIO, keys: object, item_sizes: dict[str, int]) -> _ReadStorage:
     if not isinstance(keys, list) or len(keys) > _MAX_MEMBERS or not all(key in item_sizes for key in keys):
-        raise RefusedError("its list of storages is not that of its tensors")
+        raise RefusedError("its list of storages does not match its tensors")
     start, end = file.tell(), file.seek(0, os.SEEK_END)
     places: dict[str, tuple[int, int]] = {}
     for key in keys:
@@ -123,15 +122,19 @@ def _legacy_storages(file: BinaryIO, keys: object, item_sizes: dict[str, int]) -
         places[key] = (start + 8, length)
         start += 8 + length
         if start > end:
-            raise RefusedError("it ends before its last tensor: it is cut off")
+            raise RefusedError("it is truncated: it ends before its last tensor")
 
     def read_storage(key: str) -> bytes:
         if key not in places:
-            raise RefusedError(f"it lacks the storage {key[:40]!r} of a tensor, so it is not whole")
+            raise _missing(key)
         file.seek(places[key][0])
         return file.read(places[key][1])
 
     return read_storage
+
+
+def _missing(key: str) -> RefusedError:
+    return RefusedError(f"it is incomplete: the storage {key[:40]!r} of a tensor is missing")
 
 
 MAX_TENSOR_BYTES = 2**30
@@ -148,20 +151,17 @@ class TensorReader:
         self._bytes_left = MAX_TENSOR_BYTES
 
     def read(self, record: TensorRecord) -> Array:
-        """Return a tensor's numbers, contiguous; bfloat16 becomes float32.
+        """Return a tensor as a contiguous array; bfloat16 becomes float32.
 
         Raises:
-            RefusedError: the tensor is larger than its storage or than what is left of the total, or its storage is
-                not in the file.
+            RefusedError: the tensor exceeds its storage or the total size, or the storage is missing.
         """
         _check_extent(record)
         width = _item_size(record.storage.dtype)
         self._spend(max(math.prod(record.shape), record.storage.length) * width)
         data = self._read_storage(record.storage.key)
         if len(data) != record.storage.length * width:
-            raise RefusedError(
-                f"a tensor's storage should have {record.storage.length * width} bytes and has {len(data)}"
-            )
+            raise RefusedError(f"a tensor's storage has {len(data)} bytes, not {record.storage.length * width}")
         numbers = _as_numbers(data, record.storage.dtype)
         steps = [step * numbers.itemsize for step in record.strides]
         view = np.lib.stride_tricks.as_strided(numbers[record.offset :], record.shape, steps, writeable=False)
@@ -170,11 +170,11 @@ class TensorReader:
     def _spend(self, size: int) -> None:
         self._bytes_left -= size
         if self._bytes_left < 0:
-            raise RefusedError(f"its tensors are over {MAX_TENSOR_BYTES // 2**30} GiB, more than any model of ours")
+            raise RefusedError(f"its tensors are over {MAX_TENSOR_BYTES // 2**30} GiB, more than any supported model")
 
 
 def _check_extent(record: TensorRecord) -> None:
-    """Refuse a tensor that reaches outside of its storage."""
+    """Refuse a tensor that reaches outside its storage."""
     shape, strides, count = record.shape, record.strides, record.storage.length
     if len(shape) != len(strides) or len(shape) > _MAX_DIMENSIONS:
         raise RefusedError(f"it has a tensor of shape {shape[:9]} with strides {strides[:9]}")

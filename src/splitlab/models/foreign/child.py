@@ -1,7 +1,7 @@
-"""The process that reads a foreign file: no network, no new files, little memory, little time.
+"""The process that reads a foreign file, with no network, no new files, limited memory and limited time.
 
-It gets the open file as standard input and the folder for its two files as argument. The unpickler runs nothing by
-itself; all this is for the day that it has a hole.
+Its standard input is the open file, its argument the folder for its two output files. The unpickler does not run any
+code by itself; this process is a second line of defence.
 """
 
 from __future__ import annotations
@@ -45,23 +45,23 @@ _BROKEN = (
 
 
 def main() -> None:
-    """Read the file and write its tree and tensors, or the reason why not.
+    """Read the file and write its tree and tensors, or the reason why it was refused.
 
-    Exits with FORBIDDEN_EXIT where the file had this process do more than read, and with MACHINE_EXIT where the answer
-    could not be written.
+    Exits with FORBIDDEN_EXIT if the file made the process do more than read, and with MACHINE_EXIT if the output could
+    not be written.
     """
     folder = Path(sys.argv[1])
     with _new_file(folder / ANSWER_NAME) as answer:
         _prepare_lazy_imports()
         _lock_down()
         text, arrays = _answer_for(sys.stdin.buffer)
-        # From here on the file is read, and what goes wrong is this machine's.
+        # The file has been read; failures from here on are this machine's.
         _forbidden_exit[0] = MACHINE_EXIT
         try:
             save_file(arrays, folder / TENSORS_NAME)
             answer.write(text)
             answer.flush()
-        except BaseException:  # noqa: BLE001 (Python opens files to tell of what is not caught, which is forbidden here)
+        except BaseException:  # noqa: BLE001 (a traceback would open files, which is forbidden here)
             os._exit(MACHINE_EXIT)
 
 
@@ -73,7 +73,7 @@ def _new_file(path: Path) -> TextIO:
 
 
 def _answer_for(file: BinaryIO) -> tuple[str, dict[str, Array]]:
-    """Return `{"tree": ...}` and its tensors, or `{"refused": reason}` and none, as JSON."""
+    """Return `{"tree": ...}` as JSON with its tensors, or `{"refused": reason}` without any."""
     try:
         opened = open_archive(file)
         writer = TreeWriter(TensorReader(opened.read_storage))
@@ -81,21 +81,21 @@ def _answer_for(file: BinaryIO) -> tuple[str, dict[str, Array]]:
     except RefusedError as error:
         return json.dumps({"refused": str(error)}), {}
     except MemoryError:
-        return json.dumps({"refused": "it asks for more memory than any model of ours"}), {}
+        return json.dumps({"refused": "it needs more memory than any supported model"}), {}
     except _BROKEN as error:
         reason = " ".join(str(error).split())[:120]
-        return json.dumps({"refused": f"it is broken or cut off ({type(error).__name__}: {reason})"}), {}
+        return json.dumps({"refused": f"it is broken or truncated ({type(error).__name__}: {reason})"}), {}
     return f'{{"tree": {tree}}}', writer.arrays
 
 
 def _prepare_lazy_imports() -> None:
-    """Have Python import now what it would import while reading."""
+    """Trigger the imports that Python would otherwise make while reading."""
     "".encode("cp437")
     np.lib.stride_tricks.as_strided(np.zeros(1, "<f2"), (1,), (2,))
 
 
 def _lock_down() -> None:
-    """Give up network (where the system lets us), memory, time, files and processes; there is no way back."""
+    """Irrevocably give up network (where the system allows it), memory, time, files and processes."""
     _leave_network()
     if sys.platform != "win32":
         _limit_resources()
@@ -103,7 +103,7 @@ def _lock_down() -> None:
 
 
 def _leave_network() -> bool:
-    """Move into a network of our own, which is empty; False where the system does not let us."""
+    """Move into an empty network namespace; return False if the system does not allow it."""
     if sys.platform != "linux":
         return False
     return bool(ctypes.CDLL(None).unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0)
@@ -114,7 +114,7 @@ def _limit_resources() -> None:
 
     limits = {
         resource.RLIMIT_AS: (_MAX_MEMORY_BYTES, _MAX_MEMORY_BYTES),
-        # At the first of the two a process is told so (SIGXCPU), at the second it is killed, which says nothing.
+        # SIGXCPU at the first limit, SIGKILL at the second.
         resource.RLIMIT_CPU: (MAX_CPU_SECONDS, MAX_CPU_SECONDS + 5),
         resource.RLIMIT_FSIZE: (MAX_TENSOR_BYTES + 2**26, MAX_TENSOR_BYTES + 2**26),
         resource.RLIMIT_NPROC: (0, 0),
@@ -123,11 +123,11 @@ def _limit_resources() -> None:
     for kind, both in limits.items():
         try:
             resource.setrlimit(kind, both)
-        except (ValueError, OSError):  # macOS knows some limits by name only
+        except (ValueError, OSError):  # macOS does not implement some limits
             continue
 
 
 def _end_at_any_action(event: str, _: tuple[Any, ...]) -> None:
-    """End the process before the first thing that Python reports to auditors: imports, files, sockets, programs."""
+    """Exit before any event that Python reports to auditors: imports, files, sockets, programs."""
     if event not in _QUIET_EVENTS:
         os._exit(_forbidden_exit[0])

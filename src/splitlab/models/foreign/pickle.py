@@ -1,9 +1,8 @@
-"""Read the pickles of PyTorch files without importing or calling anything that they name.
+"""Read the pickles of PyTorch files without importing or calling anything they name.
 
-A pickle is a program: it names things of Python and has them called. Here a name stands for one of our own inert
-things or is refused, so there is nothing in reach of the program that does anything. That takes care in three places:
-nothing handed out may have a `__dict__` (a pickle can write into it), a `__setstate__` that changes more than itself,
-or attributes that can be set.
+A pickle is a program that names Python objects and calls them. Here, each name is replaced by an inert stand-in or
+refused, so a pickle can reach nothing that acts. For this, no stand-in may have a `__dict__` (a pickle can write to
+it), a `__setstate__` that changes anything but itself, or attributes that can be set.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 import pickle
 from typing import Any, NamedTuple
 
-# What a storage class of torch means in numpy; numpy has no bfloat16.
+# numpy dtypes of torch's storage classes; numpy has no bfloat16.
 BFLOAT16 = "bfloat16"
 _STORAGE_DTYPES = {
     "DoubleStorage": "<f8",
@@ -29,7 +28,7 @@ _INERT_PACKAGES = ("models", "ultralytics", "utils", "yolov5", "torch.nn")
 _INERT_NAMES = frozenset(
     {
         "argparse.Namespace",
-        "builtins.getattr",  # how a pickle says "the method of that object"; the authors' heads keep one
+        "builtins.getattr",  # pickles a bound method; the authors' heads keep one
         "builtins.slice",
         "_codecs.encode",
         "collections.Counter",
@@ -52,11 +51,11 @@ _PYTHON_2_MODULES = {"__builtin__": "builtins", "copy_reg": "copyreg"}
 
 
 class RefusedError(Exception):
-    """A file that is not what it should be; the text goes on from the file's name and a colon."""
+    """A file is refused; the text continues the file's name and a colon."""
 
 
 class _StorageType(NamedTuple):
-    """A storage class of torch, as the numpy dtype it holds."""
+    """A storage class of torch as the numpy dtype it holds."""
 
     dtype: str
 
@@ -70,7 +69,7 @@ class Storage(NamedTuple):
 
 
 class TensorRecord(NamedTuple):
-    """Where a tensor's numbers are; nothing of it has been checked or read."""
+    """The location of a tensor's numbers, unchecked and unread."""
 
     storage: Storage
     offset: int
@@ -79,13 +78,13 @@ class TensorRecord(NamedTuple):
 
 
 class Inert:
-    """Stands for an object of a foreign class: its attributes, and none of its behaviour."""
+    """Stands for an object of a foreign class; has its attributes but not its behaviour."""
 
     __slots__ = ("attributes",)
     class_name = "object"
 
     def __new__(cls, *_: object, **__: object) -> Inert:
-        """Take any arguments and keep none."""
+        """Ignore all arguments."""
         inert = super().__new__(cls)
         inert.attributes = {}
         return inert
@@ -100,7 +99,7 @@ class Inert:
 
 
 class _PlainDict(dict[Any, Any]):
-    """Stands for OrderedDict: takes its items, and drops attributes such as a state dict's `_metadata`."""
+    """Stands for OrderedDict; keeps the items and drops attributes such as a state dict's `_metadata`."""
 
     __slots__ = ()
 
@@ -112,9 +111,9 @@ class _RebuildTensor:
     __slots__ = ()
 
     def __call__(self, storage: object, offset: object, shape: object, strides: object, *_: object) -> TensorRecord:
-        """Note where the tensor's numbers are."""
+        """Record where the tensor's numbers are."""
         if not isinstance(storage, Storage) or not isinstance(offset, int):
-            raise RefusedError("it has a tensor without a storage, so it is broken")
+            raise RefusedError("it is broken: a tensor has no storage")
         return TensorRecord(storage, offset, _whole_numbers(shape), _whole_numbers(strides))
 
 
@@ -139,10 +138,10 @@ _ACTIVE: dict[str, Any] = {
 
 
 class RestrictedUnpickler(pickle.Unpickler):
-    """An unpickler for which every name is one of ours."""
+    """An unpickler that replaces every name by a stand-in."""
 
     def find_class(self, module: str, name: str, /) -> Any:
-        """Return what a name stands for.
+        """Return the stand-in for a name.
 
         Raises:
             RefusedError: the name is not on the list.
@@ -152,10 +151,10 @@ class RestrictedUnpickler(pickle.Unpickler):
             return _ACTIVE[full_name]
         if full_name in _INERT_NAMES or f"{module}.".startswith(tuple(f"{package}." for package in _INERT_PACKAGES)):
             return type("Inert", (Inert,), {"__slots__": (), "class_name": full_name})
-        raise RefusedError(f"it wants to use {full_name[:80]!r}, which has no place among weights")
+        raise RefusedError(f"it uses {full_name[:80]!r}, which weights do not need")
 
     def persistent_load(self, pid: Any, /) -> Any:
-        """Note a storage, or take a module's class out of the old format's record of it.
+        """Record a storage, or return the class from the old format's record of a module.
 
         Raises:
             RefusedError: it is neither.
@@ -165,7 +164,7 @@ class RestrictedUnpickler(pickle.Unpickler):
                 return Storage(dtype, key, length)
             case ("module", type() as inert, *_) if issubclass(inert, Inert):
                 return inert
-        raise RefusedError("it points to something that is no storage of numbers")
+        raise RefusedError("it refers to something that is not a storage of numbers")
 
 
 def _whole_numbers(values: object) -> tuple[int, ...]:

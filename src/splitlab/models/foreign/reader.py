@@ -1,4 +1,4 @@
-"""Read a foreign checkpoint in a child process with limits, and start weights from it."""
+"""Read a foreign checkpoint in a child process with limits, and load start weights from it."""
 
 from __future__ import annotations
 
@@ -25,23 +25,25 @@ from splitlab.models.contract import SegmentationModel
 from splitlab.models.foreign.child import ANSWER_NAME, FORBIDDEN_EXIT, MACHINE_EXIT, MAX_CPU_SECONDS, TENSORS_NAME
 from splitlab.models.foreign.tree import read_tree
 
+# Measured in pixels, not learnt; see `SegmentationModel.take_scales`.
+_NOT_LEARNT = ".anchors"
 _MAX_FILE_BYTES = 4 * 2**30
 _MAX_ANSWER_BYTES = 64 * 2**20
 _MAX_SECONDS = 120
 _SOURCE_FOLDER = Path(__file__).parents[3]
 _FREE = "Free some memory and try again."
 _NO_ROOM = (
-    "the folder for temporary files has no room for its tensors, or cannot be written. Free some space, or let the "
-    "environment variable TMPDIR name another folder."
+    "the folder for temporary files has no space for its tensors, or cannot be written. Free some space, or set the "
+    "environment variable TMPDIR to another folder."
 )
 _TOO_SLOW = (
-    f"reading it was stopped after {MAX_CPU_SECONDS} s of work or {_MAX_SECONDS} s in all; weights take a few. Try "
-    "again when this machine has less to do, or take the file from its source again."
+    f"reading it was stopped after {MAX_CPU_SECONDS} s of processor time or {_MAX_SECONDS} s in all; it should take a "
+    "few. Try again when this machine is less busy, or download the file again."
 )
-# A file that is written through memory ends its process with a signal where the disk is full or a file may not grow.
+# Writing a memory-mapped file raises a signal if the disk is full or the file may not grow.
 _MACHINE_CODES = (MACHINE_EXIT, -signal.SIGBUS, -signal.SIGXFSZ)
-# -I leaves environment and current folder out of Python's path, so the child is told where we are. It takes this very
-# SplitLab where another one is installed, and everything else as it is installed.
+# -I ignores PYTHONPATH and the current folder, so the child is given this SplitLab's folder. It imports this SplitLab
+# even if another is installed, and everything else as installed.
 _CHILD = (
     "import sys; sys.path.insert(0, sys.argv.pop()); import splitlab; sys.path.append(sys.path.pop(0)); "
     "from splitlab.models.foreign.child import main; main()"
@@ -53,7 +55,7 @@ class ForeignFile:
     """A foreign file as plain data.
 
     Attributes:
-        path: where it was.
+        path: of the file.
         sha256: of its bytes, in hexadecimal digits.
         tree: dicts with text keys, lists, numbers, text, None, numpy arrays and `ForeignObject`s.
     """
@@ -64,15 +66,17 @@ class ForeignFile:
 
 
 def read_foreign(path: Path) -> ForeignFile:
-    """Read a PyTorch file (.pt, .pth) of any origin; nothing in it is run.
+    """Read an untrusted PyTorch file (.pt, .pth) without running code in it.
 
     Raises:
-        CheckpointError: it cannot be read, is no PyTorch file, is broken, too large, or names what weights do not
+        CheckpointError: it cannot be read, is not a PyTorch file, is broken or too large, or names what weights do not
             need.
     """
     try:
         if not path.is_file() or path.stat().st_size > _MAX_FILE_BYTES:
-            raise CheckpointError(f"{path} is no file, or one over {_MAX_FILE_BYTES // 2**30} GiB. Choose a .pt file.")
+            raise CheckpointError(
+                f"{path} is not a file of at most {_MAX_FILE_BYTES // 2**30} GiB. Choose a .pt or .pth file."
+            )
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             with _temporary_folder(path) as folder:
@@ -115,30 +119,30 @@ def _read_in_child(path: Path, file: BinaryIO, folder: Path) -> Any:
 
 
 def _why_ended(code: int) -> str:
-    """Say why the reading process gave no answer: an act of the file, or a fault of this machine."""
+    """Explain the exit code of the child: an action of the file, or a problem of this machine."""
     if code == FORBIDDEN_EXIT:
         return (
-            "reading it was stopped, as it asked for a step that reading weights never takes. Do not use this file; "
-            "take it from its source again."
+            "reading it was stopped because it tried something that weights never need. Do not use this file; download "
+            "it again from its source."
         )
     if code in _MACHINE_CODES:
         return _NO_ROOM
     if code == -signal.SIGKILL:
-        return f"the process that read it was killed, as happens where memory runs out. {_FREE}"
+        return f"the process that read it was killed, probably for lack of memory. {_FREE}"
     if code == -signal.SIGXCPU:
         return _TOO_SLOW
     return (
-        f"the process that read it ended early (code {code}). The file may be broken: take it from its source again. "
-        "Where other files end in the same way, this installation is broken."
+        f"the process that read it ended early (code {code}). The file may be broken: download it again from its "
+        "source. If other files fail in the same way, this installation is broken."
     )
 
 
 def _take_answer(path: Path, folder: Path) -> Any:
-    """Read what the child wrote, as doubtful as the file itself."""
+    """Read the child's output, which is as untrusted as the file itself."""
     answer_path = folder / ANSWER_NAME
     try:
         if answer_path.stat().st_size > _MAX_ANSWER_BYTES:
-            raise CheckpointError(f"{path}: it holds over {_MAX_ANSWER_BYTES // 2**20} MiB beside its tensors.")
+            raise CheckpointError(f"{path}: it holds over {_MAX_ANSWER_BYTES // 2**20} MiB besides its tensors.")
         text = answer_path.read_bytes()
         if text.startswith(b'{"refused"'):
             raise CheckpointError(f"{path}: {json.loads(text)['refused']}.")
@@ -146,20 +150,16 @@ def _take_answer(path: Path, folder: Path) -> Any:
     except MemoryError as error:
         raise CheckpointError(f"{path}: this machine has too little memory for its tensors. {_FREE}") from error
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: what was read of it makes no sense ({type(error).__name__}).") from error
-
-
-# Pixels of an image size, not learnt: see `SegmentationModel.take_scales`.
-_NOT_LEARNT = ".anchors"
+        raise CheckpointError(f"{path}: its content is invalid ({type(error).__name__}).") from error
 
 
 @dataclass(frozen=True)
 class StartReport:
-    """How a model was started.
+    """Which tensors of a model were copied.
 
     Attributes:
-        copied: names of the tensors that were copied.
-        left: names of the model's other tensors, which keep their random start.
+        copied: names of the copied tensors.
+        left: names of the model's other tensors, which stay random.
     """
 
     copied: list[str]
@@ -170,12 +170,10 @@ class StartReport:
 
 
 def start_from(model: SegmentationModel, weights: Weights) -> StartReport:
-    """Copy each tensor that the model has under the same name and shape; anchors stay the model's own.
-
-    `start_from(model, backbone_of(weights))` takes the backbone alone.
+    """Copy each tensor that the model has under the same name and shape, except anchors.
 
     Raises:
-        CheckpointError: nothing fits.
+        CheckpointError: no tensor fits.
     """
     own, copied = model.state_dict(), fitting(model, weights)
     with torch.no_grad():
@@ -185,16 +183,16 @@ def start_from(model: SegmentationModel, weights: Weights) -> StartReport:
 
 
 def fitting(model: SegmentationModel, weights: Weights) -> list[str]:
-    """Name the tensors that the model would copy; it may be on PyTorch's `meta` device.
+    """Return the names of the tensors that `start_from` would copy; the model may be on PyTorch's `meta` device.
 
     Raises:
-        CheckpointError: nothing fits.
+        CheckpointError: no tensor fits.
     """
     own = model.state_dict()
     names = [name for name in _learnt(own) if name in weights and weights[name].shape == tuple(own[name].shape)]
     if not names:
         raise CheckpointError(
-            "None of the checkpoint's tensors fits this model. Choose one of the same family and size."
+            "None of the checkpoint's tensors fits this model. Choose a checkpoint of the same family and size."
         )
     return names
 

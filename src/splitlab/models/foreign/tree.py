@@ -1,4 +1,4 @@
-"""The tree of modules in a foreign checkpoint, and what is read from it."""
+"""The module tree of a foreign checkpoint as JSON and arrays."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from splitlab.models.foreign.archive import Array, TensorReader
 from splitlab.models.foreign.pickle import Inert, RefusedError, TensorRecord
 
 _TENSOR, _CLASS, _ATTRIBUTES = "$tensor", "$class", "$attributes"
-# Optimisers hold several numbers for each weight, and nothing that we use.
+# Optimizers hold several numbers per weight, none of which is needed.
 _UNWANTED_AT_THE_ROOT = ("optimizer", "optimizer_states", "lr_scheduler", "lr_schedulers", "scaler")
 _MAX_DEPTH = 100
 _MAX_NODES = 1_000_000
@@ -21,14 +21,14 @@ _MAX_NODES = 1_000_000
 
 @dataclass(frozen=True)
 class ForeignObject:
-    """An object of a class that we do not have: the class's full name, and the attributes."""
+    """An object of an unknown class: the class's full name and the attributes."""
 
     class_name: str
     attributes: dict[str, Any]
 
 
 class TreeWriter:
-    """Turns what the unpickler made into JSON and numbered tensors."""
+    """Converts the unpickler's output to JSON and numbered tensors."""
 
     def __init__(self, tensors: TensorReader) -> None:
         self.arrays: dict[str, Array] = {}
@@ -37,10 +37,10 @@ class TreeWriter:
         self._nodes = 0
 
     def write_root(self, root: object) -> str:
-        """Return the tree as JSON; tensors are numbered and kept in `arrays`.
+        """Return the tree as JSON; tensors are numbered and stored in `arrays`.
 
         Raises:
-            RefusedError: it is too deep or too large, or a tensor is broken.
+            RefusedError: the tree is too deep or too large, or a tensor is broken.
         """
         if isinstance(root, dict):
             root = {key: value for key, value in root.items() if key not in _UNWANTED_AT_THE_ROOT}
@@ -60,10 +60,10 @@ class TreeWriter:
             return self._plain_items(node, depth)
         if isinstance(node, Inert):
             return {_CLASS: node.class_name, _ATTRIBUTES: self._plain_items(node.attributes, depth)}
-        return None  # bytes, classes and the like: nothing that we use
+        return None  # bytes, classes and others that are not needed
 
     def _plain_items(self, items: dict[Any, Any], depth: int) -> dict[str, object]:
-        """Keys are text, as in JSON; class names may be numbered 0, 1, 2."""
+        """Keep text keys and, as text, whole numbers: class names may be numbered 0, 1, 2."""
         return {str(key): self._plain(value, depth - 1) for key, value in items.items() if isinstance(key, str | int)}
 
     def _number_of(self, record: TensorRecord) -> str:
@@ -74,10 +74,10 @@ class TreeWriter:
 
 
 def read_tree(text: bytes, arrays: dict[str, Array]) -> Any:
-    """Turn the JSON back into dicts, lists, numbers, text, arrays and `ForeignObject`s.
+    """Convert the JSON back to dicts, lists, numbers, text, arrays and `ForeignObject`s.
 
     Raises:
-        KeyError, TypeError, ValueError, RecursionError: it is not what `TreeWriter` writes.
+        KeyError, TypeError, ValueError, RecursionError: not the output of `TreeWriter`.
     """
 
     def rebuild(found: dict[str, Any]) -> object:
@@ -91,7 +91,7 @@ def read_tree(text: bytes, arrays: dict[str, Array]) -> Any:
 
 
 def tensors_of(module: ForeignObject, prefix: str) -> Iterator[tuple[str, Array]]:
-    """Yield names, after a prefix, and tensors as `state_dict` would."""
+    """Yield prefixed names and tensors as in `state_dict`."""
     kept_out = module.attributes.get("_non_persistent_buffers_set")
     left_out = kept_out if isinstance(kept_out, list) else []
     for kind in ("_parameters", "_buffers"):
@@ -103,7 +103,7 @@ def tensors_of(module: ForeignObject, prefix: str) -> Iterator[tuple[str, Array]
 
 
 def children_of(module: ForeignObject) -> list[tuple[str, ForeignObject]]:
-    """Return the modules directly in a module, by name."""
+    """Return the direct submodules by name."""
     return [(name, child) for name, child in _items(module, "_modules") if isinstance(child, ForeignObject)]
 
 

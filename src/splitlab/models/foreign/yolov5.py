@@ -1,4 +1,4 @@
-"""YOLOv5 checkpoints of the authors' code: settings, layers and weights carried over."""
+"""YOLOv5 checkpoints of the authors' code and of the official one: options, classes and weights."""
 
 from __future__ import annotations
 
@@ -25,28 +25,27 @@ from splitlab.models.yolov5.seg import PROTOTYPES, SCALES, YOLOv5Seg
 _DEFAULT_IMAGE_SIZE = 640
 _MAX_OPTION_LENGTH = 200
 _UNKNOWN = "unknown"
-# The authors' option: mask images in a batch, or this where the whole batch is mask images and nothing else is read.
+# The authors' option: mask images per batch, or -1 if a batch holds mask images only.
 _F_SIZE, _MASKS_ONLY = "f_size", -1
-# Their data files: {data set}-seg-fw-{|F|}-{|W|}.yaml. Without |W| it is all that F leaves, without both F is all.
+# Their data files: {dataset}-seg-fw-{|F|}-{|W|}.yaml. Without |W|, W is all other images; without both, F is all.
 _DATA_FILE = re.compile(r"(?P<name>.+?)-seg(?:-fw-(?P<full>[0-9]{1,7})(?:-(?P<weak>[0-9]{1,7}))?)?", re.ASCII)
 _DATA_SETS = {"voc": "VOC2012", "cityscapes": "Cityscapes"}
 _MASK_IMAGES = {"VOC2012": 1464, "Cityscapes": 2975}
-# Sec. 4.6: 17 images with masks; every other trainval image with boxes.
+# Sec. 4.6: 17 images with masks, all other trainval images with boxes.
 _FEW_SHOT, _FEW_SHOT_SPLIT = "voc-seg-few-shot", (17, 10_408)
 
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What is known of how a run was started.
+    """The options that a training run was started with.
 
     Attributes:
-        image_size: pixels, rounded up to the stride as YOLOv5 does; 640 where the file does not say.
-        dataset: the data set's name where the data file is one of the authors', else that file's stem; "unknown"
-            where the file does not say.
-        full, weak: |F| and |W|; both 0 where unknown.
-        seed: of all that is random; 0 where the file does not say.
-        settings: for the card, by the names of the file: epochs, batch_size, patience, f_size, data, weights; and
-            `iterations`, those of all epochs, where |F| and the batch are known.
+        image_size: pixels, rounded up to the stride as in YOLOv5; 640 if unknown.
+        dataset: the dataset of one of the authors' data files, else the data file's stem; "unknown" if not given.
+        full, weak: |F| and |W|; both 0 if unknown.
+        seed: of the run; 0 if unknown.
+        settings: for the card, named as in the file: epochs, batch_size, patience, f_size, data, weights; and the total
+            `iterations` if |F| and the batch are known.
     """
 
     image_size: int = _DEFAULT_IMAGE_SIZE
@@ -58,11 +57,11 @@ class RunOptions:
 
 
 def _read_options(tree: Any) -> RunOptions:
-    """Read the options in what `read_foreign` gave; a file without any gives what holds by default."""
+    """Read the options from the tree of `read_foreign`; defaults if it has none."""
     options = _options_of(tree)
     stem = _stem(options.get("data"))
     f_size = _f_size(options)
-    # Only the authors' code knows the option, and only there does the data file's name mean a split.
+    # Only the authors' code has this option, and only there does the data file's name state a split.
     dataset, (full, weak) = (stem, (0, 0)) if f_size is None else _split(stem, f_size)
     counts = {
         "epochs": _count(options, "epochs", 1),
@@ -102,7 +101,7 @@ def _f_size(options: Mapping[str, Any]) -> int | None:
 
 
 def _split(stem: str, f_size: int) -> tuple[str, tuple[int, int]]:
-    """Return data set and split; |W| is 0 where batches hold mask images alone, whatever the name says."""
+    """Return dataset and split; |W| is 0 if batches hold mask images only, whatever the name says."""
     found = _DATA_FILE.fullmatch(stem)
     if stem == _FEW_SHOT:
         dataset, (full, weak) = "VOC2012", _FEW_SHOT_SPLIT
@@ -118,7 +117,7 @@ def _split(stem: str, f_size: int) -> tuple[str, tuple[int, int]]:
 
 
 def _iterations(counts: Mapping[str, int | None], full: int) -> int | None:
-    """Count the batches of all epochs: an epoch is one pass over F (PROTOCOL.md)."""
+    """Count the batches of all epochs; an epoch is one pass over F (docs/protocol.md, YOLOv5, Length)."""
     epochs, of_masks = counts["epochs"], counts["batch_size"] if counts[_F_SIZE] == _MASKS_ONLY else counts[_F_SIZE]
     return epochs * math.ceil(full / of_masks) if full and of_masks and epochs else None
 
@@ -131,7 +130,7 @@ def _image_size(options: Mapping[str, Any]) -> int:
 
 
 def _stem(path: object) -> str:
-    # A Windows path takes both kinds of slashes.
+    # A Windows path accepts both kinds of slashes.
     return printable(PureWindowsPath(path).stem[:_MAX_OPTION_LENGTH]) if isinstance(path, str) else ""
 
 
@@ -145,13 +144,13 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class ForeignYOLOv5:
-    """A YOLOv5 as it was found.
+    """A YOLOv5 found in a file.
 
     Attributes:
-        model: such as "yolov5s-seg", or "yolov5s-cls" for a classifier, of which the backbone is kept.
+        model: such as "yolov5s-seg", or "yolov5s-cls" for a classifier, whose backbone is kept.
         weights: float32, by the official names.
         class_names: in the order of the class scores.
-        options: what its run was told: image size, data set, split and more.
+        options: of its training run.
     """
 
     model: str
@@ -161,11 +160,10 @@ class ForeignYOLOv5:
 
 
 def find_yolov5(tree: Any) -> ForeignYOLOv5:
-    """Find the model in what `read_foreign` gave.
+    """Find the model in the tree of `read_foreign`.
 
     Raises:
-        CheckpointError: there is none, or its tensors are not those of YOLOv5-seg or -cls; the text goes on from the
-            file's name and a colon.
+        CheckpointError: there is no YOLOv5-seg or -cls; the text continues the file's name and a colon.
     """
     network = _network_of(tree)
     found = _state_of(network)
@@ -186,12 +184,12 @@ def find_yolov5(tree: Any) -> ForeignYOLOv5:
 
 
 def _backbone_of(weights: Mapping[str, _T]) -> dict[str, _T]:
-    """Return the layers 0 to 8, which YOLOv5-seg and -cls share."""
+    """Return layers 0 to 8, which YOLOv5-seg and -cls share."""
     return {name: tensor for name, tensor in weights.items() if _BACKBONE_NAME.match(name)}
 
 
 def _network_of(tree: Any) -> ForeignObject | dict[str, Any]:
-    """Take the moving average before the model, as a training run keeps both."""
+    """Prefer the moving average to the model; training runs save both."""
     inner = [tree.get(key) for key in ("ema", "model", "state_dict")] if isinstance(tree, dict) else []
     for candidate in (*inner, tree):
         if isinstance(candidate, ForeignObject) or (isinstance(candidate, dict) and _holds_arrays(candidate)):
@@ -214,32 +212,30 @@ def _check_activations(module: ForeignObject, prefix: str) -> None:
     package, _, name = module.class_name.rpartition(".")
     if package == "torch.nn.modules.activation" and name != "SiLU":
         layer = prefix.rstrip(".")[:_MAX_NAME_LENGTH]
-        raise CheckpointError(
-            f"its layer {layer!r} is a {name[:_MAX_NAME_LENGTH]} where ours is a SiLU: outputs differ."
-        )
+        raise CheckpointError(f"its layer {layer!r} is a {name[:_MAX_NAME_LENGTH]}, not a SiLU: outputs would differ.")
     for child_name, child in children_of(module):
         _check_activations(child, f"{prefix}{child_name}.")
 
 
 def _letter_of(tensors: Weights) -> str:
     if _FIRST_WEIGHT not in tensors:
-        raise CheckpointError(f"it holds no YOLOv5: a tensor {_FIRST_WEIGHT} is missing.")
+        raise CheckpointError(f"it holds no YOLOv5: the tensor {_FIRST_WEIGHT} is missing.")
     shape = tensors[_FIRST_WEIGHT].shape
     for letter, scale in SCALES.items():
         if shape == (scaled_channels(64, scale.width), 3, 6, 6):
             return letter
-    raise CheckpointError(f"its tensor {_FIRST_WEIGHT} has shape {shape}, which is that of no YOLOv5 n, s, m, l or x.")
+    raise CheckpointError(f"its tensor {_FIRST_WEIGHT} has shape {shape}, which no YOLOv5 n, s, m, l or x has.")
 
 
 def _class_count(tensors: Weights) -> int:
     if _LAST_BIAS not in tensors:
-        raise CheckpointError(f"it is no YOLOv5-seg and no -cls: a tensor {_LAST_BIAS} is missing.")
+        raise CheckpointError(f"it is neither a YOLOv5-seg nor a -cls: the tensor {_LAST_BIAS} is missing.")
     count, rest = divmod(tensors[_LAST_BIAS].size, _ANCHORS_A_LEVEL)
     count -= 5 + PROTOTYPES
     if rest or not 1 <= count <= MAX_CLASSES:
         raise CheckpointError(
-            f"its tensor {_LAST_BIAS} has {tensors[_LAST_BIAS].size} numbers, which fits no count of classes from 1 to "
-            f"{MAX_CLASSES}. A detection model (without -seg) has no masks and cannot be used."
+            f"its tensor {_LAST_BIAS} has {tensors[_LAST_BIAS].size} numbers, which does not fit 1 to {MAX_CLASSES} "
+            "classes. A detection model (without -seg) has no masks and cannot be used."
         )
     return count
 
@@ -247,7 +243,7 @@ def _class_count(tensors: Weights) -> int:
 def _refuse_others(found: Weights, expected: dict[str, torch.Tensor]) -> None:
     other = next((name for name in found if name not in expected), None)
     if other is not None:
-        raise CheckpointError(f"it has a tensor {other[:_MAX_NAME_LENGTH]!r}, which YOLOv5-seg has not.")
+        raise CheckpointError(f"it has a tensor {other[:_MAX_NAME_LENGTH]!r}, which is not part of YOLOv5-seg.")
 
 
 def _checked(found: Weights, expected: dict[str, torch.Tensor]) -> Weights:
@@ -255,10 +251,10 @@ def _checked(found: Weights, expected: dict[str, torch.Tensor]) -> Weights:
     weights = {}
     for name, tensor in expected.items():
         if name not in found:
-            raise CheckpointError(f"a tensor {name} is missing.")
+            raise CheckpointError(f"the tensor {name} is missing.")
         shape = tuple(tensor.shape)
         if found[name].shape != shape:
-            raise CheckpointError(f"its tensor {name} has shape {found[name].shape} where {shape} fits.")
+            raise CheckpointError(f"its tensor {name} has shape {found[name].shape}, not {shape}.")
         weights[name] = found[name].astype(np.float32 if tensor.is_floating_point() else np.int64)
         if tensor.is_floating_point():
             check_halves(name, weights[name])
@@ -266,7 +262,7 @@ def _checked(found: Weights, expected: dict[str, torch.Tensor]) -> Weights:
 
 
 def _official_state(letter: str, class_count: int) -> dict[str, torch.Tensor]:
-    """Return names and shapes of YOLOv5-seg; nothing is allocated."""
+    """Return names and shapes of YOLOv5-seg; no memory is allocated."""
     with torch.device("meta"):
         return dict(build_model(f"yolov5{letter}-seg", class_count, 640).state_dict())
 
@@ -278,7 +274,7 @@ def _class_names(network: ForeignObject | dict[str, Any], count: int) -> list[st
     if isinstance(names, dict):
         names = [names.get(str(number)) for number in range(len(names))]
     if not isinstance(names, list) or len(names) != count:
-        raise CheckpointError(f"its class names do not fit its {count} class scores.")
+        raise CheckpointError(f"its class names do not match its {count} class scores.")
     if not all(isinstance(name, str) and len(name) <= _MAX_NAME_LENGTH for name in names):
-        raise CheckpointError(f"a class name is no text of up to {_MAX_NAME_LENGTH} letters.")
+        raise CheckpointError(f"a class name is not text of at most {_MAX_NAME_LENGTH} characters.")
     return [printable(name) for name in names]

@@ -1,6 +1,6 @@
-"""Ultralytics' criteria with three gates, so that masks that are not known, and their absence, teach nothing.
+"""Ultralytics' criteria, modified so that unknown masks cannot reach the loss.
 
-The criteria themselves are theirs and stay as they are; docs/decisions/0202 names the leaks that are closed.
+The criteria are used unchanged except for three gates; docs/decisions/0202 lists the leaks that they close.
 """
 
 from __future__ import annotations
@@ -23,21 +23,18 @@ from splitlab.models.ultralytics.upstream import (
 )
 
 # mypy: disable-error-code="no-untyped-call"
-# Ultralytics leaves many of its functions untyped.
 
-
-# Ultralytics' own gains; masks stay one by one, because painting them over each other loses what lies below.
+# Ultralytics' gains. Masks stay separate: overlap_mask would paint them over each other and lose hidden parts.
 CRITERION_SETTINGS = SimpleNamespace(box=7.5, cls=0.5, dfl=1.5, overlap_mask=False)
 
 
 @dataclass(frozen=True)
 class _MaskGates:
-    """Whose masks are known.
+    """Which masks are known.
 
     Attributes:
-        objects: (B, most objects in an image) bool, each image's objects in their order; False behind the last.
-        images: (B,) bool, True for mask images that lack no object's mask, so that the pixels between masks are
-            known to be nothing.
+        objects: (B, most objects in an image) bool, each image's objects in order, padded with False.
+        images: (B,) bool, True for mask images with every mask known, whose background is therefore known, too.
     """
 
     objects: Tensor
@@ -45,7 +42,7 @@ class _MaskGates:
 
     @classmethod
     def of(cls, batch: Batch) -> _MaskGates:
-        """Read the gates of a batch."""
+        """Compute the gates of a batch."""
         order = batch.image_index.argsort(stable=True)
         image, known = batch.image_index[order], batch.object_has_mask[order]
         counts = torch.bincount(image, minlength=len(batch.images))
@@ -56,12 +53,9 @@ class _MaskGates:
 
 
 class _GatedSegmentationLoss(v8SegmentationLoss):
-    """The criterion of YOLOv8 and YOLO11; its mask term sees objects whose mask is known, and no others.
+    """The criterion of YOLOv8 and YOLO11, with a mask term over objects whose mask is known.
 
-    Args:
-        model: Ultralytics' network.
-        tal_topk, tal_topk2: how many cells answer for an object, as Ultralytics has it.
-        gates: whose masks are known.
+    `tal_topk` and `tal_topk2` are the numbers of cells per object, as in Ultralytics.
     """
 
     def __init__(
@@ -74,17 +68,17 @@ class _GatedSegmentationLoss(v8SegmentationLoss):
     def calculate_segmentation_loss(
         self, fg_mask: Tensor, masks: Tensor, target_gt_idx: Tensor, *args: Tensor, **kwargs: Any
     ) -> Tensor:
-        """Return the mean over the positive cells (B, A) of objects with a known mask; 0 where there are none."""
+        """Return the mean over the positive cells (B, A) of objects with a known mask, or 0."""
         answering = fg_mask & self.gates.objects.gather(1, target_gt_idx)
         if not answering.any():
-            # A zero that every parameter has a gradient of: several processes wait for all of them.
+            # A zero with a gradient for every parameter: with several processes, each waits for all of them.
             return sum(one.sum() * 0 for one in args if one.requires_grad) + torch.zeros((), device=fg_mask.device)
         loss: Tensor = super().calculate_segmentation_loss(answering, masks, target_gt_idx, *args, **kwargs)
         return loss
 
 
 class _GatedSegmentLoss26(_GatedSegmentationLoss, SegmentLoss26):
-    """The criterion of YOLO26: besides the mask term, its semantic term and its assigner read known masks only."""
+    """The criterion of YOLO26, whose semantic term and assigner also read known masks only."""
 
     def __init__(
         self, model: nn.Module, tal_topk: int = 10, tal_topk2: int | None = None, *, gates: _MaskGates
@@ -95,14 +89,14 @@ class _GatedSegmentLoss26(_GatedSegmentationLoss, SegmentLoss26):
 
 
 class _GatedAssigner(SegTaskAlignedAssigner):
-    """YOLO26's assigner, which weighs box IoU and mask IoU; of objects without a mask the box IoU stands alone."""
+    """YOLO26's assigner, which weighs box IoU and mask IoU; for objects without a mask it uses the box IoU alone."""
 
     def __init__(self, has_mask: Tensor, **settings: Any) -> None:
         super().__init__(**settings)
         self.has_mask = has_mask
 
     def forward(self, *args: Tensor, **extra: Tensor) -> Any:
-        """Assign; `has_mask` goes along as an extra, for when memory is short and images come one by one."""
+        """Assign; `has_mask` is passed on as an extra, because images come one by one when memory is short."""
         return super().forward(*args, has_mask=self.has_mask, **extra)
 
     def pair_overlaps(  # type: ignore[override]
@@ -115,7 +109,7 @@ class _GatedAssigner(SegTaskAlignedAssigner):
 
 
 class _OfMaskImages(nn.Module):
-    """A loss of predictions and targets (B, ...) over the images where `has_mask`; 0 where there are none."""
+    """A loss of predictions and targets (B, ...) over the images where `has_mask`; 0 if there are none."""
 
     def __init__(self, loss: nn.Module, has_mask: Tensor) -> None:
         super().__init__()
@@ -123,7 +117,6 @@ class _OfMaskImages(nn.Module):
         self.has_mask = has_mask
 
     def forward(self, predicted: Tensor, wanted: Tensor) -> Tensor:
-        """Return a scalar."""
         if not self.has_mask.any():
             return predicted.sum() * 0
         loss: Tensor = self.loss(predicted[self.has_mask], wanted[self.has_mask])
@@ -131,11 +124,11 @@ class _OfMaskImages(nn.Module):
 
 
 def gated_loss(network: UltralyticsNetwork, raw: dict[str, Any], batch: Batch) -> dict[str, Tensor]:
-    """Return the parts of the loss, with Ultralytics' gains and, as there, times the images of the batch.
+    """Return the parts of the loss times Ultralytics' gains and the number of images in the batch.
 
     Args:
-        network: Ultralytics' network, for its head's strides and classes and its `args`, the gains.
-        raw: what it answers in training.
+        network: Ultralytics' network; its head's strides and classes and its `args`, the gains, are used.
+        raw: its outputs in training mode.
         batch: the fused batch.
     """
     is_yolo26, gates = "one2one" in raw, _MaskGates.of(batch)
@@ -144,7 +137,7 @@ def gated_loss(network: UltralyticsNetwork, raw: dict[str, Any], batch: Batch) -
         if is_yolo26
         else _GatedSegmentationLoss(network, gates=gates)
     )
-    # In bfloat16 a box of 600 px is 4 px wide or high of the mark.
+    # In bfloat16, the sides of a 600 px box would be off by 4 px.
     with torch.autocast(batch.images.device.type, enabled=False):
         parts, _ = criterion(_in_float32(raw), _ultralytics_labels(batch))
     names = ["box", "mask", "class", "distance", "semantic"] if is_yolo26 else ["box", "mask", "class", "distance"]
@@ -152,13 +145,13 @@ def gated_loss(network: UltralyticsNetwork, raw: dict[str, Any], batch: Batch) -
 
 
 def _ultralytics_labels(batch: Batch) -> dict[str, Tensor]:
-    """Say a batch's labels in Ultralytics' words; masks that are not known are blank, so nothing behind can read them.
+    """Convert a batch's labels to Ultralytics' format; unknown masks are blank, so nothing downstream can read them.
 
     Returns:
         batch_idx (N,), cls (N,), bboxes (N, 4) centre and size in 0..1, masks (N, h, w) 0 or 1, and sem_masks
-        (B, h, w): the class at each pixel, 0 where there is none (Ultralytics tells the two apart by the masks).
+        (B, h, w): the class of each pixel, 0 where there is no object (Ultralytics distinguishes both by the masks).
     """
-    order = batch.image_index.argsort(stable=True)  # they count on objects coming image by image
+    order = batch.image_index.argsort(stable=True)  # Ultralytics expects objects image by image
     image, boxes, classes = batch.image_index[order], batch.boxes[order] / batch.images.shape[-1], batch.classes[order]
     masks = batch.masks[order] * batch.object_has_mask[order][:, None, None]
     semantic = [_class_map(masks[image == number], classes[image == number]) for number in range(len(batch.images))]
@@ -173,7 +166,7 @@ def _ultralytics_labels(batch: Batch) -> dict[str, Tensor]:
 
 
 def _class_map(masks: Tensor, classes: Tensor) -> Tensor:
-    """Lay the classes (N,) of masks (N, h, w) into one (h, w) map; the smallest object on a pixel has it."""
+    """Combine classes (N,) and masks (N, h, w) in one (h, w) map; the smallest object at a pixel wins."""
     if not len(masks):
         return torch.zeros(masks.shape[1:], dtype=torch.long, device=masks.device)
     covers, areas = masks > 0, masks.sum(dim=(1, 2))

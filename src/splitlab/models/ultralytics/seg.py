@@ -1,11 +1,10 @@
-"""Ultralytics' segmentation models, and start weights for them."""
+"""Ultralytics' segmentation models and their pretrained weights."""
 
 from __future__ import annotations
 
 import re
 import tempfile
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -30,19 +29,14 @@ from splitlab.models.ultralytics.upstream import (
 )
 from splitlab.models.yolov5.decode import best_detections
 
-# The last layers of the class branches, and of YOLO26's semantic one.
+# The last layers of the class branches and of YOLO26's semantic branch.
 _CLASS_TENSORS = re.compile(r"\.((one2one_)?cv3\.\d+|proto\.semseg)\.2\.(weight|bias)")
+_RETRIES = 1
 _LAYOUTS = {"yolov8": "v8/yolov8-seg.yaml", "yolo11": "11/yolo11-seg.yaml", "yolo26": "26/yolo26-seg.yaml"}
 
 
 class _UltralyticsSeg(SegmentationModel):
-    """A segmentation network of Ultralytics, built from the layout in its package, with random weights.
-
-    Args:
-        family: a key of `LAYOUTS`.
-        size: n, s, m, l or x.
-        class_count: classes to tell apart.
-    """
+    """A segmentation network of Ultralytics, built from the layout in its package, with random weights."""
 
     def __init__(self, family: str, size: str, class_count: int) -> None:
         super().__init__()
@@ -52,38 +46,42 @@ class _UltralyticsSeg(SegmentationModel):
 
     @property
     def head(self) -> Detect:
-        """The last layer."""
         return cast("Detect", self.network.model[-1])
 
     def train(self, mode: bool = True) -> _UltralyticsSeg:
-        """Set the mode; the head always answers with raw predictions, which `loss` and `detect` take."""
+        """Set the mode; the head always returns raw predictions, which `loss` and `detect` need."""
         super().train(mode)
         self.head.training = True
         return self
 
     def forward(self, images: Tensor) -> dict[str, Any]:
-        """(B, 3, S, S), 0..1, to Ultralytics' raw predictions; YOLO26's are two such dicts, one2many and one2one."""
+        """(B, 3, S, S), 0..1, to Ultralytics' raw predictions; YOLO26's have the keys one2many and one2one."""
         raw: dict[str, Any] = self.network(images)
         return raw
 
     def class_rows(self, class_count: int) -> dict[str, Tensor]:
-        """Return (class_count, 1) rows of the last layer of each branch that answers for classes."""
+        """Return (class_count, 1) rows of the last layer of each class branch."""
         rows = torch.arange(class_count)[:, None]
         return {name: rows for name in self.state_dict() if _CLASS_TENSORS.search(name)}
 
     def start_pretrained(self, name: str, folder: Path) -> str:
-        """Take the weights that Ultralytics trained on COCO; return a sentence on what it took."""
-        # Here, because the module imports this one.
-        pass  # MOVED
+        """Load the weights that Ultralytics trained on COCO, where available; return a sentence that describes them.
 
-        return _start_pretrained(self, name, folder)
+        Tensors that depend on the number of classes stay random, as does the whole model if there is no file.
+        """
+        path, described = _pretrained_weights(name, folder)
+        if path is None:
+            return described
+        foreign = read_foreign(path)
+        report = start_from(self, _weights_in(foreign.tree, path))
+        return f"{described} {report} fit (sha256 {foreign.sha256[:12]}). These weights were trained on COCO's masks."
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Return Ultralytics' parts of the loss; those that read masks see mask images only."""
+        """Return Ultralytics' parts of the loss; only known masks are read."""
         return gated_loss(self.network, self(batch.images), batch)
 
     def detect(self, images: Tensor, settings: DetectSettings) -> list[Detections]:
-        """Find objects in (B, 3, S, S) images, 0..1; YOLO26 needs no suppression and answers by its one2one head."""
+        """Find objects in (B, 3, S, S) images, 0..1; YOLO26 uses its one2one head without suppression."""
         return best_detections(decode(self.head, self(images)), settings)
 
     def outputs(self, images: Tensor) -> dict[str, Tensor]:
@@ -92,9 +90,9 @@ class _UltralyticsSeg(SegmentationModel):
 
 
 def _network(family: str, size: str, class_count: int) -> Any:
-    # A dict, not a name: for a name, Ultralytics would take a file of the current folder first.
+    # A dict, not a name: for a name, Ultralytics would look in the current folder first.
     layout = YAML.load(ROOT / "cfg" / "models" / _LAYOUTS[family]) | {"scale": size, "nc": class_count}
-    with torch.device("cpu"):  # it measures its strides by a forward pass, which the meta device cannot do
+    with torch.device("cpu"):  # the strides are measured by a forward pass, which the meta device cannot do
         return UltralyticsNetwork(layout, ch=3, nc=class_count, verbose=False)
 
 
@@ -104,74 +102,28 @@ def build(name: str, class_count: int, _image_size: int, _tensors: Collection[st
     return _UltralyticsSeg(family_and_size[:-1], family_and_size[-1], class_count)
 
 
-_RETRIES = 1
-
-
-@dataclass(frozen=True)
-class _PretrainedFile:
-    """What became of the wish for pretrained weights.
-
-    Attributes:
-        path: the file, None where there is none.
-        told: one sentence for the log and the card.
-    """
-
-    path: Path | None
-    told: str
-
-
-def _start_pretrained(model: SegmentationModel, name: str, folder: Path) -> str:
-    """Give a model the pretrained weights of its name where they can be had; return a sentence that says which it has.
-
-    Tensors that depend on the number of classes stay random. So does all of the model where there is no file.
-
-    Raises:
-        SettingsError: no model of Ultralytics has this name.
-        CheckpointError: the file is there and cannot be used.
-        RunError: the folder cannot be written.
-    """
-    found = _pretrained_weights(name, folder)
-    if found.path is None:
-        return found.told
-    foreign = read_foreign(found.path)
-    report = start_from(model, _weights_in(foreign.tree, found.path))
-    return f"{found.told} {report} fit (sha256 {foreign.sha256[:12]}). These weights have seen COCO's masks."
-
-
-def _pretrained_weights(name: str, folder: Path) -> _PretrainedFile:
-    """Find a model's pretrained weights in a folder, or download them there; nothing in the file is run.
-
-    Args:
-        name: such as "yolo11n-seg".
-        folder: where pretrained weights are kept.
-
-    Raises:
-        SettingsError: no model of Ultralytics has this name.
-        RunError: the folder cannot be written.
-    """
+def _pretrained_weights(name: str, folder: Path) -> tuple[Path | None, str]:
+    """Return a model's weights file from the cache or a download, or None, and a sentence that says which."""
     family, ending = name.removesuffix("-seg")[:-1], name[-4:]
     if family not in _LAYOUTS or ending != "-seg":
         raise SettingsError(f"Ultralytics has no weights for '{name}'. Choose a model of {', '.join(_LAYOUTS)}.")
     path = folder / f"{name}.pt"
     if path.is_file():
-        return _PretrainedFile(path, f"Started from {path.name}, kept from an earlier download from Ultralytics.")
+        return path, f"Started from {path.name}, downloaded earlier from Ultralytics."
+    random = "Started from random weights:"
     if not is_online():
-        return _PretrainedFile(
-            None,
-            f"Started from random weights: {path.name} is not in {folder}, and this machine is offline or "
-            "YOLO_OFFLINE is set.",
-        )
+        return None, f"{random} {path.name} is not in {folder}, and this machine is offline or YOLO_OFFLINE is set."
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_bytes(path, _download(path.name))
     except (OSError, MemoryError) as error:
         reason = str(error).lstrip("❌ ")
-        return _PretrainedFile(None, f"Started from random weights: {path.name} could not be downloaded. {reason}")
-    return _PretrainedFile(path, f"Started from {path.name}, downloaded from Ultralytics.")
+        return None, f"{random} {path.name} could not be downloaded. {reason}"
+    return path, f"Started from {path.name}, downloaded from Ultralytics."
 
 
 def _download(name: str) -> bytes:
-    # In a folder with a plain name: their downloader takes apostrophes out of paths.
+    # In a folder with a plain name: Ultralytics' downloader removes apostrophes from paths.
     with tempfile.TemporaryDirectory(prefix=swept_in_temp("splitlab-weights-")) as folder:
         return Path(attempt_download_asset(Path(folder) / name, progress=False, retry=_RETRIES)).read_bytes()
 
@@ -179,7 +131,7 @@ def _download(name: str) -> bytes:
 def _weights_in(tree: Any, path: Path) -> Weights:
     network = (tree.get("ema") or tree.get("model")) if isinstance(tree, dict) else None
     if not isinstance(network, ForeignObject):
-        raise CheckpointError(f"{path} holds no network of Ultralytics. Delete it, to have it downloaded again.")
+        raise CheckpointError(f"{path} holds no network of Ultralytics. Delete it so that it is downloaded again.")
     weights = dict(tensors_of(network, "network."))
     for name, tensor in weights.items():
         try:

@@ -1,4 +1,4 @@
-"""What is used of the Ultralytics package: its import, and the decoding of its outputs."""
+"""Import the Ultralytics package without side effects, and decode its outputs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _process_unchanged() -> Iterator[None]:
     variables = dict(os.environ)
     threads, cv2_threads = torch.get_num_threads(), cv2.getNumThreads()
     save, image_open = torch.save, PIL.Image.open
-    # Their classes hold tensors, which would stay on the meta device if it were the default at this moment.
+    # Ultralytics' classes hold tensors, which must not be created on the meta device if it is the current default.
     on_cpu = torch.device("cpu")
     with on_cpu, warnings.catch_warnings(), np.printoptions(), tempfile.TemporaryDirectory() as folder:
         quiet = {"YOLO_OFFLINE": "true", "YOLO_AUTOINSTALL": "false", "YOLO_VERBOSE": "false"}
@@ -74,9 +74,9 @@ except ModuleNotFoundError as error:
 
 
 def decode(head: Detect, raw: dict[str, Any]) -> Candidates:
-    """Turn the head's raw predictions into the candidates of a batch.
+    """Convert the head's raw predictions to the candidates of a batch.
 
-    Where there is a one2one head its predictions are taken as they are: it is trained to answer once for an object.
+    Predictions of a one2one head need no suppression: it is trained to predict each object once.
     """
     once = "one2one" in raw
     chosen = raw["one2one"] if once else raw
@@ -92,7 +92,7 @@ def decode(head: Detect, raw: dict[str, Any]) -> Candidates:
 
 
 def _boxes(head: Detect, raw: dict[str, Any]) -> Tensor:
-    """(B, A, 4) xyxy, pixels, of all A cells."""
+    """Return the (B, A, 4) xyxy boxes of all A cells, pixels."""
     anchors, strides = make_anchors([level.float() for level in raw["feats"]], head.stride, 0.5)
     distances = head.dfl(raw["boxes"].float()).transpose(1, 2)
     boxes: Tensor = dist2bbox(distances, anchors, xywh=False) * strides

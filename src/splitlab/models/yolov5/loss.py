@@ -20,12 +20,12 @@ _BOX_GAIN = 0.05
 
 @dataclass(frozen=True)
 class LossSettings:
-    """Gains of the parts, as PROTOCOL.md scales them by classes and image size (pixels).
+    """The gains of the parts of the loss (docs/protocol.md, YOLOv5).
 
     Attributes:
-        class_count: classes of the data set.
+        class_count: classes of the dataset.
         image_size: side of the training images, pixels.
-        class_factor, mask_factor: these parts count so many times as much as in YOLOv5.
+        class_factor, mask_factor: multiply these parts relative to YOLOv5.
     """
 
     class_count: int
@@ -35,7 +35,7 @@ class LossSettings:
 
     @property
     def gains(self) -> dict[str, float]:
-        """Return what each part of the loss is multiplied by."""
+        """The factor of each part of the loss."""
         return {
             "box": _BOX_GAIN,
             "objectness": (self.image_size / 640) ** 2,
@@ -46,12 +46,12 @@ class LossSettings:
 
 @dataclass(frozen=True)
 class _AnchorMatches:
-    """Cells of one level that answer for an object; all tensors have M rows.
+    """The M cells of one level that predict an object.
 
     Attributes:
-        image, anchor, row, column: where in the level's prediction.
-        target: which object of the batch.
-        box: (M, 4) the object's centre relative to the cell's corner, width, height, in cells.
+        image, anchor, row, column: position in the level's prediction.
+        target: index of the object in the batch.
+        box: (M, 4) centre relative to the cell's corner, width, height, in cells.
         anchor_size: (M, 2) in cells.
     """
 
@@ -67,13 +67,13 @@ class _AnchorMatches:
 def mixed_loss(
     levels: list[Tensor], prototypes: Tensor, anchors: Tensor, batch: Batch, settings: LossSettings
 ) -> dict[str, Tensor]:
-    """Return box, objectness, class and mask loss, with their gains, summed over the batch as YOLOv5 has it.
+    """Return the box, objectness, class and mask loss times their gains, summed over the batch as in YOLOv5.
 
     Args:
         levels: per level (B, A, rows, columns, 5 + classes + prototypes), raw.
         prototypes: (B, P, S/4, S/4).
         anchors: (levels, A, 2), cells.
-        batch: the fused batch; only masks that it says are known are read.
+        batch: the fused batch; only masks marked as known are read.
         settings: the gains.
     """
     image_count = batch.images.shape[0]
@@ -100,10 +100,10 @@ def mixed_loss(
 
 
 def _match_anchors(batch: Batch, anchors: Tensor, grid: tuple[int, int]) -> _AnchorMatches:
-    """Find the cells of one level that answer for each object.
+    """Find the cells of one level that predict each object.
 
-    An anchor answers where width and height are within a factor of 4 of its own; besides the cell that holds the
-    centre, so do its nearest neighbour left or right and its nearest neighbour above or below.
+    An anchor matches if width and height are within a factor of 4 of its own. It predicts the object in the cell with
+    the object's centre, in the nearest neighbour left or right, and in the nearest neighbour above or below.
     """
     rows, columns = grid
     side = batch.images.shape[-1]
@@ -128,7 +128,7 @@ def _match_anchors(batch: Batch, anchors: Tensor, grid: tuple[int, int]) -> _Anc
 
 def _box_iou_loss(raw: Tensor, matches: _AnchorMatches) -> Tensor:
     squashed = raw.sigmoid() * 2
-    # A box of no width at all has no aspect ratio: its loss would be no number.
+    # A box of zero width has no aspect ratio: its loss would be NaN.
     size = (squashed[:, 2:] ** 2 * matches.anchor_size).clamp(min=_LEAST_SIDE)
     centre = squashed[:, :2] - 0.5
     predicted = torch.cat([centre - size / 2, centre + size / 2], dim=1)
@@ -140,16 +140,16 @@ def _box_iou_loss(raw: Tensor, matches: _AnchorMatches) -> Tensor:
 
 def _class_loss(scores: Tensor, classes: Tensor) -> Tensor:
     if scores.shape[1] == 1:
-        return scores.sum() * 0  # one class: there is nothing to tell apart
+        return scores.sum() * 0  # one class: there is nothing to distinguish
     wanted = nnf.one_hot(classes, scores.shape[1]).float()
     return _joint_mean(nnf.binary_cross_entropy_with_logits(scores, wanted, reduction="none"))
 
 
 def _joint_mean(values: Tensor) -> Tensor:
-    """Return the sum of this process's values over the mean number of them in a process; 0 where nobody has any.
+    """Return the sum of this process's values over the mean count per process; 0 if there are none.
 
-    Averaged over the processes this is the mean of the joint batch, and so are its gradients; a mean in each process
-    would weigh an object by how few others its process happens to see. In one process it is the mean.
+    Averaged over the processes, this is the mean of the joint batch, and so are its gradients; a mean per process would
+    give objects different weights. With one process it is the plain mean.
     """
     count = values.new_tensor(float(values.numel()))
     if dist.is_available() and dist.is_initialized():
@@ -161,8 +161,8 @@ def _joint_mean(values: Tensor) -> Tensor:
 def _mask_loss(coefficients: list[Tensor], prototypes: Tensor, matches: list[_AnchorMatches], batch: Batch) -> Tensor:
     """Return the mask part: mean over instances, summed over levels and mask images, divided by the mask images.
 
-    Box images take no part: neither their masks nor their number (PROTOCOL.md, YOLOv5). Nor do objects of a mask image
-    whose mask is not known; the image counts among the mask images all the same, as one without objects does.
+    Box images affect neither the sum nor the divisor (docs/protocol.md, YOLOv5). Objects of a mask image whose mask is
+    unknown are ignored; their image still counts in the divisor, as one without objects does.
     """
     total = prototypes.sum() * 0
     for image in batch.has_mask.nonzero().flatten():
@@ -177,7 +177,7 @@ def _mask_loss(coefficients: list[Tensor], prototypes: Tensor, matches: list[_An
 
 
 def _instance_losses(logits: Tensor, masks: Tensor, boxes: Tensor) -> Tensor:
-    """Per instance: BCE summed over the crop of its box (mask pixels), divided by the box's area."""
+    """Return per instance the BCE summed over its box (mask pixels), divided by the box's area."""
     pixelwise = nnf.binary_cross_entropy_with_logits(logits, masks, reduction="none")
     cropped = (pixelwise * inside_boxes(boxes, logits.shape[-2], logits.shape[-1])).sum(dim=(1, 2))
     sizes = boxes[:, 2:] - boxes[:, :2]
@@ -185,7 +185,7 @@ def _instance_losses(logits: Tensor, masks: Tensor, boxes: Tensor) -> Tensor:
 
 
 def inside_boxes(boxes: Tensor, height: int, width: int) -> Tensor:
-    """Return (N, height, width) bool: the pixels whose corner lies in each (N, 4) xyxy box."""
+    """Return (N, height, width) bool: the pixels whose corner is inside each (N, 4) xyxy box."""
     x = torch.arange(width, device=boxes.device)
     y = torch.arange(height, device=boxes.device)
     left, top, right, bottom = (side[:, None] for side in boxes.unbind(1))

@@ -1,4 +1,4 @@
-"""YOLOv5-seg: the official architecture, module by module, on either backbone."""
+"""YOLOv5-seg: the official architecture, with the official or the Lite0 backbone."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ from splitlab.models.yolov5.loss import LossSettings, mixed_loss
 _STRIDES = (8, 16, 32)
 PROTOTYPES = 32
 _ANCHORS_PER_LEVEL, _OBJECTNESS_AND_BOX = 3, 5
+# In a checkpoint: the head of the finest level, and the anchors in strides of their level.
 _HEAD, _ANCHORS = "model.24.m.0.weight", "model.24.anchors"
-"""Tensors of a checkpoint: what the head learnt for the finest level, and the anchors, in strides of their level."""
 
 _PUBLISHED_SIZE = 640
-# Width and height in pixels of a 640 px image, three for each stride (PROTOCOL.md, YOLOv5).
+# Width and height in pixels of a 640 px image, three for each stride (docs/protocol.md, YOLOv5).
 _ANCHORS_AT_640 = (
     ((10, 13), (16, 30), (33, 23)),
     ((30, 61), (62, 45), (59, 119)),
@@ -42,7 +42,7 @@ _ANCHORS_AT_640 = (
 
 @dataclass(frozen=True)
 class _Scale:
-    """The two numbers that make a YOLOv5 nano or extra large."""
+    """Depth and width multiples of a YOLOv5 size."""
 
     depth: float
     width: float
@@ -58,9 +58,9 @@ SCALES = {
 
 
 class YOLOv5Seg(SegmentationModel):
-    """YOLOv5-seg with parameter names and shapes equal to the official ones.
+    """YOLOv5-seg with the official parameter names and shapes.
 
-    Where another `backbone` is given, an EfficientNet-Lite0, it stands for the layers 0 to 8; neck and head stay.
+    A Lite0 `backbone` replaces layers 0 to 8; neck and head stay the same.
     """
 
     standard_anchors = tuple(size for level in _ANCHORS_AT_640 for size in level)
@@ -74,7 +74,7 @@ class YOLOv5Seg(SegmentationModel):
         self.model.update(_neck(scale, inputs))
         self.model["24"] = _head(scale, class_count, image_size)
         self.loss_settings = LossSettings(class_count, image_size)
-        # The published start is far from the truth on small images, and short runs pay for it (decision 0205).
+        # The published biases are far off on small images, which hurts short runs (docs/decisions/0205).
         _start_biases(self.head, class_count, image_size if backbone else _PUBLISHED_SIZE)
 
     @property
@@ -84,17 +84,17 @@ class YOLOv5Seg(SegmentationModel):
 
     @property
     def anchor_sizes(self) -> Tensor:
-        """The anchors as (9, 2) width and height, pixels, three for each level."""
+        """The anchors as (9, 2) width and height, pixels, three per level."""
         return (self.head.anchors * self.head.anchors.new_tensor(_STRIDES).view(3, 1, 1)).flatten(0, 1)
 
     def take_scales(self, weights: Weights, copied: Collection[str], scale: float) -> None:
-        """Take a checkpoint's anchors where its head was copied: what that learnt are sizes relative to them."""
+        """Copy a checkpoint's anchors if its head was copied: the head learnt sizes relative to them."""
         anchors = self.head.anchors
         if _HEAD in copied and _ANCHORS in weights and weights[_ANCHORS].shape == anchors.shape:
             anchors.copy_(torch.from_numpy(weights[_ANCHORS]).to(anchors) * scale)
 
     def set_anchor_sizes(self, sizes: Tensor) -> None:
-        """Take other anchors: (9, 2) width and height, pixels, the smallest first; checkpoints carry them."""
+        """Set other anchors: (9, 2) width and height, pixels, smallest first."""
         anchors = self.head.anchors
         anchors.copy_(sizes.to(anchors).view(3, 3, 2) / anchors.new_tensor(_STRIDES).view(3, 1, 1))
 
@@ -111,26 +111,26 @@ class YOLOv5Seg(SegmentationModel):
         return out
 
     def class_rows(self, class_count: int) -> dict[str, Tensor]:
-        """Return (class_count, anchors) rows of the head: for each anchor it lists box, objectness, classes, mask."""
+        """Return (class_count, anchors) rows; each anchor lists box, objectness, classes, mask coefficients."""
         per_anchor = _OBJECTNESS_AND_BOX + class_count + PROTOTYPES
         rows = torch.arange(class_count)[:, None] + _OBJECTNESS_AND_BOX + per_anchor * torch.arange(_ANCHORS_PER_LEVEL)
         return {f"model.24.m.{level}.{part}": rows for level in range(len(_STRIDES)) for part in ("weight", "bias")}
 
     def load_shipped_weights(self) -> None:
-        """Load the Lite0 backbone's ImageNet weights; the official backbone starts at random."""
+        """Load the Lite0 backbone's ImageNet weights; the official backbone starts from random weights."""
         if self.backbone is not None:
             self.backbone.load_imagenet_weights()
 
     def set_loss_factors(self, class_factor: float, mask_factor: float) -> None:
-        """Let these parts of the loss count so many times as much."""
+        """Multiply the class and mask parts of the loss by these factors."""
         self.loss_settings = replace(self.loss_settings, class_factor=class_factor, mask_factor=mask_factor)
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Return the four parts of Eq. 1; the mask part sees mask images only."""
+        """Return the four parts of Eq. 1; the mask part reads mask images only."""
         return self.explained_loss(batch).parts
 
     def explained_loss(self, batch: Batch) -> ExplainedLoss:
-        """Return `loss` with the predictions of the three levels and the prototypes, which it reads."""
+        """Return `loss` with the predictions and prototypes it reads."""
         levels, prototypes = self(batch.images)
         parts = mixed_loss(levels, prototypes, self.head.anchors, batch, self.loss_settings)
         return ExplainedLoss(parts, self.loss_settings.gains, [*levels, prototypes])
@@ -161,7 +161,7 @@ class YOLOv5Seg(SegmentationModel):
 
 
 def build(name: str, class_count: int, image_size: int, _tensors: Collection[str]) -> YOLOv5Seg:
-    """Build a YOLOv5-seg of one of the official sizes, or with a Lite0 backbone."""
+    """Build a YOLOv5-seg of an official size, or with the Lite0 backbone."""
     scale = SCALES[name.removeprefix("yolov5")[0]]
     return YOLOv5Seg(scale, class_count, image_size, Lite0() if name == LITE0 else None)
 
@@ -191,10 +191,7 @@ def _head(scale: _Scale, class_count: int, image_size: int) -> Segment:
 
 
 def _start_biases(head: Segment, class_count: int, image_size: int) -> None:
-    """Start as if each level saw about eight objects in an image of this size, pixels.
-
-    Every class is equally likely; a single class is certain.
-    """
+    """Set biases as if each level saw about eight objects in an image of this size, all classes equally likely."""
     for conv, stride in zip(head.m, _STRIDES, strict=True):
         bias = cast("Tensor", conv.bias).data.view(-1, head.per_anchor)
         bias[:, 4] += torch.log(torch.tensor(8 / (image_size / stride) ** 2))
