@@ -78,7 +78,7 @@ def test_few_shot_starts_from_a_model_of_other_classes_and_says_what_is_new(squa
     said = []
     assert carry_out(run, tmp_path, tell=said.append) == State.DONE
     assert said[0].startswith("Starts with ")
-    assert said[0].endswith("from base. Class rows start anew for disc.")
+    assert said[0].endswith("from base. Class rows start from random weights for disc.")
     given, taken = read_weights(squares.weights), read_weights(run.weights)
     coefficients = slice(6, 38)  # of the first anchor, behind box, objectness and the one class
     for level in range(3):

@@ -92,5 +92,5 @@ def test_class_rows_are_where_the_head_reads_its_classes():
 
 
 def test_new_classes_are_told():
-    assert new_classes_in_words(NOVEL, BASE) == " Class rows start anew for boat."
+    assert new_classes_in_words(NOVEL, BASE) == " Class rows start from random weights for boat."
     assert new_classes_in_words(["cat"], BASE) == ""

@@ -126,7 +126,7 @@ def test_a_full_disk_for_temporary_files_is_no_fault_of_the_file(tmp_path, monke
         fill(disk, leave=1024 * kilobytes_left)
         monkeypatch.setattr(tempfile, "tempdir", str(disk))
         said = refusal_of(path)
-    assert "innocent.pt: the folder for temporary files has no room" in said
+    assert "innocent.pt: the folder for temporary files has no space" in said
     assert "TMPDIR" in said
     assert str(disk) not in said
     assert not [word for word in HOSTILE_WORDS if word in said]
@@ -141,12 +141,12 @@ def test_a_missing_folder_for_temporary_files_is_no_fault_of_the_file(tmp_path, 
 @pytest.mark.parametrize(
     ("end", "sentence"),
     [
-        ("os.kill(os.getpid(), signal.SIGKILL)", "was killed, as happens where memory runs out"),
-        ("os.kill(os.getpid(), signal.SIGXCPU)", "weights take a few. Try again when this machine has less to do"),
-        ("os.kill(os.getpid(), signal.SIGBUS)", "the folder for temporary files has no room"),
-        ("sys.exit(78)", "the folder for temporary files has no room"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "was killed, probably for lack of memory"),
+        ("os.kill(os.getpid(), signal.SIGXCPU)", "it should take a few. Try again when this machine is less busy"),
+        ("os.kill(os.getpid(), signal.SIGBUS)", "the folder for temporary files has no space"),
+        ("sys.exit(78)", "the folder for temporary files has no space"),
         ("sys.exit(1)", "ended early (code 1). The file may be broken"),
-        ("time.sleep(60)", "weights take a few. Try again when this machine has less to do"),
+        ("time.sleep(60)", "it should take a few. Try again when this machine is less busy"),
     ],
 )
 def test_what_this_machine_did_to_the_reading_process_is_no_fault_of_the_file(tmp_path, monkeypatch, end, sentence):
@@ -161,4 +161,4 @@ def test_what_this_machine_did_to_the_reading_process_is_no_fault_of_the_file(tm
 def test_a_file_that_has_the_reading_process_act_is_told_from_all_that(tmp_path, monkeypatch):
     torch.save({"weights": torch.zeros(3)}, tmp_path / "evil.pt")
     monkeypatch.setattr(foreign_reader, "_CHILD", "import sys; sys.exit(77)")
-    assert "a step that reading weights never takes. Do not use this file" in refusal_of(tmp_path / "evil.pt")
+    assert "something that weights never need. Do not use this file" in refusal_of(tmp_path / "evil.pt")

@@ -137,8 +137,8 @@ def changed(**changes):
         (changed(model__24__anchors=np.full((3, 3, 2), np.nan)), r"model\.24\.anchors has numbers that are NaN"),
         (changed(model__24__m__0__bias=np.zeros(255)), r"model\.24\.m\.0\.weight has shape"),
         (changed(model__24__m__0__bias=np.zeros(90)), "without -seg"),
-        (changed(model__24__m__0__bias=None), "no YOLOv5-seg and no -cls"),
-        ({**changed(), "model.25.weight": np.zeros(1)}, r"'model\.25\.weight', which YOLOv5-seg has not"),
+        (changed(model__24__m__0__bias=None), "neither a YOLOv5-seg nor a -cls"),
+        ({**changed(), "model.25.weight": np.zeros(1)}, r"'model\.25\.weight', which is not part of YOLOv5-seg"),
     ],
 )
 def test_the_first_tensor_that_does_not_fit_is_named(tree, message):

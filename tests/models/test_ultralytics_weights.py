@@ -7,7 +7,7 @@ import torch
 from splitlab.errors import CheckpointError, SettingsError
 from splitlab.models.registry import build_model
 from splitlab.models.ultralytics import seg as ultralytics_weights
-from splitlab.models.ultralytics.seg import _pretrained_weights, _start_pretrained
+from splitlab.models.ultralytics.seg import _pretrained_weights
 from tests.file_server import serving
 
 ADDRESS = "https://github.com/ultralytics/assets/releases/download/v8.4.0/"
@@ -52,7 +52,7 @@ def test_pretrained_weights_are_downloaded_once_and_loaded_without_running_them(
     folder = tmp_path / "o'neil's yolov5 weights"
     model = build_model(name, class_count=3, image_size=64)
     before = copy.deepcopy(model.state_dict())
-    told = _start_pretrained(model, name, folder)
+    told = model.start_pretrained(name, folder)
     assert told.startswith(f"Started from {name}.pt, downloaded from Ultralytics.")
     assert "COCO" in told
     state, fresh = model.state_dict(), source.state_dict()
@@ -62,7 +62,7 @@ def test_pretrained_weights_are_downloaded_once_and_loaded_without_running_them(
         else:
             assert "cv3." in key or "semseg" in key  # what tells classes apart
             assert torch.equal(tensor, before[key])
-    assert "kept from an earlier download" in _start_pretrained(model, name, folder)
+    assert "downloaded earlier" in model.start_pretrained(name, folder)
     assert len(release.asked) == 1
     assert [path.name for path in folder.iterdir()] == [f"{name}.pt"]
 
@@ -72,7 +72,7 @@ def test_a_download_that_fails_leaves_random_weights_and_says_so(published, rele
     release.faults.extend([lambda handler, *_: handler.send_error(503)])
     model = build_model(name, class_count=3, image_size=64)
     before = copy.deepcopy(model.state_dict())
-    told = _start_pretrained(model, name, tmp_path)
+    told = model.start_pretrained(name, tmp_path)
     assert told.startswith(f"Started from random weights: {name}.pt could not be downloaded.")
     assert all(torch.equal(tensor, before[key]) for key, tensor in model.state_dict().items())
     assert list(tmp_path.iterdir()) == []
@@ -81,24 +81,24 @@ def test_a_download_that_fails_leaves_random_weights_and_says_so(published, rele
 def test_a_machine_that_is_offline_says_so_and_asks_no_one(monkeypatch, tmp_path):
     monkeypatch.setenv("YOLO_OFFLINE", "1")
     monkeypatch.setattr(ultralytics_weights, "attempt_download_asset", lambda *_, **__: pytest.fail("asked"))
-    found = _pretrained_weights("yolo11n-seg", tmp_path)
-    assert found.path is None
-    assert found.told.startswith("Started from random weights: ")
-    assert "offline" in found.told
+    path, described = _pretrained_weights("yolo11n-seg", tmp_path)
+    assert path is None
+    assert described.startswith("Started from random weights: ")
+    assert "offline" in described
 
 
 def test_a_kept_file_serves_a_machine_that_is_offline(monkeypatch, published, tmp_path):
     name, _, content = published
     monkeypatch.setenv("YOLO_OFFLINE", "1")
     (tmp_path / f"{name}.pt").write_bytes(content)
-    assert "of" in _start_pretrained(build_model(name, 3, 64), name, tmp_path)
+    assert "of" in build_model(name, 3, 64).start_pretrained(name, tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"<html>sign in first</html>", b""])
 def test_a_file_that_holds_no_network_is_answered_by_its_name(tmp_path, content):
     (tmp_path / "yolo11n-seg.pt").write_bytes(content)
     with pytest.raises(CheckpointError, match=r"yolo11n-seg\.pt"):
-        _start_pretrained(build_model("yolo11n-seg", 3, 64), "yolo11n-seg", tmp_path)
+        build_model("yolo11n-seg", 3, 64).start_pretrained("yolo11n-seg", tmp_path)
 
 
 def test_a_model_that_is_not_ultralytics_is_refused(tmp_path):

@@ -140,7 +140,7 @@ def test_a_broken_card_is_refused(folder, content):
 def test_a_card_of_a_gigabyte_is_not_read(folder):
     with (folder / "card.json").open("r+") as file:
         file.truncate(10**9)
-    with pytest.raises(CheckpointError, match="no card of ours"):
+    with pytest.raises(CheckpointError, match="not a checkpoint's card"):
         read_card(folder)
 
 

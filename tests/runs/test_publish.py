@@ -73,7 +73,7 @@ def test_a_heartbeat_that_is_no_time_hides_no_model(run, into):
 
 @pytest.mark.parametrize("name", ["../out", "/out", "a/b", "..", ".hidden", "", "a\0b", "x" * 61])
 def test_a_name_that_is_no_folder_s_is_refused(run, into, name):
-    with pytest.raises(CheckpointError, match="no name for a checkpoint"):
+    with pytest.raises(CheckpointError, match="cannot be the name of a checkpoint"):
         publish(run, name, into)
     assert not into.exists()
 

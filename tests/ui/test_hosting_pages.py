@@ -159,7 +159,7 @@ def test_a_name_typed_for_an_import_never_leads_out(shared, tmp_path, name):
     app.get("file_uploader")[-1].set_value(("mine.zip", zipped(shared), "application/zip")).run()
     app.text_input(key="weights_name").set_value(name).run()
     button(app, "Import it").click().run()
-    assert "is no name for a checkpoint" in said(app)
+    assert "cannot be the name of a checkpoint" in said(app)
     assert not Workspace.here().imported.exists()
     assert [path.name for path in tmp_path.iterdir()] == ["theirs"]
 

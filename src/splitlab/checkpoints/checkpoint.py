@@ -78,7 +78,7 @@ class Card:
 
     @property
     def cuts_masks(self) -> bool:
-        """Whether masks are cropped to their boxes: as the scores state, else as in the original model."""
+        """Whether masks are cut to their boxes: as the scores state, else as in the original model."""
         stated = self.scores.get("mask", {}).get(CUT)
         return family_of(self.model).cuts_masks if stated is None else bool(stated)
 

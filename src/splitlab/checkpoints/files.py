@@ -73,7 +73,7 @@ def card_in_words(card: Card, files: dict[str, FileFacts]) -> dict[str, str]:
     lines = {
         "model": f"{card.model}, {card.image_size} px",
         **({"boxes": "moved halfway to the rectangles around their masks"} if card.refines_boxes else {}),
-        "masks": "cropped to their boxes" if card.cuts_masks else "not cropped to their boxes",
+        "masks": "cut to their boxes" if card.cuts_masks else "not cut to their boxes",
         "classes": f"{len(card.class_names):,}: {_few(card.class_names)}",
         "dataset": card.dataset or "unknown",
         "licence of the data": card.data_licence or "unknown",
@@ -102,10 +102,10 @@ def _few(names: Iterable[str]) -> str:
 
 
 def _other_masks(card: Card) -> str:
-    """Note that older versions scored other masks than the checkpoint's, such as cropped ones of DETR."""
+    """Note that older versions scored other masks than the checkpoint's, such as DETR masks that were cut."""
     if not card.scores or card.cuts_masks == of_cut_masks(card.scores):
         return ""
-    return " (measured on masks cropped to their boxes; evaluate it again)"
+    return " (measured on masks cut to their boxes; evaluate it again)"
 
 
 def _pairs(card: Card, counterparts: list[str | None]) -> str:

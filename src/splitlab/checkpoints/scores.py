@@ -12,7 +12,7 @@ from splitlab.io import plain_json
 KINDS = ("mask", "box")
 METRICS = ("ap50", "ap70", "ap75", "ap50_95")
 CUT = "cut_to_box"
-"""In mask scores: whether each mask was cropped to its box; true if missing."""
+"""In mask scores: whether each mask was cut to its box; true if missing."""
 SCORED_ON = "scored_on"
 """Besides the kinds: the scored images, `{"dataset": "pets", "part": "val", "images": 119}`."""
 VAL = "val"
@@ -35,7 +35,7 @@ def checked_scores(content: object) -> dict[str, Any]:
 
 
 def of_cut_masks(scores: Mapping[str, Any]) -> bool:
-    """Return whether the scored masks were cropped to their boxes; scores that do not state it are of cropped masks."""
+    """Return whether the scored masks were cut to their boxes; scores that do not state it are of cut masks."""
     return scores.get("mask", {}).get(CUT) is not False
 
 

@@ -112,7 +112,7 @@ class SegmentationModel(nn.Module, ABC):
         pretrained_prefix: name prefix of the pretrained backbone's parameters, which get a lower learning rate; empty
             where everything starts from random weights.
         stages: names of the training stages in order (boxes, then masks); one unnamed stage by default.
-        cuts_masks: whether masks are cropped to their boxes when resized to the image. The class states its original's
+        cuts_masks: whether masks are cut to their boxes when resized to the image. The class states its original's
             behaviour; a loaded model follows its card.
         refines_boxes: whether `detect` moves each box halfway to the rectangle around its mask; ignored by families
             that cannot refine boxes.

@@ -59,7 +59,7 @@ def build_for_training(
 def load_model(folder: Path) -> tuple[SegmentationModel, Card]:
     """Build a checkpoint's model with its weights, in evaluation mode on the CPU.
 
-    It crops masks and refines boxes as the card says.
+    It cuts masks and refines boxes as the card says.
 
     Raises:
         CheckpointError: the checkpoint is incomplete, or its weights do not fit the model on its card.

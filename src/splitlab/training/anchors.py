@@ -1,4 +1,4 @@
-"""Anchors that fit the boxes of a data set, and how well they do: YOLOv5's rule, without torch."""
+"""Fit anchors to the boxes of a dataset by YOLOv5's rule, without torch."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from scipy.cluster.vq import kmeans
 
 from splitlab.data.dataset import ImageLabels
 
-# An anchor can answer for a box whose width and height are within this factor of its own.
+# A box matches an anchor if width and height are within this factor.
 _LARGEST_RATIO = 4.0
-# Anchors that reach this share of the boxes serve, as YOLOv5 has it.
+# Anchors with this recall are good enough, as in YOLOv5.
 _GOOD_RECALL = 0.98
 _ANCHORS = 9
 _SMALLEST_SIDE = 2.0
@@ -25,14 +25,13 @@ _Sizes = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class AnchorFit:
-    """Anchors for boxes, and how many of the boxes they reach.
+    """Anchors and their recall on the boxes of a dataset.
 
     Attributes:
-        anchors: nine (width, height), pixels of the training image, the smallest first; three for each level.
-        best_possible_recall: share of the boxes that one of them can answer for, 0..1.
-        of_standard: the same of those that the run begins with, which are kept where they reach 0.98: YOLOv5's own, or
-            those of the checkpoint it starts from.
-        boxes: how many boxes they were judged by.
+        anchors: nine (width, height), pixels of the training image, smallest first; three per level.
+        best_possible_recall: fraction of the boxes that match an anchor, 0..1.
+        of_standard: the same for the initial anchors (YOLOv5's or the checkpoint's), which are kept from 0.98 on.
+        boxes: number of boxes.
     """
 
     anchors: tuple[tuple[float, float], ...]
@@ -42,15 +41,14 @@ class AnchorFit:
 
     @property
     def are_standard(self) -> bool:
-        """Whether the anchors that the run begins with were kept."""
+        """Whether the initial anchors were kept."""
         return self.best_possible_recall == self.of_standard
 
     def __str__(self) -> str:
-        own = f"The anchors it begins with reach {self.of_standard:.1%} of {self.boxes} boxes"
-        return own if self.are_standard else f"{own}, fitted ones {self.best_possible_recall:.1%}"
+        initial = f"The initial anchors match {self.of_standard:.1%} of {self.boxes} boxes"
+        return initial if self.are_standard else f"{initial}, the fitted ones {self.best_possible_recall:.1%}"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fit by name."""
         return asdict(self)
 
 
@@ -66,7 +64,7 @@ def box_sizes(images: Iterable[ImageLabels], image_size: int) -> _Sizes:
 
 
 def _best_possible_recall(sizes: _Sizes, anchors: _Sizes) -> float:
-    """Return the share of boxes (N, 2) that at least one anchor (A, 2) can answer for, 0..1; 1 without boxes."""
+    """Return the fraction of boxes (N, 2) that match at least one anchor (A, 2), 0..1; 1 without boxes."""
     return float((_fits(sizes, anchors) > 1 / _LARGEST_RATIO).mean()) if len(sizes) else 1.0
 
 
@@ -91,25 +89,25 @@ def fit_anchors(sizes: _Sizes, standard: _Sizes) -> AnchorFit:
 
 
 def _fits(sizes: _Sizes, anchors: _Sizes) -> NDArray[np.float64]:
-    """(N,) for each box the worse of its two side ratios to the anchor it fits best, 0..1."""
+    """Return (N,) for each box the worse of its two side ratios to the best anchor, 0..1."""
     ratio = sizes[:, None] / anchors[None]
     best: NDArray[np.float64] = np.minimum(ratio, 1 / ratio).min(axis=2).max(axis=1)
     return best
 
 
 def _cluster(sizes: _Sizes) -> _Sizes:
-    # Ratios are differences of logarithms; spread by area, the first centres need no luck.
+    # Ratios are differences of logarithms. Initial centres spread by area make the result deterministic.
     logs = np.log(sizes)
     by_area = logs[logs.sum(axis=1).argsort()]
     first = by_area[((np.arange(_ANCHORS) + 0.5) * len(logs) / _ANCHORS).astype(int)]
     centres, _ = kmeans(logs, first)
-    # Where many boxes are equal, some centres are left without any, and fall away.
+    # Centres without boxes are dropped, which happens if many boxes are equal.
     filled = np.resize(np.exp(centres), (_ANCHORS, 2))
     return np.asarray(filled, np.float64)
 
 
 def _mutate(anchors: _Sizes, sizes: _Sizes) -> _Sizes:
-    """Change the anchors at random, and keep each change that makes the boxes fit better."""
+    """Mutate the anchors at random, and keep each change that improves the fitness."""
     rng = np.random.default_rng(0)
     best = _fitness(sizes, anchors)
     for _ in range(_MUTATIONS):

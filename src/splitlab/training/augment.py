@@ -1,4 +1,4 @@
-"""Augmentation of photos, boxes and masks together, with a cache of reduced photos."""
+"""Augment photos, boxes and masks together; cache resized photos."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from splitlab.data.masks import read_mask
 from splitlab.geometry import FloatArray, Rle, rle_to_mask
 from splitlab.runs.settings import AugmentationSettings
 
-# In a process, whatever it shares its batches out to.
+# Per process, shared by its data loader workers.
 _MAX_BYTES = 1_000_000_000
 
 
 class PhotoCache:
-    """Reads photos, scales their long side to `size` pixels, and keeps the first as far as the limit allows."""
+    """Reads photos, resizes their long side to `size` pixels, and keeps as many as fit in memory."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -30,11 +30,11 @@ class PhotoCache:
         self._bytes = 0
 
     def get(self, labels: ImageLabels) -> ImageArray:
-        """Return the scaled photo, (h, w, 3) uint8 RGB with max(h, w) = size.
+        """Return the resized photo, (h, w, 3) uint8 RGB with max(h, w) = size.
 
         Raises:
             ImageError: the photo cannot be read.
-            DataError: it has another size than its labels say.
+            DataError: its size differs from its labels.
         """
         if labels.path in self._kept:
             return self._kept[labels.path]
@@ -56,8 +56,8 @@ class PhotoCache:
 _GREY = 114
 _MASK_STRIDE = 4
 _HALF_COVERED = 127
-# What an object must still show to be a target, with or without a mask: YOLOv5's rule for outlines, which the authors
-# apply to F and W alike (PROTOCOL.md, YOLOv5).
+# Minimum visibility of a target, with or without a mask: YOLOv5's rule for outlines, which the authors apply to F and W
+# alike (docs/protocol.md, YOLOv5).
 _MIN_SIDE_PIXELS, _MIN_VISIBLE_SHARE, _MAX_ASPECT_RATIO = 2.0, 0.01, 100.0
 
 _Matrix = NDArray[np.float64]
@@ -70,10 +70,10 @@ class Example:
 
     Attributes:
         image: (S, S, 3) uint8 RGB.
-        boxes: (N, 4) float32 xyxy, pixels of the S x S image.
+        boxes: (N, 4) float32 xyxy, pixels.
         classes: (N,) int64.
-        has_mask: (N,) bool; False for objects that have only a box.
-        masks: (N, S/4, S/4) uint8 0 or 1; all zero for objects that have only a box.
+        has_mask: (N,) bool; False for objects with only a box.
+        masks: (N, S/4, S/4) uint8, 0 or 1; all zero for objects with only a box.
     """
 
     image: _Image
@@ -86,7 +86,7 @@ class Example:
 def mosaic_example(
     four: Sequence[ImageLabels], photos: PhotoCache, size: int, rng: np.random.Generator, changes: AugmentationSettings
 ) -> Example:
-    """Lay four images around a random centre, then look at a random window of the whole."""
+    """Place four images around a random centre, and crop a random window."""
     centre = rng.uniform(0.5 * size, 1.5 * size, 2)
     window = _random_window(2 * size, size, rng, changes)
     tiles = []
@@ -100,7 +100,7 @@ def mosaic_example(
 def single_example(
     labels: ImageLabels, photos: PhotoCache, size: int, rng: np.random.Generator, changes: AugmentationSettings
 ) -> Example:
-    """Show one whole image in the middle, scaled, shifted and flipped at random."""
+    """Place one whole image in the middle, randomly scaled, shifted and flipped."""
     photo = photos.get(labels)
     middle = _shift((size - photo.shape[1]) / 2, (size - photo.shape[0]) / 2)
     window = _random_window(size, size, rng, changes)
@@ -158,14 +158,14 @@ def _paint(photo: _Image, placed: _Matrix, canvas: _Image) -> None:
 
 
 def _on_pixels(matrix: _Matrix) -> _Matrix:
-    # OpenCV counts from the middle of the first pixel, boxes from its corner.
+    # OpenCV's origin is the centre of the first pixel, that of boxes its corner.
     return (_shift(-0.5, -0.5) @ matrix @ _shift(0.5, 0.5))[:2]
 
 
 def _place_object(label: ObjectLabel, from_original: _Matrix, size: int) -> tuple[FloatArray, _Image] | None:
-    """Return an object's box and mask (blank where it has none) in the image; None where too little of it is left.
+    """Return an object's box and mask (blank if it has none) in the image, or None if too little of it is visible.
 
-    A box that the image cuts is refitted to what is seen of the mask, as Ultralytics' `segment2box` does.
+    A clipped box is refitted to the visible mask, as in Ultralytics' `segment2box`.
     """
     corners = np.array(label.box, np.float64).reshape(2, 2) @ from_original[:2, :2].T + from_original[:2, 2]
     whole = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
@@ -192,7 +192,7 @@ def _is_seen(box: _Matrix, whole: _Matrix) -> bool:
 
 
 def _refit(box: _Matrix, mask: _Image) -> _Matrix:
-    """Move the sides of a cut box to the mask; those within a pixel of it stay, as a drawn mask has whole pixels."""
+    """Move the sides of a clipped box to the mask, unless they are within a pixel: drawn masks have whole pixels."""
     left, top, width, height = cv2.boundingRect((mask > _HALF_COVERED).astype(np.uint8))
     of_mask = np.array([left, top, left + width, top + height], np.float64)
     return np.where(np.abs(of_mask - box) < 1, box, of_mask)

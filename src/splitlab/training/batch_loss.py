@@ -1,4 +1,4 @@
-"""One fused batch of a run, put before the model's own loss: what each part sees of each image."""
+"""The loss of one fused batch of a run, part by part and image by image."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _COIN_SEED = 20
 
 
 def batch_images(spec: RunSpec, split: Split, dataset: Dataset, step: int) -> tuple[BatchImage, ...]:
-    """Make the fused batch that a run sees at a step.
+    """Return the images of the fused batch at a step.
 
     Args:
-        spec: the run's settings; one that learns boxes and masks at once.
-        split: its F and W.
-        dataset: its training images.
+        spec: the run's settings; of a model with a single stage.
+        split: F and W of the run.
+        dataset: the training images.
         step: 0-based.
 
     Raises:
-        SettingsError: the run learns boxes and masks one after the other, so it has no such batch.
-        DataError, ImageError: a photo or a mask cannot be read, or the split is of other data.
+        SettingsError: the model has two stages, so it has no fused batches.
+        DataError, ImageError: a photo or mask cannot be read, or the split belongs to other data.
     """
     full, weak = dataset.select(split.full), dataset.select(split.weak)
     return _images_of(_fused(spec, full, weak, step))
@@ -44,23 +44,23 @@ def batch_images(spec: RunSpec, split: Split, dataset: Dataset, step: int) -> tu
 def look_at_batch(
     spec: RunSpec, split: Split, dataset: Dataset, step: int, scramble: Scramble = Scramble.NOTHING
 ) -> BatchLook:
-    """Put the fused batch of a step before the loss of the model as the run starts it, and see what each part sees.
+    """Compute the loss of the fused batch at a step with the model as the run starts it.
 
-    Pulls are taken where the loss meets the model: at its answers for each image. In training, batch normalisation
-    lets every image of a batch move the answers for all others a little; no label takes that way.
+    Pulls are gradients at the model's outputs for each image. They do not include the small effect that each image has
+    on the others through batch normalisation, which no label takes part in.
 
     Args:
-        spec: the run's settings, of a model that has `explained_loss`.
-        split: its F and W.
-        dataset: its training images.
+        spec: the run's settings, of a model with `explained_loss`.
+        split: F and W of the run.
+        dataset: the training images.
         step: 0-based.
-        scramble: masks to replace first. Those of W are replaced in the labels, before anything reads them, and in the
-            batch; one of F, the largest object's, in the batch alone, for there its box is drawn already.
+        scramble: masks to replace first. Those of W are replaced in the labels and in the batch. Of F, only the largest
+            object's mask is replaced, in the batch only, because its box has already been computed.
 
     Raises:
-        SettingsError: the model does not tell the parts of its loss apart.
-        CheckpointError: the weights to start from cannot be read.
-        DataError, ImageError: a photo or a mask cannot be read, or the split is of other data.
+        SettingsError: the model does not support it.
+        CheckpointError: the start weights cannot be read.
+        DataError, ImageError: a photo or mask cannot be read, or the split belongs to other data.
     """
     full, weak = dataset.select(split.full), dataset.select(split.weak)
     model, _ = starting_model(spec, dataset.class_names, [*full, *weak])
@@ -72,13 +72,13 @@ def look_at_batch(
 def _fused(spec: RunSpec, full: Sequence[ImageLabels], weak: Sequence[ImageLabels], step: int) -> Batch:
     if spec.mask_stage.steps:
         raise SettingsError(
-            f"{spec.model} learns boxes first, then masks: no batch of it holds images of F beside images of W."
+            f"{spec.model} trains boxes first, then masks, so none of its batches mixes images of F and W."
         )
     return batches_of(Stage("", 0, spec), full, weak)[step]
 
 
 def _scrambled_labels(images: Sequence[ImageLabels]) -> list[ImageLabels]:
-    """Give every object that has a mask another one: a coin for each pixel of its image."""
+    """Replace every mask by a coin flip for each pixel of its image."""
     rng = np.random.default_rng(_COIN_SEED)
 
     def scrambled(labels: ImageLabels) -> ImageLabels:
@@ -91,7 +91,7 @@ def _scrambled_labels(images: Sequence[ImageLabels]) -> list[ImageLabels]:
 
 
 def _rows_of(batch: Batch, scramble: Scramble) -> Tensor:
-    """Return (N,) bool: the objects of the batch whose masks are to be scrambled."""
+    """Return (N,) bool: the objects of the batch whose masks are scrambled."""
     of_full = batch.has_mask[batch.image_index]
     if scramble is Scramble.WEAK:
         return ~of_full
@@ -103,7 +103,7 @@ def _rows_of(batch: Batch, scramble: Scramble) -> Tensor:
 
 
 def _with_coin_flips(batch: Batch, rows: Tensor) -> Batch:
-    """Replace the masks of some objects inside their boxes, which is where a loss would read them."""
+    """Replace the masks of some objects inside their boxes, where a loss would read them."""
     height, width = batch.masks.shape[1:]
     boxes = batch.boxes * (width / batch.images.shape[-1])
     coins = torch.rand(batch.masks.shape, generator=torch.Generator().manual_seed(_COIN_SEED)) < 0.5
@@ -127,7 +127,7 @@ def _look(model: SegmentationModel, batch: Batch, scrambled: int) -> BatchLook:
 
 
 def _pulls(part: Tensor, answers: Sequence[Tensor]) -> tuple[float, ...]:
-    """Return for each image the norm of a part's gradient with respect to all that the model answers for it."""
+    """Return for each image the norm of a part's gradient with respect to all outputs for the image."""
     gradients = torch.autograd.grad(part, answers, retain_graph=True, materialize_grads=True)
     squares = sum(gradient.double().flatten(1).square().sum(dim=1) for gradient in gradients)
     return tuple(torch.as_tensor(squares).sqrt().tolist())

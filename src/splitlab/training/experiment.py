@@ -1,4 +1,4 @@
-"""Split, train, evaluate: one run, from its spec to its checkpoint."""
+"""Prepare, train and evaluate a training run, and evaluate checkpoints."""
 
 from __future__ import annotations
 
@@ -35,26 +35,26 @@ from splitlab.training.schedule import Stage, stages_of
 from splitlab.training.start import batches_of, built_model, check_start, lines_of, open_run_data, starting_model
 from splitlab.training.state import forget_last, is_saved, saved_tensors
 
-# One line for people.
+# Shows one line to the user.
 Tell = Callable[[str], object]
 
 
 def tell_nobody(_line: str) -> None:
-    """Take a line and show nothing."""
+    """Ignore a line."""
 
 
 def prepare_run(path: Path, spec: RunSpec, data_dir: Path, split: Split | None = None) -> RunFolder:
-    """Check a spec against its data and this machine, and make its run folder, waiting.
+    """Check a spec against its data and this machine, and create the run folder.
 
     Args:
         path: the run folder.
         spec: the run's settings.
-        data_dir: the work space's folder of data sets.
-        split: which images are F and W; drawn at random by the spec where left out. The spec takes its sizes from it.
+        data_dir: the workspace's folder of datasets.
+        split: F and W, which also set the spec's sizes; by default drawn at random according to the spec.
 
     Raises:
-        SplitLabError: the data cannot be read, cannot give the split, the device is not there, or the folder
-            cannot be made. Nothing is left behind.
+        SplitLabError: the data, the split or the device is not available, or the folder cannot be created. Nothing is
+            left behind.
     """
     check_device(spec.device)
     return prepare_run_on(path, spec, open_run_data(spec, data_dir), split)
@@ -74,7 +74,7 @@ def make_or_open_run(path: Path, spec: RunSpec, data_dir: Path, split: Split | N
 
 
 def prepare_run_on(path: Path, spec: RunSpec, data: TrainVal, split: Split | None = None) -> RunFolder:
-    """Do what `prepare_run` does, on a data set as `open_run_data` gives it; the device may be on another machine.
+    """Do the same as `prepare_run` with data from `open_run_data`, for a device that may be on another machine.
 
     Raises:
         SplitLabError: as `prepare_run`.
@@ -93,28 +93,28 @@ def prepare_run_on(path: Path, spec: RunSpec, data: TrainVal, split: Split | Non
 
 @lru_cache(maxsize=64)
 def _stages_of_model(name: str, class_count: int, image_size: int) -> tuple[str, ...]:
-    """Build a model without weights, to see that it can be built; return its stages."""
+    """Return a model's stages; building it without weights checks its name and image size."""
     with torch.device("meta"):
         return build_model(name, class_count, image_size).stages
 
 
 def _check_split(split: Split, train_set: Dataset) -> None:
     if split.source != train_set.source_hash:
-        raise SplitError(f"The split was drawn from other labels than those of '{train_set.name}'. Draw it again.")
+        raise SplitError(f"The split does not belong to the current labels of '{train_set.name}'. Draw it again.")
     train_set.select(split.weak)
     without = [image.image_id for image in train_set.select(split.full) if not image.can_be_full]
     if without:
-        raise SplitError(f"Image {without[0]} of F has no masks in '{train_set.name}'. Put it into W.")
+        raise SplitError(f"Image {without[0]} of F has no masks in '{train_set.name}'. Move it to W.")
 
 
 def carry_out(run: RunFolder, data_dir: Path, progress: Progress = no_progress, tell: Tell = tell_nobody) -> State:
-    """Train a run to its end, from wherever it stands, and evaluate it; return how it stands afterwards.
+    """Train a run to its end from its last saved state, and evaluate it; return its final state.
 
-    Safe to call at any time: a run that is done stays done, one that another process trains is refused.
-    Of several processes that were launched together, the main one holds the run and the others train along.
+    Can be called repeatedly: a finished run stays done, and a run that another process trains is refused. Of several
+    launched processes, the main one locks the run and the others only train.
 
     Raises:
-        SplitLabError: it cannot go on; the run is marked failed with the reason.
+        SplitLabError: the run cannot continue; it is marked as failed with the reason.
     """
     if not is_main_process():
         return State.DONE if _is_done(run) else _train_along(run, data_dir)
@@ -130,7 +130,7 @@ def carry_out(run: RunFolder, data_dir: Path, progress: Progress = no_progress, 
             run.write_status(State.CANCELLED, _last_step(run), spec.steps, "stopped on request")
             return State.CANCELLED
         except BaseException as error:
-            # A second fault, such as a full disk, must not hide the first.
+            # A second error, such as a full disk, must not hide the first.
             with suppress(RunError):
                 reason = str(error) if isinstance(error, SplitLabError) else f"{type(error).__name__}: {error}"
                 run.write_status(State.FAILED, _last_step(run), spec.steps, reason)
@@ -142,7 +142,7 @@ def _is_done(run: RunFolder) -> bool:
     try:
         return run.status().state == State.DONE
     except RunError:
-        return False  # the saved state tells where to go on, the status only shows it
+        return False  # the saved state decides where to continue; the status is only displayed
 
 
 def _train_and_evaluate(run: RunFolder, spec: RunSpec, data_dir: Path, progress: Progress, tell: Tell) -> State:
@@ -157,7 +157,7 @@ def _train_and_evaluate(run: RunFolder, spec: RunSpec, data_dir: Path, progress:
 
     def evaluate(current: SegmentationModel, stage: Stage) -> Scores:
         scores, _ = evaluate_model(current, data.val, spec.image_size, _counting("evaluate", data.val, progress))
-        # Where no masks have been seen, their AP would say nothing.
+        # Without masks in training, mask AP is meaningless.
         return scores if stage.spec.data.full else {**scores, "mask": dict.fromkeys(scores["mask"])}
 
     trained = train(model, stages, batches, run, evaluate, lambda step: progress("train", step, spec.steps), tell)
@@ -172,7 +172,7 @@ def _train_and_evaluate(run: RunFolder, spec: RunSpec, data_dir: Path, progress:
 
 
 def _train_along(run: RunFolder, data_dir: Path) -> State:
-    """Train as one of several processes that is not the main one: it writes and evaluates nothing."""
+    """Train as a secondary process, which writes and evaluates nothing."""
     spec = run.spec()
     train_set = open_run_data(spec, data_dir).train
     model, stages, batches, _ = _start(run, spec, _split_of(run, train_set), train_set)
@@ -183,12 +183,12 @@ def _train_along(run: RunFolder, data_dir: Path) -> State:
 def _start(
     run: RunFolder, spec: RunSpec, split: Split, train_set: Dataset
 ) -> tuple[SegmentationModel, list[Stage], BatchesOf, dict[str, Any]]:
-    # Without it, accelerate would train on whatever there is.
+    # Otherwise accelerate would train on any available device.
     check_device(spec.device)
     full, weak = list(with_masks(train_set.select(split.full))), train_set.select(split.weak)
     note: dict[str, Any] = {}
     if is_saved(run.state_path):
-        # What it once started from may be gone.
+        # The start weights may no longer exist.
         model = built_model(spec, train_set.class_names, saved_tensors(run.state_path))
     else:
         model, note = starting_model(spec, train_set.class_names, [*full, *map(boxes_only, weak)])
@@ -200,22 +200,25 @@ def evaluate_run(
 ) -> Scores:
     """Score a run's checkpoint on its validation set; write detections.json, scores.json and the card's scores.
 
-    What is scored is the stored file, in half precision, as everybody else will load it; on the run's device where it
-    is here, else on the CPU.
+    This scores the stored half-precision weights, on the run's device if this machine has it, else on the CPU.
 
     Args:
         run: the run.
-        data_dir: the work space's folder of data sets.
-        progress: told of every image.
-        cut_masks: whether masks are cut to their boxes, from now on, as the card then says; as it says now where left
-            out.
+        data_dir: the workspace's folder of datasets.
+        progress: called for every image.
+        cut_masks: whether masks are cut to their boxes, which the card then states; default: as the card says.
 
     Raises:
-        SplitLabError: the run has no checkpoint yet, or its data is gone.
+        SplitLabError: the run has no checkpoint yet, or its data is missing.
     """
     spec = run.spec()
     val = open_run_data(spec, data_dir).val
-    model, card = _load_for(run.weights, val, cut_masks)
+    model, card = _load(run.weights, cut_masks)
+    if tuple(card.class_names) != val.class_names:
+        raise CheckpointError(
+            f"{run.weights} has the classes {few(card.class_names)}, '{val.name}' has {few(val.class_names)}: the run's "
+            "data has changed since training. Restore the old classes, or give --data and --class-map."
+        )
     if spec.device in available_devices():
         model.to(spec.device)
     scores, detections = evaluate_model(model, val, card.image_size, _counting("evaluate", val, progress))
@@ -233,22 +236,20 @@ def evaluate_checkpoint(
     classes: ClassMap | None = None,
     cut_masks: bool | None = None,
 ) -> Scores:
-    """Score a checkpoint on a data set and write nothing.
+    """Score a checkpoint on a dataset without writing anything.
 
     Args:
         folder: the checkpoint.
-        dataset: whose images to score it on.
-        progress: told of every image.
-        classes: what its classes are in the data set; None for what `class_map_for` says. Scores are over the classes
-            that it knows.
-        cut_masks: whether masks are cut to their boxes; as the card says where left out.
+        dataset: the images to score.
+        progress: called for every image.
+        classes: maps the checkpoint's classes to the dataset's; default: `class_map_for`. Only mapped classes are
+            scored.
+        cut_masks: whether masks are cut to their boxes; default: as the card says.
 
     Raises:
-        SplitLabError: the checkpoint is not whole, or none of its classes is known to be one of the data set's.
+        SplitLabError: the checkpoint is incomplete, or none of its classes is one of the dataset's.
     """
-    model, card = load_model(folder)
-    if cut_masks is not None:
-        model.cuts_masks = cut_masks
+    model, card = _load(folder, cut_masks)
     if classes is None:
         classes = require_known(class_map_for(card, dataset.class_names), str(folder), dataset.name)
     counted = _counting("evaluate", dataset, progress)
@@ -256,20 +257,15 @@ def evaluate_checkpoint(
     return {**scores, SCORED_ON: _images_of(dataset)}
 
 
-def _images_of(val: Dataset) -> dict[str, Any]:
-    return {"dataset": val.name, "part": VAL, "images": len(val.images)}
-
-
-def _load_for(folder: Path, dataset: Dataset, cut_masks: bool | None) -> tuple[SegmentationModel, Card]:
+def _load(folder: Path, cut_masks: bool | None) -> tuple[SegmentationModel, Card]:
     model, card = load_model(folder)
     if cut_masks is not None:
         model.cuts_masks = cut_masks
-    if tuple(card.class_names) != dataset.class_names:
-        raise CheckpointError(
-            f"{folder} knows the classes {few(card.class_names)}, '{dataset.name}' has {few(dataset.class_names)}: the "
-            "run's data has changed since it was trained. Put the old classes back, or give --data and --class-map."
-        )
     return model, card
+
+
+def _images_of(val: Dataset) -> dict[str, Any]:
+    return {"dataset": val.name, "part": VAL, "images": len(val.images)}
 
 
 def _split_of(run: RunFolder, train_set: Dataset) -> Split:
@@ -277,7 +273,7 @@ def _split_of(run: RunFolder, train_set: Dataset) -> Split:
     if split.source != train_set.source_hash:
         raise RunError(
             f"{run.path}: the labels of '{train_set.name}' have changed since its split was drawn. "
-            "Put the old labels back or start a new run."
+            "Restore the old labels or start a new run."
         )
     return split
 

@@ -1,4 +1,4 @@
-"""Few-shot and zero-shot runs (Sec. 4.6): a few masks a class or none, boxes of the rest, other weights to start."""
+"""Few-shot and zero-shot training runs (Sec. 4.6): a few masks per class or none, boxes for all other images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from splitlab.training.start import as_run_sees
 
 BACKBONE = "backbone"
 PAPER = "paper"
-# Mask images in a batch (PROTOCOL.md, Few-shot).
+# Mask images per batch (docs/protocol.md, Few-shot).
 F_SIZE = 1
 _ALL = "all"
 
@@ -25,21 +25,21 @@ _ALL = "all"
 def plan_few_shot(
     name: str, data: TrainVal, masks: int | str, seed: int, settings: dict[str, Any]
 ) -> tuple[RunSpec, Split]:
-    """Draw the split of a few-shot run and write its settings down.
+    """Draw the split of a few-shot run and make its spec.
 
     Args:
-        name: of the data set, as a spec has it.
-        data: the whole data set.
-        masks: of each class; 0 for none at all (zero-shot), `paper` for the paper's 17 images of VOC2012, which have
-            the paper's classes where `settings` name none.
+        name: of the dataset, as in a spec.
+        data: the whole dataset.
+        masks: per class; 0 for zero-shot, `paper` for the paper's 17 images of VOC2012, with the paper's classes by
+            default.
         seed: of the draw and of the run.
-        settings: of the run; `classes` are those that count. W has every other image, those that show none of them as
+        settings: of the run, including `classes`. W holds all other images; those without any of the classes are
             background, unless `background` is false.
 
     Raises:
-        DataError: there is no such class.
-        SplitError: the data set has not so many masks, or not the paper's images.
-        SettingsError: a setting is unknown or has a value it may not have.
+        DataError: a class does not exist.
+        SplitError: the dataset has too few masks, or not the paper's images.
+        SettingsError: a setting is unknown or has an invalid value.
     """
     classes = settings.get("classes", "") or (in_one_line(FEW_SHOT_CLASSES) if masks == PAPER else "")
     background = settings.get("background", True)
@@ -52,12 +52,12 @@ def plan_few_shot(
 
 
 def background_images(data: TrainVal, spec: RunSpec, split: Split) -> int:
-    """Count the images of W that show none of the run's classes, and so are learnt from as background.
+    """Count the images of W without any of the run's classes, which are used as background.
 
     Args:
-        data: the whole data set.
-        spec: as `plan_few_shot` wrote it.
-        split: as it drew it.
+        data: the whole dataset.
+        spec: from `plan_few_shot`.
+        split: from `plan_few_shot`.
     """
     train_set = as_run_sees(data, spec.data.classes, spec.data.mask_classes, spec.data.background).train
     return sum(not image.targets for image in train_set.select(split.weak))
@@ -70,27 +70,27 @@ def _draw(train_set: Dataset, masks: int | str, seed: int) -> Split:
 
 
 def start_weights(start: str, model: str) -> str:
-    """Return what a spec's `start_from` is to be: a checkpoint's folder, or nothing for the backbone alone.
+    """Return a spec's `start_from`: a checkpoint's folder, or an empty text for the backbone alone.
 
     Args:
         start: a checkpoint or a run, or the word `backbone`.
-        model: name of the model, which tells whether backbone weights ship.
+        model: name of the model.
 
     Raises:
-        SettingsError: the model's backbone has no weights that ship.
+        SettingsError: the model has no shipped backbone weights.
     """
     if start != BACKBONE:
         return str(weights_folder(Path(start)).absolute())
     if model not in family_of(model).shipped_backbones:
         raise SettingsError(
-            f"No weights ship for the backbone of {model}. Import a classifier (splitlab checkpoint import "
-            "yolov5x-cls.pt) and start from it, or choose a model on lite0."
+            f"SplitLab has no backbone weights for {model}. Import a classifier (splitlab checkpoint import "
+            "yolov5x-cls.pt) and start from it, or choose a model with a lite0 backbone."
         )
     return ""
 
 
 def class_scores(scores: dict[str, Any], metric: str, kind: str = "mask") -> dict[str, float | None]:
-    """Return a metric of each class, 0..100, and of all together, as Table 4 lists them; None where there is none."""
+    """Return a metric per class and for all classes, 0..100, as in Table 4; None where it is undefined."""
     of_kind = scores.get(kind, {})
     of_classes = {name: of_class.get(metric) for name, of_class in of_kind.get("per_class", {}).items()}
     return {**of_classes, _ALL: of_kind.get(metric)}

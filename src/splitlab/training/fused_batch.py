@@ -1,4 +1,4 @@
-"""What one fused batch holds, and what each part of the loss makes of each of its images."""
+"""The images of a fused batch and the loss of a model on them, without torch."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class Scramble(StrEnum):
 
 @dataclass(frozen=True)
 class BatchImage:
-    """One image of a fused batch, as the loss gets it.
+    """One image of a fused batch as the loss gets it.
 
     Attributes:
         pixels: (S, S, 3) uint8 RGB.
         boxes: (N, 4) xyxy, pixels.
         classes: (N,) int64.
-        masks: (N, S/4, S/4) bool; all False for an image of W, unless they were scrambled.
-        has_mask: whether it is of F.
+        masks: (N, S/4, S/4) bool; all False for an image of W, unless scrambled.
+        has_mask: whether the image is in F.
     """
 
     pixels: NDArray[np.uint8]
@@ -43,16 +43,16 @@ class BatchImage:
 
 @dataclass(frozen=True)
 class BatchLook:
-    """A fused batch, and what a model's own loss says of it.
+    """A fused batch and a model's loss on it.
 
     Attributes:
-        images: those of F first, as they stand in the batch.
-        losses: each part as the model returns it: times its gain, summed over the batch's images.
-        gains: what each part was multiplied by.
-        pulls: by part, for each image the norm of the part's gradient with respect to what the model answers for this
-            image (its raw predictions and its prototypes). 0: the part tells the model nothing about the image.
-        gradients: sha256 of the whole loss's gradient with respect to each of the model's parameters, by their names.
-        scrambled: how many of the batch's masks were replaced by coin flips.
+        images: those of F first, as in the batch.
+        losses: each part times its gain, summed over the batch's images, as the model returns it.
+        gains: the factor of each part.
+        pulls: by part, for each image the norm of the part's gradient with respect to the model's outputs for the image
+            (raw predictions and prototypes). 0 means that the part learns nothing from the image.
+        gradients: sha256 of the whole loss's gradient by parameter name.
+        scrambled: number of masks replaced by coin flips.
     """
 
     images: tuple[BatchImage, ...]
@@ -64,33 +64,33 @@ class BatchLook:
 
     @property
     def mask_images(self) -> int:
-        """Images of F in the batch."""
+        """Number of images of F in the batch."""
         return sum(image.has_mask for image in self.images)
 
     @property
     def per_image(self) -> dict[str, float]:
-        """Each part of the loss over the batch size, as a run's curves show it."""
+        """Each part of the loss divided by the batch size, as in a run's curves."""
         return {part: value / len(self.images) for part, value in self.losses.items()}
 
     @property
     def mask_over_batch(self) -> float:
-        """The mask part of `per_image` if it were divided by the batch size, not by the mask images (PROTOCOL.md)."""
+        """The mask part of `per_image` if it were divided by the batch size (docs/protocol.md, YOLOv5, Loss)."""
         return self.per_image[MASK_PART] * self.mask_images / len(self.images)
 
     def unmoved(self, part: str) -> tuple[int, ...]:
-        """Return the images, counted from 0, about which a part tells the model nothing at all."""
+        """Return the images, counted from 0, from which a part learns nothing."""
         return tuple(place for place, pull in enumerate(self.pulls[part]) if pull == 0)
 
 
 @dataclass(frozen=True)
 class Changes:
-    """What is not bit for bit the same in two looks at one batch.
+    """The bitwise differences between two looks at one batch.
 
     Attributes:
-        losses: the parts whose value is another.
-        pulls: the parts and images (counted from 0) whose gradient is another.
-        gradients: the parameters whose gradient is another.
-        parameters: how many parameters there are.
+        losses: parts with another value.
+        pulls: parts and images (counted from 0) with another gradient.
+        gradients: parameters with another gradient.
+        parameters: total number of parameters.
     """
 
     losses: tuple[str, ...]
@@ -100,12 +100,12 @@ class Changes:
 
     @property
     def are_none(self) -> bool:
-        """Whether everything is the same."""
+        """Whether everything is identical."""
         return not (self.losses or self.pulls or self.gradients)
 
 
 def changes_between(before: BatchLook, after: BatchLook) -> Changes:
-    """Compare two looks at one batch, number by number."""
+    """Compare two looks at one batch bit by bit."""
     return Changes(
         tuple(part for part, value in before.losses.items() if after.losses[part] != value),
         frozenset(

@@ -1,4 +1,4 @@
-"""The one training loop: any model that knows its loss, on fused batches, into a run folder."""
+"""The training loop for all models: fused batches in, events and saved states out."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from splitlab.training.schedule import Stage, batches_to_gather, set_step
 from splitlab.training.state import TrainingState, is_saved
 
 _GPU_WORKERS = 8
-# Of what frozen parts said of images that come again as they were.
+# Cache size for the outputs of frozen parts.
 _KEPT_BYTES = 2_000_000_000
 
 _Evaluate = Callable[[SegmentationModel, Stage], dict[str, Any]]
@@ -38,7 +38,7 @@ _Tell = Callable[[str], object]
 
 
 class _Loss(nn.Module):
-    """The loss as a forward pass: that is what accelerate wraps in autocast and joins between processes."""
+    """The loss as a forward pass, which accelerate wraps in autocast and synchronizes between processes."""
 
     def __init__(self, model: SegmentationModel) -> None:
         super().__init__()
@@ -57,15 +57,15 @@ def train(
     progress: _Progress,
     tell: _Tell = lambda _: None,
 ) -> SegmentationModel | None:
-    """Train through all stages, or on from the run's last saved state; return the averaged model, None where cancelled.
+    """Train through all stages, or resume from the last saved state; return the averaged model, or None if cancelled.
 
-    Every `evaluate_every` steps the averaged model is evaluated and the state saved, in this order: a kill at any
-    moment loses what came after the last saved state, and its events are dropped before the run goes on.
-    A stage begins with the averaged model of the one before, and has a state file of its own.
-    Several processes, started by `accelerate launch`, share each batch; the main one writes and evaluates.
+    Every `evaluate_every` steps, the averaged model is evaluated, then the state is saved. After a kill, the run resumes
+    from the last saved state, and later events are dropped. Each stage starts from the averaged model of the previous
+    one and has its own state file. Processes started by `accelerate launch` share each batch; the main one writes and
+    evaluates.
 
     Raises:
-        RunError: the loss is no longer finite, or the folder cannot be written.
+        RunError: the loss is not finite, or the folder cannot be written.
         SettingsError: the processes cannot share a batch equally.
     """
     spec = run.spec()
@@ -84,7 +84,7 @@ def train(
 
 @dataclass(frozen=True)
 class _StageJob:
-    """One stage on its way: what stays the same from step to step."""
+    """The training of one stage: what is constant from step to step."""
 
     stage: Stage
     run: RunFolder
@@ -94,7 +94,7 @@ class _StageJob:
     tell: _Tell
 
     def train(self, model: SegmentationModel, batches_of: BatchesOf) -> SegmentationModel | None:
-        """Train to the stage's end; return the averaged model, None where cancelled."""
+        """Train to the stage's end; return the averaged model, or None if cancelled."""
         spec, accelerator = self.stage.spec, self.accelerator
         model.set_stage(self.stage.name)
         model = _placed(model, spec, accelerator)
@@ -121,13 +121,13 @@ class _StageJob:
         return state.averaged_model
 
     def _tell(self, fault: str, state: TrainingState) -> None:
-        """Say that the last saved state was damaged, where it was: on the run's status and to who watches."""
+        """Report a damaged last saved state, if it was, in the run's status and to the user."""
         if fault and self.accelerator.is_main_process:
             self.run.write_status(State.RUNNING, self._run_step(state), self.run.spec().steps, fault)
             self.tell(fault)
 
     def _note(self, state: TrainingState, log: RunLog) -> bool:
-        """Write down and save what is due after a step; say whether the run is to stop here."""
+        """Write and save what is due after a step; return whether the run is to stop here."""
         spec = self.stage.spec
         ends_interval = state.step % spec.evaluate_every == 0 or state.step == spec.steps
         ends_run = self._run_step(state) == self.run.spec().steps
@@ -143,7 +143,7 @@ class _StageJob:
         return cancelled
 
     def _seed(self, state: TrainingState) -> None:
-        """Let dropout be a function of seed and step, as batches are, so that a stop changes nothing."""
+        """Make dropout a function of seed and step, as batches are, so that resumed runs are identical."""
         place = (self.stage.spec.seed, self._run_step(state), self.accelerator.process_index)
         torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
 
@@ -165,15 +165,10 @@ def _accelerator(spec: RunSpec, run: RunFolder) -> Accelerator:
     )
 
 
-def _norms_over_processes(model: SegmentationModel) -> SegmentationModel:
-    """Let batch norms count over all processes; torch's own conversion would drop the activations in timm's norms."""
-    shared: SegmentationModel = convert_sync_batchnorm(model)
-    return shared
-
-
 def _placed(model: SegmentationModel, spec: RunSpec, accelerator: Accelerator) -> SegmentationModel:
     if accelerator.num_processes > 1 and accelerator.device.type == "cuda":
-        model = _norms_over_processes(model)
+        # timm's conversion, because torch's would drop the activations in timm's norms.
+        model = convert_sync_batchnorm(model)
     model.to(accelerator.device)
     model.to(memory_format=torch.channels_last)
     if spec.compiled:
@@ -182,14 +177,14 @@ def _placed(model: SegmentationModel, spec: RunSpec, accelerator: Accelerator) -
 
 
 def _learn(loss: nn.Module, batch: Batch, accelerator: Accelerator) -> dict[str, float]:
-    """Add a batch's gradients to those of the model; return its losses per image, over all processes."""
+    """Add a batch's gradients to the model; return the losses per image over all processes."""
     loss.train()
     parts = loss(batch)
     values = accelerator.reduce(torch.stack([part.detach() for part in parts.values()]), "mean") / len(batch.images)
     shown = dict(zip(parts, values.tolist(), strict=True))
     if not values.isfinite().all():
         raise RunError(f"The loss is no longer finite ({shown}). Start a new run with a lower learning rate.")
-    # The processes' gradients are averaged, where the loss is a sum over the images of all of them.
+    # The processes' gradients are averaged, but the loss is a sum over the images of all processes.
     accelerator.backward(sum(parts.values()) * accelerator.num_processes)
     return shown
 
@@ -214,13 +209,13 @@ def _batches_from(batches: MixedBatches, step: int, accelerator: Accelerator) ->
     on_gpu = accelerator.device.type == "cuda"
     workers = min(_GPU_WORKERS, (os.cpu_count() or 1) // accelerator.num_processes) if on_gpu else 0
     order = range(step, len(batches))
-    # One pass over the loader is the whole run, so its workers live as long.
+    # The whole run is one pass over the loader, so workers are started once.
     return iter(DataLoader(batches, batch_size=None, sampler=order, num_workers=workers, pin_memory=on_gpu))
 
 
 @contextmanager
 def _stop_on_signals(run: RunFolder) -> Iterator[None]:
-    """Turn Ctrl-C and a polite kill into a wish to stop after the step at hand."""
+    """Request a stop after the current step on SIGINT and SIGTERM."""
 
     def ask(*_: object) -> None:
         run.ask_to_cancel()

@@ -1,6 +1,6 @@
-"""Two streams, F and W, fused into one batch (Sec. 3.4).
+"""Batches that fuse two streams, F and W (Sec. 3.4).
 
-The batch of a step is a function of the seed and the step alone, so a run that goes on sees what it would have seen.
+A batch is a function of seed and step alone, so a resumed run sees the same batches.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class BatchSettings:
 
     Attributes:
         image_size: side of the training images, pixels.
-        batch_size: images in a batch.
-        f_size: mask images among them, where there are box images to fill the rest.
+        batch_size: images per batch.
+        f_size: mask images per batch, if there are box images as well.
         steps: batches in the run.
         seed: of order and augmentation.
-        augmentation: how much examples may differ from their images.
-        with_difficult: whether box images keep their difficult objects, as the paper's authors have it for DETR.
+        augmentation: strength of the augmentation.
+        with_difficult: whether box images keep difficult objects, as the paper's authors do for DETR.
     """
 
     image_size: int
@@ -46,7 +46,7 @@ class BatchSettings:
 
 
 class _Stream:
-    """An endless, shuffled pass over one set; mosaics are made of its images alone."""
+    """An endless, shuffled pass over one set; mosaics combine images of this set only."""
 
     def __init__(self, images: Sequence[ImageLabels], number: int, settings: BatchSettings, photos: PhotoCache) -> None:
         self._images = images
@@ -58,7 +58,7 @@ class _Stream:
         return len(self._images)
 
     def example(self, place: int, mosaic: float) -> Example:
-        """Make the example at this place of the endless pass; `mosaic` is the chance that it is one, 0..1."""
+        """Make the example at a position of the endless pass; `mosaic` is the probability of a mosaic, 0..1."""
         size, augmentation = self._settings.image_size, self._settings.augmentation
         labels = self._images[self._order(place // len(self))[place % len(self)]]
         rng = self._rng(1, place)
@@ -75,7 +75,7 @@ class _Stream:
 
 
 class MixedBatches(TorchDataset[Batch]):
-    """Fused batches by step: `f_size` images of F, the rest of W; all of one set where the other is empty."""
+    """Fused batches by step: `f_size` images of F, the rest of W; all of one set if the other is empty."""
 
     def __init__(self, full: Sequence[ImageLabels], weak: Sequence[ImageLabels], settings: BatchSettings) -> None:
         self._settings = settings
@@ -101,10 +101,10 @@ class MixedBatches(TorchDataset[Batch]):
         return _fuse(full, weak)
 
     def of_process(self, index: int, count: int) -> MixedBatches:
-        """Return the batches as one of `count` processes sees them: each has an equal part of F's and of W's slots.
+        """Return the batches of one of `count` processes: each gets an equal part of F's and of W's images.
 
         Raises:
-            SettingsError: the slots cannot be divided equally.
+            SettingsError: they cannot be divided equally.
         """
         check_divisible(self._f_size, self._settings.batch_size, count)
         part = copy(self)
@@ -117,7 +117,7 @@ class MixedBatches(TorchDataset[Batch]):
 
 
 def check_divisible(f_size: int, batch_size: int, processes: int) -> None:
-    """Raise SettingsError where a batch cannot be shared out equally, F and W each."""
+    """Raise SettingsError if the processes cannot share F and W of a batch equally."""
     if f_size % processes or batch_size % processes:
         raise SettingsError(
             f"{processes} processes cannot share f_size {f_size} and batch_size {batch_size} equally. "
@@ -126,7 +126,7 @@ def check_divisible(f_size: int, batch_size: int, processes: int) -> None:
 
 
 def _fuse(full: Sequence[Example], weak: Sequence[Example]) -> Batch:
-    """Put mask examples and box examples into one batch, the mask examples first."""
+    """Combine mask examples and box examples in one batch, mask examples first."""
     examples = [*full, *weak]
     counts = [len(example.classes) for example in examples]
     pixels = torch.from_numpy(np.stack([example.image for example in examples]))

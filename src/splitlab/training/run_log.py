@@ -20,16 +20,16 @@ _Event = dict[str, Any]
 
 
 def check_tracker(tracker: str) -> None:
-    """Raise SettingsError where the tracker's package is not installed: accelerate would pass over it in silence."""
+    """Raise SettingsError if the tracker's package is not installed; accelerate would silently skip it."""
     if tracker and find_spec(tracker) is None:
         raise SettingsError(f"tracker '{tracker}' is not installed. Install it with: pip install {tracker}")
 
 
 def start_tracker(accelerator: Accelerator, spec: RunSpec, run: RunFolder) -> None:
-    """Open the run's tracker, where it has one, with the run's settings; its files lie in the run folder.
+    """Open the run's tracker, if any, with the run's settings; its files are in the run folder.
 
     Raises:
-        RunError: the tracker refuses, such as for want of a login.
+        RunError: the tracker fails, for example without a login.
     """
     if not spec.tracker:
         return
@@ -43,14 +43,14 @@ def start_tracker(accelerator: Accelerator, spec: RunSpec, run: RunFolder) -> No
     options = {name: value for name, value in own.items() if name == spec.tracker}
     try:
         accelerator.init_trackers("splitlab", config=spec.to_json(), init_kwargs=options)
-    except Exception as error:  # each tracker has errors of its own
+    except Exception as error:  # each tracker has its own errors
         raise RunError(
-            f"{spec.tracker} cannot be started ({error}). Set it up, or start a new run without --tracker."
+            f"{spec.tracker} cannot be started ({error}). Configure it, or start a new run without --tracker."
         ) from error
 
 
 def _tracked_values(event: _Event) -> dict[str, float]:
-    """Return what a tracker shows of an event of `events.jsonl`, by name; AP is 0..100."""
+    """Return the values that a tracker gets from an event of `events.jsonl`, by name; AP is 0..100."""
     if event["kind"] == "evaluation":
         return {
             f"{kind}/{metric}": value
@@ -66,35 +66,35 @@ _WINDOW_STEPS = 10
 
 
 class RunLog:
-    """Events, status and tracker of a stage: an event for each ten steps, and one for each evaluation.
+    """Writes a stage's events (one per ten steps, one per evaluation), the run's status and the tracker.
 
-    Steps are those of the run: they count on through its stages.
+    Steps count through all stages of the run.
     """
 
     def __init__(self, run: RunFolder, accelerator: Accelerator, stage: Stage, step: int) -> None:
         self._run = run
         self._accelerator = accelerator
         self._steps = run.spec().steps
-        # Runs of one stage keep the events that they always had.
+        # Events of runs with a single stage have no stage, as in older versions.
         self._stage = {"stage": stage.name} if stage.name else {}
         self._window = _Window(step)
 
     def add(self, losses: dict[str, float], images: int) -> None:
-        """Count one step: its losses per image, and its images in all processes."""
+        """Add one step: its losses per image, and its number of images in all processes."""
         self._window.add(losses, images)
 
     def is_full(self) -> bool:
-        """Say whether ten steps wait to be written."""
+        """Return whether ten steps are ready to be written."""
         return self._window.steps == _WINDOW_STEPS
 
     def write_steps(self, step: int, rate: float) -> None:
-        """Write the steps since the last event down."""
+        """Write the steps since the last event."""
         self._write(self._window.event(step, rate))
         self._run.write_status(State.RUNNING, step, self._steps)
         self._window = _Window(step)
 
     def write_evaluation(self, step: int, scores: dict[str, Any]) -> None:
-        """Write an evaluation down; its time counts for no window."""
+        """Write an evaluation; its time is excluded from the speed."""
         self._write({"kind": "evaluation", "step": step, "scores": scores})
         self._window = _Window(step)
 
@@ -105,7 +105,7 @@ class RunLog:
 
 
 class _Window:
-    """Sums up the steps between two events."""
+    """Sums over the steps between two events."""
 
     def __init__(self, step: int) -> None:
         self._first = step + 1

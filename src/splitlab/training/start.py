@@ -1,4 +1,4 @@
-"""What a training run starts from: its data, its model, its start weights, its batches."""
+"""Set up a training run: its data, its model, its start weights, its batches."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from splitlab.training.mixed_batches import BatchSettings, MixedBatches
 from splitlab.training.schedule import Stage
 from splitlab.workspace import Workspace
 
+_Note = dict[str, Any]
+
 
 def open_run_data(spec: RunSpec, data_dir: Path) -> TrainVal:
-    """Read the data set of a run: its classes alone, and in train the masks of its mask classes alone.
-
-    Where the run says `background`, train keeps the images that show none of the classes.
+    """Open the dataset of a training run, restricted by `as_run_sees`.
 
     Raises:
-        DataError: there is no such data set, its files are broken, or it lacks one of the classes.
+        DataError: the dataset does not exist, its files are broken, or it lacks one of the classes.
     """
     return as_run_sees(
         open_dataset(spec.data.source, data_dir), spec.data.classes, spec.data.mask_classes, spec.data.background
@@ -42,37 +42,35 @@ def open_run_data(spec: RunSpec, data_dir: Path) -> TrainVal:
 
 
 def as_run_sees(data: TrainVal, classes: str, mask_classes: str, background: bool = False) -> TrainVal:
-    """Restrict a data set as the settings `classes`, `mask_classes` and `background` of a run say.
+    """Restrict a dataset by the run settings `classes`, `mask_classes` and `background`.
 
-    Empty lists of classes change nothing.
+    Only `classes` are kept, and only masks of `mask_classes`; empty lists change nothing. With `background`, train keeps
+    the images without any of the classes.
 
     Raises:
-        DataError: it lacks one of the classes.
+        DataError: the dataset lacks one of the classes.
     """
     view = of_classes_with_background if background else of_classes
     seen = view(data, names_in(classes)) if classes else data
     return masks_of_classes(seen, names_in(mask_classes)) if mask_classes else seen
 
 
-_Note = dict[str, Any]
-
-
 def starting_model(
     spec: RunSpec, class_names: Sequence[str], images: Sequence[ImageLabels]
 ) -> tuple[SegmentationModel, _Note]:
-    """Build the model at step 0, and note what cannot be seen from the spec.
+    """Build the model at step 0, and record what the spec does not show.
 
     Args:
         spec: the run's settings.
-        class_names: of the data set.
-        images: of F and W, whose boxes the anchors are fitted to.
+        class_names: of the dataset.
+        images: of F and W; anchors are fitted to their boxes.
 
     Returns:
-        The model, and a note of `images_of_f` in each batch, of the `anchors` where they were looked at, and of
-        `start_from`: how many tensors the checkpoint gave, and for which classes the head's rows start anew.
+        The model, and a note with `images_of_f` per batch, the `anchors` if they were checked, and `start_from`: how
+        many tensors were copied from the checkpoint, and which classes start from random weights.
 
     Raises:
-        CheckpointError: the checkpoint to start from is not whole, or nothing of it fits.
+        CheckpointError: the checkpoint is incomplete, or none of its tensors fits.
     """
     weights = read_weights(Path(spec.start_from)) if spec.start_from not in ("", PRETRAINED) else {}
     model = built_model(spec, class_names, weights)
@@ -83,7 +81,7 @@ def starting_model(
         card = read_card(Path(spec.start_from))
         note["start_from"] = _start_from_checkpoint(model, weights, class_names, card, spec.image_size)
     if spec.anchors == AUTO and model.standard_anchors:
-        # YOLOv5 takes its own as pixels of whatever size it trains at; unfitted ones are scaled here to small images.
+        # YOLOv5 uses the published pixels at every image size; unfitted anchors are scaled here to small images.
         published = np.array(model.standard_anchors, np.float64)
         own = model.anchor_sizes.double().numpy() if spec.start_from else published
         fit = fit_anchors(box_sizes(images, spec.image_size), own)
@@ -94,12 +92,12 @@ def starting_model(
 
 
 def built_model(spec: RunSpec, class_names: Sequence[str], tensors: Collection[str]) -> SegmentationModel:
-    """Build a run's model; enough for a run that goes on, whose saved state holds all that was ever learnt or fitted.
+    """Build a run's model without start weights; enough for a resumed run, whose saved state holds all weights.
 
     Args:
         spec: the run's settings.
-        class_names: of the data set.
-        tensors: names of those that it is filled with next.
+        class_names: of the dataset.
+        tensors: names of the tensors that will be loaded next.
     """
     model = build_for_training(spec.model, len(class_names), spec.image_size, spec.seed, tensors)
     model.set_loss_factors(spec.class_factor, spec.mask_factor)
@@ -108,19 +106,19 @@ def built_model(spec: RunSpec, class_names: Sequence[str], tensors: Collection[s
 
 
 def check_start(spec: RunSpec, class_count: int) -> None:
-    """Raise where a run cannot start from what its spec names.
+    """Raise if a run cannot start from the weights in its spec.
 
     Args:
         spec: the run's settings.
-        class_count: of the data set.
+        class_count: of the dataset.
 
     Raises:
-        SettingsError: there are no weights to download for its model, or there is no such model.
-        CheckpointError: the folder holds no checkpoint, it is not whole, or nothing of it fits.
+        SettingsError: the model does not exist, or has no downloadable weights.
+        CheckpointError: there is no checkpoint, it is incomplete, or none of its tensors fits.
     """
     if spec.start_from == PRETRAINED and not family_of(spec.model).has_downloads:
         raise SettingsError(
-            f"There are no weights to download for {spec.model}. Import a file (splitlab checkpoint import) and start "
+            f"There are no downloadable weights for {spec.model}. Import a file (splitlab checkpoint import) and start "
             "from it."
         )
     if spec.start_from not in ("", PRETRAINED):
@@ -137,7 +135,7 @@ def _version(path: Path) -> tuple[int, int]:
     return stat.st_mtime_ns, stat.st_size
 
 
-# The runs of a sweep start from one file, which is read once.
+# Cached because all runs of a sweep start from one file.
 @lru_cache(maxsize=16)
 def _check_weights(folder: Path, _stamp: tuple[int, int], name: str, class_count: int, image_size: int) -> None:
     weights = read_weights(folder)
@@ -146,7 +144,7 @@ def _check_weights(folder: Path, _stamp: tuple[int, int], name: str, class_count
     try:
         fitting(model, weights)
     except CheckpointError as error:
-        raise CheckpointError(f"{folder}, to start {name} from: {error}") from error
+        raise CheckpointError(f"{folder} cannot start {name}: {error}") from error
 
 
 def _start_from_checkpoint(
@@ -158,27 +156,21 @@ def _start_from_checkpoint(
 
 
 def lines_of(note: _Note) -> list[str]:
-    """Say a note in words, a line for each thing."""
+    """Describe a note in one line per item."""
     lines = [note["start_from"]] if "start_from" in note else []
     return [*lines, f"{AnchorFit(**note['anchors'])}."] if "anchors" in note else lines
 
 
 def batches_of(stage: Stage, full: Sequence[ImageLabels], weak: Sequence[ImageLabels]) -> MixedBatches:
-    """Make a stage's batches: mixed, or of mask images alone, or of box images, to which F lends its boxes.
+    """Make a stage's batches: mixed, of mask images only, or of box images including F's.
 
     Args:
-        stage: its spec says which sets it learns from.
-        full: the run's F, with masks.
-        weak: its W.
+        stage: its spec says which sets are used.
+        full: F of the run, with masks.
+        weak: W of the run.
     """
-    settings = _batch_settings(stage.spec)
-    if not stage.spec.data.full:
-        return MixedBatches([], [*full, *weak], settings)
-    return MixedBatches(full, weak if stage.spec.data.weak else [], settings)
-
-
-def _batch_settings(spec: RunSpec) -> BatchSettings:
-    return BatchSettings(
+    spec = stage.spec
+    settings = BatchSettings(
         image_size=spec.image_size,
         batch_size=spec.batch_size,
         f_size=spec.mask_images,
@@ -187,3 +179,6 @@ def _batch_settings(spec: RunSpec) -> BatchSettings:
         augmentation=spec.augmentation,
         with_difficult=family_of(spec.model).learns_difficult,
     )
+    if not spec.data.full:
+        return MixedBatches([], [*full, *weak], settings)
+    return MixedBatches(full, weak if spec.data.weak else [], settings)

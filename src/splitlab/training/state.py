@@ -1,4 +1,4 @@
-"""All that changes while a model trains, and its one file."""
+"""The state of a training run, and its file."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _BROKEN = (
 
 @dataclass
 class TrainingState:
-    """All that a run needs to go on.
+    """Everything a run needs to resume.
 
     Attributes:
-        model: as it trains.
-        average: its moving average, which is evaluated and kept.
+        model: the model in training.
+        average: its moving average, which is evaluated and published.
         optimizer: of the model.
-        step: batches done.
-        gathered: batches whose gradients wait in the model for the optimiser's next step.
+        step: finished batches.
+        gathered: batches whose gradients are accumulated for the next optimizer step.
     """
 
     model: SegmentationModel
@@ -50,10 +50,10 @@ class TrainingState:
 
     @classmethod
     def start(cls, model: SegmentationModel, spec: RunSpec) -> TrainingState:
-        """Begin at step 0."""
+        """Return the state at step 0."""
         average = AveragedModel(model, multi_avg_fn=_moving_average(spec), use_buffers=True)
         if spec.optimizer.average_tau:
-            # YOLOv5 averages from the first step on, which torch would copy.
+            # YOLOv5 averages from the first step on; torch would copy the first.
             average.n_averaged += 1
         return cls(model, average, _optimizer(model, spec))
 
@@ -63,7 +63,7 @@ class TrainingState:
         return cast(SegmentationModel, self.average.module)
 
     def save(self, path: Path) -> None:
-        """Write everything needed to go on.
+        """Write the state; the previous file is kept as well.
 
         Raises:
             RunError: the folder cannot be written or the disk is full; the last saved state stays.
@@ -81,20 +81,20 @@ class TrainingState:
             buffer,
         )
         if self._from_last:
-            # The file at `path` is damaged: it must not take the place of the one that this state came from.
+            # The file at `path` is damaged: it must not replace the previous one, which this state was loaded from.
             write_bytes(path, buffer.getbuffer())
             self._from_last = False
         else:
             write_with_last(path, _last_of(path), buffer.getbuffer())
 
     def load(self, path: Path) -> str:
-        """Go back to the last saved state, or to the one before it where the last is damaged or missing.
+        """Load the last saved state, or the one before it if the last is damaged or missing.
 
         Returns:
-            One sentence where it is the one before; empty else.
+            A sentence if the one before was loaded, else an empty text.
 
         Raises:
-            RunError: neither can be read, or they are of another model.
+            RunError: neither can be read, or they belong to another model.
         """
         last = _last_of(path)
         try:
@@ -104,7 +104,7 @@ class TrainingState:
                 raise
             self._load(last)
             self._from_last = True
-            return f"{error.args[0].partition('. Delete')[0]}. Going on from the state before it, at step {self.step}."
+            return f"{error.args[0].partition('. Delete')[0]}. Resuming from the previous state, at step {self.step}."
         return ""
 
     def _load(self, path: Path) -> None:
@@ -127,17 +127,17 @@ class TrainingState:
 
 
 def _last_of(path: Path) -> Path:
-    """Return where the state is kept that was saved before the one at `path`."""
+    """Return the path of the previous state of `path`."""
     return path.with_stem(f"{path.stem}-before")
 
 
 def is_saved(path: Path) -> bool:
-    """Say whether there is a state to go on from."""
+    """Return whether there is a state to resume from."""
     return path.exists() or _last_of(path).exists()
 
 
 def forget_last(weights: Path) -> None:
-    """Delete the states before the last ones of a run that is done.
+    """Delete the previous states of a finished run.
 
     Raises:
         RunError: the folder cannot be written.
@@ -150,10 +150,10 @@ def forget_last(weights: Path) -> None:
 
 
 def saved_tensors(path: Path) -> list[str]:
-    """Return the names of a saved model's tensors, which stay unread.
+    """Return the names of a saved model's tensors without reading them.
 
     Raises:
-        RunError: the file is broken, and so is the one before it where there is one.
+        RunError: the file is broken, and so is the previous one, if any.
     """
     try:
         return _saved_tensors(path)
@@ -171,11 +171,11 @@ def _saved_tensors(path: Path) -> list[str]:
 
 
 def _broken(path: Path, error: Exception) -> RunError:
-    return RunError(f"{path} is broken ({error}). Delete it to train this run from its start.")
+    return RunError(f"{path} is broken ({error}). Delete it to restart this run from the beginning.")
 
 
 def _check_sums(path: Path) -> None:
-    """Hold every tensor against its checksum, which torch writes and does not look at."""
+    """Compare every tensor with its checksum, which torch writes but does not check."""
     with zipfile.ZipFile(path) as saved:
         if broken := saved.testzip():
             raise ValueError(f"{broken} in it has changed since it was saved")
@@ -194,17 +194,14 @@ def _moving_average(spec: RunSpec) -> Callable[..., None]:
 
 
 def _average_decay(spec: RunSpec, count: int) -> float:
-    """Return what the moving average keeps of itself at the optimiser's step `count`, 1-based."""
+    """Return the decay of the moving average at the optimizer step `count`, 1-based."""
     if spec.optimizer.average_tau:
         return spec.optimizer.average_decay * (1 - math.exp(-count / spec.optimizer.average_tau))
     return min(spec.optimizer.average_decay, (1 + count) / (10 + count))
 
 
 def _optimizer(model: SegmentationModel, spec: RunSpec) -> Optimizer:
-    """Build the optimiser over groups of parameters: only matrices and kernels decay, and biases warm up apart.
-
-    What the model's stage has frozen is left out.
-    """
+    """Build the optimizer: only matrices and kernels decay, biases have their own warm-up, frozen parameters are omitted."""
     gathered: dict[tuple[bool, bool, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:

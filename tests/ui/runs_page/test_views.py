@@ -81,7 +81,7 @@ def test_a_run_is_published_by_a_name_after_its_card_was_seen(runs, tmp_path):
     assert "about 3.8 MB" in said(app)
     app.text_input(key="publish_done").set_value("../out").run()
     press(app, "Publish")
-    assert "is no name for a checkpoint" in said(app)
+    assert "cannot be the name of a checkpoint" in said(app)
     app.text_input(key="publish_done").set_value("best").run()
     press(app, "Publish")
     assert "'best' is among the checkpoints" in said(app)

@@ -65,7 +65,7 @@ class DetrStage(StrEnum):
 
 
 class DETRSeg(SegmentationModel):
-    """DETR and its mask head with the parameter names of the published DETRsegm; masks are not cropped, as published.
+    """DETR and its mask head with the parameter names of the published DETRsegm; masks are not cut, as published.
 
     Attributes:
         stage: the current training stage; see `set_stage`.
@@ -142,7 +142,7 @@ class DETRSeg(SegmentationModel):
         """Return the parts of the stage's loss: as published, times the images of the batch.
 
         The factor makes it a sum over images, which the training loop expects and logs per image. The published limit of
-        0.1 for the gradient norm is therefore 0.1 times the batch size here.
+        the gradient norm, 0.1, is therefore 0.1 times the batch size here.
         """
         parts = self._mask_loss(_mask_images(batch)) if self.stage is DetrStage.MASKS else self._box_loss(batch)
         return {name: part * len(batch.images) for name, part in parts.items()}
