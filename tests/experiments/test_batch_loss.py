@@ -105,7 +105,7 @@ def test_without_w_all_images_feed_the_mask_part_and_there_is_nothing_of_w_to_sc
 
 def test_a_run_that_learns_boxes_and_masks_one_after_the_other_has_no_mixed_batch(tiny, tiny_spec):
     spec = RunSpec.of(tiny_spec.data.source, 4, 6, model="detr-lite0-few", image_size=64, steps=4, mask_steps=2)
-    with pytest.raises(SettingsError, match="learns boxes first, then masks"):
+    with pytest.raises(SettingsError, match="trains boxes first, then masks"):
         batch_images(spec, draw_split(tiny.train, 4, 6, 0), tiny.train, 0)
 
 

@@ -186,7 +186,7 @@ def test_masks_alone_train_on_a_start_that_knows_boxes(done, spec, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"mask_steps": 0}, "learns masks from F in the last mask_steps"),
+        ({"mask_steps": 0}, "trains masks on F in the last mask_steps"),
         ({"full": 0}, "Set 0"),
         ({"model": "yolov5n-seg"}, "leave mask_steps 5 out"),
     ],

@@ -13,14 +13,14 @@ from splitlab.models.contract import Detections, DetectSettings, SegmentationMod
 from splitlab.models.yolov5.decode import Candidates, best_detections
 
 
-def one_image(scores, boxes, answered_once=False):
+def one_image(scores, boxes, nms_free=False):
     count = len(scores)
     return Candidates(
         torch.tensor([boxes]).float(),
         torch.tensor([scores]),
         torch.ones(1, count, 2),
         torch.ones(1, 2, 4, 4),
-        answered_once,
+        nms_free,
     )
 
 

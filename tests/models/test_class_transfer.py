@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from splitlab.models.foreign.reader import start_from
-from splitlab.models.registry import build_for_training, new_classes_in_words, turned_to_classes, weights_of
+from splitlab.models.registry import build_for_training, new_classes_in_words, transfer_classes, weights_of
 
 SIDE = 64
 NAMES = ["yolov5n-seg", "yolov8n-seg", "yolo26n-seg", "detr-lite0-few"]
@@ -27,7 +27,7 @@ def with_marked_rows(model, classes):
 def case(request):
     base, novel = built(request.param, BASE), built(request.param, NOVEL, seed=1)
     before = weights_of(novel)
-    report = start_from(novel, turned_to_classes(novel, with_marked_rows(base, BASE), NOVEL, BASE))
+    report = start_from(novel, transfer_classes(novel, with_marked_rows(base, BASE), NOVEL, BASE))
     return base, novel, before, report
 
 
@@ -53,7 +53,7 @@ def test_rows_that_belong_to_no_class_are_the_checkpoints(case):
 def test_equal_counts_of_other_classes_are_not_mistaken_for_the_same_classes():
     model, before = built("yolov5n-seg", NOVEL), weights_of(built("yolov5n-seg", NOVEL))
     weights = with_marked_rows(built("yolov5n-seg", ["a", "b"], seed=1), ["a", "b"])
-    start_from(model, turned_to_classes(model, weights, NOVEL, ["a", "b"]))
+    start_from(model, transfer_classes(model, weights, NOVEL, ["a", "b"]))
     after = weights_of(model)
     for name, rows in model.class_rows(2).items():
         assert np.array_equal(after[name][rows.flatten().numpy()], before[name][rows.flatten().numpy()])
@@ -62,17 +62,17 @@ def test_equal_counts_of_other_classes_are_not_mistaken_for_the_same_classes():
 def test_the_same_classes_in_another_order_bring_their_own_rows():
     model = built("yolov5n-seg", ["b", "a"])
     weights = with_marked_rows(built("yolov5n-seg", ["a", "b"], seed=1), ["a", "b"])
-    start_from(model, turned_to_classes(model, weights, ["b", "a"], ["a", "b"]))
+    start_from(model, transfer_classes(model, weights, ["b", "a"], ["a", "b"]))
     after, rows = weights_of(model), model.class_rows(2)
     assert all((after[name][rows[name][0].numpy()] == 101).all() for name in rows)
 
 
 def test_a_head_of_another_size_or_of_a_card_that_lies_is_left_alone():
     model, larger = built("yolov5n-seg", NOVEL), weights_of(built("yolov5s-seg", BASE))
-    turned = turned_to_classes(model, larger, NOVEL, BASE)
+    turned = transfer_classes(model, larger, NOVEL, BASE)
     assert all(np.array_equal(larger[name], turned[name]) for name in larger if larger[name].ndim > 1)
     lying = weights_of(built("yolov5n-seg", BASE))
-    turned = turned_to_classes(model, lying, NOVEL, ["only one"])
+    turned = transfer_classes(model, lying, NOVEL, ["only one"])
     assert np.array_equal(turned["model.24.m.0.bias"], lying["model.24.m.0.bias"])
 
 

@@ -15,7 +15,7 @@ from splitlab.errors import SettingsError
 from splitlab.models.registry import build_model
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.training.experiment import prepare_run
-from splitlab.training.loop import _norms_over_processes
+from splitlab.training.loop import convert_sync_batchnorm
 from splitlab.training.mixed_batches import BatchSettings, MixedBatches
 
 SCRIPT = Path(__file__).with_name("carry_out_exactly.py")
@@ -30,7 +30,7 @@ def test_norms_that_count_over_all_processes_keep_their_activations():
                 module.running_mean.uniform_(-1, 1)
         images = torch.rand(1, 3, 64, 64)
         before = model.backbone(images)
-        after = _norms_over_processes(model).backbone(images)
+        after = convert_sync_batchnorm(model).backbone(images)
     assert sum(isinstance(module, torch.nn.SyncBatchNorm) for module in model.modules()) > 50
     assert all(torch.equal(one, other) for one, other in zip(before, after, strict=True))
 

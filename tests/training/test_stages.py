@@ -49,7 +49,7 @@ def test_what_is_set_for_masks_counts_in_their_stage_alone():
 
 
 def test_masks_are_not_taught_to_boxes_that_nobody_taught():
-    with pytest.raises(SettingsError, match=r"All 154050 steps .* start from a trained one"):
+    with pytest.raises(SettingsError, match=r"All 154050 steps .* start from a trained checkpoint"):
         stages_of(PAPER.changed(mask_steps=PAPER.steps), DETRSeg.stages)
 
 

@@ -138,7 +138,7 @@ def test_visitors_do_not_see_what_the_token_of_the_server_s_owner_sees(server, s
 
 @pytest.mark.parametrize("where", ["{folder}", "/etc", "..", "file:///etc", "~", "http://127.0.0.1/hub", "a/b/c"])
 def test_a_visitor_names_no_folder_and_no_server(server, shared, where):
-    with pytest.raises(CheckpointError, match="is no repository"):
+    with pytest.raises(CheckpointError, match="is not a repository"):
         _find(where.format(folder=shared))
     assert server.sent == []
 

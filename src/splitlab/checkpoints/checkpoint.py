@@ -147,11 +147,7 @@ class Card:
 
 
 def checked_name(name: str) -> str:
-    """Return a checkpoint's name if it can be a folder's name.
-
-    Raises:
-        CheckpointError: it cannot, for example because it would lead to another folder.
-    """
+    """Return a checkpoint's name if it can be a folder's name."""
     if not _NAME.fullmatch(name):
         raise CheckpointError(
             f"{name[:100]!r} cannot be the name of a checkpoint. Use up to {MOST_LETTERS} letters, digits, dots and "

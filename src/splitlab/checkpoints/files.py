@@ -49,11 +49,7 @@ def _facts(path: Path, most: int) -> FileFacts:
 
 
 def zipped(folder: Path) -> bytes:
-    """Return a checkpoint as a zip of its two files.
-
-    Raises:
-        CheckpointError: it is incomplete.
-    """
+    """Return a checkpoint as a zip of its two files."""
     read_card(folder)
     buffer = io.BytesIO()
     # Compression does not make weights smaller.

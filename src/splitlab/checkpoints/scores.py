@@ -43,10 +43,6 @@ def scored_on(scores: Mapping[str, Any], dataset: str) -> str:
     """Describe the scored images, such as "val of pets, 119 images".
 
     Scores of older versions do not name their images; they are of the validation images of the training dataset.
-
-    Args:
-        scores: checked scores.
-        dataset: the training dataset; may be empty.
     """
     images = scores.get(SCORED_ON)
     if images is None:

@@ -20,25 +20,18 @@ if TYPE_CHECKING:
 
 _COMMIT = re.compile("[0-9a-f]{40}")
 _TIMEOUT_SECONDS = 30.0
-# The user's own access token where there is one, or none.
+# None: use the user's access token, if any. False: use none.
 _Token = bool | None
 
 
 @dataclass(frozen=True)
 class FoundCheckpoint:
-    """A checkpoint at one commit of a repository.
+    """A checkpoint at one commit of a repository."""
 
-    Attributes:
-        repository: as owner/name.
-        commit: 40 hexadecimal digits; what is downloaded later is what `card` described.
-        card: its card, as its author wrote it.
-        bytes: the size of its files, as the server states it.
-    """
-
-    repository: str
-    commit: str
-    card: Card
-    bytes: int
+    repository: str  # as owner/name
+    commit: str  # 40 hexadecimal digits; what is downloaded later is what `card` described
+    card: Card  # its card, as its author wrote it
+    bytes: int  # the size of its files, as the server states it
 
     @property
     def pinned(self) -> str:
@@ -47,15 +40,15 @@ class FoundCheckpoint:
 
 
 def find_checkpoint(address: str, token: _Token = None) -> FoundCheckpoint:
-    """Ask the server at `HF_ENDPOINT` for a checkpoint, and read its card.
+    """Find a checkpoint on the server at `HF_ENDPOINT`, and read its card.
 
     Args:
         address: owner/name, or owner/name@revision with a branch, tag or commit.
-        token: False to see public repositories only, None to use the access token of `hf auth login` or `HF_TOKEN`.
+        token: False for public repositories only, None for the access token of `hf auth login` or `HF_TOKEN`.
 
     Raises:
-        CheckpointError: there is no such repository or revision, or it holds no checkpoint of ours.
-        DownloadError: the server cannot be reached or refuses.
+        CheckpointError: the repository or revision does not exist or holds no checkpoint.
+        DownloadError: the server cannot be reached or refuses access.
     """
     repository, _, revision = address.strip().partition("@")
     with _answered(address):
@@ -70,31 +63,31 @@ def find_checkpoint(address: str, token: _Token = None) -> FoundCheckpoint:
             _COMMIT.fullmatch(commit) and all(1 <= sizes.get(name, 0) <= most for name, most in MOST_BYTES.items())
         ):
             raise CheckpointError(
-                f"{address} holds no checkpoint of SplitLab: that has {' and '.join(MOST_BYTES)} at its top, of at "
-                f"most {' and '.join(f'{most:,}' for most in MOST_BYTES.values())} bytes."
+                f"{address} holds no checkpoint of SplitLab, which is {' and '.join(MOST_BYTES)} at the top level, of "
+                f"at most {' and '.join(f'{most:,}' for most in MOST_BYTES.values())} bytes."
             )
     with _downloaded(repository, commit, [CARD_NAME], no_progress, token) as place:
         return FoundCheckpoint(repository, commit, read_card(place), sum(sizes.values()))
 
 
 def get_checkpoint(found: FoundCheckpoint, into: Path, progress: Progress = no_progress, token: _Token = None) -> Path:
-    """Download a checkpoint and keep it as an upload is kept: see `import_own`. Nothing else is downloaded.
+    """Download a checkpoint's two files and import them with `import_own`.
 
     Args:
-        found: what `find_checkpoint` returned.
-        into: the folder to make; its name becomes the checkpoint's.
-        progress: told (file, bytes there, bytes in all).
+        found: from `find_checkpoint`.
+        into: the folder to create; its name becomes the checkpoint's.
+        progress: called with (file, finished bytes, all bytes).
         token: as for `find_checkpoint`.
 
     Raises:
-        CheckpointError: there is one already, or the model on the card does not take the weights.
-        DownloadError: the server cannot be reached, refuses, or sends more than it may.
+        CheckpointError: the folder exists, or the weights do not fit the model on the card.
+        DownloadError: the server cannot be reached, refuses access, or sends too much.
         RunError: the folder cannot be written.
     """
     from splitlab.models.imports import import_own
 
     if into.exists():
-        raise CheckpointError(f"{into} is there already. Choose another name, or delete it.")
+        raise CheckpointError(f"{into} already exists. Choose another name, or delete it.")
     with _downloaded(found.repository, found.commit, MOST_BYTES, progress, token) as place:
         return import_own(place, into)
 
@@ -104,12 +97,12 @@ def push_checkpoint(folder: Path, repository: str, *, private: bool) -> str:
 
     Args:
         folder: the checkpoint.
-        repository: as owner/name; it is made if it does not exist.
-        private: whether a new repository is private; one that exists stays as it is.
+        repository: as owner/name; created if it does not exist.
+        private: whether a new repository is private; an existing one is not changed.
 
     Raises:
-        CheckpointError: the checkpoint is not complete, or there is no access to the repository.
-        DownloadError: the server cannot be reached or refuses.
+        CheckpointError: the checkpoint is incomplete, or there is no access to the repository.
+        DownloadError: the server cannot be reached or refuses access.
     """
     card, _ = read_card(folder), facts_of(folder)
     with _answered(repository):
@@ -146,7 +139,7 @@ def _downloaded(
 
 
 def _bounded(name: str, progress: Progress) -> type[tqdm]:
-    """Return a progress bar that ends the download of a file larger than any checkpoint's."""
+    """Return a progress bar that aborts the download of a file that is too large for a checkpoint."""
     from huggingface_hub.utils import disable_progress_bars, tqdm
 
     class Bar(tqdm):
@@ -155,7 +148,7 @@ def _bounded(name: str, progress: Progress) -> type[tqdm]:
         def update(self, n: float | None = 1) -> None:
             self._done += int(n or 0)
             if self._done > MOST_BYTES[name]:
-                raise DownloadError(f"{name} is over {MOST_BYTES[name]:,} bytes: it is no checkpoint's. Stopped.")
+                raise DownloadError(f"{name} was not downloaded: over {MOST_BYTES[name]:,} bytes is no checkpoint.")
             progress(name, self._done, int(self.total or 0))
 
     disable_progress_bars()
@@ -164,14 +157,16 @@ def _bounded(name: str, progress: Progress) -> type[tqdm]:
 
 @contextmanager
 def _answered(repository: str) -> Iterator[None]:
-    """Raise what goes wrong between here and the server as one sentence, without the server's own words."""
+    """Convert errors of the connection and the server to one sentence each."""
     from huggingface_hub import constants, errors
 
     server = constants.ENDPOINT
     try:
         yield
     except errors.HFValidationError as error:
-        raise CheckpointError(f"'{repository}' is no repository. Write owner/name or owner/name@revision.") from error
+        raise CheckpointError(
+            f"'{repository}' is not a repository name. Use owner/name or owner/name@revision."
+        ) from error
     except errors.RevisionNotFoundError as error:
         raise CheckpointError(f"{repository}: the repository has no such revision at {server}. Check it.") from error
     except errors.HfHubHTTPError as error:
@@ -179,15 +174,15 @@ def _answered(repository: str) -> Iterator[None]:
         if status not in (401, 403, 404):
             raise DownloadError(f"{repository}: {server} answers {status}. Try again later.") from error
         raise CheckpointError(
-            f"{repository} is not at {server}, or you have no access to it. Check the name, and log in with "
+            f"{repository} does not exist at {server}, or you have no access to it. Check the name, and log in with "
             "`hf auth login` (or set HF_TOKEN)."
         ) from error
     except (errors.HTTPError, errors.EntryNotFoundError, ConnectionError) as error:
         raise DownloadError(
-            f"{repository}: {server} cannot be reached now ({type(error).__name__}). Check the network connection, "
-            "or import a folder or zip instead: splitlab checkpoint import FILE"
+            f"{repository}: {server} cannot be reached ({type(error).__name__}). Check the network connection, or "
+            "import a folder or zip instead: splitlab checkpoint import FILE"
         ) from error
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise RunError(f"{repository}: cannot be written ({error.strerror}). Free some space.") from error
-        raise DownloadError(f"{repository}: {server} does not answer as a Hugging Face server does.") from error
+        raise DownloadError(f"{repository}: {server} is not a Hugging Face server.") from error

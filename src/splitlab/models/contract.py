@@ -89,17 +89,11 @@ class DetectSettings:
 
 @dataclass(frozen=True)
 class ExplainedLoss:
-    """A loss and the tensors it was computed from.
+    """A loss and the tensors it was computed from."""
 
-    Attributes:
-        parts: as `SegmentationModel.loss` returns them.
-        gains: the factor each part was multiplied by.
-        answers: the raw model outputs that the parts read; their first axis is the batch's images.
-    """
-
-    parts: dict[str, Tensor]
-    gains: dict[str, float]
-    answers: list[Tensor]
+    parts: dict[str, Tensor]  # as `SegmentationModel.loss` returns them
+    gains: dict[str, float]  # the factor each part was multiplied by
+    outputs: list[Tensor]  # the raw model outputs that the parts read; their first axis is the batch's images
 
 
 class SegmentationModel(nn.Module, ABC):
@@ -175,11 +169,7 @@ class SegmentationModel(nn.Module, ABC):
         """Set other anchors: (N, 2) width and height, pixels, smallest first; they are saved in checkpoints."""
 
     def explained_loss(self, batch: Batch) -> ExplainedLoss:
-        """Return the loss with the tensors it was computed from.
-
-        Raises:
-            SettingsError: the family does not support it.
-        """
+        """Return the loss with the tensors it was computed from."""
         raise SettingsError(f"{type(self).__name__} cannot explain the parts of its loss. Choose a YOLOv5 model.")
 
     @abstractmethod

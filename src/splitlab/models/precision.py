@@ -1,10 +1,12 @@
-"""Numeric precision for inference and training, and the number of processes."""
+"""Devices, numeric precision, and processes that train together."""
 
 from __future__ import annotations
 
 import os
 
 import torch
+import torch.distributed as dist
+from torch import Tensor
 
 from splitlab.errors import SettingsError
 
@@ -41,3 +43,11 @@ def process_count() -> int:
 def is_main_process() -> bool:
     """Return whether this process writes files, evaluates and reports; the others only train."""
     return int(os.environ.get("RANK", "0")) == 0
+
+
+def mean_over_processes(number: Tensor) -> Tensor:
+    """Return the mean of a scalar over all processes, each of which must call this; changes `number`."""
+    if dist.is_available() and dist.is_initialized():
+        dist.all_reduce(number)
+        number = number / dist.get_world_size()
+    return number

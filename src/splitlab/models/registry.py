@@ -86,26 +86,20 @@ def weights_of(model: SegmentationModel) -> Weights:
     return {name: tensor.detach().cpu().contiguous().numpy() for name, tensor in model.state_dict().items()}
 
 
-def turned_to_classes(model: SegmentationModel, weights: Weights, own: Sequence[str], theirs: Sequence[str]) -> Weights:
+def transfer_classes(model: SegmentationModel, weights: Weights, own: Sequence[str], theirs: Sequence[str]) -> Weights:
     """Convert a checkpoint's weights for a model with other classes.
 
     In the tensors of `class_rows`, classes known to both by name keep the checkpoint's rows; other classes keep the
     model's own. All other rows, such as a YOLO's boxes and mask coefficients, are the checkpoint's. Tensors of another
     model size are left unchanged; they fit nowhere.
-
-    Args:
-        model: the model to fill.
-        weights: the checkpoint's tensors by name.
-        own: class names of the model.
-        theirs: class names of the checkpoint.
     """
     state, here, there = model.state_dict(), model.class_rows(len(own)), model.class_rows(len(theirs))
     shared = [(own.index(name), theirs.index(name)) for name in own if name in theirs]
-    turned = dict(weights)
+    transferred = dict(weights)
     for name in here:
         if name in weights and _fits(state[name], weights[name], here[name], there[name]):
-            turned[name] = _joined(state[name], weights[name], here[name], there[name], shared)
-    return turned
+            transferred[name] = _joined(state[name], weights[name], here[name], there[name], shared)
+    return transferred
 
 
 def new_classes_in_words(own: Sequence[str], theirs: Sequence[str]) -> str:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,19 +24,13 @@ _Sizes = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class AnchorFit:
-    """Anchors and their recall on the boxes of a dataset.
+    """Anchors and their recall on the boxes of a dataset."""
 
-    Attributes:
-        anchors: nine (width, height), pixels of the training image, smallest first; three per level.
-        best_possible_recall: fraction of the boxes that match an anchor, 0..1.
-        of_standard: the same for the initial anchors (YOLOv5's or the checkpoint's), which are kept from 0.98 on.
-        boxes: number of boxes.
-    """
-
+    # Nine (width, height), pixels of the training image, smallest first; three per level.
     anchors: tuple[tuple[float, float], ...]
-    best_possible_recall: float
-    of_standard: float
-    boxes: int
+    best_possible_recall: float  # fraction of the boxes that match an anchor, 0..1
+    of_standard: float  # the same for the initial anchors (YOLOv5's or the checkpoint's), which are kept from 0.98 on
+    boxes: int  # number of boxes
 
     @property
     def are_standard(self) -> bool:
@@ -47,9 +40,6 @@ class AnchorFit:
     def __str__(self) -> str:
         initial = f"The initial anchors match {self.of_standard:.1%} of {self.boxes} boxes"
         return initial if self.are_standard else f"{initial}, the fitted ones {self.best_possible_recall:.1%}"
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def box_sizes(images: Iterable[ImageLabels], image_size: int) -> _Sizes:

@@ -30,12 +30,7 @@ class PhotoCache:
         self._bytes = 0
 
     def get(self, labels: ImageLabels) -> ImageArray:
-        """Return the resized photo, (h, w, 3) uint8 RGB with max(h, w) = size.
-
-        Raises:
-            ImageError: the photo cannot be read.
-            DataError: its size differs from its labels.
-        """
+        """Return the resized photo, (h, w, 3) uint8 RGB with max(h, w) = size."""
         if labels.path in self._kept:
             return self._kept[labels.path]
         photo = self._scaled(labels)
@@ -66,21 +61,13 @@ _Image = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Example:
-    """One augmented image with its targets.
+    """One augmented image with its targets."""
 
-    Attributes:
-        image: (S, S, 3) uint8 RGB.
-        boxes: (N, 4) float32 xyxy, pixels.
-        classes: (N,) int64.
-        has_mask: (N,) bool; False for objects with only a box.
-        masks: (N, S/4, S/4) uint8, 0 or 1; all zero for objects with only a box.
-    """
-
-    image: _Image
-    boxes: FloatArray
-    classes: NDArray[np.int64]
-    has_mask: NDArray[np.bool_]
-    masks: _Image
+    image: _Image  # (S, S, 3) uint8 RGB
+    boxes: FloatArray  # (N, 4) float32 xyxy, pixels
+    classes: NDArray[np.int64]  # (N,) int64
+    has_mask: NDArray[np.bool_]  # (N,) bool; False for objects with only a box
+    masks: _Image  # (N, S/4, S/4) uint8, 0 or 1; all zero for objects with only a box
 
 
 def mosaic_example(

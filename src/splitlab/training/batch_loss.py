@@ -27,12 +27,6 @@ _COIN_SEED = 20
 def batch_images(spec: RunSpec, split: Split, dataset: Dataset, step: int) -> tuple[BatchImage, ...]:
     """Return the images of the fused batch at a step.
 
-    Args:
-        spec: the run's settings; of a model with a single stage.
-        split: F and W of the run.
-        dataset: the training images.
-        step: 0-based.
-
     Raises:
         SettingsError: the model has two stages, so it has no fused batches.
         DataError, ImageError: a photo or mask cannot be read, or the split belongs to other data.
@@ -114,7 +108,7 @@ def _with_coin_flips(batch: Batch, rows: Tensor) -> Batch:
 def _look(model: SegmentationModel, batch: Batch, scrambled: int) -> BatchLook:
     model.train()
     loss = model.explained_loss(batch)
-    pulls = {name: _pulls(part, loss.answers) for name, part in loss.parts.items()}
+    pulls = {name: _pulls(part, loss.outputs) for name, part in loss.parts.items()}
     torch.autograd.backward(list(loss.parts.values()))
     return BatchLook(
         _images_of(batch),
@@ -126,9 +120,9 @@ def _look(model: SegmentationModel, batch: Batch, scrambled: int) -> BatchLook:
     )
 
 
-def _pulls(part: Tensor, answers: Sequence[Tensor]) -> tuple[float, ...]:
+def _pulls(part: Tensor, outputs: Sequence[Tensor]) -> tuple[float, ...]:
     """Return for each image the norm of a part's gradient with respect to all outputs for the image."""
-    gradients = torch.autograd.grad(part, answers, retain_graph=True, materialize_grads=True)
+    gradients = torch.autograd.grad(part, outputs, retain_graph=True, materialize_grads=True)
     squares = sum(gradient.double().flatten(1).square().sum(dim=1) for gradient in gradients)
     return tuple(torch.as_tensor(squares).sqrt().tolist())
 

@@ -74,11 +74,7 @@ def make_or_open_run(path: Path, spec: RunSpec, data_dir: Path, split: Split | N
 
 
 def prepare_run_on(path: Path, spec: RunSpec, data: TrainVal, split: Split | None = None) -> RunFolder:
-    """Do the same as `prepare_run` with data from `open_run_data`, for a device that may be on another machine.
-
-    Raises:
-        SplitLabError: as `prepare_run`.
-    """
+    """Do the same as `prepare_run` with data from `open_run_data`, for a device that may be on another machine."""
     check_tracker(spec.tracker)
     check_start(spec, len(data.train.class_names))
     stages = _stages_of_model(spec.model, len(data.train.class_names), spec.image_size)
@@ -216,8 +212,8 @@ def evaluate_run(
     model, card = _load(run.weights, cut_masks)
     if tuple(card.class_names) != val.class_names:
         raise CheckpointError(
-            f"{run.weights} has the classes {few(card.class_names)}, '{val.name}' has {few(val.class_names)}: the run's "
-            "data has changed since training. Restore the old classes, or give --data and --class-map."
+            f"{run.weights} has the classes {few(card.class_names)}, '{val.name}' has {few(val.class_names)}: the "
+            "run's data has changed since training. Restore the old classes, or give --data and --class-map."
         )
     if spec.device in available_devices():
         model.to(spec.device)

@@ -52,13 +52,7 @@ def plan_few_shot(
 
 
 def background_images(data: TrainVal, spec: RunSpec, split: Split) -> int:
-    """Count the images of W without any of the run's classes, which are used as background.
-
-    Args:
-        data: the whole dataset.
-        spec: from `plan_few_shot`.
-        split: from `plan_few_shot`.
-    """
+    """Count the images of W without any of the run's classes, which are used as background."""
     train_set = as_run_sees(data, spec.data.classes, spec.data.mask_classes, spec.data.background).train
     return sum(not image.targets for image in train_set.select(split.weak))
 

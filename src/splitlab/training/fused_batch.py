@@ -24,43 +24,27 @@ class Scramble(StrEnum):
 
 @dataclass(frozen=True)
 class BatchImage:
-    """One image of a fused batch as the loss gets it.
+    """One image of a fused batch as the loss gets it."""
 
-    Attributes:
-        pixels: (S, S, 3) uint8 RGB.
-        boxes: (N, 4) xyxy, pixels.
-        classes: (N,) int64.
-        masks: (N, S/4, S/4) bool; all False for an image of W, unless scrambled.
-        has_mask: whether the image is in F.
-    """
-
-    pixels: NDArray[np.uint8]
-    boxes: FloatArray
-    classes: NDArray[np.int64]
-    masks: MaskArray
-    has_mask: bool
+    pixels: NDArray[np.uint8]  # (S, S, 3) uint8 RGB
+    boxes: FloatArray  # (N, 4) xyxy, pixels
+    classes: NDArray[np.int64]  # (N,) int64
+    masks: MaskArray  # (N, S/4, S/4) bool; all False for an image of W, unless scrambled
+    has_mask: bool  # whether the image is in F
 
 
 @dataclass(frozen=True)
 class BatchLook:
-    """A fused batch and a model's loss on it.
+    """A fused batch and a model's loss on it."""
 
-    Attributes:
-        images: those of F first, as in the batch.
-        losses: each part times its gain, summed over the batch's images, as the model returns it.
-        gains: the factor of each part.
-        pulls: by part, for each image the norm of the part's gradient with respect to the model's outputs for the image
-            (raw predictions and prototypes). 0 means that the part learns nothing from the image.
-        gradients: sha256 of the whole loss's gradient by parameter name.
-        scrambled: number of masks replaced by coin flips.
-    """
-
-    images: tuple[BatchImage, ...]
-    losses: Mapping[str, float]
-    gains: Mapping[str, float]
+    images: tuple[BatchImage, ...]  # those of F first, as in the batch
+    losses: Mapping[str, float]  # each part times its gain, summed over the batch's images, as the model returns it
+    gains: Mapping[str, float]  # the factor of each part
+    # By part, for each image the norm of the part's gradient with respect to the model's outputs for the image (raw
+    # predictions and prototypes). 0 means that the part learns nothing from the image.
     pulls: Mapping[str, tuple[float, ...]]
-    gradients: Mapping[str, str]
-    scrambled: int
+    gradients: Mapping[str, str]  # sha256 of the whole loss's gradient by parameter name
+    scrambled: int  # number of masks replaced by coin flips
 
     @property
     def mask_images(self) -> int:
@@ -84,19 +68,12 @@ class BatchLook:
 
 @dataclass(frozen=True)
 class Changes:
-    """The bitwise differences between two looks at one batch.
+    """The bitwise differences between two looks at one batch."""
 
-    Attributes:
-        losses: parts with another value.
-        pulls: parts and images (counted from 0) with another gradient.
-        gradients: parameters with another gradient.
-        parameters: total number of parameters.
-    """
-
-    losses: tuple[str, ...]
-    pulls: frozenset[tuple[str, int]]
-    gradients: tuple[str, ...]
-    parameters: int
+    losses: tuple[str, ...]  # parts with another value
+    pulls: frozenset[tuple[str, int]]  # parts and images (counted from 0) with another gradient
+    gradients: tuple[str, ...]  # parameters with another gradient
+    parameters: int  # total number of parameters
 
     @property
     def are_none(self) -> bool:

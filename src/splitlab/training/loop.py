@@ -59,10 +59,9 @@ def train(
 ) -> SegmentationModel | None:
     """Train through all stages, or resume from the last saved state; return the averaged model, or None if cancelled.
 
-    Every `evaluate_every` steps, the averaged model is evaluated, then the state is saved. After a kill, the run resumes
-    from the last saved state, and later events are dropped. Each stage starts from the averaged model of the previous
-    one and has its own state file. Processes started by `accelerate launch` share each batch; the main one writes and
-    evaluates.
+    Every `evaluate_every` steps, the averaged model is evaluated, then the state is saved. A killed run resumes there;
+    later events are dropped. Each stage starts from the averaged model of the previous one and has its own state file.
+    Processes started by `accelerate launch` share each batch; the main one writes and evaluates.
 
     Raises:
         RunError: the loss is not finite, or the folder cannot be written.

@@ -24,25 +24,15 @@ from splitlab.training.augment import Example, PhotoCache, mosaic_example, singl
 
 @dataclass(frozen=True)
 class BatchSettings:
-    """How batches are made.
+    """How batches are made."""
 
-    Attributes:
-        image_size: side of the training images, pixels.
-        batch_size: images per batch.
-        f_size: mask images per batch, if there are box images as well.
-        steps: batches in the run.
-        seed: of order and augmentation.
-        augmentation: strength of the augmentation.
-        with_difficult: whether box images keep difficult objects, as the paper's authors do for DETR.
-    """
-
-    image_size: int
-    batch_size: int
-    f_size: int
-    steps: int
-    seed: int
-    augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
-    with_difficult: bool = False
+    image_size: int  # side of the training images, pixels
+    batch_size: int  # images per batch
+    f_size: int  # mask images per batch, if there are box images as well
+    steps: int  # batches in the run
+    seed: int  # of order and augmentation
+    augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)  # strength of the augmentation
+    with_difficult: bool = False  # whether box images keep difficult objects, as the paper's authors do for DETR
 
 
 class _Stream:
@@ -101,11 +91,7 @@ class MixedBatches(TorchDataset[Batch]):
         return _fuse(full, weak)
 
     def of_process(self, index: int, count: int) -> MixedBatches:
-        """Return the batches of one of `count` processes: each gets an equal part of F's and of W's images.
-
-        Raises:
-            SettingsError: they cannot be divided equally.
-        """
+        """Return the batches of one of `count` processes: each gets an equal part of F's and of W's images."""
         check_divisible(self._f_size, self._settings.batch_size, count)
         part = copy(self)
         part._process, part._processes = index, count

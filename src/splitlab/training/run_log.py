@@ -26,11 +26,7 @@ def check_tracker(tracker: str) -> None:
 
 
 def start_tracker(accelerator: Accelerator, spec: RunSpec, run: RunFolder) -> None:
-    """Open the run's tracker, if any, with the run's settings; its files are in the run folder.
-
-    Raises:
-        RunError: the tracker fails, for example without a login.
-    """
+    """Open the run's tracker, if any, with the run's settings; its files are in the run folder."""
     if not spec.tracker:
         return
     if spec.tracker == "mlflow":

@@ -60,17 +60,11 @@ def scaled_weight_decay(spec: RunSpec) -> float:
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of a training run with its own optimizer and schedule.
+    """A part of a training run with its own optimizer and schedule."""
 
-    Attributes:
-        name: as the model calls it; empty if the model has a single stage.
-        before: steps of the run before this stage.
-        spec: the run's settings for this stage: its steps, batches and sets.
-    """
-
-    name: str
-    before: int
-    spec: RunSpec
+    name: str  # as the model calls it; empty if the model has a single stage
+    before: int  # steps of the run before this stage
+    spec: RunSpec  # the run's settings for this stage: its steps, batches and sets
 
 
 def stages_of(spec: RunSpec, names: tuple[str, ...]) -> list[Stage]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from splitlab.checkpoints.checkpoint import WEIGHTS_NAME, Card, read_card, read_weights
-from splitlab.checkpoints.weights import Weights
+from splitlab.checkpoints.checkpoint import WEIGHTS_NAME, read_card, read_weights
 from splitlab.data.classes import masks_of_classes, names_in, of_classes, of_classes_with_background
 from splitlab.data.dataset import ImageLabels, TrainVal
 from splitlab.data.open_dataset import open_dataset
@@ -19,7 +19,7 @@ from splitlab.errors import CheckpointError, SettingsError
 from splitlab.families import family_of
 from splitlab.models.contract import SegmentationModel
 from splitlab.models.foreign.reader import fitting, start_from
-from splitlab.models.registry import build_for_training, build_model, new_classes_in_words, turned_to_classes
+from splitlab.models.registry import build_for_training, build_model, new_classes_in_words, transfer_classes
 from splitlab.runs.settings import AUTO
 from splitlab.runs.spec import PRETRAINED, RunSpec
 from splitlab.training.anchors import AnchorFit, box_sizes, fit_anchors
@@ -44,11 +44,8 @@ def open_run_data(spec: RunSpec, data_dir: Path) -> TrainVal:
 def as_run_sees(data: TrainVal, classes: str, mask_classes: str, background: bool = False) -> TrainVal:
     """Restrict a dataset by the run settings `classes`, `mask_classes` and `background`.
 
-    Only `classes` are kept, and only masks of `mask_classes`; empty lists change nothing. With `background`, train keeps
-    the images without any of the classes.
-
-    Raises:
-        DataError: the dataset lacks one of the classes.
+    Only `classes` are kept, and only masks of `mask_classes`; empty lists change nothing. With `background`, train also
+    keeps images without any of the classes.
     """
     view = of_classes_with_background if background else of_classes
     seen = view(data, names_in(classes)) if classes else data
@@ -58,16 +55,11 @@ def as_run_sees(data: TrainVal, classes: str, mask_classes: str, background: boo
 def starting_model(
     spec: RunSpec, class_names: Sequence[str], images: Sequence[ImageLabels]
 ) -> tuple[SegmentationModel, _Note]:
-    """Build the model at step 0, and record what the spec does not show.
-
-    Args:
-        spec: the run's settings.
-        class_names: of the dataset.
-        images: of F and W; anchors are fitted to their boxes.
+    """Build the model at step 0, with anchors fitted to the boxes of `images`, those of F and W.
 
     Returns:
-        The model, and a note with `images_of_f` per batch, the `anchors` if they were checked, and `start_from`: how
-        many tensors were copied from the checkpoint, and which classes start from random weights.
+        The model, and a note of what the spec does not show: `images_of_f` per batch, the `anchors` if they were
+        checked, and `start_from`: how many tensors were copied, and which classes start from random weights.
 
     Raises:
         CheckpointError: the checkpoint is incomplete, or none of its tensors fits.
@@ -79,7 +71,10 @@ def starting_model(
         note["start_from"] = model.start_pretrained(spec.model, Workspace.here().root / "pretrained")
     elif spec.start_from:
         card = read_card(Path(spec.start_from))
-        note["start_from"] = _start_from_checkpoint(model, weights, class_names, card, spec.image_size)
+        report = start_from(model, transfer_classes(model, weights, class_names, card.class_names))
+        model.take_scales(weights, report.copied, spec.image_size / card.image_size)
+        new = new_classes_in_words(class_names, card.class_names)
+        note["start_from"] = f"Starts with {report}, from {card.name}.{new}"
     if spec.anchors == AUTO and model.standard_anchors:
         # YOLOv5 uses the published pixels at every image size; unfitted anchors are scaled here to small images.
         published = np.array(model.standard_anchors, np.float64)
@@ -87,18 +82,12 @@ def starting_model(
         fit = fit_anchors(box_sizes(images, spec.image_size), own)
         if not (fit.are_standard and spec.start_from):
             model.set_anchor_sizes(torch.tensor(fit.anchors))
-        note["anchors"] = fit.to_json()
+        note["anchors"] = asdict(fit)
     return model, note
 
 
 def built_model(spec: RunSpec, class_names: Sequence[str], tensors: Collection[str]) -> SegmentationModel:
-    """Build a run's model without start weights; enough for a resumed run, whose saved state holds all weights.
-
-    Args:
-        spec: the run's settings.
-        class_names: of the dataset.
-        tensors: names of the tensors that will be loaded next.
-    """
+    """Build a run's model without start weights; enough for a resumed run, whose state holds all `tensors`."""
     model = build_for_training(spec.model, len(class_names), spec.image_size, spec.seed, tensors)
     model.set_loss_factors(spec.class_factor, spec.mask_factor)
     model.refines_boxes = spec.refine_boxes
@@ -107,10 +96,6 @@ def built_model(spec: RunSpec, class_names: Sequence[str], tensors: Collection[s
 
 def check_start(spec: RunSpec, class_count: int) -> None:
     """Raise if a run cannot start from the weights in its spec.
-
-    Args:
-        spec: the run's settings.
-        class_count: of the dataset.
 
     Raises:
         SettingsError: the model does not exist, or has no downloadable weights.
@@ -147,14 +132,6 @@ def _check_weights(folder: Path, _stamp: tuple[int, int], name: str, class_count
         raise CheckpointError(f"{folder} cannot start {name}: {error}") from error
 
 
-def _start_from_checkpoint(
-    model: SegmentationModel, weights: Weights, class_names: Sequence[str], card: Card, image_size: int
-) -> str:
-    report = start_from(model, turned_to_classes(model, weights, class_names, card.class_names))
-    model.take_scales(weights, report.copied, image_size / card.image_size)
-    return f"Starts with {report}, from {card.name}.{new_classes_in_words(class_names, card.class_names)}"
-
-
 def lines_of(note: _Note) -> list[str]:
     """Describe a note in one line per item."""
     lines = [note["start_from"]] if "start_from" in note else []
@@ -162,13 +139,7 @@ def lines_of(note: _Note) -> list[str]:
 
 
 def batches_of(stage: Stage, full: Sequence[ImageLabels], weak: Sequence[ImageLabels]) -> MixedBatches:
-    """Make a stage's batches: mixed, of mask images only, or of box images including F's.
-
-    Args:
-        stage: its spec says which sets are used.
-        full: F of the run, with masks.
-        weak: W of the run.
-    """
+    """Make a stage's batches from F and W of the run: mixed, mask images only, or box images including F's."""
     spec = stage.spec
     settings = BatchSettings(
         image_size=spec.image_size,

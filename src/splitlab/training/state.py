@@ -31,21 +31,13 @@ _BROKEN = (
 
 @dataclass
 class TrainingState:
-    """Everything a run needs to resume.
+    """Everything a run needs to resume."""
 
-    Attributes:
-        model: the model in training.
-        average: its moving average, which is evaluated and published.
-        optimizer: of the model.
-        step: finished batches.
-        gathered: batches whose gradients are accumulated for the next optimizer step.
-    """
-
-    model: SegmentationModel
-    average: AveragedModel
-    optimizer: Optimizer
-    step: int = 0
-    gathered: int = 0
+    model: SegmentationModel  # the model in training
+    average: AveragedModel  # its moving average, which is evaluated and published
+    optimizer: Optimizer  # of the model
+    step: int = 0  # finished batches
+    gathered: int = 0  # batches whose gradients are accumulated for the next optimizer step
     _from_last: bool = False
 
     @classmethod
@@ -63,11 +55,7 @@ class TrainingState:
         return cast(SegmentationModel, self.average.module)
 
     def save(self, path: Path) -> None:
-        """Write the state; the previous file is kept as well.
-
-        Raises:
-            RunError: the folder cannot be written or the disk is full; the last saved state stays.
-        """
+        """Write the state; the previous file is kept as well."""
         buffer = io.BytesIO()
         torch.save(
             {
@@ -137,11 +125,7 @@ def is_saved(path: Path) -> bool:
 
 
 def forget_last(weights: Path) -> None:
-    """Delete the previous states of a finished run.
-
-    Raises:
-        RunError: the folder cannot be written.
-    """
+    """Delete the previous states of a finished run."""
     try:
         for path in weights.glob(_last_of(weights / "state*.pt").name):
             path.unlink(missing_ok=True)
@@ -150,11 +134,7 @@ def forget_last(weights: Path) -> None:
 
 
 def saved_tensors(path: Path) -> list[str]:
-    """Return the names of a saved model's tensors without reading them.
-
-    Raises:
-        RunError: the file is broken, and so is the previous one, if any.
-    """
+    """Return the names of a saved model's tensors without reading them."""
     try:
         return _saved_tensors(path)
     except RunError:
@@ -201,7 +181,7 @@ def _average_decay(spec: RunSpec, count: int) -> float:
 
 
 def _optimizer(model: SegmentationModel, spec: RunSpec) -> Optimizer:
-    """Build the optimizer: only matrices and kernels decay, biases have their own warm-up, frozen parameters are omitted."""
+    """Build the optimizer: only matrices and kernels decay, biases have their own warm-up, frozen parameters are out."""
     gathered: dict[tuple[bool, bool, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:

@@ -140,11 +140,7 @@ class _Lite0Backbone(Backbone):
 
 
 def build_backbone(size: DetrSize, norm: Norm) -> Backbone:
-    """Build a backbone with random weights.
-
-    Raises:
-        SettingsError: the backbone does not exist.
-    """
+    """Build a backbone with random weights."""
     if size.backbone == "lite0":
         return _Lite0Backbone(norm)
     if size.backbone not in RESNET_CHANNELS:

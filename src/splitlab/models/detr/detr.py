@@ -19,25 +19,15 @@ from splitlab.models.detr.transformer import Transformer
 
 @dataclass(frozen=True)
 class Outputs:
-    """The outputs of DETR for a batch, and the inputs of the mask head.
+    """The outputs of DETR for a batch, and the inputs of the mask head."""
 
-    Attributes:
-        logits: (layers, B, Q, classes + 1) after each decoder layer; the last class is "nothing".
-        boxes: (layers, B, Q, 4) centre x, centre y, width, height, fractions of the image.
-        queries: (B, Q, width) the decoder's last states.
-        source: (B, width, rows, columns) the encoder's input.
-        memory: (B, width, rows, columns) the encoder's output.
-        levels: four maps of the backbone, finest first.
-        padding: (B, rows, columns) bool.
-    """
-
-    logits: Tensor
-    boxes: Tensor
-    queries: Tensor
-    source: Tensor
-    memory: Tensor
-    levels: list[Tensor]
-    padding: Tensor
+    logits: Tensor  # (layers, B, Q, classes + 1) after each decoder layer; the last class is "nothing"
+    boxes: Tensor  # (layers, B, Q, 4) centre x, centre y, width, height, fractions of the image
+    queries: Tensor  # (B, Q, width) the decoder's last states
+    source: Tensor  # (B, width, rows, columns) the encoder's input
+    memory: Tensor  # (B, width, rows, columns) the encoder's output
+    levels: list[Tensor]  # four maps of the backbone, finest first
+    padding: Tensor  # (B, rows, columns) bool
 
     def only(self, number: int) -> Outputs:
         """Return the outputs of one image."""
@@ -130,9 +120,9 @@ class AttentionMaps(nn.Module):
             padding: (B, rows, columns) bool.
             image: (M,) int64, the image of each query.
         """
-        asked = self.q_linear(queries).unflatten(1, (self.heads, -1))
+        query = self.q_linear(queries).unflatten(1, (self.heads, -1))
         keys = self.k_linear(memory.permute(0, 2, 3, 1)).unflatten(3, (self.heads, -1))
-        scaled = asked * asked.shape[-1] ** -0.5
+        scaled = query * query.shape[-1] ** -0.5
         scores = torch.einsum("mnc,mhwnc->mnhw", scaled, keys[image]).float()
         scores = scores.masked_fill(padding[image][:, None], float("-inf"))
         return scores.flatten(1).softmax(dim=1).view_as(scores)
@@ -210,7 +200,8 @@ class KeptOutputs:
         return _join_outputs([found[key] for key in keys])
 
     def _keep(self, key: bytes, outputs: Outputs) -> None:
-        size = sum(tensor.nbytes for tensor in _tensors(outputs))
+        one_each = (outputs.logits, outputs.boxes, outputs.queries, outputs.source, outputs.memory, outputs.padding)
+        size = sum(tensor.nbytes for tensor in (*one_each, *outputs.levels))
         if size <= self._left and key not in self._kept:
             self._kept[key] = outputs
             self._left -= size
@@ -218,11 +209,6 @@ class KeptOutputs:
 
 def _digest(image: Tensor) -> bytes:
     return blake2b(image.detach().cpu().contiguous().numpy().tobytes(), digest_size=16).digest()
-
-
-def _tensors(outputs: Outputs) -> list[Tensor]:
-    one_each = (outputs.logits, outputs.boxes, outputs.queries, outputs.source, outputs.memory, outputs.padding)
-    return [*one_each, *outputs.levels]
 
 
 def _join_outputs(parts: Sequence[Outputs]) -> Outputs:

@@ -5,30 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.distributed as dist
 import torch.nn.functional as nnf
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 from torchvision.ops import box_convert, generalized_box_iou, generalized_box_iou_loss, sigmoid_focal_loss
 
 from splitlab.models.contract import Batch
+from splitlab.models.precision import mean_over_processes
 
 _CLASS_COST, _L1_COST, _GIOU_COST = 1.0, 5.0, 2.0
 
 
 @dataclass(frozen=True)
 class Targets:
-    """The objects of a batch in DETR's format.
+    """The objects of a batch in DETR's format."""
 
-    Attributes:
-        boxes: (N, 4) centre x, centre y, width, height, fractions of the image.
-        classes: (N,) int64.
-        image: (N,) int64, the image of each object.
-    """
-
-    boxes: Tensor
-    classes: Tensor
-    image: Tensor
+    boxes: Tensor  # (N, 4) centre x, centre y, width, height, fractions of the image
+    classes: Tensor  # (N,) int64
+    image: Tensor  # (N,) int64, the image of each object
 
     @classmethod
     def of(cls, batch: Batch) -> Targets:
@@ -58,13 +52,7 @@ class QueryMatches:
 
 @torch.no_grad()
 def match_queries(logits: Tensor, boxes: Tensor, targets: Targets) -> QueryMatches:
-    """Assign a query of the image to each object; if objects outnumber queries, the most costly stay unmatched.
-
-    Args:
-        logits: (B, Q, classes + 1).
-        boxes: (B, Q, 4) centre x, centre y, width, height, fractions of the image.
-        targets: the objects.
-    """
+    """Assign a query of the image to each object; if objects outnumber queries, the most costly stay unmatched."""
     costs = _costs(logits.float(), boxes.float(), targets).cpu()
     owner = targets.image.cpu()
     images, queries, rows = [], [], []
@@ -141,7 +129,7 @@ def object_count(targets: Targets) -> Tensor:
 
     With several processes, whose gradients are averaged, it is the mean per process; each process must call this.
     """
-    return _mean_over_processes(targets.boxes.new_tensor(float(len(targets.classes)))).clamp(min=1)
+    return mean_over_processes(targets.boxes.new_tensor(float(len(targets.classes)))).clamp(min=1)
 
 
 def _class_loss(logits: Tensor, targets: Targets, matches: QueryMatches, no_object: float) -> Tensor:
@@ -155,14 +143,7 @@ def _class_loss(logits: Tensor, targets: Targets, matches: QueryMatches, no_obje
     weight = logits.new_ones(nothing + 1)
     weight[nothing] = no_object
     summed = nnf.cross_entropy(logits.transpose(1, 2), wanted, weight, reduction="sum")
-    return summed / _mean_over_processes(weight[wanted].sum())
-
-
-def _mean_over_processes(number: Tensor) -> Tensor:
-    if dist.is_available() and dist.is_initialized():
-        dist.all_reduce(number)
-        number = number / dist.get_world_size()
-    return number
+    return summed / mean_over_processes(weight[wanted].sum())
 
 
 def _giou_losses(boxes: Tensor, wanted: Tensor) -> Tensor:

@@ -29,23 +29,14 @@ _COCO_NAMES = TABLES["coco91"]
 
 @dataclass(frozen=True)
 class ForeignDetr:
-    """A DETR or a ResNet classifier found in a file.
+    """A DETR or a ResNet classifier found in a file."""
 
-    Attributes:
-        model: a name of `SIZES`, or such as "resnet50-cls" for a classifier, whose backbone is kept.
-        weights: float32, by the names of `DETRSeg`; the mask head is random unless `has_masks`.
-        class_names: in the order of the class scores: COCO's if there are 91, else numbered.
-        image_size: pixels.
-        has_masks: whether the file has a mask head.
-        dataset: "unknown", as the files do not say.
-    """
-
-    model: str
-    weights: Weights
-    class_names: list[str]
-    image_size: int
-    has_masks: bool
-    dataset: str = "unknown"
+    model: str  # a name of `SIZES`, or such as "resnet50-cls" for a classifier, whose backbone is kept
+    weights: Weights  # float32, by the names of `DETRSeg`; the mask head is random unless `has_masks`
+    class_names: list[str]  # in the order of the class scores: COCO's if there are 91, else numbered
+    image_size: int  # pixels
+    has_masks: bool  # whether the file has a mask head
+    dataset: str = "unknown"  # the files do not say
 
 
 def find_foreign_detr(tree: Any) -> ForeignDetr | None:
@@ -54,7 +45,9 @@ def find_foreign_detr(tree: Any) -> ForeignDetr | None:
     Raises:
         CheckpointError: the model is not supported; the text continues the file's name and a colon.
     """
-    tensors = _state_of(tree)
+    inner = tree.get("model", tree) if isinstance(tree, dict) else {}
+    items = inner.items() if isinstance(inner, dict) else ()
+    tensors = {name: value for name, value in items if isinstance(value, np.ndarray)}
     if any(name in tensors for name in _CLASS_BIASES):
         return _detr(tensors)
     if _CLASSIFIER_BIAS in tensors and _LAST_LAYER in tensors:
@@ -62,45 +55,36 @@ def find_foreign_detr(tree: Any) -> ForeignDetr | None:
     return None
 
 
-def _state_of(tree: Any) -> Weights:
-    inner = tree.get("model", tree) if isinstance(tree, dict) else {}
-    items = inner.items() if isinstance(inner, dict) else ()
-    return {name: value for name, value in items if isinstance(value, np.ndarray)}
-
-
 def _detr(tensors: Weights) -> ForeignDetr:
     found = _find_detr(tensors)
     weights = _storable(found.weights)
     if not found.has_masks:
-        weights = _random_weights(found.model, found.class_count) | weights
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            state = build_detr(found.model, found.class_count, Norm.FROZEN).state_dict()
+        weights = {name: tensor.numpy() for name, tensor in state.items()} | weights
     names = list(_COCO_NAMES) if found.class_count == len(_COCO_NAMES) else _numbered(found.class_count)
     return ForeignDetr(found.model, weights, names, _IMAGE_SIZE, found.has_masks)
 
 
 @dataclass(frozen=True)
 class _PublishedDetr:
-    """A DETR found in a file.
+    """A DETR found in a file."""
 
-    Attributes:
-        model: a name of `SIZES`. The DC5 models have the same tensors as "detr-r50" and are read as that.
-        class_count: classes without "nothing"; ids count from 0, so COCO has 91 with gaps.
-        has_masks: whether the weights include the mask head.
-        weights: by the names of `DETRSeg`.
-    """
-
-    model: str
-    class_count: int
-    has_masks: bool
-    weights: Weights
+    model: str  # a name of `SIZES`. The DC5 models have the same tensors as "detr-r50" and are read as that
+    class_count: int  # classes without "nothing"; ids count from 0, so COCO has 91 with gaps
+    has_masks: bool  # whether the weights include the mask head
+    weights: Weights  # by the names of `DETRSeg`
 
 
 def _find_detr(weights: Weights) -> _PublishedDetr:
-    """Recognise the size and classes of a DETR by the tensors of its state dict.
-
-    Raises:
-        CheckpointError: not a DETR of a known size; the text continues the file's name and a colon.
-    """
-    named = {_own_name(name): tensor for name, tensor in weights.items() if not name.endswith(COUNTER)}
+    """Recognise the size and classes of a DETR by the tensors of its state dict."""
+    # Models published without their mask head lack the prefix.
+    named = {
+        name if name.startswith((_PREFIX, *_MASK_PARTS)) else _PREFIX + name: tensor
+        for name, tensor in weights.items()
+        if not name.endswith(COUNTER)
+    }
     if _CLASS_BIAS not in named:
         raise CheckpointError("it holds no DETR: the tensor class_embed.bias is missing.")
     class_count = named[_CLASS_BIAS].size - 1
@@ -126,11 +110,6 @@ def _resnet_weights(weights: Weights) -> Weights:
     }
 
 
-def _own_name(name: str) -> str:
-    """Add "detr." to the names of a model that was published without its mask head."""
-    return name if name.startswith((_PREFIX, *_MASK_PARTS)) else _PREFIX + name
-
-
 def _shapes(size: str, class_count: int, parts: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
     """Return the shapes of the tensors of these parts; no memory is allocated."""
     with torch.device("meta"):
@@ -146,13 +125,6 @@ def _difference(found: dict[str, tuple[int, ...]], expected: dict[str, tuple[int
             return f"it is no DETR of a known size: its tensor {name} has shape {found[name]}, not {shape}."
     other = next(name for name in found if name not in expected)
     return f"it has a tensor {other[:200]}, which is not part of DETR."
-
-
-def _random_weights(model: str, class_count: int) -> Weights:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        state = build_detr(model, class_count, Norm.FROZEN).state_dict()
-    return {name: tensor.numpy() for name, tensor in state.items()}
 
 
 def _resnet(tensors: Weights) -> ForeignDetr:

@@ -20,29 +20,18 @@ from splitlab.models.detr.sizes import COUNTER, SIZES, DetrSize, Norm
 
 @dataclass(frozen=True)
 class _Found:
-    """The detections of one image, best first.
+    """The detections of one image, best first."""
 
-    Attributes:
-        query: (N,) int64.
-        boxes: (N, 4) xyxy, pixels.
-        scores: (N,) 0..1.
-        classes: (N,) int64.
-    """
-
-    query: Tensor
-    boxes: Tensor
-    scores: Tensor
-    classes: Tensor
+    query: Tensor  # (N,) int64
+    boxes: Tensor  # (N, 4) xyxy, pixels
+    scores: Tensor  # (N,) 0..1
+    classes: Tensor  # (N,) int64
 
 
 def _decode(logits: Tensor, boxes: Tensor, size: tuple[int, int], settings: DetectSettings) -> list[_Found]:
-    """Convert the last layer's outputs to detections.
+    """Convert the last layer's outputs (B, Q, ...) to detections in images of this size.
 
-    Args:
-        logits: (B, Q, classes + 1), the last class "nothing".
-        boxes: (B, Q, 4) centre x, centre y, width, height, fractions of the image.
-        size: height and width of the images, pixels.
-        settings: `nms_iou` is not used, because queries do not repeat each other.
+    `nms_iou` is not used, because queries do not repeat each other.
     """
     scores, classes = logits.float().softmax(dim=-1)[..., :-1].max(dim=-1)
     corners = box_convert(boxes.float(), "cxcywh", "xyxy")
@@ -141,10 +130,14 @@ class DETRSeg(SegmentationModel):
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the parts of the stage's loss: as published, times the images of the batch.
 
-        The factor makes it a sum over images, which the training loop expects and logs per image. The published limit of
-        the gradient norm, 0.1, is therefore 0.1 times the batch size here.
+        The factor makes it a sum over images, as the training loop expects and logs per image. The published limit of
+        the gradient norm, 0.1, becomes 0.1 times the batch size.
         """
-        parts = self._mask_loss(_mask_images(batch)) if self.stage is DetrStage.MASKS else self._box_loss(batch)
+        if self.stage is DetrStage.MASKS:
+            parts = self._mask_loss(_mask_images(batch))
+        else:
+            outputs = self.detr(batch.images)
+            parts = box_losses(outputs.logits, outputs.boxes, Targets.of(batch), self.loss_weights)
         return {name: part * len(batch.images) for name, part in parts.items()}
 
     def detect(self, images: Tensor, settings: DetectSettings) -> list[Detections]:
@@ -181,10 +174,6 @@ class DETRSeg(SegmentationModel):
     def _mask_parts(self) -> tuple[nn.Module, nn.Module]:
         return self.bbox_attention, self.mask_head
 
-    def _box_loss(self, batch: Batch) -> dict[str, Tensor]:
-        outputs = self.detr(batch.images)
-        return box_losses(outputs.logits, outputs.boxes, Targets.of(batch), self.loss_weights)
-
     def _mask_loss(self, batch: Batch) -> dict[str, Tensor]:
         """Run the mask head on the queries of objects with a known mask only: the loss reads no others.
 
@@ -193,17 +182,14 @@ class DETRSeg(SegmentationModel):
         targets = Targets.of(batch)
         count = object_count(targets.only(batch.object_has_mask))
         if not batch.object_has_mask.any():
-            return self._no_mask_loss()
+            # Zeros with gradients.
+            zero = torch.stack([p.sum() for part in self._mask_parts for p in part.parameters()]).sum() * 0
+            return {"mask_focal": zero, "mask_dice": zero}
         with torch.no_grad():
             outputs = self.detr(batch.images) if self._kept is None else self._kept.outputs(batch.images, self.detr)
         matches = match_queries(outputs.logits[-1], outputs.boxes[-1], targets).of_targets(batch.object_has_mask)
         logits = self.mask_logits(outputs, matches.image, matches.query)
         return mask_losses(logits, batch.masks[matches.target], count, self.loss_weights)
-
-    def _no_mask_loss(self) -> dict[str, Tensor]:
-        """Return zeros with gradients."""
-        zero = torch.stack([p.sum() for part in self._mask_parts for p in part.parameters()]).sum() * 0
-        return {"mask_focal": zero, "mask_dice": zero}
 
     def _with_masks(self, alone: Outputs, found: _Found) -> Detections:
         logits = self.mask_logits(alone, torch.zeros_like(found.query), found.query)
@@ -227,12 +213,9 @@ def _mask_images(batch: Batch) -> Batch:
 
 
 def _norm_of(name: str, tensors: Collection[str]) -> Norm:
-    """Return the norm of a DETR's backbone.
+    """Return the norm for the tensors that will be loaded next; without any, a random start needs trainable norms.
 
-    Args:
-        name: one of `SIZES`.
-        tensors: names of the tensors that will be loaded next; none for a random start, which needs trainable norms.
-            Lite0 always starts from pretrained weights.
+    Lite0 always starts from pretrained weights.
     """
     if tensors:
         return Norm.LEARNT if any(tensor.endswith(COUNTER) for tensor in tensors) else Norm.FROZEN
@@ -252,9 +235,6 @@ def build_detr(name: str, class_count: int, norm: Norm | None = None) -> DETRSeg
         class_count: classes without "nothing". The published models count up to the highest id: 91 for COCO.
         norm: of the backbone; default: the size's own. `FROZEN` if pretrained weights are loaded next, `LEARNT` for a
             random start.
-
-    Raises:
-        SettingsError: the size does not exist.
     """
     if name not in SIZES:
         raise SettingsError(f"There is no DETR '{name}'. Choose one of {', '.join(SIZES)}.")

@@ -22,30 +22,18 @@ class Norm(StrEnum):
 
 @dataclass(frozen=True)
 class DetrSize:
-    """The size of a DETR.
+    """The size of a DETR."""
 
-    Attributes:
-        backbone: "resnet18", "resnet50" or "lite0".
-        queries: maximum number of objects in an image.
-        encoder_layers, decoder_layers: of the transformer.
-        width: channels of the transformer; a multiple of 128, as the mask head's group norms require.
-        heads: of each attention.
-        feedforward: hidden channels between attentions.
-        dropout: in the transformer.
-        norm: default norm of the backbone.
-        last_stride: of the coarsest feature map, pixels; 16 is the published "DC5".
-    """
-
-    backbone: str = "resnet50"
-    queries: int = 100
+    backbone: str = "resnet50"  # "resnet18", "resnet50" or "lite0"
+    queries: int = 100  # maximum number of objects in an image
     encoder_layers: int = 6
     decoder_layers: int = 6
-    width: int = 256
-    heads: int = 8
-    feedforward: int = 2048
+    width: int = 256  # channels of the transformer; a multiple of 128, as the mask head's group norms require
+    heads: int = 8  # of each attention
+    feedforward: int = 2048  # hidden channels between attentions
     dropout: float = 0.1
-    norm: Norm = Norm.FROZEN
-    last_stride: int = 32
+    norm: Norm = Norm.FROZEN  # default norm of the backbone
+    last_stride: int = 32  # of the coarsest feature map, pixels; 16 is the published "DC5"
 
 
 SIZES = {

@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 
 from splitlab.models.foreign.pickle import BFLOAT16, RefusedError, RestrictedUnpickler, TensorRecord
 
+Array = NDArray[np.generic]
+
+MAX_TENSOR_BYTES = 2**30
+_MAX_DIMENSIONS = 8
 _MAX_MEMBERS = 20_000
 _MAX_PICKLE_BYTES = 32 * 2**20
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
@@ -137,12 +141,6 @@ def _missing(key: str) -> RefusedError:
     return RefusedError(f"it is incomplete: the storage {key[:40]!r} of a tensor is missing")
 
 
-MAX_TENSOR_BYTES = 2**30
-_MAX_DIMENSIONS = 8
-
-Array = NDArray[np.generic]
-
-
 class TensorReader:
     """Reads a file's tensors up to a total size."""
 
@@ -151,14 +149,12 @@ class TensorReader:
         self._bytes_left = MAX_TENSOR_BYTES
 
     def read(self, record: TensorRecord) -> Array:
-        """Return a tensor as a contiguous array; bfloat16 becomes float32.
-
-        Raises:
-            RefusedError: the tensor exceeds its storage or the total size, or the storage is missing.
-        """
+        """Return a tensor as a contiguous array; bfloat16 becomes float32."""
         _check_extent(record)
         width = _item_size(record.storage.dtype)
-        self._spend(max(math.prod(record.shape), record.storage.length) * width)
+        self._bytes_left -= max(math.prod(record.shape), record.storage.length) * width
+        if self._bytes_left < 0:
+            raise RefusedError(f"its tensors are over {MAX_TENSOR_BYTES // 2**30} GiB, more than any supported model")
         data = self._read_storage(record.storage.key)
         if len(data) != record.storage.length * width:
             raise RefusedError(f"a tensor's storage has {len(data)} bytes, not {record.storage.length * width}")
@@ -166,11 +162,6 @@ class TensorReader:
         steps = [step * numbers.itemsize for step in record.strides]
         view = np.lib.stride_tricks.as_strided(numbers[record.offset :], record.shape, steps, writeable=False)
         return np.ascontiguousarray(view).reshape(record.shape)
-
-    def _spend(self, size: int) -> None:
-        self._bytes_left -= size
-        if self._bytes_left < 0:
-            raise RefusedError(f"its tensors are over {MAX_TENSOR_BYTES // 2**30} GiB, more than any supported model")
 
 
 def _check_extent(record: TensorRecord) -> None:

@@ -13,7 +13,7 @@ import pickle
 import sys
 import zipfile
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from safetensors.numpy import save_file
@@ -51,8 +51,14 @@ def main() -> None:
     not be written.
     """
     folder = Path(sys.argv[1])
-    with _new_file(folder / ANSWER_NAME) as answer:
-        _prepare_lazy_imports()
+    try:
+        answer = (folder / ANSWER_NAME).open("w")
+    except OSError:
+        sys.exit(MACHINE_EXIT)
+    with answer:
+        # Trigger the imports that Python would otherwise make while reading.
+        "".encode("cp437")
+        np.lib.stride_tricks.as_strided(np.zeros(1, "<f2"), (1,), (2,))
         _lock_down()
         text, arrays = _answer_for(sys.stdin.buffer)
         # The file has been read; failures from here on are this machine's.
@@ -63,13 +69,6 @@ def main() -> None:
             answer.flush()
         except BaseException:  # noqa: BLE001 (a traceback would open files, which is forbidden here)
             os._exit(MACHINE_EXIT)
-
-
-def _new_file(path: Path) -> TextIO:
-    try:
-        return path.open("w")
-    except OSError:
-        sys.exit(MACHINE_EXIT)
 
 
 def _answer_for(file: BinaryIO) -> tuple[str, dict[str, Array]]:
@@ -86,12 +85,6 @@ def _answer_for(file: BinaryIO) -> tuple[str, dict[str, Array]]:
         reason = " ".join(str(error).split())[:120]
         return json.dumps({"refused": f"it is broken or truncated ({type(error).__name__}: {reason})"}), {}
     return f'{{"tree": {tree}}}', writer.arrays
-
-
-def _prepare_lazy_imports() -> None:
-    """Trigger the imports that Python would otherwise make while reading."""
-    "".encode("cp437")
-    np.lib.stride_tricks.as_strided(np.zeros(1, "<f2"), (1,), (2,))
 
 
 def _lock_down() -> None:

@@ -141,11 +141,7 @@ class RestrictedUnpickler(pickle.Unpickler):
     """An unpickler that replaces every name by a stand-in."""
 
     def find_class(self, module: str, name: str, /) -> Any:
-        """Return the stand-in for a name.
-
-        Raises:
-            RefusedError: the name is not on the list.
-        """
+        """Return the stand-in for a name."""
         full_name = f"{_PYTHON_2_MODULES.get(module, module)}.{name}"
         if full_name in _ACTIVE:
             return _ACTIVE[full_name]
@@ -154,11 +150,7 @@ class RestrictedUnpickler(pickle.Unpickler):
         raise RefusedError(f"it uses {full_name[:80]!r}, which weights do not need")
 
     def persistent_load(self, pid: Any, /) -> Any:
-        """Record a storage, or return the class from the old format's record of a module.
-
-        Raises:
-            RefusedError: it is neither.
-        """
+        """Record a storage, or return the class from the old format's record of a module."""
         match pid:
             case ("storage", _StorageType(dtype), str(key), str(), int(length), *rest) if rest in ([], [None]):
                 return Storage(dtype, key, length)

@@ -8,8 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -52,17 +51,11 @@ _CHILD = (
 
 @dataclass(frozen=True)
 class ForeignFile:
-    """A foreign file as plain data.
+    """A foreign file as plain data."""
 
-    Attributes:
-        path: of the file.
-        sha256: of its bytes, in hexadecimal digits.
-        tree: dicts with text keys, lists, numbers, text, None, numpy arrays and `ForeignObject`s.
-    """
-
-    path: Path
-    sha256: str
-    tree: Any
+    path: Path  # of the file
+    sha256: str  # of its bytes, in hexadecimal digits
+    tree: Any  # dicts with text keys, lists, numbers, text, None, numpy arrays and `ForeignObject`s
 
 
 def read_foreign(path: Path) -> ForeignFile:
@@ -79,20 +72,16 @@ def read_foreign(path: Path) -> ForeignFile:
             )
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-            with _temporary_folder(path) as folder:
-                return ForeignFile(path, digest, _read_in_child(path, file, folder))
+            try:
+                place = tempfile.TemporaryDirectory(
+                    prefix=swept_in_temp("splitlab-import-"), ignore_cleanup_errors=True
+                )
+            except OSError as error:
+                raise CheckpointError(f"{path}: {_NO_ROOM}") from error
+            with place as folder:
+                return ForeignFile(path, digest, _read_in_child(path, file, Path(folder)))
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read ({error.strerror or error}).") from error
-
-
-@contextmanager
-def _temporary_folder(path: Path) -> Iterator[Path]:
-    try:
-        place = tempfile.TemporaryDirectory(prefix=swept_in_temp("splitlab-import-"), ignore_cleanup_errors=True)
-    except OSError as error:
-        raise CheckpointError(f"{path}: {_NO_ROOM}") from error
-    with place as folder:
-        yield Path(folder)
 
 
 def _read_in_child(path: Path, file: BinaryIO, folder: Path) -> Any:
@@ -155,15 +144,10 @@ def _take_answer(path: Path, folder: Path) -> Any:
 
 @dataclass(frozen=True)
 class StartReport:
-    """Which tensors of a model were copied.
+    """Which tensors of a model were copied."""
 
-    Attributes:
-        copied: names of the copied tensors.
-        left: names of the model's other tensors, which stay random.
-    """
-
-    copied: list[str]
-    left: list[str]
+    copied: list[str]  # names of the copied tensors
+    left: list[str]  # names of the model's other tensors, which stay random
 
     def __str__(self) -> str:
         return f"{len(self.copied)} of {len(self.copied) + len(self.left)} tensors"
@@ -183,11 +167,7 @@ def start_from(model: SegmentationModel, weights: Weights) -> StartReport:
 
 
 def fitting(model: SegmentationModel, weights: Weights) -> list[str]:
-    """Return the names of the tensors that `start_from` would copy; the model may be on PyTorch's `meta` device.
-
-    Raises:
-        CheckpointError: no tensor fits.
-    """
+    """Return the names of the tensors that `start_from` would copy; the model may be on PyTorch's `meta` device."""
     own = model.state_dict()
     names = [name for name in _learnt(own) if name in weights and weights[name].shape == tuple(own[name].shape)]
     if not names:

@@ -37,11 +37,7 @@ class TreeWriter:
         self._nodes = 0
 
     def write_root(self, root: object) -> str:
-        """Return the tree as JSON; tensors are numbered and stored in `arrays`.
-
-        Raises:
-            RefusedError: the tree is too deep or too large, or a tensor is broken.
-        """
+        """Return the tree as JSON; tensors are numbered and stored in `arrays`."""
         if isinstance(root, dict):
             root = {key: value for key, value in root.items() if key not in _UNWANTED_AT_THE_ROOT}
         return json.dumps(self._plain(root, _MAX_DEPTH))
@@ -53,7 +49,10 @@ class TreeWriter:
         if node is None or isinstance(node, bool | int | float | str):
             return node
         if isinstance(node, TensorRecord):
-            return {_TENSOR: self._number_of(node)}
+            if id(node) not in self._numbers:
+                self._numbers[id(node)] = str(len(self._numbers))
+                self.arrays[self._numbers[id(node)]] = self._tensors.read(node)
+            return {_TENSOR: self._numbers[id(node)]}
         if isinstance(node, list | tuple):
             return [self._plain(child, depth - 1) for child in node]
         if isinstance(node, dict):
@@ -65,12 +64,6 @@ class TreeWriter:
     def _plain_items(self, items: dict[Any, Any], depth: int) -> dict[str, object]:
         """Keep text keys and, as text, whole numbers: class names may be numbered 0, 1, 2."""
         return {str(key): self._plain(value, depth - 1) for key, value in items.items() if isinstance(key, str | int)}
-
-    def _number_of(self, record: TensorRecord) -> str:
-        if id(record) not in self._numbers:
-            self._numbers[id(record)] = str(len(self._numbers))
-            self.arrays[self._numbers[id(record)]] = self._tensors.read(record)
-        return self._numbers[id(record)]
 
 
 def read_tree(text: bytes, arrays: dict[str, Array]) -> Any:

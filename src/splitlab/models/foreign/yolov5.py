@@ -22,6 +22,10 @@ from splitlab.models.registry import build_model
 from splitlab.models.yolov5.layers import scaled_channels
 from splitlab.models.yolov5.seg import PROTOTYPES, SCALES, YOLOv5Seg
 
+_FIRST_WEIGHT, _LAST_BIAS, _CLASSIFIER_BIAS = "model.0.conv.weight", "model.24.m.0.bias", "model.9.linear.bias"
+_BACKBONE_NAME = re.compile(r"model\.[0-8]\.")
+_ANCHORS_PER_LEVEL = 3
+_MAX_NAME_LENGTH = 200
 _DEFAULT_IMAGE_SIZE = 640
 _MAX_OPTION_LENGTH = 200
 _UNKNOWN = "unknown"
@@ -37,22 +41,17 @@ _FEW_SHOT, _FEW_SHOT_SPLIT = "voc-seg-few-shot", (17, 10_408)
 
 @dataclass(frozen=True)
 class RunOptions:
-    """The options that a training run was started with.
+    """The options that a training run was started with."""
 
-    Attributes:
-        image_size: pixels, rounded up to the stride as in YOLOv5; 640 if unknown.
-        dataset: the dataset of one of the authors' data files, else the data file's stem; "unknown" if not given.
-        full, weak: |F| and |W|; both 0 if unknown.
-        seed: of the run; 0 if unknown.
-        settings: for the card, named as in the file: epochs, batch_size, patience, f_size, data, weights; and the total
-            `iterations` if |F| and the batch are known.
-    """
-
-    image_size: int = _DEFAULT_IMAGE_SIZE
+    image_size: int = _DEFAULT_IMAGE_SIZE  # pixels, rounded up to the stride as in YOLOv5; 640 if unknown
+    # The dataset of one of the authors' data files, else the data file's stem; "unknown" if not given.
     dataset: str = _UNKNOWN
+    # |F| and |W|; both 0 if unknown.
     full: int = 0
     weak: int = 0
-    seed: int = 0
+    seed: int = 0  # of the run; 0 if unknown
+    # For the card, named as in the file: epochs, batch_size, patience, f_size, data, weights; and the total
+    # `iterations` if |F| and the batch are known.
     settings: dict[str, int | str] = field(default_factory=dict)
 
 
@@ -70,14 +69,14 @@ def _read_options(tree: Any) -> RunOptions:
         _F_SIZE: f_size,
     }
     texts = {"data": stem, "weights": _stem(options.get("weights"))}
-    told = counts | texts | {"iterations": _iterations(counts, full)}
+    settings = counts | texts | {"iterations": _iterations(counts, full)}
     return RunOptions(
         _image_size(options),
         dataset or _UNKNOWN,
         full,
         weak,
         _count(options, "seed", 0) or 0,
-        {name: value for name, value in told.items() if value is not None and value != ""},
+        {name: value for name, value in settings.items() if value is not None and value != ""},
     )
 
 
@@ -134,29 +133,14 @@ def _stem(path: object) -> str:
     return printable(PureWindowsPath(path).stem[:_MAX_OPTION_LENGTH]) if isinstance(path, str) else ""
 
 
-_FIRST_WEIGHT, _LAST_BIAS, _CLASSIFIER_BIAS = "model.0.conv.weight", "model.24.m.0.bias", "model.9.linear.bias"
-_BACKBONE_NAME = re.compile(r"model\.[0-8]\.")
-_ANCHORS_A_LEVEL = 3
-_MAX_NAME_LENGTH = 200
-
-_T = TypeVar("_T")
-
-
 @dataclass(frozen=True)
 class ForeignYOLOv5:
-    """A YOLOv5 found in a file.
+    """A YOLOv5 found in a file."""
 
-    Attributes:
-        model: such as "yolov5s-seg", or "yolov5s-cls" for a classifier, whose backbone is kept.
-        weights: float32, by the official names.
-        class_names: in the order of the class scores.
-        options: of its training run.
-    """
-
-    model: str
-    weights: Weights
-    class_names: list[str]
-    options: RunOptions
+    model: str  # such as "yolov5s-seg", or "yolov5s-cls" for a classifier, whose backbone is kept
+    weights: Weights  # float32, by the official names
+    class_names: list[str]  # in the order of the class scores
+    options: RunOptions  # of its training run
 
 
 def find_yolov5(tree: Any) -> ForeignYOLOv5:
@@ -174,13 +158,18 @@ def find_yolov5(tree: Any) -> ForeignYOLOv5:
     else:
         kind, class_count = "seg", _class_count(found)
         expected = _official_state(letter, class_count)
-        _refuse_others(found, expected)
+        other = next((name for name in found if name not in expected), None)
+        if other is not None:
+            raise CheckpointError(f"it has a tensor {other[:_MAX_NAME_LENGTH]!r}, which is not part of YOLOv5-seg.")
     return ForeignYOLOv5(
         model=f"yolov5{letter}-{kind}",
         weights=_checked(found, expected),
         class_names=_class_names(network, class_count),
         options=_read_options(tree),
     )
+
+
+_T = TypeVar("_T")
 
 
 def _backbone_of(weights: Mapping[str, _T]) -> dict[str, _T]:
@@ -192,13 +181,11 @@ def _network_of(tree: Any) -> ForeignObject | dict[str, Any]:
     """Prefer the moving average to the model; training runs save both."""
     inner = [tree.get(key) for key in ("ema", "model", "state_dict")] if isinstance(tree, dict) else []
     for candidate in (*inner, tree):
-        if isinstance(candidate, ForeignObject) or (isinstance(candidate, dict) and _holds_arrays(candidate)):
+        if isinstance(candidate, ForeignObject):
+            return candidate
+        if isinstance(candidate, dict) and any(isinstance(value, np.ndarray) for value in candidate.values()):
             return candidate
     raise CheckpointError("it holds no network: no module and no state dict under 'ema', 'model' or 'state_dict'.")
-
-
-def _holds_arrays(candidate: dict[str, Any]) -> bool:
-    return any(isinstance(value, np.ndarray) for value in candidate.values())
 
 
 def _state_of(network: ForeignObject | dict[str, Any]) -> Weights:
@@ -230,7 +217,7 @@ def _letter_of(tensors: Weights) -> str:
 def _class_count(tensors: Weights) -> int:
     if _LAST_BIAS not in tensors:
         raise CheckpointError(f"it is neither a YOLOv5-seg nor a -cls: the tensor {_LAST_BIAS} is missing.")
-    count, rest = divmod(tensors[_LAST_BIAS].size, _ANCHORS_A_LEVEL)
+    count, rest = divmod(tensors[_LAST_BIAS].size, _ANCHORS_PER_LEVEL)
     count -= 5 + PROTOTYPES
     if rest or not 1 <= count <= MAX_CLASSES:
         raise CheckpointError(
@@ -238,12 +225,6 @@ def _class_count(tensors: Weights) -> int:
             "classes. A detection model (without -seg) has no masks and cannot be used."
         )
     return count
-
-
-def _refuse_others(found: Weights, expected: dict[str, torch.Tensor]) -> None:
-    other = next((name for name in found if name not in expected), None)
-    if other is not None:
-        raise CheckpointError(f"it has a tensor {other[:_MAX_NAME_LENGTH]!r}, which is not part of YOLOv5-seg.")
 
 
 def _checked(found: Weights, expected: dict[str, torch.Tensor]) -> Weights:

@@ -30,15 +30,10 @@ CRITERION_SETTINGS = SimpleNamespace(box=7.5, cls=0.5, dfl=1.5, overlap_mask=Fal
 
 @dataclass(frozen=True)
 class _MaskGates:
-    """Which masks are known.
+    """Which masks are known."""
 
-    Attributes:
-        objects: (B, most objects in an image) bool, each image's objects in order, padded with False.
-        images: (B,) bool, True for mask images with every mask known, whose background is therefore known, too.
-    """
-
-    objects: Tensor
-    images: Tensor
+    objects: Tensor  # (B, most objects in an image) bool, each image's objects in order, padded with False
+    images: Tensor  # (B,) bool, True for mask images with every mask known, whose background is therefore known, too
 
     @classmethod
     def of(cls, batch: Batch) -> _MaskGates:
@@ -124,13 +119,7 @@ class _OfMaskImages(nn.Module):
 
 
 def gated_loss(network: UltralyticsNetwork, raw: dict[str, Any], batch: Batch) -> dict[str, Tensor]:
-    """Return the parts of the loss times Ultralytics' gains and the number of images in the batch.
-
-    Args:
-        network: Ultralytics' network; its head's strides and classes and its `args`, the gains, are used.
-        raw: its outputs in training mode.
-        batch: the fused batch.
-    """
+    """Return the parts of the loss times Ultralytics' gains and the number of images in the batch."""
     is_yolo26, gates = "one2one" in raw, _MaskGates.of(batch)
     criterion = (
         E2ELoss(network, partial(_GatedSegmentLoss26, gates=gates))

@@ -78,8 +78,8 @@ def decode(head: Detect, raw: dict[str, Any]) -> Candidates:
 
     Predictions of a one2one head need no suppression: it is trained to predict each object once.
     """
-    once = "one2one" in raw
-    chosen = raw["one2one"] if once else raw
+    nms_free = "one2one" in raw
+    chosen = raw["one2one"] if nms_free else raw
     prototypes = chosen["proto"][0] if isinstance(chosen["proto"], tuple) else chosen["proto"]
     with torch.autocast(prototypes.device.type, enabled=False):
         return Candidates(
@@ -87,7 +87,7 @@ def decode(head: Detect, raw: dict[str, Any]) -> Candidates:
             scores=chosen["scores"].float().sigmoid().transpose(1, 2),
             coefficients=chosen["mask_coefficient"].float().transpose(1, 2),
             prototypes=prototypes.float(),
-            answered_once=once,
+            nms_free=nms_free,
         )
 
 

@@ -18,21 +18,13 @@ _MAX_CANDIDATES = 3000
 
 @dataclass(frozen=True)
 class Candidates:
-    """The predictions of all A cells of B images, float32.
+    """The predictions of all A cells of B images, float32."""
 
-    Attributes:
-        boxes: (B, A, 4) xyxy, pixels of the S x S images.
-        scores: (B, A, classes) 0..1; a cell may predict several classes.
-        coefficients: (B, A, P) of the prototypes.
-        prototypes: (B, P, h, w); a mask's logits are its coefficients times the prototypes.
-        answered_once: True if the model was trained to predict each object once and needs no suppression.
-    """
-
-    boxes: Tensor
-    scores: Tensor
-    coefficients: Tensor
-    prototypes: Tensor
-    answered_once: bool = False
+    boxes: Tensor  # (B, A, 4) xyxy, pixels of the S x S images
+    scores: Tensor  # (B, A, classes) 0..1; a cell may predict several classes
+    coefficients: Tensor  # (B, A, P) of the prototypes
+    prototypes: Tensor  # (B, P, h, w); a mask's logits are its coefficients times the prototypes
+    nms_free: bool = False  # True if the model was trained to predict each object once and needs no suppression
 
     def by_name(self) -> dict[str, Tensor]:
         """Return the four tensors by name."""
@@ -43,21 +35,21 @@ def best_detections(candidates: Candidates, settings: DetectSettings) -> list[De
     """Select the detections of each image."""
     c = candidates
     images = zip(c.boxes, c.scores, c.coefficients, c.prototypes, strict=True)
-    return [_choose(*image, c.answered_once, settings) for image in images]
+    return [_choose(*image, c.nms_free, settings) for image in images]
 
 
 def _choose(
-    boxes: Tensor, scores: Tensor, coefficients: Tensor, prototypes: Tensor, once: bool, settings: DetectSettings
+    boxes: Tensor, scores: Tensor, coefficients: Tensor, prototypes: Tensor, nms_free: bool, settings: DetectSettings
 ) -> Detections:
     named = scores > settings.min_score
     # As in Ultralytics, the other classes are dropped only where boxes are suppressed.
-    if settings.best_class_only and not once:
+    if settings.best_class_only and not nms_free:
         named &= nnf.one_hot(scores.argmax(dim=1), scores.shape[1]).bool()
     place, label = named.nonzero(as_tuple=True)
     best = scores[place, label].argsort(descending=True, stable=True)[:_MAX_CANDIDATES]
     place, label = place[best], label[best]
     score = scores[place, label]
-    if not once:
+    if not nms_free:
         kept = batched_nms(boxes[place], score, label, settings.nms_iou)
         place, label, score = place[kept], label[kept], score[kept]
     most = slice(settings.max_detections)
@@ -95,12 +87,7 @@ _MARGIN, _MASK_SHARE = 0.05, 0.5
 
 
 def refined(found: Detections, size: int) -> Detections:
-    """Move each box halfway to the rectangle around its mask; boxes without mask pixels stay.
-
-    Args:
-        found: the detections of one image.
-        size: side of the image that the model saw, pixels.
-    """
+    """Move each box halfway to the rectangle around its mask; boxes without mask pixels stay."""
     if not len(found.boxes):
         return found
     around = _around_masks(found.boxes, found.mask_logits, size)

