@@ -36,7 +36,7 @@ def test_what_cannot_be_scored_leaves_nothing_behind(checkpoint, tmp_path, tiny)
 
 
 def test_a_taken_name_and_a_folder_that_is_a_file_are_sentences(checkpoint, tmp_path, tiny):
-    with pytest.raises(CheckpointError, match="there already"):
+    with pytest.raises(CheckpointError, match="already exists"):
         _shrink_checkpoint(checkpoint, "made", tmp_path, tiny.val)
     with pytest.raises(RunError, match="cannot be written"):
         _shrink_checkpoint(checkpoint, "small", checkpoint / "card.json", tiny.val)

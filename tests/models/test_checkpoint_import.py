@@ -67,7 +67,7 @@ def test_a_folder_comes_in_and_so_does_a_zip_of_one(folder, tmp_path, into):
 
 def test_an_existing_checkpoint_is_not_replaced(folder, into):
     import_own(folder, into)
-    with pytest.raises(CheckpointError, match="there already"):
+    with pytest.raises(CheckpointError, match="already exists"):
         import_own(folder, into)
 
 

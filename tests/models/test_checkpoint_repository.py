@@ -96,7 +96,7 @@ def test_an_existing_checkpoint_is_not_replaced_and_nothing_is_downloaded(server
     found = find_checkpoint(NAME)
     write_checkpoint(into, seed=3)
     server.sent.clear()
-    with pytest.raises(CheckpointError, match="there already"):
+    with pytest.raises(CheckpointError, match="already exists"):
         get_checkpoint(found, into)
     assert load_model(into)[1].seed == 3
     assert server.sent == []
@@ -105,7 +105,7 @@ def test_an_existing_checkpoint_is_not_replaced_and_nothing_is_downloaded(server
 @pytest.mark.parametrize(
     ("address", "why"),
     [
-        ("lab/missing", "is not at http.*or you have no access"),
+        ("lab/missing", "does not exist at http.*or you have no access"),
         (f"{NAME}@missing", "no such revision"),
         ("../../etc/passwd", "is not a repository"),
         ("lab/..", "is not a repository"),
@@ -243,7 +243,7 @@ def test_the_command_asks_the_server_of_the_environment_and_shows_no_traceback_w
     server.commit("lab/other", {})
     environment = {**os.environ, "HF_ENDPOINT": server.address, "HF_HOME": str(tmp_path)}
     command = [sys.executable, "-m", "splitlab", "checkpoint", "get", NAME]
-    for variable, why in (({}, "is not at http://127.0.0.1"), ({"HF_HUB_OFFLINE": "1"}, "cannot be reached")):
+    for variable, why in (({}, "does not exist at http://127.0.0.1"), ({"HF_HUB_OFFLINE": "1"}, "cannot be reached")):
         ended = subprocess.run(
             command, env={**environment, **variable}, cwd=tmp_path, capture_output=True, text=True, check=False
         )

@@ -204,7 +204,7 @@ def test_files_of_another_kind_are_refused(tmp_path, content):
 
 def test_a_missing_file_and_a_folder_are_refused_and_leave_no_checkpoint(tmp_path):
     for file in (tmp_path, tmp_path / "missing.pt"):
-        with pytest.raises(CheckpointError, match="is no file"):
+        with pytest.raises(CheckpointError, match="is not a file"):
             import_checkpoint(file, tmp_path / "mine")
     assert not (tmp_path / "mine").exists()
 
@@ -216,8 +216,10 @@ def test_reading_that_takes_too_long_is_stopped(tmp_path, monkeypatch):
 
 def after_lock_down(code):
     """Run code in a process that has been locked down as the reading process is."""
-    lock = "from splitlab.models.foreign.child import _lock_down, _prepare_lazy_imports; _prepare_lazy_imports(); "
-    setup = f"import sys, os, socket, subprocess, ctypes; sys.path.append({str(_SOURCE_FOLDER)!r}); {lock}_lock_down()\n"
+    lock = "from splitlab.models.foreign.child import _lock_down; "
+    setup = (
+        f"import sys, os, socket, subprocess, ctypes; sys.path.append({str(_SOURCE_FOLDER)!r}); {lock}_lock_down()\n"
+    )
     env = {"OPENBLAS_NUM_THREADS": "1"}
     return subprocess.run(
         [sys.executable, "-I", "-c", setup + code], env=env, capture_output=True, text=True, check=False

@@ -105,7 +105,7 @@ def test_what_stands_beside_the_weights_is_plain_or_inert(written):
 
 
 def test_a_class_that_is_on_no_list_is_named(written):
-    with pytest.raises(CheckpointError, match=r"wants to use 'fractions\.Fraction'"):
+    with pytest.raises(CheckpointError, match=r"it uses 'fractions\.Fraction'"):
         written({"a": Fraction(1, 2)})
 
 

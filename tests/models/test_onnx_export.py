@@ -37,7 +37,7 @@ def test_an_exported_file_answers_as_the_model_does_on_another_image(name, tmp_p
 def test_a_file_that_answers_otherwise_is_not_kept(tmp_path, monkeypatch):
     real = onnx_export._run
     monkeypatch.setattr(onnx_export, "_run", lambda *a: {name: 2 * v + 1 for name, v in real(*a).items()})
-    with pytest.raises(CheckpointError, match="differ from the model's"):
+    with pytest.raises(CheckpointError, match="differs from the model's"):
         export_onnx(tiny(), 64, tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
 

@@ -81,7 +81,7 @@ def test_a_name_that_is_no_folder_s_is_refused(run, into, name):
 def test_a_name_that_is_taken_is_refused_and_what_is_there_stays(run, into):
     publish(run, "best", into)
     before = (into / "best" / "model.safetensors").stat()
-    with pytest.raises(CheckpointError, match="there already"):
+    with pytest.raises(CheckpointError, match="already exists"):
         publish(run, "best", into)
     assert (into / "best" / "model.safetensors").stat() == before
 

@@ -58,7 +58,7 @@ def test_masks_have_the_recipes_share_of_the_steps_where_a_model_learns_them_aft
     assert sum(stage.spec.steps for stage in stages_of(spec, names)) == spec.steps
 
 
-# Epochs of PROTOCOL.md and of the authors' notebook, each times the batches that one pass over F takes.
+# Epochs of docs/protocol.md and of the authors' notebook, each times the batches that one pass over F takes.
 PUBLISHED_LENGTHS = [
     ("paper-voc", 800, 3000, 75 * 400),
     ("paper-voc", 800, 0, 400 * 50),

@@ -109,7 +109,7 @@ class ObjectLabel:
         mask: the object's mask in image size, read or still on disk; None where only the box is known.
         is_crowd: a region of many objects: never a target, and ignored by the evaluation.
         is_difficult: left out where a YOLO learns from the image's boxes alone, kept for DETR, as the paper's authors
-            do (PROTOCOL.md).
+            do (docs/protocol.md, Labels).
         is_tiny: too small to be scored, by its data set's benchmark: a target, but ignored by the evaluation.
         is_box_only: its class is taught by boxes alone, so its image may stand in F without its mask.
     """

@@ -148,7 +148,7 @@ def _bounded(name: str, progress: Progress) -> type[tqdm]:
         def update(self, n: float | None = 1) -> None:
             self._done += int(n or 0)
             if self._done > MOST_BYTES[name]:
-                raise DownloadError(f"{name} was not downloaded: over {MOST_BYTES[name]:,} bytes is no checkpoint.")
+                raise DownloadError(f"{name} is over {MOST_BYTES[name]:,} bytes, so it is not a checkpoint's. Stopped.")
             progress(name, self._done, int(self.total or 0))
 
     disable_progress_bars()

@@ -11,7 +11,7 @@ from splitlab.errors import SettingsError
 from splitlab.families import family_of
 from splitlab.runs.spec import RunSpec
 
-# YOLOv5's training as the paper's authors ran it (PROTOCOL.md, YOLOv5).
+# YOLOv5's training as the paper's authors ran it (docs/protocol.md, YOLOv5).
 _PAPER: dict[str, Any] = {
     "model": "yolov5x-seg",
     "steps": 30_000,
@@ -45,7 +45,7 @@ _PAPER: dict[str, Any] = {
 # An epoch of 1475 mask images, 4 in a batch, has 369 steps; the authors name 136 of them, and 272 in their notebook.
 _PAPER_CITYSCAPES: dict[str, Any] = {**_PAPER, "image_size": 1024, "batch_size": 8, "f_size": 4}
 
-# DETR as the paper's authors ran it (PROTOCOL.md, DETR). Its steps are those of the split 800/3000; `run_settings`
+# DETR as the paper's authors ran it (docs/protocol.md, DETR). Its steps are those of the split 800/3000; `run_settings`
 # counts them for others. It wants pretrained weights, by `start_from`.
 _PAPER_DETR: dict[str, Any] = {
     "model": "detr-r50",

@@ -23,7 +23,7 @@ from splitlab.runs.settings import (
 )
 
 PRETRAINED = "pretrained"
-# The paper's long runs pass this often over F (PROTOCOL.md: 75 epochs of 800 mask images).
+# Passes over F in the paper's long runs: 75 epochs of 800 mask images (docs/protocol.md, YOLOv5, Length).
 _PASSES_OVER_F = 75
 _MAX_IMAGE_SIZE, MAX_SEED, _MAX_BATCH = 4096, 2**32 - 1, 65536
 _DEVICES = ("cpu", "cuda", "mps")

@@ -181,7 +181,7 @@ def _average_decay(spec: RunSpec, count: int) -> float:
 
 
 def _optimizer(model: SegmentationModel, spec: RunSpec) -> Optimizer:
-    """Build the optimizer: only matrices and kernels decay, biases have their own warm-up, frozen parameters are out."""
+    """Build the optimizer: only matrices and kernels decay, biases have their own warm-up, frozen ones are omitted."""
     gathered: dict[tuple[bool, bool, bool], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:

@@ -89,7 +89,7 @@ def test_a_resnet_classifier_starts_the_backbone(tmp_path):
 
 def test_a_resnet_of_another_size_is_refused(tmp_path):
     torch.save(torchvision.models.resnet34(num_classes=2).state_dict(), tmp_path / "resnet34.pth")
-    with pytest.raises(CheckpointError, match=r"resnet34\.pth: its tensors are those of a ResNet, but of none of"):
+    with pytest.raises(CheckpointError, match=r"resnet34\.pth: it is a ResNet, but not one of"):
         import_checkpoint(tmp_path / "resnet34.pth", tmp_path / "mine")
     assert not (tmp_path / "mine").exists()
 

@@ -56,9 +56,6 @@ def main() -> None:
     except OSError:
         sys.exit(MACHINE_EXIT)
     with answer:
-        # Trigger the imports that Python would otherwise make while reading.
-        "".encode("cp437")
-        np.lib.stride_tricks.as_strided(np.zeros(1, "<f2"), (1,), (2,))
         _lock_down()
         text, arrays = _answer_for(sys.stdin.buffer)
         # The file has been read; failures from here on are this machine's.
@@ -89,6 +86,9 @@ def _answer_for(file: BinaryIO) -> tuple[str, dict[str, Array]]:
 
 def _lock_down() -> None:
     """Irrevocably give up network (where the system allows it), memory, time, files and processes."""
+    # Trigger the imports that Python would otherwise make while reading.
+    "".encode("cp437")
+    np.lib.stride_tricks.as_strided(np.zeros(1, "<f2"), (1,), (2,))
     _leave_network()
     if sys.platform != "win32":
         _limit_resources()
