@@ -18,6 +18,9 @@ from splitlab.shown_numbers import shown
 MOST_BYTES = {WEIGHTS_NAME: 1_000_000_000, CARD_NAME: MAX_CARD_BYTES}
 # A fixed date makes zips of equal checkpoints identical.
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+_MOST_CLASSES = 12
+_LENGTHS = ("epochs", "iterations")
+_SCORES = {"ap50": "AP50", "ap70": "AP70", "ap75": "AP75", "ap50_95": "AP50:95"}
 
 
 @dataclass(frozen=True)
@@ -57,11 +60,6 @@ def zipped(folder: Path) -> bytes:
         for name in facts_of(folder):
             archive.writestr(zipfile.ZipInfo(name, _ZIP_DATE), (folder / name).read_bytes())
     return buffer.getvalue()
-
-
-_MOST_CLASSES = 12
-_LENGTHS = ("epochs", "iterations")
-_SCORES = {"ap50": "AP50", "ap70": "AP70", "ap75": "AP75", "ap50_95": "AP50:95"}
 
 
 def card_in_words(card: Card, files: dict[str, FileFacts]) -> dict[str, str]:

@@ -38,12 +38,7 @@ def new_checkpoint(name: str, into: Path) -> Iterator[Path]:
 
 
 def publish(run: Path, name: str, into: Path) -> Path:
-    """Copy a training run's weights and card to a new checkpoint, in half precision; return its folder.
-
-    Args:
-        run: the run folder.
-        name: of the checkpoint and its folder.
-        into: the folder of checkpoints.
+    """Copy a training run's weights and card to a new checkpoint in `into`, in half precision; return its folder.
 
     Raises:
         CheckpointError: the name is invalid or taken, or the run has no complete weights.

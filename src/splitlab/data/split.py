@@ -254,7 +254,7 @@ _PAPER_SEED = 42
 
 
 def draw_paper_split(dataset: Dataset, full: int, weak: int | None) -> Split:
-    """Draw the very images that the authors drew for YOLOv5; for DETR they drew others, and published them as lists.
+    """Draw the authors' images for YOLOv5 (docs/protocol.md, Splits); their lists for DETR hold other images.
 
     Args:
         dataset: VOC2012 or Cityscapes as their readers give it.

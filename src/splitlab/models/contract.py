@@ -16,25 +16,15 @@ from splitlab.errors import SettingsError
 
 @dataclass(frozen=True)
 class Batch:
-    """A fused batch: mask images of F and box images of W.
+    """A fused batch: mask images of F and box images of W."""
 
-    Attributes:
-        images: (B, 3, S, S) float, 0..1.
-        boxes: (N, 4) xyxy, pixels of the S x S images.
-        classes: (N,) int64.
-        image_index: (N,) int64, the image of each object.
-        has_mask: (B,) bool, True for images of F.
-        object_has_mask: (N,) bool, True where the object's mask is known; False for every object of W.
-        masks: (N, S/4, S/4) uint8, 0 or 1. No loss reads the rows of objects without a mask.
-    """
-
-    images: Tensor
-    boxes: Tensor
-    classes: Tensor
-    image_index: Tensor
-    has_mask: Tensor
-    object_has_mask: Tensor
-    masks: Tensor
+    images: Tensor  # (B, 3, S, S) float, 0..1
+    boxes: Tensor  # (N, 4) xyxy, pixels of the S x S images
+    classes: Tensor  # (N,) int64
+    image_index: Tensor  # (N,) int64, the image of each object
+    has_mask: Tensor  # (B,) bool, True for images of F
+    object_has_mask: Tensor  # (N,) bool, True where the object's mask is known; False for every object of W
+    masks: Tensor  # (N, S/4, S/4) uint8, 0 or 1. No loss reads the rows of objects without a mask
 
     def to(self, device: torch.device) -> Batch:
         """Copy the batch to a device."""
@@ -47,36 +37,23 @@ class Batch:
 
 @dataclass(frozen=True)
 class Detections:
-    """The detections in one S x S image, best first.
+    """The detections in one S x S image, best first."""
 
-    Attributes:
-        boxes: (N, 4) xyxy, pixels of the S x S image.
-        scores: (N,) 0..1.
-        classes: (N,) int64.
-        mask_logits: (N, h, w) over the whole image at a lower resolution; above 0 is the object.
-    """
-
-    boxes: Tensor
-    scores: Tensor
-    classes: Tensor
-    mask_logits: Tensor
+    boxes: Tensor  # (N, 4) xyxy, pixels of the S x S image
+    scores: Tensor  # (N,) 0..1
+    classes: Tensor  # (N,) int64
+    mask_logits: Tensor  # (N, h, w) over the whole image at a lower resolution; above 0 is the object
 
 
 @dataclass(frozen=True)
 class DetectSettings:
-    """What counts as a detection.
-
-    Attributes:
-        min_score: minimum score.
-        nms_iou: the lower-scored of two boxes is dropped above this IoU.
-        max_detections: maximum number of detections per image.
-        best_class_only: report only the best class of each box. As in YOLOv5 and Ultralytics, this is used for
-            display but not for scoring. DETR always reports one class per query.
-    """
+    """What counts as a detection."""
 
     min_score: float = 0.001
-    nms_iou: float = 0.6
-    max_detections: int = 100
+    nms_iou: float = 0.6  # the lower-scored of two boxes is dropped above this IoU
+    max_detections: int = 100  # per image
+    # Report only the best class of each box. As in YOLOv5 and Ultralytics, this is used for display but not for
+    # scoring. DETR always reports one class per query.
     best_class_only: bool = False
 
     def __post_init__(self) -> None:
@@ -100,25 +77,21 @@ class SegmentationModel(nn.Module, ABC):
     """An instance segmentation model that can be trained on mixed batches.
 
     Properties of a family that must be known without building a model are in `splitlab.families`.
-
-    Attributes:
-        stride: image sides must be multiples of it, pixels.
-        pretrained_prefix: name prefix of the pretrained backbone's parameters, which get a lower learning rate; empty
-            where everything starts from random weights.
-        stages: names of the training stages in order (boxes, then masks); one unnamed stage by default.
-        cuts_masks: whether masks are cut to their boxes when resized to the image. The class states its original's
-            behaviour; a loaded model follows its card.
-        refines_boxes: whether `detect` moves each box halfway to the rectangle around its mask; ignored by families
-            that cannot refine boxes.
-        standard_anchors: (N, 2) width and height of the published anchors, pixels, for `anchors: auto`; empty for
-            models without anchors.
     """
 
-    stride: int = 32
+    stride: int = 32  # image sides must be multiples of it, pixels
+    # Name prefix of the pretrained backbone's parameters, which get a lower learning rate; empty where everything
+    # starts from random weights.
     pretrained_prefix: str = ""
+    # Names of the training stages in order (boxes, then masks); one unnamed stage by default.
     stages: tuple[str, ...] = ("",)
+    # Whether masks are cut to their boxes when resized to the image. The class states its original's behaviour; a
+    # loaded model follows its card.
     cuts_masks: bool = True
+    # Whether `detect` moves each box halfway to the rectangle around its mask; ignored by families that cannot refine
+    # boxes.
     refines_boxes: bool = False
+    # (N, 2) width and height of the published anchors, pixels, for `anchors: auto`; empty for models without anchors.
     standard_anchors: tuple[tuple[int, int], ...] = ()
 
     def set_stage(self, name: str) -> None:

@@ -17,6 +17,8 @@ from splitlab.errors import CheckpointError, SettingsError, SplitLabError
 from splitlab.families import MODELS, family_of
 from splitlab.models.contract import SegmentationModel
 
+_Array = NDArray[np.generic]
+
 
 def build_model(name: str, class_count: int, image_size: int, tensors: Collection[str] = ()) -> SegmentationModel:
     """Build a model with random weights.
@@ -106,9 +108,6 @@ def new_classes_in_words(own: Sequence[str], theirs: Sequence[str]) -> str:
     """Name the classes that start from random weights, as a sentence; empty if the checkpoint knows all of them."""
     new = [name for name in own if name not in theirs]
     return f" Class rows start from random weights for {', '.join(new)}." if new else ""
-
-
-_Array = NDArray[np.generic]
 
 
 def _fits(own: Tensor, theirs: _Array, here: Tensor, there: Tensor) -> bool:

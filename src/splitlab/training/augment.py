@@ -11,43 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import get_worker_info
 
-from splitlab.data.dataset import ImageLabels, IndexedMask, ObjectLabel
+from splitlab.data.dataset import ImageLabels, ObjectLabel
 from splitlab.data.images import ImageArray, load_labelled
 from splitlab.data.masks import read_mask
-from splitlab.geometry import FloatArray, Rle, rle_to_mask
+from splitlab.geometry import FloatArray, rle_to_mask
 from splitlab.runs.settings import AugmentationSettings
 
 # Per process, shared by its data loader workers.
 _MAX_BYTES = 1_000_000_000
-
-
-class PhotoCache:
-    """Reads photos, resizes their long side to `size` pixels, and keeps as many as fit in memory."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._kept: dict[Path, ImageArray] = {}
-        self._bytes = 0
-
-    def get(self, labels: ImageLabels) -> ImageArray:
-        """Return the resized photo, (h, w, 3) uint8 RGB with max(h, w) = size."""
-        if labels.path in self._kept:
-            return self._kept[labels.path]
-        photo = self._scaled(labels)
-        worker = get_worker_info()
-        if self._bytes + photo.nbytes <= _MAX_BYTES / (worker.num_workers if worker else 1):
-            self._kept[labels.path] = photo
-            self._bytes += photo.nbytes
-        return photo
-
-    def _scaled(self, labels: ImageLabels) -> ImageArray:
-        photo = load_labelled(labels)
-        ratio = self._size / max(photo.shape[:2])
-        width, height = (max(round(side * ratio), 1) for side in (photo.shape[1], photo.shape[0]))
-        interpolation = cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR
-        return np.asarray(cv2.resize(photo, (width, height), interpolation=interpolation), np.uint8)
-
-
 _GREY = 114
 _MASK_STRIDE = 4
 _HALF_COVERED = 127
@@ -57,6 +28,33 @@ _MIN_SIDE_PIXELS, _MIN_VISIBLE_SHARE, _MAX_ASPECT_RATIO = 2.0, 0.01, 100.0
 
 _Matrix = NDArray[np.float64]
 _Image = NDArray[np.uint8]
+
+
+class PhotoCache:
+    """Reads photos, resizes their long side to `size` pixels, and keeps as many as fit in memory."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._cached: dict[Path, ImageArray] = {}
+        self._bytes = 0
+
+    def get(self, labels: ImageLabels) -> ImageArray:
+        """Return the resized photo, (h, w, 3) uint8 RGB with max(h, w) = size."""
+        if labels.path in self._cached:
+            return self._cached[labels.path]
+        photo = self._scaled(labels)
+        worker = get_worker_info()
+        if self._bytes + photo.nbytes <= _MAX_BYTES / (worker.num_workers if worker else 1):
+            self._cached[labels.path] = photo
+            self._bytes += photo.nbytes
+        return photo
+
+    def _scaled(self, labels: ImageLabels) -> ImageArray:
+        photo = load_labelled(labels)
+        ratio = self._size / max(photo.shape[:2])
+        width, height = (max(round(side * ratio), 1) for side in (photo.shape[1], photo.shape[0]))
+        interpolation = cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(photo, (width, height), interpolation=interpolation), np.uint8)
 
 
 @dataclass(frozen=True)
@@ -119,7 +117,14 @@ def _render(
     has_mask: list[bool] = []
     masks: list[_Image] = []
     for labels, photo, placed in tiles:
-        _paint(photo, placed, canvas)
+        cv2.warpAffine(
+            photo,
+            _on_pixels(placed),
+            (size, size),
+            dst=canvas,
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_TRANSPARENT,
+        )
         from_original = placed @ np.diag([photo.shape[1] / labels.width, photo.shape[0] / labels.height, 1.0])
         for label in labels.targets:
             target = _place_object(label, from_original, size)
@@ -134,13 +139,6 @@ def _render(
         classes=np.array(classes, np.int64),
         has_mask=np.array(has_mask, np.bool_),
         masks=np.array(masks, np.uint8).reshape(-1, size // _MASK_STRIDE, size // _MASK_STRIDE),
-    )
-
-
-def _paint(photo: _Image, placed: _Matrix, canvas: _Image) -> None:
-    size = canvas.shape[1], canvas.shape[0]
-    cv2.warpAffine(
-        photo, _on_pixels(placed), size, dst=canvas, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_TRANSPARENT
     )
 
 
@@ -160,8 +158,9 @@ def _place_object(label: ObjectLabel, from_original: _Matrix, size: int) -> tupl
     if not _is_seen(box, whole):
         return None
     if label.mask is None:
-        return box.astype(np.float32), _blank(size)
-    drawn = _draw_mask(label.mask, from_original, size)
+        return box.astype(np.float32), np.zeros((size // _MASK_STRIDE, size // _MASK_STRIDE), np.uint8)
+    bitmap = rle_to_mask(read_mask(label.mask)).astype(np.uint8) * 255
+    drawn = np.asarray(cv2.warpAffine(bitmap, _on_pixels(from_original), (size, size)), np.uint8)
     if not np.array_equal(box, whole):
         box = _refit(box, drawn)
         if not _is_seen(box, whole):
@@ -185,18 +184,9 @@ def _refit(box: _Matrix, mask: _Image) -> _Matrix:
     return np.where(np.abs(of_mask - box) < 1, box, of_mask)
 
 
-def _draw_mask(mask: Rle | IndexedMask, from_original: _Matrix, size: int) -> _Image:
-    bitmap = rle_to_mask(read_mask(mask)).astype(np.uint8) * 255
-    return np.asarray(cv2.warpAffine(bitmap, _on_pixels(from_original), (size, size)), np.uint8)
-
-
 def _shrink(drawn: _Image) -> _Image:
     side = drawn.shape[0] // _MASK_STRIDE
     return (cv2.resize(drawn, (side, side), interpolation=cv2.INTER_AREA) > _HALF_COVERED).astype(np.uint8)
-
-
-def _blank(size: int) -> _Image:
-    return np.zeros((size // _MASK_STRIDE, size // _MASK_STRIDE), np.uint8)
 
 
 def _jitter_colour(image: _Image, rng: np.random.Generator, changes: AugmentationSettings) -> _Image:

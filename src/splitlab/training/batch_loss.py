@@ -40,16 +40,9 @@ def look_at_batch(
 ) -> BatchLook:
     """Compute the loss of the fused batch at a step with the model as the run starts it.
 
-    Pulls are gradients at the model's outputs for each image. They do not include the small effect that each image has
-    on the others through batch normalisation, which no label takes part in.
-
-    Args:
-        spec: the run's settings, of a model with `explained_loss`.
-        split: F and W of the run.
-        dataset: the training images.
-        step: 0-based.
-        scramble: masks to replace first. Those of W are replaced in the labels and in the batch. Of F, only the largest
-            object's mask is replaced, in the batch only, because its box has already been computed.
+    Pulls are gradients at the model's outputs for each image. They leave out that images influence each other slightly
+    through batch normalisation, which does not involve labels. `scramble` replaces masks first: those of W in the
+    labels and in the batch, or the largest object's of F in the batch only, because its box has already been computed.
 
     Raises:
         SettingsError: the model does not support it.

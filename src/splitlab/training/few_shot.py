@@ -30,8 +30,7 @@ def plan_few_shot(
     Args:
         name: of the dataset, as in a spec.
         data: the whole dataset.
-        masks: per class; 0 for zero-shot, `paper` for the paper's 17 images of VOC2012, with the paper's classes by
-            default.
+        masks: per class; 0 for zero-shot, `paper` for the paper's 17 images of VOC2012, with its classes by default.
         seed: of the draw and of the run.
         settings: of the run, including `classes`. W holds all other images; those without any of the classes are
             background, unless `background` is false.
@@ -64,11 +63,7 @@ def _draw(train_set: Dataset, masks: int | str, seed: int) -> Split:
 
 
 def start_weights(start: str, model: str) -> str:
-    """Return a spec's `start_from`: a checkpoint's folder, or an empty text for the backbone alone.
-
-    Args:
-        start: a checkpoint or a run, or the word `backbone`.
-        model: name of the model.
+    """Return a spec's `start_from` for a checkpoint or run, or an empty text for the word `backbone`.
 
     Raises:
         SettingsError: the model has no shipped backbone weights.

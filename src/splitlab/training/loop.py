@@ -68,7 +68,12 @@ def train(
         SettingsError: the processes cannot share a batch equally.
     """
     spec = run.spec()
-    accelerator = _accelerator(spec, run)
+    accelerator = Accelerator(
+        mixed_precision=mixed_precision(spec.device),
+        cpu=spec.device == "cpu",
+        log_with=spec.tracker or None,
+        project_dir=run.tracker_path,
+    )
     if accelerator.is_main_process:
         start_tracker(accelerator, spec, run)
     current: SegmentationModel | None = model
@@ -99,7 +104,7 @@ class _StageJob:
         model = _placed(model, spec, accelerator)
         state = TrainingState.start(model, spec)
         if is_saved(self._state_path):
-            self._tell(state.load(self._state_path), state)
+            self._report(state.load(self._state_path), state)
         if state.step == spec.steps:
             return state.averaged_model
         if not spec.augmentation.changes_images:
@@ -119,8 +124,8 @@ class _StageJob:
                 return None
         return state.averaged_model
 
-    def _tell(self, fault: str, state: TrainingState) -> None:
-        """Report a damaged last saved state, if it was, in the run's status and to the user."""
+    def _report(self, fault: str, state: TrainingState) -> None:
+        """Report a damaged saved state, if any, in the run's status and to the user."""
         if fault and self.accelerator.is_main_process:
             self.run.write_status(State.RUNNING, self._run_step(state), self.run.spec().steps, fault)
             self.tell(fault)
@@ -130,7 +135,10 @@ class _StageJob:
         spec = self.stage.spec
         ends_interval = state.step % spec.evaluate_every == 0 or state.step == spec.steps
         ends_run = self._run_step(state) == self.run.spec().steps
-        cancelled = not ends_run and _any_process(self.run.cancel_is_asked(), self.accelerator)
+        cancelled = False
+        if not ends_run:
+            asked = torch.tensor(float(self.run.cancel_is_asked()), device=self.accelerator.device)
+            cancelled = bool(self.accelerator.reduce(asked, "sum") > 0)
         if self.accelerator.is_main_process:
             step = self._run_step(state)
             if log.is_full() or ends_interval or cancelled:
@@ -153,15 +161,6 @@ class _StageJob:
     def _state_path(self) -> Path:
         path = self.run.state_path
         return path.with_stem(f"{path.stem}-{self.stage.name}") if self.stage.before else path
-
-
-def _accelerator(spec: RunSpec, run: RunFolder) -> Accelerator:
-    return Accelerator(
-        mixed_precision=mixed_precision(spec.device),
-        cpu=spec.device == "cpu",
-        log_with=spec.tracker or None,
-        project_dir=run.tracker_path,
-    )
 
 
 def _placed(model: SegmentationModel, spec: RunSpec, accelerator: Accelerator) -> SegmentationModel:
@@ -197,11 +196,6 @@ def _step_when_gathered(state: TrainingState, spec: RunSpec, optimizer: Any, acc
         state.average.update_parameters(state.model)
         state.gathered = 0
     state.step += 1
-
-
-def _any_process(asked: bool, accelerator: Accelerator) -> bool:
-    votes = accelerator.reduce(torch.tensor(float(asked), device=accelerator.device), "sum")
-    return bool(votes > 0)
 
 
 def _batches_from(batches: MixedBatches, step: int, accelerator: Accelerator) -> Iterator[Batch]:

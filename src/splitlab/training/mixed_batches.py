@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.utils.data import Dataset as TorchDataset
 
 from splitlab.data.dataset import ImageLabels
@@ -50,15 +49,13 @@ class _Stream:
     def example(self, place: int, mosaic: float) -> Example:
         """Make the example at a position of the endless pass; `mosaic` is the probability of a mosaic, 0..1."""
         size, augmentation = self._settings.image_size, self._settings.augmentation
-        labels = self._images[self._order(place // len(self))[place % len(self)]]
+        order = self._rng(0, place // len(self)).permutation(len(self))
+        labels = self._images[order[place % len(self)]]
         rng = self._rng(1, place)
         if self._rng(2, place).random() >= mosaic:
             return single_example(labels, self._photos, size, rng, augmentation)
         others = [self._images[index] for index in rng.integers(len(self), size=3)]
         return mosaic_example([labels, *others], self._photos, size, rng, augmentation)
-
-    def _order(self, epoch: int) -> NDArray[np.int64]:
-        return self._rng(0, epoch).permutation(len(self))
 
     def _rng(self, use: int, number: int) -> np.random.Generator:
         return np.random.default_rng([self._settings.seed, self._number, use, number])

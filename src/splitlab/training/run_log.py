@@ -17,6 +17,7 @@ from splitlab.runs.spec import RunSpec
 from splitlab.training.schedule import Stage
 
 _Event = dict[str, Any]
+_WINDOW_STEPS = 10
 
 
 def check_tracker(tracker: str) -> None:
@@ -56,9 +57,6 @@ def _tracked_values(event: _Event) -> dict[str, float]:
         }
     losses = {f"loss/{name}": value for name, value in event["losses"].items()}
     return {**losses, "learning_rate": event["learning_rate"], "images_per_second": event["images_per_second"]}
-
-
-_WINDOW_STEPS = 10
 
 
 class RunLog:

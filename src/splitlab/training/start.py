@@ -36,9 +36,8 @@ def open_run_data(spec: RunSpec, data_dir: Path) -> TrainVal:
     Raises:
         DataError: the dataset does not exist, its files are broken, or it lacks one of the classes.
     """
-    return as_run_sees(
-        open_dataset(spec.data.source, data_dir), spec.data.classes, spec.data.mask_classes, spec.data.background
-    )
+    data = spec.data
+    return as_run_sees(open_dataset(data.source, data_dir), data.classes, data.mask_classes, data.background)
 
 
 def as_run_sees(data: TrainVal, classes: str, mask_classes: str, background: bool = False) -> TrainVal:

@@ -56,6 +56,7 @@ class TrainingState:
 
     def save(self, path: Path) -> None:
         """Write the state; the previous file is kept as well."""
+        gradients = {name: own.grad for name, own in self.model.named_parameters() if own.grad is not None}
         buffer = io.BytesIO()
         torch.save(
             {
@@ -64,7 +65,7 @@ class TrainingState:
                 "average": self.average.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
                 "gathered": self.gathered,
-                "gradients": self._gradients() if self.gathered else {},
+                "gradients": gradients if self.gathered else {},
             },
             buffer,
         )
@@ -109,9 +110,6 @@ class TrainingState:
             self.step = int(saved["step"])
         except _BROKEN as error:
             raise _broken(path, error) from error
-
-    def _gradients(self) -> dict[str, Tensor]:
-        return {name: own.grad for name, own in self.model.named_parameters() if own.grad is not None}
 
 
 def _last_of(path: Path) -> Path:

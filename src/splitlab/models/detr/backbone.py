@@ -21,6 +21,9 @@ _IMAGENET_MEAN, _IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 RESNET_CHANNELS = {"resnet18": (64, 128, 256, 512), "resnet50": (256, 512, 1024, 2048)}
 # The channels of Lite0's maps, and the blocks whose outputs they are.
 _LITE0_CHANNELS, _LITE0_BLOCKS = (24, 40, 112, 320), (1, 2, 4, 6)
+_TEMPERATURE = 10000
+# Avoids a division by 0 in a column that is all padding.
+_EPSILON = 1e-6
 
 
 class _FrozenNorm(FrozenBatchNorm2d):  # type: ignore[misc]
@@ -36,9 +39,7 @@ class _FrozenNorm(FrozenBatchNorm2d):  # type: ignore[misc]
 class Backbone(nn.Module, ABC):
     """A network that computes four feature maps of an image at strides 4, 8, 16 and 32 (DC5: 16), finest first.
 
-    Attributes:
-        channels: of the four maps.
-        body: the network; its input is normalised.
+    Its normalised input goes through `body`; `channels` are those of the four maps.
     """
 
     body: Any
@@ -146,11 +147,6 @@ def build_backbone(size: DetrSize, norm: Norm) -> Backbone:
     if size.backbone not in RESNET_CHANNELS:
         raise SettingsError(f"There is no backbone '{size.backbone}'. Choose lite0, {', '.join(RESNET_CHANNELS)}.")
     return ResNetBackbone(size, norm)
-
-
-_TEMPERATURE = 10000
-# Avoids a division by 0 in a column that is all padding.
-_EPSILON = 1e-6
 
 
 def sine_position(padding: Tensor, width: int) -> Tensor:

@@ -16,6 +16,8 @@ from splitlab.models.detr.backbone import Backbone, build_backbone, sine_positio
 from splitlab.models.detr.sizes import DetrSize, Norm
 from splitlab.models.detr.transformer import Transformer
 
+_GROUPS = 8
+
 
 @dataclass(frozen=True)
 class Outputs:
@@ -94,9 +96,6 @@ class DETR(nn.Module):
         """Return (B, Q, rows, columns): the queries' attention in the last decoder layer; each map sums to 1."""
         position = sine_position(outputs.padding, outputs.memory.shape[1])
         return self.transformer.last_attention(outputs.memory, position, outputs.padding, self.query_embed.weight)
-
-
-_GROUPS = 8
 
 
 class AttentionMaps(nn.Module):

@@ -14,6 +14,9 @@ from splitlab.models.contract import Batch
 from splitlab.models.precision import mean_over_processes
 
 _CLASS_COST, _L1_COST, _GIOU_COST = 1.0, 5.0, 2.0
+# Boxes are fractions of the image, so the area of a small one is about 1e-5; the library's 1e-7 would change its loss.
+_EPSILON = 1e-12
+_FOCAL_ALPHA, _FOCAL_GAMMA = 0.25, 2.0
 
 
 @dataclass(frozen=True)
@@ -74,11 +77,6 @@ def _costs(logits: Tensor, boxes: Tensor, targets: Targets) -> Tensor:
     chance = logits.flatten(0, 1).softmax(dim=1)[:, targets.classes]
     costs: Tensor = _L1_COST * distance - _CLASS_COST * chance - _GIOU_COST * overlap
     return costs.nan_to_num().view(image_count, query_count, -1)
-
-
-# Boxes are fractions of the image, so the area of a small one is about 1e-5; the library's 1e-7 would change its loss.
-_EPSILON = 1e-12
-_FOCAL_ALPHA, _FOCAL_GAMMA = 0.25, 2.0
 
 
 @dataclass(frozen=True)

@@ -130,11 +130,7 @@ class Transformer(nn.Module):
     def forward(self, source: Tensor, position: Tensor, padding: Tensor, queries: Tensor) -> tuple[Tensor, Tensor]:
         """Return the decoder's states (layers, B, queries, width) and the encoder's map (B, width, rows, columns).
 
-        Args:
-            source: (B, width, rows, columns).
-            position: of the same shape.
-            padding: (B, rows, columns) bool.
-            queries: (queries, width), the learnt ones.
+        `position` has the shape of `source`, `padding` is (B, rows, columns) bool, `queries` (queries, width) learnt.
         """
         memory = self.encoder(_cells(source), _cells(position), padding.flatten(1))
         query = queries[:, None].repeat(1, len(source), 1)

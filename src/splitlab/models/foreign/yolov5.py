@@ -44,10 +44,8 @@ class RunOptions:
     """The options that a training run was started with."""
 
     image_size: int = _DEFAULT_IMAGE_SIZE  # pixels, rounded up to the stride as in YOLOv5; 640 if unknown
-    # The dataset of one of the authors' data files, else the data file's stem; "unknown" if not given.
-    dataset: str = _UNKNOWN
-    # |F| and |W|; both 0 if unknown.
-    full: int = 0
+    dataset: str = _UNKNOWN  # of the authors' data file, else the data file's stem
+    full: int = 0  # |F| and |W|; both 0 if unknown
     weak: int = 0
     seed: int = 0  # of the run; 0 if unknown
     # For the card, named as in the file: epochs, batch_size, patience, f_size, data, weights; and the total

@@ -14,6 +14,9 @@ from splitlab.models.contract import Detections, DetectSettings
 
 # The number of candidates that enter suppression, best first: its cost is quadratic.
 _MAX_CANDIDATES = 3000
+# How far outside its box a mask still counts, as a fraction of the box's sides. Both numbers were tuned on validation
+# images of pets, street and the embedded scenes.
+_MARGIN, _MASK_SHARE = 0.05, 0.5
 
 
 @dataclass(frozen=True)
@@ -79,11 +82,6 @@ def _boxes(raw: Tensor, anchors: Tensor, stride: int) -> Tensor:
     centre = (squashed[..., :2] - 0.5 + torch.stack([x, y], dim=-1)) * stride
     size = squashed[..., 2:] ** 2 * anchors.view(1, -1, 1, 1, 2) * stride
     return torch.cat([centre - size / 2, centre + size / 2], dim=-1).flatten(1, 3)
-
-
-# How far outside its box a mask still counts, as a fraction of the box's sides. Both numbers were tuned on validation
-# images of pets, street and the embedded scenes.
-_MARGIN, _MASK_SHARE = 0.05, 0.5
 
 
 def refined(found: Detections, size: int) -> Detections:

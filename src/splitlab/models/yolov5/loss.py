@@ -24,8 +24,7 @@ class LossSettings:
 
     class_count: int  # classes of the dataset
     image_size: int  # side of the training images, pixels
-    # Multiply these parts relative to YOLOv5.
-    class_factor: float = 1.0
+    class_factor: float = 1.0  # multiplies the class part relative to YOLOv5
     mask_factor: float = 1.0
 
     @property
@@ -43,8 +42,7 @@ class LossSettings:
 class _AnchorMatches:
     """The M cells of one level that predict an object."""
 
-    # Position in the level's prediction.
-    image: Tensor
+    image: Tensor  # the first four are the position in the level's prediction
     anchor: Tensor
     row: Tensor
     column: Tensor

@@ -70,9 +70,10 @@ class YOLOv5Seg(SegmentationModel):
         self.model = nn.ModuleDict() if backbone else official_backbone(scale.width, scale.depth)
         self.backbone = backbone
         self.pretrained_prefix = "backbone." if backbone else ""
-        inputs = backbone.channels if backbone else tuple(scaled_channels(c, scale.width) for c in (256, 512, 1024))
-        self.model.update(_neck(scale, inputs))
-        self.model["24"] = _head(scale, class_count, image_size)
+        channels = tuple(scaled_channels(c, scale.width) for c in (256, 512, 1024))
+        self.model.update(_neck(scale, backbone.channels if backbone else channels))
+        cells = torch.tensor(_ANCHORS_AT_640) * (image_size / _PUBLISHED_SIZE) / torch.tensor(_STRIDES).view(3, 1, 1)
+        self.model["24"] = Segment(class_count, cells, channels, PROTOTYPES, hidden=channels[0])
         self.loss_settings = LossSettings(class_count, image_size)
         # The published biases are far off on small images, which hurts short runs (docs/decisions/0205).
         _start_biases(self.head, class_count, image_size if backbone else _PUBLISHED_SIZE)
@@ -182,12 +183,6 @@ def _neck(scale: _Scale, inputs: tuple[int, ...]) -> dict[str, nn.Module]:
         "21": Conv(c4, c4, 3, 2),
         "23": C3(2 * c4, c5, depth, shortcut=False),
     }
-
-
-def _head(scale: _Scale, class_count: int, image_size: int) -> Segment:
-    channels = tuple(scaled_channels(c, scale.width) for c in (256, 512, 1024))
-    cells = torch.tensor(_ANCHORS_AT_640) * (image_size / _PUBLISHED_SIZE) / torch.tensor(_STRIDES).view(3, 1, 1)
-    return Segment(class_count, cells, channels, PROTOTYPES, hidden=channels[0])
 
 
 def _start_biases(head: Segment, class_count: int, image_size: int) -> None:
