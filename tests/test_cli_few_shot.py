@@ -95,7 +95,7 @@ def test_the_command_explains_itself_with_an_example():
         (("--classes", "horse", "--set", "model=yolov5n-lite0-seg"), "Choose among square, disc"),
         (("--masks", "99", "--set", "model=yolov5n-lite0-seg"), "Ask for fewer"),
         (("--set", "seed=3"), "seed is said by --seed"),
-        (("--set", "model=yolov5n-seg"), "No weights ship for the backbone of yolov5n-seg"),
+        (("--set", "model=yolov5n-seg"), "SplitLab has no backbone weights for yolov5n-seg"),
     ],
 )
 def test_mistakes_get_one_sentence(capsys, monkeypatch, tiny_folder, words, says):

@@ -23,7 +23,7 @@ def test_fitted_anchors_are_in_the_checkpoint_and_on_its_card(tiny_spec, tmp_pat
     assert card.trained_by["anchors"] == start["anchors"]
     assert card.trained_by["f_size"] == "auto"
     assert card.trained_by["images_of_f"] == start["images_of_f"] == 2
-    assert said == ["The anchors it begins with reach 0.0% of 60 boxes, fitted ones 100.0%."]
+    assert said == ["The initial anchors match 0.0% of 60 boxes, the fitted ones 100.0%."]
 
 
 def test_anchors_that_serve_are_yolov5s_own_in_pixels_whatever_the_image_size(tiny_spec, monkeypatch):

@@ -32,7 +32,7 @@ def test_a_run_with_a_damaged_state_goes_on_and_says_from_where(tiny_spec, tmp_p
         seen.append((done, run.status().message))
 
     assert carry_out(run, tmp_path, watch, told.append) == State.DONE
-    assert [line for line in told if "Going on from the state before it, at step 2" in line]
+    assert [line for line in told if "Resuming from the previous state, at step 2" in line]
     assert seen[0][0] == 3
     assert "at step 2" in seen[0][1]
     one, other = read_weights(run.weights), read_weights(undisturbed.weights)

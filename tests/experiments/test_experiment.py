@@ -319,5 +319,5 @@ def test_a_model_of_ultralytics_says_which_weights_it_started_from(tiny_spec, tm
 
 
 def test_weights_that_nobody_offers_are_refused(tiny_spec, tmp_path):
-    with pytest.raises(SettingsError, match="no weights to download for yolov5n-seg"):
+    with pytest.raises(SettingsError, match="no downloadable weights for yolov5n-seg"):
         prepare_run(tmp_path / "run", tiny_spec.changed(start_from="pretrained"), tmp_path)

@@ -187,8 +187,8 @@ def test_masks_alone_train_on_a_start_that_knows_boxes(done, spec, tmp_path):
     ("change", "message"),
     [
         ({"mask_steps": 0}, "trains masks on F in the last mask_steps"),
-        ({"full": 0}, "Set 0"),
-        ({"model": "yolov5n-seg"}, "leave mask_steps 5 out"),
+        ({"full": 0}, "Set it to 0"),
+        ({"model": "yolov5n-seg"}, "remove mask_steps 5"),
     ],
     ids=["none", "no F", "one stage"],
 )

@@ -55,7 +55,7 @@ def test_vectors_are_halved_and_counts_stay():
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_weights_that_are_no_numbers_have_no_scale(value):
-    with pytest.raises(CheckpointError, match="no finite number"):
+    with pytest.raises(CheckpointError, match="NaN or infinite value"):
         eight_bits({"conv": np.array([[1, value]], np.float32)})
 
 
@@ -125,10 +125,10 @@ def with_one(value):
         ({"model__0__bn__running_var": with_one(-1)}, r"running_var has variances below 0"),
         ({"model__0__bn__bias": lambda tensor: np.full(tensor.shape, 1e300)}, "bn.bias has numbers that are NaN"),
         ({"model__0__bn__bias": lambda tensor: np.full(tensor.shape, -1e19)}, "bn.bias has numbers over 1e\\+18"),
-        ({"model__0__bn__bias": lambda tensor: tensor.astype(np.int8)}, "bn.bias is of type int8 and has no scales"),
-        ({"model__0__conv__weight": lambda tensor: tensor > 0}, "conv.weight is of type bool and has no scales"),
-        ({"model__0__bn__bias": lambda tensor: tensor.astype(np.uint16)}, "is of type U16, which is not read"),
-        ({"model__0__bn__bias": lambda tensor: tensor.astype(np.complex64)}, "is of type C64, which is not read"),
+        ({"model__0__bn__bias": lambda tensor: tensor.astype(np.int8)}, "bn.bias has the type int8 but no scales"),
+        ({"model__0__conv__weight": lambda tensor: tensor > 0}, "conv.weight has the type bool but no scales"),
+        ({"model__0__bn__bias": lambda tensor: tensor.astype(np.uint16)}, "has the type U16"),
+        ({"model__0__bn__bias": lambda tensor: tensor.astype(np.complex64)}, "has the type C64"),
     ],
 )
 def test_numbers_that_no_model_can_look_with_are_refused_in_one_sentence(tmp_path, changes, message):

@@ -92,7 +92,7 @@ def test_where_the_last_state_is_damaged_a_run_goes_on_from_the_one_before_it(tm
     state = TrainingState.start(build_model("yolov5n-seg", 2, 64), SPEC)
     told = state.load(path)
     assert state.step == 1
-    assert re.match(r".*state\.pt is broken .*\. Going on from the state before it, at step 1\.$", told)
+    assert re.match(r".*state\.pt is broken .*\. Resuming from the previous state, at step 1\.$", told)
     assert "model.0.conv.weight" in saved_tensors(path) or damage is not flip_a_bit
     # The damaged one must not take the place of the whole one.
     one_step(state)

@@ -36,25 +36,39 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 @dataclass(frozen=True)
 class Card:
-    """The description of a checkpoint."""
+    """The description of a checkpoint.
 
-    name: str  # display name
-    model: str  # a name of the model registry
-    image_size: int  # side of the training images, pixels
-    class_names: list[str]  # in the order of the class scores
-    dataset: str  # name of the dataset
-    data_hash: str  # hash of the training labels
-    data_licence: str  # licence as the dataset states it
-    full: int  # |F|
-    weak: int  # |W|
+    Attributes:
+        name: display name.
+        model: a name of the model registry.
+        image_size: side of the training images, pixels.
+        class_names: in the order of the class scores.
+        dataset: name of the dataset.
+        data_hash: hash of the training labels.
+        data_licence: licence as the dataset states it.
+        full, weak, seed: |F| and |W| of the split, and the random seed.
+        split_hash: hash of the images of the split.
+        steps: optimizer steps.
+        trained_by: SplitLab's version, the device and relevant settings.
+        scores: from `evaluate`, `{"mask": {...}, "box": {...}}`, AP in 0..100; empty if not evaluated.
+        class_maps: names of the classes in datasets with other class names: `{"dataset": name, "classes": [...],
+            "counterparts": [...]}` with the dataset's classes, and one of them or None for each of `class_names`.
+    """
+
+    name: str
+    model: str
+    image_size: int
+    class_names: list[str]
+    dataset: str
+    data_hash: str
+    data_licence: str
+    full: int
+    weak: int
     seed: int
-    split_hash: str  # hash of the images of the split
-    steps: int  # optimizer steps
-    trained_by: dict[str, Any]  # SplitLab's version, the device and relevant settings
-    # From `evaluate`, `{"mask": {...}, "box": {...}}`, AP in 0..100; empty if not evaluated.
+    split_hash: str
+    steps: int
+    trained_by: dict[str, Any]
     scores: dict[str, Any] = field(default_factory=dict)
-    # Names of the classes in datasets with other class names: `{"dataset": name, "classes": [...], "counterparts":
-    # [...]}` with the dataset's classes, and one of them or None for each of `class_names`.
     class_maps: list[dict[str, Any]] = field(default_factory=list)
 
     @property

@@ -117,13 +117,8 @@ def _fits(own: Tensor, theirs: _Array, here: Tensor, there: Tensor) -> bool:
 
 def _joined(own: Tensor, theirs: _Array, here: Tensor, there: Tensor, shared: Sequence[tuple[int, int]]) -> _Array:
     joined: _Array = own.detach().cpu().numpy().copy()
-    joined[_others(len(own), here)] = theirs[_others(len(theirs), there)]
+    joined[np.setdiff1d(np.arange(len(own)), here)] = theirs[np.setdiff1d(np.arange(len(theirs)), there)]
     for ours, foreign in shared:
         joined[here[ours].numpy()] = theirs[there[foreign].numpy()]
     return joined
 
-
-def _others(count: int, rows: Tensor) -> NDArray[np.bool_]:
-    others = np.ones(count, np.bool_)
-    others[rows.flatten().numpy()] = False
-    return others
