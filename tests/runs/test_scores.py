@@ -37,7 +37,7 @@ def test_scores_of_older_files_are_of_the_val_images_of_their_data_set():
     ],
 )
 def test_images_that_are_none_are_refused(broken):
-    with pytest.raises(ValueError, match="scored_on does not name"):
+    with pytest.raises(ValueError, match="scored_on does not state"):
         checked_scores({**PLAIN, "scored_on": broken})
 
 

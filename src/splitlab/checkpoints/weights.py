@@ -110,7 +110,7 @@ def full_precision(stored: Weights) -> Weights:
 
 def _scaled(name: str, tensor: NDArray[Any], scale: NDArray[Any]) -> NDArray[Any]:
     if tensor.dtype != np.int8 or scale.dtype != np.float32 or scale.shape != tensor.shape[:1]:
-        raise ValueError(f"{name!r} does not have one scale per channel")
+        raise ValueError(f"the scales of {name!r} do not match its channels")
     check_usable(name + _SCALE, scale)
     # Numbers too large for float32 become infinite and are refused later.
     with np.errstate(over="ignore"):
