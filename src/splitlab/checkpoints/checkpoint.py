@@ -116,7 +116,7 @@ class Card:
                 f"has {self.image_size} px and {len(self.class_names)} classes; at most {MAX_IMAGE_SIZE} px and "
                 f"{MAX_CLASSES} classes are supported."
             )
-        if not isinstance(self.scores, dict) or not isinstance(self.trained_by, dict):
+        if not all(isinstance(table, dict) for table in (self.scores, self.trained_by)):
             return "has scores or settings that are not a JSON object."
         try:
             checked_scores(self.scores)

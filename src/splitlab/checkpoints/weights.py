@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,9 @@ _LARGEST_USABLE = 1e18
 _COUNT = "num_batches_tracked"
 # What must hold for tensors with these name endings.
 _RULES = (
-    (_SCALE, "scales that are not above 0", lambda tensor: tensor > 0),
-    (_ANCHORS, "anchors that are not above 0", lambda tensor: tensor > 0),
-    (_VARIANCE, "variances below 0", lambda tensor: tensor >= 0),
+    (_SCALE, "scales that are not above 0", operator.gt),
+    (_ANCHORS, "anchors that are not above 0", operator.gt),
+    (_VARIANCE, "variances below 0", operator.ge),
 )
 
 
@@ -43,7 +44,7 @@ def check_usable(name: str, tensor: NDArray[Any]) -> None:
     if tensor.dtype.kind == "f" and tensor.dtype.itemsize > 2 and (np.abs(tensor) > _LARGEST_USABLE).any():
         raise CheckpointError(f"its tensor {name} has numbers over {_LARGEST_USABLE:g}. {_ANOTHER}")
     for ending, problem, holds in _RULES:
-        if name.endswith(ending) and not holds(tensor).all():
+        if name.endswith(ending) and not holds(tensor, 0).all():
             raise CheckpointError(f"its tensor {name} has {problem}. {_ANOTHER}")
 
 
