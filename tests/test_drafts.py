@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from splitlab import io as drafts
-from splitlab.io import _draft_prefix, swept, write_bytes, write_with_last
+from splitlab.io import swept, write_bytes, write_with_last
 
 WRITE_A_DRAFT = """
 import os, sys, tempfile
@@ -54,7 +54,7 @@ def test_drafts_of_a_killed_process_go_and_those_of_a_living_one_stay(tmp_path, 
 
 
 def test_a_later_process_with_the_same_number_does_not_keep_a_draft(tmp_path):
-    host, pid, start = _draft_prefix("").removesuffix("-").split("-")
+    host, pid, start = swept("", tmp_path / "none").removesuffix("-").split("-")
     (tmp_path / f".import-{host}-{pid}-{int(start) - 500}-abcd1234").mkdir()
     mine = tmp_path / f".import-{host}-{pid}-{start}-abcd1234"
     mine.mkdir()
@@ -62,12 +62,11 @@ def test_a_later_process_with_the_same_number_does_not_keep_a_draft(tmp_path):
     assert hidden(tmp_path) == [mine.name]
 
 
-@pytest.mark.parametrize("name", [".import-00000000-1-1-abcd1234", ".import-abcd1234"])
-def test_a_draft_of_another_machine_or_an_older_version_goes_after_a_day_without_a_write(tmp_path, name):
-    draft = tmp_path / name
+def test_a_draft_of_another_machine_goes_after_a_day_without_a_write(tmp_path):
+    draft = tmp_path / ".import-00000000-1-1-abcd1234"
     (draft / "whole").mkdir(parents=True)
     (draft / "whole" / "photo.jpg").write_bytes(b"1")
-    long_ago = time.time() - drafts._OTHERS_SECONDS - 60
+    long_ago = time.time() - drafts._OTHER_HOST_SECONDS - 60
     for path in (draft, draft / "whole"):
         os.utime(path, (long_ago, long_ago))
     swept(".import-", tmp_path)
@@ -139,7 +138,7 @@ def test_a_file_is_written_beside_the_one_before_it_which_stays_whole(tmp_path, 
 
 
 def test_small_files_leave_no_drafts_behind_a_killed_writer(tmp_path):
-    host, pid, start = _draft_prefix("").removesuffix("-").split("-")
+    host, pid, start = swept("", tmp_path / "none").removesuffix("-").split("-")
     (tmp_path / f".status.json.{host}-{pid}-{int(start) - 500}-abcd1234").write_bytes(b"{")
     write_bytes(tmp_path / "status.json", b"{}")
     assert hidden(tmp_path) == []

@@ -1,6 +1,6 @@
-"""One error tree: catch `SplitLabError` to answer a user in one sentence.
+"""All errors that a user can cause or fix. Catch `SplitLabError` to show one sentence in place of a traceback.
 
-Every message names the file or the setting, the value that is wrong, and the way out.
+Every message names the file or setting, the wrong value and the way out.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ class SplitLabError(Exception):
 
 
 class BudgetError(SplitLabError):
-    """A price, a budget or a table of results that cannot be right."""
+    """A price, budget or table of results that cannot be right."""
 
 
 class DataError(SplitLabError):
@@ -23,32 +23,32 @@ class DataError(SplitLabError):
 
 
 class DownloadError(SplitLabError):
-    """A file that cannot be fetched, or that is another than it should be."""
+    """A file that cannot be downloaded, or has another checksum than expected."""
 
 
 class ImageError(SplitLabError):
-    """A file that is no image, or one too large to open."""
+    """A file that is not an image, or is too large to open."""
 
 
 class SplitError(SplitLabError):
-    """A split that the dataset cannot give, or a split file that is not whole."""
+    """A split that the dataset cannot provide, or a broken split file."""
 
 
 class SettingsError(SplitLabError):
-    """A setting outside what it may be."""
+    """A setting outside its range."""
 
 
 class RunError(SplitLabError):
-    """A run folder that cannot be written, read or taken up again."""
+    """A run folder that cannot be written, read or resumed."""
 
 
 class CheckpointError(SplitLabError):
-    """A checkpoint that is not whole, or not of the model it says it is."""
+    """A checkpoint that is incomplete, or does not match its own description."""
 
 
 @contextmanager
 def shown_as(place: Path, name: str) -> Iterator[None]:
-    """Have what is refused name a file or folder as the user knows it, in place of the temporary one it lies in.
+    """Replace a temporary path in the messages of errors with the name that the user knows it by.
 
     Raises:
         SplitLabError: as the block raises it, with `name` for `place`.

@@ -1,6 +1,6 @@
-"""The model families, and what differs from one to another, readable without torch.
+"""The model families and how they differ, readable without torch.
 
-A new family is one module in `models/` and one entry in `FAMILIES`.
+A new family is one package in `models/` and one entry in `FAMILIES`.
 """
 
 from __future__ import annotations
@@ -10,25 +10,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Family:
-    """What all models of a family have in common, for code that does not build one.
+    """What the models of a family have in common, for code that does not build one.
 
     Attributes:
-        title: the family's name, as the paper's tables have it where they have it.
+        title: the family's name, as in the paper's tables.
         kind: the group it is shown with where families are compared.
-        prefixes: the names of its models start with one of them.
-        models: names that can be built.
-        module: has `build(name, class_count, image_size, tensors)`, which returns a `SegmentationModel`. `tensors` are
-            the names of those that the model is filled with next; empty for a random start.
-        two_stages: whether it learns boxes first and masks after them.
-        cuts_masks: whether its masks are cut to their boxes where a checkpoint does not say.
-        can_refine_boxes: whether it can move each box halfway to the rectangle around its mask.
-        learns_difficult: whether box images keep objects marked difficult: DETR's do, as in the authors' conversion to
-            COCO.
-        has_prototypes: whether its masks are sums of prototypes.
-        has_attention: whether it can show where it looked for each object.
-        has_downloads: whether weights trained on COCO can be downloaded by a model's name.
-        shipped_backbones: the models whose backbone's weights come with a package.
-        paper_start: the published file that the paper's recipe starts from, and a name for it; empty for none.
+        prefixes: the names of its models start with one of these.
+        models: names of the models that can be built.
+        module: the module with `build(name, class_count, image_size, tensors)`, which returns a `SegmentationModel`.
+            `tensors` names the weights that will be loaded into it; empty for a random start.
+        two_stages: it learns boxes first, then masks.
+        cuts_masks: masks are cut to their boxes, unless a checkpoint says otherwise.
+        can_refine_boxes: it can move each box halfway to the bounding rectangle of its mask.
+        learns_difficult: images with boxes keep objects marked difficult, as in the authors' conversion to COCO.
+        has_prototypes: its masks are sums of prototypes.
+        has_attention: it can show the attention map of each object.
+        has_downloads: weights trained on COCO can be downloaded by a model's name.
+        shipped_backbones: models whose pretrained backbone comes with a package.
+        paper_start: the published file that the paper's recipe starts from, and the model it belongs to; else empty.
     """
 
     title: str
@@ -86,11 +85,11 @@ FAMILIES = (
 )
 
 MODELS = tuple(name for family in FAMILIES for name in family.models)
-"""All models that can be built."""
+"""The names of all models that can be built."""
 
 _UNKNOWN = Family("unknown", "other", (), (), "")
 
 
 def family_of(model: str) -> Family:
-    """Return the family of a model by its name; for names of none, one that can do nothing special."""
+    """Return the family of a model by its name; for unknown names, a family that can do nothing special."""
     return next((family for family in FAMILIES if model.startswith(family.prefixes)), _UNKNOWN)

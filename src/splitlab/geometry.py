@@ -1,4 +1,4 @@
-"""Boxes, polygons and masks: one convention each, and conversions that say their name.
+"""Boxes, polygons and masks: one convention for each, and conversions named after what they convert.
 
 Boxes are (N, 4) float arrays xyxy in pixels, the far edge outside the box. Masks are (H, W) bool arrays.
 An `Rle` is COCO's compressed run-length form: `{"size": [height, width], "counts": "..."}`.
@@ -16,9 +16,9 @@ from pycocotools import mask as coco_mask
 FloatArray = NDArray[np.float32]
 MaskArray = NDArray[np.bool_]
 
-# Three points cover something.
+# Three points.
 LEAST_OUTLINE_NUMBERS = 6
-# pycocotools takes memory for every pixel along an outline, inside the image or not.
+# pycocotools allocates memory for every pixel along an outline, inside the image or not.
 MAX_OUTLINE_PIXELS = 4_000_000
 
 
@@ -30,83 +30,82 @@ class Rle(TypedDict):
 
 
 def xywh_to_xyxy(boxes: FloatArray) -> FloatArray:
-    """Turn (N, 4) COCO boxes (left, top, width, height) into (N, 4) xyxy, pixels."""
+    """Convert (N, 4) COCO boxes (left, top, width, height) to (N, 4) xyxy, pixels."""
     return np.concatenate([boxes[..., :2], boxes[..., :2] + boxes[..., 2:]], axis=-1)
 
 
 def xyxy_to_xywh(boxes: FloatArray) -> FloatArray:
-    """Turn (N, 4) xyxy boxes into (N, 4) COCO boxes (left, top, width, height), pixels."""
+    """Convert (N, 4) xyxy boxes to (N, 4) COCO boxes (left, top, width, height), pixels."""
     return np.concatenate([boxes[..., :2], boxes[..., 2:] - boxes[..., :2]], axis=-1)
 
 
 def mask_to_rle(mask: MaskArray) -> Rle:
     """Encode one (H, W) mask."""
-    # A view: a mask that lies column by column is not copied.
+    # A view, so that a mask in column order is not copied.
     encoded = coco_mask.encode(np.asfortranarray(mask, dtype=bool).view(np.uint8))
     return _with_text_counts(encoded)
 
 
 def empty_rle(height: int, width: int) -> Rle:
-    """Return the mask without a pixel; it takes no memory, however large the image."""
+    """Return an empty mask; it takes no memory, whatever its size."""
     return run_lengths_to_rle([height * width], height, width)
 
 
 def rle_to_mask(rle: Rle) -> MaskArray:
-    """Decode one mask to (H, W) bool; the RLE must have passed `rle_fits` when it came from outside."""
+    """Decode one mask to (H, W) bool. Check foreign RLEs with `rle_fits` first."""
     return cast(MaskArray, coco_mask.decode(rle).astype(bool))
 
 
 def union(masks: Sequence[Rle]) -> Rle:
-    """Return the mask of all pixels that one of the masks has; there is one at least, and all have one size."""
+    """Return the union of one or more masks of one size."""
     return _with_text_counts(coco_mask.merge(list(masks)))
 
 
 def rle_area(rle: Rle) -> float:
-    """Count the mask's pixels."""
+    """Return the number of the mask's pixels."""
     return float(coco_mask.area(rle))
 
 
 def rle_to_xyxy(rle: Rle) -> FloatArray:
-    """Return the (4,) xyxy box that just holds the mask, pixels."""
+    """Return the mask's bounding box, (4,) xyxy, pixels."""
     return xywh_to_xyxy(coco_mask.toBbox(rle).astype(np.float32))
 
 
 def outline_length(points: NDArray[np.float64]) -> float:
-    """Return the pixels along a closed outline of (N, 2) x, y; check it before a foreign one is drawn."""
+    """Return the length in pixels of a closed outline of (N, 2) xy. Check it before drawing a foreign one."""
     steps = np.abs(points - np.roll(points, 1, axis=0))
     return float(steps.max(axis=1).sum())
 
 
 def polygons_to_rle(polygons: Sequence[Sequence[float]], height: int, width: int) -> Rle:
-    """Draw one object's polygons, each a flat list x0, y0, x1, y1, ... in pixels, into one mask."""
+    """Draw one object's polygons, each a flat list x0, y0, x1, y1, ... in pixels, as one mask."""
     parts = coco_mask.frPyObjects([list(p) for p in polygons], height, width)
     return _with_text_counts(coco_mask.merge(parts))
 
 
 def run_lengths_to_rle(counts: Sequence[int], height: int, width: int) -> Rle:
-    """Compress COCO's plain run lengths (background first, column by column)."""
+    """Compress COCO's plain run lengths: background first, column by column."""
     return _with_text_counts(coco_mask.frPyObjects({"size": [height, width], "counts": list(counts)}, height, width))
 
 
 def rle_fits(counts: str, height: int, width: int) -> bool:
-    """Say whether compressed counts describe exactly height x width pixels.
+    """Return whether compressed counts describe exactly height x width pixels.
 
-    pycocotools decodes counts that end too early into uninitialised memory, so counts from a file are
-    checked before anything decodes them.
+    pycocotools decodes counts that end too early into uninitialised memory, so check counts from files before decoding.
     """
     lengths = _run_lengths(counts)
     return lengths is not None and bool((lengths >= 0).all()) and int(lengths.sum()) == height * width
 
 
 def _run_lengths(counts: str) -> NDArray[np.int64] | None:
-    """Decode COCO's text form: groups of five bits, low first, the third and later runs as differences."""
+    """Decode COCO's text form: groups of five bits, low first; from the third run on, differences."""
     codes = np.frombuffer(counts.encode("ascii", errors="replace"), dtype=np.uint8).astype(np.int64) - 48
     if codes.size == 0 or codes.min() < 0 or codes.max() > 63 or codes[-1] & 0x20:
         return None
     ends = np.flatnonzero((codes & 0x20) == 0)
     starts = np.concatenate([[0], ends[:-1] + 1])
     sizes = ends - starts + 1
-    # Six groups hold all that an image of ours can; of seven, pycocotools reads another number.
+    # Six groups are enough for the largest image; pycocotools misreads seven.
     if sizes.max() > 6:
         return None
     places = np.arange(codes.size) - np.repeat(starts, sizes)

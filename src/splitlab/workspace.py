@@ -1,4 +1,4 @@
-"""Where SplitLab keeps what it makes: data sets and runs, checkpoints, and what was measured."""
+"""The folders that SplitLab reads and writes: datasets, runs, checkpoints and measurements."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Workspace:
     """The folders of one installation.
 
     Attributes:
-        root: data sets and runs are made here.
+        root: datasets and runs are created here.
         checkpoints: trained models that come with the project.
-        measured: the atlas: its plans, and the rows it has measured, which come with the package.
+        measured: the atlas's plans and measurements, which come with the package.
     """
 
     root: Path
@@ -34,7 +34,7 @@ class Workspace:
 
     @classmethod
     def here(cls) -> Workspace:
-        """Take `SPLITLAB_WORKSPACE` and `SPLITLAB_CHECKPOINTS`, else folders below the current one.
+        """Return the workspace that the environment names, else one below the current folder.
 
         Where the current folder has no `checkpoints`, those that come with SplitLab are taken. `SPLITLAB_MEASURED`
         moves the atlas out of the package.
@@ -48,37 +48,37 @@ class Workspace:
 
     @property
     def data(self) -> Path:
-        """One folder for each data set."""
+        """Datasets, a folder each."""
         return self.root / "data"
 
     @property
     def imported(self) -> Path:
-        """Checkpoints that were imported here."""
+        """Checkpoints imported here."""
         return self.root / "checkpoints"
 
     @property
     def checkpoint_folders(self) -> tuple[Path, Path]:
-        """Where checkpoints are looked for."""
+        """Where checkpoints are searched for."""
         return self.checkpoints, self.imported
 
     @property
     def splits(self) -> Path:
-        """Splits that were built and named, one folder for each data set."""
+        """Saved splits, a folder per dataset."""
         return self.root / "splits"
 
     @property
     def detections(self) -> Path:
-        """What checkpoints saw in data sets, so that no model looks twice."""
+        """Cached detections of checkpoints on datasets."""
         return self.root / "detections"
 
     @property
     def runs(self) -> Path:
-        """One folder for each run."""
+        """Training runs, a folder each."""
         return self.root / "runs"
 
     @property
     def queue(self) -> Path:
-        """Runs that wait, one tiny file for each; see `runs.queue`."""
+        """Waiting runs, a small file each."""
         return self.root / "queue"
 
     @property

@@ -135,7 +135,7 @@ def test_a_name_with_a_nul_is_refused(refused):
 )
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_names_that_fall_together_are_refused(refused, pack, names):
-    refused(pack([(name, b"x") for name in names]), "stands in it twice")
+    refused(pack([(name, b"x") for name in names]), "is in it twice")
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFSOCK])

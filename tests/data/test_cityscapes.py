@@ -115,7 +115,7 @@ def test_the_test_set_and_litter_are_not_read(folder):
 def test_an_image_name_in_two_cities_is_named_and_read_once(folder):
     write(folder / "leftImg8bit/train/bremen/aachen_000000_000019_leftImg8bit.png", "a photo")
     train = read(folder).train
-    assert [problem.what for problem in train.problems] == ["image aachen_000000_000019 stands there twice"]
+    assert [problem.what for problem in train.problems] == ["image aachen_000000_000019 is listed twice"]
     assert len(train.images) == 3
     assert train.by_id["aachen_000000_000019"].path.parent.name == "aachen"
 

@@ -81,11 +81,11 @@ def test_an_image_whose_object_lacks_a_mask_cannot_stand_in_f(tmp_path):
         ("[" * 100_000, "no valid JSON"),
         ({"images": []}, "has no list 'annotations'"),
         (labels(annotations={"1": annotation()}), "has no list 'annotations'"),
-        ("null", "holds no COCO labels"),
+        ("null", "does not hold COCO labels"),
         (labels(categories=[]), "'categories' is empty or names an id twice"),
         (labels(categories=labels()["categories"] * 2), "'categories' is empty or names an id twice"),
         (labels(images=[{"id": 5, "file_name": "b.png", "width": -5, "height": 10}]), "-5 x 10 pixels"),
-        (labels(images=[{"id": float("inf"), "file_name": "b.png", "width": 5, "height": 9}]), "not as COCO has it"),
+        (labels(images=[{"id": float("inf"), "file_name": "b.png", "width": 5, "height": 9}]), "not valid COCO"),
         (
             labels(
                 categories=[{"id": 9, "name": "dog"}, {"id": 4, "name": "dog"}],
@@ -93,7 +93,7 @@ def test_an_image_whose_object_lacks_a_mask_cannot_stand_in_f(tmp_path):
             ),
             "two categories with objects are called 'dog'",
         ),
-        (labels(images=[{"id": 5, "file_name": "../../x.png", "width": 12, "height": 10}]), "leads out of"),
+        (labels(images=[{"id": 5, "file_name": "../../x.png", "width": 12, "height": 10}]), "points outside"),
         (labels(images=[{"id": 5, "file_name": "x" * 5000, "width": 12, "height": 10}]), "is 5,000 letters long"),
         (labels(images=[7, None]), "1 more entries cannot be read"),
     ],
@@ -123,13 +123,13 @@ def read_beside_a_sound_image(tmp_path, **odd):
     ("odd", "says"),
     [
         ({"category_id": 2}, "annotation 2 has category 2, which is not in 'categories'"),
-        ({"category_id": None}, "annotation 2 is not as COCO has it"),
-        ({"bbox": [1, 2]}, "annotation 2 is not as COCO has it"),
-        ({"bbox": {"left": 1}}, "annotation 2 is not as COCO has it"),
-        ({"bbox": [1, 2, NAN, 4]}, "annotation 2 has a bbox with a side that is no number"),
-        ({"bbox": [1, 2, 3, -INF]}, "annotation 2 has a bbox with a side that is no number"),
-        ({"bbox": None, "segmentation": []}, "annotation 2 is not as COCO has it"),
-        ({"iscrowd": "many"}, "annotation 2 is not as COCO has it"),
+        ({"category_id": None}, "annotation 2 is not valid COCO"),
+        ({"bbox": [1, 2]}, "annotation 2 is not valid COCO"),
+        ({"bbox": {"left": 1}}, "annotation 2 is not valid COCO"),
+        ({"bbox": [1, 2, NAN, 4]}, "annotation 2 has a bbox with a side that is not a number"),
+        ({"bbox": [1, 2, 3, -INF]}, "annotation 2 has a bbox with a side that is not a number"),
+        ({"bbox": None, "segmentation": []}, "annotation 2 is not valid COCO"),
+        ({"iscrowd": "many"}, "annotation 2 is not valid COCO"),
     ],
 )
 def test_an_annotation_that_cannot_be_read_is_named_and_its_image_counts_as_broken(tmp_path, odd, says):
@@ -145,9 +145,9 @@ def test_an_annotation_that_cannot_be_read_is_named_and_its_image_counts_as_brok
         ({"size": [10, 12], "counts": "54;4"}, "the RLE mask of annotation 2 does not fill"),
         ({"size": [99, 99], "counts": [9801]}, "the RLE mask of annotation 2 does not fill"),
         ({"size": [10, 12], "counts": [0.5, 119.5]}, "the RLE mask of annotation 2 does not fill"),
-        ({"counts": [120]}, "the segmentation of annotation 2 is not as COCO has it"),
+        ({"counts": [120]}, "the segmentation of annotation 2 is not valid COCO"),
         ([[1, 2, 3]], "a polygon of annotation 2"),
-        ([[["a"]]], "the segmentation of annotation 2 is not as COCO has it"),
+        ([[["a"]]], "the segmentation of annotation 2 is not valid COCO"),
         ([[0, 0, 3e8, 0, 3e8, 3e8]], "a polygon of annotation 2"),
         ([[0, 0, NAN, 0, 3, 3]], "a polygon of annotation 2"),
         ([[[0, 0], [NAN, 0], [3, 3]]], "a polygon of annotation 2"),
@@ -155,7 +155,7 @@ def test_an_annotation_that_cannot_be_read_is_named_and_its_image_counts_as_brok
         ([[3, 2, 7, 2]], "1 of 1 outlines of annotation 2 have fewer than three points, so it has no mask"),
         ([[3, 2], [7, 2]], "1 of 1 outlines of annotation 2 have fewer than three points, so it has no mask"),
         ([3, 2, 7, 2], "1 of 1 outlines of annotation 2 have fewer than three points, so it has no mask"),
-        ("a text", "the segmentation of annotation 2 is not as COCO has it"),
+        ("a text", "the segmentation of annotation 2 is not valid COCO"),
     ],
 )
 def test_an_object_whose_mask_cannot_be_read_is_named_and_kept_with_its_box(tmp_path, segmentation, says):
@@ -170,9 +170,9 @@ def test_an_object_whose_mask_cannot_be_read_is_named_and_kept_with_its_box(tmp_
     ("odd", "says"),
     [
         (annotation(image_id=77), "annotation 1 is of image 77"),
-        (annotation(image_id="a"), "annotation 1 is not as COCO has it"),
-        (None, "annotation None is not as COCO has it"),
-        ([1, 2], "annotation [1, 2] is not as COCO has it"),
+        (annotation(image_id="a"), "annotation 1 is not valid COCO"),
+        (None, "annotation None is not valid COCO"),
+        ([1, 2], "annotation [1, 2] is not valid COCO"),
     ],
 )
 def test_an_annotation_of_no_image_is_named_and_nothing_else_is_lost(tmp_path, odd, says):
@@ -185,15 +185,15 @@ def test_an_annotation_of_no_image_is_named_and_nothing_else_is_lost(tmp_path, o
 @pytest.mark.parametrize(
     ("odd", "says"),
     [
-        (SECOND | {"file_name": "../../x.png"}, "leads out of"),
-        (SECOND | {"file_name": "a\0b"}, "image 6 is not as COCO has it"),
+        (SECOND | {"file_name": "../../x.png"}, "points outside"),
+        (SECOND | {"file_name": "a\0b"}, "image 6 is not valid COCO"),
         (SECOND | {"file_name": "x/" * 3000}, "is 6,000 letters long"),
         (SECOND | {"width": -5}, "image 6 is -5 x 10 pixels"),
-        (SECOND | {"width": INF}, "image 6 is not as COCO has it"),
-        (SECOND | {"id": "first"}, "image first is not as COCO has it"),
-        ({"id": 6}, "image 6 is not as COCO has it"),
-        (7, "an image is not as COCO has it"),
-        (SECOND | {"id": 5}, "image id 5 stands there twice"),
+        (SECOND | {"width": INF}, "image 6 is not valid COCO"),
+        (SECOND | {"id": "first"}, "image first is not valid COCO"),
+        ({"id": 6}, "image 6 is not valid COCO"),
+        (7, "an image is not valid COCO"),
+        (SECOND | {"id": 5}, "image id 5 is listed twice"),
     ],
 )
 def test_an_image_that_cannot_be_read_is_named_and_the_others_are_read(tmp_path, odd, says):

@@ -31,7 +31,7 @@ def test_subsets_may_be_written_with_a_capital_and_the_place_may_be_a_dot(tiny_f
 
 def test_a_folder_in_the_work_space_that_is_no_data_set_is_not_said_to_be_missing(tmp_path):
     (tmp_path / "mine").mkdir()
-    with pytest.raises(DataError, match="mine is no data set that is known"):
+    with pytest.raises(DataError, match="mine is not a dataset of a known format"):
         open_dataset("mine", tmp_path)
 
 
@@ -44,5 +44,5 @@ def test_a_folder_in_the_work_space_is_known_by_its_name(tiny_folder, tmp_path):
 
 
 def test_a_name_that_is_nowhere_is_answered_with_what_to_give(tmp_path):
-    with pytest.raises(DataError, match="Give a data set's folder"):
+    with pytest.raises(DataError, match="Give a dataset's folder"):
         open_dataset("nowhere", tmp_path)

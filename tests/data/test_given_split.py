@@ -81,7 +81,7 @@ def test_a_line_that_may_mean_two_photos_is_refused(tmp_path, line):
 
 @pytest.mark.parametrize(
     ("line", "message"),
-    [("9", "'9' is no image"), ("1\n1", "image 1 stands there twice"), ("2", "image 2 has no masks")],
+    [("9", "'9' is no image"), ("1\n1", "image 1 is listed twice"), ("2", "image 2 has no masks")],
 )
 def test_lists_that_cannot_be_followed_are_refused(tmp_path, line, message):
     (tmp_path / "f.txt").write_text(line)
@@ -186,5 +186,5 @@ def test_a_list_of_w_with_some_of_f_or_nothing_but_f_is_refused(tmp_path, weak_l
 
 @pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "x" * 61])
 def test_names_that_are_no_file_names_are_refused(tmp_path, name):
-    with pytest.raises(SplitError, match="is no name for a split"):
+    with pytest.raises(SplitError, match="is not a valid split name"):
         save_split(tmp_path, name, draw_split(dataset(image(1)), 1, 0, 0))

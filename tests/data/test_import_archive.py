@@ -41,7 +41,7 @@ def test_a_zip_of_a_data_set_becomes_one_of_the_work_space(tiny_folder, tmp_path
 @pytest.mark.parametrize(
     ("files", "name", "message"),
     [
-        ({"readme.txt": "hello"}, "mine", "is no data set that is known"),
+        ({"readme.txt": "hello"}, "mine", "is not a dataset of a known format"),
         ({"../../evil.txt": "out"}, "mine", "evil"),
         ({"a/instances_train.json": "{", "a/instances_val.json": "{", "a/images/x": ""}, "mine", "no valid JSON"),
         ({"readme.txt": "hello"}, "../up", "is no name"),
@@ -73,7 +73,7 @@ def test_a_name_that_is_taken_while_the_archive_is_read_stays_what_it_is(tiny_fo
         return original(folder)
 
     monkeypatch.setattr(module, "find_dataset_root", meanwhile)
-    with pytest.raises(DataError, match="There is a data set 'mine' already"):
+    with pytest.raises(DataError, match="A dataset named 'mine' already exists"):
         import_archive(zipped_folder(tiny_folder), "mine", tmp_path / "data")
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["mine"]
     assert [path.name for path in (tmp_path / "data" / "mine").iterdir()] == ["of-another"]
@@ -101,7 +101,7 @@ def test_a_disk_that_refuses_the_last_step_is_named_and_nothing_is_left(tiny_fol
 
 @pytest.mark.parametrize("tree", [pets_tree, cityscapes_tree, lambda root: pets_tree(root / "oxford-iiit-pet").parent])
 def test_masks_are_opened_once_and_their_index_is_kept_under_the_new_name_alone(tree, tmp_path, opened):
-    # Something beside the one folder of a tree, so that this is not taken for the data set itself.
+    # Something beside the one folder of a tree, so that this is not taken for the dataset itself.
     write(tree(tmp_path / "set") / "readme.txt", "where it is from")
     added = import_archive(zipped_folder(tmp_path / "set"), "mine", tmp_path / "data")
     open_dataset("mine", tmp_path / "data")
@@ -114,7 +114,7 @@ def test_a_broken_mask_leaves_no_index_behind(tmp_path, opened):
     write(tree / "readme.txt", "where it is from")
     for name in ("american_bulldog_10", "Abyssinian_12"):
         write(tree / "annotations" / "trimaps" / f"{name}.png", "no image")
-    with pytest.raises(DataError, match="is no indexed PNG"):
+    with pytest.raises(DataError, match="is not a readable indexed PNG"):
         import_archive(zipped_folder(tree), "mine", tmp_path / "data")
     assert len(opened) > 1
     assert not list((tmp_path / "data").iterdir())

@@ -12,14 +12,14 @@ def test_the_words_of_each_line_come_in_order_without_comments_and_empty_lines(t
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "names no image"),
-        (b"# only a comment\n", "names no image"),
-        (b"../../secret\n", r"'\.\./\.\./secret' is no image name"),
-        (b"/secret\n", "'/secret' is no image name"),
-        (b"..\n", r"'\.\.' is no image name"),
-        (b"a\\b\n", "is no image name"),
-        (b"a\0b\n", "is no image name"),
-        (b"a" * 5000, "is no image name"),
+        (b"", "lists no images"),
+        (b"# only a comment\n", "lists no images"),
+        (b"../../secret\n", r"'\.\./\.\./secret' is not an image name"),
+        (b"/secret\n", "'/secret' is not an image name"),
+        (b"..\n", r"'\.\.' is not an image name"),
+        (b"a\\b\n", "is not an image name"),
+        (b"a\0b\n", "is not an image name"),
+        (b"a" * 5000, "is not an image name"),
         (b"\xff\xfe\x00", "no text in UTF-8"),
     ],
 )
@@ -35,8 +35,8 @@ def test_odd_lines_are_named_and_the_others_are_read(tmp_path):
     lines, problems = read_name_list(tmp_path / "list.txt")
     assert lines == [["one", "1"], ["three"]]
     assert [problem.what[:30] for problem in problems] == [
-        "'../two' is no image name: let",
-        "image one stands there twice",
+        "'../two' is not an image name: let",
+        "image one is listed twice",
     ]
 
 

@@ -112,7 +112,7 @@ def test_what_was_read_before_a_broken_image_is_kept(root, opened):
     write(root / "b.png", "no image")
     first, second = read(root)
     assert list(first.boxes) == [1]
-    assert "b.png is no indexed PNG" in second.what
+    assert "b.png is not a readable indexed PNG" in second.what
     write_indices(root / "b.png", np.ones((2, 2), np.uint8))
     read(root)
     assert opened == ["a.png", "b.png", "b.png"]

@@ -50,7 +50,9 @@ def test_a_photo_whose_animal_nobody_outlined_is_left_out(folder):
 def test_a_mask_that_is_no_trimap_is_named(folder):
     write_indices(folder / "annotations/trimaps/beagle_3.png", np.full((8, 10), 255, np.uint8))
     train = read(folder).train
-    assert [problem.what for problem in train.problems] == ["is no trimap: it has the value 255, not 1, 2 and 3 only"]
+    assert [problem.what for problem in train.problems] == [
+        "is not a trimap: it has the value 255, not 1, 2 and 3 only"
+    ]
     assert train.problems[0].file.endswith("beagle_3.png")
     assert [image.image_id for image in train.images] == ["Bengal_7"]
 
@@ -83,8 +85,8 @@ def test_the_hash_follows_the_trimaps(folder):
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("test.txt", "", "names no image"),
-        ("test.txt", "../../Bengal_7 2 1 1", "is no image name"),
+        ("test.txt", "", "lists no images"),
+        ("test.txt", "../../Bengal_7 2 1 1", "is not an image name"),
         ("test.txt", "Bengal_7", "a line is not 'NAME CLASS_ID"),
         ("test.txt", "Bengal_7 two 1 1", "a line is not 'NAME CLASS_ID"),
         ("test.txt", "Bengal_7 3 1 1", "Bengal_7 has class 3"),
@@ -102,11 +104,11 @@ def test_a_broken_list_gets_one_sentence_that_names_it(folder, name, content, sa
 @pytest.mark.parametrize(
     ("name", "line", "says"),
     [
-        ("trainval.txt", "Bengal_7 2 1 1", "image Bengal_7 stands there twice"),
+        ("trainval.txt", "Bengal_7 2 1 1", "image Bengal_7 is listed twice"),
         ("trainval.txt", "beagle_4 two 1 1", "a line is not 'NAME CLASS_ID"),
         ("trainval.txt", "beagle_4", "a line is not 'NAME CLASS_ID"),
         ("trainval.txt", "Bengal_8 3 1 1", "Bengal_8 has class 3"),
-        ("trainval.txt", "../Bengal_8 2 1 1", "is no image name"),
+        ("trainval.txt", "../Bengal_8 2 1 1", "is not an image name"),
         ("trainval.txt", "Bengal_8 2 1 1", "the masks are missing"),
         ("list.txt", "beagle_9 2 1 1\nBengal_8 2 1 1", "class 2 is Bengal and beagle"),
     ],

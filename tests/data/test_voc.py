@@ -132,14 +132,14 @@ BOMB = f'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY l0 "{"a" * 20}">{ENTITIES}]>
         (BOMB, "has a DOCTYPE"),
         (BOMB.encode("utf-16"), "has a DOCTYPE"),
         ('<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>', "has a DOCTYPE"),
-        ("<annotation>&undeclared;</annotation>", "no XML that can be read"),
-        ("<a>" * 300_000, "no XML that can be read"),
+        ("<annotation>&undeclared;</annotation>", "not valid XML"),
+        ("<a>" * 300_000, "not valid XML"),
         ("<a>" * 100_000 + "</a>" * 100_000, "<size/width> is 'missing'"),
-        ('<?xml version="1.0" encoding="made-up"?><a/>', "no XML that can be read"),
-        (b"\xff\xfe\x00\x00", "no XML that can be read"),
-        ("", "no XML that can be read"),
+        ('<?xml version="1.0" encoding="made-up"?><a/>', "not valid XML"),
+        (b"\xff\xfe\x00\x00", "not valid XML"),
+        ("", "not valid XML"),
         (" " * 1_000_001, "larger than 1,000,000 bytes"),
-        (voc_xml(voc_object("wolf", 2, 2, 4, 4)), "'wolf' is none of VOC's 20 classes"),
+        (voc_xml(voc_object("wolf", 2, 2, 4, 4)), "'wolf' is not one of VOC's 20 classes"),
         (voc_xml("<object/>"), "<bndbox/xmin> is 'missing'"),
         (voc_xml(voc_object("dog", 2, 2, "wide", 4)), "<bndbox/xmax> is 'wide', not a number"),
         (voc_xml(voc_object("dog", "nan", 2, 4, 4)), "<bndbox/xmin> is 'nan'"),
@@ -171,7 +171,7 @@ def test_of_an_image_with_an_odd_object_the_others_keep_their_masks(folder):
 
 def test_where_no_annotation_of_val_can_be_read_it_is_no_data_set(folder):
     write(folder / "Annotations" / "2007_000002.xml", "<a>")
-    with pytest.raises(DataError, match="no XML that can be read"):
+    with pytest.raises(DataError, match="not valid XML"):
         read_voc_folder(folder)
 
 
@@ -183,7 +183,7 @@ def test_the_paper_split_is_refused_where_an_image_of_its_pools_is_lost(folder):
         draw_paper_split(train, 1, 1)
 
 
-@pytest.mark.parametrize(("line", "says"), [("../../x", "is no image name"), ("2007_000003", "stands there twice")])
+@pytest.mark.parametrize(("line", "says"), [("../../x", "is not an image name"), ("2007_000003", "is listed twice")])
 def test_an_odd_line_of_a_list_is_named_and_the_others_are_read(folder, line, says):
     path = folder / "ImageSets" / "Segmentation" / "train.txt"
     path.write_text(path.read_text() + line)
@@ -193,7 +193,7 @@ def test_an_odd_line_of_a_list_is_named_and_the_others_are_read(folder, line, sa
 
 
 @pytest.mark.parametrize("name", ["Segmentation/train", "Segmentation/val", "Main/trainval"])
-@pytest.mark.parametrize(("content", "says"), [("", "names no image"), ("../../x", "is no image name")])
+@pytest.mark.parametrize(("content", "says"), [("", "lists no images"), ("../../x", "is not an image name")])
 def test_a_broken_list_is_named(folder, name, content, says):
     write(folder / "ImageSets" / f"{name}.txt", content)
     with pytest.raises(DataError, match=says) as caught:

@@ -174,7 +174,7 @@ def test_a_wrong_line_is_named_with_its_file_and_the_others_are_read(folder, lin
 def test_a_label_file_that_is_no_text_is_named_and_its_photo_counts_as_broken(folder):
     (folder / "labels" / "train" / "a.txt").write_bytes("0 0.5 0.5 0.1 0.1 # \xe9".encode("latin-1"))
     train = read_yolo_folder(folder).train
-    assert [problem.what for problem in train.problems] == ["is no text in UTF-8"]
+    assert [problem.what for problem in train.problems] == ["is not UTF-8 text"]
     assert train.by_id["a"].state == LabelState.BROKEN
 
 
@@ -233,26 +233,26 @@ def test_whatever_a_label_file_holds_it_is_read_or_named(raw):
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("names: [a\n", "is no YAML"),
-        ("[" * 100_000, "is no YAML"),
+        ("names: [a\n", "is not valid YAML"),
+        ("[" * 100_000, "is not valid YAML"),
         ("x: &x [a, a]\n" + HEAD.replace("[cat, dog]", "*x"), "alias"),
-        ("!!python/object/apply:os.system [touch hacked]", "is no YAML"),
-        ("a: 1234-99-99\n", "is no YAML"),
+        ("!!python/object/apply:os.system [touch hacked]", "is not valid YAML"),
+        ("a: 1234-99-99\n", "is not valid YAML"),
         (HEAD + "# " + "x" * 1_000_000, "larger than"),
         ("just text", "has no 'names'"),
         ("train: a\nval: b\n", "'names' must list"),
         (HEAD.replace("[cat, dog]", "{0: cat, 2: dog}"), "'names' must list"),
-        (HEAD.replace("[cat, dog]", "{0: cat, [1]: dog}"), "is no YAML"),
+        (HEAD.replace("[cat, dog]", "{0: cat, [1]: dog}"), "is not valid YAML"),
         (HEAD.replace("[cat, dog]", "[cat, no]"), "name of class 1 is no text"),
         (HEAD.replace("[cat, dog]", "[cat, 'cat ']"), "two classes are called 'cat'"),
         (HEAD.replace("[cat, dog]", "[cat, cat]"), "two classes are called 'cat'"),
         ("train: images/train\nnames: [cat, dog]\n", "'val' must name"),
         (HEAD.replace("images/val", "[[images/val]]"), "'val' must name"),
         (HEAD + "kpt_shape: [17, 3]\n", "pose"),
-        (HEAD.replace("images/val", "../../etc"), "is nothing in"),
-        (HEAD.replace("images/val", "/etc"), "is nothing in"),
+        (HEAD.replace("images/val", "../../etc"), "does not exist in"),
+        (HEAD.replace("images/val", "/etc"), "does not exist in"),
         (HEAD.replace("images/val", "labels"), "there are no photos"),
-        (HEAD.replace("images/val", '"im\\0ages"'), "is nothing in"),
+        (HEAD.replace("images/val", '"im\\0ages"'), "does not exist in"),
     ],
 )
 def test_a_yaml_that_cannot_be_is_answered_in_a_sentence(folder, text, says):
@@ -266,13 +266,13 @@ def test_nothing_is_read_through_a_link_out_of_the_folder(folder, tmp_path):
     link = folder / "images" / "val" / "link.png"
     link.symlink_to(tmp_path / "private.png")
     val = read_yolo_folder(folder).val
-    assert [(problem.file, "leads out of" in problem.what) for problem in val.problems] == [(str(link), True)]
+    assert [(problem.file, "points outside" in problem.what) for problem in val.problems] == [(str(link), True)]
     assert [image.image_id for image in val.images] == ["c"]
     link.unlink()
     (tmp_path / "secret").write_text("secret")
     (folder / "labels" / "val").mkdir()
     (folder / "labels" / "val" / "c.txt").symlink_to(tmp_path / "secret")
-    with pytest.raises(DataError, match="leads out of"):
+    with pytest.raises(DataError, match="points outside"):
         read_yolo_folder(folder)
 
 
@@ -280,7 +280,7 @@ def test_a_list_cannot_name_a_photo_outside(folder, tmp_path):
     photo(tmp_path / "private.png")
     (folder / "val.txt").write_text("../private.png\n")
     (folder / "data.yaml").write_text(HEAD.replace("images/val", "val.txt"))
-    with pytest.raises(DataError, match="leads out of"):
+    with pytest.raises(DataError, match="points outside"):
         read_yolo_folder(folder)
 
 

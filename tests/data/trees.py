@@ -1,4 +1,4 @@
-"""Data sets of a few small files, laid out as VOC2012, Cityscapes and Oxford-IIIT Pet are."""
+"""Datasets of a few small files, laid out as VOC2012, Cityscapes and Oxford-IIIT Pet are."""
 
 from pathlib import Path
 

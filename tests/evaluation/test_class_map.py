@@ -139,7 +139,7 @@ def test_a_file_that_makes_no_sense_is_refused_by_name(tmp_path, content, messag
 
 @pytest.mark.parametrize("word", ["voc", "", "no-such-file.yaml", "x" * 5000, "\0", "."])
 def test_a_word_that_is_nothing_is_refused_in_one_sentence(word):
-    with pytest.raises(SettingsError, match="is no table"):
+    with pytest.raises(SettingsError, match="is not a table"):
         read_asked([word])
 
 

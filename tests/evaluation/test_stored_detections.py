@@ -75,7 +75,7 @@ def test_the_hundred_best_of_an_image_are_kept_best_first(tmp_path):
     ids=str,
 )
 def test_an_entry_that_is_no_detection_of_the_data_set_is_named(tmp_path, changes):
-    with pytest.raises(DataError, match=r"entry 1 is no detection on dataset 'test'.*Evaluate the run again"):
+    with pytest.raises(DataError, match=r"entry 1 is not a detection on dataset 'test'.*Evaluate the run again"):
         read(tmp_path, [entry(), entry(**changes)])
 
 

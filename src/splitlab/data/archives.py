@@ -45,7 +45,7 @@ class _BoundedReader(io.RawIOBase):
         """
         found = self._file.read(size if 0 <= size <= self._max_bytes else self._max_bytes + 1)
         if size > self._max_bytes or len(found) > self._max_bytes:
-            raise DataError(f"{self._name}: its list of files is too large to be honest. Pack the data set again.")
+            raise DataError(f"{self._name}: its list of files is too large to be honest. Pack the dataset again.")
         return found
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
@@ -180,7 +180,7 @@ class _Unpacking:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._copy(member, member.content, path)
         except (FileExistsError, NotADirectoryError) as error:
-            raise self._refusal(member.name, "stands in it twice. Take one out") from error
+            raise self._refusal(member.name, "is in it twice. Take one out") from error
 
     def _place(self, member_name: str) -> PurePosixPath:
         name = member_name.replace("\\", "/")

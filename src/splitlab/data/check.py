@@ -95,7 +95,7 @@ def _find_in_mask(image: ImageLabels, label: ObjectLabel, number: int) -> Iterat
     except DataError as error:
         missing = isinstance(error.__cause__, FileNotFoundError)
         what = "the masks are missing" if missing else f"the masks cannot be read ({error.__cause__ or error})"
-        yield Problem(ProblemKind.MASK, file, what, "Unpack the data set again.")
+        yield Problem(ProblemKind.MASK, file, what, "Unpack the dataset again.")
         return
     if mask["size"] != [image.height, image.width]:
         height, width = mask["size"]
@@ -165,7 +165,7 @@ class SubsetCounts:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What was found in a data set; without problems it is fit for training."""
+    """What was found in a dataset; without problems it is fit for training."""
 
     name: str
     train: SubsetCounts
@@ -189,7 +189,7 @@ def check_dataset(data: TrainVal, progress: Progress = no_progress) -> Check:
     No file that is missing or broken ends it: it is a problem in the list, and so is what the reader could not read.
 
     Args:
-        data: the data set.
+        data: the dataset.
         progress: told of every image.
     """
     problems: list[Problem] = []
@@ -232,7 +232,7 @@ def find_empty_classes(dataset: Dataset, subset: str) -> Iterator[Problem]:
     """Find the classes that have nothing to learn or to find, and say whether they are all crowd regions.
 
     Args:
-        dataset: one part of a data set.
+        dataset: one part of a dataset.
         subset: what messages call it, "train" or "val".
     """
     labels = Counter((label.class_index, label.is_crowd) for image in dataset.images for label in image.objects)

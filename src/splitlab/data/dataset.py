@@ -1,4 +1,4 @@
-"""A dataset in memory: images with their labels, the problems found in them, and how many images have which labels."""
+"""A dataset in memory: images with their labels, the problems found in them, and counts of images by their labels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_LETTERS = 400
 
 
 class ProblemKind(StrEnum):
-    """What sort of thing is wrong."""
+    """The kinds of problems in datasets."""
 
     PHOTO_MISSING = "missing photo"
     PHOTO_UNREADABLE = "unreadable photo"
@@ -36,12 +36,12 @@ class ProblemKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong.
+    """One problem in a dataset.
 
     Attributes:
-        kind: what sort of thing.
-        file: the photo, label file or data set it is in.
-        what: is wrong; it names the entry.
+        kind: the kind of problem.
+        file: the photo, label file or dataset that has it.
+        what: what is wrong, with the name of the entry.
         way_out: what to do about it.
     """
 
@@ -55,35 +55,11 @@ class Problem:
 
 
 class EntryError(DataError):
-    """An entry of a label file that cannot be read; a reader collects it and goes on."""
+    """An entry of a label file that cannot be read; readers collect the problem and continue."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(str(problem))
         self.problem = problem
-
-
-def entry_error(kind: ProblemKind, file: object, what: str, way_out: str) -> EntryError:
-    """Make the error of one entry."""
-    return EntryError(Problem(kind, str(file), what, way_out))
-
-
-def refuse_nothing_left(images: Sized, problems: Sequence[Problem]) -> None:
-    """Raise DataError where no image of a part could be read: then it is no data set."""
-    if problems and not images:
-        more = f" No image is left; {len(problems) - 1:,} more entries cannot be read." if len(problems) > 1 else ""
-        raise DataError(f"{problems[0]}{more}")
-
-
-def count_kinds(problems: Iterable[Problem]) -> dict[str, int]:
-    """Return how many problems there are of each kind, the most frequent first."""
-    counts: dict[str, int] = {}
-    for problem in problems:
-        counts[problem.kind.value] = counts.get(problem.kind.value, 0) + 1
-    return dict(sorted(counts.items(), key=lambda item: -item[1]))
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]} …"
 
 
 Box = tuple[float, float, float, float]
@@ -93,7 +69,7 @@ ImageId = int | str
 
 @dataclass(frozen=True, slots=True)
 class IndexedMask:
-    """A mask that stays on disk until it is wanted: the pixels of `value` in an indexed image of all objects."""
+    """A mask that is read from disk on demand: the pixels of `value` in an indexed image of all objects."""
 
     path: Path
     value: int
@@ -104,14 +80,13 @@ class ObjectLabel:
     """One labelled object.
 
     Attributes:
-        class_index: 0-based place in `Dataset.class_names`.
+        class_index: 0-based index into `Dataset.class_names`.
         box: xyxy, pixels.
-        mask: the object's mask in image size, read or still on disk; None where only the box is known.
-        is_crowd: a region of many objects: never a target, and ignored by the evaluation.
-        is_difficult: left out where a YOLO learns from the image's boxes alone, kept for DETR, as the paper's authors
-            do (docs/protocol.md, Labels).
-        is_tiny: too small to be scored, by its data set's benchmark: a target, but ignored by the evaluation.
-        is_box_only: its class is taught by boxes alone, so its image may stand in F without its mask.
+        mask: the object's mask in image size, in memory or on disk; None where only the box is known.
+        is_crowd: a region of many objects: not a target, and ignored by the evaluation.
+        is_difficult: left out of box-only images when training a YOLO but kept for DETR, as the authors do (docs/protocol.md).
+        is_box_only: its class is learned from boxes alone, so its image may be in F without this mask.
+        is_tiny: too small to be scored by the dataset's benchmark: a target, but ignored by the evaluation.
     """
 
     class_index: int
@@ -124,19 +99,19 @@ class ObjectLabel:
 
     @property
     def is_scored(self) -> bool:
-        """Whether the evaluation counts it as found or missed."""
+        """Whether the evaluation counts the object as found or missed."""
         return not (self.is_crowd or self.is_tiny)
 
 
 class LabelState(StrEnum):
-    """How much of an image's labels is known."""
+    """How complete an image's labels are."""
 
     WHOLE = "whole"
-    """Everything: without an object it is a background image."""
+    """All objects are labelled: an image without objects is background."""
     NONE = "none"
-    """Nobody labelled it; it may show objects."""
+    """Not labelled; it may show objects."""
     BROKEN = "broken"
-    """Some of its labels cannot be read; it shows more objects than are listed."""
+    """Some labels cannot be read: it shows more objects than are listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,12 +127,12 @@ class ImageLabels:
 
     @property
     def targets(self) -> tuple[ObjectLabel, ...]:
-        """The objects a model is to find: all but the crowds."""
+        """The objects a model should find: all but crowds."""
         return tuple(label for label in self.objects if not label.is_crowd)
 
     @property
     def can_be_full(self) -> bool:
-        """Whether all is labelled and every target that is to have a mask has one, so that it may stand in F."""
+        """Whether the image may be in F: it is labelled completely, and every target that needs a mask has one."""
         has_masks = all(label.mask is not None or label.is_box_only for label in self.targets)
         return has_masks and self.state == LabelState.WHOLE
 
@@ -175,21 +150,22 @@ class ImageLabels:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Labelled images of one subset (train or val).
+    """The labelled images of one subset, train or val.
 
     Attributes:
-        name: what people call it, such as "pets".
+        name: the dataset's name, such as "pets".
         class_names: in the order of `ObjectLabel.class_index`.
         category_ids: the COCO category id of each class.
-        images: in an order that its files alone decide.
-        source_hash: sha256 of the labels it was read from; a split remembers it.
-        licence: what its source says of its licence; empty where it says nothing.
-        few_shot_pool: the images that the paper's few-shot W is taken from (Sec. 4.6), where it knows the data set.
-        paper_pools: what the paper's protocol shuffles, in that order, where it knows the data set. Two pools: F comes
-            from the first, W from the second and then from what F left (VOC2012). One: F, then W (Cityscapes).
-        problems: what could not be read of its files; the rest is in `images`.
-        opened_as: what `open_dataset` was given: a name in the work space, or a folder's absolute path. Empty where it
-            was not opened so.
+        images: in an order that depends on the files alone.
+        source_hash: sha256 of the labels it was read from; splits remember it.
+        licence: as stated by the source; empty if it states none.
+        few_shot_pool: the images that the paper's few-shot W is drawn from (Sec. 4.6), for datasets in the paper.
+        paper_pools: the pools that the paper's protocol shuffles, in that order, for datasets in the paper. With two
+            pools, F comes from the first, and W from the second and then the rest of the first (VOC2012). With one,
+            F comes first, then W (Cityscapes).
+        problems: entries that could not be read; `images` has the others.
+        opened_as: the argument of `open_dataset`: a name in the workspace, or a folder's absolute path. Empty if it was
+            opened in another way.
     """
 
     name: str
@@ -205,21 +181,21 @@ class Dataset:
 
     @property
     def as_argument(self) -> str:
-        """What opens this data set on the command line, quoted for a shell."""
+        """The argument that opens this dataset on the command line, quoted for a shell."""
         return shlex.quote(self.opened_as or self.name)
 
     @cached_property
     def by_id(self) -> dict[ImageId, ImageLabels]:
-        """The images by their id."""
+        """The images by their ids."""
         return {image.image_id: image for image in self.images}
 
     @cached_property
     def kinds(self) -> Counter[str]:
-        """The number of images of each kind; counted once, as every split that is drawn asks for it."""
+        """The number of images of each kind, cached because every draw of a split needs it."""
         return Counter(image.kind for image in self.images)
 
     def select(self, image_ids: Iterable[ImageId]) -> tuple[ImageLabels, ...]:
-        """Return the images of these ids, in their order.
+        """Return the images with these ids, in the order of the ids.
 
         Raises:
             DataError: an id is not in the dataset.
@@ -236,7 +212,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class TrainVal:
-    """A dataset's two subsets: one to draw F and W from, one to score on; `format` is how its files are laid out."""
+    """A dataset's two subsets: one to draw F and W from, one to score on. `format` names the file format."""
 
     train: Dataset
     val: Dataset
@@ -252,14 +228,14 @@ class TrainVal:
 
 @dataclass(frozen=True, slots=True)
 class ImageCounts:
-    """The images of one part, each counted once.
+    """The images of a subset, each counted once.
 
     Attributes:
         masks: show objects that all have masks.
-        boxes: show objects, some of them with a box only.
-        background: were labelled and show no object.
-        unlabelled: nobody labelled them.
-        broken: some of their labels cannot be read.
+        boxes: show objects, at least one with a box only.
+        background: labelled, without objects.
+        unlabelled: not labelled.
+        broken: some labels cannot be read.
     """
 
     masks: int
@@ -270,22 +246,39 @@ class ImageCounts:
 
     @property
     def to_draw(self) -> int:
-        """The images that a drawn split may hold; all but those with unknown labels."""
+        """The number of images that a split may contain: all whose labels are known."""
         return self.masks + self.boxes + self.background
 
 
+def entry_error(kind: ProblemKind, file: object, what: str, way_out: str) -> EntryError:
+    """Return the error for one entry."""
+    return EntryError(Problem(kind, str(file), what, way_out))
+
+
+def refuse_nothing_left(images: Sized, problems: Sequence[Problem]) -> None:
+    """Raise DataError if no image of a subset could be read."""
+    if problems and not images:
+        more = f" No image is left; {len(problems) - 1:,} more entries cannot be read." if len(problems) > 1 else ""
+        raise DataError(f"{problems[0]}{more}")
+
+
+def count_kinds(problems: Iterable[Problem]) -> dict[str, int]:
+    """Count problems by kind, most frequent first."""
+    return dict(Counter(problem.kind.value for problem in problems).most_common())
+
+
 def count_images(dataset: Dataset) -> ImageCounts:
-    """Count the images of a part by what is known of them."""
+    """Count the images of a subset by their labels."""
     return ImageCounts(**{kind: dataset.kinds[kind] for kind in ImageCounts.__slots__})
 
 
 def left_out_in_words(counts: ImageCounts, dataset: Dataset) -> str:
-    """Say which images no split draws, and what to do about it; empty where there are none."""
+    """Explain which images no split can contain and what to do about it; empty if there are none."""
     sentences = []
     if counts.unlabelled:
         sentences.append(
-            f"{counts.unlabelled:,} images have no labels and are left out. If somebody looked at them and they show "
-            f"no object, splitlab data read-as {dataset.as_argument} --without-labels background says so."
+            f"{counts.unlabelled:,} images have no labels and are left out. If they are known to show no object, "
+            f"run: splitlab data read-as {dataset.as_argument} --without-labels background"
         )
     if counts.broken:
         sentences.append(
@@ -296,11 +289,15 @@ def left_out_in_words(counts: ImageCounts, dataset: Dataset) -> str:
 
 
 def only_crowds_in_words(dataset: Dataset) -> str:
-    """Say that a part has nothing but crowd regions, and what to do about it; empty where that is not so."""
+    """Explain that a subset has only crowd regions and what to do about it; empty if it has other objects."""
     crowds = sum(label.is_crowd for image in dataset.images for label in image.objects)
     if not crowds or any(image.targets for image in dataset.images):
         return ""
     return (
-        f"All {crowds:,} objects of '{dataset.name}' are crowd regions (iscrowd 1), which no model is to find. If each "
-        f"is one object, splitlab data read-as {dataset.as_argument} --crowds objects says so."
+        f"All {crowds:,} objects of '{dataset.name}' are crowd regions (iscrowd 1), which are not targets. If each "
+        f"is one object, run: splitlab data read-as {dataset.as_argument} --crowds objects"
     )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]} …"

@@ -67,7 +67,7 @@ def _place_photo(source: Path, target: Path) -> None:
         OSError: the disk cannot be written.
     """
     if not source.is_file():
-        raise DataError(f"{source} is not there, so it cannot be exported. Unpack the data set again.")
+        raise DataError(f"{source} is not there, so it cannot be exported. Unpack the dataset again.")
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         # A link's own second name would be a link again, and lead nowhere from another folder.
@@ -131,7 +131,7 @@ def export_coco(data: TrainVal, folder: Path, progress: Progress = no_progress) 
     An image that loses its last object so counts as not labelled, not as background.
 
     Args:
-        data: the data set.
+        data: the dataset.
         folder: a place where nothing is yet, or an empty folder.
         progress: told of every image.
 
@@ -206,14 +206,14 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
     try:
         path.write_text(json.dumps(content, allow_nan=False))
     except ValueError as error:
-        raise DataError(f"{path.name}: a box has a side that is no number. Check the data set's labels.") from error
+        raise DataError(f"{path.name}: a box has a side that is not a number. Check the dataset's labels.") from error
 
 
 class YoloLabels(StrEnum):
-    """What every line of a YOLO data set is, where some objects have masks and some have boxes only."""
+    """What every line of a YOLO dataset is, where some objects have masks and some have boxes only."""
 
     BOXES = "boxes"
-    """All are boxes: a data set for detection."""
+    """All are boxes: a dataset for detection."""
     OUTLINES = "outlines"
     """All are outlines: a box becomes its four corners, as the paper's authors write W."""
 
@@ -229,7 +229,7 @@ def export_yolo(
     allows it.
 
     Args:
-        data: the data set.
+        data: the dataset.
         folder: a place where nothing is yet, or an empty folder.
         progress: told of every image.
         labels: what every line is. Where left out, outlines if all objects have masks, and boxes if none has.
@@ -309,5 +309,5 @@ def _line(label: ObjectLabel, image: ImageLabels, labels: YoloLabels | None) -> 
 def _sides_of_box(label: ObjectLabel, image: ImageLabels, sides: NDArray[np.float64]) -> list[float]:
     corners = np.array(label.box, dtype=np.float64).reshape(2, 2)
     if not np.isfinite(corners).all():
-        raise DataError(f"{image.path}: a box has a side that is no number. Correct its labels.")
+        raise DataError(f"{image.path}: a box has a side that is not a number. Correct its labels.")
     return [float(side) for side in (corners / sides).clip(0, 1).ravel()]

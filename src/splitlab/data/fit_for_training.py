@@ -35,7 +35,7 @@ def refuse_unfit(data: TrainVal, split: Split) -> None:
 
 
 def refuse_unscorable(dataset: Dataset) -> None:
-    """Check that the labels of a data set are whole, so that scores on it are right.
+    """Check that the labels of a dataset are whole, so that scores on it are right.
 
     Raises:
         DataError: some of its labels cannot be read, or all of its objects are crowd regions.
@@ -51,10 +51,10 @@ def refuse_unscorable(dataset: Dataset) -> None:
 
 
 def notes_on(data: TrainVal, parts: Sequence[Part] = PARTS) -> list[str]:
-    """Return what somebody should know who works with a data set that has faults: a sentence each.
+    """Return what somebody should know who works with a dataset that has faults: a sentence each.
 
     Args:
-        data: the data set.
+        data: the dataset.
         parts: what is worked with; nothing is said of the other.
     """
     used = {part: data.train if part == "train" else data.val for part in parts}

@@ -131,7 +131,7 @@ def _unread(source: Path | BinaryIO, name: str) -> str:
     for kind, brands in (("HEIC", _HEIC_BRANDS), ("AVIF", _AVIF_BRANDS)):
         if brand in brands:
             return f"{name} is {kind}, which is not read: save it as JPEG."
-    return f"{name} is no image that can be read. Use JPEG, PNG, WebP, BMP, TIFF or GIF."
+    return f"{name} is not a readable image. Use JPEG, PNG, WebP, BMP, TIFF or GIF."
 
 
 def _head(source: Path | BinaryIO) -> bytes:
@@ -260,7 +260,7 @@ def read_photo_size(path: Path) -> tuple[int, int]:
     except FileNotFoundError as error:
         raise ImageError(f"{path} is not there. Check the path.") from error
     except UnidentifiedImageError as error:
-        raise ImageError(f"{path} is no image that can be read. Use JPEG, PNG, WebP, BMP, TIFF or GIF.") from error
+        raise ImageError(f"{path} is not a readable image. Use JPEG, PNG, WebP, BMP, TIFF or GIF.") from error
     except (Image.DecompressionBombError, OSError, SyntaxError, ValueError, struct.error) as error:
         raise ImageError(f"{path} cannot be opened as a photo ({error}). Save it again.") from error
     if width * height > MAX_PIXELS:
@@ -297,7 +297,7 @@ def unread_photo(path: Path, error: ImageError) -> Problem:
 
 
 def _is_file(path: Path) -> bool:
-    """Say whether a file is there; a path that no disk can hold is not."""
+    """Return whether a file is there; a path that no disk can hold is not."""
     try:
         return path.is_file()
     except (OSError, ValueError):

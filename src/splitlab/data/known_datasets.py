@@ -26,7 +26,7 @@ class _KnownDataset:
 
     Attributes:
         title: what people call it.
-        folder: its folder in the work space's folder of datasets.
+        folder: its folder in the workspace's folder of datasets.
         size_bytes: how much is downloaded, roughly.
         archives: the MD5 checksums of its archives by their addresses, as torchvision has them.
         is_there: says whether a folder holds it, as its reader expects it.
@@ -70,7 +70,7 @@ def get_dataset(name: str, data_dir: Path, progress: Progress = no_progress) -> 
 
     Args:
         name: a key of `KNOWN`.
-        data_dir: the work space's folder of datasets.
+        data_dir: the workspace's folder of datasets.
         progress: told (archive, bytes there, bytes in all).
 
     Raises:
@@ -110,7 +110,7 @@ def _lock(downloads: Path) -> AbstractContextManager[object]:
     except Timeout as error:
         raise DataError(f"{downloads}: another process downloads there. Wait until it is done.") from error
     except OSError as error:
-        raise DataError(f"{downloads}: cannot be written ({error}). Choose another work space.") from error
+        raise DataError(f"{downloads}: cannot be written ({error}). Choose another workspace.") from error
 
 
 def _fetch(url: str, md5: str, downloads: Path, max_bytes: int, progress: Progress) -> Path:
@@ -139,7 +139,7 @@ def _fetch(url: str, md5: str, downloads: Path, max_bytes: int, progress: Progre
         ) from error
     except OSError as error:
         raise DownloadError(
-            f"{downloads}: cannot be written ({error.strerror or error}). Free some space or choose another work space."
+            f"{downloads}: cannot be written ({error.strerror or error}). Free some space or choose another workspace."
         ) from error
 
 

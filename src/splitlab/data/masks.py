@@ -67,12 +67,12 @@ def _read_indices(path: Path) -> NDArray[np.int32]:
     try:
         with Image.open(path, formats=("PNG",)) as image:
             if image.mode not in _INDEX_MODES or image.width * image.height > MAX_PIXELS:
-                raise DataError(f"{path} is no indexed image of up to {MAX_PIXELS // 1_000_000} megapixels.")
+                raise DataError(f"{path} is not an indexed image of up to {MAX_PIXELS // 1_000_000} megapixels.")
             return np.asarray(image).astype(np.int32)
     except FileNotFoundError as error:
-        raise DataError(f"{path} is not there. Unpack the data set again.") from error
+        raise DataError(f"{path} is not there. Unpack the dataset again.") from error
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{path} is no indexed PNG that can be read ({error}). Unpack the data set again.") from error
+        raise DataError(f"{path} is not a readable indexed PNG ({error}). Unpack the dataset again.") from error
 
 
 @lru_cache(maxsize=2)
@@ -111,14 +111,14 @@ def silent(_done: int, _total: int) -> None:
 def read_mask_boxes(
     paths: Sequence[Path], root: Path, index_dir: Path, progress: Progress = silent
 ) -> list[MaskBoxes | Problem]:
-    """Return what each indexed image of a data set shows, or what is wrong with it: missing, broken, not indexed.
+    """Return what each indexed image of a dataset shows, or what is wrong with it: missing, broken, not indexed.
 
     An image is opened where the index has no entry of its path, size and time of change. The index is one JSON file
     for each `root`; where it is broken it is made anew, where it cannot be written the images are read again next time.
 
     Args:
-        paths: all indexed images of the data set, below `root`.
-        root: the data set's folder.
+        paths: all indexed images of the dataset, below `root`.
+        root: the dataset's folder.
         index_dir: where the index file is kept; made where it is missing.
         progress: told of every image that is opened.
     """
@@ -143,7 +143,7 @@ def read_mask_boxes(
 
 
 def move_index(before: Path, after: Path, index_dir: Path, new_index_dir: Path) -> None:
-    """Keep the index of a data set that was renamed from `before` to `after`; where it cannot be, it is made anew.
+    """Keep the index of a dataset that was renamed from `before` to `after`; where it cannot be, it is made anew.
 
     Args:
         before: the folder as it was called when its images were read.
@@ -151,7 +151,7 @@ def move_index(before: Path, after: Path, index_dir: Path, new_index_dir: Path) 
         index_dir: where its index file is.
         new_index_dir: where it is put; on the same disk.
     """
-    # Some formats read their images from a folder below the data set's own.
+    # Some formats read their images from a folder below the dataset's own.
     for root in (after, *after.glob("*/")):
         index_path = _index_path(before / root.relative_to(after), index_dir)
         if index_path.is_file():
@@ -169,7 +169,7 @@ def _key(path: Path, root: Path) -> str | Problem:
 
 
 def _unread(path: Path, what: str) -> Problem:
-    return Problem(ProblemKind.LABELS_UNREADABLE, str(path), what, "Unpack the data set again.")
+    return Problem(ProblemKind.LABELS_UNREADABLE, str(path), what, "Unpack the dataset again.")
 
 
 def _read(path: Path) -> MaskBoxes:

@@ -1,4 +1,8 @@
-"""Open a dataset in any known format, and add one to the workspace from an archive."""
+"""Open a dataset of any known format, and add one to the workspace from an archive.
+
+A new format is one module in `data/formats` and one line in `_FORMATS`: its name, a function that recognises a folder
+of that format, and a function that reads the folder into a `TrainVal`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +11,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from splitlab.data.archives import Limits, find_dataset_root, unpack
 from splitlab.data.dataset import TrainVal
@@ -22,63 +26,108 @@ from splitlab.data.scenes.embedded import make_embedded
 from splitlab.errors import DataError, shown_as
 from splitlab.io import swept
 
-EMBEDDED = "embedded"
-_INDEX = ".index"
-"""Folder beside data sets for what is noted down of them, such as boxes read from masks."""
 
-# How a format is recognised, and how it is read; `index_dir` is for those whose boxes are read from masks.
-_FORMATS: dict[str, tuple[Callable[[Path], bool], Callable[[Path, Path], TrainVal]]] = {
-    "COCO": (is_coco_folder, lambda folder, _: read_coco_folder(folder)),
-    "VOC2012": (is_voc_folder, lambda folder, _: read_voc_folder(folder)),
-    "Cityscapes": (is_cityscapes_folder, read_cityscapes_folder),
-    "Oxford-IIIT Pet": (is_pets_folder, read_pets_folder),
-    "YOLO": (is_yolo_folder, lambda folder, _: read_yolo_folder(folder)),
-}
+class _Format(NamedTuple):
+    """A dataset format; `read` takes the folder, and a folder for an index of boxes found in masks."""
+
+    name: str
+    detect: Callable[[Path], bool]
+    read: Callable[[Path, Path], TrainVal]
+
+
+# The first format that recognises a folder reads it.
+_FORMATS = (
+    _Format("COCO", is_coco_folder, lambda folder, _: read_coco_folder(folder)),
+    _Format("VOC2012", is_voc_folder, lambda folder, _: read_voc_folder(folder)),
+    _Format("Cityscapes", is_cityscapes_folder, read_cityscapes_folder),
+    _Format("Oxford-IIIT Pet", is_pets_folder, read_pets_folder),
+    _Format("YOLO", is_yolo_folder, lambda folder, _: read_yolo_folder(folder)),
+)
+
+EMBEDDED = "embedded"
+_INDEX = ".index"  # beside the datasets
+_MOST_LETTERS = 60
+_NAME = re.compile(rf"\w[\w.-]{{0,{_MOST_LETTERS - 1}}}")
+_NOT_IN_A_NAME = re.compile(r"[^\w.-]+")
+_ARCHIVE_ENDING = re.compile(r"\.(zip|tgz|tar|(tar\.)?gz)\Z", re.IGNORECASE)
+_UPLOAD_LIMITS = Limits(members=50_000, total_bytes=4_000_000_000)
 
 
 def open_dataset(where: str, data_dir: Path) -> TrainVal:
-    """Read a data set of any format; the embedded one is made in `data_dir` on first use.
+    """Open a dataset of any known format; the embedded one is created in `data_dir` on first use.
 
     Args:
         where: `embedded`, the name of a folder in `data_dir`, or the path of a folder.
-        data_dir: the work space's folder of data sets.
+        data_dir: the workspace's folder of datasets.
 
     Raises:
-        DataError: there is no such data set, or its files are broken.
+        DataError: the dataset does not exist, or its files are broken.
     """
     if where == EMBEDDED:
         return _opened_as(read_coco_folder(make_embedded(data_dir / EMBEDDED)), EMBEDDED)
-    folder = dataset_folder(where, data_dir)
-    read = _FORMATS[_format_of(folder) or ""][1]
-    data = read_as(read(folder, data_dir / _INDEX), load_reading(folder))
-    is_in_work_space = folder == data_dir / where and not Path(where).is_absolute()
-    return _opened_as(data, where if is_in_work_space else str(folder.absolute()))
+    folder, known = _find(where, data_dir)
+    data = read_as(known.read(folder, data_dir / _INDEX), load_reading(folder))
+    is_in_workspace = folder == data_dir / where and not Path(where).is_absolute()
+    return _opened_as(data, where if is_in_workspace else str(folder.absolute()))
 
 
 def dataset_folder(where: str, data_dir: Path) -> Path:
-    """Return the folder of the data set that `open_dataset` knows as `where`.
+    """Return the folder of the dataset that `open_dataset` knows as `where`.
 
     Raises:
-        DataError: there is no such data set.
+        DataError: the dataset does not exist, or is the embedded one.
     """
     if where == EMBEDDED:
-        raise DataError(f"The data set {EMBEDDED} is drawn by SplitLab: nothing in its labels is left open.")
-    named = data_dir / where
-    folder = named if _format_of(named) or (named.is_dir() and not Path(where).is_dir()) else Path(where)
-    if _format_of(folder) is None:
-        raise DataError(_unknown(folder))
-    return folder
-
-
-def _format_of(folder: Path) -> str | None:
-    """Recognise the format of a data set by the files it is made of; None where it is none of ours."""
-    return next((name for name, (recognised, _) in _FORMATS.items() if recognised(folder)), None)
+        raise DataError(f"The dataset {EMBEDDED} is drawn by SplitLab: its labels are not ambiguous.")
+    return _find(where, data_dir)[0]
 
 
 def dataset_names(data_dir: Path) -> list[str]:
-    """List what `open_dataset` knows by name, the embedded data set first."""
+    """List the names that `open_dataset` knows, the embedded dataset first."""
     own = sorted(folder.name for folder in data_dir.glob("[!.]*") if folder.is_dir() and _format_of(folder))
     return [EMBEDDED, *(name for name in own if name != EMBEDDED)]
+
+
+def proposed_name(file_name: str) -> str:
+    """Derive a dataset's name from its archive's: no ending, and dashes in place of characters that are not allowed."""
+    stem = _ARCHIVE_ENDING.sub("", file_name)
+    return _NOT_IN_A_NAME.sub("-", stem).strip(".-")[:_MOST_LETTERS] or "data"
+
+
+def import_archive(archive: BinaryIO, name: str, data_dir: Path, limits: Limits = _UPLOAD_LIMITS) -> TrainVal:
+    """Unpack a zip or tar of a dataset into `data_dir`/`name` and open it.
+
+    Raises:
+        DataError: the name is taken or not valid; the archive is broken, hostile, too large, or holds no readable
+            dataset; or `data_dir` cannot be written. Nothing is left behind.
+    """
+    if not _NAME.fullmatch(name) or name == EMBEDDED:
+        raise DataError(f"'{name}' is not a valid dataset name: use up to 60 letters, digits, dots and dashes.")
+    target = data_dir / name
+    with _draft_in(data_dir) as draft:
+        if target.exists():
+            raise DataError(_taken(name))
+        unpack(archive, Path(draft) / "whole", limits)
+        root = find_dataset_root(Path(draft) / "whole")
+        # The index is written into the draft, so that a refused dataset leaves none behind.
+        with shown_as(root, str(getattr(archive, "name", name))):
+            open_dataset(str(root), Path(draft))
+        _rename(root, target)
+        move_index(root, target, Path(draft) / _INDEX, data_dir / _INDEX)
+    return open_dataset(name, data_dir)
+
+
+def _find(where: str, data_dir: Path) -> tuple[Path, _Format]:
+    named = data_dir / where
+    folder = named if _format_of(named) or (named.is_dir() and not Path(where).is_dir()) else Path(where)
+    known = _format_of(folder)
+    if known is None:
+        raise DataError(_unknown(folder))
+    return folder, known
+
+
+def _format_of(folder: Path) -> _Format | None:
+    return next((known for known in _FORMATS if known.detect(folder)), None)
 
 
 def _opened_as(data: TrainVal, where: str) -> TrainVal:
@@ -87,47 +136,11 @@ def _opened_as(data: TrainVal, where: str) -> TrainVal:
 
 def _unknown(folder: Path) -> str:
     if not folder.is_dir():
-        return f"{folder} is no folder. Give a data set's folder, a name in the work space, or the word embedded."
+        return f"{folder} is not a folder. Give a dataset's folder, a name in the workspace, or the word embedded."
     return (
-        f"{folder} is no data set that is known: {', '.join(_FORMATS)}. A COCO one holds images/, "
-        "instances_train.json and instances_val.json; a YOLO one a data.yaml."
+        f"{folder} is not a dataset of a known format: {', '.join(known.name for known in _FORMATS)}. A COCO dataset "
+        "has images/, instances_train.json and instances_val.json; a YOLO dataset has a data.yaml."
     )
-
-
-_MOST_LETTERS = 60
-_NAME = re.compile(rf"\w[\w.-]{{0,{_MOST_LETTERS - 1}}}")
-_NOT_IN_A_NAME = re.compile(r"[^\w.-]+")
-_ARCHIVE_ENDING = re.compile(r"\.(zip|tgz|tar|(tar\.)?gz)\Z", re.IGNORECASE)
-_UPLOAD_LIMITS = Limits(members=50_000, total_bytes=4_000_000_000)
-
-
-def proposed_name(file_name: str) -> str:
-    """Return a data set's name from its archive's: without the ending, a dash for what a name may not hold."""
-    stem = _ARCHIVE_ENDING.sub("", file_name)
-    return _NOT_IN_A_NAME.sub("-", stem).strip(".-")[:_MOST_LETTERS] or "data"
-
-
-def import_archive(archive: BinaryIO, name: str, data_dir: Path, limits: Limits = _UPLOAD_LIMITS) -> TrainVal:
-    """Unpack a zip or tar of a data set into `data_dir`/`name`, if it can be read.
-
-    Raises:
-        DataError: the name is taken or no plain name, the archive is broken, hostile or too large, or holds no data
-            set that can be read, or `data_dir` cannot be written. Nothing is left behind.
-    """
-    if not _NAME.fullmatch(name) or name == EMBEDDED:
-        raise DataError(f"'{name}' is no name for a data set: use up to 60 letters, digits, dots and dashes.")
-    target = data_dir / name
-    with _draft_in(data_dir) as draft:
-        if target.exists():
-            raise DataError(_taken(name))
-        unpack(archive, Path(draft) / "whole", limits)
-        root = find_dataset_root(Path(draft) / "whole")
-        # What this reading notes down lies in the draft, so that a data set that is not kept leaves no note behind.
-        with shown_as(root, str(getattr(archive, "name", name))):
-            open_dataset(str(root), Path(draft))
-        _rename(root, target)
-        move_index(root, target, Path(draft) / _INDEX, data_dir / _INDEX)
-    return open_dataset(name, data_dir)
 
 
 def _draft_in(data_dir: Path) -> tempfile.TemporaryDirectory[str]:
@@ -139,7 +152,7 @@ def _draft_in(data_dir: Path) -> tempfile.TemporaryDirectory[str]:
 
 
 def _rename(root: Path, target: Path) -> None:
-    # Unlike a move, which would put the folder into one that somebody made at `target` meanwhile.
+    # A move would put the folder into one that somebody created at `target` in the meantime.
     try:
         root.rename(target)
     except OSError as error:
@@ -147,8 +160,8 @@ def _rename(root: Path, target: Path) -> None:
 
 
 def _taken(name: str) -> str:
-    return f"There is a data set '{name}' already. Choose another name."
+    return f"A dataset named '{name}' already exists. Choose another name."
 
 
 def _cannot_write(folder: Path, error: OSError) -> str:
-    return f"{folder}: cannot be written ({error.strerror}). Free some space there, or choose another work space."
+    return f"{folder}: cannot be written ({error.strerror}). Free some space there, or choose another workspace."

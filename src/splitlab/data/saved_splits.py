@@ -33,7 +33,7 @@ def split_by_lists(dataset: Dataset, full_list: Path, weak_list: Path | None) ->
     that the paper's authors published for DETR do, W is the others.
 
     Raises:
-        SplitError: a file cannot be read, a line names no image of the dataset or several, an image stands there
+        SplitError: a file cannot be read, a line lists no images of the dataset or several, an image stands there
             twice, an image of F lacks masks, or the second file names some images of F or no other images.
     """
     known = _by_any_name(dataset)
@@ -92,14 +92,14 @@ def _read_list(path: Path, known: dict[str, list[ImageId]], dataset: Dataset) ->
     for line in lines:
         meant = _meant(line, known, dataset)
         if not meant:
-            raise SplitError(f"{path}: '{line}' is no image of '{dataset.name}'. Give its id or its file name.")
+            raise SplitError(f"{path}: '{line}' is not an image of '{dataset.name}'. Give its id or its file name.")
         if len(meant) > 1:
             raise SplitError(
                 f"{path}: '{line}' may be image {meant[0]} or {meant[1]}. Write its folder too, or its id."
             )
         image_id = meant[0]
         if image_id in found:
-            raise SplitError(f"{path}: image {image_id} stands there twice. Keep one line of it.")
+            raise SplitError(f"{path}: image {image_id} is listed twice. Keep one line of it.")
         found[image_id] = None
     return tuple(found)
 
@@ -114,7 +114,7 @@ def save_split(folder: Path, name: str, split: Split) -> Path:
         SplitError: the name is no plain file name, or the folder cannot be written.
     """
     if not _NAME.fullmatch(name):
-        raise SplitError(f"'{name}' is no name for a split: use up to 60 letters, digits, spaces, dots and dashes.")
+        raise SplitError(f"'{name}' is not a valid split name: use up to 60 letters, digits, spaces, dots and dashes.")
     path = folder / f"{name}.json"
     draft: Path | None = None
     try:

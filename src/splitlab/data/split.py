@@ -96,7 +96,7 @@ def read_split(path: Path) -> Split:
         )
         stated = content["hash"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise SplitError(f"{path}: is no split file ({error!r}). Draw the split again.") from error
+        raise SplitError(f"{path}: is not a split file ({error!r}). Draw the split again.") from error
     if stated != split.hash:
         raise SplitError(f"{path}: its ids were changed after it was drawn (the hash differs). Draw the split again.")
     return split
@@ -105,7 +105,7 @@ def read_split(path: Path) -> Split:
 def _image_id(value: object) -> ImageId:
     if isinstance(value, int | str):
         return value
-    raise TypeError(f"{value!r} is no image id")
+    raise TypeError(f"{value!r} is not an image id")
 
 
 def boxes_only(labels: ImageLabels) -> ImageLabels:
@@ -124,19 +124,19 @@ def without_masks(labels: ImageLabels) -> ImageLabels:
 
 
 def as_split(data: TrainVal, split: Split, as_weak: Callable[[ImageLabels], ImageLabels] = boxes_only) -> TrainVal:
-    """Return the data set with F as it is, W with boxes only, and no other photo in train; val stays.
+    """Return the dataset with F as it is, W with boxes only, and no other photo in train; val stays.
 
     Args:
-        data: the whole data set.
+        data: the whole dataset.
         split: its F and W.
         as_weak: what W keeps of an image's labels, `boxes_only` or `without_masks`.
 
     Returns:
-        The data set; its `source_hash` is the split's hash.
+        The dataset; its `source_hash` is the split's hash.
 
     Raises:
         SplitError: the split was drawn from other labels.
-        DataError: an image of the split is not in the data set.
+        DataError: an image of the split is not in the dataset.
     """
     if split.source != data.train.source_hash:
         raise SplitError(f"The split {split.name} was drawn from other labels than those of '{data.train.name}'.")

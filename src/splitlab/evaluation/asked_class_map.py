@@ -24,8 +24,8 @@ class AskedClassMap:
 
     Attributes:
         names: what the model's classes are called, by number; None where the names on its card hold.
-        in_order: whether the model's classes are the data set's, in its order.
-        pairs: the data set's class by the model's, or by its number; None for a class that is to be left out.
+        in_order: whether the model's classes are the dataset's, in its order.
+        pairs: the dataset's class by the model's, or by its number; None for a class that is to be left out.
     """
 
     names: tuple[str, ...] | None = None
@@ -66,12 +66,12 @@ def asked_class_map(
     Args:
         asked: what was said.
         model_classes: in the order of the model's class scores.
-        class_names: in the order of the data set.
+        class_names: in the order of the dataset.
         model: the checkpoint, as a message is to call it.
-        dataset: the data set's name.
+        dataset: the dataset's name.
 
     Raises:
-        CheckpointError: it does not fit the model's or the data set's classes, or no class has a counterpart.
+        CheckpointError: it does not fit the model's or the dataset's classes, or no class has a counterpart.
     """
     count = len(model_classes)
     if asked.names is not None and len(asked.names) != count:
@@ -125,7 +125,7 @@ def _is_file(word: str) -> bool:
 def _read_file(word: str) -> dict[Any, Any]:
     if not _is_file(word):
         raise SettingsError(
-            f"--class-map '{word[:_MOST_LETTERS]}' is no table ({', '.join(TABLES)}), not '{IN_ORDER}', no pair such "
+            f"--class-map '{word[:_MOST_LETTERS]}' is not a table ({', '.join(TABLES)}), not '{IN_ORDER}', no pair such "
             "as a=b, and no file that is there."
         )
     try:

@@ -20,7 +20,7 @@ _Counterparts = Sequence[str | None]
 
 
 def _kept_counterparts(card: Card, class_names: Sequence[str]) -> list[str | None] | None:
-    """Return what each of the model's classes is called in a data set with these classes; None where none is kept.
+    """Return what each of the model's classes is called in a dataset with these classes; None where none is kept.
 
     A class without a counterpart is None. The latest map counts.
     """
@@ -29,12 +29,12 @@ def _kept_counterparts(card: Card, class_names: Sequence[str]) -> list[str | Non
 
 
 def _keep_counterparts(card: Card, dataset: str, class_names: Sequence[str], counterparts: _Counterparts) -> Card:
-    """Return the card with a class map for data sets with these classes, in the place of an older one.
+    """Return the card with a class map for datasets with these classes, in the place of an older one.
 
     Args:
         card: the model's.
-        dataset: the name of the data set that it was made for.
-        class_names: the data set's classes, in its order.
+        dataset: the name of the dataset that it was made for.
+        class_names: the dataset's classes, in its order.
         counterparts: one of them for each of the model's classes, or None.
 
     Raises:
@@ -47,17 +47,17 @@ def _keep_counterparts(card: Card, dataset: str, class_names: Sequence[str], cou
 
 NO_CLASS = -1
 _MOST_NAMED = 8
-# What a person says instead of a table: the model's classes are the data set's, in its order.
+# What a person says instead of a table: the model's classes are the dataset's, in its order.
 IN_ORDER = "order"
 
 
 @dataclass(frozen=True)
 class ClassMap:
-    """Which class of a data set each class of a model stands for.
+    """Which class of a dataset each class of a model stands for.
 
     Attributes:
         model_classes: in the order of the model's class scores.
-        data_classes: in the order of the data set.
+        data_classes: in the order of the dataset.
         places: for each class of the model the place of its counterpart in `data_classes`, or `NO_CLASS`. Several
             may stand for one.
     """
@@ -68,22 +68,22 @@ class ClassMap:
 
     @property
     def changes_nothing(self) -> bool:
-        """Whether the model's detections are already numbered as the data set's classes are."""
+        """Whether the model's detections are already numbered as the dataset's classes are."""
         return self.places == tuple(range(len(self.data_classes)))
 
     @property
     def is_own(self) -> bool:
-        """Whether the model's classes are the data set's own, name by name."""
+        """Whether the model's classes are the dataset's own, name by name."""
         return self.changes_nothing and self.model_classes == self.data_classes
 
     @property
     def known(self) -> tuple[str, ...]:
-        """The data set's classes that the model knows, in the data set's order."""
+        """The dataset's classes that the model knows, in the dataset's order."""
         return tuple(name for place, name in enumerate(self.data_classes) if place in self.places)
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """The data set's classes that no class of the model stands for."""
+        """The dataset's classes that no class of the model stands for."""
         return tuple(name for place, name in enumerate(self.data_classes) if place not in self.places)
 
     @property
@@ -94,7 +94,7 @@ class ClassMap:
 
     @property
     def counterparts(self) -> tuple[str | None, ...]:
-        """The data set's name for each class of the model, None where it has none."""
+        """The dataset's name for each class of the model, None where it has none."""
         return tuple(None if place == NO_CLASS else self.data_classes[place] for place in self.places)
 
     @property
@@ -103,7 +103,7 @@ class ClassMap:
         return "" if self.changes_nothing else hashlib.sha256(json.dumps(self.places).encode()).hexdigest()[:12]
 
     def apply(self, found: ImageDetections) -> ImageDetections:
-        """Number a model's detections as the data set's classes are; leave out those without a counterpart."""
+        """Number a model's detections as the dataset's classes are; leave out those without a counterpart."""
         if self.changes_nothing:
             return found
         classes = np.array(self.places, np.int64)[found.classes]
@@ -128,7 +128,7 @@ class ClassMap:
 
 
 def class_map_for(card: Card, class_names: Sequence[str]) -> ClassMap:
-    """Return what a model's classes are called in a data set with these classes.
+    """Return what a model's classes are called in a dataset with these classes.
 
     A map that the card keeps comes first. Equal lists mean the same class by class; of others, names that mean the same
     (`same_classes`). The map may hold no pair at all: see `require_known`.
@@ -142,7 +142,7 @@ def class_map_for(card: Card, class_names: Sequence[str]) -> ClassMap:
 
 
 def by_place(class_names: Sequence[str], some: Sequence[str]) -> ClassMap:
-    """Match some of a data set's classes with themselves in the whole, by their very names."""
+    """Match some of a dataset's classes with themselves in the whole, by their very names."""
     place_of = {name: place for place, name in enumerate(some)}
     return ClassMap(tuple(class_names), tuple(some), tuple(place_of.get(name, NO_CLASS) for name in class_names))
 
@@ -157,7 +157,7 @@ def by_name(model_classes: Sequence[str], class_names: Sequence[str]) -> ClassMa
 def of_counterparts(
     model_classes: Sequence[str], class_names: Sequence[str], counterparts: Iterable[str | None]
 ) -> ClassMap:
-    """Make a map of the data set's names for the model's classes, in the model's order; None for those without one."""
+    """Make a map of the dataset's names for the model's classes, in the model's order; None for those without one."""
     place_of = {name: place for place, name in enumerate(class_names)}
     places = tuple(NO_CLASS if name is None else place_of[name] for name in counterparts)
     return ClassMap(tuple(model_classes), tuple(class_names), places)
@@ -175,7 +175,7 @@ def require_known(classes: ClassMap, model: str, dataset: str) -> ClassMap:
     Args:
         classes: the map.
         model: the checkpoint, as the message is to call it.
-        dataset: the data set's name.
+        dataset: the dataset's name.
 
     Raises:
         CheckpointError: none has; the message says how to name them.
@@ -185,7 +185,7 @@ def require_known(classes: ClassMap, model: str, dataset: str) -> ClassMap:
     count = len(classes.model_classes)
     ways = [f"a table of {count} numbers ({', '.join(tables)})"] if (tables := fitting_tables(count)) else []
     if count == len(classes.data_classes):
-        ways.append(f"'{IN_ORDER}' where they stand in the data set's order")
+        ways.append(f"'{IN_ORDER}' where they stand in the dataset's order")
     example = f"{classes.model_classes[0]}={classes.data_classes[0]}"
     ways.append(f"pairs such as '{example}', or a YAML file of them")
     raise CheckpointError(
@@ -199,7 +199,7 @@ def keep_class_map(folder: Path, dataset: str, classes: ClassMap) -> None:
 
     Args:
         folder: the checkpoint.
-        dataset: the data set's name.
+        dataset: the dataset's name.
         classes: the map.
 
     Raises:
@@ -216,7 +216,7 @@ def map_in_words(classes: ClassMap, model: str, dataset: str) -> list[str]:
     Args:
         classes: the map.
         model: the model's name.
-        dataset: the data set's name.
+        dataset: the dataset's name.
     """
     told = []
     pairs = zip(classes.model_classes, classes.counterparts, strict=True)
@@ -231,7 +231,7 @@ def map_in_words(classes: ClassMap, model: str, dataset: str) -> list[str]:
 
 
 def scored_in_words(scored: Sequence[str], class_names: Sequence[str], dataset: str) -> list[str]:
-    """Say over which classes the mean goes, where it is not all of the data set's."""
+    """Say over which classes the mean goes, where it is not all of the dataset's."""
     if len(scored) == len(class_names):
         return []
     return [f"Scores are means over {len(scored):,} of the {len(class_names):,} classes of '{dataset}': {few(scored)}."]

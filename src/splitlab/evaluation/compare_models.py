@@ -30,14 +30,14 @@ _SAME_AP = 0.1
 def see(
     folder: Path, dataset: Dataset, cache_dir: Path, progress: Progress = no_progress, classes: ClassMap | None = None
 ) -> Seen:
-    """Return a checkpoint with what it sees in a data set's images; see `detections_of`.
+    """Return a checkpoint with what it sees in a dataset's images; see `detections_of`.
 
     Args:
         folder: the checkpoint.
         dataset: whose images.
         cache_dir: where detections are kept.
         progress: told of every image.
-        classes: what its classes are in the data set; None for what `class_map_for` says.
+        classes: what its classes are in the dataset; None for what `class_map_for` says.
 
     Raises:
         SplitLabError: it cannot be loaded, knows none of the classes, or a photo cannot be read.
@@ -57,7 +57,7 @@ def _detections_of(
     progress: Progress = no_progress,
     classes: ClassMap | None = None,
 ) -> list[ImageDetections]:
-    """Return what a checkpoint sees in a data set's images, one entry an image, numbered as the data set's classes are.
+    """Return what a checkpoint sees in a dataset's images, one entry an image, numbered as the dataset's classes are.
 
     The model is asked only where neither `cache_dir` nor the run that the checkpoint belongs to has the answer.
 
@@ -67,7 +67,7 @@ def _detections_of(
         dataset: whose images.
         cache_dir: where detections are kept, by weights, data, class map, and whether masks are cut to their boxes.
         progress: told of every image.
-        classes: what its classes are in the data set; None for what `class_map_for` says.
+        classes: what its classes are in the dataset; None for what `class_map_for` says.
 
     Raises:
         SplitLabError: the checkpoint cannot be loaded, knows none of the classes, or a photo or label cannot be read.
@@ -106,7 +106,7 @@ def stored_detections(
 
 
 def _cache_path(folder: Path, dataset: Dataset, cache_dir: Path, classes: ClassMap | None = None) -> Path:
-    """Name the file that holds a checkpoint's detections on a data set."""
+    """Name the file that holds a checkpoint's detections on a dataset."""
     masks = "" if read_card(folder).cuts_masks else "-uncut"
     of_map = f"-{classes.key}" if classes is not None and classes.key else ""
     return cache_dir / f"{weights_hash(folder)[:24]}-{dataset.source_hash[:24]}{of_map}{masks}.json"
@@ -155,4 +155,4 @@ def _make_room(cache_dir: Path) -> None:
         for path in oldest_first[: max(len(oldest_first) - _KEPT_FILES + 1, 0)]:
             path.unlink(missing_ok=True)
     except OSError as error:
-        raise RunError(f"{cache_dir}: cannot be written ({error.strerror}). Choose another work space.") from error
+        raise RunError(f"{cache_dir}: cannot be written ({error.strerror}). Choose another workspace.") from error

@@ -51,13 +51,13 @@ class CompareSettings:
 
 @dataclass(frozen=True)
 class Seen:
-    """A model and what it sees in a data set's images, in their order.
+    """A model and what it sees in a dataset's images, in their order.
 
     Attributes:
         card: what the model is.
         weights_hash: sha256 of its weights.
-        detections: one entry an image, doubtful ones too; numbered as the data set's classes are.
-        classes: what the model's classes are in the data set; None where they are the data set's own.
+        detections: one entry an image, doubtful ones too; numbered as the dataset's classes are.
+        classes: what the model's classes are in the dataset; None where they are the dataset's own.
     """
 
     card: Card
@@ -119,14 +119,14 @@ class ComparedModel:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Models on one data set.
+    """Models on one dataset.
 
     Attributes:
         dataset: with the classes alone that all models know: means over different classes could not be compared.
         settings: what is looked at.
         models: what each sees, and how right it is.
         ranking: the images, those where the models differ most first.
-        whole: the data set with all its classes.
+        whole: the dataset with all its classes.
     """
 
     dataset: Dataset
@@ -141,7 +141,7 @@ def compare(models: Mapping[str, Seen], dataset: Dataset, settings: CompareSetti
 
     Raises:
         CheckpointError: there is no class that all of them know.
-        DataError: detections are of another data set.
+        DataError: detections are of another dataset.
     """
     models, view = on_shared_classes(models, dataset)
     compared = []
@@ -152,7 +152,7 @@ def compare(models: Mapping[str, Seen], dataset: Dataset, settings: CompareSetti
 
 
 def on_shared_classes(models: Mapping[str, Seen], dataset: Dataset) -> tuple[Mapping[str, Seen], Dataset]:
-    """Return models and data set with the classes alone that every one of the models knows.
+    """Return models and dataset with the classes alone that every one of the models knows.
 
     Raises:
         CheckpointError: there is none.
@@ -233,7 +233,7 @@ def difference_in_words(image: ComparedImage, class_names: Sequence[str]) -> str
 
     Args:
         image: what the models see.
-        class_names: of the data set.
+        class_names: of the dataset.
     """
     names = [name.replace("_", " ") for name in class_names]
     told = [

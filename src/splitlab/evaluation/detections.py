@@ -81,7 +81,7 @@ def scored_masks(labels: ImageLabels) -> list[Rle]:
 
 
 def _filled_box(labels: ImageLabels, label: ObjectLabel) -> Rle:
-    # A side that is no number covers nothing; numpy would count one below 0 from the far end.
+    # A side that is not a number covers nothing; numpy would count one below 0 from the far end.
     sides = np.nan_to_num(np.array(label.box)).clip(0, max(labels.height, labels.width))
     (left, top), (right, bottom) = np.floor(sides[:2]).astype(int), np.ceil(sides[2:]).astype(int)
     mask = np.zeros((labels.height, labels.width), bool)
@@ -90,7 +90,7 @@ def _filled_box(labels: ImageLabels, label: ObjectLabel) -> Rle:
 
 
 _MAX_DETECTIONS = 100
-# One takes 400 to 800; a small data set may have large masks.
+# One takes 400 to 800; a small dataset may have large masks.
 _DETECTION_BYTES, _LEAST_MAX_BYTES = 1000, 200_000_000
 _FAR_PIXELS = 1_000_000
 
@@ -101,7 +101,7 @@ def read_detections(path: Path, dataset: Dataset) -> list[ImageDetections]:
     Of each image the 100 best-scoring detections are kept, best first, as COCO counts no more.
 
     Raises:
-        DataError: the file is missing, too large, no JSON, or an entry is of another data set or no detection.
+        DataError: the file is missing, too large, no JSON, or an entry is of another dataset or no detection.
     """
     entries: dict[ImageId, list[dict[str, Any]]] = {image.image_id: [] for image in dataset.images}
     most = max(len(dataset.images) * _MAX_DETECTIONS * _DETECTION_BYTES, _LEAST_MAX_BYTES)
@@ -110,8 +110,8 @@ def read_detections(path: Path, dataset: Dataset) -> list[ImageDetections]:
             entries[entry["image_id"]].append(_checked(entry, dataset))
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise DataError(
-                f"{path}: entry {number} is no detection on dataset '{dataset.name}' "
-                f"({type(error).__name__}: {str(error)[:100]}). Evaluate the run again on this data set."
+                f"{path}: entry {number} is not a detection on dataset '{dataset.name}' "
+                f"({type(error).__name__}: {str(error)[:100]}). Evaluate the run again on this dataset."
             ) from error
     index_of = {category_id: index for index, category_id in enumerate(dataset.category_ids)}
     return [_detections(image, entries[image.image_id], index_of) for image in dataset.images]
@@ -126,12 +126,12 @@ def _parse(path: Path, max_bytes: int) -> list[Any]:
     if len(raw) > max_bytes:
         raise DataError(
             f"{path} is larger than {max_bytes // 1_000_000} MB, more than {_MAX_DETECTIONS} detections of each image "
-            "take. Evaluate the run again on this data set."
+            "take. Evaluate the run again on this dataset."
         )
     try:
         content = json.loads(raw)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: is no valid JSON ({str(error)[:100]}). Evaluate the run again.") from error
+        raise DataError(f"{path}: is not valid JSON ({str(error)[:100]}). Evaluate the run again.") from error
     if not isinstance(content, list):
         raise DataError(f"{path}: holds no list of detections. It must be a COCO results file.")
     return content
@@ -145,7 +145,7 @@ def _checked(entry: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
     """
     image = dataset.by_id[entry["image_id"]]
     if entry["category_id"] not in dataset.category_ids:
-        raise ValueError(f"category_id {entry['category_id']!r} is no class of the data set")
+        raise ValueError(f"category_id {entry['category_id']!r} is not a class of the dataset")
     box = [float(side) for side in entry["bbox"]]
     score = float(entry["score"])
     if len(box) != 4 or not all(abs(side) < _FAR_PIXELS for side in box) or min(box[2:]) < 0 or not 0 <= score <= 1:

@@ -83,7 +83,7 @@ class ComparedImage:
         return float(np.mean(differing)) + (1 - float(np.mean(overlaps)) if overlaps else 0.0)
 
     def differ_on(self, compared: ComparedObject) -> bool:
-        """Say whether some but not all models see the object, or see different classes."""
+        """Return whether some but not all models see the object, or see different classes."""
         return 0 < len(compared.votes) < len(self.models) or len(compared.classes) > 1
 
 
@@ -284,7 +284,7 @@ def count_seen(objects: pd.DataFrame, classes: int) -> pd.DataFrame:
 
     Args:
         objects: of `objects_seen`.
-        classes: of the data set.
+        classes: of the dataset.
 
     Returns:
         A row for each class by its index, the last, NO_MATCH, for what nobody labelled; a column for each `SeenBy`,

@@ -165,7 +165,7 @@ class Confusion:
     Attributes:
         counts: (K + 1, K + 1) int64, rows the truth, columns the prediction. The last row is detections that lie on no
             free object, the last column objects that none lies on.
-        images: the images of each (row, column) that is not 0, each once, in the order of the data set.
+        images: the images of each (row, column) that is not 0, each once, in the order of the dataset.
     """
 
     counts: IntArray

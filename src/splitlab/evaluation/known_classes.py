@@ -1,4 +1,4 @@
-"""Detections and labels of some of a data set's classes alone: those that a model, or every model, knows.
+"""Detections and labels of some of a dataset's classes alone: those that a model, or every model, knows.
 
 Opens without torch.
 """
@@ -17,11 +17,11 @@ from splitlab.evaluation.scores import THRESHOLDS, Scores, evaluate_detections
 
 
 def shared_classes(known: Mapping[str, Collection[str]], dataset: Dataset) -> tuple[str, ...]:
-    """Return the data set's classes that every model knows, in its order.
+    """Return the dataset's classes that every model knows, in its order.
 
     Args:
         known: the classes each model knows, by the model's name.
-        dataset: the data set.
+        dataset: the dataset.
 
     Raises:
         CheckpointError: there is none.
@@ -37,7 +37,7 @@ def shared_classes(known: Mapping[str, Collection[str]], dataset: Dataset) -> tu
 
 
 def view_of_classes(dataset: Dataset, names: tuple[str, ...]) -> Dataset:
-    """Return a data set with some of its classes alone; its name says how many they are.
+    """Return a dataset with some of its classes alone; its name says how many they are.
 
     Args:
         dataset: the whole.
@@ -63,7 +63,7 @@ def evaluate_known(dataset: Dataset, detections: Sequence[ImageDetections], know
     Args:
         dataset: what to score on.
         detections: in the order of its images, numbered as its classes are.
-        known: the classes that the model knows, in the data set's order.
+        known: the classes that the model knows, in the dataset's order.
     """
     if len(known) == len(dataset.class_names):
         return evaluate_detections(dataset, detections)

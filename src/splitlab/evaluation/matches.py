@@ -81,7 +81,7 @@ def overlaps_of_dataset(
     if len(detections) != len(dataset.images):
         raise DataError(
             f"There are detections of {len(detections)} images, dataset '{dataset.name}' has {len(dataset.images)}. "
-            "Run the model on this data set again."
+            "Run the model on this dataset again."
         )
     return [overlaps_of_image(labels, found, kind) for labels, found in zip(dataset.images, detections, strict=True)]
 
@@ -95,7 +95,7 @@ def overlaps_of_image(labels: ImageLabels, found: ImageDetections, kind: Kind = 
     if (found.height, found.width) != (labels.height, labels.width):
         raise DataError(
             f"Image {labels.image_id} is {labels.width} x {labels.height} pixels, its detections are of "
-            f"{found.width} x {found.height}. Run the model on this data set again."
+            f"{found.width} x {found.height}. Run the model on this dataset again."
         )
     of_masks = kind == "mask"
     crowds = mask_regions(labels) if of_masks else np.array([not label.is_scored for label in labels.objects], bool)

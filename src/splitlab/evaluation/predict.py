@@ -66,7 +66,7 @@ def predict(
         images: the images.
         size: side of the square the model sees, pixels.
         settings: what counts as a detection.
-        classes: what the model's classes are in a data set; detections are then numbered so, and those without a
+        classes: what the model's classes are in a dataset; detections are then numbered so, and those without a
             counterpart take none of the places that `settings` allows.
     """
     squares, places = zip(*(letterbox(image, size) for image in images), strict=True)
@@ -223,7 +223,7 @@ def evaluate_model(
         dataset: what to score on.
         size: side of the square the model sees, pixels.
         progress: told the number of images done.
-        classes: what the model's classes are in the data set; None where they are the data set's own. Scores are
+        classes: what the model's classes are in the dataset; None where they are the dataset's own. Scores are
             over the classes that the model knows, see `evaluate_known`.
 
     Raises:

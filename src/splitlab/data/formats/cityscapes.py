@@ -36,7 +36,7 @@ _MASKS_END = "_gtFine_instanceIds.png"
 
 
 def is_cityscapes_folder(folder: Path) -> bool:
-    """Say whether photos or labels of Cityscapes lie here; `read_cityscapes_folder` says what is missing."""
+    """Return whether photos or labels of Cityscapes lie here; `read_cityscapes_folder` says what is missing."""
     try:
         return any((folder / part).is_dir() for part in _PARTS)
     except OSError:
@@ -58,7 +58,7 @@ def read_cityscapes_folder(folder: Path, index_dir: Path, progress: Progress = s
     Photos whose labels are missing or broken are left out and are in `Dataset.problems`.
 
     Raises:
-        DataError: a part of the data set is missing, or no photo of it has labels that can be read.
+        DataError: a part of the dataset is missing, or no photo of it has labels that can be read.
     """
     for part in _PARTS:
         if not (folder / part).is_dir():

@@ -46,7 +46,7 @@ def _read_coco(labels_path: Path, images_dir: Path, name: str) -> Dataset:
         return _to_dataset(content, labels_path, images_dir, name, hashlib.sha256(raw).hexdigest())
     except ODD_ENTRY as error:
         raise DataError(
-            f"{labels_path}: an entry is not as COCO has it ({type(error).__name__}: {error}). "
+            f"{labels_path}: an entry is not valid COCO ({type(error).__name__}: {error}). "
             "See cocodataset.org/#format-data for the fields that images, annotations and categories need."
         ) from error
 
@@ -62,9 +62,9 @@ def _parse(raw: bytes, path: Path) -> dict[str, Any]:
     try:
         content = json.loads(raw)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: is no valid JSON ({error}). Export the labels again.") from error
+        raise DataError(f"{path}: is not valid JSON ({error}). Export the labels again.") from error
     if not isinstance(content, dict):
-        raise DataError(f"{path}: holds no COCO labels. It must be a COCO instances file.")
+        raise DataError(f"{path}: does not hold COCO labels. It must be a COCO instances file.")
     missing = [key for key in ("images", "annotations", "categories") if not isinstance(content.get(key), list)]
     if missing:
         raise DataError(f"{path}: has no list '{missing[0]}'. It must be a COCO instances file.")
@@ -100,7 +100,7 @@ def _read_images(entries: list[Any], images_dir: Path, path: Path) -> tuple[dict
                 raise entry_error(
                     ProblemKind.LABELS_UNREADABLE,
                     path,
-                    f"image id {image.image_id} stands there twice",
+                    f"image id {image.image_id} is listed twice",
                     "Give each image an id of its own.",
                 )
             images[int(image.image_id)] = image
@@ -120,7 +120,7 @@ def _read_image(entry: Any, images_dir: Path, folder: Path, path: Path) -> Image
         raise entry_error(
             ProblemKind.LABELS_UNREADABLE,
             path,
-            f"{named} is not as COCO has it ({type(error).__name__}: {error})",
+            f"{named} is not valid COCO ({type(error).__name__}: {error})",
             "It needs id, file_name, width and height.",
         ) from error
     check_image_size(width, height, path, f"image {image_id}")
@@ -163,7 +163,7 @@ def _image_of(annotation: Any, images: dict[int, ImageLabels], path: Path) -> in
     try:
         image_id = int(annotation["image_id"])
     except ODD_ENTRY as error:
-        what = f"{entry_name(annotation)} is not as COCO has it ({type(error).__name__}: {error})"
+        what = f"{entry_name(annotation)} is not valid COCO ({type(error).__name__}: {error})"
         raise entry_error(ProblemKind.LABELS_UNREADABLE, path, what, "It needs an image_id.") from error
     if image_id not in images:
         what = f"{entry_name(annotation)} is of image {image_id}, which is not in 'images' or cannot be read"
@@ -231,7 +231,7 @@ def _inside(images_dir: Path, folder: Path, file_name: str, labels_path: Path) -
         raise entry_error(
             ProblemKind.LABELS_UNREADABLE,
             labels_path,
-            f"file_name '{file_name}' leads out of {images_dir}",
+            f"file_name '{file_name}' points outside {images_dir}",
             "Only photos inside are read.",
         )
     return path
@@ -249,13 +249,13 @@ def read_coco_folder(folder: Path) -> TrainVal:
         DataError: the folder, a labels file or the photos' folder is missing, or the labels are broken.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder} is no folder. Give the folder that holds instances_train.json and images/.")
+        raise DataError(f"{folder} is not a folder. Give the folder that holds instances_train.json and images/.")
     train, val = (_read_subset(folder, subset) for subset in _SUBSETS)
     return TrainVal(train, val)
 
 
 def is_coco_folder(folder: Path) -> bool:
-    """Say whether `read_coco_folder` would find labels for both subsets here."""
+    """Return whether `read_coco_folder` would find labels for both subsets here."""
     return all(_labels_of(folder, subset) for subset in _SUBSETS)
 
 

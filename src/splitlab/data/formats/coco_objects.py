@@ -64,7 +64,7 @@ def read_object(
         raise entry_error(
             ProblemKind.LABELS_UNREADABLE,
             path,
-            f"{where} is not as COCO has it ({type(error).__name__}: {error})",
+            f"{where} is not valid COCO ({type(error).__name__}: {error})",
             "It needs category_id, a bbox of four numbers and segmentation.",
         ) from error
     return label, problems
@@ -76,7 +76,7 @@ def entry_name(annotation: object) -> str:
 
 
 def has_box_in_fractions(annotation: dict[str, Any]) -> bool:
-    """Say whether a box lies in 0..1 on all sides, as YOLO has it; a box of one whole pixel at the corner does not."""
+    """Return whether a box lies in 0..1 on all sides, as YOLO has it; a box of one whole pixel at the corner does not."""
     try:
         sides = [float(side) for side in annotation["bbox"]]
     except ODD_ENTRY:
@@ -96,7 +96,7 @@ def _to_box(annotation: dict[str, Any], mask: Rle | None, path: Path) -> Box:
         raise entry_error(
             ProblemKind.BOX,
             path,
-            f"{entry_name(annotation)} has a bbox with a side that is no number ({str(stated)[:80]})",
+            f"{entry_name(annotation)} has a bbox with a side that is not a number ({str(stated)[:80]})",
             "Draw the box again.",
         )
     return box
@@ -117,7 +117,7 @@ def _mask_or_problems(
     except EntryError as error:
         return None, [error.problem]
     except ODD_ENTRY as error:
-        what = f"the segmentation of {where} is not as COCO has it ({type(error).__name__}: {error})"
+        what = f"the segmentation of {where} is not valid COCO ({type(error).__name__}: {error})"
         return None, [Problem(ProblemKind.MASK, str(path), what, "Export the mask again; its box is kept.")]
 
 
@@ -148,7 +148,7 @@ def _polygons_to_mask(
         raise entry_error(
             ProblemKind.MASK,
             path,
-            f"a polygon of {where} is no list x0, y0, x1, y1, ... of points near its image",
+            f"a polygon of {where} is not a list x0, y0, x1, y1, ... of points near its image",
             "Export the mask again; its box is kept.",
         )
     areas = [outline.reshape(-1, 2) for outline in outlines if outline.size >= LEAST_OUTLINE_NUMBERS]
@@ -201,6 +201,6 @@ def _is_number(value: object) -> bool:
 
 
 def _is_near(outline: NDArray[np.float64], height: int, width: int) -> bool:
-    """Say whether these are points, and none is far outside, where pycocotools would still follow them."""
+    """Return whether these are points, and none is far outside, where pycocotools would still follow them."""
     reach = 2 * max(height, width) + 2
     return outline.ndim == 1 and outline.size % 2 == 0 and bool((np.abs(outline) <= reach).all())

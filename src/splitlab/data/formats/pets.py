@@ -30,7 +30,7 @@ _TRIMAP_VALUES = {_ANIMAL, 2, 3}
 
 
 def is_pets_folder(folder: Path) -> bool:
-    """Say whether `read_pets_folder` would find the lists here."""
+    """Return whether `read_pets_folder` would find the lists here."""
     try:
         return _root_of(folder) is not None
     except OSError:
@@ -159,7 +159,7 @@ def _or_other_values(trimap: Path, found: MaskBoxes | Problem) -> MaskBoxes | Pr
     others = set(found.boxes) - _TRIMAP_VALUES if isinstance(found, MaskBoxes) else None
     if not others:
         return found
-    what = f"is no trimap: it has the value {min(others)}, not 1, 2 and 3 only"
+    what = f"is not a trimap: it has the value {min(others)}, not 1, 2 and 3 only"
     return Problem(ProblemKind.LABELS_UNREADABLE, str(trimap), what, "Unpack it again.")
 
 

@@ -93,14 +93,14 @@ def _parse(raw: bytes, path: Path) -> Element:
     def refuse_doctype(*_declared: object) -> NoReturn:
         # Entities can be declared in a DOCTYPE only, and a few of them can grow to gigabytes.
         what = "has a DOCTYPE, which no VOC annotation has"
-        raise entry_error(ProblemKind.LABELS_UNREADABLE, path, what, "Unpack the data set again.")
+        raise entry_error(ProblemKind.LABELS_UNREADABLE, path, what, "Unpack the dataset again.")
 
     parser.StartDoctypeDeclHandler = refuse_doctype
     try:
         parser.Parse(raw, True)
     except (expat.ExpatError, LookupError, ValueError) as error:
-        what = f"is no XML that can be read ({error})"
-        raise entry_error(ProblemKind.LABELS_UNREADABLE, path, what, "Unpack the data set again.") from error
+        what = f"is not valid XML ({error})"
+        raise entry_error(ProblemKind.LABELS_UNREADABLE, path, what, "Unpack the dataset again.") from error
     return builder.close()
 
 
@@ -169,7 +169,7 @@ class _Read:
 
 
 def is_voc_folder(folder: Path) -> bool:
-    """Say whether `read_voc_folder` would find VOC's lists here."""
+    """Return whether `read_voc_folder` would find VOC's lists here."""
     try:
         return _root_of(folder) is not None
     except OSError:
@@ -266,7 +266,7 @@ def _read_image(root: Path, name: str) -> _Read:
 
 def _class_index(found: _VocObject, path: Path) -> int:
     if found.class_name not in _CLASS_INDEX:
-        what = f"'{found.class_name[:40]}' is none of VOC's {len(CLASS_NAMES)} classes"
+        what = f"'{found.class_name[:40]}' is not one of VOC's {len(CLASS_NAMES)} classes"
         raise entry_error(ProblemKind.LABELS_UNREADABLE, path, what, "Correct its name.")
     return _CLASS_INDEX[found.class_name]
 

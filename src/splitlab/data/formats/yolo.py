@@ -1,4 +1,4 @@
-"""Data sets laid out as Ultralytics' YOLO reads them: a YAML file, images/ and, beside it, labels/."""
+"""Datasets laid out as Ultralytics' YOLO reads them: a YAML file, images/ and, beside it, labels/."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class _Read:
 
 
 def is_yolo_folder(folder: Path) -> bool:
-    """Say whether `read_yolo_folder` would find a YAML file here."""
+    """Return whether `read_yolo_folder` would find a YAML file here."""
     try:
         return find_yaml(folder) is not None
     except (DataError, OSError):
@@ -50,7 +50,7 @@ def is_yolo_folder(folder: Path) -> bool:
 
 
 def read_yolo_folder(folder: Path) -> TrainVal:
-    """Read the data set that data.yaml heads, or the one YAML file with `names` and `train`.
+    """Read the dataset that data.yaml heads, or the one YAML file with `names` and `train`.
 
     `train` and `val` each name a folder, a .txt list of photos, or several of those. The labels of `images/a/b.jpg` are
     `labels/a/b.txt`; an empty one says that the photo shows no object, a photo without one was labelled by nobody. An
@@ -69,7 +69,7 @@ def read_yolo_folder(folder: Path) -> TrainVal:
         train = _read_subset(folder, settings, settings.train)
         return TrainVal(train, _read_subset(folder, settings, settings.val), _FORMAT)
     except _UNFOLLOWED as error:
-        raise DataError(f"{folder}: a path in it cannot be followed ({error}). Unpack the data set again.") from error
+        raise DataError(f"{folder}: a path in it cannot be followed ({error}). Unpack the dataset again.") from error
 
 
 def _read_subset(folder: Path, settings: YoloSettings, places: tuple[str, ...]) -> Dataset:
@@ -108,7 +108,7 @@ def _find(folder: Path, settings: YoloSettings, place: str) -> Path:
         if path.exists() and path.resolve().is_relative_to(folder.resolve()):
             return path
     raise DataError(
-        f"{settings.path}: '{place[:200]}' is nothing in {folder}. Name a folder of photos or a .txt list inside it."
+        f"{settings.path}: '{place[:200]}' does not exist in {folder}. Name a folder of photos or a .txt list inside it."
     )
 
 
@@ -134,7 +134,7 @@ def _id_of(photo: Path, root: Path, folder: Path) -> str:
         return _below(photo, root).with_suffix("").as_posix()
     except _UNFOLLOWED as error:
         what = f"the path cannot be followed ({error})"
-        raise entry_error(ProblemKind.PHOTO_UNREADABLE, photo, what, "Unpack the data set again.") from error
+        raise entry_error(ProblemKind.PHOTO_UNREADABLE, photo, what, "Unpack the dataset again.") from error
 
 
 def _refuse_shared_labels(photo: Path, other: Path | None) -> None:
@@ -174,12 +174,12 @@ def _photos_in(place: Path) -> Iterator[Path]:
 
 def _refuse_outside(path: Path, folder: Path) -> None:
     if not path.resolve().is_relative_to(folder.resolve()):
-        what = f"leads out of {folder}"
+        what = f"points outside {folder}"
         raise entry_error(ProblemKind.PHOTO_UNREADABLE, path, what, "Only files inside are read.")
 
 
 def _below(path: Path, root: Path) -> Path:
-    """Return the path from `root` on, as it is written; links inside the data set stay as they are named."""
+    """Return the path from `root` on, as it is written; links inside the dataset stay as they are named."""
     if path.is_relative_to(root) and ".." not in path.parts:
         return path.relative_to(root)
     return path.resolve().relative_to(root.resolve())

@@ -42,7 +42,7 @@ def parse_labels(
     try:
         lines = raw.decode("utf-8-sig").split("\n")
     except UnicodeDecodeError:
-        return (), [Problem(ProblemKind.LABELS_UNREADABLE, str(path), "is no text in UTF-8", _EXPORT_AGAIN)]
+        return (), [Problem(ProblemKind.LABELS_UNREADABLE, str(path), "is not UTF-8 text", _EXPORT_AGAIN)]
     objects: list[ObjectLabel] = []
     problems: list[Problem] = []
     for number, line in enumerate(lines, start=1):
@@ -78,7 +78,7 @@ def _class_index(word: str, where: str, class_count: int) -> int:
     except ValueError:
         number = -1.0
     if not number.is_integer() or not 0 <= number < class_count:
-        what = f"'{word[:40]}' is no class; they are numbered 0 to {class_count - 1}"
+        what = f"'{word[:40]}' is not a class; classes are numbered 0 to {class_count - 1}"
         way_out = "Correct the line, or 'names' in the YAML file."
         raise entry_error(ProblemKind.LABELS_UNREADABLE, where, what, way_out)
     return int(number)
@@ -88,7 +88,7 @@ def _fractions(words: list[str], where: str) -> NDArray[np.float64]:
     try:
         numbers = np.array(words, dtype=np.float64)
     except ValueError as error:
-        what = "has a word that is no number"
+        what = "has a word that is not a number"
         raise entry_error(ProblemKind.LABELS_UNREADABLE, where, what, _EXPORT_AGAIN) from error
     outside = ~((numbers >= -_TOLERANCE) & (numbers <= 1 + _TOLERANCE))
     if outside.any():
@@ -157,14 +157,14 @@ def _has_names_and_train(path: Path) -> bool:
 
 
 def read_settings(path: Path) -> YoloSettings:
-    """Read the YAML file of a YOLO data set.
+    """Read the YAML file of a YOLO dataset.
 
     Raises:
         DataError: it is broken or too large, has aliases, or lacks `names`, `train` or `val`.
     """
     content = _parse(path)
     if "kpt_shape" in content:
-        raise DataError(f"{path}: 'kpt_shape' makes it a pose data set. Give one with outlines or boxes.")
+        raise DataError(f"{path}: 'kpt_shape' makes it a pose dataset. Give one with outlines or boxes.")
     return YoloSettings(
         path,
         _base(content, path),
@@ -181,9 +181,9 @@ def _parse(path: Path) -> dict[Any, Any]:
         content = _PlainLoader(raw).get_single_data()
     except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise DataError(f"{path}: is no YAML that can be read ({reason}). Export the data set again.") from error
+        raise DataError(f"{path}: is not valid YAML ({reason}). Export the dataset again.") from error
     if not isinstance(content, dict):
-        raise DataError(f"{path}: has no 'names' and 'train'. It must be the YAML file of a YOLO data set.")
+        raise DataError(f"{path}: has no 'names' and 'train'. It must be the YAML file of a YOLO dataset.")
     return content
 
 
@@ -196,7 +196,7 @@ def _class_names(content: dict[Any, Any], path: Path) -> tuple[str, ...]:
     # YAML reads a bare no as false and a bare 3 as a number; only the number has one way to be written.
     odd = [index for index, name in enumerate(names) if isinstance(name, bool) or not isinstance(name, str | int)]
     if odd:
-        raise DataError(f"{path}: the name of class {odd[0]} is no text. Put it into quotes.")
+        raise DataError(f"{path}: the name of class {odd[0]} is not text. Put it into quotes.")
     names = [printable(str(name)) for name in names]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
@@ -213,7 +213,7 @@ def _places(content: dict[Any, Any], subset: str, path: Path) -> tuple[str, ...]
 
 
 def _base(content: dict[Any, Any], path: Path) -> Path:
-    """Follow `path:` where it stays in the data set; most files name the folder of whoever exported them."""
+    """Follow `path:` where it stays in the dataset; most files name the folder of whoever exported them."""
     folder, stated = path.parent, content.get("path")
     if isinstance(stated, str) and "\0" not in stated:
         base = folder / stated

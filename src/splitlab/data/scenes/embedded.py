@@ -26,7 +26,7 @@ __all__ = ["CLASS_NAMES", "EmbeddedSettings", "make_embedded"]
 class EmbeddedSettings:
     """How many images of which scenes.
 
-    An image is a function of the seed and its number, so a smaller data set is the beginning of a larger one.
+    An image is a function of the seed and its number, so a smaller dataset is the beginning of a larger one.
     """
 
     train_images: int = 800
@@ -39,7 +39,7 @@ class EmbeddedSettings:
 
 
 def make_embedded(folder: Path, seed: int = 0, settings: EmbeddedSettings | None = None) -> Path:
-    """Make the data set as a COCO folder unless it is there already, whatever its settings; return the folder.
+    """Make the dataset as a COCO folder unless it is there already, whatever its settings; return the folder.
 
     It is written beside its place and renamed, so a folder that is there is whole.
 
@@ -70,7 +70,7 @@ def make_embedded(folder: Path, seed: int = 0, settings: EmbeddedSettings | None
 
 
 def _cannot_write(folder: Path, error: OSError) -> str:
-    return f"{folder}: the embedded data set cannot be written ({error}). Free some space or choose a work space."
+    return f"{folder}: the embedded dataset cannot be written ({error}). Free some space or choose a workspace."
 
 
 def _rename_unless_there(draft: Path, folder: Path) -> None:
