@@ -230,7 +230,7 @@ def test_a_set_of_crowds_is_named_refused_for_training_and_read_as_objects_when_
 def test_the_embedded_data_set_is_read_in_one_way(tmp_path, monkeypatch):
     monkeypatch.setenv("SPLITLAB_WORKSPACE", str(tmp_path))
     said = str(runner.invoke(cli.app, ["data", "read-as", "embedded", "--crowds", "objects"]).exception)
-    assert "nothing in its labels is left open" in said
+    assert "its labels are not ambiguous" in said
 
 
 def test_bad_entries_are_counted_by_kind_and_said_on_standard_error_by_other_commands(leaves):

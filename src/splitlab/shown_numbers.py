@@ -32,8 +32,8 @@ def shown(value: float, digits: int = 1) -> str:
 def hours_and_sum(parts: Sequence[float]) -> tuple[list[str], str]:
     """Format hours and their sum so that the shown numbers add up.
 
-    The sum is rounded to 0.1 hours. So are the parts, except that those nearest to a half are rounded down where needed:
-    38.88 and 38.85 hours are shown as 38.9 and 38.8, because their sum is 77.7.
+    The sum is rounded to 0.1 hours. So are the parts, but those nearest to a half are rounded down where needed: 38.88
+    and 38.85 hours are shown as 38.9 and 38.8, because their sum is 77.7.
 
     Args:
         parts: hours, each 0 or more.

@@ -25,7 +25,7 @@ GOOD, POOR, BARE = (0, 0, 40, 30), (0, 0, 40, 10), (0, 0, 40, 2)
     ("rows", "kinds"),
     [
         ([(GOOD, 0.9, CAT)], [ErrorKind.FOUND]),
-        ([(GOOD, 0.9, DOG)], [ErrorKind.WRONG_CLASS]),
+        ([(GOOD, 0.9, DOG)], [ErrorKind.MISCLASSIFIED]),
         ([(POOR, 0.9, CAT)], [ErrorKind.BAD_MASK]),
         ([(POOR, 0.9, DOG)], [ErrorKind.BOTH]),
         ([(GOOD, 0.9, CAT), (WHOLE, 0.8, CAT)], [ErrorKind.FOUND, ErrorKind.DUPLICATE]),
@@ -72,7 +72,7 @@ def test_the_table_names_image_detection_object_and_classes():
     table = error_table(shown, errors_of_dataset(shown))
     rows = table.drop(columns=["score", "iou"]).to_numpy().tolist()
     assert rows == [
-        [10, "wrong class", 1, 0, DOG, CAT],
+        [10, "misclassified", 1, 0, DOG, CAT],
         [11, "found", 0, 0, CAT, CAT],
         [11, "missed", NO_MATCH, 1, NO_MATCH, DOG],
     ]
@@ -87,15 +87,15 @@ def test_each_kind_costs_what_was_worked_out_by_hand():
     detections = [found((WHOLE, 0.9, CAT), (UNSEEN, 0.8, DOG)), found((WHOLE, 0.7, DOG))]
     cost = ap_cost_of_errors(overlaps_of_dataset(truth, detections), 2)
     assert cost.ap == pytest.approx((100 * 51 / 101 + 50) / 2)
-    assert cost.lost[ErrorKind.WRONG_CLASS] == pytest.approx(100 - cost.ap)
-    assert all(cost.lost[kind] == 0 for kind in ERRORS if kind is not ErrorKind.WRONG_CLASS)
+    assert cost.lost[ErrorKind.MISCLASSIFIED] == pytest.approx(100 - cost.ap)
+    assert all(cost.lost[kind] == 0 for kind in ERRORS if kind is not ErrorKind.MISCLASSIFIED)
 
 
 def test_one_object_is_mended_once_and_by_the_best_score():
     # Both are near: the first by its class, the second by its mask.
     overlaps = overlaps_of_dataset(dataset([label(WHOLE, CAT)]), [found((POOR, 0.8, CAT), (GOOD, 0.9, DOG))])
     errors = errors_of_dataset(overlaps)
-    (right_class,) = _mend(overlaps, errors, ErrorKind.WRONG_CLASS)
+    (right_class,) = _mend(overlaps, errors, ErrorKind.MISCLASSIFIED)
     assert right_class.classes.tolist() == [CAT, CAT]
     (right_mask,) = _mend(overlaps, errors, ErrorKind.BAD_MASK)
     assert right_mask.classes.tolist() == [DOG]
@@ -137,7 +137,7 @@ def mean_ap(images, errors, mended):
         for row in np.argsort(-overlaps.scores, kind="stable"):
             kind, index = wrong.kinds[row], int(wrong.objects[row])
             hit, class_index = kind is ErrorKind.FOUND, overlaps.classes[row]
-            near = kind in (ErrorKind.WRONG_CLASS, ErrorKind.BAD_MASK) and index not in repaired
+            near = kind in (ErrorKind.MISCLASSIFIED, ErrorKind.BAD_MASK) and index not in repaired
             if near:
                 repaired.add(index)
             if kind is mended and near:
@@ -159,7 +159,7 @@ def class_ap(hits, objects):
         # IoU 1/3 with the cat and 0.75 with the dog: a bad mask comes before a wrong class.
         ([label((0, 0, 40, 10), CAT), label(WHOLE, DOG)], [(GOOD, 0.9, CAT)], ErrorKind.BAD_MASK, 0),
         # Over a dog and over a cat that is found already: a wrong class comes before a duplicate.
-        ([label(WHOLE, CAT), label(WHOLE, DOG)], [(WHOLE, 0.9, CAT), (GOOD, 0.8, CAT)], ErrorKind.WRONG_CLASS, 1),
+        ([label(WHOLE, CAT), label(WHOLE, DOG)], [(WHOLE, 0.9, CAT), (GOOD, 0.8, CAT)], ErrorKind.MISCLASSIFIED, 1),
         # IoU 1/4 with a dog and none with the cat: more than background, less than a wrong class.
         ([label(UNSEEN, CAT), label(WHOLE, DOG)], [(POOR, 0.9, CAT)], ErrorKind.BOTH, 1),
     ],

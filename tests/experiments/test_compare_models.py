@@ -143,11 +143,11 @@ def test_a_comparison_tells_mistakes_their_cost_and_where_models_differ():
     good, bad = comparison.models
     assert good.measured.scores["mask"]["ap50"] == pytest.approx(100)
     assert good.mistakes.counts[ErrorKind.FOUND] == 3
-    assert bad.mistakes.counts[ErrorKind.WRONG_CLASS] == 1
+    assert bad.mistakes.counts[ErrorKind.MISCLASSIFIED] == 1
     assert bad.mistakes.counts[ErrorKind.MISSED] == 1  # the dog's score is too low to be looked at
     assert bad.mistakes.class_confusion.value == pytest.approx(0.5)
     assert good.mistakes.class_confusion.value == 0
-    assert bad.measured.ap_cost.lost[ErrorKind.WRONG_CLASS] > 0
+    assert bad.measured.ap_cost.lost[ErrorKind.MISCLASSIFIED] > 0
     assert bad.mistakes.confusion.images[0, 1] == (11,)
     assert [image.image_id for image in comparison.ranking] == [11, 10]
 

@@ -15,7 +15,7 @@ from splitlab.data.formats.pets import read_pets_folder
 from splitlab.data.formats.voc import read_voc_folder
 from splitlab.data.known_datasets import _KNOWN, get_dataset
 from splitlab.data.open_dataset import dataset_names
-from splitlab.errors import DataError, DownloadError
+from splitlab.errors import DataError, DownloadError, RunError
 from tests.data.trees import pets_tree, voc_tree
 from tests.file_server import broken_off, serving
 
@@ -162,7 +162,7 @@ def test_two_processes_do_not_write_the_same_download(server, tmp_path):
     (tmp_path / "data" / ".downloads").mkdir(parents=True)
     with (
         FileLock(tmp_path / "data" / ".downloads" / "voc2012.lock"),
-        pytest.raises(DataError, match="another process"),
+        pytest.raises(RunError, match="another process"),
     ):
         get_dataset("voc2012", tmp_path / "data")
     assert get_dataset("voc2012", tmp_path / "data").is_dir()
@@ -264,7 +264,7 @@ def test_a_machine_without_network_is_answered_in_one_line(server, tmp_path):
 
 def test_a_work_space_that_cannot_be_written_is_said(server, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(DataError, match="cannot be written"):
+    with pytest.raises(RunError, match="cannot be made"):
         get_dataset("voc2012", tmp_path / "file")
 
 

@@ -31,7 +31,7 @@ def test_the_truth_is_drawn_without_crowds_and_scores():
 def test_errors_are_drawn_with_their_kinds_and_what_was_missed():
     labels, seen = image(label(HERE), label(THERE)), found((HERE, 0.9, 1))
     wrong, missed = drawn_errors(labels, seen, overlaps_of_image(labels, seen), NAMES)
-    assert (wrong.kind, wrong.class_name) == (ErrorKind.WRONG_CLASS, "dog")
+    assert (wrong.kind, wrong.class_name) == (ErrorKind.MISCLASSIFIED, "dog")
     assert (missed.kind, missed.label) == (ErrorKind.MISSED, "missed: cat")
     assert missed.colour == ERROR_COLOURS[ErrorKind.MISSED]
 

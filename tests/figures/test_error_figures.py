@@ -71,7 +71,7 @@ def test_bars_hold_every_kind_of_every_model_and_negative_costs_keep_their_side(
     drawn = {(model, bar.name): x for bar in figure.data for model, x in zip(bar.y, bar.x, strict=True)}
     assert drawn == {(model, kind.value): lost[model][kind] for model in lost for kind in ERRORS}
     assert figure.layout.barmode == "relative"
-    assert plain(figure)["data"][0]["customdata"] == [["30/0", "wrong class"], ["30/450", "wrong class"]]
+    assert plain(figure)["data"][0]["customdata"] == [["30/0", "misclassified"], ["30/450", "misclassified"]]
 
 
 def test_counts_of_found_objects_are_no_errors():

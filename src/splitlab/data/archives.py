@@ -1,4 +1,4 @@
-"""Unpack archives safely: nothing leaves the folder, and size and number of files are bounded."""
+"""Unpack archives safely: nothing is written outside the folder, and sizes and numbers of files are limited."""
 
 from __future__ import annotations
 
@@ -20,58 +20,13 @@ from typing import IO, BinaryIO
 from splitlab.errors import DataError
 from splitlab.io import written_whole
 
-
-class _BoundedReader(io.RawIOBase):
-    """Pass reads on while they are of a size that an honest archive asks for.
-
-    zipfile and tarfile read lists and long names in one piece, as large as the archive says they are.
-
-    Args:
-        file: the archive, open.
-        name: what to call it in messages.
-        max_bytes: of one read.
-    """
-
-    def __init__(self, file: IO[bytes] | gzip.GzipFile, name: str, max_bytes: int) -> None:
-        self._file = file
-        self._name = name
-        self._max_bytes = max_bytes
-
-    def read(self, size: int = -1) -> bytes:
-        """Return up to `size` bytes, or all there are.
-
-        Raises:
-            DataError: `size`, or what there is, is over the limit.
-        """
-        found = self._file.read(size if 0 <= size <= self._max_bytes else self._max_bytes + 1)
-        if size > self._max_bytes or len(found) > self._max_bytes:
-            raise DataError(f"{self._name}: its list of files is too large to be honest. Pack the dataset again.")
-        return found
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Move as in any file."""
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        """Return the position in bytes."""
-        return self._file.tell()
-
-    def readable(self) -> bool:
-        """Say that it can be read."""
-        return True
-
-    def seekable(self) -> bool:
-        """Say that it can be moved in."""
-        return True
-
-
 _ZIP_STARTS, _GZIP_START = (b"PK\x03\x04", b"PK\x05\x06"), b"\x1f\x8b"
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ZIP_ENCRYPTED = 0x1
 _DRIVE = re.compile(r"[A-Za-z]:")
-# The list of a zip's files is read at once: 200,000 names of 100 letters fit. A tar has one name at a time.
+# A zip's file list is read at once: 200,000 names of 100 letters fit. A tar has one name at a time.
 _MAX_ZIP_READ_BYTES, _CHUNK_BYTES = 32_000_000, 1 << 14
-# Below this nothing is a bomb, however well it was compressed.
+# Allowed whatever the compression ratio.
 _FREE_BYTES = 1_000_000
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _BROKEN = (
@@ -89,13 +44,13 @@ _BROKEN = (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much an archive may unpack to; counted while it is unpacked.
+    """Limits on the unpacked content, checked while unpacking.
 
     Attributes:
-        members: files and folders.
-        total_bytes: of all files.
+        members: number of files and folders.
+        total_bytes: of all files together.
         file_bytes: of any one file.
-        ratio: unpacked bytes for each byte of the archive.
+        ratio: unpacked bytes per byte of the archive.
     """
 
     members: int = 200_000
@@ -104,30 +59,20 @@ class Limits:
     ratio: float = 100.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
-    """A file in the archive, or a folder where `content` is None."""
-
-    name: str
-    size: int
-    content: IO[bytes] | None
-
-
 def unpack(archive: Path | BinaryIO, target: Path, limits: Limits = Limits()) -> Path:
     """Unpack a zip, tar or tar.gz into `target`; return it.
 
-    Only plain files and folders below `target` are made. They are written beside it and renamed, so that a refused
-    archive leaves nothing.
+    Only plain files and folders below `target` are created. They are written to a draft that is renamed, so a refused
+    archive leaves nothing behind.
 
     Args:
-        archive: its path, or an open file that can be moved in.
-        target: a place where nothing is yet, or an empty folder.
-        limits: what it may unpack to.
+        archive: its path, or an open seekable file.
+        target: must not exist, or be empty.
+        limits: limits on the unpacked content.
 
     Raises:
-        DataError: there is no room for it, or it is no such archive, broken, encrypted, over a limit, or one of its
-            members is a link, a device, in a place outside, or there twice. The message names the archive and the
-            member.
+        DataError: the disk is full, or the archive is of another kind, broken, encrypted or over a limit, or a member
+            is a link, a device, outside the folder or listed twice. The message names the archive and the member.
     """
     name = str(archive) if isinstance(archive, Path) else str(getattr(archive, "name", "the archive"))
     with written_whole(target) as draft, ExitStack() as opened:
@@ -139,23 +84,20 @@ def unpack(archive: Path | BinaryIO, target: Path, limits: Limits = Limits()) ->
         except _BROKEN as error:
             if isinstance(error, OSError) and error.errno in _NO_ROOM:
                 raise DataError(
-                    f"{target.parent} has no room for what {name} holds ({error.strerror}). Free some space there."
+                    f"{target.parent} has no space for the content of {name} ({error.strerror}). Free some space there."
                 ) from error
             raise DataError(f"{name} cannot be unpacked ({error}). Download or pack it again.") from error
     return target
 
 
 def find_dataset_root(folder: Path) -> Path:
-    """Return the one folder that all of an unpacked archive lies in, else `folder` itself.
-
-    What macOS adds to archives, and hidden files, do not count.
-    """
+    """Return the only folder in an unpacked archive, else `folder` itself. Hidden and macOS's files are ignored."""
     inside = [path for path in folder.iterdir() if path.name != "__MACOSX" and not path.name.startswith(".")]
     return inside[0] if len(inside) == 1 and inside[0].is_dir() else folder
 
 
 class _Unpacking:
-    """Write members below a folder and count them."""
+    """Write members below a folder, within the limits."""
 
     def __init__(self, folder: Path, limits: Limits, archive_bytes: int, archive_name: str) -> None:
         self._folder = folder
@@ -180,7 +122,7 @@ class _Unpacking:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 self._copy(member, member.content, path)
         except (FileExistsError, NotADirectoryError) as error:
-            raise self._refusal(member.name, "is in it twice. Take one out") from error
+            raise self._refusal(member.name, "is in it twice. Remove one") from error
 
     def _place(self, member_name: str) -> PurePosixPath:
         name = member_name.replace("\\", "/")
@@ -191,7 +133,7 @@ class _Unpacking:
 
     def _copy(self, member: _Member, content: IO[bytes], path: Path) -> None:
         written = 0
-        # "x" refuses names that only this file system takes for one, such as a.txt and A.txt.
+        # "x" refuses names that are equal on this file system only, such as a.txt and A.txt.
         with path.open("xb") as file:
             while chunk := content.read(_CHUNK_BYTES):
                 written += len(chunk)
@@ -213,6 +155,15 @@ class _Unpacking:
         return DataError(f"{self._name}: its member {member_name[:200]!r} {why}.")
 
 
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A file in the archive, or a folder if `content` is None."""
+
+    name: str
+    size: int
+    content: IO[bytes] | None
+
+
 def _members(file: BinaryIO, name: str, limits: Limits) -> Iterator[_Member]:
     file.seek(0)
     start = file.read(4)
@@ -224,13 +175,67 @@ def _members(file: BinaryIO, name: str, limits: Limits) -> Iterator[_Member]:
     return _tar_members(file, name)
 
 
+def _tar_members(file: IO[bytes] | gzip.GzipFile, name: str) -> Iterator[_Member]:
+    reader = _BoundedReader(file, name, _CHUNK_BYTES)
+    with tarfile.open(fileobj=reader, mode="r:") as archive:
+        for info in archive:
+            if not (info.isreg() or info.isdir()) or info.issparse() or info.size < 0:
+                raise DataError(
+                    f"{name}: its member {info.name[:200]!r} is a link, a device or another special file. "
+                    "Pack files and folders only."
+                )
+            if info.isdir():
+                yield _Member(info.name, 0, None)
+            elif content := archive.extractfile(info):
+                yield _Member(info.name, info.size, content)
+        _refuse_cut_tar(reader, archive.offset, name)
+
+
+class _BoundedReader(io.RawIOBase):
+    """Limit the size of single reads.
+
+    zipfile and tarfile read file lists and long names in one piece, as large as the archive says they are.
+    """
+
+    def __init__(self, file: IO[bytes] | gzip.GzipFile, name: str, max_bytes: int) -> None:
+        self._file = file
+        self._name = name
+        self._max_bytes = max_bytes
+
+    def read(self, size: int = -1) -> bytes:
+        found = self._file.read(size if 0 <= size <= self._max_bytes else self._max_bytes + 1)
+        if size > self._max_bytes or len(found) > self._max_bytes:
+            raise DataError(f"{self._name}: its list of files is too large. Pack the dataset again.")
+        return found
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+
+def _refuse_cut_tar(reader: _BoundedReader, end: int, name: str) -> None:
+    # tarfile stops silently at a broken header; a complete archive ends with a block of zeros.
+    reader.seek(end)
+    block = reader.read(tarfile.BLOCKSIZE)
+    if not block or block.strip(b"\0"):
+        raise DataError(f"{name} is broken or cut short. Download or pack it again.")
+
+
 def _zip_members(file: IO[bytes], name: str, limits: Limits) -> Iterator[_Member]:
     with zipfile.ZipFile(_BoundedReader(file, name, _MAX_ZIP_READ_BYTES)) as archive:
         if len(archive.filelist) > limits.members:
             raise DataError(f"{name} has over {limits.members:,} files and folders. Pack fewer of them.")
         for info in archive.filelist:
             _refuse_odd_zip_member(info, name)
-            # Some packers of Windows write a\b\ for a/b/.
+            # Some Windows packers write a\b\ for a/b/.
             if info.orig_filename.endswith(("/", "\\")):
                 yield _Member(info.orig_filename, 0, None)
                 continue
@@ -243,31 +248,7 @@ def _refuse_odd_zip_member(info: zipfile.ZipInfo, name: str) -> None:
     if info.flag_bits & _ZIP_ENCRYPTED:
         raise DataError(f"{member} is encrypted. Pack it without a password.")
     if info.compress_type not in _ZIP_METHODS:
-        raise DataError(f"{member} is compressed in a rare way. Pack it with plain zip.")
+        raise DataError(f"{member} uses an unsupported compression. Pack it with plain zip.")
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise DataError(f"{member} is a link or device. Pack files and folders only.")
-
-
-def _tar_members(file: IO[bytes] | gzip.GzipFile, name: str) -> Iterator[_Member]:
-    reader = _BoundedReader(file, name, _CHUNK_BYTES)
-    with tarfile.open(fileobj=reader, mode="r:") as archive:
-        for info in archive:
-            if not (info.isreg() or info.isdir()) or info.issparse() or info.size < 0:
-                raise DataError(
-                    f"{name}: its member {info.name[:200]!r} is a link, a device or no plain file. "
-                    "Pack files and folders only."
-                )
-            if info.isdir():
-                yield _Member(info.name, 0, None)
-            elif content := archive.extractfile(info):
-                yield _Member(info.name, info.size, content)
-        _refuse_cut_tar(reader, archive.offset, name)
-
-
-def _refuse_cut_tar(reader: _BoundedReader, end: int, name: str) -> None:
-    # tarfile ends in silence at a header it cannot read; an honest archive ends with a block of zeros.
-    reader.seek(end)
-    block = reader.read(tarfile.BLOCKSIZE)
-    if not block or block.strip(b"\0"):
-        raise DataError(f"{name} is broken or cut short. Download or pack it again.")

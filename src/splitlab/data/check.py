@@ -1,17 +1,16 @@
-"""Look at every photo and label of a dataset, and list what is wrong."""
+"""Check every photo and label of a dataset, and list what is wrong."""
 
 from __future__ import annotations
 
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from splitlab.data.dataset import (
-    Box,
     Dataset,
     ImageLabels,
     IndexedMask,
@@ -28,46 +27,173 @@ from splitlab.errors import DataError, ImageError
 from splitlab.geometry import rle_area, rle_to_xyxy
 from splitlab.io import Progress, no_progress
 
-# Labels are often drawn to parts of pixels, over the edge by less than one.
+# Labels often exceed the image by a fraction of a pixel.
 _MARGIN_PIXELS = 1.0
 _LEAST_BOX_IOU = 0.5
 
 
+@dataclass(frozen=True, slots=True)
+class SubsetCounts:
+    """Counts of a subset. Each image is in exactly one of the five counts from `images_with_masks` on.
+
+    Attributes:
+        images: photos that can be read.
+        objects: targets, without crowds.
+        objects_by_class: targets of each class, by name.
+        images_with_masks: all targets have masks.
+        images_with_boxes_only: at least one target has no mask.
+        images_background: labelled, without targets.
+        images_unlabelled: not labelled; no split contains them.
+        images_broken: some labels cannot be read; no split contains them.
+        images_with_some_masks: at least one target has a mask, but the image cannot be in F, so the mask is not used.
+        images_without_objects: no targets, labelled or not.
+        crowds: regions of many objects.
+        difficult: targets that are left out of a YOLO's W.
+    """
+
+    images: int
+    objects: int
+    objects_by_class: dict[str, int]
+    images_with_masks: int
+    images_with_boxes_only: int
+    images_background: int
+    images_unlabelled: int
+    images_broken: int
+    images_with_some_masks: int
+    images_without_objects: int
+    crowds: int
+    difficult: int
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The result for a dataset; without problems it is ready for training."""
+
+    name: str
+    train: SubsetCounts
+    val: SubsetCounts
+    problems: tuple[Problem, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain dicts, lists, texts and numbers for the command line."""
+        return {
+            "name": self.name,
+            "train": asdict(self.train),
+            "val": asdict(self.val),
+            "problem_counts": count_kinds(self.problems),
+            "problems": [asdict(problem) for problem in self.problems],
+        }
+
+
+def check_dataset(data: TrainVal, progress: Progress = no_progress) -> Check:
+    """Open every photo and mask, one image at a time, and list all problems sorted by kind.
+
+    Missing and broken files are listed, not raised, and so are entries that the reader could not read.
+
+    Args:
+        data: the dataset.
+        progress: called after every image.
+    """
+    problems: list[Problem] = []
+    for subset, dataset in (("train", data.train), ("val", data.val)):
+        problems += dataset.problems
+        problems += _find_repeated_photos(dataset)
+        problems += find_empty_classes(dataset, subset)
+        for done, image in enumerate(dataset.images, start=1):
+            problems += _find_image_problems(image)
+            progress(f"check {subset}", done, len(dataset.images))
+    problems += _find_leaks(data)
+    order = list(ProblemKind)
+    by_kind = sorted(dict.fromkeys(problems), key=lambda problem: order.index(problem.kind))
+    return Check(data.train.name, _count(data.train), _count(data.val), tuple(by_kind))
+
+
+def find_empty_classes(dataset: Dataset, subset: str) -> Iterator[Problem]:
+    """Find the classes of a subset without targets, and say whether they have only crowd regions.
+
+    `subset` is its name in messages, "train" or "val".
+    """
+    labels = Counter((label.class_index, label.is_crowd) for image in dataset.images for label in image.objects)
+    for index, name in enumerate(dataset.class_names):
+        crowds = labels[index, True]
+        if labels[index, False]:
+            continue
+        if crowds:
+            what = f"all {crowds:,} objects of class '{name}' in {subset} are crowd regions (iscrowd 1), so not targets"
+            way_out = f"If each is one object, run: splitlab data read-as {dataset.as_argument} --crowds objects"
+            yield Problem(ProblemKind.ONLY_CROWDS, dataset.name, what, way_out)
+        else:
+            what = f"class '{name}' has no object in {subset}"
+            yield Problem(ProblemKind.NO_OBJECT, dataset.name, what, "Label some, or remove the class.")
+
+
+def _find_leaks(data: TrainVal) -> Iterator[Problem]:
+    """Find photos with equal bytes in train and val; only files of equal length are read."""
+    train, val = ({image.path: _length(image.path) for image in dataset.images} for dataset in (data.train, data.val))
+    shared = (set(train.values()) & set(val.values())) - {None}
+    twins = {_sha256(path): path for path, length in train.items() if length in shared}
+    for path, length in val.items():
+        digest = _sha256(path) if length in shared else None
+        if digest is not None and digest in twins:
+            what = f"is the same photo as {twins[digest]} in train"
+            yield Problem(ProblemKind.LEAK, str(path), what, "Remove one of them.")
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+
+
+def _length(path: Path) -> int | None:
+    try:
+        return path.stat().st_size if path.is_file() else None
+    except OSError:
+        return None
+
+
+def _find_repeated_photos(dataset: Dataset) -> Iterator[Problem]:
+    first: dict[Path, object] = {}
+    for image in dataset.images:
+        path = image.path.absolute()
+        if path in first:
+            what = f"is labelled twice, as image {first[path]} and as image {image.image_id}"
+            yield Problem(ProblemKind.PHOTO_TWICE, str(image.path), what, "Put all its labels under one image.")
+        first.setdefault(path, image.image_id)
+
+
+def _count(dataset: Dataset) -> SubsetCounts:
+    targets = [label for image in dataset.images for label in image.targets]
+    by_class = Counter(label.class_index for label in targets)
+    counts = count_images(dataset)
+    partly = sum(not image.can_be_full and any(label.mask for label in image.targets) for image in dataset.images)
+    empty = sum(not image.targets for image in dataset.images)
+    return SubsetCounts(
+        images=len(dataset.images),
+        objects=len(targets),
+        objects_by_class={name: by_class[index] for index, name in enumerate(dataset.class_names)},
+        images_with_masks=counts.masks,
+        images_with_boxes_only=counts.boxes,
+        images_background=counts.background,
+        images_unlabelled=counts.unlabelled,
+        images_broken=counts.broken,
+        images_with_some_masks=partly,
+        images_without_objects=empty,
+        crowds=sum(label.is_crowd for image in dataset.images for label in image.objects),
+        difficult=sum(label.is_difficult for label in targets),
+    )
+
+
 def _find_image_problems(image: ImageLabels) -> list[Problem]:
-    """Open an image's photo and masks and return what is wrong with them or with its boxes; nothing is raised."""
+    """Open an image's photo and masks; return their problems and those of its boxes."""
     problems = [*_find_in_photo(image), *_find_repeated_objects(image)]
     for number, label in enumerate(image.objects, start=1):
         problems += _find_in_box(image, label, number)
         problems += _find_in_mask(image, label, number)
-    # Objects that share a broken mask file say the same of it.
+    # Objects that share a broken mask file have equal problems.
     return list(dict.fromkeys(problems))
-
-
-def _find_in_photo(image: ImageLabels) -> Iterator[Problem]:
-    try:
-        height, width = load_image(image.path).shape[:2]
-    except ImageError as error:
-        yield unread_photo(image.path, error)
-        return
-    if (width, height) != (image.width, image.height):
-        what = f"the photo has {width} x {height} pixels, its labels say {image.width} x {image.height}"
-        yield Problem(ProblemKind.PHOTO_SIZE, str(image.path), what, "Correct the labels or the photo.")
-
-
-def _find_repeated_objects(image: ImageLabels) -> Iterator[Problem]:
-    """Count the objects that are equal to an earlier one in class, box and mask."""
-    counts = Counter(map(_content, image.objects))
-    repeats = counts.total() - len(counts)
-    if repeats:
-        number = len(image.objects)
-        what = f"{repeats} of its {number} objects repeat another one exactly"
-        yield Problem(ProblemKind.REPEATED, str(image.path), what, "Take the repeated ones out.")
-
-
-def _content(label: ObjectLabel) -> tuple[object, ...]:
-    mask = label.mask
-    shape = mask if mask is None or isinstance(mask, IndexedMask) else mask["counts"]
-    return label.class_index, label.box, shape, label.is_crowd
 
 
 def _find_in_box(image: ImageLabels, label: ObjectLabel, number: int) -> Iterator[Problem]:
@@ -106,19 +232,14 @@ def _find_in_mask(image: ImageLabels, label: ObjectLabel, number: int) -> Iterat
             ProblemKind.MASK,
             file,
             f"the mask of object {number} is empty",
-            "Draw the mask again, or take the object out.",
+            "Draw the mask again, or remove the object.",
         )
-    elif (iou := _box_iou(_to_box(rle_to_xyxy(mask).tolist()), label.box)) < _LEAST_BOX_IOU:
+    elif (iou := _box_iou(rle_to_xyxy(mask).tolist(), label.box)) < _LEAST_BOX_IOU:
         what = f"the mask of object {number} does not fill its box (IoU of their boxes {iou:.2f})"
         yield Problem(ProblemKind.MASK, file, what, "Draw the box or the mask again.")
 
 
-def _to_box(sides: list[float]) -> Box:
-    left, top, right, bottom = sides
-    return left, top, right, bottom
-
-
-def _box_iou(first: Box, second: Box) -> float:
+def _box_iou(first: Sequence[float], second: Sequence[float]) -> float:
     width = min(first[2], second[2]) - max(first[0], second[0])
     height = min(first[3], second[3]) - max(first[1], second[1])
     both = max(width, 0.0) * max(height, 0.0)
@@ -126,161 +247,32 @@ def _box_iou(first: Box, second: Box) -> float:
     return both / either if either > 0 else 0.0
 
 
-def _area(box: Box) -> float:
+def _area(box: Sequence[float]) -> float:
     return max(box[2] - box[0], 0.0) * max(box[3] - box[1], 0.0)
 
 
-@dataclass(frozen=True, slots=True)
-class SubsetCounts:
-    """What a subset has.
-
-    Attributes:
-        images: photos that can be read.
-        objects: targets, so crowds are not among them.
-        objects_by_class: class name to its targets.
-        images_with_masks: those with targets that all have a mask.
-        images_with_boxes_only: those with a target that has none.
-        images_background: those that were labelled and show no target.
-        images_unlabelled: those that nobody labelled; no split draws them.
-        images_broken: those with labels that cannot be read; no split draws them. Every image is in one of these five.
-        images_with_some_masks: those of them with a target that has one; their masks are used by no split.
-        images_without_objects: those with no target, labelled or not.
-        crowds: regions of many objects.
-        difficult: targets that are left out of a YOLO's W.
-    """
-
-    images: int
-    objects: int
-    objects_by_class: dict[str, int]
-    images_with_masks: int
-    images_with_boxes_only: int
-    images_background: int
-    images_unlabelled: int
-    images_broken: int
-    images_with_some_masks: int
-    images_without_objects: int
-    crowds: int
-    difficult: int
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """What was found in a dataset; without problems it is fit for training."""
-
-    name: str
-    train: SubsetCounts
-    val: SubsetCounts
-    problems: tuple[Problem, ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as the command line shows it: plain dicts, lists, texts and numbers."""
-        return {
-            "name": self.name,
-            "train": asdict(self.train),
-            "val": asdict(self.val),
-            "problem_counts": count_kinds(self.problems),
-            "problems": [asdict(problem) for problem in self.problems],
-        }
-
-
-def check_dataset(data: TrainVal, progress: Progress = no_progress) -> Check:
-    """Open every photo and every mask, one image at a time, and list what is wrong, kind by kind.
-
-    No file that is missing or broken ends it: it is a problem in the list, and so is what the reader could not read.
-
-    Args:
-        data: the dataset.
-        progress: told of every image.
-    """
-    problems: list[Problem] = []
-    for subset, dataset in (("train", data.train), ("val", data.val)):
-        problems += dataset.problems
-        problems += _find_repeated_photos(dataset)
-        problems += find_empty_classes(dataset, subset)
-        for done, image in enumerate(dataset.images, start=1):
-            problems += _find_image_problems(image)
-            progress(f"check {subset}", done, len(dataset.images))
-    problems += _find_leaks(data)
-    order = list(ProblemKind)
-    by_kind = sorted(dict.fromkeys(problems), key=lambda problem: order.index(problem.kind))
-    return Check(data.train.name, _count(data.train), _count(data.val), tuple(by_kind))
-
-
-def _count(dataset: Dataset) -> SubsetCounts:
-    targets = [label for image in dataset.images for label in image.targets]
-    by_class = Counter(label.class_index for label in targets)
-    counts = count_images(dataset)
-    partly = sum(not image.can_be_full and any(label.mask for label in image.targets) for image in dataset.images)
-    empty = sum(not image.targets for image in dataset.images)
-    return SubsetCounts(
-        images=len(dataset.images),
-        objects=len(targets),
-        objects_by_class={name: by_class[index] for index, name in enumerate(dataset.class_names)},
-        images_with_masks=counts.masks,
-        images_with_boxes_only=counts.boxes,
-        images_background=counts.background,
-        images_unlabelled=counts.unlabelled,
-        images_broken=counts.broken,
-        images_with_some_masks=partly,
-        images_without_objects=empty,
-        crowds=sum(label.is_crowd for image in dataset.images for label in image.objects),
-        difficult=sum(label.is_difficult for label in targets),
-    )
-
-
-def find_empty_classes(dataset: Dataset, subset: str) -> Iterator[Problem]:
-    """Find the classes that have nothing to learn or to find, and say whether they are all crowd regions.
-
-    Args:
-        dataset: one part of a dataset.
-        subset: what messages call it, "train" or "val".
-    """
-    labels = Counter((label.class_index, label.is_crowd) for image in dataset.images for label in image.objects)
-    for index, name in enumerate(dataset.class_names):
-        crowds = labels[index, True]
-        if labels[index, False]:
-            continue
-        if crowds:
-            what = f"all {crowds:,} objects of class '{name}' in {subset} are crowd regions (iscrowd 1), so no targets"
-            way_out = f"If each is one object, say so: splitlab data read-as {dataset.as_argument} --crowds objects"
-            yield Problem(ProblemKind.ONLY_CROWDS, dataset.name, what, way_out)
-        else:
-            what = f"class '{name}' has no object in {subset}"
-            yield Problem(ProblemKind.NO_OBJECT, dataset.name, what, "Label some, or take the class out.")
-
-
-def _find_repeated_photos(dataset: Dataset) -> Iterator[Problem]:
-    first: dict[Path, object] = {}
-    for image in dataset.images:
-        path = image.path.absolute()
-        if path in first:
-            what = f"is labelled twice, as image {first[path]} and as image {image.image_id}"
-            yield Problem(ProblemKind.PHOTO_TWICE, str(image.path), what, "Put all its labels under one image.")
-        first.setdefault(path, image.image_id)
-
-
-def _find_leaks(data: TrainVal) -> Iterator[Problem]:
-    """Find photos of equal bytes in train and val; only those of equal length need be read."""
-    train, val = ({image.path: _length(image.path) for image in dataset.images} for dataset in (data.train, data.val))
-    shared = (set(train.values()) & set(val.values())) - {None}
-    twins = {_sha256(path): path for path, length in train.items() if length in shared}
-    for path, length in val.items():
-        digest = _sha256(path) if length in shared else None
-        if digest is not None and digest in twins:
-            what = f"is the same photo as {twins[digest]} in train"
-            yield Problem(ProblemKind.LEAK, str(path), what, "Take one of them out.")
-
-
-def _length(path: Path) -> int | None:
+def _find_in_photo(image: ImageLabels) -> Iterator[Problem]:
     try:
-        return path.stat().st_size if path.is_file() else None
-    except OSError:
-        return None
+        height, width = load_image(image.path).shape[:2]
+    except ImageError as error:
+        yield unread_photo(image.path, error)
+        return
+    if (width, height) != (image.width, image.height):
+        what = f"the photo has {width} x {height} pixels, its labels say {image.width} x {image.height}"
+        yield Problem(ProblemKind.PHOTO_SIZE, str(image.path), what, "Correct the labels or the photo.")
 
 
-def _sha256(path: Path) -> str | None:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return None
+def _find_repeated_objects(image: ImageLabels) -> Iterator[Problem]:
+    """Count the objects that equal an earlier one in class, box and mask."""
+    counts = Counter(map(_content, image.objects))
+    repeats = counts.total() - len(counts)
+    if repeats:
+        number = len(image.objects)
+        what = f"{repeats} of its {number} objects repeat another one exactly"
+        yield Problem(ProblemKind.REPEATED, str(image.path), what, "Remove the repeated ones.")
+
+
+def _content(label: ObjectLabel) -> tuple[object, ...]:
+    mask = label.mask
+    shape = mask if mask is None or isinstance(mask, IndexedMask) else mask["counts"]
+    return label.class_index, label.box, shape, label.is_crowd

@@ -255,6 +255,11 @@ def entry_error(kind: ProblemKind, file: object, what: str, way_out: str) -> Ent
     return EntryError(Problem(kind, str(file), what, way_out))
 
 
+def unreadable(file: object, what: str, way_out: str) -> EntryError:
+    """Return the error for an entry that cannot be read."""
+    return entry_error(ProblemKind.LABELS_UNREADABLE, file, what, way_out)
+
+
 def refuse_nothing_left(images: Sized, problems: Sequence[Problem]) -> None:
     """Raise DataError if no image of a subset could be read."""
     if problems and not images:

@@ -24,16 +24,107 @@ from splitlab.errors import DataError
 from splitlab.geometry import Rle, rle_area, rle_to_mask, rle_to_xyxy, xyxy_to_xywh
 from splitlab.io import Progress, no_progress, written_whole
 
+_Points = NDArray[np.float64]
+
+
+class YoloLabels(StrEnum):
+    """What every line of a YOLO dataset is, for datasets where only some objects have masks."""
+
+    BOXES = "boxes"
+    """All are boxes, for detection."""
+    OUTLINES = "outlines"
+    """All are outlines: a box becomes its four corners, as in the authors' W."""
+
+
+def export_coco(data: TrainVal, folder: Path, progress: Progress = no_progress) -> Path:
+    """Write instances_train.json, instances_val.json, images/train and images/val; return the folder.
+
+    - Masks become compressed RLE. pycocotools cannot evaluate masks where an object has none, so the box of such an
+      object is its segmentation, and `"box_only": 1` marks it.
+    - Labelled images without objects have `"labelled": true`.
+    - Images with text ids get numbers; `file_name` keeps the id. Photos are hard links where the disk allows it.
+    - Lost: the difficult mark, objects with empty masks, and images with unreadable labels. An image whose last
+      object is lost counts as not labelled, not as background.
+
+    Args:
+        data: the dataset.
+        folder: must not exist, or be empty.
+        progress: called after every image.
+
+    Raises:
+        DataError: `folder` is taken or cannot be written, or a photo or mask is missing. Nothing is left behind.
+    """
+    with written_whole(folder) as draft:
+        for subset, dataset in (("train", data.train), ("val", data.val)):
+            labels = _write_coco_subset(dataset, draft / "images" / subset, _category_ids(data), subset, progress)
+            _write_json(draft / f"instances_{subset}.json", labels)
+    return folder
+
+
+def export_yolo(
+    data: TrainVal, folder: Path, progress: Progress = no_progress, labels: YoloLabels | None = None
+) -> Path:
+    """Write data.yaml, images/{train,val} and labels/{train,val}; return the folder.
+
+    - A mask becomes one polygon: its parts are joined, its holes are lost.
+    - Crowds, objects with empty masks and images with unreadable labels are left out.
+    - Background images have an empty label file; images that are not labelled, or lose their last object, have none.
+    - Photos are hard links where the disk allows it.
+
+    Args:
+        data: the dataset.
+        folder: must not exist, or be empty.
+        progress: called after every image.
+        labels: what every line is; by default outlines if all objects have masks, and boxes if none has.
+
+    Raises:
+        DataError: `labels` is needed because only some objects of a subset have masks: Ultralytics reads such a subset
+            as boxes, or not at all. Or `folder` is taken or cannot be written, or a photo or mask is missing. Nothing
+            is left behind.
+    """
+    if labels is None:
+        _refuse_both_kinds(data)
+    with written_whole(folder) as draft:
+        (draft / "data.yaml").write_text(_head(data), encoding="utf-8")
+        for subset, dataset in (("train", data.train), ("val", data.val)):
+            _write_yolo_subset(dataset, draft, subset, progress, labels)
+    return folder
+
+
+def _write_coco_subset(
+    dataset: Dataset, photos_dir: Path, category_ids: list[int], subset: str, progress: Progress
+) -> dict[str, Any]:
+    photos_dir.mkdir(parents=True)
+    known = _known_images(dataset)
+    numbers = _number_images([image.image_id for image in known])
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    named = zip(numbers, _name_photos(known), known, with_masks(known), strict=True)
+    for done, (number, name, whole, image) in enumerate(named, start=1):
+        _place_photo(image.path, photos_dir / name)
+        images.append(_image(number, name, whole))
+        for label in image.objects:
+            annotations.append(_annotation(len(annotations) + 1, number, category_ids, label))
+        progress(f"export {subset}", done, len(known))
+    categories = [{"id": number, "name": name} for number, name in zip(category_ids, dataset.class_names, strict=True)]
+    info = {"description": dataset.name, "license": dataset.licence}
+    return {"info": info, "images": images, "annotations": annotations, "categories": categories}
+
 
 def _known_images(dataset: Dataset) -> list[ImageLabels]:
-    """Return the images that can be exported: all but those with labels that cannot be read, which would be lost."""
+    """Return the images that can be exported: all but those with unreadable labels, which would be lost."""
     return [image for image in dataset.images if image.state != LabelState.BROKEN]
 
 
-def _name_photos(images: Sequence[ImageLabels]) -> list[PurePosixPath]:
-    """Return a relative path for each photo, all different even without their endings and in one case.
+def _number_images(ids: list[ImageId]) -> list[int]:
+    numbers = [image_id for image_id in ids if isinstance(image_id, int)]
+    return numbers if len(numbers) == len(ids) else list(range(1, len(ids) + 1))
 
-    A named image keeps its id as its name; a numbered one keeps its file's name.
+
+def _name_photos(images: Sequence[ImageLabels]) -> list[PurePosixPath]:
+    """Return a relative path for each photo, unique even without endings and ignoring case.
+
+    Images with text ids keep their id as name; numbered ones keep their file names.
     """
     taken: set[str] = set()
     names: list[PurePosixPath] = []
@@ -60,120 +151,20 @@ def _key(name: PurePosixPath) -> str:
 
 
 def _place_photo(source: Path, target: Path) -> None:
-    """Put a photo at `target`: as a second name of the same file where the disk allows it, else as a copy.
+    """Hard-link a photo to `target`, or copy it where the disk does not allow links.
 
     Raises:
-        DataError: there is no such file.
+        DataError: the photo does not exist.
         OSError: the disk cannot be written.
     """
     if not source.is_file():
-        raise DataError(f"{source} is not there, so it cannot be exported. Unpack the dataset again.")
+        raise DataError(f"{source} does not exist, so it cannot be exported. Unpack the dataset again.")
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        # A link's own second name would be a link again, and lead nowhere from another folder.
+        # A hard link to a symbolic link would be broken in another folder.
         os.link(source.resolve(), target)
     except OSError:
         shutil.copyfile(source, target)
-
-
-_Points = NDArray[np.float64]
-
-
-def _trace_outline(mask: Rle) -> _Points:
-    """Return one polygon around all of a mask, (N, 2) xy, pixels; corners of pixels, as in COCO's polygons.
-
-    OpenCV follows the centres of the outermost pixels, which takes half a pixel from every side. Here it follows a
-    canvas of twice the size, on which each pixel also covers its corners: half its coordinates are the pixels' edges.
-    Parts are joined by lines there and back, which have no area. Holes are filled.
-
-    Args:
-        mask: at least one pixel of it is set.
-    """
-    left, top, right, bottom = rle_to_xyxy(mask).astype(int).tolist()
-    pixels = rle_to_mask(mask)[top:bottom, left:right]
-    canvas = np.zeros((2 * pixels.shape[0] + 1, 2 * pixels.shape[1] + 1), np.uint8)
-    canvas[1::2, 1::2] = pixels
-    canvas = cv2.dilate(canvas, np.ones((3, 3), np.uint8)).astype(np.uint8)
-    contours, _ = cv2.findContours(canvas, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    parts = [contour.reshape(-1, 2) / 2 + (left, top) for contour in contours]
-    return _join(sorted(parts, key=_extent, reverse=True))
-
-
-def _extent(part: _Points) -> float:
-    width, height = np.ptp(part, axis=0)
-    return float(width * height)
-
-
-def _join(parts: list[_Points]) -> _Points:
-    """Hang every part on the point of the first one that is nearest to it."""
-    main, others = parts[0], parts[1:]
-    if not others:
-        return main
-    tree = cKDTree(main)
-    detours: dict[int, list[_Points]] = defaultdict(list)
-    for part in others:
-        distances, nearest = tree.query(part)
-        start = int(distances.argmin())
-        loop = np.roll(part, -start, axis=0)
-        detours[int(nearest[start])].append(np.concatenate([loop, loop[:1], main[nearest[start]][None]]))
-    pieces = [np.concatenate([point[None], *detours.get(place, [])]) for place, point in enumerate(main)]
-    return cast(_Points, np.concatenate(pieces))
-
-
-def export_coco(data: TrainVal, folder: Path, progress: Progress = no_progress) -> Path:
-    """Write instances_train.json, instances_val.json and images/train, images/val; return the folder.
-
-    Masks are written as compressed RLE, crowds stay crowds. pycocotools cannot evaluate masks where an object has none,
-    so the box of such an object is its segmentation, and `"box_only": 1` tells readers that know of it. An image that
-    was labelled as showing nothing has `"labelled": true`. Named images get numbers in their order and keep their name
-    as `file_name`. Photos are hard links where the disk allows it. What COCO has no field for is lost: which objects
-    are difficult. Objects whose mask has no pixel are left out, and so are images whose labels cannot be read.
-    An image that loses its last object so counts as not labelled, not as background.
-
-    Args:
-        data: the dataset.
-        folder: a place where nothing is yet, or an empty folder.
-        progress: told of every image.
-
-    Raises:
-        DataError: `folder` is taken, cannot be written, or a photo or mask is missing; nothing is left behind.
-    """
-    with written_whole(folder) as draft:
-        for subset, dataset in (("train", data.train), ("val", data.val)):
-            labels = _write_coco_subset(dataset, draft / "images" / subset, _category_ids(data), subset, progress)
-            _write_json(draft / f"instances_{subset}.json", labels)
-    return folder
-
-
-def _category_ids(data: TrainVal) -> list[int]:
-    """Keep the ids where they rise with the classes; readers order classes by them."""
-    ids = list(data.train.category_ids)
-    return ids if ids == sorted(set(ids)) else list(range(1, len(ids) + 1))
-
-
-def _write_coco_subset(
-    dataset: Dataset, photos_dir: Path, category_ids: list[int], subset: str, progress: Progress
-) -> dict[str, Any]:
-    photos_dir.mkdir(parents=True)
-    known = _known_images(dataset)
-    numbers = _number_images([image.image_id for image in known])
-    images: list[dict[str, Any]] = []
-    annotations: list[dict[str, Any]] = []
-    named = zip(numbers, _name_photos(known), known, with_masks(known), strict=True)
-    for done, (number, name, whole, image) in enumerate(named, start=1):
-        _place_photo(image.path, photos_dir / name)
-        images.append(_image(number, name, whole))
-        for label in image.objects:
-            annotations.append(_annotation(len(annotations) + 1, number, category_ids, label))
-        progress(f"export {subset}", done, len(known))
-    categories = [{"id": number, "name": name} for number, name in zip(category_ids, dataset.class_names, strict=True)]
-    info = {"description": dataset.name, "license": dataset.licence}
-    return {"info": info, "images": images, "annotations": annotations, "categories": categories}
-
-
-def _number_images(ids: list[ImageId]) -> list[int]:
-    numbers = [image_id for image_id in ids if isinstance(image_id, int)]
-    return numbers if len(numbers) == len(ids) else list(range(1, len(ids) + 1))
 
 
 def _image(number: int, name: PurePosixPath, image: ImageLabels) -> dict[str, Any]:
@@ -209,43 +200,10 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
         raise DataError(f"{path.name}: a box has a side that is not a number. Check the dataset's labels.") from error
 
 
-class YoloLabels(StrEnum):
-    """What every line of a YOLO dataset is, where some objects have masks and some have boxes only."""
-
-    BOXES = "boxes"
-    """All are boxes: a dataset for detection."""
-    OUTLINES = "outlines"
-    """All are outlines: a box becomes its four corners, as the paper's authors write W."""
-
-
-def export_yolo(
-    data: TrainVal, folder: Path, progress: Progress = no_progress, labels: YoloLabels | None = None
-) -> Path:
-    """Write data.yaml, images/{train,val} and labels/{train,val}; return the folder.
-
-    A mask becomes one polygon: its parts are joined, its holes are lost. Crowds and objects whose mask has no pixel are
-    left out, and so are images whose labels cannot be read. A background image gets an empty label file; an
-    image that nobody labelled, or that loses its last object here, gets none. Photos are hard links where the disk
-    allows it.
-
-    Args:
-        data: the dataset.
-        folder: a place where nothing is yet, or an empty folder.
-        progress: told of every image.
-        labels: what every line is. Where left out, outlines if all objects have masks, and boxes if none has.
-
-    Raises:
-        DataError: `labels` is left out though a part has objects with masks and objects without: Ultralytics reads such
-            a part as boxes alone, or not at all. Or `folder` is taken, cannot be written, or a photo or mask is
-            missing. Nothing is left behind.
-    """
-    if labels is None:
-        _refuse_both_kinds(data)
-    with written_whole(folder) as draft:
-        (draft / "data.yaml").write_text(_head(data), encoding="utf-8")
-        for subset, dataset in (("train", data.train), ("val", data.val)):
-            _write_yolo_subset(dataset, draft, subset, progress, labels)
-    return folder
+def _category_ids(data: TrainVal) -> list[int]:
+    """Keep the ids if they rise with the classes; readers order classes by them."""
+    ids = list(data.train.category_ids)
+    return ids if ids == sorted(set(ids)) else list(range(1, len(ids) + 1))
 
 
 def _refuse_both_kinds(data: TrainVal) -> None:
@@ -254,13 +212,13 @@ def _refuse_both_kinds(data: TrainVal) -> None:
         if kinds[True] and kinds[False]:
             raise DataError(
                 f"{kinds[True]:,} objects of '{dataset.name}' in {subset} have masks and {kinds[False]:,} have boxes "
-                "only; Ultralytics does not read outlines and boxes in one set. Add --labels boxes for a set for "
-                "detection, or --labels outlines to write each box as an outline of four points."
+                "only; Ultralytics cannot read outlines and boxes in one dataset. Add --labels boxes to write boxes "
+                "for detection, or --labels outlines to write each box as an outline of four points."
             )
 
 
 def _head(data: TrainVal) -> str:
-    # Without `path`, the places are taken from the YAML file's own folder, wherever it is moved.
+    # Without `path`, paths are relative to the YAML file, wherever it is moved.
     head: dict[str, object] = {"train": "images/train", "val": "images/val"}
     head["names"] = dict(enumerate(data.train.class_names))
     if data.train.licence:
@@ -278,7 +236,7 @@ def _write_yolo_subset(
     named = zip(names, images, with_masks(images), strict=True)
     for done, (name, whole, image) in enumerate(named, start=1):
         _place_photo(image.path, draft / "images" / subset / name)
-        # An empty file says that the image shows nothing, which an object that is left out here does not make true.
+        # An empty file would say that the image is background, even if it only lost its objects here.
         if image.targets or (image.state == LabelState.WHOLE and not whole.objects):
             lines = draft / "labels" / subset / name.with_suffix(".txt")
             lines.parent.mkdir(parents=True, exist_ok=True)
@@ -287,7 +245,7 @@ def _write_yolo_subset(
 
 
 def _out_of_images(image: ImageLabels) -> ImageLabels:
-    """Take folders called images out of an id: who reads labels puts labels/ for the last images/ in a photo's path."""
+    """Remove folders called images from an id: readers replace the last images/ in a photo's path by labels/."""
     if isinstance(image.image_id, int):
         return image
     *folders, name = image.image_id.split("/")
@@ -311,3 +269,41 @@ def _sides_of_box(label: ObjectLabel, image: ImageLabels, sides: NDArray[np.floa
     if not np.isfinite(corners).all():
         raise DataError(f"{image.path}: a box has a side that is not a number. Correct its labels.")
     return [float(side) for side in (corners / sides).clip(0, 1).ravel()]
+
+
+def _trace_outline(mask: Rle) -> _Points:
+    """Return one polygon around a non-empty mask, (N, 2) xy, pixel corners as in COCO's polygons.
+
+    OpenCV follows the centres of the outermost pixels, which would lose half a pixel on every side. Here it follows a
+    canvas of twice the size, on which each pixel also covers its corners: half its coordinates are the pixels' edges.
+    Parts are joined by lines of no area. Holes are filled.
+    """
+    left, top, right, bottom = rle_to_xyxy(mask).astype(int).tolist()
+    pixels = rle_to_mask(mask)[top:bottom, left:right]
+    canvas = np.zeros((2 * pixels.shape[0] + 1, 2 * pixels.shape[1] + 1), np.uint8)
+    canvas[1::2, 1::2] = pixels
+    canvas = cv2.dilate(canvas, np.ones((3, 3), np.uint8)).astype(np.uint8)
+    contours, _ = cv2.findContours(canvas, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    parts = [contour.reshape(-1, 2) / 2 + (left, top) for contour in contours]
+    return _join(sorted(parts, key=_extent, reverse=True))
+
+
+def _join(parts: list[_Points]) -> _Points:
+    """Join every part to the nearest point of the first one."""
+    main, others = parts[0], parts[1:]
+    if not others:
+        return main
+    tree = cKDTree(main)
+    detours: dict[int, list[_Points]] = defaultdict(list)
+    for part in others:
+        distances, nearest = tree.query(part)
+        start = int(distances.argmin())
+        loop = np.roll(part, -start, axis=0)
+        detours[int(nearest[start])].append(np.concatenate([loop, loop[:1], main[nearest[start]][None]]))
+    pieces = [np.concatenate([point[None], *detours.get(place, [])]) for place, point in enumerate(main)]
+    return cast(_Points, np.concatenate(pieces))
+
+
+def _extent(part: _Points) -> float:
+    width, height = np.ptp(part, axis=0)
+    return float(width * height)

@@ -1,4 +1,4 @@
-"""A few masks a class as F, every other image as W, those that show none of the classes as background (Sec. 4.6)."""
+"""Few-shot splits: a few masks per class as F, all other images as W, including background (Sec. 4.6)."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ FEW_SHOT_IMAGES = (
 
 
 def paper_few_shot(dataset: Dataset) -> Split:
-    """Return the few-shot split of Sec. 4.6: F is 17 images of VOC2012, W every other image of its Main/trainval.txt.
+    """Return the few-shot split of Sec. 4.6: F is 17 images of VOC2012, W all others of its Main/trainval.txt.
 
     Images of Segmentation/val.txt are in neither. W has 10,408 images; those that show none of the 8 classes are
-    background. Both sets are shuffled by one generator, as the authors do it.
+    background. Both sets are shuffled with one generator, as in the authors' code.
 
     Raises:
         SplitError: the dataset lacks one of the 17 images or one of the classes.
@@ -33,8 +33,8 @@ def paper_few_shot(dataset: Dataset) -> Split:
     missing += [name for name in FEW_SHOT_CLASSES if name not in dataset.class_names]
     if missing:
         raise SplitError(
-            f"'{dataset.name}' has no {missing[0]}: the paper's few-shot images are VOC2012's. "
-            "Draw your own with a number of masks a class."
+            f"'{dataset.name}' has no {missing[0]}: the paper's few-shot images are from VOC2012. "
+            "Draw your own with a number of masks per class."
         )
     full, pool = list(FEW_SHOT_IMAGES), set(dataset.few_shot_pool or dataset.by_id)
     weak = sorted((image_id for image_id in _others(dataset, full) if image_id in pool), key=str)
@@ -45,25 +45,25 @@ def paper_few_shot(dataset: Dataset) -> Split:
 
 
 def draw_few_shot(dataset: Dataset, masks_per_class: int, seed: int, class_names: Sequence[str] = ()) -> Split:
-    """Draw images until each class has `masks_per_class` masks; W is every other image that was labelled.
+    """Draw images until each class has `masks_per_class` masks; W is all other labelled images.
 
-    An image of W that shows none of the classes is background. An image of F counts with all its objects. Images that
-    fit are taken first; a class that is still short then gets the images that overshoot least.
+    An image counts with all its objects. Images that fit are taken first; a class that is still short then gets the
+    images that exceed it least. Images of W that show none of the classes are background.
 
     Args:
-        dataset: to draw from.
+        dataset: the dataset.
         masks_per_class: N, at least 1.
         seed: equal seeds draw equal splits.
-        class_names: the classes that count; all where empty. Those whose masks nobody may read count for W alone.
+        class_names: the classes that count; all by default. Classes that are learned from boxes alone need no masks.
 
     Raises:
-        SplitError: there is no such class, or a class has fewer masks.
+        SplitError: a class does not exist, or has fewer masks.
     """
     if masks_per_class < 1:
-        raise SplitError(f"{masks_per_class} masks a class: it must be at least 1.")
+        raise SplitError(f"{masks_per_class} masks per class: it must be at least 1.")
     names = _known(dataset, class_names)
     wanted = {dataset.class_names.index(name) for name in names} - _boxed_alone(dataset)
-    # Without background images: F is the same whether W has them or not.
+    # Without background images, so that F does not depend on them.
     shown = [image for image in dataset.images if image.targets]
     order = np.random.default_rng(seed).permutation(len(shown))
     shuffled = [shown[index] for index in order if shown[index].can_be_full]
@@ -72,16 +72,24 @@ def draw_few_shot(dataset: Dataset, masks_per_class: int, seed: int, class_names
 
 
 def zero_shot_split(dataset: Dataset, class_names: Sequence[str] = ()) -> Split:
-    """Return no image as F, and as W every image that was labelled; without one of the classes it is background.
+    """Return a split without F, with all labelled images as W.
 
     Raises:
-        SplitError: there is no such class, or no image shows one.
+        SplitError: a class does not exist, or no image shows one.
     """
     names = _known(dataset, class_names)
     wanted = {dataset.class_names.index(name) for name in names}
     if not any(_objects(image, wanted) for image in dataset.images):
         raise SplitError(f"No image of '{dataset.name}' shows {', '.join(names)}. Choose other classes.")
     return Split((), tuple(_others(dataset, ())), 0, dataset.source_hash, "zero-shot")
+
+
+def _others(dataset: Dataset, full: Collection[ImageId]) -> list[ImageId]:
+    """Return the labelled images that are not in F; unlabelled ones may show the classes."""
+    taken = set(full)
+    return [
+        image.image_id for image in dataset.images if image.image_id not in taken and image.state == LabelState.WHOLE
+    ]
 
 
 def _known(dataset: Dataset, class_names: Sequence[str]) -> tuple[str, ...]:
@@ -114,28 +122,20 @@ def _choose(images: list[ImageLabels], wanted: set[int], masks: int, dataset: Da
     return list(chosen)
 
 
-def _boxed_alone(dataset: Dataset) -> set[int]:
-    """Return the classes whose objects are told to do with boxes, all of them: no number of masks is asked of these."""
-    told = {(label.class_index, label.is_box_only) for image in dataset.images for label in image.targets}
-    return {index for index, is_box_only in told if is_box_only and (index, False) not in told}
+def _refuse_short(have: Counter[int], wanted: set[int], masks: int, dataset: Dataset) -> None:
+    for index in sorted(wanted):
+        if have[index] < masks:
+            raise SplitError(
+                f"'{dataset.name}' has {have[index]} masks of '{dataset.class_names[index]}' in images that can be "
+                f"in F, {masks} are asked for. Ask for fewer."
+            )
 
 
 def _objects(image: ImageLabels, wanted: set[int]) -> Counter[int]:
     return Counter(label.class_index for label in image.targets if label.class_index in wanted)
 
 
-def _refuse_short(have: Counter[int], wanted: set[int], masks: int, dataset: Dataset) -> None:
-    for index in sorted(wanted):
-        if have[index] < masks:
-            raise SplitError(
-                f"'{dataset.name}' has {have[index]} masks of '{dataset.class_names[index]}' in images that can stand "
-                f"in F, {masks} are asked for. Ask for fewer."
-            )
-
-
-def _others(dataset: Dataset, full: Collection[ImageId]) -> list[ImageId]:
-    """Return the images that are not in F; those that nobody labelled may show the classes and are left out."""
-    taken = set(full)
-    return [
-        image.image_id for image in dataset.images if image.image_id not in taken and image.state == LabelState.WHOLE
-    ]
+def _boxed_alone(dataset: Dataset) -> set[int]:
+    """Return the classes that are learned from boxes alone."""
+    told = {(label.class_index, label.is_box_only) for image in dataset.images for label in image.targets}
+    return {index for index, is_box_only in told if is_box_only and (index, False) not in told}

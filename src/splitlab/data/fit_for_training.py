@@ -1,4 +1,4 @@
-"""Whether a run can learn from a split and be scored, said before it starts instead of after hours."""
+"""Check before a training run starts that it can learn from the split and be scored."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ PARTS: tuple[Part, ...] = ("train", "val")
 
 
 def refuse_unfit(data: TrainVal, split: Split) -> None:
-    """Check that all images of a split are labelled and can be opened, show an object, and that val can be scored on.
+    """Check that the images of a split are labelled, readable and show objects, and that val can be scored.
 
-    Photos are opened up to their header.
+    Only the headers of photos are read.
 
     Raises:
-        SplitError: an image of the split has no labels, or none shows an object.
-        DataError: a photo is missing or broken, or the val set cannot be scored on.
+        SplitError: an image of the split has no labels, or no image shows an object.
+        DataError: a photo is missing or broken, or val cannot be scored.
     """
     drawn = data.train.select((*split.full, *split.weak))
     _refuse_unlabelled(drawn, data.train)
@@ -35,11 +35,7 @@ def refuse_unfit(data: TrainVal, split: Split) -> None:
 
 
 def refuse_unscorable(dataset: Dataset) -> None:
-    """Check that the labels of a dataset are whole, so that scores on it are right.
-
-    Raises:
-        DataError: some of its labels cannot be read, or all of its objects are crowd regions.
-    """
+    """Raise DataError if scores on a dataset would be wrong: labels are unreadable, or all objects are crowds."""
     broken = [image for image in dataset.images if image.state == LabelState.BROKEN]
     if broken:
         raise DataError(
@@ -51,12 +47,7 @@ def refuse_unscorable(dataset: Dataset) -> None:
 
 
 def notes_on(data: TrainVal, parts: Sequence[Part] = PARTS) -> list[str]:
-    """Return what somebody should know who works with a dataset that has faults: a sentence each.
-
-    Args:
-        data: the dataset.
-        parts: what is worked with; nothing is said of the other.
-    """
+    """Return a sentence for each fault of these subsets that a user should know of."""
     used = {part: data.train if part == "train" else data.val for part in parts}
     notes = []
     unread = [problem for dataset in used.values() for problem in dataset.problems]
@@ -76,13 +67,13 @@ def notes_on(data: TrainVal, parts: Sequence[Part] = PARTS) -> list[str]:
 
 def _refuse_unlabelled(images: Sequence[ImageLabels], dataset: Dataset) -> None:
     for state, what, way_out in (
-        (LabelState.NONE, "no labels", f"splitlab data read-as {dataset.as_argument} says how to read such images."),
+        (LabelState.NONE, "no labels", f"splitlab data read-as {dataset.as_argument} sets how such images are read."),
         (LabelState.BROKEN, "labels that cannot be read", f"splitlab data check {dataset.as_argument} lists them."),
     ):
         found = [image for image in images if image.state == state]
         if found:
             raise SplitError(
-                f"Image {found[0].image_id} of the split has {what} ({len(found):,} of its images have). "
+                f"Image {found[0].image_id} of the split has {what} ({len(found):,} of its images). "
                 f"Draw another split; {way_out}"
             )
 

@@ -1,23 +1,23 @@
-"""Datasets that can be downloaded by name: where they are, and the checksums they must have."""
+"""Datasets that can be downloaded by name: addresses and checksums."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from splitlab.data.archives import Limits, unpack
 from splitlab.data.formats import pets, voc
 from splitlab.errors import DataError, DownloadError
-from splitlab.io import Progress, no_progress, written_whole
+from splitlab.io import Progress, holding, make_folder, no_progress, written_whole
 
 _DOWNLOADS = ".downloads"
 _CHUNK_BYTES, _TIMEOUT_SECONDS = 1 << 18, 30.0
+
+_OXFORD = "https://thor.robots.ox.ac.uk/pascal/VOC/voc2012"
+_OXFORD_PETS = "https://www.robots.ox.ac.uk/~vgg/data/pets/data"
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ class _KnownDataset:
     """A dataset that anybody may download.
 
     Attributes:
-        title: what people call it.
-        folder: its folder in the workspace's folder of datasets.
-        size_bytes: how much is downloaded, roughly.
-        archives: the MD5 checksums of its archives by their addresses, as torchvision has them.
-        is_there: says whether a folder holds it, as its reader expects it.
+        title: its usual name.
+        folder: its folder among the datasets of the workspace.
+        size_bytes: of the download, roughly.
+        archives: the MD5 checksum of each archive by its address, as in torchvision.
+        is_there: returns whether a folder has it.
     """
 
     title: str
@@ -39,8 +39,6 @@ class _KnownDataset:
     is_there: Callable[[Path], bool]
 
 
-_OXFORD = "https://thor.robots.ox.ac.uk/pascal/VOC/voc2012"
-_OXFORD_PETS = "https://www.robots.ox.ac.uk/~vgg/data/pets/data"
 _KNOWN = {
     "voc2012": _KnownDataset(
         title=voc.NAME,
@@ -63,18 +61,19 @@ _KNOWN = {
 
 
 def get_dataset(name: str, data_dir: Path, progress: Progress = no_progress) -> Path:
-    """Download and unpack a dataset unless it is there; return its folder.
+    """Download and unpack a dataset unless it exists; return its folder.
 
-    After Ctrl-C, the next call keeps the archives that are complete and downloads the other one from its start. The
-    archives are removed once the folder is complete.
+    After Ctrl-C, the next call keeps complete archives and downloads the others again. Archives are removed once the
+    folder is complete.
 
     Args:
-        name: a key of `KNOWN`.
+        name: `voc2012` or `pets`.
         data_dir: the workspace's folder of datasets.
-        progress: told (archive, bytes there, bytes in all).
+        progress: called with the archive, its bytes so far and its bytes in all.
 
     Raises:
-        DataError: the name is unknown or needs an account, or another process is at it.
+        DataError: the name is unknown, or the dataset needs an account.
+        RunError: another process is downloading it, or the disk cannot be written.
         DownloadError: the server cannot be reached, an archive has another checksum or size, or the disk is full.
     """
     known = _known(name, data_dir)
@@ -82,9 +81,10 @@ def get_dataset(name: str, data_dir: Path, progress: Progress = no_progress) -> 
     if known.is_there(folder):
         return folder
     downloads = data_dir / _DOWNLOADS / known.folder
-    with _lock(downloads):
+    make_folder(downloads)
+    with holding(Path(f"{downloads}.lock"), f"{downloads}: another process downloads there. Wait until it is done."):
         if folder.exists():
-            raise DataError(f"{folder} is there, but is no complete {known.title}. Move it away and try again.")
+            raise DataError(f"{folder} exists, but is not a complete {known.title}. Move it away and try again.")
         archives = [_fetch(url, md5, downloads, 2 * known.size_bytes, progress) for url, md5 in known.archives.items()]
         _unpack_into(folder, archives, known)
         shutil.rmtree(downloads, ignore_errors=True)
@@ -99,64 +99,8 @@ def _known(name: str, data_dir: Path) -> _KnownDataset:
             f"{data_dir / 'cityscapes'}, so that leftImg8bit/ and gtFine/ lie there."
         )
     if name not in _KNOWN:
-        raise DataError(f"There is no dataset '{name}' to download. Take {', '.join(_KNOWN)} or cityscapes.")
+        raise DataError(f"The dataset '{name}' cannot be downloaded. Choose {', '.join(_KNOWN)} or cityscapes.")
     return _KNOWN[name]
-
-
-def _lock(downloads: Path) -> AbstractContextManager[object]:
-    try:
-        downloads.mkdir(parents=True, exist_ok=True)
-        return FileLock(f"{downloads}.lock", timeout=0).acquire()
-    except Timeout as error:
-        raise DataError(f"{downloads}: another process downloads there. Wait until it is done.") from error
-    except OSError as error:
-        raise DataError(f"{downloads}: cannot be written ({error}). Choose another workspace.") from error
-
-
-def _fetch(url: str, md5: str, downloads: Path, max_bytes: int, progress: Progress) -> Path:
-    """Download an archive unless it is there with the right checksum."""
-    import pooch
-    from requests.exceptions import RequestException
-
-    name = url.rsplit("/", 1)[-1]
-
-    def save(url: str, file: str, _pooch: object) -> None:
-        _save(url, Path(file), max_bytes, partial(progress, name))
-
-    pooch.get_logger().setLevel("WARNING")
-    try:
-        return Path(pooch.retrieve(url, f"md5:{md5}", name, downloads, downloader=save))
-    except RequestException as error:
-        # What the server says of itself is left out: it may hold what a terminal would obey.
-        why = type(error).__name__ if error.response is None else f"the server answers {error.response.status_code}"
-        raise DownloadError(
-            f"{url} cannot be downloaded now ({why}). Check the network connection and try again."
-        ) from error
-    except ValueError as error:
-        raise DownloadError(
-            f"{url} gives another file than the one with the MD5 checksum {md5}: removed. Try again; if that does not "
-            "help, the file has changed on the server."
-        ) from error
-    except OSError as error:
-        raise DownloadError(
-            f"{downloads}: cannot be written ({error.strerror or error}). Free some space or choose another workspace."
-        ) from error
-
-
-def _save(url: str, file: Path, max_bytes: int, progress: Callable[[int, int], None]) -> None:
-    """Save what an address answers, up to a size: pooch's own downloader takes all that comes."""
-    import requests
-
-    headers = {"Accept-Encoding": "identity"}
-    with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT_SECONDS) as response, file.open("wb") as out:
-        response.raise_for_status()
-        done, total = 0, response.raw.length_remaining or 0
-        for chunk in response.iter_content(_CHUNK_BYTES):
-            done += len(chunk)
-            if max(done, total) > max_bytes:
-                raise DownloadError(f"{url} is over the {max_bytes} bytes expected: it is another file. Stopped.")
-            out.write(chunk)
-            progress(done, total)
 
 
 def _unpack_into(folder: Path, archives: list[Path], known: _KnownDataset) -> None:
@@ -169,3 +113,49 @@ def _unpack_into(folder: Path, archives: list[Path], known: _KnownDataset) -> No
             piece.rmdir()
         if not known.is_there(draft):
             raise DataError(f"{archives[0]} does not hold {known.title} as SplitLab reads it. Unpack it by hand.")
+
+
+def _fetch(url: str, md5: str, downloads: Path, max_bytes: int, progress: Progress) -> Path:
+    """Download an archive unless it exists with the right checksum."""
+    import pooch
+    from requests.exceptions import RequestException
+
+    name = url.rsplit("/", 1)[-1]
+
+    def save(url: str, file: str, _pooch: object) -> None:
+        _save(url, Path(file), max_bytes, partial(progress, name))
+
+    pooch.get_logger().setLevel("WARNING")
+    try:
+        return Path(pooch.retrieve(url, f"md5:{md5}", name, downloads, downloader=save))
+    except RequestException as error:
+        # The server's own text is left out: it may contain control characters.
+        why = type(error).__name__ if error.response is None else f"the server answers {error.response.status_code}"
+        raise DownloadError(
+            f"{url} cannot be downloaded now ({why}). Check the network connection and try again."
+        ) from error
+    except ValueError as error:
+        raise DownloadError(
+            f"{url} gives another file than the one with the MD5 checksum {md5}: removed. Try again; if that fails, "
+            "the file has changed on the server."
+        ) from error
+    except OSError as error:
+        raise DownloadError(
+            f"{downloads}: cannot be written ({error.strerror or error}). Free some space or choose another workspace."
+        ) from error
+
+
+def _save(url: str, file: Path, max_bytes: int, progress: Callable[[int, int], None]) -> None:
+    """Save the response of an address, up to a size; pooch's own downloader has no limit."""
+    import requests
+
+    headers = {"Accept-Encoding": "identity"}
+    with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT_SECONDS) as response, file.open("wb") as out:
+        response.raise_for_status()
+        done, total = 0, response.raw.length_remaining or 0
+        for chunk in response.iter_content(_CHUNK_BYTES):
+            done += len(chunk)
+            if max(done, total) > max_bytes:
+                raise DownloadError(f"{url} is over the {max_bytes} bytes expected: it is another file. Stopped.")
+            out.write(chunk)
+            progress(done, total)

@@ -1,12 +1,10 @@
-"""Masks of objects: kept on disk, as polygons or run lengths, and the boxes around them."""
+"""Masks on disk: reading them, and an index of the bounding boxes in indexed images."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -20,27 +18,48 @@ from scipy import ndimage
 
 from splitlab.data.dataset import Box, ImageLabels, IndexedMask, Problem, ProblemKind
 from splitlab.data.images import MAX_PIXELS
-from splitlab.errors import DataError
+from splitlab.errors import DataError, RunError
 from splitlab.geometry import Rle, mask_to_rle, rle_area
-from splitlab.io import swept_once
+from splitlab.io import write_bytes
 
 _INDEX_MODES = ("P", "L", "I", "I;16", "I;16B")
+
+# Called with how many images were opened, and how many will be.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class MaskBoxes:
+    """The values in an indexed image.
+
+    Attributes:
+        width, height: of the image, pixels.
+        boxes: the bounding box (xyxy, pixels, far edge outside) of each value but 0, in rising order.
+        areas: the number of pixels of each of these values.
+        sha256: of the file.
+    """
+
+    width: int
+    height: int
+    boxes: dict[int, Box]
+    areas: dict[int, int]
+    sha256: str
 
 
 def read_mask(mask: Rle | IndexedMask) -> Rle:
     """Return a mask in memory.
 
     Raises:
-        DataError: its file is missing, broken, or no indexed image.
+        DataError: its file is missing, broken, or not an indexed image.
     """
     return mask_to_rle(_indices(mask.path) == mask.value) if isinstance(mask, IndexedMask) else mask
 
 
 def with_masks(images: Iterable[ImageLabels]) -> Iterator[ImageLabels]:
-    """Read the masks of images, one image at a time; an object that no pixel shows is left out.
+    """Yield images with their masks read, one image at a time; objects with empty masks are left out.
 
     Raises:
-        DataError: a file is missing or broken, or has another size than its photo.
+        DataError: a file is missing or broken, or differs in size from its photo.
     """
     for image in images:
         read = [label if label.mask is None else replace(label, mask=read_mask(label.mask)) for label in image.objects]
@@ -54,73 +73,23 @@ def with_masks(images: Iterable[ImageLabels]) -> Iterator[ImageLabels]:
         yield replace(image, objects=tuple(label for label in read if _is_seen(label.mask)))
 
 
-def _is_seen(mask: Rle | IndexedMask | None) -> bool:
-    return not isinstance(mask, dict) or rle_area(mask) > 0
-
-
-def _read_indices(path: Path) -> NDArray[np.int32]:
-    """Read an indexed image, such as a palette PNG, as (H, W) int32 of its stored values.
-
-    Raises:
-        DataError: it is missing, broken, too large or has colours instead of indices.
-    """
-    try:
-        with Image.open(path, formats=("PNG",)) as image:
-            if image.mode not in _INDEX_MODES or image.width * image.height > MAX_PIXELS:
-                raise DataError(f"{path} is not an indexed image of up to {MAX_PIXELS // 1_000_000} megapixels.")
-            return np.asarray(image).astype(np.int32)
-    except FileNotFoundError as error:
-        raise DataError(f"{path} is not there. Unpack the dataset again.") from error
-    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{path} is not a readable indexed PNG ({error}). Unpack the dataset again.") from error
-
-
-@lru_cache(maxsize=2)
-def _indices(path: Path) -> NDArray[np.int32]:
-    # The objects of an image are read one after the other.
-    return _read_indices(path)
-
-
-# Called with how many images were opened and how many are to be.
-Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class MaskBoxes:
-    """What an indexed image shows.
-
-    Attributes:
-        width: of the image, pixels.
-        height: of the image, pixels.
-        boxes: the bounding rectangle (xyxy, pixels, far edge outside) of each value in it but 0, by rising value.
-        areas: how many pixels each of these values has.
-        sha256: of its file.
-    """
-
-    width: int
-    height: int
-    boxes: dict[int, Box]
-    areas: dict[int, int]
-    sha256: str
-
-
 def silent(_done: int, _total: int) -> None:
-    """Show no progress."""
+    """Ignore progress."""
 
 
 def read_mask_boxes(
     paths: Sequence[Path], root: Path, index_dir: Path, progress: Progress = silent
 ) -> list[MaskBoxes | Problem]:
-    """Return what each indexed image of a dataset shows, or what is wrong with it: missing, broken, not indexed.
+    """Return the boxes in each indexed image of a dataset, or the problem of an image that cannot be read.
 
-    An image is opened where the index has no entry of its path, size and time of change. The index is one JSON file
-    for each `root`; where it is broken it is made anew, where it cannot be written the images are read again next time.
+    Only images whose path, size or modification time differ from the index are opened. The index is one JSON file per
+    `root`. A broken one is rebuilt; without write permission, images are read again next time.
 
     Args:
         paths: all indexed images of the dataset, below `root`.
         root: the dataset's folder.
-        index_dir: where the index file is kept; made where it is missing.
-        progress: told of every image that is opened.
+        index_dir: the folder of the index file, created if missing.
+        progress: called after every image that is opened.
     """
     index_path = _index_path(root, index_dir)
     index = _load(index_path)
@@ -136,20 +105,16 @@ def read_mask_boxes(
                 wrong[key] = _unread(path, f"the masks cannot be read ({error})")
             progress(done, len(unread))
     finally:
-        # What was read is kept where the reading is broken off, too.
+        # Keep what was read even after Ctrl-C.
         if unread:
             _save(index_path, found)
     return [key if isinstance(key, Problem) else found.get(key) or wrong[key] for key in keys]
 
 
 def move_index(before: Path, after: Path, index_dir: Path, new_index_dir: Path) -> None:
-    """Keep the index of a dataset that was renamed from `before` to `after`; where it cannot be, it is made anew.
+    """Keep the index of a dataset whose folder was renamed from `before` to `after`; it is rebuilt if that fails.
 
-    Args:
-        before: the folder as it was called when its images were read.
-        after: the folder as it is called now.
-        index_dir: where its index file is.
-        new_index_dir: where it is put; on the same disk.
+    `index_dir` has the index file now; `new_index_dir`, on the same disk, gets it.
     """
     # Some formats read their images from a folder below the dataset's own.
     for root in (after, *after.glob("*/")):
@@ -160,32 +125,27 @@ def move_index(before: Path, after: Path, index_dir: Path, new_index_dir: Path) 
                 index_path.replace(_index_path(root, new_index_dir))
 
 
-def _key(path: Path, root: Path) -> str | Problem:
+@lru_cache(maxsize=2)
+def _indices(path: Path) -> NDArray[np.int32]:
+    # The objects of one image are read one after another.
+    return _read_indices(path)
+
+
+def _read_indices(path: Path) -> NDArray[np.int32]:
+    """Read an indexed image, such as a palette PNG, as (H, W) int32 of its stored values."""
     try:
-        stat = path.stat()
-    except OSError as error:
-        return _unread(path, f"the masks are missing ({error.strerror})")
-    return f"{path.relative_to(root).as_posix()} {stat.st_size} {stat.st_mtime_ns}"
+        with Image.open(path, formats=("PNG",)) as image:
+            if image.mode not in _INDEX_MODES or image.width * image.height > MAX_PIXELS:
+                raise DataError(f"{path} is not an indexed image of up to {MAX_PIXELS // 1_000_000} megapixels.")
+            return np.asarray(image).astype(np.int32)
+    except FileNotFoundError as error:
+        raise DataError(f"{path} does not exist. Unpack the dataset again.") from error
+    except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
+        raise DataError(f"{path} is not a readable indexed PNG ({error}). Unpack the dataset again.") from error
 
 
-def _unread(path: Path, what: str) -> Problem:
-    return Problem(ProblemKind.LABELS_UNREADABLE, str(path), what, "Unpack the dataset again.")
-
-
-def _read(path: Path) -> MaskBoxes:
-    # A PNG holds at most 16 bits a pixel, so there are at most 65535 places.
-    indices = _read_indices(path)
-    places = ndimage.find_objects(indices)
-    boxes = {
-        value: (float(place[1].start), float(place[0].start), float(place[1].stop), float(place[0].stop))
-        for value, place in enumerate(places, start=1)
-        if place is not None
-    }
-    counts = np.bincount(indices.ravel())
-    areas = {value: int(counts[value]) for value in boxes}
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return MaskBoxes(indices.shape[1], indices.shape[0], boxes, areas, sha256)
+def _is_seen(mask: Rle | IndexedMask | None) -> bool:
+    return not isinstance(mask, dict) or rle_area(mask) > 0
 
 
 def _index_path(root: Path, index_dir: Path) -> Path:
@@ -208,25 +168,42 @@ def _from_json(entry: dict[str, Any]) -> MaskBoxes:
     return MaskBoxes(int(entry["width"]), int(entry["height"]), boxes, areas, str(entry["sha256"]))
 
 
+def _key(path: Path, root: Path) -> str | Problem:
+    try:
+        stat = path.stat()
+    except OSError as error:
+        return _unread(path, f"the masks are missing ({error.strerror})")
+    return f"{path.relative_to(root).as_posix()} {stat.st_size} {stat.st_mtime_ns}"
+
+
+def _unread(path: Path, what: str) -> Problem:
+    return Problem(ProblemKind.LABELS_UNREADABLE, str(path), what, "Unpack the dataset again.")
+
+
+def _save(index_path: Path, found: dict[str, MaskBoxes]) -> None:
+    content = json.dumps({key: _to_json(entry) for key, entry in found.items()})
+    with contextlib.suppress(OSError, RunError):
+        index_path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(index_path, content.encode())
+
+
 def _to_json(entry: MaskBoxes) -> dict[str, Any]:
     boxes = {str(value): [int(side) for side in box] for value, box in entry.boxes.items()}
     areas = {str(value): area for value, area in entry.areas.items()}
     return {"width": entry.width, "height": entry.height, "boxes": boxes, "areas": areas, "sha256": entry.sha256}
 
 
-def _save(index_path: Path, found: dict[str, MaskBoxes]) -> None:
-    content = json.dumps({key: _to_json(entry) for key, entry in found.items()})
-    with contextlib.suppress(OSError):
-        index_path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(index_path, content)
-
-
-def _replace(path: Path, content: str) -> None:
-    handle, name = tempfile.mkstemp(prefix=swept_once(f".{path.name}.", path.parent), dir=path.parent)
-    draft = Path(name)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(content)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+def _read(path: Path) -> MaskBoxes:
+    # A PNG has at most 16 bits per pixel, so there are at most 65535 places.
+    indices = _read_indices(path)
+    places = ndimage.find_objects(indices)
+    boxes = {
+        value: (float(place[1].start), float(place[0].start), float(place[1].stop), float(place[0].stop))
+        for value, place in enumerate(places, start=1)
+        if place is not None
+    }
+    counts = np.bincount(indices.ravel())
+    areas = {value: int(counts[value]) for value in boxes}
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return MaskBoxes(indices.shape[1], indices.shape[0], boxes, areas, sha256)

@@ -20,6 +20,7 @@ from splitlab.data.dataset import (
     TrainVal,
     entry_error,
     refuse_nothing_left,
+    unreadable,
 )
 from splitlab.data.images import MAX_PIXELS
 from splitlab.errors import DataError
@@ -87,16 +88,12 @@ def read_bounded(path: Path, max_bytes: int) -> bytes:
 
 
 def check_image_size(width: int, height: int, path: Path, whose: str) -> None:
-    """Raise EntryError if a labelled size is below 1 or above the largest photo.
+    """Raise EntryError if a labelled size in pixels is below 1 or above the largest photo.
 
-    Args:
-        width, height: as stated by the labels, pixels.
-        path: the label file.
-        whose: the image, as the message names it.
+    `path` is the label file; `whose` names the image in the message.
     """
     if min(width, height) < 1 or width * height > MAX_PIXELS:
-        raise entry_error(
-            ProblemKind.LABELS_UNREADABLE,
+        raise unreadable(
             path,
             f"{whose} is {width} x {height} pixels",
             f"Each side must be 1 or more, and all at most {MAX_PIXELS // 1_000_000} megapixels.",

@@ -1,4 +1,4 @@
-"""F/W splits: which images have masks and which have boxes only; draw one, read one, apply one to a dataset."""
+"""F/W splits: which images have masks and which have boxes only. Draw, read and apply them."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from splitlab.errors import SplitError
 
 @dataclass(frozen=True)
 class Split:
-    """Image ids of F and W, disjoint.
+    """The image ids of F and W, disjoint.
 
     Attributes:
         full: image ids of F.
         weak: image ids of W.
-        seed: it was drawn with; 0 where nothing was drawn.
-        source: the hash of the labels it was drawn from.
-        drawn: how, in a word such as "random" or "paper".
+        seed: of the draw; 0 if nothing was drawn.
+        source: hash of the labels it was drawn from.
+        drawn: how it was made, such as "random" or "paper".
     """
 
     full: tuple[ImageId, ...]
@@ -52,22 +52,22 @@ class Split:
         both = set(self.full) & set(self.weak)
         if both:
             raise SplitError(
-                f"Image {min(both, key=str)} stands in F and in W ({len(both)} do): each belongs to one of them."
+                f"Image {min(both, key=str)} is in both F and W ({len(both)} are): each belongs to one of them."
             )
 
     @property
     def name(self) -> str:
-        """The split as the paper writes it, such as "400/5000"."""
+        """The split as in the paper, such as "400/5000"."""
         return f"{len(self.full)}/{len(self.weak)}"
 
     @cached_property
     def hash(self) -> str:
-        """sha256 over the ids, the seed and the source: equal splits, equal hashes."""
+        """sha256 over the ids, the seed and the source: equal for equal splits."""
         content = {"full": self.full, "weak": self.weak, "seed": self.seed, "source": self.source}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
-        """Return the split as its file and the command line show it."""
+        """Return the content of its file, which the command line also shows."""
         return {
             "name": self.name,
             "full": list(self.full),
@@ -79,11 +79,16 @@ class Split:
         }
 
 
+_FloatArray = NDArray[np.float64]
+
+_PAPER_SEED = 42
+
+
 def read_split(path: Path) -> Split:
-    """Read a split file and check that it is whole.
+    """Read a split file and check its hash.
 
     Raises:
-        SplitError: the file is missing, broken, or its hash is not that of its ids.
+        SplitError: the file is missing, broken, or its hash does not match its ids.
     """
     try:
         content = json.loads(path.read_text())
@@ -102,16 +107,10 @@ def read_split(path: Path) -> Split:
     return split
 
 
-def _image_id(value: object) -> ImageId:
-    if isinstance(value, int | str):
-        return value
-    raise TypeError(f"{value!r} is not an image id")
-
-
 def boxes_only(labels: ImageLabels) -> ImageLabels:
-    """Return labels as a YOLO's W has them: without masks, so that nothing can read them, nor difficult objects.
+    """Return labels for a YOLO's W: without masks and without difficult objects.
 
-    An image whose objects are all difficult is not background: its labels no longer say what it shows.
+    An image that has only difficult objects does not become background: its state becomes `LabelState.NONE`.
     """
     kept = tuple(label for label in labels.objects if not label.is_difficult)
     state = labels.state if kept or not labels.objects else LabelState.NONE
@@ -119,12 +118,12 @@ def boxes_only(labels: ImageLabels) -> ImageLabels:
 
 
 def without_masks(labels: ImageLabels) -> ImageLabels:
-    """Return labels as DETR's box images have them: without masks, so that nothing can read them, but all objects."""
+    """Return labels for DETR's W: all objects, without masks."""
     return replace(labels, objects=tuple(replace(label, mask=None) for label in labels.objects))
 
 
 def as_split(data: TrainVal, split: Split, as_weak: Callable[[ImageLabels], ImageLabels] = boxes_only) -> TrainVal:
-    """Return the dataset with F as it is, W with boxes only, and no other photo in train; val stays.
+    """Return a dataset whose train images are F as it is and W without masks; val stays.
 
     Args:
         data: the whole dataset.
@@ -132,7 +131,7 @@ def as_split(data: TrainVal, split: Split, as_weak: Callable[[ImageLabels], Imag
         as_weak: what W keeps of an image's labels, `boxes_only` or `without_masks`.
 
     Returns:
-        The dataset; its `source_hash` is the split's hash.
+        The dataset; `source_hash` of train is the split's hash.
 
     Raises:
         SplitError: the split was drawn from other labels.
@@ -141,61 +140,41 @@ def as_split(data: TrainVal, split: Split, as_weak: Callable[[ImageLabels], Imag
     if split.source != data.train.source_hash:
         raise SplitError(f"The split {split.name} was drawn from other labels than those of '{data.train.name}'.")
     images = (*data.train.select(split.full), *map(as_weak, data.train.select(split.weak)))
-    # The pools name photos that are no longer there.
+    # The pools list photos that are no longer in it.
     train = replace(data.train, images=images, source_hash=split.hash, few_shot_pool=(), paper_pools=())
     return replace(data, train=train)
 
 
-_FloatArray = NDArray[np.float64]
-
-
 def draw_split(dataset: Dataset, full: int, weak: int, seed: int) -> Split:
-    """Draw |F| = `full` and |W| = `weak` images by seed.
+    """Draw |F| = `full` and |W| = `weak` images at random.
 
-    Images that nobody labelled, or whose labels cannot be read, are left out. The others are shuffled once. F is taken
-    from the front and W from the back, so with one seed a smaller F lies in a larger one, and a smaller W in a larger
-    one of the same F. Images that lack a mask are put behind the others: they can stand in W only.
-    Background images can stand in W only, too: F passes over them.
+    Images without labels or with unreadable labels are left out. The others are shuffled once; F is taken from the
+    front and W from the back. So with one seed a smaller F is part of a larger one, and a smaller W part of a larger
+    one with the same F. Images without all masks, and background images, can be in W only.
 
     Raises:
-        SplitError: the dataset does not have so many images, or not so many with masks.
+        SplitError: the dataset has too few images, or too few with masks.
     """
     check_sizes(dataset, full, weak)
     return _from_both_ends(dataset, _labelled(_shuffled(dataset.images, seed)), full, weak, seed, "random")
 
 
 def draw_stratified(dataset: Dataset, full: int, weak: int, seed: int) -> Split:
-    """Draw F and W so that each class stands in as large a share of their images as of all images.
+    """Draw F and W so that each class has the same share of their images as of all images.
 
-    Every beginning of the order, and so every end, has the classes in proportion; sets nest as `draw_split`'s do, and
-    the same images are left out.
+    Every beginning and every end of the order has the classes in proportion. Sets nest as in `draw_split`, and the same
+    images are left out.
 
     Raises:
-        SplitError: the dataset does not have so many images, or not so many with masks.
+        SplitError: as `draw_split`.
     """
     check_sizes(dataset, full, weak)
     labelled = _labelled(_shuffled(dataset.images, seed))
     return _from_both_ends(dataset, _in_proportion(labelled), full, weak, seed, "stratified")
 
 
-def _shuffled(images: Sequence[ImageLabels], seed: int) -> list[ImageLabels]:
-    return [images[index] for index in np.random.default_rng(seed).permutation(len(images))]
-
-
-def _labelled(images: Sequence[ImageLabels]) -> list[ImageLabels]:
-    return [image for image in images if image.state == LabelState.WHOLE]
-
-
-def _from_both_ends(dataset: Dataset, ordered: list[ImageLabels], full: int, weak: int, seed: int, drawn: str) -> Split:
-    ordered = sorted(ordered, key=lambda image: not image.can_be_full)
-    front = [image.image_id for image in ordered if image.targets and image.can_be_full][:full]
-    taken = set(front)
-    left = [image.image_id for image in ordered if image.image_id not in taken]
-    return Split(tuple(front), tuple(left[::-1][:weak]), seed, dataset.source_hash, drawn)
-
-
 def check_sizes(dataset: Dataset, full: int, weak: int) -> None:
-    """Raise SplitError where the dataset cannot give |F| = `full` and |W| = `weak`."""
+    """Raise SplitError if the dataset cannot provide |F| = `full` and |W| = `weak`."""
     counts = count_images(dataset)
     if full < 0 or weak < 0:
         raise SplitError(f"|F| = {full}, |W| = {weak}: sizes cannot be negative.")
@@ -212,57 +191,16 @@ def check_sizes(dataset: Dataset, full: int, weak: int) -> None:
         )
 
 
-def _why_so_few(dataset: Dataset, counts: ImageCounts) -> str:
-    reasons = (only_crowds_in_words(dataset), left_out_in_words(counts, dataset))
-    return "".join(f" {reason}" for reason in reasons if reason)
-
-
-def _in_proportion(images: Sequence[ImageLabels]) -> list[ImageLabels]:
-    """Order images so that every beginning has the classes in the proportions of the whole.
-
-    Herding (Welling 2009): each next image is the one whose classes are owed most; `owed` grows by the mean image
-    and shrinks by the image taken. Images with the same classes wait in one queue.
-    """
-    waiting: dict[frozenset[int], deque[ImageLabels]] = defaultdict(deque)
-    for image in images:
-        waiting[frozenset(label.class_index for label in image.targets)].append(image)
-    kinds = list(waiting)
-    shown = np.array([[index in kind for index in range(_class_count(kinds))] for kind in kinds], float)
-    left = np.array([len(waiting[kind]) for kind in kinds])
-    mean = left @ shown / len(images)
-    weight = 1 / np.maximum(mean, 1 / len(images))  # a rare class counts as much as a common one
-    owed = mean.copy()
-    ordered = []
-    for _ in images:
-        best = int(np.where(left > 0, shown @ (owed * weight) - _half_squared(shown, weight), -np.inf).argmax())
-        ordered.append(waiting[kinds[best]].popleft())
-        left[best] -= 1
-        owed += mean - shown[best]
-    return ordered
-
-
-def _half_squared(shown: _FloatArray, weight: _FloatArray) -> _FloatArray:
-    # Without it, images that show many classes would always come first.
-    return np.asarray((shown**2 @ weight) / 2)
-
-
-def _class_count(kinds: Sequence[frozenset[int]]) -> int:
-    return max((max(kind, default=-1) for kind in kinds), default=-1) + 1
-
-
-_PAPER_SEED = 42
-
-
 def draw_paper_split(dataset: Dataset, full: int, weak: int | None) -> Split:
     """Draw the authors' images for YOLOv5 (docs/protocol.md, Splits); their lists for DETR hold other images.
 
     Args:
-        dataset: VOC2012 or Cityscapes as their readers give it.
+        dataset: VOC2012 or Cityscapes as read by their readers.
         full: |F|.
-        weak: |W|, or None for all that is left: VOC2012's 9267 box images and the masks that F left unused.
+        weak: |W|, or None for all remaining images.
 
     Raises:
-        SplitError: the paper has no protocol for this dataset, or it has not so many images.
+        SplitError: the paper has no protocol for this dataset, or the dataset has too few images.
     """
     if not dataset.paper_pools:
         raise SplitError(
@@ -282,6 +220,66 @@ def draw_paper_split(dataset: Dataset, full: int, weak: int | None) -> Split:
     left = [*others, *first[full:]]
     _check(dataset, "|W|", weak or 0, len(left))
     return Split(tuple(first[:full]), tuple(left[:weak]), _PAPER_SEED, dataset.source_hash, "paper")
+
+
+def _image_id(value: object) -> ImageId:
+    if isinstance(value, int | str):
+        return value
+    raise TypeError(f"{value!r} is not an image id")
+
+
+def _from_both_ends(dataset: Dataset, ordered: list[ImageLabels], full: int, weak: int, seed: int, drawn: str) -> Split:
+    ordered = sorted(ordered, key=lambda image: not image.can_be_full)
+    front = [image.image_id for image in ordered if image.targets and image.can_be_full][:full]
+    taken = set(front)
+    left = [image.image_id for image in ordered if image.image_id not in taken]
+    return Split(tuple(front), tuple(left[::-1][:weak]), seed, dataset.source_hash, drawn)
+
+
+def _labelled(images: Sequence[ImageLabels]) -> list[ImageLabels]:
+    return [image for image in images if image.state == LabelState.WHOLE]
+
+
+def _shuffled(images: Sequence[ImageLabels], seed: int) -> list[ImageLabels]:
+    return [images[index] for index in np.random.default_rng(seed).permutation(len(images))]
+
+
+def _in_proportion(images: Sequence[ImageLabels]) -> list[ImageLabels]:
+    """Order images so that every beginning has the classes in the proportions of the whole.
+
+    Herding (Welling 2009): the next image is the one whose classes are owed most. `owed` grows by the mean image and
+    shrinks by the image taken. Images with the same classes share a queue.
+    """
+    waiting: dict[frozenset[int], deque[ImageLabels]] = defaultdict(deque)
+    for image in images:
+        waiting[frozenset(label.class_index for label in image.targets)].append(image)
+    kinds = list(waiting)
+    shown = np.array([[index in kind for index in range(_class_count(kinds))] for kind in kinds], float)
+    left = np.array([len(waiting[kind]) for kind in kinds])
+    mean = left @ shown / len(images)
+    weight = 1 / np.maximum(mean, 1 / len(images))  # a rare class counts as much as a common one
+    owed = mean.copy()
+    ordered = []
+    for _ in images:
+        best = int(np.where(left > 0, shown @ (owed * weight) - _half_squared(shown, weight), -np.inf).argmax())
+        ordered.append(waiting[kinds[best]].popleft())
+        left[best] -= 1
+        owed += mean - shown[best]
+    return ordered
+
+
+def _class_count(kinds: Sequence[frozenset[int]]) -> int:
+    return max((max(kind, default=-1) for kind in kinds), default=-1) + 1
+
+
+def _half_squared(shown: _FloatArray, weight: _FloatArray) -> _FloatArray:
+    # Otherwise images that show many classes would always come first.
+    return np.asarray((shown**2 @ weight) / 2)
+
+
+def _why_so_few(dataset: Dataset, counts: ImageCounts) -> str:
+    reasons = (only_crowds_in_words(dataset), left_out_in_words(counts, dataset))
+    return "".join(f" {reason}" for reason in reasons if reason)
 
 
 def _check(dataset: Dataset, size: str, wanted: int, there: int) -> None:

@@ -1,4 +1,4 @@
-"""A class map as people write it: a table's name, pairs, or a YAML file."""
+"""A class map as users write it: the name of a table, pairs, or a YAML file."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _MOST_LETTERS = 200
 
 @dataclass(frozen=True)
 class AskedClassMap:
-    """What a person said; classes that it does not mention are matched by name.
+    """The content of `--class-map`; classes that it does not mention are matched by name.
 
     Attributes:
-        names: what the model's classes are called, by number; None where the names on its card hold.
-        in_order: whether the model's classes are the dataset's, in its order.
-        pairs: the dataset's class by the model's, or by its number; None for a class that is to be left out.
+        names: the names of the model's classes by number; None to use those on its card.
+        in_order: the model's classes are the dataset's, in its order.
+        pairs: the dataset's class for each of the model's, given by name or number; None to leave a class out.
     """
 
     names: tuple[str, ...] | None = None
@@ -34,10 +34,11 @@ class AskedClassMap:
 
 
 def read_asked(words: Sequence[str]) -> AskedClassMap:
-    """Read `--class-map`, given any number of times: a table's name, `order`, MODEL=DATA or a YAML file.
+    """Parse `--class-map`, given any number of times: a table's name, `order`, MODEL=DATA or a YAML file.
 
-    The file holds pairs, or `names`: the model's class names by number, as YOLO data files have them. MODEL may be a
-    class's number. Nothing after the equals sign leaves the class out.
+    The file has pairs, or `names`: the model's class names by number, as in YOLO's data files. MODEL may be the number
+    of
+    a class. An empty DATA leaves the class out.
 
     Raises:
         SettingsError: a word is none of these, or the file cannot be read.
@@ -61,17 +62,17 @@ def read_asked(words: Sequence[str]) -> AskedClassMap:
 def asked_class_map(
     asked: AskedClassMap, model_classes: Sequence[str], class_names: Sequence[str], model: str, dataset: str
 ) -> ClassMap:
-    """Return the class map that a person asked for.
+    """Return the class map for a model and a dataset.
 
     Args:
-        asked: what was said.
+        asked: the user's class map.
         model_classes: in the order of the model's class scores.
         class_names: in the order of the dataset.
-        model: the checkpoint, as a message is to call it.
+        model: the checkpoint's name in messages.
         dataset: the dataset's name.
 
     Raises:
-        CheckpointError: it does not fit the model's or the dataset's classes, or no class has a counterpart.
+        CheckpointError: the map does not fit the classes, or no class has a counterpart.
     """
     count = len(model_classes)
     if asked.names is not None and len(asked.names) != count:
@@ -93,8 +94,60 @@ def asked_class_map(
     return require_known(ClassMap(tuple(model_classes), tuple(class_names), tuple(places)), model, dataset)
 
 
+def _read_file(word: str) -> dict[Any, Any]:
+    if not _is_file(word):
+        raise SettingsError(
+            f"--class-map '{word[:_MOST_LETTERS]}' is not a table ({', '.join(TABLES)}), nor '{IN_ORDER}', a "
+            "pair such as a=b, or an existing file."
+        )
+    try:
+        content = yaml.safe_load(read_bounded(Path(word), _MAX_FILE_BYTES))
+    except (DataError, yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:_MOST_LETTERS]
+        raise SettingsError(f"--class-map {word}: cannot be read as YAML ({reason}).") from error
+    if not isinstance(content, dict) or not content:
+        raise SettingsError(f"--class-map {word}: must hold lines such as 'tv: tvmonitor', or 'names' with a list.")
+    return content
+
+
+def _is_file(word: str) -> bool:
+    try:
+        return Path(word).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _pairs_in(content: Mapping[Any, Any], word: str) -> dict[str | int, str | None]:
+    # A YOLO data file also has the paths of photos, which are not pairs.
+    if not isinstance(content.get("names", ""), str):
+        return {}
+    return {
+        key if type(key) is int else _text(key, word): None if value is None else _text(value, word)
+        for key, value in content.items()
+    }
+
+
+def _text(value: object, word: str) -> str:
+    # YAML reads no as false and 3 as a number; only a number can be written in one way.
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        kind = type(value).__name__
+        raise SettingsError(f"--class-map {word}: a class name is read as {kind}, not text. Put names in quotes.")
+    return str(value)
+
+
+def _names_in(content: Mapping[Any, Any], word: str) -> tuple[str, ...] | None:
+    names = content.get("names")
+    if isinstance(names, dict) and set(names) == set(range(len(names))):
+        names = [names[number] for number in range(len(names))]
+    if names is None or isinstance(names, str):  # a class may have this name
+        return None
+    if not isinstance(names, list) or not names:
+        raise SettingsError(f"--class-map {word}: 'names' must list the model's classes, or number them from 0.")
+    return tuple(_text(name, word) for name in names)
+
+
 def _model_places(wanted: str | int, model_classes: Sequence[str], model: str) -> list[int]:
-    """Find the classes that go by a name; of a number, the class that stands there."""
+    """Find the model's classes by name, or by number."""
     places = [place for place, name in enumerate(model_classes) if name == wanted]
     if not places and isinstance(wanted, str):
         places = [place for place in same_classes([wanted], model_classes) if place is not None]
@@ -113,55 +166,3 @@ def _data_place(wanted: str, class_names: Sequence[str], dataset: str) -> int:
     if place is None:
         raise CheckpointError(f"'{dataset}' has no class '{wanted[:_MOST_LETTERS]}'. Choose among {few(class_names)}.")
     return place
-
-
-def _is_file(word: str) -> bool:
-    try:
-        return Path(word).is_file()
-    except (OSError, ValueError):
-        return False
-
-
-def _read_file(word: str) -> dict[Any, Any]:
-    if not _is_file(word):
-        raise SettingsError(
-            f"--class-map '{word[:_MOST_LETTERS]}' is not a table ({', '.join(TABLES)}), not '{IN_ORDER}', no pair such "
-            "as a=b, and no file that is there."
-        )
-    try:
-        content = yaml.safe_load(read_bounded(Path(word), _MAX_FILE_BYTES))
-    except (DataError, yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
-        reason = " ".join(str(error).split())[:_MOST_LETTERS]
-        raise SettingsError(f"--class-map {word}: cannot be read as YAML ({reason}).") from error
-    if not isinstance(content, dict) or not content:
-        raise SettingsError(f"--class-map {word}: must hold lines such as 'tv: tvmonitor', or 'names' with a list.")
-    return content
-
-
-def _names_in(content: Mapping[Any, Any], word: str) -> tuple[str, ...] | None:
-    names = content.get("names")
-    if isinstance(names, dict) and set(names) == set(range(len(names))):
-        names = [names[number] for number in range(len(names))]
-    if names is None or isinstance(names, str):  # a model may have a class of this name
-        return None
-    if not isinstance(names, list) or not names:
-        raise SettingsError(f"--class-map {word}: 'names' must list the model's classes, or number them from 0.")
-    return tuple(_text(name, word) for name in names)
-
-
-def _pairs_in(content: Mapping[Any, Any], word: str) -> dict[str | int, str | None]:
-    # Beside `names` a YOLO data file says where photos lie, which is no pair.
-    if not isinstance(content.get("names", ""), str):
-        return {}
-    return {
-        key if type(key) is int else _text(key, word): None if value is None else _text(value, word)
-        for key, value in content.items()
-    }
-
-
-def _text(value: object, word: str) -> str:
-    # YAML reads a bare no as false and a bare 3 as a number; only the number has one way to be written.
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        kind = type(value).__name__
-        raise SettingsError(f"--class-map {word}: a class name is read as {kind}, not as text. Put names into quotes.")
-    return str(value)

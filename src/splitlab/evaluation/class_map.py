@@ -1,4 +1,4 @@
-"""Class maps: which class of a checkpoint is which class of a dataset; chosen on val scores, kept on the card."""
+"""Class maps: which class of a checkpoint is which class of a dataset. Maps can be kept on the checkpoint's card."""
 
 from __future__ import annotations
 
@@ -18,48 +18,21 @@ from splitlab.evaluation.detections import ImageDetections
 
 _Counterparts = Sequence[str | None]
 
-
-def _kept_counterparts(card: Card, class_names: Sequence[str]) -> list[str | None] | None:
-    """Return what each of the model's classes is called in a dataset with these classes; None where none is kept.
-
-    A class without a counterpart is None. The latest map counts.
-    """
-    fitting = (kept["counterparts"] for kept in reversed(card.class_maps) if kept["classes"] == list(class_names))
-    return next(fitting, None)
-
-
-def _keep_counterparts(card: Card, dataset: str, class_names: Sequence[str], counterparts: _Counterparts) -> Card:
-    """Return the card with a class map for datasets with these classes, in the place of an older one.
-
-    Args:
-        card: the model's.
-        dataset: the name of the dataset that it was made for.
-        class_names: the dataset's classes, in its order.
-        counterparts: one of them for each of the model's classes, or None.
-
-    Raises:
-        CheckpointError: they do not belong together.
-    """
-    kept: dict[str, Any] = {"dataset": dataset, "classes": list(class_names), "counterparts": list(counterparts)}
-    others = [other for other in card.class_maps if other["classes"] != kept["classes"]]
-    return replace(card, class_maps=[*others, kept][-MAX_CLASS_MAPS:])
-
-
 NO_CLASS = -1
 _MOST_NAMED = 8
-# What a person says instead of a table: the model's classes are the dataset's, in its order.
+# In place of a table: the model's classes are the dataset's, in its order.
 IN_ORDER = "order"
 
 
 @dataclass(frozen=True)
 class ClassMap:
-    """Which class of a dataset each class of a model stands for.
+    """The class of a dataset for each class of a model.
 
     Attributes:
         model_classes: in the order of the model's class scores.
         data_classes: in the order of the dataset.
-        places: for each class of the model the place of its counterpart in `data_classes`, or `NO_CLASS`. Several
-            may stand for one.
+        places: for each class of the model, the index of its counterpart in `data_classes`, or `NO_CLASS`. Several
+            classes may have the same counterpart.
     """
 
     model_classes: tuple[str, ...]
@@ -68,12 +41,12 @@ class ClassMap:
 
     @property
     def changes_nothing(self) -> bool:
-        """Whether the model's detections are already numbered as the dataset's classes are."""
+        """Whether the model's class numbers are already those of the dataset."""
         return self.places == tuple(range(len(self.data_classes)))
 
     @property
     def is_own(self) -> bool:
-        """Whether the model's classes are the dataset's own, name by name."""
+        """Whether the model's classes equal the dataset's, name by name."""
         return self.changes_nothing and self.model_classes == self.data_classes
 
     @property
@@ -83,27 +56,27 @@ class ClassMap:
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """The dataset's classes that no class of the model stands for."""
+        """The dataset's classes without a class of the model."""
         return tuple(name for place, name in enumerate(self.data_classes) if place not in self.places)
 
     @property
     def left_out(self) -> tuple[str, ...]:
-        """The model's classes that stand for none; numbers without a class are not among them."""
+        """The model's classes without a counterpart."""
         pairs = zip(self.model_classes, self.places, strict=True)
         return tuple(name for name, place in pairs if place == NO_CLASS and name != UNUSED)
 
     @property
     def counterparts(self) -> tuple[str | None, ...]:
-        """The dataset's name for each class of the model, None where it has none."""
+        """The dataset's name for each class of the model, or None."""
         return tuple(None if place == NO_CLASS else self.data_classes[place] for place in self.places)
 
     @property
     def key(self) -> str:
-        """A few digits that differ where detections come out differently; empty where the map changes nothing."""
+        """A short hash that identifies the map; empty if it changes nothing."""
         return "" if self.changes_nothing else hashlib.sha256(json.dumps(self.places).encode()).hexdigest()[:12]
 
     def apply(self, found: ImageDetections) -> ImageDetections:
-        """Number a model's detections as the dataset's classes are; leave out those without a counterpart."""
+        """Renumber detections as the dataset's classes; drop those without a counterpart."""
         if self.changes_nothing:
             return found
         classes = np.array(self.places, np.int64)[found.classes]
@@ -117,7 +90,7 @@ class ClassMap:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return what the map says: the counterparts, the classes that are scored, and those left out on both sides."""
+        """Return the counterparts, the classes that are scored, and the classes left out on both sides."""
         named = zip(self.model_classes, self.counterparts, strict=True)
         return {
             "map": {name: other for name, other in named if other is not None},
@@ -128,10 +101,10 @@ class ClassMap:
 
 
 def class_map_for(card: Card, class_names: Sequence[str]) -> ClassMap:
-    """Return what a model's classes are called in a dataset with these classes.
+    """Return the class map of a model for a dataset with these classes.
 
-    A map that the card keeps comes first. Equal lists mean the same class by class; of others, names that mean the same
-    (`same_classes`). The map may hold no pair at all: see `require_known`.
+    A map kept on the card comes first, then equal lists of classes, then names with the same meaning (`same_classes`).
+    The map may be empty: see `require_known`.
     """
     kept = _kept_counterparts(card, class_names)
     if kept is not None:
@@ -142,13 +115,13 @@ def class_map_for(card: Card, class_names: Sequence[str]) -> ClassMap:
 
 
 def by_place(class_names: Sequence[str], some: Sequence[str]) -> ClassMap:
-    """Match some of a dataset's classes with themselves in the whole, by their very names."""
+    """Map classes of a dataset to some of them, by exact name."""
     place_of = {name: place for place, name in enumerate(some)}
     return ClassMap(tuple(class_names), tuple(some), tuple(place_of.get(name, NO_CLASS) for name in class_names))
 
 
 def by_name(model_classes: Sequence[str], class_names: Sequence[str]) -> ClassMap:
-    """Match classes whose names mean the same."""
+    """Map classes whose names mean the same."""
     found = same_classes(model_classes, class_names)
     places = tuple(NO_CLASS if place is None else place for place in found)
     return ClassMap(tuple(model_classes), tuple(class_names), places)
@@ -157,14 +130,14 @@ def by_name(model_classes: Sequence[str], class_names: Sequence[str]) -> ClassMa
 def of_counterparts(
     model_classes: Sequence[str], class_names: Sequence[str], counterparts: Iterable[str | None]
 ) -> ClassMap:
-    """Make a map of the dataset's names for the model's classes, in the model's order; None for those without one."""
+    """Make a map from the dataset's name for each of the model's classes, or None."""
     place_of = {name: place for place, name in enumerate(class_names)}
     places = tuple(NO_CLASS if name is None else place_of[name] for name in counterparts)
     return ClassMap(tuple(model_classes), tuple(class_names), places)
 
 
 def few(names: Sequence[str]) -> str:
-    """List names in a sentence, the first of many."""
+    """List the first names in a sentence, and how many more there are."""
     more = len(names) - _MOST_NAMED
     return ", ".join(names[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
@@ -174,18 +147,18 @@ def require_known(classes: ClassMap, model: str, dataset: str) -> ClassMap:
 
     Args:
         classes: the map.
-        model: the checkpoint, as the message is to call it.
+        model: the checkpoint's name in messages.
         dataset: the dataset's name.
 
     Raises:
-        CheckpointError: none has; the message says how to name them.
+        CheckpointError: no class has; the message explains how to map them.
     """
     if classes.known:
         return classes
     count = len(classes.model_classes)
     ways = [f"a table of {count} numbers ({', '.join(tables)})"] if (tables := fitting_tables(count)) else []
     if count == len(classes.data_classes):
-        ways.append(f"'{IN_ORDER}' where they stand in the dataset's order")
+        ways.append(f"'{IN_ORDER}' if they are in the dataset's order")
     example = f"{classes.model_classes[0]}={classes.data_classes[0]}"
     ways.append(f"pairs such as '{example}', or a YAML file of them")
     raise CheckpointError(
@@ -195,7 +168,7 @@ def require_known(classes: ClassMap, model: str, dataset: str) -> ClassMap:
 
 
 def keep_class_map(folder: Path, dataset: str, classes: ClassMap) -> None:
-    """Keep a map in a checkpoint's card, so that it need not be given again for these classes.
+    """Keep a map on a checkpoint's card, so that it need not be given again for these classes.
 
     Args:
         folder: the checkpoint.
@@ -203,7 +176,7 @@ def keep_class_map(folder: Path, dataset: str, classes: ClassMap) -> None:
         classes: the map.
 
     Raises:
-        CheckpointError: the card is broken, or would be too large.
+        CheckpointError: the card is broken, or would become too large.
         RunError: the folder cannot be written.
     """
     card = read_card(folder)
@@ -211,13 +184,7 @@ def keep_class_map(folder: Path, dataset: str, classes: ClassMap) -> None:
 
 
 def map_in_words(classes: ClassMap, model: str, dataset: str) -> list[str]:
-    """Say in sentences what is taken for what, and which of the model's classes are left out; nothing where none is.
-
-    Args:
-        classes: the map.
-        model: the model's name.
-        dataset: the dataset's name.
-    """
+    """Describe renamed, left-out and unknown classes in sentences; empty if there are none."""
     told = []
     pairs = zip(classes.model_classes, classes.counterparts, strict=True)
     renamed = [f"{name} as {other}" for name, other in pairs if other not in (None, name)]
@@ -231,7 +198,20 @@ def map_in_words(classes: ClassMap, model: str, dataset: str) -> list[str]:
 
 
 def scored_in_words(scored: Sequence[str], class_names: Sequence[str], dataset: str) -> list[str]:
-    """Say over which classes the mean goes, where it is not all of the dataset's."""
+    """Say which classes the mean scores cover, unless it is all of the dataset's."""
     if len(scored) == len(class_names):
         return []
     return [f"Scores are means over {len(scored):,} of the {len(class_names):,} classes of '{dataset}': {few(scored)}."]
+
+
+def _kept_counterparts(card: Card, class_names: Sequence[str]) -> list[str | None] | None:
+    """Return the latest kept map for these classes: the dataset's name for each of the model's, or None."""
+    fitting = (kept["counterparts"] for kept in reversed(card.class_maps) if kept["classes"] == list(class_names))
+    return next(fitting, None)
+
+
+def _keep_counterparts(card: Card, dataset: str, class_names: Sequence[str], counterparts: _Counterparts) -> Card:
+    """Return the card with a class map for these classes, in place of an older one."""
+    kept: dict[str, Any] = {"dataset": dataset, "classes": list(class_names), "counterparts": list(counterparts)}
+    others = [other for other in card.class_maps if other["classes"] != kept["classes"]]
+    return replace(card, class_maps=[*others, kept][-MAX_CLASS_MAPS:])

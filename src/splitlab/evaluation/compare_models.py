@@ -1,4 +1,4 @@
-"""Get the detections of checkpoints on a dataset, from the cache where they are there."""
+"""Get the detections of checkpoints on a dataset: from the cache, from a finished run, or from the model."""
 
 from __future__ import annotations
 
@@ -30,23 +30,52 @@ _SAME_AP = 0.1
 def see(
     folder: Path, dataset: Dataset, cache_dir: Path, progress: Progress = no_progress, classes: ClassMap | None = None
 ) -> Seen:
-    """Return a checkpoint with what it sees in a dataset's images; see `detections_of`.
+    """Return a checkpoint with its detections on a dataset; the model runs only if they are not stored yet.
 
     Args:
         folder: the checkpoint.
-        dataset: whose images.
-        cache_dir: where detections are kept.
-        progress: told of every image.
-        classes: what its classes are in the dataset; None for what `class_map_for` says.
+        dataset: the dataset.
+        cache_dir: where detections are cached, by weights, labels, class map and whether masks are cut to their boxes.
+        progress: called after every image.
+        classes: maps the model's classes to the dataset's; `class_map_for` by default.
 
     Raises:
-        SplitLabError: it cannot be loaded, knows none of the classes, or a photo cannot be read.
+        SplitLabError: the checkpoint cannot be loaded, knows none of the classes, or a photo or label cannot be read.
     """
     card = read_card(folder)
     classes = classes or class_map_for(card, dataset.class_names)
     return Seen(
         card, weights_hash(folder), _detections_of(folder, card, dataset, cache_dir, progress, classes), classes
     )
+
+
+def stored_detections(
+    folder: Path, dataset: Dataset, cache_dir: Path, classes: ClassMap | None = None
+) -> list[ImageDetections] | None:
+    """Return the stored detections of a checkpoint, from the cache or its finished run; None without any.
+
+    Raises:
+        CheckpointError: the folder's card or weights cannot be read.
+    """
+    path = _cache_path(folder, dataset, cache_dir, classes)
+    with suppress(DataError):
+        if path.is_file():
+            return read_detections(path, dataset)
+    return _of_the_run(folder, dataset) if classes is None or classes.changes_nothing else None
+
+
+def weights_hash(folder: Path) -> str:
+    """Return the sha256 of a checkpoint's weights.
+
+    Raises:
+        CheckpointError: the file cannot be read.
+    """
+    path = folder / WEIGHTS_NAME
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error.strerror}). Copy the checkpoint again.") from error
 
 
 def _detections_of(
@@ -57,21 +86,7 @@ def _detections_of(
     progress: Progress = no_progress,
     classes: ClassMap | None = None,
 ) -> list[ImageDetections]:
-    """Return what a checkpoint sees in a dataset's images, one entry an image, numbered as the dataset's classes are.
-
-    The model is asked only where neither `cache_dir` nor the run that the checkpoint belongs to has the answer.
-
-    Args:
-        folder: the checkpoint.
-        card: its card.
-        dataset: whose images.
-        cache_dir: where detections are kept, by weights, data, class map, and whether masks are cut to their boxes.
-        progress: told of every image.
-        classes: what its classes are in the dataset; None for what `class_map_for` says.
-
-    Raises:
-        SplitLabError: the checkpoint cannot be loaded, knows none of the classes, or a photo or label cannot be read.
-    """
+    """Return a checkpoint's detections, one entry per image, with the dataset's class numbers."""
     classes = require_known(classes or class_map_for(card, dataset.class_names), str(folder), dataset.name)
     refuse_unscorable(dataset)
     kept = stored_detections(folder, dataset, cache_dir, classes)
@@ -86,48 +101,29 @@ def _detections_of(
     path = _cache_path(folder, dataset, cache_dir, classes)
     _make_room(cache_dir)
     write_json(path, coco_results(dataset, found))
-    # Read back, so that the first answer is the very one that comes later.
+    # Read back, so that the first result equals later ones.
     return read_detections(path, dataset)
 
 
-def stored_detections(
-    folder: Path, dataset: Dataset, cache_dir: Path, classes: ClassMap | None = None
-) -> list[ImageDetections] | None:
-    """Return detections that were computed before; None where there are none, or none that fit.
-
-    Raises:
-        CheckpointError: the folder's card or weights cannot be read.
-    """
-    path = _cache_path(folder, dataset, cache_dir, classes)
-    with suppress(DataError):
-        if path.is_file():
-            return read_detections(path, dataset)
-    return _of_the_run(folder, dataset) if classes is None or classes.changes_nothing else None
-
-
 def _cache_path(folder: Path, dataset: Dataset, cache_dir: Path, classes: ClassMap | None = None) -> Path:
-    """Name the file that holds a checkpoint's detections on a dataset."""
     masks = "" if read_card(folder).cuts_masks else "-uncut"
     of_map = f"-{classes.key}" if classes is not None and classes.key else ""
     return cache_dir / f"{weights_hash(folder)[:24]}-{dataset.source_hash[:24]}{of_map}{masks}.json"
 
 
-def weights_hash(folder: Path) -> str:
-    """Return the sha256 of a checkpoint's weights.
-
-    Raises:
-        CheckpointError: there are none.
-    """
-    path = folder / WEIGHTS_NAME
+def _make_room(cache_dir: Path) -> None:
+    """Create the folder, and remove the oldest files so that it does not grow without limit."""
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        cache_dir.mkdir(parents=True, exist_ok=True)
+        oldest_first = sorted(cache_dir.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+        for path in oldest_first[: max(len(oldest_first) - _KEPT_FILES + 1, 0)]:
+            path.unlink(missing_ok=True)
     except OSError as error:
-        raise CheckpointError(f"{path} cannot be read ({error.strerror}). Copy the checkpoint again.") from error
+        raise RunError(f"{cache_dir}: cannot be written ({error.strerror}). Choose another workspace.") from error
 
 
 def _of_the_run(folder: Path, dataset: Dataset) -> list[ImageDetections] | None:
-    """Return a finished run's own detections where they are of these very images and labels."""
+    """Return a finished run's own detections if they are of these images and labels."""
     if folder.name != "weights":
         return None
     try:
@@ -145,14 +141,3 @@ def _of_the_run(folder: Path, dataset: Dataset) -> list[ImageDetections] | None:
     if not isinstance(stated, int | float) or measured is None:
         return None
     return found if abs(measured - stated) <= _SAME_AP else None
-
-
-def _make_room(cache_dir: Path) -> None:
-    """Make the folder, and let the files go that were written longest ago, so that it does not grow for ever."""
-    try:
-        cache_dir.mkdir(parents=True, exist_ok=True)
-        oldest_first = sorted(cache_dir.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
-        for path in oldest_first[: max(len(oldest_first) - _KEPT_FILES + 1, 0)]:
-            path.unlink(missing_ok=True)
-    except OSError as error:
-        raise RunError(f"{cache_dir}: cannot be written ({error.strerror}). Choose another workspace.") from error

@@ -1,4 +1,4 @@
-"""Compare models on the same images: scores, errors, curves; and the differences in words."""
+"""Compare models on the same images: scores, errors, curves, and the differences in words."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MIN_SCORE = 0.25
 
 @dataclass(frozen=True)
 class CompareSettings:
-    """The score from which a detection is looked at; AP and its curves always take all of them."""
+    """The minimum score of detections to look at; AP and its curves always use all."""
 
     min_score: float = MIN_SCORE
 
@@ -51,13 +51,13 @@ class CompareSettings:
 
 @dataclass(frozen=True)
 class Seen:
-    """A model and what it sees in a dataset's images, in their order.
+    """A model and its detections on a dataset.
 
     Attributes:
-        card: what the model is.
+        card: of the model.
         weights_hash: sha256 of its weights.
-        detections: one entry an image, doubtful ones too; numbered as the dataset's classes are.
-        classes: what the model's classes are in the dataset; None where they are the dataset's own.
+        detections: one entry per image in the dataset's order, with the dataset's class numbers, of all scores.
+        classes: maps the model's classes to the dataset's; None if they are equal.
     """
 
     card: Card
@@ -68,12 +68,12 @@ class Seen:
 
 @dataclass(frozen=True)
 class Measured:
-    """What holds of a model whatever score one asks for.
+    """The measurements of a model that do not depend on a minimum score.
 
     Attributes:
-        overlaps: its masks over the labels.
-        scores: AP of masks and boxes, all in all and of each class.
-        ap_cost: what each kind of error costs at IoU 0.5.
+        overlaps: of its masks with the labels.
+        scores: AP of masks and boxes, overall and by class.
+        ap_cost: the AP that each kind of error costs at IoU 0.5.
         curves: precision against recall of masks.
     """
 
@@ -85,7 +85,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Mistakes:
-    """What a model gets right and wrong with the detections from a score upwards.
+    """What a model gets right and wrong with its detections above a score.
 
     Attributes:
         errors: a row for each detection that counts and each missed object, see `error_table`.
@@ -93,7 +93,7 @@ class Mistakes:
         objects: a row for each labelled object, see `scores_of_objects`.
         class_confusion, mask_iou, boundary_iou: the means of Observations 5 and 6 with intervals.
         pairs: true against predicted class, see `confusion_pairs`; `confusion` counts them.
-        calibration: whether scores mean what they say.
+        calibration: how scores relate to the share of right detections.
     """
 
     errors: pd.DataFrame
@@ -122,9 +122,9 @@ class Comparison:
     """Models on one dataset.
 
     Attributes:
-        dataset: with the classes alone that all models know: means over different classes could not be compared.
-        settings: what is looked at.
-        models: what each sees, and how right it is.
+        dataset: restricted to the classes that all models know; means over different classes are not comparable.
+        settings: the minimum score.
+        models: the detections and mistakes of each.
         ranking: the images, those where the models differ most first.
         whole: the dataset with all its classes.
     """
@@ -136,11 +136,15 @@ class Comparison:
     whole: Dataset
 
 
+_MOST_PHRASES = 3
+_NOTABLE_IOU_GAP = 0.05
+
+
 def compare(models: Mapping[str, Seen], dataset: Dataset, settings: CompareSettings) -> Comparison:
-    """Compare models, given by the names they are to go by, over the classes that all of them know.
+    """Compare models, given by name, over the classes that all of them know.
 
     Raises:
-        CheckpointError: there is no class that all of them know.
+        CheckpointError: the models share no class.
         DataError: detections are of another dataset.
     """
     models, view = on_shared_classes(models, dataset)
@@ -152,10 +156,10 @@ def compare(models: Mapping[str, Seen], dataset: Dataset, settings: CompareSetti
 
 
 def on_shared_classes(models: Mapping[str, Seen], dataset: Dataset) -> tuple[Mapping[str, Seen], Dataset]:
-    """Return models and dataset with the classes alone that every one of the models knows.
+    """Restrict models and dataset to the classes that all models know.
 
     Raises:
-        CheckpointError: there is none.
+        CheckpointError: the models share no class.
     """
     known = {name: dataset.class_names if seen.classes is None else seen.classes.known for name, seen in models.items()}
     shared = shared_classes(known, dataset)
@@ -170,17 +174,17 @@ def on_shared_classes(models: Mapping[str, Seen], dataset: Dataset) -> tuple[Map
 
 
 def classes_in_words(comparison: Comparison) -> list[str]:
-    """Say in sentences which classes of the models are taken for which, left out or unknown; often nothing."""
+    """Describe in sentences which classes of the models are mapped, left out or unknown; often empty."""
     whole = comparison.whole
-    told = []
+    sentences = []
     for model in comparison.models:
         if model.seen.classes is not None:
-            told += map_in_words(model.seen.classes, model.name, whole.name)
-    return told + scored_in_words(comparison.dataset.class_names, whole.class_names, whole.name)
+            sentences += map_in_words(model.seen.classes, model.name, whole.name)
+    return sentences + scored_in_words(comparison.dataset.class_names, whole.class_names, whole.name)
 
 
 def measure(detections: Sequence[ImageDetections], dataset: Dataset) -> Measured:
-    """Score a model's detections and what its errors cost."""
+    """Score a model's detections and measure what its errors cost."""
     overlaps = overlaps_of_dataset(dataset, detections)
     classes = len(dataset.class_names)
     return Measured(
@@ -192,7 +196,7 @@ def measure(detections: Sequence[ImageDetections], dataset: Dataset) -> Measured
 
 
 def find_mistakes(seen: Seen, measured: Measured, dataset: Dataset, settings: CompareSettings) -> Mistakes:
-    """Say what becomes of each detection and object, with the detections from a score upwards."""
+    """Determine the outcome of each detection above a score, and of each object."""
     overlaps = [image.above(settings.min_score) for image in measured.overlaps]
     errors = error_table(overlaps, errors_of_dataset(overlaps))
     objects = scores_of_objects(dataset, seen.detections, overlaps)
@@ -217,33 +221,29 @@ def rank(models: Mapping[str, Seen], dataset: Dataset, settings: CompareSettings
 
 
 def short_names(cards: Sequence[Card]) -> list[str]:
-    """Name models by their splits, as the paper does; by split and name where the split says too little."""
+    """Name models by their splits, as the paper does, and by split and name where splits are equal."""
     splits = Counter(card.split_name for card in cards)
     names = [card.split_name if splits[card.split_name] == 1 else f"{card.split_name} ({card.name})" for card in cards]
     repeats = Counter(names)
     return [name if repeats[name] == 1 else f"{name} [{place}]" for place, name in enumerate(names, start=1)]
 
 
-_MOST_PHRASES = 3
-_TELLING_IOU_GAP = 0.05
-
-
 def difference_in_words(image: ComparedImage, class_names: Sequence[str]) -> str:
-    """Say what differs: classes first, then objects that not all see, then outlines; the three most telling things.
+    """Describe the three most important differences: classes first, then objects that some miss, then outlines.
 
     Args:
-        image: what the models see.
+        image: what the models detect.
         class_names: of the dataset.
     """
     names = [name.replace("_", " ") for name in class_names]
-    told = [
+    phrases = [
         phrase
-        for tell in (_classes, _sight, _outline)
+        for describe in (_classes, _sight, _outline)
         for compared in image.objects
-        for phrase in tell(image, compared, names)
+        for phrase in describe(image, compared, names)
     ]
-    if told:
-        return "; ".join(told[:_MOST_PHRASES]) + "."
+    if phrases:
+        return "; ".join(phrases[:_MOST_PHRASES]) + "."
     if not image.objects:
         return "Nothing is labelled here, and no model sees anything."
     return "All models see the same."
@@ -260,6 +260,30 @@ def _classes(image: ComparedImage, compared: ComparedObject, names: Sequence[str
     ]
 
 
+def _the_object(image: ComparedImage, compared: ComparedObject, names: Sequence[str]) -> str:
+    alike = sum(other.truth_class == compared.truth_class for other in image.objects)
+    return f"{'the' if alike == 1 else 'one'} {names[compared.truth_class or 0]}"
+
+
+def _listed(models: Sequence[str]) -> str:
+    return models[0] if len(models) == 1 else f"{', '.join(models[:-1])} and {models[-1]}"
+
+
+def _a(name: str) -> str:
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+
+
+def _scores(votes: Mapping[str, Vote]) -> str:
+    return ", ".join(f"{vote.score:.2f}" for vote in votes.values())
+
+
+def _votes_by_class(compared: ComparedObject) -> dict[int, dict[str, Vote]]:
+    by_class: dict[int, dict[str, Vote]] = {}
+    for model, vote in compared.votes.items():
+        by_class.setdefault(vote.class_index, {})[model] = vote
+    return by_class
+
+
 def _sight(image: ComparedImage, compared: ComparedObject, names: Sequence[str]) -> list[str]:
     blind = [model for model in image.models if model not in compared.votes]
     if compared.truth_class is None:
@@ -272,13 +296,6 @@ def _sight(image: ComparedImage, compared: ComparedObject, names: Sequence[str])
     return [f"{_listed(blind)} {'misses' if len(blind) == 1 else 'miss'} {what}"]
 
 
-def _only_one(compared: ComparedObject, what: str, names: Sequence[str]) -> str:
-    ((model, vote),) = compared.votes.items()
-    if vote.class_index == compared.truth_class:
-        return f"only {model} finds {what}"
-    return f"only {model} sees {what}, and calls it {_a(names[vote.class_index])} ({vote.score:.2f})"
-
-
 def _unlabelled(compared: ComparedObject, names: Sequence[str]) -> list[str]:
     return [
         f"{_listed(list(votes))} {'sees' if len(votes) == 1 else 'see'} {_a(names[index])} ({_scores(votes)}) "
@@ -287,12 +304,19 @@ def _unlabelled(compared: ComparedObject, names: Sequence[str]) -> list[str]:
     ]
 
 
+def _only_one(compared: ComparedObject, what: str, names: Sequence[str]) -> str:
+    ((model, vote),) = compared.votes.items()
+    if vote.class_index == compared.truth_class:
+        return f"only {model} finds {what}"
+    return f"only {model} sees {what}, and calls it {_a(names[vote.class_index])} ({vote.score:.2f})"
+
+
 def _outline(image: ComparedImage, compared: ComparedObject, names: Sequence[str]) -> list[str]:
     ranked = sorted(compared.votes.items(), key=lambda item: -_truth_iou(item[1]))
     if compared.truth_class is None or len(ranked) < 2:
         return []
     (best, best_vote), (_, worst_vote) = ranked[0], ranked[-1]
-    if _truth_iou(best_vote) - _truth_iou(worst_vote) < _TELLING_IOU_GAP:
+    if _truth_iou(best_vote) - _truth_iou(worst_vote) < _NOTABLE_IOU_GAP:
         return []
     degree = "better" if len(ranked) == 2 else "best"
     others = "" if len(ranked) == 2 else "as little as "
@@ -304,27 +328,3 @@ def _outline(image: ComparedImage, compared: ComparedObject, names: Sequence[str
 
 def _truth_iou(vote: Vote) -> float:
     return vote.truth_iou if vote.truth_iou is not None else 0.0
-
-
-def _votes_by_class(compared: ComparedObject) -> dict[int, dict[str, Vote]]:
-    by_class: dict[int, dict[str, Vote]] = {}
-    for model, vote in compared.votes.items():
-        by_class.setdefault(vote.class_index, {})[model] = vote
-    return by_class
-
-
-def _scores(votes: Mapping[str, Vote]) -> str:
-    return ", ".join(f"{vote.score:.2f}" for vote in votes.values())
-
-
-def _the_object(image: ComparedImage, compared: ComparedObject, names: Sequence[str]) -> str:
-    alike = sum(other.truth_class == compared.truth_class for other in image.objects)
-    return f"{'the' if alike == 1 else 'one'} {names[compared.truth_class or 0]}"
-
-
-def _a(name: str) -> str:
-    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
-
-
-def _listed(models: Sequence[str]) -> str:
-    return models[0] if len(models) == 1 else f"{', '.join(models[:-1])} and {models[-1]}"

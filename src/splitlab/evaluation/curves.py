@@ -1,4 +1,4 @@
-"""Curves and summaries over thresholds: precision and recall, the AP that each kind of error costs, calibration."""
+"""Precision against recall, the AP that each kind of error costs, and calibration."""
 
 from __future__ import annotations
 
@@ -19,37 +19,102 @@ from splitlab.evaluation.matches import ERRORS, FOUND_IOU, NO_MATCH, ErrorKind, 
 
 _MAX_DETECTIONS = 100
 
+CURVE_IOUS = (0.5, 0.7, 0.75)
+_CURVE_COLUMNS = ("iou", "class_index", "recall", "precision", "score")
+
 
 @dataclass(frozen=True)
-class _Precision:
-    """COCOeval's answer over all object sizes.
+class ApCost:
+    """AP and what each kind of error costs.
 
     Attributes:
-        thresholds: (T,) IoU from which an object counts as found.
-        recalls: (101,) 0, 0.01, ..., 1.
-        precision: (T, 101, K) 0..1; -1 where a class has no object.
-        scores: (T, 101, K) the score down to which one must go for that recall; 0 where it is never reached.
+        ap: AP at `ErrorLimits.found_iou`, 0..100.
+        lost: the AP gained by correcting one kind of error and nothing else. The kinds depend on each other, so they do
+            not sum to 100 - ap; a cost may be negative.
     """
 
-    thresholds: NDArray[np.float64]
-    recalls: NDArray[np.float64]
-    precision: NDArray[np.float64]
-    scores: NDArray[np.float64]
+    ap: float
+    lost: dict[ErrorKind, float]
 
-    def mean_ap(self) -> float | None:
-        """Return AP in 0..100, mean over the thresholds and the classes that have objects; None where none has."""
-        known = self.precision[self.precision > -1]
-        return 100 * float(known.mean()) if known.size else None
+
+_BINS = 10
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How scores relate to the share of right detections.
+
+    Attributes:
+        bins: a row for each bin of scores: low, high, detections (their number), mean_score, right (the share that
+            finds
+            an object); the last two are NaN in empty bins.
+        error: expected calibration error (Guo et al., 2017), 0..1: the mean gap between score and share, weighted by
+            detections; None without detections.
+    """
+
+    bins: pd.DataFrame
+    error: float | None
+
+
+def precision_recall_curves(
+    images: Sequence[ImageOverlaps], classes: int, thresholds: Sequence[float] = CURVE_IOUS
+) -> pd.DataFrame:
+    """Return precision at 101 recalls for each IoU threshold and each class with objects.
+
+    Args:
+        images: overlaps of masks or boxes, with all detections.
+        classes: number of classes.
+        thresholds: of IoU.
+
+    Returns:
+        iou; class_index; recall; precision, the best at that recall or a higher one; and score, the minimum score for
+        that recall, NaN where it is not reached.
+    """
+    result = _precision_of_overlaps(images, classes, thresholds)
+    curves = [
+        _curve(result, threshold, index)
+        for threshold in range(len(result.thresholds))
+        for index in range(classes)
+        if result.precision[threshold, 0, index] > -1
+    ]
+    return pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=list(_CURVE_COLUMNS))
+
+
+def ap_cost_of_errors(images: Sequence[ImageOverlaps], classes: int, limits: ErrorLimits = TIDE_LIMITS) -> ApCost:
+    """Measure the AP that each kind of error costs.
+
+    Args:
+        images: overlaps of masks or boxes, with all detections.
+        classes: number of classes.
+        limits: the IoU from which an object counts as found.
+    """
+    errors = errors_of_dataset(images, limits)
+    ap = _ap(images, classes, limits)
+    lost = {kind: _ap(_mend(images, errors, kind), classes, limits) - ap for kind in ERRORS}
+    return ApCost(ap, lost)
+
+
+def calibration(images: Sequence[ImageOverlaps], min_iou: float = FOUND_IOU) -> Calibration:
+    """Compare scores with the share of detections that find an object of their class, ignoring crowds.
+
+    Pass `ImageOverlaps.above(...)`, because most detections have very low scores.
+    """
+    scores, right = _outcomes(images, min_iou)
+    places = np.minimum((scores * _BINS).astype(int), _BINS - 1)
+    counts = np.bincount(places, minlength=_BINS)
+    with np.errstate(invalid="ignore"):
+        mean_score = np.bincount(places, scores, _BINS) / counts
+        share = np.bincount(places, right, _BINS) / counts
+    edges = np.linspace(0, 1, _BINS + 1)
+    bins = pd.DataFrame(
+        {"low": edges[:-1], "high": edges[1:], "detections": counts, "mean_score": mean_score, "right": share}
+    )
+    gaps = np.nan_to_num(np.abs(mean_score - share)) * counts
+    return Calibration(bins, float(gaps.sum() / counts.sum()) if counts.sum() else None)
 
 
 def _precision_of_overlaps(images: Sequence[ImageOverlaps], classes: int, thresholds: Sequence[float]) -> _Precision:
-    """Let COCOeval match and count what the overlaps describe.
-
-    Args:
-        images: one or more, each image once.
-        classes: how many there are.
-        thresholds: of IoU.
-    """
+    """Let COCOeval match the overlaps of one or more images at these IoU thresholds."""
     with contextlib.redirect_stdout(io.StringIO()):
         evaluation = _KnownOverlaps(images, classes, thresholds)
         evaluation.evaluate()
@@ -58,8 +123,30 @@ def _precision_of_overlaps(images: Sequence[ImageOverlaps], classes: int, thresh
     return _Precision(params.iouThrs, params.recThrs, result["precision"][..., 0, 0], result["scores"][..., 0, 0])
 
 
+@dataclass(frozen=True)
+class _Precision:
+    """The result of COCOeval over all object sizes.
+
+    Attributes:
+        thresholds: (T,) IoU from which an object counts as found.
+        recalls: (101,) 0, 0.01, ..., 1.
+        precision: (T, 101, K) 0..1; -1 for classes without objects.
+        scores: (T, 101, K) the minimum score for that recall; 0 where it is not reached.
+    """
+
+    thresholds: NDArray[np.float64]
+    recalls: NDArray[np.float64]
+    precision: NDArray[np.float64]
+    scores: NDArray[np.float64]
+
+    def mean_ap(self) -> float | None:
+        """Return AP in 0..100, mean over thresholds and classes with objects; None without objects."""
+        known = self.precision[self.precision > -1]
+        return 100 * float(known.mean()) if known.size else None
+
+
 class _KnownOverlaps(COCOeval):  # type: ignore[misc]
-    """COCOeval that looks overlaps up instead of computing them."""
+    """COCOeval with overlaps that are given, not computed."""
 
     def __init__(self, images: Sequence[ImageOverlaps], classes: int, thresholds: Sequence[float]) -> None:
         truth = _coco(len(images), classes, _truth_rows(images))
@@ -83,7 +170,7 @@ def _coco(images: int, classes: int, rows: list[dict[str, Any]]) -> COCO:
     coco.dataset = {
         "images": [{"id": index} for index in range(images)],
         "categories": [{"id": index} for index in range(classes)],
-        # COCOeval takes id 0 for "no match", and of a row's area only whether it is in 0..1e10.
+        # COCOeval uses id 0 for "no match"; the area must be in 0..1e10.
         "annotations": [{"id": number, "area": 1, **row} for number, row in enumerate(rows, start=1)],
     }
     coco.createIndex()
@@ -106,34 +193,6 @@ def _detection_rows(images: Sequence[ImageOverlaps]) -> list[dict[str, Any]]:
     ]
 
 
-CURVE_IOUS = (0.5, 0.7, 0.75)
-_CURVE_COLUMNS = ("iou", "class_index", "recall", "precision", "score")
-
-
-def precision_recall_curves(
-    images: Sequence[ImageOverlaps], classes: int, thresholds: Sequence[float] = CURVE_IOUS
-) -> pd.DataFrame:
-    """Return precision at 101 recalls for each IoU threshold and each class that has objects.
-
-    Args:
-        images: overlaps of masks, or of boxes, with all detections.
-        classes: how many there are.
-        thresholds: of IoU.
-
-    Returns:
-        iou; class_index; recall and precision, 0..1, the precision being the best at that recall or a higher one;
-        score, the least score that has to be let in for that recall, NaN where it is never reached.
-    """
-    result = _precision_of_overlaps(images, classes, thresholds)
-    curves = [
-        _curve(result, threshold, index)
-        for threshold in range(len(result.thresholds))
-        for index in range(classes)
-        if result.precision[threshold, 0, index] > -1
-    ]
-    return pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(columns=list(_CURVE_COLUMNS))
-
-
 def _curve(result: _Precision, threshold: int, class_index: int) -> pd.DataFrame:
     precision = result.precision[threshold, :, class_index]
     scores = result.scores[threshold, :, class_index]
@@ -148,41 +207,15 @@ def _curve(result: _Precision, threshold: int, class_index: int) -> pd.DataFrame
     )
 
 
-@dataclass(frozen=True)
-class ApCost:
-    """What stands between a model and AP 100.
-
-    Attributes:
-        ap: AP at `ErrorLimits.found_iou`, 0..100.
-        lost: the AP that would be gained were one kind of error mended and nothing else. The kinds depend on one
-            another, so they do not sum to 100 - ap; a kind may cost less than nothing.
-    """
-
-    ap: float
-    lost: dict[ErrorKind, float]
-
-
-def ap_cost_of_errors(images: Sequence[ImageOverlaps], classes: int, limits: ErrorLimits = TIDE_LIMITS) -> ApCost:
-    """Measure the AP that each kind of error costs.
-
-    Give it all detections, the doubtful ones too: AP is made of them.
-
-    Args:
-        images: overlaps of masks, or of boxes.
-        classes: how many there are.
-        limits: when an object counts as found.
-    """
-    errors = errors_of_dataset(images, limits)
-    ap = _ap(images, classes, limits)
-    lost = {kind: _ap(_mend(images, errors, kind), classes, limits) - ap for kind in ERRORS}
-    return ApCost(ap, lost)
+def _ap(images: Sequence[ImageOverlaps], classes: int, limits: ErrorLimits) -> float:
+    return _precision_of_overlaps(images, classes, [limits.found_iou]).mean_ap() or 0.0
 
 
 def _mend(images: Sequence[ImageOverlaps], errors: Sequence[ImageErrors], kind: ErrorKind) -> list[ImageOverlaps]:
-    """Return the images as they would be without one kind of error.
+    """Return the images without one kind of error.
 
-    A wrong class or a bad mask becomes right where it is the best-scoring one of an object that was not found, and
-    goes where it is not. Other wrong detections go; missed objects are taken from the truth.
+    A misclassified detection or a bad mask becomes right if it is the best-scoring one of an object that was not found,
+    and is removed otherwise. Other wrong detections are removed; missed objects are removed from the ground truth.
     """
     return [_mended(image, wrong, kind) for image, wrong in zip(images, errors, strict=True)]
 
@@ -197,18 +230,8 @@ def _mended(image: ImageOverlaps, wrong: ImageErrors, kind: ErrorKind) -> ImageO
     return _made_right(image, wrong, mended).keep_detections(kept)
 
 
-def _best_attempts(image: ImageOverlaps, wrong: ImageErrors) -> set[int]:
-    """Return, for each object that only nearly was found, the best-scoring detection that nearly did."""
-    best: dict[int, int] = {}
-    for row in np.argsort(-image.scores, kind="stable"):
-        index = int(wrong.objects[row])
-        if wrong.kinds[row] in NEARLY_FOUND and not wrong.found[index]:
-            best.setdefault(index, int(row))
-    return set(best.values())
-
-
 def _made_right(image: ImageOverlaps, wrong: ImageErrors, rows: list[int]) -> ImageOverlaps:
-    """Give detections the class and the very mask of the object they are about."""
+    """Give detections the class and mask of the object they are about."""
     classes, iou = image.classes.copy(), image.iou.copy()
     objects = wrong.objects[rows]
     classes[rows] = image.truth_classes[objects]
@@ -217,49 +240,18 @@ def _made_right(image: ImageOverlaps, wrong: ImageErrors, rows: list[int]) -> Im
     return replace(image, classes=classes, iou=iou)
 
 
-def _ap(images: Sequence[ImageOverlaps], classes: int, limits: ErrorLimits) -> float:
-    return _precision_of_overlaps(images, classes, [limits.found_iou]).mean_ap() or 0.0
-
-
-_BINS = 10
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """How scores and the share of right detections go together.
-
-    Attributes:
-        bins: a row for each bin of scores: low, high, detections (how many), mean_score, right (the share that finds
-            an object); the last two NaN where the bin is empty.
-        error: expected calibration error (Guo et al., 2017), 0..1: the mean gap between score and share, weighted by
-            detections; None without detections.
-    """
-
-    bins: pd.DataFrame
-    error: float | None
-
-
-def calibration(images: Sequence[ImageOverlaps], min_iou: float = FOUND_IOU) -> Calibration:
-    """Compare scores with the share of detections that find an object of their class; those in crowds do not count.
-
-    Most detections score next to nothing and hide the rest: ask for `ImageOverlaps.above(...)` what is looked at.
-    """
-    scores, right = _outcomes(images, min_iou)
-    places = np.minimum((scores * _BINS).astype(int), _BINS - 1)
-    counts = np.bincount(places, minlength=_BINS)
-    with np.errstate(invalid="ignore"):
-        mean_score = np.bincount(places, scores, _BINS) / counts
-        share = np.bincount(places, right, _BINS) / counts
-    edges = np.linspace(0, 1, _BINS + 1)
-    bins = pd.DataFrame(
-        {"low": edges[:-1], "high": edges[1:], "detections": counts, "mean_score": mean_score, "right": share}
-    )
-    gaps = np.nan_to_num(np.abs(mean_score - share)) * counts
-    return Calibration(bins, float(gaps.sum() / counts.sum()) if counts.sum() else None)
+def _best_attempts(image: ImageOverlaps, wrong: ImageErrors) -> set[int]:
+    """Return the best-scoring detection of each object that was only nearly found."""
+    best: dict[int, int] = {}
+    for row in np.argsort(-image.scores, kind="stable"):
+        index = int(wrong.objects[row])
+        if wrong.kinds[row] in NEARLY_FOUND and not wrong.found[index]:
+            best.setdefault(index, int(row))
+    return set(best.values())
 
 
 def _outcomes(images: Sequence[ImageOverlaps], min_iou: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return scores and whether each is right, of all detections that count."""
+    """Return the scores of all detections that count, and whether each is right."""
     scores, right = [np.zeros(0)], [np.zeros(0, bool)]
     for image in images:
         matched = match_by_score(image, min_iou)

@@ -1,4 +1,4 @@
-"""What a model found in an image: boxes, scores, masks; as files, and as masks to score."""
+"""Detections of a model in an image, their files, and the masks that they are scored against."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from splitlab.geometry import FloatArray, Rle, mask_to_rle, rle_fits, union, xyw
 
 @dataclass(frozen=True)
 class ImageDetections:
-    """What a model found in one image, best first.
+    """The detections of a model in one image, best first.
 
     Attributes:
         height, width: of the image, pixels.
@@ -49,20 +49,25 @@ class ImageDetections:
         ]
 
 
+_MAX_DETECTIONS = 100
+# A detection takes 400 to 800; a small dataset may have large masks.
+_DETECTION_BYTES, _LEAST_MAX_BYTES = 1000, 200_000_000
+_FAR_PIXELS = 1_000_000
+
+
 def mask_regions(labels: ImageLabels) -> NDArray[np.bool_]:
     """Return (G,) bool: which of an image's objects are regions, where a mask is neither right nor wrong.
 
-    Crowds and tiny objects are such, and so is the box of an object without a mask: nobody knows whether a mask in it
-    is a good one.
+    These are crowds, tiny objects, and the boxes of objects without a mask.
     """
     return np.array([not label.is_scored or label.mask is None for label in labels.objects], bool)
 
 
 def scored_masks(labels: ImageLabels) -> list[Rle]:
-    """Return the masks of an image's G objects, a filled box where an object has none.
+    """Return the masks of an image's G objects; objects without a mask have a filled box.
 
-    Where a class has tiny objects, they and its crowds are one region: each of them has the mask of all. So what lies
-    in several of them is ignored by the sum of its pixels there, as the Cityscapes benchmark has it.
+    In classes with tiny objects, these and the crowds all have the mask of their union. So a detection that overlaps
+    several is ignored by its total overlap, as in the Cityscapes benchmark.
 
     Raises:
         DataError: a mask on disk cannot be read.
@@ -80,28 +85,13 @@ def scored_masks(labels: ImageLabels) -> list[Rle]:
     return masks
 
 
-def _filled_box(labels: ImageLabels, label: ObjectLabel) -> Rle:
-    # A side that is not a number covers nothing; numpy would count one below 0 from the far end.
-    sides = np.nan_to_num(np.array(label.box)).clip(0, max(labels.height, labels.width))
-    (left, top), (right, bottom) = np.floor(sides[:2]).astype(int), np.ceil(sides[2:]).astype(int)
-    mask = np.zeros((labels.height, labels.width), bool)
-    mask[top:bottom, left:right] = True
-    return mask_to_rle(mask)
-
-
-_MAX_DETECTIONS = 100
-# One takes 400 to 800; a small dataset may have large masks.
-_DETECTION_BYTES, _LEAST_MAX_BYTES = 1000, 200_000_000
-_FAR_PIXELS = 1_000_000
-
-
 def read_detections(path: Path, dataset: Dataset) -> list[ImageDetections]:
-    """Read COCO results, such as a run's detections.json, as one entry for each image of `dataset`, in its order.
+    """Read COCO results, such as a run's detections.json, as one entry per image of `dataset`, in its order.
 
-    Of each image the 100 best-scoring detections are kept, best first, as COCO counts no more.
+    The 100 best-scoring detections per image are kept, best first; COCO counts no more.
 
     Raises:
-        DataError: the file is missing, too large, no JSON, or an entry is of another dataset or no detection.
+        DataError: the file is missing, too large or not JSON, or an entry is not a detection on this dataset.
     """
     entries: dict[ImageId, list[dict[str, Any]]] = {image.image_id: [] for image in dataset.images}
     most = max(len(dataset.images) * _MAX_DETECTIONS * _DETECTION_BYTES, _LEAST_MAX_BYTES)
@@ -115,6 +105,15 @@ def read_detections(path: Path, dataset: Dataset) -> list[ImageDetections]:
             ) from error
     index_of = {category_id: index for index, category_id in enumerate(dataset.category_ids)}
     return [_detections(image, entries[image.image_id], index_of) for image in dataset.images]
+
+
+def _filled_box(labels: ImageLabels, label: ObjectLabel) -> Rle:
+    # A side that is not a number covers nothing; numpy would count one below 0 from the far end.
+    sides = np.nan_to_num(np.array(label.box)).clip(0, max(labels.height, labels.width))
+    (left, top), (right, bottom) = np.floor(sides[:2]).astype(int), np.ceil(sides[2:]).astype(int)
+    mask = np.zeros((labels.height, labels.width), bool)
+    mask[top:bottom, left:right] = True
+    return mask_to_rle(mask)
 
 
 def _parse(path: Path, max_bytes: int) -> list[Any]:
@@ -137,12 +136,21 @@ def _parse(path: Path, max_bytes: int) -> list[Any]:
     return content
 
 
-def _checked(entry: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
-    """Return an entry with nothing but what is known to be sound.
+def _detections(image: ImageLabels, entries: Sequence[dict[str, Any]], index_of: dict[int, int]) -> ImageDetections:
+    best = sorted(entries, key=lambda entry: -entry["score"])[:_MAX_DETECTIONS]
+    boxes = np.array([entry["box"] for entry in best], np.float32).reshape(-1, 4)
+    return ImageDetections(
+        height=image.height,
+        width=image.width,
+        boxes=xywh_to_xyxy(boxes),
+        scores=np.array([entry["score"] for entry in best], np.float32),
+        classes=np.array([index_of[entry["class"]] for entry in best], np.int64),
+        masks=tuple(entry["mask"] for entry in best),
+    )
 
-    Raises:
-        KeyError, TypeError, ValueError: it is not sound.
-    """
+
+def _checked(entry: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
+    """Return the checked fields of an entry; raise KeyError, TypeError or ValueError if one is wrong."""
     image = dataset.by_id[entry["image_id"]]
     if entry["category_id"] not in dataset.category_ids:
         raise ValueError(f"category_id {entry['category_id']!r} is not a class of the dataset")
@@ -155,16 +163,3 @@ def _checked(entry: dict[str, Any], dataset: Dataset) -> dict[str, Any]:
     if mask["size"] != size or not isinstance(counts, str) or not rle_fits(counts, *size):
         raise ValueError(f"segmentation must be a compressed RLE of {image.height} x {image.width} pixels")
     return {"class": entry["category_id"], "score": score, "box": box, "mask": {"size": size, "counts": counts}}
-
-
-def _detections(image: ImageLabels, entries: Sequence[dict[str, Any]], index_of: dict[int, int]) -> ImageDetections:
-    best = sorted(entries, key=lambda entry: -entry["score"])[:_MAX_DETECTIONS]
-    boxes = np.array([entry["box"] for entry in best], np.float32).reshape(-1, 4)
-    return ImageDetections(
-        height=image.height,
-        width=image.width,
-        boxes=xywh_to_xyxy(boxes),
-        scores=np.array([entry["score"] for entry in best], np.float32),
-        classes=np.array([index_of[entry["class"]] for entry in best], np.int64),
-        masks=tuple(entry["mask"] for entry in best),
-    )

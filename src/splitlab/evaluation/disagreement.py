@@ -1,4 +1,4 @@
-"""Where models differ: objects that one finds and another misses, and who finds what."""
+"""Where models differ: objects that some find and others miss, and how they are classified."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from splitlab.geometry import Rle
 
 @dataclass(frozen=True)
 class Vote:
-    """What one model says of one object.
+    """One model's detection of one object.
 
     Attributes:
-        detection: its place among the model's detections of the image.
-        class_index: the class it names.
+        detection: its index among the model's detections of the image.
+        class_index: the predicted class.
         score: 0..1.
-        truth_iou: mask IoU with the labelled object; None where nothing is labelled.
+        truth_iou: mask IoU with the labelled object; None for unlabelled objects.
         mask: its mask.
     """
 
@@ -39,14 +39,14 @@ class Vote:
 
 @dataclass(frozen=True)
 class ComparedObject:
-    """One object, labelled or only seen by models.
+    """One object, labelled or only detected by models.
 
     Attributes:
-        truth_index: its place among the image's labelled objects; None where nothing is labelled.
+        truth_index: its index among the image's labelled objects; None if it is not labelled.
         truth_class: its true class; None likewise.
-        votes: by model; a model that does not see the object has none.
-        members: by model, the places of all its detections that lie on the object, the vote's among them.
-        mask_iou: of each two models that see it, by their names in the order compared.
+        votes: the best detection of each model that detects the object.
+        members: the indices of all detections on the object, by model.
+        mask_iou: between each two models that detect it, by their names in the order compared.
     """
 
     truth_index: int | None
@@ -57,13 +57,13 @@ class ComparedObject:
 
     @property
     def classes(self) -> set[int]:
-        """The classes the models name."""
+        """The classes that the models predict."""
         return {vote.class_index for vote in self.votes.values()}
 
 
 @dataclass(frozen=True)
 class ComparedImage:
-    """What N models see in one image; `objects` holds the labelled ones first."""
+    """The objects that N models detect in one image, labelled ones first."""
 
     image_id: ImageId
     models: tuple[str, ...]
@@ -73,8 +73,8 @@ class ComparedImage:
     def disagreement(self) -> float:
         """How much the models differ, 0..2.
 
-        The share of objects that not all models see or to which they give more than one class, plus 1 minus the mean
-        mask IoU between two models, over all objects and all pairs of models that see them.
+        The share of objects that only some models detect or classify differently, plus 1 minus the mean mask IoU over
+        all pairs of models that detect the same object.
         """
         if not self.objects:
             return 0.0
@@ -83,14 +83,36 @@ class ComparedImage:
         return float(np.mean(differing)) + (1 - float(np.mean(overlaps)) if overlaps else 0.0)
 
     def differ_on(self, compared: ComparedObject) -> bool:
-        """Return whether some but not all models see the object, or see different classes."""
+        """Return whether only some models detect the object, or they predict different classes."""
         return 0 < len(compared.votes) < len(self.models) or len(compared.classes) > 1
+
+
+class SeenBy(StrEnum):
+    """How many models detect an object; with two models never "some"."""
+
+    ALL = "all"
+    SOME = "some"
+    ONE = "one"
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class ShownObjects:
+    """The parts of an image to show.
+
+    Attributes:
+        labels: indices of labelled objects.
+        detections: indices of each model's detections.
+    """
+
+    labels: frozenset[int]
+    detections: Mapping[str, frozenset[int]]
 
 
 def compare_dataset(
     dataset: Dataset, found: Mapping[str, Sequence[ImageDetections]], min_score: float
 ) -> list[ComparedImage]:
-    """Compare models on every image; the detections of each are given in the order of `dataset.images`.
+    """Compare models on every image; the detections of each are in the order of `dataset.images`.
 
     Raises:
         DataError: detections are of images of other sizes.
@@ -102,14 +124,14 @@ def compare_dataset(
 
 
 def rank_by_disagreement(images: Sequence[ComparedImage]) -> list[ComparedImage]:
-    """Sort images so that the telling ones come first; those that tell as much stay in their order."""
+    """Sort images by falling disagreement; equal ones keep their order."""
     return sorted(images, key=lambda image: -image.disagreement)
 
 
 def compare_image(labels: ImageLabels, found: Mapping[str, ImageDetections], min_score: float) -> ComparedImage:
-    """Bring the detections of N models that score `min_score` or more together into objects.
+    """Group the detections of N models with a score of `min_score` or more into objects.
 
-    What lies in a crowd, or in the box of an object without a mask, is left out.
+    Detections in crowds, and in boxes of objects without a mask, are left out.
 
     Raises:
         DataError: the detections are of an image of another size.
@@ -124,6 +146,88 @@ def compare_image(labels: ImageLabels, found: Mapping[str, ImageDetections], min
     unlabelled = range(len(labels.objects), int(groups.max(initial=NO_MATCH)) + 1)
     objects += [_compared(pooled, groups == group, None, None) for group in unlabelled]
     return ComparedImage(labels.image_id, tuple(found), tuple(objects))
+
+
+def seen_by(image: ComparedImage, compared: ComparedObject) -> SeenBy:
+    """Return how many models detect an object."""
+    seeing = len(compared.votes)
+    if seeing == 0:
+        return SeenBy.NONE
+    if seeing == len(image.models):
+        return SeenBy.ALL
+    return SeenBy.ONE if seeing == 1 else SeenBy.SOME
+
+
+def shown_objects(image: ComparedImage, wanted: Collection[SeenBy]) -> ShownObjects:
+    """Return the labels and detections of the objects that this many models detect."""
+    kept = [compared for compared in image.objects if seen_by(image, compared) in wanted]
+    return ShownObjects(
+        frozenset(compared.truth_index for compared in kept if compared.truth_index is not None),
+        {
+            model: frozenset(place for compared in kept for place in compared.members.get(model, ()))
+            for model in image.models
+        },
+    )
+
+
+def mean_iou(compared: ComparedObject) -> float | None:
+    """Return the mean mask IoU over pairs of models that detect an object; None if fewer than two do."""
+    return float(np.mean(list(compared.mask_iou.values()))) if compared.mask_iou else None
+
+
+def class_votes(compared: ComparedObject) -> list[tuple[int, int]]:
+    """Return the predicted classes and how many models predict each, most votes first."""
+    return Counter(vote.class_index for vote in compared.votes.values()).most_common()
+
+
+def objects_seen(images: Sequence[ComparedImage]) -> pd.DataFrame:
+    """Return a row for each object of some images: image_id, truth_class, seen_by, said.
+
+    `truth_class` is NO_MATCH for unlabelled objects; `said` has the predicted class of each model that detects it.
+    """
+    rows = [
+        (
+            image.image_id,
+            NO_MATCH if compared.truth_class is None else compared.truth_class,
+            seen_by(image, compared),
+            {model: vote.class_index for model, vote in compared.votes.items()},
+        )
+        for image in images
+        for compared in image.objects
+    ]
+    return pd.DataFrame(rows, columns=["image_id", "truth_class", "seen_by", "said"])
+
+
+def count_seen(objects: pd.DataFrame, classes: int) -> pd.DataFrame:
+    """Count objects by class and by how many models detect them.
+
+    Args:
+        objects: from `objects_seen`.
+        classes: number of classes.
+
+    Returns:
+        A row for each class index, and one with index NO_MATCH for unlabelled objects; a column for each `SeenBy`, and
+        `named_differently`: objects for which the models predict different classes.
+    """
+    counts = pd.crosstab(objects["truth_class"], objects["seen_by"])
+    counts = counts.reindex(index=[*range(classes), NO_MATCH], columns=list(SeenBy), fill_value=0)
+    differing = objects["said"].map(lambda said: len(set(said.values())) > 1).astype("int64")
+    counts["named_differently"] = differing.groupby(objects["truth_class"]).sum().reindex(counts.index, fill_value=0)
+    return counts.astype("int64")
+
+
+def _pool(labels: ImageLabels, found: Mapping[str, ImageDetections], min_score: float) -> _Pool:
+    models: list[str] = []
+    votes: list[Vote] = []
+    overlaps = {model: overlaps_of_image(labels, of_model).above(min_score) for model, of_model in found.items()}
+    for model, image in overlaps.items():
+        models += [model] * len(image.places)
+        votes += [
+            Vote(int(place), int(class_index), float(score), None, found[model].masks[place])
+            for place, class_index, score in zip(image.places, image.classes, image.scores, strict=True)
+        ]
+    iou = np.concatenate([np.zeros((0, len(labels.objects))), *(image.iou for image in overlaps.values())])
+    return _Pool(models, votes, iou, mask_regions(labels))
 
 
 @dataclass(frozen=True)
@@ -143,22 +247,8 @@ class _Pool:
     regions: BoolArray
 
 
-def _pool(labels: ImageLabels, found: Mapping[str, ImageDetections], min_score: float) -> _Pool:
-    models: list[str] = []
-    votes: list[Vote] = []
-    overlaps = {model: overlaps_of_image(labels, of_model).above(min_score) for model, of_model in found.items()}
-    for model, image in overlaps.items():
-        models += [model] * len(image.places)
-        votes += [
-            Vote(int(place), int(class_index), float(score), None, found[model].masks[place])
-            for place, class_index, score in zip(image.places, image.classes, image.scores, strict=True)
-        ]
-    iou = np.concatenate([np.zeros((0, len(labels.objects))), *(image.iou for image in overlaps.values())])
-    return _Pool(models, votes, iou, mask_regions(labels))
-
-
 def _groups(pooled: _Pool) -> IntArray:
-    """Give each detection its object: a labelled one, or a number from G up; NO_MATCH to those in a region."""
+    """Assign each detection a labelled object, or a number from G up; NO_MATCH in a region."""
     truth_iou = np.where(pooled.regions, 0, pooled.iou)
     on_truth = truth_iou.max(axis=1, initial=0) >= FOUND_IOU
     in_region = np.where(pooled.regions, pooled.iou, 0).max(axis=1, initial=0) >= FOUND_IOU
@@ -172,7 +262,7 @@ def _groups(pooled: _Pool) -> IntArray:
 
 
 def _clusters(votes: Sequence[Vote]) -> IntArray:
-    """Number votes from 0: the best-scoring one takes all free ones that lie on it, and so on."""
+    """Number votes from 0: the best-scoring one takes all free ones that overlap it, and so on."""
     masks = [vote.mask for vote in votes]
     together = coco_mask.iou(masks, masks, [0] * len(masks)) >= FOUND_IOU
     clusters = np.full(len(votes), NO_MATCH, np.int64)
@@ -204,94 +294,3 @@ def _pair_iou(votes: Mapping[str, Vote]) -> dict[tuple[str, str], float]:
     return {
         (first, second): float(iou[row, column]) for (row, first), (column, second) in combinations(enumerate(votes), 2)
     }
-
-
-class SeenBy(StrEnum):
-    """How many of the models see an object; of two models there are never "some"."""
-
-    ALL = "all"
-    SOME = "some"
-    ONE = "one"
-    NONE = "none"
-
-
-@dataclass(frozen=True)
-class ShownObjects:
-    """What of an image is to be shown.
-
-    Attributes:
-        labels: places of labelled objects.
-        detections: of each model, places of its detections.
-    """
-
-    labels: frozenset[int]
-    detections: Mapping[str, frozenset[int]]
-
-
-def seen_by(image: ComparedImage, compared: ComparedObject) -> SeenBy:
-    """Say how many of the image's models see one of its objects."""
-    seeing = len(compared.votes)
-    if seeing == 0:
-        return SeenBy.NONE
-    if seeing == len(image.models):
-        return SeenBy.ALL
-    return SeenBy.ONE if seeing == 1 else SeenBy.SOME
-
-
-def shown_objects(image: ComparedImage, wanted: Collection[SeenBy]) -> ShownObjects:
-    """Return the labels and detections of the objects that so many models see."""
-    kept = [compared for compared in image.objects if seen_by(image, compared) in wanted]
-    return ShownObjects(
-        frozenset(compared.truth_index for compared in kept if compared.truth_index is not None),
-        {
-            model: frozenset(place for compared in kept for place in compared.members.get(model, ()))
-            for model in image.models
-        },
-    )
-
-
-def mean_iou(compared: ComparedObject) -> float | None:
-    """Return the mean mask IoU over all pairs of models that see an object; None where fewer than two do."""
-    return float(np.mean(list(compared.mask_iou.values()))) if compared.mask_iou else None
-
-
-def class_votes(compared: ComparedObject) -> list[tuple[int, int]]:
-    """Return the classes that models name and how many name each, most votes first."""
-    return Counter(vote.class_index for vote in compared.votes.values()).most_common()
-
-
-def objects_seen(images: Sequence[ComparedImage]) -> pd.DataFrame:
-    """Return a row for each object of some images: image_id, truth_class, seen_by, said.
-
-    `truth_class` is NO_MATCH where nothing is labelled; `said` holds the class that each model names, by the models'
-    names, and nothing of those that do not see it.
-    """
-    rows = [
-        (
-            image.image_id,
-            NO_MATCH if compared.truth_class is None else compared.truth_class,
-            seen_by(image, compared),
-            {model: vote.class_index for model, vote in compared.votes.items()},
-        )
-        for image in images
-        for compared in image.objects
-    ]
-    return pd.DataFrame(rows, columns=["image_id", "truth_class", "seen_by", "said"])
-
-
-def count_seen(objects: pd.DataFrame, classes: int) -> pd.DataFrame:
-    """Count objects by class and by how many models see them.
-
-    Args:
-        objects: of `objects_seen`.
-        classes: of the dataset.
-
-    Returns:
-        A row for each class by its index, the last, NO_MATCH, for what nobody labelled; a column for each `SeenBy`,
-        and `named_differently`: objects to which the models give more than one class.
-    """
-    counts = pd.crosstab(objects["truth_class"], objects["seen_by"])
-    counts = counts.reindex(index=[*range(classes), NO_MATCH], columns=list(SeenBy), fill_value=0)
-    differing = objects["said"].map(lambda said: len(set(said.values())) > 1).astype("int64")
-    counts["named_differently"] = differing.groupby(objects["truth_class"]).sum().reindex(counts.index, fill_value=0)
-    return counts.astype("int64")

@@ -1,4 +1,4 @@
-"""Detections and labels of some of a dataset's classes alone: those that a model, or every model, knows.
+"""Detections and labels of some classes of a dataset: those that a model, or every model, knows.
 
 Opens without torch.
 """
@@ -17,32 +17,27 @@ from splitlab.evaluation.scores import THRESHOLDS, Scores, evaluate_detections
 
 
 def shared_classes(known: Mapping[str, Collection[str]], dataset: Dataset) -> tuple[str, ...]:
-    """Return the dataset's classes that every model knows, in its order.
+    """Return the classes of a dataset that every model knows, in its order.
 
     Args:
-        known: the classes each model knows, by the model's name.
+        known: the classes that each model knows, by the model's name.
         dataset: the dataset.
 
     Raises:
-        CheckpointError: there is none.
+        CheckpointError: the models share none.
     """
     shared = tuple(name for name in dataset.class_names if all(name in of_model for of_model in known.values()))
     if not shared:
-        told = "; ".join(f"{model} knows {few(list(of_model))}" for model, of_model in known.items())
+        stated = "; ".join(f"{model} knows {few(list(of_model))}" for model, of_model in known.items())
         raise CheckpointError(
-            f"There is no class of '{dataset.name}' that all the models know, so nothing can be compared: {told}. "
+            f"There is no class of '{dataset.name}' that all models know, so they cannot be compared: {stated}. "
             "Compare fewer of them."
         )
     return shared
 
 
 def view_of_classes(dataset: Dataset, names: tuple[str, ...]) -> Dataset:
-    """Return a dataset with some of its classes alone; its name says how many they are.
-
-    Args:
-        dataset: the whole.
-        names: some of its classes, in its order.
-    """
+    """Restrict a dataset to the classes `names`, given in its order; its name states how many they are."""
     name = f"{dataset.name} ({len(names)} of {len(dataset.class_names)} classes)"
     return replace(only_classes(dataset, names), name=name)
 
@@ -50,19 +45,19 @@ def view_of_classes(dataset: Dataset, names: tuple[str, ...]) -> Dataset:
 def detections_of_classes(
     detections: Sequence[ImageDetections], class_names: tuple[str, ...], names: tuple[str, ...]
 ) -> list[ImageDetections]:
-    """Return the detections of some classes alone, numbered by their places in `names`."""
+    """Keep the detections of the classes `names`, renumbered by their place in `names`."""
     classes = by_place(class_names, names)
     return [classes.apply(found) for found in detections]
 
 
 def evaluate_known(dataset: Dataset, detections: Sequence[ImageDetections], known: tuple[str, ...]) -> Scores:
-    """Score detections as `evaluate_detections` does, over the classes alone that the model knows.
+    """Score detections as `evaluate_detections` does, but only over the classes that the model knows.
 
-    A class that it does not know has no AP (None): 0 would say that the model had looked for it and failed.
+    The AP of an unknown class is None: 0 would mean that the model searched for it and failed.
 
     Args:
-        dataset: what to score on.
-        detections: in the order of its images, numbered as its classes are.
+        dataset: the dataset to score on.
+        detections: in the order of its images, with its class numbers.
         known: the classes that the model knows, in the dataset's order.
     """
     if len(known) == len(dataset.class_names):

@@ -1,4 +1,4 @@
-"""What a model computes on the way to its masks: attention of DETR, prototypes and coefficients of YOLO."""
+"""How a model makes its masks: attention maps of DETR, prototypes and coefficients of YOLO."""
 
 from __future__ import annotations
 
@@ -14,36 +14,6 @@ from splitlab.evaluation.predict import Letterbox, letterbox
 from splitlab.geometry import FloatArray
 from splitlab.models.contract import DetectSettings, SegmentationModel
 
-
-def attention_over(
-    model: SegmentationModel, image: ImageArray, size: int, settings: DetectSettings
-) -> list[FloatArray] | None:
-    """Return an (H, W) map for each detection of `predict`, in its order, 0..1 with the strongest cell at 1.
-
-    Args:
-        model: in evaluation mode.
-        image: (H, W, 3) uint8 RGB.
-        size: side of the square the model sees, pixels.
-        settings: what counts as a detection.
-
-    Returns:
-        None where the model has no decoder that looks.
-    """
-    square, place = letterbox(image, size)
-    batch = torch.from_numpy(square)[None].permute(0, 3, 1, 2).float() / 255
-    with torch.inference_mode():
-        maps = model.attention(batch, settings)
-    if maps is None:
-        return None
-    return [_on_image(map_.float().numpy(), size, place) for map_ in maps[0]]
-
-
-def _on_image(cells: FloatArray, size: int, place: Letterbox) -> FloatArray:
-    whole = cv2.resize(cells, (size, size), interpolation=cv2.INTER_CUBIC)[place.inside]
-    grown = cv2.resize(whole, (place.width, place.height), interpolation=cv2.INTER_LINEAR).clip(0)
-    return np.asarray(grown / max(float(grown.max()), 1e-9), np.float32)
-
-
 _LEAST_SCORE = 0.25
 _DRAWS = 100
 _Mask = NDArray[np.bool_]
@@ -51,19 +21,19 @@ _Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class TakenApart:
-    """The best-scoring object of a photo, as the model's S x S square shows it.
+    """The best-scoring object of a photo, in the model's S x S square.
 
     Attributes:
         square: (S, S, 3) uint8 RGB.
         box: (4,) xyxy, pixels of the square.
-        class_index: the class it is given.
+        class_index: its predicted class.
         score: 0..1.
         prototypes: (P, h, w).
         coefficients: (P,) of this object.
-        mask: (h, w), what the two make together within the box.
-        by_chance: (DRAWS, h, w), what the same prototypes make with coefficients drawn at random, the worst first.
+        mask: (h, w), prototypes times coefficients, inside the box.
+        by_chance: (DRAWS, h, w), masks of the same prototypes with random coefficients, worst first.
         chance_ious: (DRAWS,) IoU of those with `mask`, 0..1.
-        filled_box_iou: IoU of the whole box with `mask`, 0..1: what not trying at all would reach.
+        filled_box_iou: IoU of the filled box with `mask`, 0..1, as a baseline.
     """
 
     square: ImageArray
@@ -79,23 +49,46 @@ class TakenApart:
 
     @property
     def strongest(self) -> NDArray[np.int64]:
-        """The places of the prototypes, those that this mask owes most first."""
+        """The prototypes in order of their contribution to the mask, largest first."""
         spread = self.prototypes.std(axis=(1, 2))
         order: NDArray[np.int64] = np.argsort(-np.abs(self.coefficients) * spread)
         return order
 
 
+def attention_over(
+    model: SegmentationModel, image: ImageArray, size: int, settings: DetectSettings
+) -> list[FloatArray] | None:
+    """Return an (H, W) map for each detection of `predict`, in its order, scaled to a maximum of 1.
+
+    Args:
+        model: in evaluation mode.
+        image: (H, W, 3) uint8 RGB.
+        size: side of the model's square input, pixels.
+        settings: thresholds for detections.
+
+    Returns:
+        The maps, or None if the model has no attention.
+    """
+    square, place = letterbox(image, size)
+    batch = torch.from_numpy(square)[None].permute(0, 3, 1, 2).float() / 255
+    with torch.inference_mode():
+        maps = model.attention(batch, settings)
+    if maps is None:
+        return None
+    return [_on_image(map_.float().numpy(), size, place) for map_ in maps[0]]
+
+
 def take_apart(model: SegmentationModel, image: ImageArray, size: int, seed: int = 0) -> TakenApart | None:
-    """Look at a photo and take the best-scoring object's mask apart.
+    """Split the mask of a photo's best-scoring object into prototypes and coefficients.
 
     Args:
         model: a YOLO, in evaluation mode.
         image: (H, W, 3) uint8 RGB.
-        size: side of the square the model sees, pixels.
-        seed: of the coefficients drawn at random.
+        size: side of the model's square input, pixels.
+        seed: of the random coefficients.
 
     Returns:
-        None where nothing scores `LEAST_SCORE`, or the model makes its masks in another way.
+        None if nothing scores 0.25 or more, or the model has no prototypes.
     """
     square, _ = letterbox(image, size)
     batch = torch.from_numpy(square)[None].permute(0, 3, 1, 2).float() / 255
@@ -124,16 +117,22 @@ def take_apart(model: SegmentationModel, image: ImageArray, size: int, seed: int
     )
 
 
-def _iou(masks: _Mask, other: _Mask) -> FloatArray:
-    """Return (N,) the IoU of (N, h, w) masks with an (h, w) one; 0 where both are empty."""
-    common, either = (masks & other).sum(axis=(1, 2)), (masks | other).sum(axis=(1, 2))
-    ious: FloatArray = (common / np.maximum(either, 1)).astype(np.float32)
-    return ious
+def _on_image(cells: FloatArray, size: int, place: Letterbox) -> FloatArray:
+    whole = cv2.resize(cells, (size, size), interpolation=cv2.INTER_CUBIC)[place.inside]
+    grown = cv2.resize(whole, (place.width, place.height), interpolation=cv2.INTER_LINEAR).clip(0)
+    return np.asarray(grown / max(float(grown.max()), 1e-9), np.float32)
 
 
 def _inside(box: FloatArray, size: int, shape: tuple[int, ...]) -> _Mask:
-    """Return (h, w): the cells whose middle lies in an xyxy box of the square."""
+    """Return (h, w): the cells whose centre is in an xyxy box of the square."""
     rows, columns = ((np.arange(count) + 0.5) * size / count for count in shape)
     left, top, right, bottom = box
     inside: _Mask = ((rows >= top) & (rows <= bottom))[:, None] & ((columns >= left) & (columns <= right))[None, :]
     return inside
+
+
+def _iou(masks: _Mask, other: _Mask) -> FloatArray:
+    """Return (N,) IoU of (N, h, w) masks with an (h, w) one; 0 where both are empty."""
+    common, either = (masks & other).sum(axis=(1, 2)), (masks | other).sum(axis=(1, 2))
+    ious: FloatArray = (common / np.maximum(either, 1)).astype(np.float32)
+    return ious

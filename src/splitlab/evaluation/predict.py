@@ -22,9 +22,9 @@ from splitlab.geometry import FloatArray, MaskArray, Rle, empty_rle, mask_to_rle
 from splitlab.models.contract import Detections, DetectSettings, SegmentationModel
 
 _GREY = 114
-# OpenCV warps no image with a longer side; a tile of so many pixels takes 16 MB.
+# OpenCV cannot warp images with longer sides; a tile of this many pixels takes 16 MB.
 _TILE_SIDE, _TILE_PIXELS = 32_000, 4_000_000
-# A model of COCO's 80 classes on data of some of them: most of its doubtful detections are of others.
+# Most low-scoring detections of a model of COCO's 80 classes are of classes that the data does not have.
 _ROOM_FOR_OTHERS = 3
 
 _Region = tuple[int, int, int, int]
@@ -33,9 +33,9 @@ _Region = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class Letterbox:
-    """Where an image lies in the model's square: scaled by `ratio`, moved by `left` and `top` pixels.
+    """The position of an image in the model's square: scaled by `ratio`, moved by `left` and `top` pixels.
 
-    `inner_height` and `inner_width` are its sides there, 1 or more.
+    `inner_height` and `inner_width` are its sides in the square, 1 or more.
     """
 
     ratio: float
@@ -48,8 +48,11 @@ class Letterbox:
 
     @property
     def inside(self) -> tuple[slice, slice]:
-        """Its rows and columns of the square."""
+        """Its rows and columns in the square."""
         return slice(self.top, self.top + self.inner_height), slice(self.left, self.left + self.inner_width)
+
+
+_Progress = Callable[[int], None]
 
 
 def predict(
@@ -59,15 +62,15 @@ def predict(
     settings: DetectSettings,
     classes: ClassMap | None = None,
 ) -> list[ImageDetections]:
-    """Find objects in (H, W, 3) uint8 RGB images of any sizes, in one batch.
+    """Detect objects in (H, W, 3) uint8 RGB images of any size, in one batch.
 
     Args:
-        model: in evaluation mode; its `cuts_masks` says whether masks end at their boxes.
+        model: in evaluation mode; `cuts_masks` says whether masks end at their boxes.
         images: the images.
-        size: side of the square the model sees, pixels.
-        settings: what counts as a detection.
-        classes: what the model's classes are in a dataset; detections are then numbered so, and those without a
-            counterpart take none of the places that `settings` allows.
+        size: side of the model's square input, pixels.
+        settings: thresholds for detections.
+        classes: maps the model's classes to a dataset's; detections without a counterpart are dropped before
+            `settings` limits their number.
     """
     squares, places = zip(*(letterbox(image, size) for image in images), strict=True)
     device = next(model.parameters()).device
@@ -88,7 +91,7 @@ def predict_in_batches(
     batch_size: int = 8,
     classes: ClassMap | None = None,
 ) -> Iterator[ImageDetections]:
-    """Find objects in any number of images as `predict` does, holding no more than a batch of them in memory."""
+    """Detect objects in any number of images as `predict` does, with one batch in memory."""
     waiting: list[ImageArray] = []
     for image in images:
         waiting.append(image)
@@ -99,22 +102,8 @@ def predict_in_batches(
         yield from predict(model, waiting, size, settings, classes)
 
 
-def _detect_known(
-    model: SegmentationModel, batch: torch.Tensor, settings: DetectSettings, classes: ClassMap
-) -> list[Detections]:
-    """Detect with room for what is left out afterwards."""
-    roomy = replace(settings, max_detections=settings.max_detections * _ROOM_FOR_OTHERS)
-    places = torch.tensor(classes.places, device=batch.device)
-    known = []
-    for found in model.detect(batch, roomy):
-        numbers = places[found.classes]
-        kept = (numbers != NO_CLASS).nonzero().flatten()[: settings.max_detections]
-        known.append(Detections(found.boxes[kept], found.scores[kept], numbers[kept], found.mask_logits[kept]))
-    return known
-
-
 def letterbox(image: ImageArray, size: int) -> tuple[ImageArray, Letterbox]:
-    """Scale an (H, W, 3) image into the middle of a grey square of `size` pixels; return both and where it lies."""
+    """Scale an (H, W, 3) image into the middle of a grey square; return the square and the position of the image."""
     height, width = image.shape[:2]
     ratio = size / max(height, width)
     inner_height, inner_width = max(round(height * ratio), 1), max(round(width * ratio), 1)
@@ -124,6 +113,38 @@ def letterbox(image: ImageArray, size: int) -> tuple[ImageArray, Letterbox]:
     interpolation = cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR
     square[place.inside] = cv2.resize(image, (inner_width, inner_height), interpolation=interpolation)
     return square, place
+
+
+def evaluate_model(
+    model: SegmentationModel, dataset: Dataset, size: int, progress: _Progress, classes: ClassMap | None = None
+) -> tuple[Scores, list[ImageDetections]]:
+    """Run a model over all images of a dataset at `size` pixels; return scores and detections.
+
+    The mask scores state in `cut_to_box` whether masks were cut to their boxes.
+
+    Args:
+        model: any model; its training mode is restored afterwards.
+        dataset: the dataset to score on.
+        size: side of the model's square input, pixels.
+        progress: called with the number of images done.
+        classes: maps the model's classes to the dataset's; None if they are equal. Scores cover the classes that the
+            model knows, see `evaluate_known`.
+
+    Raises:
+        DataError: labels of the dataset cannot be read, so scores would be wrong.
+    """
+    refuse_unscorable(dataset)
+    was_training = model.training
+    model.eval()
+    detections: list[ImageDetections] = []
+    images = map(load_labelled, dataset.images)
+    for found in predict_in_batches(model, images, size, DetectSettings(), classes=classes):
+        detections.append(found)
+        progress(len(detections))
+    model.train(was_training)
+    scores = evaluate_known(dataset, detections, dataset.class_names if classes is None else classes.known)
+    scores["mask"][CUT] = model.cuts_masks
+    return scores, detections
 
 
 def _back(found: Detections, place: Letterbox, size: int, cuts_masks: bool) -> ImageDetections:
@@ -140,42 +161,15 @@ def _back(found: Detections, place: Letterbox, size: int, cuts_masks: bool) -> I
     )
 
 
-def _inside(box: FloatArray) -> _Region:
-    """Return the pixels that a box touches."""
-    left, top = np.floor(box[:2]).astype(int)
-    right, bottom = np.ceil(box[2:]).astype(int)
-    return left, top, right, bottom
-
-
-def _reach(logit: FloatArray, place: Letterbox, size: int) -> _Region:
-    """Return the pixels of the image that may lie over 0 when an (h, w) map of the square is scaled to it."""
-    rows, columns = (np.flatnonzero((logit > 0).any(axis=axis)) for axis in (1, 0))
-    if not rows.size:
-        return 0, 0, 0, 0
-    top, bottom = _pixels_near(rows, place.top, place.height, place.ratio, logit.shape[-1] / size)
-    left, right = _pixels_near(columns, place.left, place.width, place.ratio, logit.shape[-1] / size)
-    return left, top, right, bottom
-
-
-def _pixels_near(cells: NDArray[np.int64], margin: int, side: int, ratio: float, shrink: float) -> tuple[int, int]:
-    """Return the first pixel, and the one behind the last, that lie within a cell of the first and last of some cells.
-
-    Bilinear scaling reads the next cell; another half allows for its rounding.
-    """
-    near = np.array([cells[0] - 1.5, cells[-1] + 1.5])
-    first, last = ((near + 0.5) / shrink - margin) / ratio - 0.5
-    return max(int(np.floor(first)), 0), min(int(np.ceil(last)) + 1, side)
-
-
 def _full_size_mask(logit: FloatArray, region: _Region, place: Letterbox, size: int) -> Rle:
-    """Scale one (h, w) map of the square to the image's pixels of a region; over 0 is the object, all else is not.
+    """Scale one (h, w) map of the square to a region of the image; positive values are the object.
 
-    Only the region is computed, tile by tile, so memory holds the image's mask and one tile.
+    Only the region is computed, tile by tile, so memory holds the mask and one tile.
     """
     left, top, right, bottom = region
     if right <= left or bottom <= top or not (logit > 0).any():
         return empty_rle(place.height, place.width)
-    # Column by column, as it is encoded.
+    # Column order, as in the encoding.
     mask = np.zeros((place.height, place.width), bool, order="F")
     wide = min(right - left, _TILE_SIDE)
     high = min(max(_TILE_PIXELS // wide, 1), _TILE_SIDE)
@@ -187,11 +181,11 @@ def _full_size_mask(logit: FloatArray, region: _Region, place: Letterbox, size: 
 
 
 def _is_object(logit: FloatArray, tile: _Region, place: Letterbox, size: int) -> MaskArray:
-    """Say of the pixels of a tile whether the map is over 0 there."""
+    """Return where the map is positive, for the pixels of a tile."""
     left, top, right, bottom = tile
     scale = place.ratio * logit.shape[-1] / size
     shrink = logit.shape[-1] / size
-    # From the middle of a pixel of the tile to a place between the middles of the map's cells.
+    # From pixel centres of the tile to cell centres of the map.
     to_map = np.array(
         [
             [scale, 0, (left + 0.5) * scale + place.left * shrink - 0.5],
@@ -208,36 +202,42 @@ def _is_object(logit: FloatArray, tile: _Region, place: Letterbox, size: int) ->
     return np.asarray(scaled > 0)
 
 
-_Progress = Callable[[int], None]
+def _inside(box: FloatArray) -> _Region:
+    """Return the pixels that a box covers at least partly."""
+    left, top = np.floor(box[:2]).astype(int)
+    right, bottom = np.ceil(box[2:]).astype(int)
+    return left, top, right, bottom
 
 
-def evaluate_model(
-    model: SegmentationModel, dataset: Dataset, size: int, progress: _Progress, classes: ClassMap | None = None
-) -> tuple[Scores, list[ImageDetections]]:
-    """Run a model over all images of a dataset at `size` pixels; return scores and detections.
+def _reach(logit: FloatArray, place: Letterbox, size: int) -> _Region:
+    """Return the image's pixels that may be positive when an (h, w) map of the square is scaled to it."""
+    rows, columns = (np.flatnonzero((logit > 0).any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return 0, 0, 0, 0
+    top, bottom = _pixels_near(rows, place.top, place.height, place.ratio, logit.shape[-1] / size)
+    left, right = _pixels_near(columns, place.left, place.width, place.ratio, logit.shape[-1] / size)
+    return left, top, right, bottom
 
-    The scores of masks state whether these were cut to their boxes (`cut_to_box`), as the model says.
 
-    Args:
-        model: any model; it is in evaluation mode during the call and afterwards as it was.
-        dataset: what to score on.
-        size: side of the square the model sees, pixels.
-        progress: told the number of images done.
-        classes: what the model's classes are in the dataset; None where they are the dataset's own. Scores are
-            over the classes that the model knows, see `evaluate_known`.
+def _pixels_near(cells: NDArray[np.int64], margin: int, side: int, ratio: float, shrink: float) -> tuple[int, int]:
+    """Return the first pixel, and the one after the last, within a cell of the first and last of `cells`.
 
-    Raises:
-        DataError: labels of the dataset cannot be read, so that scores would be wrong.
+    Bilinear scaling reads the next cell; another half cell allows for rounding.
     """
-    refuse_unscorable(dataset)
-    was_training = model.training
-    model.eval()
-    detections: list[ImageDetections] = []
-    images = map(load_labelled, dataset.images)
-    for found in predict_in_batches(model, images, size, DetectSettings(), classes=classes):
-        detections.append(found)
-        progress(len(detections))
-    model.train(was_training)
-    scores = evaluate_known(dataset, detections, dataset.class_names if classes is None else classes.known)
-    scores["mask"][CUT] = model.cuts_masks
-    return scores, detections
+    near = np.array([cells[0] - 1.5, cells[-1] + 1.5])
+    first, last = ((near + 0.5) / shrink - margin) / ratio - 0.5
+    return max(int(np.floor(first)), 0), min(int(np.ceil(last)) + 1, side)
+
+
+def _detect_known(
+    model: SegmentationModel, batch: torch.Tensor, settings: DetectSettings, classes: ClassMap
+) -> list[Detections]:
+    """Detect more objects than asked for, since some are dropped afterwards."""
+    roomy = replace(settings, max_detections=settings.max_detections * _ROOM_FOR_OTHERS)
+    places = torch.tensor(classes.places, device=batch.device)
+    known = []
+    for found in model.detect(batch, roomy):
+        numbers = places[found.classes]
+        kept = (numbers != NO_CLASS).nonzero().flatten()[: settings.max_detections]
+        known.append(Detections(found.boxes[kept], found.scores[kept], numbers[kept], found.mask_logits[kept]))
+    return known

@@ -22,20 +22,55 @@ from splitlab.evaluation.matches import FOUND_IOU, NO_MATCH, ImageOverlaps, IntA
 from splitlab.geometry import MaskArray, Rle, rle_area, rle_to_mask, rle_to_xyxy, xyxy_to_xywh
 
 _MAX_DETECTIONS = 100
-# Places among COCO's ten IoU thresholds 0.50, 0.55, ..., 0.95.
+# Slices of COCO's ten IoU thresholds 0.50, 0.55, ..., 0.95.
 THRESHOLDS = {"ap50": slice(0, 1), "ap70": slice(4, 5), "ap75": slice(5, 6), "ap50_95": slice(0, 10)}
 
 Scores = dict[str, dict[str, Any]]
 
+_DIAGONAL_SHARE = 0.02
+_SQUARE = np.ones((3, 3), np.uint8)
+
+_OBJECT_COLUMNS = (
+    "image_id",
+    "object",
+    "truth_class",
+    "found_by",
+    "score",
+    "mask_iou",
+    "boundary_iou",
+    "box_iou",
+    "localised_by",
+    "predicted_class",
+    "predicted_score",
+)
+_DRAWS = 1000
+_INTERVAL = (2.5, 97.5)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean over objects with its 95 % interval over images.
+
+    Attributes:
+        value: the mean; None without objects.
+        low, high: the interval, from resampling images with replacement; None likewise.
+        objects: the number of objects.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    objects: int
+
 
 def evaluate_detections(dataset: Dataset, detections: Sequence[ImageDetections]) -> Scores:
-    """Score detections, given in the order of `dataset.images`, against its labels.
+    """Score detections, in the order of `dataset.images`, against the labels.
 
-    Masks are scored on the objects that have one; where only a box is known, a mask in it is neither right nor wrong.
+    Masks are scored on objects that have one; a mask in the box of another object is ignored.
 
     Returns:
-        {"mask": {"ap50", "ap70", "ap75", "ap50_95", "per_class": {name: the same four}}, "box": {...}}, AP in 0..100,
-        mean over the classes that have objects; None where a class has none.
+        {"mask": {"ap50", "ap70", "ap75", "ap50_95", "per_class": {name: the same four}}, "box": {...}}: AP in 0..100,
+        mean over the classes with objects; None for a class without objects.
     """
     results = coco_results(dataset, detections)
     with contextlib.redirect_stdout(io.StringIO()):
@@ -48,7 +83,7 @@ def evaluate_detections(dataset: Dataset, detections: Sequence[ImageDetections])
 
 
 def coco_results(dataset: Dataset, detections: Sequence[ImageDetections]) -> list[dict[str, Any]]:
-    """Return detections as COCO's results format has them: category ids, xywh boxes, RLE masks."""
+    """Return detections in COCO's results format: category ids, xywh boxes, RLE masks."""
     return [
         {
             "image_id": labels.image_id,
@@ -62,12 +97,49 @@ def coco_results(dataset: Dataset, detections: Sequence[ImageDetections]) -> lis
     ]
 
 
-def _coco_truth(dataset: Dataset, kind: Kind) -> COCO:
-    """Return the labels as pycocotools compares masks or boxes with them.
+def scores_of_objects(
+    dataset: Dataset, detections: Sequence[ImageDetections], overlaps: Sequence[ImageOverlaps]
+) -> pd.DataFrame:
+    """List the labelled objects, without crowds and objects without a mask.
 
-    Raises:
-        DataError: a mask on disk cannot be read.
+    Args:
+        dataset: the ground truth.
+        detections: in the order of its images.
+        overlaps: of the masks of these detections, all of them or those above a score.
+
+    Returns:
+        image_id; object (its index in the image); truth_class; found_by (the detection that COCO matches with it at IoU
+        0.5, or NO_MATCH) with its score, mask_iou, boundary_iou and box_iou (0..1, NaN if not found); localised_by (the
+        best-scoring detection of any class with IoU 0.5 or more) with its predicted_class and predicted_score.
     """
+    rows = [
+        row
+        for labels, found, image in zip(dataset.images, detections, overlaps, strict=True)
+        for row in _rows(labels, found, image)
+    ]
+    return pd.DataFrame(rows, columns=list(_OBJECT_COLUMNS))
+
+
+def class_confusion_rate(objects: pd.DataFrame) -> Estimate:
+    """Return the share of localised objects whose best-scoring detection is misclassified (Observation 5)."""
+    localised = objects[objects["localised_by"] != NO_MATCH]
+    return _estimate(localised["image_id"], localised["predicted_class"] != localised["truth_class"])
+
+
+def mean_mask_iou(objects: pd.DataFrame) -> Estimate:
+    """Return the mean mask IoU of the found objects (Observation 6)."""
+    found = objects[objects["found_by"] != NO_MATCH]
+    return _estimate(found["image_id"], found["mask_iou"])
+
+
+def mean_boundary_iou(objects: pd.DataFrame) -> Estimate:
+    """Return the mean boundary IoU of the found objects."""
+    found = objects[objects["found_by"] != NO_MATCH]
+    return _estimate(found["image_id"], found["boundary_iou"])
+
+
+def _coco_truth(dataset: Dataset, kind: Kind) -> COCO:
+    """Return the labels as ground truth of masks or boxes for pycocotools."""
     truth = COCO()
     truth.dataset = {
         "info": {},
@@ -77,7 +149,7 @@ def _coco_truth(dataset: Dataset, kind: Kind) -> COCO:
             for category_id, name in zip(dataset.category_ids, dataset.class_names, strict=True)
         ],
         "annotations": [
-            # COCOeval takes id 0 for "no match".
+            # COCOeval uses id 0 for "no match".
             {"id": number, "category_id": dataset.category_ids[label.class_index], **place}
             for number, (label, place) in enumerate(_places(dataset, kind), start=1)
         ],
@@ -115,18 +187,6 @@ def _empty_like(truth: COCO) -> COCO:
     return empty
 
 
-def _precision(truth: COCO, found: COCO, kind: str) -> NDArray[np.float64]:
-    """Return (10 thresholds, 101 recalls, classes) precision over all sizes, -1 where a class has no object."""
-    evaluation = COCOeval(truth, found, kind)
-    evaluation.params.areaRng = evaluation.params.areaRng[:1]
-    evaluation.params.areaRngLbl = evaluation.params.areaRngLbl[:1]
-    evaluation.params.maxDets = [_MAX_DETECTIONS]
-    evaluation.evaluate()
-    evaluation.accumulate()
-    precision: NDArray[np.float64] = evaluation.eval["precision"][:, :, :, 0, 0]
-    return precision
-
-
 def _summary(precision: NDArray[np.float64], class_names: Sequence[str]) -> dict[str, Any]:
     summary: dict[str, Any] = {name: _mean(precision[rows]) for name, rows in THRESHOLDS.items()}
     summary["per_class"] = {
@@ -141,121 +201,16 @@ def _mean(precision: NDArray[np.float64]) -> float | None:
     return round(100 * float(known.mean()), 2) if known.size else None
 
 
-_DIAGONAL_SHARE = 0.02
-_SQUARE = np.ones((3, 3), np.uint8)
-
-
-def _boundary_iou(first: Rle, second: Rle) -> float:
-    """Return the IoU of two masks' inner boundaries, each 2 % of the image's diagonal wide; 0 where both are empty.
-
-    Args:
-        first: a mask.
-        second: a mask of the same image.
-    """
-    corners = np.array([rle_to_xyxy(mask) for mask in (first, second) if rle_area(mask)], np.int64)
-    if not len(corners):
-        return 0.0
-    # Nothing lies outside this window, and eroding a few hundred pixels is faster than eroding an image.
-    (left, top), (right, bottom) = corners[:, :2].min(axis=0), corners[:, 2:].max(axis=0)
-    depth = _boundary_pixels(*first["size"])
-    one, other = (_boundary(rle_to_mask(mask)[top:bottom, left:right], depth) for mask in (first, second))
-    return np.count_nonzero(one & other) / np.count_nonzero(one | other)
-
-
-def _boundary_pixels(height: int, width: int) -> int:
-    """Return how wide the boundary is in an image of this size: 2 % of its diagonal, at least one pixel."""
-    return max(1, round(_DIAGONAL_SHARE * float(np.hypot(height, width))))
-
-
-def _boundary(mask: MaskArray, depth: int) -> MaskArray:
-    # Beyond the image is background: a mask has a boundary where the image cuts it off.
-    inner = cv2.erode(mask.astype(np.uint8), _SQUARE, iterations=depth, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    boundary: MaskArray = mask & (inner == 0)
-    return boundary
-
-
-_OBJECT_COLUMNS = (
-    "image_id",
-    "object",
-    "truth_class",
-    "found_by",
-    "score",
-    "mask_iou",
-    "boundary_iou",
-    "box_iou",
-    "localised_by",
-    "predicted_class",
-    "predicted_score",
-)
-_DRAWS = 1000
-_INTERVAL = (2.5, 97.5)
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A mean over objects, and the 95 % interval that other images of the same kind would leave it in.
-
-    Attributes:
-        value: the mean; None where there is no object to take it over.
-        low, high: the interval, from drawing the images again with replacement; None likewise.
-        objects: how many the mean is over.
-    """
-
-    value: float | None
-    low: float | None
-    high: float | None
-    objects: int
-
-
-def scores_of_objects(
-    dataset: Dataset, detections: Sequence[ImageDetections], overlaps: Sequence[ImageOverlaps]
-) -> pd.DataFrame:
-    """List the labelled objects, crowds and objects without a mask left out.
-
-    Args:
-        dataset: the truth.
-        detections: in the order of its images.
-        overlaps: of these detections' masks, all of them or those above a score.
-
-    Returns:
-        image_id; object (its place in the image); truth_class; found_by (the detection COCO matches with it at IoU 0.5,
-        NO_MATCH where none is) with its score, mask_iou, boundary_iou, box_iou (0..1, NaN where not found);
-        localised_by (the best-scoring detection of any class with IoU 0.5 or more) with its predicted_class and
-        predicted_score.
-    """
-    rows = [
-        row
-        for labels, found, image in zip(dataset.images, detections, overlaps, strict=True)
-        for row in _rows(labels, found, image)
-    ]
-    return pd.DataFrame(rows, columns=list(_OBJECT_COLUMNS))
-
-
-def class_confusion_rate(objects: pd.DataFrame) -> Estimate:
-    """Return the share of localised objects whose best-scoring detection names the wrong class (Observation 5)."""
-    localised = objects[objects["localised_by"] != NO_MATCH]
-    return _estimate(localised["image_id"], localised["predicted_class"] != localised["truth_class"])
-
-
-def mean_mask_iou(objects: pd.DataFrame) -> Estimate:
-    """Return the mean mask IoU of the objects that were found (Observation 6)."""
-    found = objects[objects["found_by"] != NO_MATCH]
-    return _estimate(found["image_id"], found["mask_iou"])
-
-
-def mean_boundary_iou(objects: pd.DataFrame) -> Estimate:
-    """Return the mean boundary IoU of the objects that were found."""
-    found = objects[objects["found_by"] != NO_MATCH]
-    return _estimate(found["image_id"], found["boundary_iou"])
-
-
-def _best_of_any_class(image: ImageOverlaps, min_iou: float = FOUND_IOU) -> IntArray:
-    """Return (G,) int64: the best-scoring detection that overlaps each object by `min_iou`, NO_MATCH without one."""
-    scores = np.where(image.iou >= min_iou, image.scores[:, None], -1.0)
-    if not len(scores):
-        return np.full(len(image.truth_classes), NO_MATCH, np.int64)
-    best: IntArray = np.where(scores.max(axis=0) >= 0, scores.argmax(axis=0), NO_MATCH)
-    return best
+def _precision(truth: COCO, found: COCO, kind: str) -> NDArray[np.float64]:
+    """Return (10 thresholds, 101 recalls, classes) precision over all sizes, -1 for classes without objects."""
+    evaluation = COCOeval(truth, found, kind)
+    evaluation.params.areaRng = evaluation.params.areaRng[:1]
+    evaluation.params.areaRngLbl = evaluation.params.areaRngLbl[:1]
+    evaluation.params.maxDets = [_MAX_DETECTIONS]
+    evaluation.evaluate()
+    evaluation.accumulate()
+    precision: NDArray[np.float64] = evaluation.eval["precision"][:, :, :, 0, 0]
+    return precision
 
 
 def _rows(labels: ImageLabels, found: ImageDetections, image: ImageOverlaps) -> list[tuple[object, ...]]:
@@ -275,6 +230,15 @@ def _rows(labels: ImageLabels, found: ImageDetections, image: ImageOverlaps) -> 
     ]
 
 
+def _best_of_any_class(image: ImageOverlaps, min_iou: float = FOUND_IOU) -> IntArray:
+    """Return (G,) int64: the best-scoring detection that overlaps each object by `min_iou`, or NO_MATCH."""
+    scores = np.where(image.iou >= min_iou, image.scores[:, None], -1.0)
+    if not len(scores):
+        return np.full(len(image.truth_classes), NO_MATCH, np.int64)
+    best: IntArray = np.where(scores.max(axis=0) >= 0, scores.argmax(axis=0), NO_MATCH)
+    return best
+
+
 def _found(
     label: ObjectLabel, found: ImageDetections, image: ImageOverlaps, index: int, row: int
 ) -> tuple[object, ...]:
@@ -290,10 +254,28 @@ def _found(
     )
 
 
-def _localised(image: ImageOverlaps, row: int) -> tuple[object, ...]:
-    if row == NO_MATCH:
-        return NO_MATCH, NO_MATCH, np.nan
-    return int(image.places[row]), int(image.classes[row]), float(image.scores[row])
+def _boundary_iou(first: Rle, second: Rle) -> float:
+    """Return the IoU of two masks' inner boundaries, each 2 % of the image's diagonal wide; 0 if both are empty."""
+    corners = np.array([rle_to_xyxy(mask) for mask in (first, second) if rle_area(mask)], np.int64)
+    if not len(corners):
+        return 0.0
+    # Eroding only the window that contains both masks is faster than eroding the image.
+    (left, top), (right, bottom) = corners[:, :2].min(axis=0), corners[:, 2:].max(axis=0)
+    depth = _boundary_pixels(*first["size"])
+    one, other = (_boundary(rle_to_mask(mask)[top:bottom, left:right], depth) for mask in (first, second))
+    return np.count_nonzero(one & other) / np.count_nonzero(one | other)
+
+
+def _boundary_pixels(height: int, width: int) -> int:
+    """Return the width of the boundary: 2 % of the diagonal, at least one pixel."""
+    return max(1, round(_DIAGONAL_SHARE * float(np.hypot(height, width))))
+
+
+def _boundary(mask: MaskArray, depth: int) -> MaskArray:
+    # Outside the image is background: a mask has a boundary at the image's edge.
+    inner = cv2.erode(mask.astype(np.uint8), _SQUARE, iterations=depth, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    boundary: MaskArray = mask & (inner == 0)
+    return boundary
 
 
 def _box_iou(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
@@ -303,8 +285,14 @@ def _box_iou(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
     return common / union if union > 0 else 0.0
 
 
+def _localised(image: ImageOverlaps, row: int) -> tuple[object, ...]:
+    if row == NO_MATCH:
+        return NO_MATCH, NO_MATCH, np.nan
+    return int(image.places[row]), int(image.classes[row]), float(image.scores[row])
+
+
 def _estimate(image_ids: pd.Series, values: pd.Series) -> Estimate:
-    """Take the mean and its bootstrap interval; whole images are drawn, for objects of one image are alike."""
+    """Return the mean and its bootstrap interval; whole images are drawn, since their objects are not independent."""
     if not len(values):
         return Estimate(None, None, None, 0)
     images = values.astype(float).groupby(image_ids.to_numpy()).agg(["sum", "count"]).to_numpy()

@@ -19,7 +19,7 @@ _NOTHING = "nothing"
 _CELL_PIXELS, _MATRIX_HEAD_PIXELS = 42, 140
 # What is right is neutral; seen on white as on near-black.
 _SCALE = [
-    [0, translucent(ERROR_COLOURS[ErrorKind.WRONG_CLASS], 0.85)],
+    [0, translucent(ERROR_COLOURS[ErrorKind.MISCLASSIFIED], 0.85)],
     [0.5, translucent(compared_grey(0), 0.06)],
     [1, translucent(compared_grey(0), 0.6)],
 ]

@@ -58,7 +58,7 @@ def translucent(colour: str, opacity: float) -> str:
 ERROR_COLOURS: Mapping[ErrorKind, str] = MappingProxyType(
     {
         ErrorKind.FOUND: "#6B7280",
-        ErrorKind.WRONG_CLASS: "#D55E00",
+        ErrorKind.MISCLASSIFIED: "#D55E00",
         ErrorKind.BAD_MASK: "#56B4E9",
         ErrorKind.BOTH: "#8E3A80",
         ErrorKind.DUPLICATE: "#F0E442",

@@ -1,1 +1,1 @@
-"""One module for each dataset format; `data.open_dataset` lists them."""
+"""One module per dataset format; `data.open_dataset` lists them."""

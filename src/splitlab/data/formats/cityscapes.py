@@ -1,4 +1,4 @@
-"""Cityscapes in its folder: street photos, masks of eight classes, boxes as the masks' bounding rectangles."""
+"""Cityscapes: street photos, masks of eight classes, boxes as the bounding rectangles of the masks."""
 
 from __future__ import annotations
 
@@ -16,19 +16,12 @@ from splitlab.errors import DataError
 _NAME = "Cityscapes"
 _LICENCE = "Cityscapes terms: non-commercial use only"
 _CLASSES = {
-    24: "person",
-    25: "rider",
-    26: "car",
-    27: "truck",
-    28: "bus",
-    31: "train",
-    32: "motorcycle",
-    33: "bicycle",
-}
+    24: "person", 25: "rider", 26: "car", 27: "truck", 28: "bus", 31: "train", 32: "motorcycle", 33: "bicycle",
+}  # fmt: skip
 _CLASS_INDEX = {class_id: index for index, class_id in enumerate(_CLASSES)}
-# instanceIds: 26004 is the fifth car; 26 alone is a group of cars that nobody told apart.
+# In instanceIds 26004 is the fifth car; 26 is a group of cars that were not separated.
 _FIRST_INSTANCE = 1000
-# The benchmark scores no object below this (cityscapesScripts, minRegionSizes).
+# The benchmark does not score smaller objects (cityscapesScripts, minRegionSizes).
 _LEAST_SCORED_PIXELS = 100
 _PARTS = ("leftImg8bit", "gtFine")
 _PHOTO_END = "_leftImg8bit.png"
@@ -36,7 +29,7 @@ _MASKS_END = "_gtFine_instanceIds.png"
 
 
 def is_cityscapes_folder(folder: Path) -> bool:
-    """Return whether photos or labels of Cityscapes lie here; `read_cityscapes_folder` says what is missing."""
+    """Return whether the folder has photos or labels of Cityscapes."""
     try:
         return any((folder / part).is_dir() for part in _PARTS)
     except OSError:
@@ -46,19 +39,18 @@ def is_cityscapes_folder(folder: Path) -> bool:
 def read_cityscapes_folder(folder: Path, index_dir: Path, progress: Progress = silent) -> TrainVal:
     """Read leftImg8bit/ and gtFine/ of train and val, city by city.
 
-    Groups (pixels with a bare class id) become crowds, and objects under 100 pixels are tiny. The first reading opens
-    every *_gtFine_instanceIds.png for the boxes, which takes minutes; later ones take them from an index file. Masks
-    stay on disk.
+    Groups (pixels with only a class id) become crowds; objects under 100 pixels are tiny. The first reading opens every
+    *_gtFine_instanceIds.png for the boxes, which takes minutes; later ones use an index file. Masks stay on disk.
+    Photos
+    with missing or broken labels are left out and listed in `Dataset.problems`.
 
     Args:
-        folder: holds leftImg8bit/ and gtFine/.
-        index_dir: where the index file is kept.
-        progress: told of every labels file that is opened.
-
-    Photos whose labels are missing or broken are left out and are in `Dataset.problems`.
+        folder: contains leftImg8bit/ and gtFine/.
+        index_dir: folder of the index file.
+        progress: called after every label file that is opened.
 
     Raises:
-        DataError: a part of the dataset is missing, or no photo of it has labels that can be read.
+        DataError: a part of the dataset is missing, or no photo has readable labels.
     """
     for part in _PARTS:
         if not (folder / part).is_dir():
@@ -69,31 +61,6 @@ def read_cityscapes_folder(folder: Path, index_dir: Path, progress: Progress = s
     val_set = _to_dataset(val, found[len(train) :], val_problems)
     train_ids = tuple(image.image_id for image in train_set.images)
     return TrainVal(replace(train_set, paper_pools=(train_ids,)), val_set, _NAME)
-
-
-def _missing(folder: Path, what: str) -> str:
-    return (
-        f"{folder} has no {what}. Cityscapes needs an account at cityscapes-dataset.com: "
-        f"load leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip there, and unpack both in {folder}."
-    )
-
-
-def _photos(folder: Path, subset: str) -> tuple[list[Path], list[Problem]]:
-    found = (folder / "leftImg8bit" / subset).glob(f"*/*{_PHOTO_END}")
-    photos = sorted(path for path in found if not path.name.startswith("."))
-    if not photos:
-        raise DataError(_missing(folder, f"photos in leftImg8bit/{subset}/"))
-    first = {_id_of(photo): photo for photo in reversed(photos)}
-    return sorted(first.values()), find_repeats([_id_of(photo) for photo in photos], folder / "leftImg8bit" / subset)
-
-
-def _id_of(photo: Path) -> str:
-    return photo.name.removesuffix(_PHOTO_END)
-
-
-def _masks_of(photo: Path) -> Path:
-    city, subset, folder = photo.parent, photo.parent.parent, photo.parents[3]
-    return folder / "gtFine" / subset.name / city.name / f"{_id_of(photo)}{_MASKS_END}"
 
 
 def _to_dataset(photos: Sequence[Path], found: Sequence[MaskBoxes | Problem], problems: Sequence[Problem]) -> Dataset:
@@ -113,6 +80,10 @@ def _to_dataset(photos: Sequence[Path], found: Sequence[MaskBoxes | Problem], pr
     )
 
 
+def _id_of(photo: Path) -> str:
+    return photo.name.removesuffix(_PHOTO_END)
+
+
 def _to_image(photo: Path, shown: MaskBoxes) -> ImageLabels:
     masks = _masks_of(photo)
     objects = []
@@ -124,3 +95,24 @@ def _to_image(photo: Path, shown: MaskBoxes) -> ImageLabels:
             is_tiny = not is_group and shown.areas[value] < _LEAST_SCORED_PIXELS
             objects.append(ObjectLabel(_CLASS_INDEX[class_id], box, mask, is_crowd=is_group, is_tiny=is_tiny))
     return ImageLabels(_id_of(photo), photo, shown.width, shown.height, tuple(objects))
+
+
+def _masks_of(photo: Path) -> Path:
+    city, subset, folder = photo.parent, photo.parent.parent, photo.parents[3]
+    return folder / "gtFine" / subset.name / city.name / f"{_id_of(photo)}{_MASKS_END}"
+
+
+def _photos(folder: Path, subset: str) -> tuple[list[Path], list[Problem]]:
+    found = (folder / "leftImg8bit" / subset).glob(f"*/*{_PHOTO_END}")
+    photos = sorted(path for path in found if not path.name.startswith("."))
+    if not photos:
+        raise DataError(_missing(folder, f"photos in leftImg8bit/{subset}/"))
+    first = {_id_of(photo): photo for photo in reversed(photos)}
+    return sorted(first.values()), find_repeats([_id_of(photo) for photo in photos], folder / "leftImg8bit" / subset)
+
+
+def _missing(folder: Path, what: str) -> str:
+    return (
+        f"{folder} has no {what}. Cityscapes needs an account at cityscapes-dataset.com: "
+        f"download leftImg8bit_trainvaltest.zip and gtFine_trainvaltest.zip there, and unpack both in {folder}."
+    )

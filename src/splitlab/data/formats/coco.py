@@ -1,4 +1,4 @@
-"""COCO: one JSON file for each part, in the folders that tools use for them."""
+"""COCO: one JSON file per subset, and the folders in which tools put photos."""
 
 from __future__ import annotations
 
@@ -19,26 +19,64 @@ from splitlab.data.dataset import (
     Problem,
     ProblemKind,
     TrainVal,
-    entry_error,
     refuse_nothing_left,
+    unreadable,
 )
 from splitlab.data.formats.coco_objects import ODD_ENTRY, entry_name, has_box_in_fractions, read_object
 from splitlab.data.reading import check_image_size, printable
 from splitlab.errors import DataError
 
 _MOST_NAME_BYTES = 1000
-_LICENCE_LETTERS = 300
-"""What is longer is cut: a licence stands on cards and below pages."""
+_LICENCE_LETTERS = 300  # longer texts are shortened, because cards and pages show them
+
+_SUBSETS = ("train", "val")
+
+
+def read_coco_folder(folder: Path) -> TrainVal:
+    """Read `instances_train*.json` and `instances_val*.json`, in the folder or in its `annotations/`.
+
+    Photos are in `images/` or in a folder named after the subset, such as `train2017/`.
+
+    Raises:
+        DataError: the folder, a label file or the photos' folder is missing, or the labels are broken.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder} is not a folder. Give the folder that holds instances_train.json and images/.")
+    train, val = (_read_subset(folder, subset) for subset in _SUBSETS)
+    return TrainVal(train, val)
+
+
+def is_coco_folder(folder: Path) -> bool:
+    """Return whether the folder has label files for both subsets."""
+    return all(_labels_of(folder, subset) for subset in _SUBSETS)
+
+
+def _read_subset(folder: Path, subset: str) -> Dataset:
+    labels = _labels_of(folder, subset)
+    if not labels:
+        raise DataError(
+            f"{folder} has no instances_{subset}.json (nor in annotations/). "
+            f"Put the COCO labels of the {subset} set there."
+        )
+    if len(labels) > 1:
+        raise DataError(f"{folder} has {len(labels)} labels files for {subset}: {labels[0]}, {labels[1]}. Keep one.")
+    return _read_coco(labels[0], _images_of(folder, subset, labels[0]), folder.resolve().name)
+
+
+def _labels_of(folder: Path, subset: str) -> list[Path]:
+    """Find label files; some tools capitalise the name."""
+    files = [*folder.glob("[iI]nstances_*.json"), *folder.glob("annotations/[iI]nstances_*.json")]
+    return sorted(file for file in files if file.stem.lower().startswith(f"instances_{subset}"))
 
 
 def _read_coco(labels_path: Path, images_dir: Path, name: str) -> Dataset:
-    """Read one COCO instances file; photos are looked for in `images_dir` and stay there.
+    """Read one COCO instances file; the photos are in `images_dir`.
 
-    Entries that cannot be read are in `Dataset.problems`; the others are read. An image without annotations counts as
-    not labelled, unless it has `"labelled": true`, which is ours: COCO has no field that says so.
+    Entries that cannot be read are in `Dataset.problems`. An image without annotations counts as not labelled, unless
+    it has `"labelled": true`, an extension of SplitLab.
 
     Raises:
-        DataError: the file is missing, no JSON, its categories contradict each other, or no image of it can be read.
+        DataError: the file is missing or not JSON, its categories contradict each other, or no image can be read.
     """
     raw = _read_bytes(labels_path)
     content = _parse(raw, labels_path)
@@ -88,8 +126,31 @@ def _to_dataset(content: dict[str, Any], path: Path, images_dir: Path, name: str
     )
 
 
+def _categories(content: dict[str, Any], path: Path) -> list[dict[str, Any]]:
+    """Return the classes by id; of classes with equal names, the one with objects, else the last."""
+    categories = sorted(content["categories"], key=lambda category: int(category["id"]))
+    if not categories or len({int(category["id"]) for category in categories}) < len(categories):
+        raise DataError(f"{path}: 'categories' is empty or names an id twice. Give each class an id of its own.")
+    annotations = [annotation for annotation in content["annotations"] if isinstance(annotation, dict)]
+    ids = [annotation.get("category_id") for annotation in annotations]
+    used = {category_id for category_id in ids if isinstance(category_id, int | str)}
+    kept: dict[str, dict[str, Any]] = {}
+    for category in categories:
+        # Some tools list a group before its only class, with the same name.
+        before = kept.get(_name(category))
+        if before and before["id"] in used and category["id"] in used:
+            raise DataError(f"{path}: two categories with objects are called '{_name(category)}'. Rename one.")
+        if not before or before["id"] not in used:
+            kept[_name(category)] = category
+    return sorted(kept.values(), key=lambda category: int(category["id"]))
+
+
+def _name(category: dict[str, Any]) -> str:
+    return printable(str(category["name"]))
+
+
 def _read_images(entries: list[Any], images_dir: Path, path: Path) -> tuple[dict[int, ImageLabels], list[Problem]]:
-    """Return the images by their id, without objects, and what is wrong with the other entries."""
+    """Return the images by id, without objects, and the problems of the other entries."""
     images: dict[int, ImageLabels] = {}
     problems: list[Problem] = []
     folder = images_dir.resolve()
@@ -97,11 +158,8 @@ def _read_images(entries: list[Any], images_dir: Path, path: Path) -> tuple[dict
         try:
             image = _read_image(entry, images_dir, folder, path)
             if image.image_id in images:
-                raise entry_error(
-                    ProblemKind.LABELS_UNREADABLE,
-                    path,
-                    f"image id {image.image_id} is listed twice",
-                    "Give each image an id of its own.",
+                raise unreadable(
+                    path, f"image id {image.image_id} is listed twice", "Give each image an id of its own."
                 )
             images[int(image.image_id)] = image
         except EntryError as error:
@@ -113,12 +171,11 @@ def _read_image(entry: Any, images_dir: Path, folder: Path, path: Path) -> Image
     try:
         image_id, photo = int(entry["id"]), _inside(images_dir, folder, str(entry["file_name"]), path)
         width, height = int(entry["width"]), int(entry["height"])
-        # Without a word, nobody knows whether an image without annotations was looked at.
+        # COCO does not say whether an image without annotations was labelled.
         state = LabelState.WHOLE if entry.get("labelled") is True else LabelState.NONE
     except (*ODD_ENTRY, OSError) as error:
         named = f"image {entry.get('id')}" if isinstance(entry, dict) else "an image"
-        raise entry_error(
-            ProblemKind.LABELS_UNREADABLE,
+        raise unreadable(
             path,
             f"{named} is not valid COCO ({type(error).__name__}: {error})",
             "It needs id, file_name, width and height.",
@@ -127,10 +184,25 @@ def _read_image(entry: Any, images_dir: Path, folder: Path, path: Path) -> Image
     return ImageLabels(image_id, photo, width, height, (), state)
 
 
+def _inside(images_dir: Path, folder: Path, file_name: str, labels_path: Path) -> Path:
+    if len(file_name.encode(errors="replace")) > _MOST_NAME_BYTES:
+        raise unreadable(
+            labels_path,
+            f"file_name '{file_name[:40]} …' is {len(file_name):,} letters long",
+            "Give the photo a shorter name.",
+        )
+    path = images_dir / file_name
+    if not path.resolve().is_relative_to(folder):
+        raise unreadable(
+            labels_path, f"file_name '{file_name}' points outside {images_dir}", "Only photos inside are read."
+        )
+    return path
+
+
 def _add_objects(
     images: dict[int, ImageLabels], annotations: list[Any], index_of: dict[int, int], path: Path
 ) -> tuple[list[ImageLabels], list[Problem]]:
-    """Give each image its objects; one with an annotation that cannot be read has broken labels."""
+    """Add the objects; an image with an unreadable annotation has broken labels."""
     objects: dict[int, list[ObjectLabel]] = defaultdict(list)
     broken: set[int] = set()
     problems: list[Problem] = []
@@ -154,9 +226,14 @@ def _add_objects(
     return [_labelled(image, objects[key], key in broken) for key, image in images.items()], problems
 
 
-def _labelled(image: ImageLabels, objects: list[ObjectLabel], is_broken: bool) -> ImageLabels:
-    state = LabelState.BROKEN if is_broken else LabelState.WHOLE if objects else image.state
-    return replace(image, objects=tuple(objects), state=state)
+def _in_fractions(annotations: list[dict[str, Any]], all_of_them: int, path: Path) -> list[Problem]:
+    if not annotations:
+        return []
+    what = (
+        f"{len(annotations):,} of {all_of_them:,} boxes lie in 0..1, the first in {entry_name(annotations[0])}: COCO "
+        "boxes are in pixels, not in fractions of the image"
+    )
+    return [Problem(ProblemKind.BOX_IN_FRACTIONS, str(path), what, "Export the boxes in pixels.")]
 
 
 def _image_of(annotation: Any, images: dict[int, ImageLabels], path: Path) -> int:
@@ -164,25 +241,20 @@ def _image_of(annotation: Any, images: dict[int, ImageLabels], path: Path) -> in
         image_id = int(annotation["image_id"])
     except ODD_ENTRY as error:
         what = f"{entry_name(annotation)} is not valid COCO ({type(error).__name__}: {error})"
-        raise entry_error(ProblemKind.LABELS_UNREADABLE, path, what, "It needs an image_id.") from error
+        raise unreadable(path, what, "It needs an image_id.") from error
     if image_id not in images:
         what = f"{entry_name(annotation)} is of image {image_id}, which is not in 'images' or cannot be read"
-        raise entry_error(ProblemKind.LABELS_UNREADABLE, path, what, "Add the image, or take the annotation out.")
+        raise unreadable(path, what, "Add the image, or remove the annotation.")
     return image_id
 
 
-def _in_fractions(annotations: list[dict[str, Any]], all_of_them: int, path: Path) -> list[Problem]:
-    if not annotations:
-        return []
-    what = (
-        f"{len(annotations):,} of {all_of_them:,} boxes lie in 0..1, the first in {entry_name(annotations[0])}: they "
-        "are parts of the image's sides, where COCO has pixels"
-    )
-    return [Problem(ProblemKind.BOX_IN_FRACTIONS, str(path), what, "Export the boxes in pixels.")]
+def _labelled(image: ImageLabels, objects: list[ObjectLabel], is_broken: bool) -> ImageLabels:
+    state = LabelState.BROKEN if is_broken else LabelState.WHOLE if objects else image.state
+    return replace(image, objects=tuple(objects), state=state)
 
 
 def _licence(content: dict[str, Any]) -> str:
-    """Return the licence of the whole file, or those that its photos name, as COCO's own do; empty without any."""
+    """Return the licence of the file, or of its photos as in COCO's own files; empty if none is stated."""
     info, licences = content.get("info"), content.get("licenses")
     if isinstance(info, dict) and (stated := info.get("license")):
         return _shown(stated)
@@ -193,88 +265,6 @@ def _licence(content: dict[str, Any]) -> str:
 
 def _shown(licence: object) -> str:
     return textwrap.shorten(printable(str(licence)), _LICENCE_LETTERS, placeholder=" …")
-
-
-def _categories(content: dict[str, Any], path: Path) -> list[dict[str, Any]]:
-    """Return the classes by their ids; of those that share a name the one that has objects, else the last."""
-    categories = sorted(content["categories"], key=lambda category: int(category["id"]))
-    if not categories or len({int(category["id"]) for category in categories}) < len(categories):
-        raise DataError(f"{path}: 'categories' is empty or names an id twice. Give each class an id of its own.")
-    annotations = [annotation for annotation in content["annotations"] if isinstance(annotation, dict)]
-    ids = [annotation.get("category_id") for annotation in annotations]
-    used = {category_id for category_id in ids if isinstance(category_id, int | str)}
-    kept: dict[str, dict[str, Any]] = {}
-    for category in categories:
-        # Some tools put a group before its only class, under the same name.
-        before = kept.get(_name(category))
-        if before and before["id"] in used and category["id"] in used:
-            raise DataError(f"{path}: two categories with objects are called '{_name(category)}'. Rename one.")
-        if not before or before["id"] not in used:
-            kept[_name(category)] = category
-    return sorted(kept.values(), key=lambda category: int(category["id"]))
-
-
-def _name(category: dict[str, Any]) -> str:
-    return printable(str(category["name"]))
-
-
-def _inside(images_dir: Path, folder: Path, file_name: str, labels_path: Path) -> Path:
-    if len(file_name.encode(errors="replace")) > _MOST_NAME_BYTES:
-        raise entry_error(
-            ProblemKind.LABELS_UNREADABLE,
-            labels_path,
-            f"file_name '{file_name[:40]} …' is {len(file_name):,} letters long",
-            "Give the photo a shorter name.",
-        )
-    path = images_dir / file_name
-    if not path.resolve().is_relative_to(folder):
-        raise entry_error(
-            ProblemKind.LABELS_UNREADABLE,
-            labels_path,
-            f"file_name '{file_name}' points outside {images_dir}",
-            "Only photos inside are read.",
-        )
-    return path
-
-
-_SUBSETS = ("train", "val")
-
-
-def read_coco_folder(folder: Path) -> TrainVal:
-    """Read `instances_train*.json` and `instances_val*.json`, in the folder or in its `annotations/`.
-
-    Photos lie in `images/` or in a folder named after the subset, such as `train2017/`.
-
-    Raises:
-        DataError: the folder, a labels file or the photos' folder is missing, or the labels are broken.
-    """
-    if not folder.is_dir():
-        raise DataError(f"{folder} is not a folder. Give the folder that holds instances_train.json and images/.")
-    train, val = (_read_subset(folder, subset) for subset in _SUBSETS)
-    return TrainVal(train, val)
-
-
-def is_coco_folder(folder: Path) -> bool:
-    """Return whether `read_coco_folder` would find labels for both subsets here."""
-    return all(_labels_of(folder, subset) for subset in _SUBSETS)
-
-
-def _read_subset(folder: Path, subset: str) -> Dataset:
-    labels = _labels_of(folder, subset)
-    if not labels:
-        raise DataError(
-            f"{folder} has no instances_{subset}.json (nor in annotations/). "
-            f"Put the COCO labels of the {subset} set there."
-        )
-    if len(labels) > 1:
-        raise DataError(f"{folder} has {len(labels)} labels files for {subset}: {labels[0]}, {labels[1]}. Keep one.")
-    return _read_coco(labels[0], _images_of(folder, subset, labels[0]), folder.resolve().name)
-
-
-def _labels_of(folder: Path, subset: str) -> list[Path]:
-    """Find labels files; some tools write a subset with a capital."""
-    files = [*folder.glob("[iI]nstances_*.json"), *folder.glob("annotations/[iI]nstances_*.json")]
-    return sorted(file for file in files if file.stem.lower().startswith(f"instances_{subset}"))
 
 
 def _images_of(folder: Path, subset: str, labels: Path) -> Path:

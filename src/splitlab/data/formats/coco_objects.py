@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from splitlab.data.dataset import Box, EntryError, ObjectLabel, Problem, ProblemKind, entry_error
+from splitlab.data.dataset import Box, EntryError, ObjectLabel, Problem, ProblemKind, entry_error, unreadable
 from splitlab.geometry import (
     LEAST_OUTLINE_NUMBERS,
     MAX_OUTLINE_PIXELS,
@@ -24,21 +24,21 @@ from splitlab.geometry import (
 )
 
 ODD_ENTRY = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
-"""What Python raises where an entry has another form than COCO's."""
+"""Raised for entries that are not valid COCO."""
 _POINT_NUMBERS = 2
 
 
 def read_object(
     annotation: dict[str, Any], index_of: dict[int, int], height: int, width: int, path: Path
 ) -> tuple[ObjectLabel, list[Problem]]:
-    """Read one annotation; where only its mask is wrong, the object is kept with its box.
+    """Read one annotation; if only its mask is broken, the object keeps its box.
 
     Args:
         annotation: an entry of `annotations`.
         index_of: category id to class index.
         height: of its image, pixels.
         width: of its image, pixels.
-        path: the labels file, for messages.
+        path: the label file, for messages.
 
     Raises:
         EntryError: it has no class or no box.
@@ -47,11 +47,10 @@ def read_object(
     try:
         category_id = int(annotation["category_id"])
         if category_id not in index_of:
-            raise entry_error(
-                ProblemKind.LABELS_UNREADABLE,
+            raise unreadable(
                 path,
                 f"{where} has category {category_id}, which is not in 'categories'",
-                "Add the category, or take the annotation out.",
+                "Add the category, or remove the annotation.",
             )
         mask, problems = _mask_or_problems(annotation, height, width, path)
         label = ObjectLabel(
@@ -61,8 +60,7 @@ def read_object(
             is_crowd=bool(int(annotation.get("iscrowd") or 0)),
         )
     except ODD_ENTRY as error:
-        raise entry_error(
-            ProblemKind.LABELS_UNREADABLE,
+        raise unreadable(
             path,
             f"{where} is not valid COCO ({type(error).__name__}: {error})",
             "It needs category_id, a bbox of four numbers and segmentation.",
@@ -71,12 +69,12 @@ def read_object(
 
 
 def entry_name(annotation: object) -> str:
-    """Return how messages call an annotation."""
+    """Return the name of an annotation in messages."""
     return f"annotation {annotation.get('id') if isinstance(annotation, dict) else annotation!r}"
 
 
 def has_box_in_fractions(annotation: dict[str, Any]) -> bool:
-    """Return whether a box lies in 0..1 on all sides, as YOLO has it; a box of one whole pixel at the corner does not."""
+    """Return whether a box is in fractions, as in YOLO; a whole pixel in the corner is not."""
     try:
         sides = [float(side) for side in annotation["bbox"]]
     except ODD_ENTRY:
@@ -84,29 +82,11 @@ def has_box_in_fractions(annotation: dict[str, Any]) -> bool:
     return bool(sides) and all(0 <= side <= 1 for side in sides) and not all(side.is_integer() for side in sides)
 
 
-def _to_box(annotation: dict[str, Any], mask: Rle | None, path: Path) -> Box:
-    stated = annotation.get("bbox")
-    # Some tools write the mask alone.
-    if not stated and mask is not None and rle_area(mask) > 0:
-        left, top, right, bottom = rle_to_xyxy(mask).tolist()
-        return left, top, right, bottom
-    left, top, box_width, box_height = (float(side) for side in annotation["bbox"])
-    box = (left, top, left + box_width, top + box_height)
-    if not all(math.isfinite(side) for side in box):
-        raise entry_error(
-            ProblemKind.BOX,
-            path,
-            f"{entry_name(annotation)} has a bbox with a side that is not a number ({str(stated)[:80]})",
-            "Draw the box again.",
-        )
-    return box
-
-
 def _mask_or_problems(
     annotation: dict[str, Any], height: int, width: int, path: Path
 ) -> tuple[Rle | None, list[Problem]]:
     segmentation = annotation.get("segmentation")
-    # Our own export draws the box as a polygon for tools that fail without one.
+    # Our own export writes the box as a polygon for tools that fail without one.
     if not segmentation or annotation.get("box_only") in (1, True):
         return None, []
     where = entry_name(annotation)
@@ -121,28 +101,10 @@ def _mask_or_problems(
         return None, [Problem(ProblemKind.MASK, str(path), what, "Export the mask again; its box is kept.")]
 
 
-def _to_rle(where: str, segmentation: dict[str, Any], height: int, width: int, path: Path) -> Rle:
-    size, counts = list(segmentation["size"]), segmentation["counts"]
-    if isinstance(counts, list):
-        fits = all(type(count) is int and count >= 0 for count in counts) and sum(counts) == height * width
-    else:
-        fits = rle_fits(counts, height, width)
-    if size != [height, width] or not fits:
-        raise entry_error(
-            ProblemKind.MASK,
-            path,
-            f"the RLE mask of {where} does not fill its image of {height} x {width} pixels (its size says {size})",
-            "Export the mask again; its box is kept.",
-        )
-    if isinstance(counts, list):
-        return run_lengths_to_rle(counts, height, width)
-    return {"size": [height, width], "counts": counts}
-
-
 def _polygons_to_mask(
     where: str, segmentation: list[Any], height: int, width: int, path: Path
 ) -> tuple[Rle | None, list[Problem]]:
-    """Draw outlines; those under three points cover nothing and are reported."""
+    """Draw outlines; report those with fewer than three points."""
     outlines = [np.asarray(outline, dtype=np.float64) for outline in _as_outlines(segmentation)]
     if not all(_is_near(outline, height, width) for outline in outlines):
         raise entry_error(
@@ -164,15 +126,15 @@ def _polygons_to_mask(
     if short:
         kept = "" if areas else ", so it has no mask"
         what = f"{short} of {len(outlines)} outlines of {where} have fewer than three points{kept}"
-        problems.append(Problem(ProblemKind.OUTLINE, str(path), what, "Draw the outline again, or take it out."))
+        problems.append(Problem(ProblemKind.OUTLINE, str(path), what, "Draw the outline again, or remove it."))
     mask = polygons_to_rle([area.ravel().tolist() for area in areas], height, width) if areas else None
     return mask, problems
 
 
 def _as_outlines(segmentation: list[Any]) -> list[Any]:
-    """Return flat outlines x0, y0, x1, y1, ... of COCO's form and of the lists of points that some tools write.
+    """Return flat outlines x0, y0, x1, y1, ...
 
-    COCO: [[x0, y0, x1, y1, ...], ...]. Others: one flat outline, one list of points [[x, y], ...], or a list of those.
+    Accepts COCO's [[x0, y0, x1, y1, ...], ...], one flat outline, one list of points [[x, y], ...], or a list of those.
     """
     if all(_is_number(entry) for entry in segmentation):
         return [segmentation]
@@ -192,15 +154,51 @@ def _are_points(outline: Any) -> bool:
     )
 
 
-def _flat(points: Sequence[Sequence[float]]) -> list[float]:
-    return [number for point in points for number in point]
-
-
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def _flat(points: Sequence[Sequence[float]]) -> list[float]:
+    return [number for point in points for number in point]
+
+
 def _is_near(outline: NDArray[np.float64], height: int, width: int) -> bool:
-    """Return whether these are points, and none is far outside, where pycocotools would still follow them."""
+    """Return whether these are points near the image; pycocotools would also follow distant ones."""
     reach = 2 * max(height, width) + 2
     return outline.ndim == 1 and outline.size % 2 == 0 and bool((np.abs(outline) <= reach).all())
+
+
+def _to_rle(where: str, segmentation: dict[str, Any], height: int, width: int, path: Path) -> Rle:
+    size, counts = list(segmentation["size"]), segmentation["counts"]
+    if isinstance(counts, list):
+        fits = all(type(count) is int and count >= 0 for count in counts) and sum(counts) == height * width
+    else:
+        fits = rle_fits(counts, height, width)
+    if size != [height, width] or not fits:
+        raise entry_error(
+            ProblemKind.MASK,
+            path,
+            f"the RLE mask of {where} does not fill its image of {height} x {width} pixels (its size says {size})",
+            "Export the mask again; its box is kept.",
+        )
+    if isinstance(counts, list):
+        return run_lengths_to_rle(counts, height, width)
+    return {"size": [height, width], "counts": counts}
+
+
+def _to_box(annotation: dict[str, Any], mask: Rle | None, path: Path) -> Box:
+    stated = annotation.get("bbox")
+    # Some tools write only the mask.
+    if not stated and mask is not None and rle_area(mask) > 0:
+        left, top, right, bottom = rle_to_xyxy(mask).tolist()
+        return left, top, right, bottom
+    left, top, box_width, box_height = (float(side) for side in annotation["bbox"])
+    box = (left, top, left + box_width, top + box_height)
+    if not all(math.isfinite(side) for side in box):
+        raise entry_error(
+            ProblemKind.BOX,
+            path,
+            f"{entry_name(annotation)} has a bbox with a side that is not a number ({str(stated)[:80]})",
+            "Draw the box again.",
+        )
+    return box

@@ -1,4 +1,4 @@
-"""Oxford-IIIT Pet in its folder: photos of 37 breeds, one animal each, its mask from a trimap."""
+"""Oxford-IIIT Pet: photos of 37 breeds, one animal each, with its mask from a trimap."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from splitlab.errors import DataError
 NAME = "Oxford-IIIT Pet"
 _LICENCE = "CC BY-SA 4.0"
 _ANIMAL = 1
-# 2 is background; 3 is not classified, a band around the animal that belongs to nobody.
+# 2 is background; 3 is the unclassified band around the animal.
 _TRIMAP_VALUES = {_ANIMAL, 2, 3}
 
 
 def is_pets_folder(folder: Path) -> bool:
-    """Return whether `read_pets_folder` would find the lists here."""
+    """Return whether the folder has the lists of Oxford-IIIT Pet."""
     try:
         return _root_of(folder) is not None
     except OSError:
@@ -38,21 +38,19 @@ def is_pets_folder(folder: Path) -> bool:
 
 
 def read_pets_folder(folder: Path, index_dir: Path, progress: Progress = silent) -> TrainVal:
-    """Read trainval.txt to train on and test.txt to score on, in the pets' folder or in oxford-iiit-pet/ below it.
+    """Read trainval.txt as train and test.txt as val, in the folder or in oxford-iiit-pet/ below it.
 
-    A photo whose trimap has no animal pixel is left out: it shows an animal that nobody outlined, so as a photo
-    without objects it would teach what is wrong. The first reading opens every trimap for the boxes, which takes a
-    minute; later ones take them from an index file. Masks stay on disk.
+    A photo whose trimap has no animal pixel is left out: it shows an animal, so it is not background. The first reading
+    opens every trimap for the boxes, which takes a minute; later ones use an index file. Masks stay on disk. Lines and
+    trimaps that cannot be read are in `Dataset.problems`.
 
     Args:
-        folder: holds images/ and annotations/.
-        index_dir: where the index file is kept.
-        progress: told of every trimap that is opened.
-
-    Lines and trimaps that cannot be read are in `Dataset.problems`.
+        folder: contains images/ and annotations/.
+        index_dir: folder of the index file.
+        progress: called after every trimap that is opened.
 
     Raises:
-        DataError: a list is missing or broken, or no image of it can be read. The message names it.
+        DataError: a list is missing or broken, or none of its images can be read. The message names it.
     """
     root = _root_of(folder)
     if root is None:
@@ -80,7 +78,7 @@ def _root_of(folder: Path) -> Path | None:
 
 
 def _breeds(root: Path) -> tuple[dict[int, str], list[Problem]]:
-    """Return the breed of each class id, which is that of most of its lines, and what is wrong with the others."""
+    """Return the breed of each class id, by majority of its lines, and the problems of the other lines."""
     path = root / "annotations" / "list.txt"
     class_ids, problems = _read_list(path)
     named: dict[int, Counter[str]] = defaultdict(Counter)
@@ -92,22 +90,6 @@ def _breeds(root: Path) -> tuple[dict[int, str], list[Problem]]:
             what = f"class {class_id} is {breeds[class_id]} and {other}"
             problems.append(Problem(ProblemKind.LABELS_UNREADABLE, str(path), what, "Correct one of them."))
     return breeds, problems
-
-
-def _breed_of(name: str) -> str:
-    return name.rpartition("_")[0]
-
-
-def _class_ids(root: Path, list_name: str, breeds: dict[int, str]) -> tuple[dict[str, int], list[Problem]]:
-    path = root / "annotations" / list_name
-    class_ids, problems = _read_list(path)
-    for name, class_id in list(class_ids.items()):
-        if breeds.get(class_id) != _breed_of(name):
-            what = f"{name} has class {class_id}, which list.txt does not call so"
-            problems.append(Problem(ProblemKind.LABELS_UNREADABLE, str(path), what, "Correct one of them."))
-            del class_ids[name]
-    refuse_nothing_left(class_ids, problems)
-    return class_ids, problems
 
 
 def _read_list(path: Path) -> tuple[dict[str, int], list[Problem]]:
@@ -123,8 +105,20 @@ def _read_list(path: Path) -> tuple[dict[str, int], list[Problem]]:
     return class_ids, problems
 
 
-def _trimap(root: Path, name: str) -> Path:
-    return root / "annotations" / "trimaps" / f"{name}.png"
+def _breed_of(name: str) -> str:
+    return name.rpartition("_")[0]
+
+
+def _class_ids(root: Path, list_name: str, breeds: dict[int, str]) -> tuple[dict[str, int], list[Problem]]:
+    path = root / "annotations" / list_name
+    class_ids, problems = _read_list(path)
+    for name, class_id in list(class_ids.items()):
+        if breeds.get(class_id) != _breed_of(name):
+            what = f"{name} has class {class_id}, which has another name in list.txt"
+            problems.append(Problem(ProblemKind.LABELS_UNREADABLE, str(path), what, "Correct one of them."))
+            del class_ids[name]
+    refuse_nothing_left(class_ids, problems)
+    return class_ids, problems
 
 
 def _to_dataset(
@@ -161,6 +155,10 @@ def _or_other_values(trimap: Path, found: MaskBoxes | Problem) -> MaskBoxes | Pr
         return found
     what = f"is not a trimap: it has the value {min(others)}, not 1, 2 and 3 only"
     return Problem(ProblemKind.LABELS_UNREADABLE, str(trimap), what, "Unpack it again.")
+
+
+def _trimap(root: Path, name: str) -> Path:
+    return root / "annotations" / "trimaps" / f"{name}.png"
 
 
 def _to_image(root: Path, name: str, class_index: int, shown: MaskBoxes) -> ImageLabels:

@@ -26,150 +26,26 @@ from splitlab.data.dataset import (
     TrainVal,
     entry_error,
     refuse_nothing_left,
+    unreadable,
 )
 from splitlab.data.reading import check_image_size, read_bounded, read_name_list
 from splitlab.errors import DataError
 
 _MAX_XML_BYTES = 1_000_000
 
-
-@dataclass(frozen=True, slots=True)
-class _VocObject:
-    """One object: its class, its box (xyxy, pixels counted from 0, far edge outside), and whether it is difficult."""
-
-    class_name: str
-    box: Box
-    is_difficult: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _VocAnnotation:
-    """What an XML file says of its image.
-
-    Attributes:
-        width: of the image, pixels.
-        height: of the image, pixels.
-        objects: in their order; None where one cannot be read.
-        sha256: of the file.
-        problems: what is wrong with the objects that cannot be read.
-    """
-
-    width: int
-    height: int
-    objects: tuple[_VocObject | None, ...]
-    sha256: str
-    problems: tuple[Problem, ...]
-
-
-def _read_voc_annotation(path: Path) -> _VocAnnotation:
-    """Read Annotations/ID.xml; objects keep their order, which is how SegmentationObject numbers them.
-
-    Raises:
-        DataError: the file is missing, over 1 MB, no plain XML, or lacks a size that can be.
-    """
-    raw = read_bounded(path, _MAX_XML_BYTES)
-    root = _parse(raw, path)
-    width, height = int(_number(root, "size/width", path)), int(_number(root, "size/height", path))
-    check_image_size(width, height, path, "its image")
-    objects: list[_VocObject | None] = []
-    problems: list[Problem] = []
-    for element in root.findall("object"):
-        try:
-            objects.append(_to_object(element, width, height, path))
-        except EntryError as error:
-            objects.append(None)
-            problems.append(error.problem)
-    return _VocAnnotation(width, height, tuple(objects), hashlib.sha256(raw).hexdigest(), tuple(problems))
-
-
-def _parse(raw: bytes, path: Path) -> Element:
-    builder = TreeBuilder()
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-    parser.StartElementHandler = builder.start
-    parser.EndElementHandler = builder.end
-    parser.CharacterDataHandler = builder.data
-
-    def refuse_doctype(*_declared: object) -> NoReturn:
-        # Entities can be declared in a DOCTYPE only, and a few of them can grow to gigabytes.
-        what = "has a DOCTYPE, which no VOC annotation has"
-        raise entry_error(ProblemKind.LABELS_UNREADABLE, path, what, "Unpack the dataset again.")
-
-    parser.StartDoctypeDeclHandler = refuse_doctype
-    try:
-        parser.Parse(raw, True)
-    except (expat.ExpatError, LookupError, ValueError) as error:
-        what = f"is not valid XML ({error})"
-        raise entry_error(ProblemKind.LABELS_UNREADABLE, path, what, "Unpack the dataset again.") from error
-    return builder.close()
-
-
-def _to_object(element: Element, width: int, height: int, path: Path) -> _VocObject:
-    # VOC counts pixels from 1, and xmax and ymax are inside.
-    left = max(_number(element, "bndbox/xmin", path) - 1, 0)
-    top = max(_number(element, "bndbox/ymin", path) - 1, 0)
-    right = min(_number(element, "bndbox/xmax", path), width)
-    bottom = min(_number(element, "bndbox/ymax", path), height)
-    class_name = (element.findtext("name") or "").strip()
-    if left >= right or top >= bottom:
-        what = (
-            f"the box of '{class_name[:40]}' (xyxy {left:g} {top:g} {right:g} {bottom:g}) holds no pixel of its "
-            f"{width} x {height} image"
-        )
-        raise entry_error(ProblemKind.BOX, path, what, "Correct its bndbox.")
-    return _VocObject(class_name, (left, top, right, bottom), (element.findtext("difficult") or "").strip() == "1")
-
-
-def _number(element: Element, tag: str, path: Path) -> float:
-    text = element.findtext(tag)
-    try:
-        number = float(text or "")
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        what = f"<{tag}> is {(text or 'missing')[:40]!r}, not a number"
-        raise entry_error(ProblemKind.LABELS_UNREADABLE, path, what, "Correct the annotation.")
-    return number
-
-
 NAME = "VOC2012"
 _LICENCE = "Photos from Flickr, under Flickr's terms of use"
 CLASS_NAMES = (
-    "aeroplane",
-    "bicycle",
-    "bird",
-    "boat",
-    "bottle",
-    "bus",
-    "car",
-    "cat",
-    "chair",
-    "cow",
-    "diningtable",
-    "dog",
-    "horse",
-    "motorbike",
-    "person",
-    "pottedplant",
-    "sheep",
-    "sofa",
-    "train",
-    "tvmonitor",
-)
+    "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog",
+    "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
+)  # fmt: skip
 _CLASS_INDEX = {name: index for index, name in enumerate(CLASS_NAMES)}
-# SegmentationObject: 255 is the border between objects and belongs to none.
+# In SegmentationObject 255 is the border between objects.
 _BORDER = 255
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    labels: ImageLabels
-    xml_sha256: str
-    problems: tuple[Problem, ...]
-
-
 def is_voc_folder(folder: Path) -> bool:
-    """Return whether `read_voc_folder` would find VOC's lists here."""
+    """Return whether the folder has VOC's lists."""
     try:
         return _root_of(folder) is not None
     except OSError:
@@ -177,15 +53,14 @@ def is_voc_folder(folder: Path) -> bool:
 
 
 def read_voc_folder(folder: Path) -> TrainVal:
-    """Read VOC2012, given as VOC2012 itself or as a folder that holds VOCdevkit/VOC2012 or VOC2012.
+    """Read VOC2012, given as the folder itself or as one that contains VOCdevkit/VOC2012 or VOC2012.
 
-    Train is the two pools of the paper's authors: ImageSets/Segmentation/train.txt with masks, then all
-    of Main/trainval.txt that is in no segmentation list, with boxes only. Val is Segmentation/val.txt. Masks stay on
-    disk: no file of SegmentationObject is opened, and `source_hash` covers the lists and the XML files only. Images and
-    objects that cannot be read are in `Dataset.problems`.
+    Train is the two pools of the paper's authors: ImageSets/Segmentation/train.txt with masks, and the images of
+    Main/trainval.txt in neither segmentation list, with boxes only. Val is Segmentation/val.txt. Masks are not opened;
+    `source_hash` covers the lists and the XML files. Unreadable images and objects are in `Dataset.problems`.
 
     Raises:
-        DataError: a list is missing or broken, or no image of it can be read. The message names it.
+        DataError: a list is missing or broken, or none of its images can be read. The message names it.
     """
     root = _root_of(folder)
     if root is None:
@@ -221,10 +96,6 @@ def _names(root: Path, list_name: str) -> tuple[list[str], list[Problem]]:
     return [words[0] for words in lines], problems
 
 
-def _ids(read: Sequence[_Read]) -> tuple[ImageId, ...]:
-    return tuple(image.labels.image_id for image in read)
-
-
 def _read_images(root: Path, names: Sequence[str]) -> tuple[list[_Read], list[Problem]]:
     read: list[_Read] = []
     problems: list[Problem] = []
@@ -239,12 +110,19 @@ def _read_images(root: Path, names: Sequence[str]) -> tuple[list[_Read], list[Pr
     return read, problems
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    labels: ImageLabels
+    xml_sha256: str
+    problems: tuple[Problem, ...]
+
+
 def _read_image(root: Path, name: str) -> _Read:
     path = root / "Annotations" / f"{name}.xml"
     annotation = _read_voc_annotation(path)
     if len(annotation.objects) >= _BORDER:
-        what = f"has {len(annotation.objects)} objects; VOC's masks can tell {_BORDER - 1} apart"
-        raise entry_error(ProblemKind.LABELS_UNREADABLE, path, what, "Correct the annotation.")
+        what = f"has {len(annotation.objects)} objects; VOC's masks can distinguish {_BORDER - 1}"
+        raise unreadable(path, what, "Correct the annotation.")
     masks = root / "SegmentationObject" / f"{name}.png"
     objects: list[ObjectLabel] = []
     problems = list(annotation.problems)
@@ -264,16 +142,105 @@ def _read_image(root: Path, name: str) -> _Read:
     return _Read(labels, annotation.sha256, tuple(problems))
 
 
+def _read_voc_annotation(path: Path) -> _VocAnnotation:
+    """Read Annotations/ID.xml; objects keep their order, which is their number in SegmentationObject."""
+    raw = read_bounded(path, _MAX_XML_BYTES)
+    root = _parse(raw, path)
+    width, height = int(_number(root, "size/width", path)), int(_number(root, "size/height", path))
+    check_image_size(width, height, path, "its image")
+    objects: list[_VocObject | None] = []
+    problems: list[Problem] = []
+    for element in root.findall("object"):
+        try:
+            objects.append(_to_object(element, width, height, path))
+        except EntryError as error:
+            objects.append(None)
+            problems.append(error.problem)
+    return _VocAnnotation(width, height, tuple(objects), hashlib.sha256(raw).hexdigest(), tuple(problems))
+
+
+@dataclass(frozen=True, slots=True)
+class _VocAnnotation:
+    """The content of an XML file.
+
+    Attributes:
+        width, height: of the image, pixels.
+        objects: in order; None where one cannot be read.
+        sha256: of the file.
+        problems: of the objects that cannot be read.
+    """
+
+    width: int
+    height: int
+    objects: tuple[_VocObject | None, ...]
+    sha256: str
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _VocObject:
+    """One object; the box is xyxy in pixels, counted from 0, far edge outside."""
+
+    class_name: str
+    box: Box
+    is_difficult: bool
+
+
+def _parse(raw: bytes, path: Path) -> Element:
+    builder = TreeBuilder()
+    parser = expat.ParserCreate()
+    parser.buffer_text = True
+    parser.StartElementHandler = builder.start
+    parser.EndElementHandler = builder.end
+    parser.CharacterDataHandler = builder.data
+
+    def refuse_doctype(*_declared: object) -> NoReturn:
+        # Only a DOCTYPE can declare entities, and a few of them can expand to gigabytes.
+        what = "has a DOCTYPE, which no VOC annotation has"
+        raise unreadable(path, what, "Unpack the dataset again.")
+
+    parser.StartDoctypeDeclHandler = refuse_doctype
+    try:
+        parser.Parse(raw, True)
+    except (expat.ExpatError, LookupError, ValueError) as error:
+        what = f"is not valid XML ({error})"
+        raise unreadable(path, what, "Unpack the dataset again.") from error
+    return builder.close()
+
+
+def _number(element: Element, tag: str, path: Path) -> float:
+    text = element.findtext(tag)
+    try:
+        number = float(text or "")
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        what = f"<{tag}> is {(text or 'missing')[:40]!r}, not a number"
+        raise unreadable(path, what, "Correct the annotation.")
+    return number
+
+
+def _to_object(element: Element, width: int, height: int, path: Path) -> _VocObject:
+    # VOC counts pixels from 1, and includes xmax and ymax.
+    left = max(_number(element, "bndbox/xmin", path) - 1, 0)
+    top = max(_number(element, "bndbox/ymin", path) - 1, 0)
+    right = min(_number(element, "bndbox/xmax", path), width)
+    bottom = min(_number(element, "bndbox/ymax", path), height)
+    class_name = (element.findtext("name") or "").strip()
+    if left >= right or top >= bottom:
+        what = (
+            f"the box of '{class_name[:40]}' (xyxy {left:g} {top:g} {right:g} {bottom:g}) holds no pixel of its "
+            f"{width} x {height} image"
+        )
+        raise entry_error(ProblemKind.BOX, path, what, "Correct its bndbox.")
+    return _VocObject(class_name, (left, top, right, bottom), (element.findtext("difficult") or "").strip() == "1")
+
+
 def _class_index(found: _VocObject, path: Path) -> int:
     if found.class_name not in _CLASS_INDEX:
         what = f"'{found.class_name[:40]}' is not one of VOC's {len(CLASS_NAMES)} classes"
-        raise entry_error(ProblemKind.LABELS_UNREADABLE, path, what, "Correct its name.")
+        raise unreadable(path, what, "Correct its name.")
     return _CLASS_INDEX[found.class_name]
-
-
-def _without_masks(read: _Read) -> _Read:
-    objects = tuple(replace(label, mask=None) for label in read.labels.objects)
-    return replace(read, labels=replace(read.labels, objects=objects))
 
 
 def _to_dataset(read: Sequence[_Read], pools: tuple[tuple[ImageId, ...], ...], problems: Sequence[Problem]) -> Dataset:
@@ -289,3 +256,12 @@ def _to_dataset(read: Sequence[_Read], pools: tuple[tuple[ImageId, ...], ...], p
         paper_pools=pools,
         problems=tuple(problems),
     )
+
+
+def _ids(read: Sequence[_Read]) -> tuple[ImageId, ...]:
+    return tuple(image.labels.image_id for image in read)
+
+
+def _without_masks(read: _Read) -> _Read:
+    objects = tuple(replace(label, mask=None) for label in read.labels.objects)
+    return replace(read, labels=replace(read.labels, objects=objects))

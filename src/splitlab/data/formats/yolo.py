@@ -1,4 +1,4 @@
-"""Datasets laid out as Ultralytics' YOLO reads them: a YAML file, images/ and, beside it, labels/."""
+"""YOLO datasets in the layout of Ultralytics: a YAML file, images/ and labels/ beside it."""
 
 from __future__ import annotations
 
@@ -28,21 +28,14 @@ _FORMAT = "YOLO"
 _PHOTO_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 _MAX_LABEL_BYTES = 10_000_000
 _MAX_LIST_BYTES = 50_000_000
-# Text files that tools put beside the labels.
+# Text files that tools write beside the labels.
 _NO_LABELS = ("classes.txt", "notes.txt", "README.txt")
 _UNFOLLOWED = (OSError, ValueError, RuntimeError)
-"""What Python raises of a name with a NUL, a link that leads to itself, a folder that may not be opened."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    labels: ImageLabels
-    sha256: str
-    problems: list[Problem]
+"""Raised for names with a NUL, cyclic links and folders without permission."""
 
 
 def is_yolo_folder(folder: Path) -> bool:
-    """Return whether `read_yolo_folder` would find a YAML file here."""
+    """Return whether the folder has a YAML file of a YOLO dataset."""
     try:
         return find_yaml(folder) is not None
     except (DataError, OSError):
@@ -50,13 +43,13 @@ def is_yolo_folder(folder: Path) -> bool:
 
 
 def read_yolo_folder(folder: Path) -> TrainVal:
-    """Read the dataset that data.yaml heads, or the one YAML file with `names` and `train`.
+    """Read the dataset of data.yaml, or of the only YAML file with `names` and `train`.
 
     `train` and `val` each name a folder, a .txt list of photos, or several of those. The labels of `images/a/b.jpg` are
-    `labels/a/b.txt`; an empty one says that the photo shows no object, a photo without one was labelled by nobody. An
-    image's id is its photo's path without the ending: below the subset's folder where there is one such folder, below
-    `folder` otherwise. Sizes come from the photos' headers, and `source_hash` covers the class names, the ids and the
-    label files. Photos and lines that cannot be read, or lie outside the folder, are in `Dataset.problems`.
+    `labels/a/b.txt`; an empty file means background, a missing one not labelled. An image's id is its photo's path
+    without the ending, relative to the subset's only folder, else to `folder`. Sizes come from the photos' headers.
+    `source_hash` covers class names, ids and label files. Photos and lines that cannot be read, or are outside the
+    folder, are in `Dataset.problems`.
 
     Raises:
         DataError: the YAML file is missing or broken, or no photo of a subset can be read.
@@ -101,19 +94,8 @@ def _read_subset(folder: Path, settings: YoloSettings, places: tuple[str, ...]) 
     )
 
 
-def _find(folder: Path, settings: YoloSettings, place: str) -> Path:
-    # Some exports start from a folder beside the YAML file and write ../train/images for train/images.
-    candidates = (settings.base / place, settings.base / place.removeprefix("../"))
-    for path in candidates:
-        if path.exists() and path.resolve().is_relative_to(folder.resolve()):
-            return path
-    raise DataError(
-        f"{settings.path}: '{place[:200]}' does not exist in {folder}. Name a folder of photos or a .txt list inside it."
-    )
-
-
 def _name_photos(folder: Path, places: list[Path]) -> tuple[list[tuple[str, Path]], list[Problem]]:
-    """Return (image id, photo) by rising id, and what is wrong with the paths of other photos."""
+    """Return image ids and photos in order of the ids, and the problems of other photos."""
     root = places[0] if len(places) == 1 and places[0].is_dir() else folder
     photos: dict[str, Path] = {}
     problems: list[Problem] = []
@@ -128,39 +110,6 @@ def _name_photos(folder: Path, places: list[Path]) -> tuple[list[tuple[str, Path
     return sorted(photos.items()), problems
 
 
-def _id_of(photo: Path, root: Path, folder: Path) -> str:
-    try:
-        _refuse_outside(photo, folder)
-        return _below(photo, root).with_suffix("").as_posix()
-    except _UNFOLLOWED as error:
-        what = f"the path cannot be followed ({error})"
-        raise entry_error(ProblemKind.PHOTO_UNREADABLE, photo, what, "Unpack the dataset again.") from error
-
-
-def _refuse_shared_labels(photo: Path, other: Path | None) -> None:
-    if other == photo:
-        raise entry_error(ProblemKind.PHOTO_TWICE, photo, "the photo is listed twice", "Keep one line of it.")
-    if other is not None:
-        what = f"shares its label file with {other}"
-        raise entry_error(ProblemKind.PHOTO_TWICE, photo, what, "Take one of them out.")
-
-
-def _labels_without_photo(folder: Path, place: Path, photos: list[tuple[str, Path]]) -> Iterator[Problem]:
-    """Find label files of photos that are not there; only where labels have a folder of their own."""
-    if not place.is_dir() or "images" not in _below(place, folder).parts:
-        return
-    labels = _labels_of(place / "_", folder).parent
-    if not labels.resolve().is_relative_to(folder.resolve()):
-        return
-    known = {_labels_of(photo, folder) for _, photo in photos}
-    alone = [path for path in sorted(labels.rglob("*.txt")) if path not in known and path.name not in _NO_LABELS]
-    if alone:
-        what = f"{len(alone):,} label files have no photo, the first is {alone[0].relative_to(labels).as_posix()[:200]}"
-        yield Problem(
-            ProblemKind.PHOTO_MISSING, str(labels), f"{what}: the photo is missing", "Put it there, or take it out."
-        )
-
-
 def _photos_in(place: Path) -> Iterator[Path]:
     if place.is_dir():
         for path in sorted(place.rglob("*")):
@@ -172,6 +121,15 @@ def _photos_in(place: Path) -> Iterator[Path]:
             yield place.parent / line.strip()
 
 
+def _id_of(photo: Path, root: Path, folder: Path) -> str:
+    try:
+        _refuse_outside(photo, folder)
+        return _below(photo, root).with_suffix("").as_posix()
+    except _UNFOLLOWED as error:
+        what = f"the path cannot be followed ({error})"
+        raise entry_error(ProblemKind.PHOTO_UNREADABLE, photo, what, "Unpack the dataset again.") from error
+
+
 def _refuse_outside(path: Path, folder: Path) -> None:
     if not path.resolve().is_relative_to(folder.resolve()):
         what = f"points outside {folder}"
@@ -179,10 +137,36 @@ def _refuse_outside(path: Path, folder: Path) -> None:
 
 
 def _below(path: Path, root: Path) -> Path:
-    """Return the path from `root` on, as it is written; links inside the dataset stay as they are named."""
+    """Return the path relative to `root` as written; links inside the dataset keep their names."""
     if path.is_relative_to(root) and ".." not in path.parts:
         return path.relative_to(root)
     return path.resolve().relative_to(root.resolve())
+
+
+def _refuse_shared_labels(photo: Path, other: Path | None) -> None:
+    if other == photo:
+        raise entry_error(ProblemKind.PHOTO_TWICE, photo, "the photo is listed twice", "Keep one line of it.")
+    if other is not None:
+        what = f"shares its label file with {other}"
+        raise entry_error(ProblemKind.PHOTO_TWICE, photo, what, "Remove one of them.")
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    labels: ImageLabels
+    sha256: str
+    problems: list[Problem]
+
+
+def _find(folder: Path, settings: YoloSettings, place: str) -> Path:
+    # Some exports write ../train/images for train/images.
+    candidates = (settings.base / place, settings.base / place.removeprefix("../"))
+    for path in candidates:
+        if path.exists() and path.resolve().is_relative_to(folder.resolve()):
+            return path
+    raise DataError(
+        f"{settings.path}: '{place[:200]}' does not exist in {folder}. Name a folder of photos or a .txt list in it."
+    )
 
 
 def _read_image(folder: Path, image_id: str, photo: Path, class_count: int) -> _Read:
@@ -200,14 +184,33 @@ def _read_image(folder: Path, image_id: str, photo: Path, class_count: int) -> _
     return _Read(ImageLabels(image_id, photo, width, height, objects, state), _sha256(raw), problems)
 
 
-def _sha256(raw: bytes) -> str:
-    return hashlib.sha256(raw).hexdigest()
-
-
 def _labels_of(photo: Path, folder: Path) -> Path:
-    """Put labels/ for the last images/ in the photo's path; without one, labels lie beside their photos."""
+    """Replace the last images/ in the photo's path by labels/; without one, labels are beside the photos."""
     parts = list(_below(photo, folder).with_suffix(".txt").parts)
     places = [place for place, part in enumerate(parts[:-1]) if part == "images"]
     if places:
         parts[places[-1]] = "labels"
     return folder.joinpath(*parts)
+
+
+def _sha256(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
+
+
+def _labels_without_photo(folder: Path, place: Path, photos: list[tuple[str, Path]]) -> Iterator[Problem]:
+    """Find label files without photos, if labels have their own folder."""
+    if not place.is_dir() or "images" not in _below(place, folder).parts:
+        return
+    labels = _labels_of(place / "_", folder).parent
+    if not labels.resolve().is_relative_to(folder.resolve()):
+        return
+    known = {_labels_of(photo, folder) for _, photo in photos}
+    alone = [path for path in sorted(labels.rglob("*.txt")) if path not in known and path.name not in _NO_LABELS]
+    if alone:
+        what = f"{len(alone):,} label files have no photo, the first is {alone[0].relative_to(labels).as_posix()[:200]}"
+        yield Problem(
+            ProblemKind.PHOTO_MISSING,
+            str(labels),
+            f"{what}: the photo is missing",
+            "Add the photo, or remove the file.",
+        )

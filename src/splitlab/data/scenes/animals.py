@@ -19,9 +19,9 @@ class Creature:
 
     Attributes:
         body: painted in the main colour.
-        fins: painted in the second colour, under the body; with the body they are the outline.
-        marks: the pattern that tells look-alikes apart; only what lies on the body shows.
-        eyes: discs that show over everything, from large to small.
+        fins: painted in the second colour, under the body; together they are the outline.
+        marks: the pattern that distinguishes similar classes; only its part on the body is visible.
+        eyes: discs on top of everything, from large to small.
     """
 
     body: tuple[Points, ...]
@@ -35,7 +35,7 @@ class Creature:
         return (*self.body, *self.fins)
 
     def moved(self, matrix: Points, centre: Points) -> Creature:
-        """Return the creature turned and scaled by a (2, 2) matrix and then moved to `centre`."""
+        """Return the creature transformed by a (2, 2) matrix and then moved to `centre`."""
 
         def moved(parts: tuple[Points, ...]) -> tuple[Points, ...]:
             return tuple(part @ matrix.T + centre for part in parts)
@@ -45,20 +45,20 @@ class Creature:
 
 @dataclass(frozen=True)
 class Spine:
-    """A bent line with (N, 2) points and normals: body coordinates for all that lies on it."""
+    """A curve with (N, 2) points and normals: the coordinate system of a body."""
 
     points: Points
     normals: Points
 
     @classmethod
     def bent(cls, headings: Points, length: float, start: tuple[float, float] = (0.0, 0.0)) -> Spine:
-        """Walk `length` in equal steps with these headings, radians."""
+        """Follow headings in radians for `length` in equal steps."""
         steps = np.stack([np.cos(headings), np.sin(headings)], axis=1)
         points = np.cumsum(steps, axis=0) * length / len(headings) + np.asarray(start)
         return cls(points, np.stack([-steps[:, 1], steps[:, 0]], axis=1))
 
     def at(self, along: Points | float, across: Points | float) -> Points:
-        """Turn body coordinates (share of the length, distance to the side) into (N, 2) points."""
+        """Convert body coordinates (share of the length, distance to the side) to (N, 2) points."""
         place = np.atleast_1d(along).clip(0, 1) * (len(self.points) - 1)
         before = np.minimum(place.astype(int), len(self.points) - 2)
         share = (place - before)[:, None]
@@ -144,11 +144,11 @@ def _fins(rng: np.random.Generator, spine: Spine, height: float) -> tuple[Points
 
 
 def _fin(spine: Spine, reach: tuple[float, float], height: float, rise: float, peak: float) -> Points:
-    """Raise a sail on the body's edge; `height` is signed, `peak` says where along the fin it stands highest."""
+    """Return a sail on the edge of the body. `height` is signed; `peak` is where along the fin it is highest."""
     along = np.linspace(*reach, 12)
     edge = height * _PROFILE(along)
     sail = np.sin(np.pi * np.linspace(0, 1, 12) ** (np.log(0.5) / np.log(peak))) ** 0.7
-    # A fin leans back, so its edge lies behind its root.
+    # A fin leans back.
     lean = 0.08 * sail
     across = np.concatenate([edge + rise * height * sail, 0.8 * edge[::-1]])
     return spine.at(np.concatenate([along + lean, along[::-1]]), across)
@@ -198,15 +198,13 @@ def moon_jelly(rng: np.random.Generator) -> Creature:
 def _jelly(rng: np.random.Generator, pattern: _JellyPattern) -> Creature:
     half_width, height = rng.uniform(0.26, 0.34), rng.uniform(0.3, 0.44)
     jelly = Creature(
-        body=(_bell(rng, half_width, height),),
-        fins=_arms(rng, half_width),
-        marks=pattern(half_width, height),
+        body=(_bell(rng, half_width, height),), fins=_arms(rng, half_width), marks=pattern(half_width, height)
     )
     return jelly.moved(turn(rng.uniform(-0.7, 0.7)), np.zeros(2))
 
 
 def _bell(rng: np.random.Generator, half_width: float, height: float) -> Points:
-    """A dome whose rim is scalloped; its rim lies at y = 0 and its top at -height."""
+    """Return a dome with a scalloped rim; the rim is at y = 0, the top at -height."""
     angles = np.linspace(np.pi, 2 * np.pi, 24)
     bulge = rng.uniform(0.75, 1.0)
     dome = np.stack([half_width * np.cos(angles), -height * np.abs(np.sin(angles)) ** bulge], axis=1)
@@ -244,7 +242,7 @@ def _rings(half_width: float, height: float) -> tuple[Points, ...]:
 
 
 def _ring(centre: tuple[float, float], half_width: float, half_height: float) -> Points:
-    """Return a ring as one polygon with a slit, for polygons have no holes."""
+    """Return a ring as one polygon with a slit, since polygons have no holes."""
     outer = ellipse(centre, half_width, half_height)
     inner = ellipse(centre, 0.5 * half_width, 0.5 * half_height)
     return np.concatenate([outer, outer[:1], inner[:1], inner[::-1]])

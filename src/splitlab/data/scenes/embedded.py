@@ -1,10 +1,8 @@
-"""Draw the embedded dataset: the same images for everyone, from fixed seeds."""
+"""Create the embedded dataset: the same images for everyone, from fixed seeds."""
 
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ import numpy as np
 from splitlab.data.scenes.scene import CLASS_NAMES, Mask, SceneSettings, draw_scene
 from splitlab.errors import DataError, SettingsError
 from splitlab.geometry import mask_to_rle, rle_area, rle_to_xyxy, xyxy_to_xywh
-from splitlab.io import swept
+from splitlab.io import written_whole
 
 _JPEG_QUALITY = 94
 
@@ -26,7 +24,7 @@ __all__ = ["CLASS_NAMES", "EmbeddedSettings", "make_embedded"]
 class EmbeddedSettings:
     """How many images of which scenes.
 
-    An image is a function of the seed and its number, so a smaller dataset is the beginning of a larger one.
+    An image depends only on the seed and its number, so a smaller dataset is the beginning of a larger one.
     """
 
     train_images: int = 800
@@ -39,47 +37,26 @@ class EmbeddedSettings:
 
 
 def make_embedded(folder: Path, seed: int = 0, settings: EmbeddedSettings | None = None) -> Path:
-    """Make the dataset as a COCO folder unless it is there already, whatever its settings; return the folder.
-
-    It is written beside its place and renamed, so a folder that is there is whole.
+    """Create the dataset as a COCO folder unless the folder exists, whatever its settings; return it.
 
     Args:
         folder: gets `images/`, `instances_train.json` and `instances_val.json`.
-        seed: equal seeds and settings make equal bytes on one machine.
-        settings: 800 train and 300 val images where left out.
+        seed: equal seeds and settings give equal bytes on one machine.
+        settings: by default 800 train and 300 val images.
 
     Raises:
-        DataError: the disk is full or the place cannot be written.
+        DataError: the disk is full or cannot be written.
     """
     if folder.is_dir():
         return folder
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=swept(".embedded-", folder.parent), dir=folder.parent))
-    except OSError as error:
-        raise DataError(_cannot_write(folder, error)) from error
-    try:
-        _write(draft, seed, settings or EmbeddedSettings())
-        draft.chmod(0o755)
-        _rename_unless_there(draft, folder)
-    except OSError as error:
-        raise DataError(_cannot_write(folder, error)) from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return folder
-
-
-def _cannot_write(folder: Path, error: OSError) -> str:
-    return f"{folder}: the embedded dataset cannot be written ({error}). Free some space or choose a workspace."
-
-
-def _rename_unless_there(draft: Path, folder: Path) -> None:
-    try:
-        draft.rename(folder)
-    except OSError:
-        # Another process made the same bytes first.
+        with written_whole(folder) as draft:
+            _write(draft, seed, settings or EmbeddedSettings())
+    except DataError:
+        # Another process may have created the same bytes first.
         if not folder.is_dir():
             raise
+    return folder
 
 
 def _write(draft: Path, seed: int, settings: EmbeddedSettings) -> None:
