@@ -118,7 +118,7 @@ def test_every_draft_in_the_sources_says_whose_it_is():
     makes = re.compile(r"tempfile\.(?:mkdtemp|mkstemp|TemporaryDirectory)\((.{0,80})", re.DOTALL)
     unnamed = [path.name for path in sources for call in makes.findall(path.read_text()) if "swept" not in call]
     # `.taking-` may hold a run of the user's for a moment; ultralytics' settings folder is empty.
-    assert sorted(unnamed) == ["take.py", "ultralytics_import.py"]
+    assert sorted(unnamed) == ["upstream.py", "work.py"]
 
 
 def test_a_file_is_written_beside_the_one_before_it_which_stays_whole(tmp_path, monkeypatch):

@@ -148,7 +148,7 @@ def test_a_zip_member_that_is_no_file_is_refused(refused, kind):
     [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE, b"Z"],
 )
 def test_a_tar_member_that_is_no_file_is_refused(refused, kind):
-    refused(tar_of([("link", b"")], kind=kind, linkname="../../etc"), "is a link, a device or no plain file")
+    refused(tar_of([("link", b"")], kind=kind, linkname="../../etc"), "is a link, a device or another special file")
 
 
 def test_nothing_is_written_through_a_link(refused, tmp_path):
@@ -187,7 +187,7 @@ def test_a_zip_that_overstates_its_sizes_is_refused(refused):
 def test_a_tar_with_a_lying_size_is_refused(refused, size):
     header = tarfile.TarInfo("file")
     header.size = size
-    refused(header.tobuf(tarfile.GNU_FORMAT) + bytes(2048), "cannot be unpacked|no plain file|would")
+    refused(header.tobuf(tarfile.GNU_FORMAT) + bytes(2048), "cannot be unpacked|another special file|would")
 
 
 @pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
@@ -195,7 +195,7 @@ def test_a_tar_with_a_lying_size_is_refused(refused, size):
 def test_a_long_name_cannot_take_the_memory(refused, kind, size):
     header = tarfile.TarInfo("name")
     header.type, header.size = kind, size
-    refused(header.tobuf(tarfile.GNU_FORMAT) + bytes(4096), "too large to be honest|cannot be unpacked")
+    refused(header.tobuf(tarfile.GNU_FORMAT) + bytes(4096), "list of files is too large|cannot be unpacked")
 
 
 def test_headers_upon_headers_are_refused(refused):
@@ -210,7 +210,7 @@ def test_a_sparse_file_is_refused(refused):
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
         archive.addfile(info)
-    refused(buffer.getvalue(), "no plain file|cannot be unpacked")
+    refused(buffer.getvalue(), "another special file|cannot be unpacked")
 
 
 @pytest.mark.parametrize("pack", [zip_of, tar_of, tar_gz_of])
@@ -256,7 +256,7 @@ def test_an_encrypted_or_oddly_compressed_zip_is_refused(refused):
     content[6] |= 1
     content[content.index(b"PK\x01\x02") + 8] |= 1
     refused(bytes(content), "is encrypted")
-    refused(zip_of([("a.txt", b"x" * 99)], zipfile.ZIP_LZMA), "compressed in a rare way")
+    refused(zip_of([("a.txt", b"x" * 99)], zipfile.ZIP_LZMA), "uses an unsupported compression")
 
 
 @pytest.mark.parametrize(

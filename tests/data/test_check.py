@@ -111,7 +111,7 @@ def test_a_mask_file_that_is_missing_broken_or_no_index_is_one_problem_for_all_i
     (coloured,) = _find_image_problems(masked)
     assert missing.what == "the masks are missing"
     assert "cannot be read" in broken.what
-    assert "no indexed image" in coloured.what
+    assert "not an indexed image" in coloured.what
 
 
 def test_photos_that_are_missing_broken_or_of_another_size_are_problems(image):

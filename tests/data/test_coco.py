@@ -77,8 +77,8 @@ def test_an_image_whose_object_lacks_a_mask_cannot_stand_in_f(tmp_path):
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        ("{broken", "no valid JSON"),
-        ("[" * 100_000, "no valid JSON"),
+        ("{broken", "not valid JSON"),
+        ("[" * 100_000, "not valid JSON"),
         ({"images": []}, "has no list 'annotations'"),
         (labels(annotations={"1": annotation()}), "has no list 'annotations'"),
         ("null", "does not hold COCO labels"),

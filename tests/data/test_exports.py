@@ -256,7 +256,7 @@ def test_a_folder_that_has_something_is_refused_and_an_empty_one_is_taken(tiny, 
 def test_a_missing_photo_ends_it_and_leaves_nothing(tmp_path, export):
     data = one_image(tmp_path, [])
     data.train.images[0].path.unlink()
-    with pytest.raises(DataError, match=r"photo\.png is not there"):
+    with pytest.raises(DataError, match=r"photo\.png does not exist"):
         export(data, tmp_path / "outs" / "out")
     assert list((tmp_path / "outs").iterdir()) == []
 
@@ -271,7 +271,7 @@ def test_a_full_disk_ends_it_and_leaves_nothing(tiny, tmp_path, export, module, 
             raise OSError(28, "No space left on device")
         photo_files._place_photo(source, target)
 
-    monkeypatch.setattr(module, "place_photo", place_three)
+    monkeypatch.setattr(module, "_place_photo", place_three)
     with pytest.raises(DataError, match="No space left"):
         export(tiny, tmp_path / "outs" / "out")
     assert list((tmp_path / "outs").iterdir()) == []
@@ -280,7 +280,7 @@ def test_a_full_disk_ends_it_and_leaves_nothing(tiny, tmp_path, export, module, 
 @pytest.mark.parametrize("export", EXPORTS)
 def test_a_box_that_is_no_number_is_answered_in_a_sentence(tmp_path, export):
     data = one_image(tmp_path, [ObjectLabel(0, (0.0, float("nan"), 5.0, 5.0), None)])
-    with pytest.raises(DataError, match="is no number"):
+    with pytest.raises(DataError, match="is not a number"):
         export(data, tmp_path / "out")
 
 

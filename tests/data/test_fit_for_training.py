@@ -120,7 +120,7 @@ def test_refusals_name_what_the_data_set_was_opened_as_and_not_its_title(tiny, s
     first, crowds = tiny.train.images[0], as_crowds(data.val)
     broken = replace(data.val, images=(replace(tiny.val.images[0], state=LabelState.BROKEN),))
     refused = [
-        (with_train(data, replace(first, state=LabelState.NONE)), f"data read-as '{path}' says how"),
+        (with_train(data, replace(first, state=LabelState.NONE)), f"data read-as '{path}' sets how"),
         (with_train(data, replace(first, state=LabelState.BROKEN)), f"data check '{path}' lists"),
         (replace(data, val=broken), f"data check '{path}'"),
         (replace(data, val=crowds), f"data read-as '{path}' --crowds objects"),

@@ -75,13 +75,13 @@ def test_photos_of_one_name_are_told_apart_by_their_folders(tmp_path, line, imag
 @pytest.mark.parametrize("line", ["one.jpg", "one", "c/one.jpg"])
 def test_a_line_that_may_mean_two_photos_is_refused(tmp_path, line):
     (tmp_path / "f.txt").write_text(line)
-    with pytest.raises(SplitError, match="may be image 5 or 6"):
+    with pytest.raises(SplitError, match="matches image 5 and image 6"):
         split_by_lists(in_folders(), tmp_path / "f.txt", None)
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
-    [("9", "'9' is no image"), ("1\n1", "image 1 is listed twice"), ("2", "image 2 has no masks")],
+    [("9", "'9' is not an image"), ("1\n1", "image 1 is listed twice"), ("2", "image 2 has no masks")],
 )
 def test_lists_that_cannot_be_followed_are_refused(tmp_path, line, message):
     (tmp_path / "f.txt").write_text(line)

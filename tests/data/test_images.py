@@ -112,7 +112,7 @@ def test_a_path_that_is_not_there_is_named(tmp_path):
 )
 def test_a_phones_photo_is_told_by_its_content_not_its_name(brand, kind, tmp_path):
     content = b"\0\0\0\x18ftyp" + brand + b"\0\0\0\0" + b"\0" * 64
-    with pytest.raises(ImageError, match=rf"holiday\.jpg is {kind}, which is not read: save it as JPEG"):
+    with pytest.raises(ImageError, match=rf"holiday\.jpg is {kind}, which is not supported: save it as JPEG"):
         load_image(io.BytesIO(content), "holiday.jpg")
     (tmp_path / "holiday.jpg").write_bytes(content)
     with pytest.raises(ImageError, match=f"is {kind}"):

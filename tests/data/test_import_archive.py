@@ -43,9 +43,9 @@ def test_a_zip_of_a_data_set_becomes_one_of_the_work_space(tiny_folder, tmp_path
     [
         ({"readme.txt": "hello"}, "mine", "is not a dataset of a known format"),
         ({"../../evil.txt": "out"}, "mine", "evil"),
-        ({"a/instances_train.json": "{", "a/instances_val.json": "{", "a/images/x": ""}, "mine", "no valid JSON"),
-        ({"readme.txt": "hello"}, "../up", "is no name"),
-        ({"readme.txt": "hello"}, "embedded", "is no name"),
+        ({"a/instances_train.json": "{", "a/instances_val.json": "{", "a/images/x": ""}, "mine", "not valid JSON"),
+        ({"readme.txt": "hello"}, "../up", "is not a valid dataset name"),
+        ({"readme.txt": "hello"}, "embedded", "is not a valid dataset name"),
     ],
 )
 def test_what_is_no_data_set_leaves_nothing_behind(files, name, message, tmp_path):
@@ -150,7 +150,7 @@ def test_where_there_is_no_room_to_unpack_the_archive_is_not_blamed(tmp_path):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
-        with pytest.raises(DataError, match=r"has no room for .*File too large.*Free some space"):
+        with pytest.raises(DataError, match=r"has no space for .*File too large.*Free some space"):
             import_archive(archive, "large", tmp_path / "data")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

@@ -20,7 +20,7 @@ def test_the_words_of_each_line_come_in_order_without_comments_and_empty_lines(t
         (b"a\\b\n", "is not an image name"),
         (b"a\0b\n", "is not an image name"),
         (b"a" * 5000, "is not an image name"),
-        (b"\xff\xfe\x00", "no text in UTF-8"),
+        (b"\xff\xfe\x00", "not UTF-8 text"),
     ],
 )
 def test_a_broken_list_gets_one_sentence_that_names_it(tmp_path, content, says):
@@ -34,7 +34,7 @@ def test_odd_lines_are_named_and_the_others_are_read(tmp_path):
     (tmp_path / "list.txt").write_bytes(b"one 1\n../two\none 2\nthree\n")
     lines, problems = read_name_list(tmp_path / "list.txt")
     assert lines == [["one", "1"], ["three"]]
-    assert [problem.what[:30] for problem in problems] == [
+    assert [problem.what[:34] for problem in problems] == [
         "'../two' is not an image name: let",
         "image one is listed twice",
     ]

@@ -149,8 +149,8 @@ def draw_split(dataset: Dataset, full: int, weak: int, seed: int) -> Split:
     """Draw |F| = `full` and |W| = `weak` images at random.
 
     Images without labels or with unreadable labels are left out. The others are shuffled once; F is taken from the
-    front and W from the back. So with one seed a smaller F is part of a larger one, and a smaller W part of a larger
-    one with the same F. Images without all masks, and background images, can be in W only.
+    front and W from the back: with one seed, a smaller F lies in a larger one, and a smaller W in a larger one of the
+    same F. Images without all masks, and background images, can be in W only.
 
     Raises:
         SplitError: the dataset has too few images, or too few with masks.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -54,8 +55,10 @@ def make_embedded(folder: Path, seed: int = 0, settings: EmbeddedSettings | None
             _write(draft, seed, settings or EmbeddedSettings())
     except DataError:
         # Another process may have created the same bytes first.
-        if not folder.is_dir():
-            raise
+        with suppress(OSError):
+            if folder.is_dir():
+                return folder
+        raise
     return folder
 
 
