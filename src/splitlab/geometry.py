@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, TypedDict, cast
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pycocotools import mask as coco_mask
 
 FloatArray = NDArray[np.float32]
@@ -69,6 +69,15 @@ def rle_area(rle: Rle) -> float:
 def rle_to_xyxy(rle: Rle) -> FloatArray:
     """Return the mask's bounding box, (4,) xyxy, pixels."""
     return xywh_to_xyxy(coco_mask.toBbox(rle).astype(np.float32))
+
+
+def box_iou(first: ArrayLike, second: ArrayLike) -> float:
+    """Return the IoU of two xyxy boxes; 0 if both are empty or not finite."""
+    one, other = np.asarray(first, np.float64), np.asarray(second, np.float64)
+    with np.errstate(invalid="ignore"):
+        common = (np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])).clip(0).prod()
+        either = (one[2:] - one[:2]).prod() + (other[2:] - other[:2]).prod() - common
+    return float(common / either) if either > 0 else 0.0
 
 
 def outline_length(points: NDArray[np.float64]) -> float:

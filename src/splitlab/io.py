@@ -125,9 +125,7 @@ _OWNER = re.compile(r"(?P<host>[0-9a-f]{8})-(?P<pid>\d{1,10})-(?P<start>\d{1,16}
 def swept(beginning: str, folder: Path) -> str:
     """Remove drafts that ended processes left in a folder; return the prefix of a new draft for Python's `tempfile`.
 
-    Args:
-        beginning: the beginning of the drafts' names, such as ".import-".
-        folder: where they are; it may be missing.
+    The drafts' names begin with `beginning`, such as ".import-". The folder may be missing.
     """
     for path in folder.glob(f"{glob.escape(beginning)}*"):
         with suppress(OSError):

@@ -111,7 +111,10 @@ def test_the_image_size_is_the_data_sets_and_not_the_files(tmp_path):
 
 
 def test_errors_are_analysed_and_drawn_without_torch():
-    modules = "class_map asked_class_map comparison curves detections disagreement errors_by_kind known_classes matches scores"
+    modules = (
+        "class_map asked_class_map comparison curves detections disagreement errors_by_kind known_classes matches "
+        "scores"
+    )
     program = (
         f"import sys\nfor name in {modules.split()!r}: __import__('splitlab.evaluation.' + name)\n"
         "assert 'torch' not in sys.modules"

@@ -8,7 +8,7 @@ import pytest
 from splitlab.checkpoints.checkpoint import Card, read_card, write_card
 from splitlab.errors import CheckpointError, DataError, SettingsError
 from splitlab.evaluation import compare_models
-from splitlab.evaluation.compare_models import _cache_path, _detections_of, see, stored_detections
+from splitlab.evaluation.compare_models import _cache_path, see, stored_detections
 from splitlab.evaluation.comparison import CompareSettings, Seen, compare, short_names
 from splitlab.evaluation.matches import ErrorKind
 from splitlab.figures.compare_report import report_html
@@ -55,12 +55,10 @@ def equal(first, second):
 
 def test_a_model_looks_at_a_data_set_once(checkpoint, tiny, tmp_path, monkeypatch):
     told = []
-    first = _detections_of(
-        checkpoint, read_card(checkpoint), tiny.val, tmp_path / "kept", lambda *words: told.append(words)
-    )
+    first = list(see(checkpoint, tiny.val, tmp_path / "kept", lambda *words: told.append(words)).detections)
     assert [words[1:] for words in told] == [(1, 4), (2, 4), (3, 4), (4, 4)]
     monkeypatch.setattr(compare_models, "load_model", no_model)
-    assert equal(first, _detections_of(checkpoint, read_card(checkpoint), tiny.val, tmp_path / "kept"))
+    assert equal(first, list(see(checkpoint, tiny.val, tmp_path / "kept").detections))
 
 
 def test_other_weights_or_other_labels_are_looked_at_anew(checkpoint, tiny, tmp_path):
@@ -73,7 +71,7 @@ def test_other_weights_or_other_labels_are_looked_at_anew(checkpoint, tiny, tmp_
 
 def test_a_runs_own_detections_are_taken_unless_they_are_of_other_labels(run, tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(compare_models, "load_model", no_model)
-    found_by_run = _detections_of(run.weights, read_card(run.weights), tiny.val, tmp_path)
+    found_by_run = list(see(run.weights, tiny.val, tmp_path).detections)
     assert sum(len(image.masks) for image in found_by_run) == len(json.loads(run.detections_path.read_text()))
     fewer = dataclasses.replace(tiny.val, images=tiny.val.images[:2])
     assert stored_detections(run.weights, fewer, tmp_path) is None
@@ -81,12 +79,12 @@ def test_a_runs_own_detections_are_taken_unless_they_are_of_other_labels(run, ti
 
 def test_detections_are_made_again_where_the_card_says_other_masks(run, tiny, tmp_path):
     copied = RunFolder.open(shutil.copytree(run.path, tmp_path / "run"))
-    cut = _detections_of(copied.weights, read_card(copied.weights), tiny.val, tmp_path / "kept")
+    cut = list(see(copied.weights, tiny.val, tmp_path / "kept").detections)
     scores = read_card(copied.weights).scores
     whole = {**scores, "mask": {**scores["mask"], "cut_to_box": False}}
     write_card(copied.weights, dataclasses.replace(read_card(copied.weights), scores=whole))
     assert stored_detections(copied.weights, tiny.val, tmp_path / "kept") is None
-    again = _detections_of(copied.weights, read_card(copied.weights), tiny.val, tmp_path / "kept")
+    again = list(see(copied.weights, tiny.val, tmp_path / "kept").detections)
     assert all((one.boxes == other.boxes).all() for one, other in zip(cut, again, strict=True))
     assert not equal(cut, again)
 
@@ -96,7 +94,7 @@ def test_a_broken_file_of_detections_is_made_again(content, checkpoint, tiny, tm
     path = _cache_path(checkpoint, tiny.val, tmp_path / "kept")
     path.parent.mkdir()
     path.write_text(content)
-    _detections_of(checkpoint, read_card(checkpoint), tiny.val, tmp_path / "kept")
+    see(checkpoint, tiny.val, tmp_path / "kept")
     assert isinstance(json.loads(path.read_text()), list)
 
 
@@ -104,9 +102,7 @@ def test_the_folder_of_detections_does_not_grow_for_ever(checkpoint, tiny, tmp_p
     monkeypatch.setattr(compare_models, "_KEPT_FILES", 3)
     for number in range(3):
         (tmp_path / f"old{number}.json").write_text("[]")
-        _detections_of(
-            checkpoint, read_card(checkpoint), dataclasses.replace(tiny.val, source_hash=str(number)), tmp_path
-        )
+        see(checkpoint, dataclasses.replace(tiny.val, source_hash=str(number)), tmp_path)
     assert len(list(tmp_path.glob("*.json"))) == 3
     assert _cache_path(checkpoint, dataclasses.replace(tiny.val, source_hash="2"), tmp_path).is_file()
 

@@ -65,10 +65,7 @@ def unpack(archive: Path | BinaryIO, target: Path, limits: Limits = Limits()) ->
     Only plain files and folders below `target` are created. They are written to a draft that is renamed, so a refused
     archive leaves nothing behind.
 
-    Args:
-        archive: its path, or an open seekable file.
-        target: must not exist, or be empty.
-        limits: limits on the unpacked content.
+    `archive` is a path or an open seekable file; `target` must not exist, or be empty.
 
     Raises:
         DataError: the disk is full, or the archive is of another kind, broken, encrypted or over a limit, or a member

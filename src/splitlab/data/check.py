@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,10 @@ from splitlab.data.dataset import (
     count_images,
     count_kinds,
 )
-from splitlab.data.images import load_image, unread_photo
+from splitlab.data.images import find_photo_problem, load_image
 from splitlab.data.masks import read_mask
-from splitlab.errors import DataError, ImageError
-from splitlab.geometry import rle_area, rle_to_xyxy
+from splitlab.errors import DataError
+from splitlab.geometry import box_iou, rle_area, rle_to_xyxy
 from splitlab.io import Progress, no_progress
 
 # Labels often exceed the image by a fraction of a pixel.
@@ -89,10 +89,6 @@ def check_dataset(data: TrainVal, progress: Progress = no_progress) -> Check:
     """Open every photo and mask, one image at a time, and list all problems sorted by kind.
 
     Missing and broken files are listed, not raised, and so are entries that the reader could not read.
-
-    Args:
-        data: the dataset.
-        progress: called after every image.
     """
     problems: list[Problem] = []
     for subset, dataset in (("train", data.train), ("val", data.val)):
@@ -188,12 +184,18 @@ def _count(dataset: Dataset) -> SubsetCounts:
 
 def _find_image_problems(image: ImageLabels) -> list[Problem]:
     """Open an image's photo and masks; return their problems and those of its boxes."""
-    problems = [*_find_in_photo(image), *_find_repeated_objects(image)]
+    in_photo = find_photo_problem(image, _decoded_size)
+    problems = [*([in_photo] if in_photo else []), *_find_repeated_objects(image)]
     for number, label in enumerate(image.objects, start=1):
         problems += _find_in_box(image, label, number)
         problems += _find_in_mask(image, label, number)
     # Objects that share a broken mask file have equal problems.
     return list(dict.fromkeys(problems))
+
+
+def _decoded_size(photo: Path) -> tuple[int, int]:
+    height, width = load_image(photo).shape[:2]
+    return width, height
 
 
 def _find_in_box(image: ImageLabels, label: ObjectLabel, number: int) -> Iterator[Problem]:
@@ -228,38 +230,11 @@ def _find_in_mask(image: ImageLabels, label: ObjectLabel, number: int) -> Iterat
         what = f"the mask has {width} x {height} pixels, its image {image.width} x {image.height}"
         yield Problem(ProblemKind.MASK, file, what, "Export the masks again.")
     elif not rle_area(mask):
-        yield Problem(
-            ProblemKind.MASK,
-            file,
-            f"the mask of object {number} is empty",
-            "Draw the mask again, or remove the object.",
-        )
-    elif (iou := _box_iou(rle_to_xyxy(mask).tolist(), label.box)) < _LEAST_BOX_IOU:
+        what = f"the mask of object {number} is empty"
+        yield Problem(ProblemKind.MASK, file, what, "Draw the mask again, or remove the object.")
+    elif (iou := box_iou(rle_to_xyxy(mask), label.box)) < _LEAST_BOX_IOU:
         what = f"the mask of object {number} does not fill its box (IoU of their boxes {iou:.2f})"
         yield Problem(ProblemKind.MASK, file, what, "Draw the box or the mask again.")
-
-
-def _box_iou(first: Sequence[float], second: Sequence[float]) -> float:
-    width = min(first[2], second[2]) - max(first[0], second[0])
-    height = min(first[3], second[3]) - max(first[1], second[1])
-    both = max(width, 0.0) * max(height, 0.0)
-    either = _area(first) + _area(second) - both
-    return both / either if either > 0 else 0.0
-
-
-def _area(box: Sequence[float]) -> float:
-    return max(box[2] - box[0], 0.0) * max(box[3] - box[1], 0.0)
-
-
-def _find_in_photo(image: ImageLabels) -> Iterator[Problem]:
-    try:
-        height, width = load_image(image.path).shape[:2]
-    except ImageError as error:
-        yield unread_photo(image.path, error)
-        return
-    if (width, height) != (image.width, image.height):
-        what = f"the photo has {width} x {height} pixels, its labels say {image.width} x {image.height}"
-        yield Problem(ProblemKind.PHOTO_SIZE, str(image.path), what, "Correct the labels or the photo.")
 
 
 def _find_repeated_objects(image: ImageLabels) -> Iterator[Problem]:

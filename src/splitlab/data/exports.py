@@ -46,13 +46,8 @@ def export_coco(data: TrainVal, folder: Path, progress: Progress = no_progress) 
     - Lost: the difficult mark, objects with empty masks, and images with unreadable labels. An image whose last
       object is lost counts as not labelled, not as background.
 
-    Args:
-        data: the dataset.
-        folder: must not exist, or be empty.
-        progress: called after every image.
-
     Raises:
-        DataError: `folder` is taken or cannot be written, or a photo or mask is missing. Nothing is left behind.
+        DataError: `folder` is not empty or cannot be written, or a photo or mask is missing. Nothing is left behind.
     """
     with written_whole(folder) as draft:
         for subset, dataset in (("train", data.train), ("val", data.val)):
@@ -71,16 +66,11 @@ def export_yolo(
     - Background images have an empty label file; images that are not labelled, or lose their last object, have none.
     - Photos are hard links where the disk allows it.
 
-    Args:
-        data: the dataset.
-        folder: must not exist, or be empty.
-        progress: called after every image.
-        labels: what every line is; by default outlines if all objects have masks, and boxes if none has.
+    `labels` says what every line is: by default outlines if all objects have masks, and boxes if none has.
 
     Raises:
         DataError: `labels` is needed because only some objects of a subset have masks: Ultralytics reads such a subset
-            as boxes, or not at all. Or `folder` is taken or cannot be written, or a photo or mask is missing. Nothing
-            is left behind.
+            as boxes, or not at all. Or as for `export_coco`.
     """
     if labels is None:
         _refuse_both_kinds(data)

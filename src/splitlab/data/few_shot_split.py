@@ -50,11 +50,7 @@ def draw_few_shot(dataset: Dataset, masks_per_class: int, seed: int, class_names
     An image counts with all its objects. Images that fit are taken first; a class that is still short then gets the
     images that exceed it least. Images of W that show none of the classes are background.
 
-    Args:
-        dataset: the dataset.
-        masks_per_class: N, at least 1.
-        seed: equal seeds draw equal splits.
-        class_names: the classes that count; all by default. Classes that are learned from boxes alone need no masks.
+    All classes count unless `class_names` are given. Classes that are learned from boxes alone need no masks.
 
     Raises:
         SplitError: a class does not exist, or has fewer masks.

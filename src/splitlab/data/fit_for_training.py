@@ -79,7 +79,7 @@ def _refuse_unlabelled(images: Sequence[ImageLabels], dataset: Dataset) -> None:
 
 
 def _refuse_photos(images: Sequence[ImageLabels]) -> None:
-    found = [find_photo_problem(image.path, image.width, image.height) for image in images]
+    found = [find_photo_problem(image) for image in images]
     problems = [problem for problem in found if problem is not None]
     if problems:
         more = f" {len(problems) - 1:,} more photos have a fault." if len(problems) > 1 else ""

@@ -28,27 +28,17 @@ _MOST_SIDE = 65_535
 _STRIP_PIXELS = 250_000
 
 ImageArray = NDArray[np.uint8]
+_ReadSize = Callable[[Path], tuple[int, int]]
 
-# EXIF's eight orientations, and how to turn the pixels upright.
-_TURNS: dict[int, Callable[[ImageArray], ImageArray]] = {
-    1: lambda pixels: pixels,
-    2: lambda pixels: pixels[:, ::-1],
-    3: lambda pixels: pixels[::-1, ::-1],
-    4: lambda pixels: pixels[::-1],
-    5: lambda pixels: pixels.swapaxes(0, 1),
-    6: lambda pixels: pixels.swapaxes(0, 1)[:, ::-1],
-    7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
-    8: lambda pixels: pixels.swapaxes(0, 1)[::-1],
-}
+# EXIF's eight orientations: whether to mirror the pixels, and then how many quarter turns make them upright.
+_TURNS = {1: (0, 0), 2: (1, 0), 3: (0, 2), 4: (1, 2), 5: (1, 1), 6: (0, -1), 7: (1, -1), 8: (0, 1)}
 _SIDEWAYS = (5, 6, 7, 8)
 
 
 def load_image(source: Path | BinaryIO, name: str | None = None) -> ImageArray:
     """Read a photo as (H, W, 3) uint8 RGB, turned upright by its EXIF orientation.
 
-    Args:
-        source: a path or an open file.
-        name: its name in messages; the path by default.
+    Messages call it `name`, by default its path.
 
     Raises:
         ImageError: it is missing, not an image, broken, over 50 megapixels, or over 65,535 pixels wide or high.
@@ -113,19 +103,18 @@ def read_photo_size(path: Path) -> tuple[int, int]:
         return image.size[::-1] if _is_turned(image) else image.size
 
 
-def find_photo_problem(path: Path, width: int, height: int) -> Problem | None:
-    """Return the problem of a labelled photo, as far as its header shows it, or None.
-
-    `width` and `height` are stated by its labels, in pixels.
-    """
+def find_photo_problem(
+    image: ImageLabels, read_size: Callable[[Path], tuple[int, int]] | None = None
+) -> Problem | None:
+    """Return the problem of a labelled photo, or None; by default only its header is read."""
     try:
-        found = read_photo_size(path)
+        width, height = (read_size or read_photo_size)(image.path)
     except ImageError as error:
-        return unread_photo(path, error)
-    if found == (width, height):
+        return unread_photo(image.path, error)
+    if (width, height) == (image.width, image.height):
         return None
-    what = f"the photo has {found[0]} x {found[1]} pixels, its labels say {width} x {height}"
-    return Problem(ProblemKind.PHOTO_SIZE, str(path), what, "Correct the labels or the photo.")
+    what = f"the photo has {width} x {height} pixels, its labels say {image.width} x {image.height}"
+    return Problem(ProblemKind.PHOTO_SIZE, str(image.path), what, "Correct the labels or the photo.")
 
 
 def unread_photo(path: Path, error: ImageError) -> Problem:
@@ -139,7 +128,8 @@ def unread_photo(path: Path, error: ImageError) -> Problem:
 
 
 def _turned(pixels: ImageArray, turn: int) -> ImageArray:
-    return np.ascontiguousarray(_TURNS[turn](pixels))
+    mirrored, quarters = _TURNS[turn]
+    return np.ascontiguousarray(np.rot90(pixels[:, ::-1] if mirrored else pixels, quarters))
 
 
 @contextmanager

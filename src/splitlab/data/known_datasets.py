@@ -22,20 +22,12 @@ _OXFORD_PETS = "https://www.robots.ox.ac.uk/~vgg/data/pets/data"
 
 @dataclass(frozen=True)
 class _KnownDataset:
-    """A dataset that anybody may download.
-
-    Attributes:
-        title: its usual name.
-        folder: its folder among the datasets of the workspace.
-        size_bytes: of the download, roughly.
-        archives: the MD5 checksum of each archive by its address, as in torchvision.
-        is_there: returns whether a folder has it.
-    """
+    """A dataset that anybody may download."""
 
     title: str
-    folder: str
-    size_bytes: int
-    archives: dict[str, str]
+    folder: str  # among the datasets of the workspace
+    size_bytes: int  # of the download, roughly
+    archives: dict[str, str]  # MD5 checksums by address, as in torchvision
     is_there: Callable[[Path], bool]
 
 
@@ -65,11 +57,6 @@ def get_dataset(name: str, data_dir: Path, progress: Progress = no_progress) -> 
 
     After Ctrl-C, the next call keeps complete archives and downloads the others again. Archives are removed once the
     folder is complete.
-
-    Args:
-        name: `voc2012` or `pets`.
-        data_dir: the workspace's folder of datasets.
-        progress: called with the archive, its bytes so far and its bytes in all.
 
     Raises:
         DataError: the name is unknown, or the dataset needs an account.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -56,9 +57,7 @@ _UPLOAD_LIMITS = Limits(members=50_000, total_bytes=4_000_000_000)
 def open_dataset(where: str, data_dir: Path) -> TrainVal:
     """Open a dataset of any known format; the embedded one is created in `data_dir` on first use.
 
-    Args:
-        where: `embedded`, the name of a folder in `data_dir`, or the path of a folder.
-        data_dir: the workspace's folder of datasets.
+    `where` is `embedded`, the name of a folder in `data_dir` (the workspace's datasets), or the path of a folder.
 
     Raises:
         DataError: the dataset does not exist, or its files are broken.
@@ -127,7 +126,11 @@ def _find(where: str, data_dir: Path) -> tuple[Path, _Format]:
 
 
 def _format_of(folder: Path) -> _Format | None:
-    return next((known for known in _FORMATS if known.detect(folder)), None)
+    for known in _FORMATS:
+        with suppress(DataError, OSError):
+            if known.detect(folder):
+                return known
+    return None
 
 
 def _opened_as(data: TrainVal, where: str) -> TrainVal:

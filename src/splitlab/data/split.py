@@ -125,13 +125,8 @@ def without_masks(labels: ImageLabels) -> ImageLabels:
 def as_split(data: TrainVal, split: Split, as_weak: Callable[[ImageLabels], ImageLabels] = boxes_only) -> TrainVal:
     """Return a dataset whose train images are F as it is and W without masks; val stays.
 
-    Args:
-        data: the whole dataset.
-        split: its F and W.
-        as_weak: what W keeps of an image's labels, `boxes_only` or `without_masks`.
-
-    Returns:
-        The dataset; `source_hash` of train is the split's hash.
+    `as_weak` says what W keeps of its labels: `boxes_only` or `without_masks`. The `source_hash` of train becomes the
+    split's hash.
 
     Raises:
         SplitError: the split was drawn from other labels.
@@ -194,10 +189,7 @@ def check_sizes(dataset: Dataset, full: int, weak: int) -> None:
 def draw_paper_split(dataset: Dataset, full: int, weak: int | None) -> Split:
     """Draw the authors' images for YOLOv5 (docs/protocol.md, Splits); their lists for DETR hold other images.
 
-    Args:
-        dataset: VOC2012 or Cityscapes as read by their readers.
-        full: |F|.
-        weak: |W|, or None for all remaining images.
+    `weak` is |W|, or None for all remaining images.
 
     Raises:
         SplitError: the paper has no protocol for this dataset, or the dataset has too few images.

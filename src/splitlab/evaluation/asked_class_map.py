@@ -37,8 +37,7 @@ def read_asked(words: Sequence[str]) -> AskedClassMap:
     """Parse `--class-map`, given any number of times: a table's name, `order`, MODEL=DATA or a YAML file.
 
     The file has pairs, or `names`: the model's class names by number, as in YOLO's data files. MODEL may be the number
-    of
-    a class. An empty DATA leaves the class out.
+    of a class. An empty DATA leaves the class out.
 
     Raises:
         SettingsError: a word is none of these, or the file cannot be read.
@@ -64,12 +63,7 @@ def asked_class_map(
 ) -> ClassMap:
     """Return the class map for a model and a dataset.
 
-    Args:
-        asked: the user's class map.
-        model_classes: in the order of the model's class scores.
-        class_names: in the order of the dataset.
-        model: the checkpoint's name in messages.
-        dataset: the dataset's name.
+    `model_classes` and `class_names` are the classes of the model and the dataset; messages name `model` and `dataset`.
 
     Raises:
         CheckpointError: the map does not fit the classes, or no class has a counterpart.

@@ -145,13 +145,8 @@ def few(names: Sequence[str]) -> str:
 def require_known(classes: ClassMap, model: str, dataset: str) -> ClassMap:
     """Return the map if at least one class of the model has a counterpart.
 
-    Args:
-        classes: the map.
-        model: the checkpoint's name in messages.
-        dataset: the dataset's name.
-
     Raises:
-        CheckpointError: no class has; the message explains how to map them.
+        CheckpointError: no class has; the message explains how to map them. It names `model` and `dataset`.
     """
     if classes.known:
         return classes
@@ -169,11 +164,6 @@ def require_known(classes: ClassMap, model: str, dataset: str) -> ClassMap:
 
 def keep_class_map(folder: Path, dataset: str, classes: ClassMap) -> None:
     """Keep a map on a checkpoint's card, so that it need not be given again for these classes.
-
-    Args:
-        folder: the checkpoint.
-        dataset: the dataset's name.
-        classes: the map.
 
     Raises:
         CheckpointError: the card is broken, or would become too large.

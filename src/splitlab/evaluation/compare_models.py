@@ -32,21 +32,19 @@ def see(
 ) -> Seen:
     """Return a checkpoint with its detections on a dataset; the model runs only if they are not stored yet.
 
-    Args:
-        folder: the checkpoint.
-        dataset: the dataset.
-        cache_dir: where detections are cached, by weights, labels, class map and whether masks are cut to their boxes.
-        progress: called after every image.
-        classes: maps the model's classes to the dataset's; `class_map_for` by default.
+    Detections are cached in `cache_dir` by weights, labels, class map and whether masks are cut to their boxes.
+    `classes` maps the model's classes to the dataset's; `class_map_for` by default.
 
     Raises:
         SplitLabError: the checkpoint cannot be loaded, knows none of the classes, or a photo or label cannot be read.
     """
     card = read_card(folder)
-    classes = classes or class_map_for(card, dataset.class_names)
-    return Seen(
-        card, weights_hash(folder), _detections_of(folder, card, dataset, cache_dir, progress, classes), classes
-    )
+    classes = require_known(classes or class_map_for(card, dataset.class_names), str(folder), dataset.name)
+    refuse_unscorable(dataset)
+    found = stored_detections(folder, dataset, cache_dir, classes)
+    if found is None:
+        found = _detect(folder, card, dataset, cache_dir, progress, classes)
+    return Seen(card, weights_hash(folder), found, classes)
 
 
 def stored_detections(
@@ -78,20 +76,9 @@ def weights_hash(folder: Path) -> str:
         raise CheckpointError(f"{path} cannot be read ({error.strerror}). Copy the checkpoint again.") from error
 
 
-def _detections_of(
-    folder: Path,
-    card: Card,
-    dataset: Dataset,
-    cache_dir: Path,
-    progress: Progress = no_progress,
-    classes: ClassMap | None = None,
+def _detect(
+    folder: Path, card: Card, dataset: Dataset, cache_dir: Path, progress: Progress, classes: ClassMap
 ) -> list[ImageDetections]:
-    """Return a checkpoint's detections, one entry per image, with the dataset's class numbers."""
-    classes = require_known(classes or class_map_for(card, dataset.class_names), str(folder), dataset.name)
-    refuse_unscorable(dataset)
-    kept = stored_detections(folder, dataset, cache_dir, classes)
-    if kept is not None:
-        return kept
     model, _ = load_model(folder)
     found: list[ImageDetections] = []
     images = map(load_labelled, dataset.images)

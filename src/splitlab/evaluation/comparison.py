@@ -229,12 +229,7 @@ def short_names(cards: Sequence[Card]) -> list[str]:
 
 
 def difference_in_words(image: ComparedImage, class_names: Sequence[str]) -> str:
-    """Describe the three most important differences: classes first, then objects that some miss, then outlines.
-
-    Args:
-        image: what the models detect.
-        class_names: of the dataset.
-    """
+    """Describe the three most important differences: classes first, then objects that some miss, then outlines."""
     names = [name.replace("_", " ") for name in class_names]
     phrases = [
         phrase

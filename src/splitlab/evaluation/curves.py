@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,13 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from splitlab.evaluation.errors_by_kind import NEARLY_FOUND, TIDE_LIMITS, ErrorLimits, ImageErrors, errors_of_dataset
 from splitlab.evaluation.matches import ERRORS, FOUND_IOU, NO_MATCH, ErrorKind, ImageOverlaps, IouArray, match_by_score
-
-_MAX_DETECTIONS = 100
+from splitlab.evaluation.scores import MAX_DETECTIONS, coco_of, coco_result
 
 CURVE_IOUS = (0.5, 0.7, 0.75)
 _CURVE_COLUMNS = ("iou", "class_index", "recall", "precision", "score")
@@ -46,8 +42,7 @@ class Calibration:
 
     Attributes:
         bins: a row for each bin of scores: low, high, detections (their number), mean_score, right (the share that
-            finds
-            an object); the last two are NaN in empty bins.
+            finds an object); the last two are NaN in empty bins.
         error: expected calibration error (Guo et al., 2017), 0..1: the mean gap between score and share, weighted by
             detections; None without detections.
     """
@@ -61,10 +56,7 @@ def precision_recall_curves(
 ) -> pd.DataFrame:
     """Return precision at 101 recalls for each IoU threshold and each class with objects.
 
-    Args:
-        images: overlaps of masks or boxes, with all detections.
-        classes: number of classes.
-        thresholds: of IoU.
+    `images` are overlaps of masks or boxes, with all detections; `classes` is the number of classes.
 
     Returns:
         iou; class_index; recall; precision, the best at that recall or a higher one; and score, the minimum score for
@@ -83,10 +75,7 @@ def precision_recall_curves(
 def ap_cost_of_errors(images: Sequence[ImageOverlaps], classes: int, limits: ErrorLimits = TIDE_LIMITS) -> ApCost:
     """Measure the AP that each kind of error costs.
 
-    Args:
-        images: overlaps of masks or boxes, with all detections.
-        classes: number of classes.
-        limits: the IoU from which an object counts as found.
+    `images` are overlaps of masks or boxes, with all detections; `classes` is the number of classes.
     """
     errors = errors_of_dataset(images, limits)
     ap = _ap(images, classes, limits)
@@ -115,29 +104,19 @@ def calibration(images: Sequence[ImageOverlaps], min_iou: float = FOUND_IOU) -> 
 
 def _precision_of_overlaps(images: Sequence[ImageOverlaps], classes: int, thresholds: Sequence[float]) -> _Precision:
     """Let COCOeval match the overlaps of one or more images at these IoU thresholds."""
-    with contextlib.redirect_stdout(io.StringIO()):
-        evaluation = _KnownOverlaps(images, classes, thresholds)
-        evaluation.evaluate()
-        evaluation.accumulate()
-    params, result = evaluation.params, evaluation.eval
-    return _Precision(params.iouThrs, params.recThrs, result["precision"][..., 0, 0], result["scores"][..., 0, 0])
+    evaluation = _KnownOverlaps(images, classes, thresholds)
+    result = coco_result(evaluation)
+    return _Precision(evaluation.params.iouThrs, evaluation.params.recThrs, result["precision"], result["scores"])
 
 
 @dataclass(frozen=True)
 class _Precision:
-    """The result of COCOeval over all object sizes.
-
-    Attributes:
-        thresholds: (T,) IoU from which an object counts as found.
-        recalls: (101,) 0, 0.01, ..., 1.
-        precision: (T, 101, K) 0..1; -1 for classes without objects.
-        scores: (T, 101, K) the minimum score for that recall; 0 where it is not reached.
-    """
+    """COCOeval's result: (T,) IoU thresholds, (101,) recalls, and (T, 101, K) precision and minimum score for each."""
 
     thresholds: NDArray[np.float64]
     recalls: NDArray[np.float64]
-    precision: NDArray[np.float64]
-    scores: NDArray[np.float64]
+    precision: NDArray[np.float64]  # -1 for classes without objects
+    scores: NDArray[np.float64]  # 0 where the recall is not reached
 
     def mean_ap(self) -> float | None:
         """Return AP in 0..100, mean over thresholds and classes with objects; None without objects."""
@@ -149,37 +128,24 @@ class _KnownOverlaps(COCOeval):  # type: ignore[misc]
     """COCOeval with overlaps that are given, not computed."""
 
     def __init__(self, images: Sequence[ImageOverlaps], classes: int, thresholds: Sequence[float]) -> None:
-        truth = _coco(len(images), classes, _truth_rows(images))
-        super().__init__(truth, _coco(len(images), classes, _detection_rows(images)), "bbox")
+        places, categories = [{"id": i} for i in range(len(images))], [{"id": i} for i in range(classes)]
+        truth, found = (coco_of(places, categories, rows(images)) for rows in (_truth_rows, _detection_rows))
+        super().__init__(truth, found, "bbox")
         self._overlaps = [image.iou for image in images]
         self.params.iouThrs = np.array(thresholds, np.float64)
-        self.params.areaRng = self.params.areaRng[:1]
-        self.params.areaRngLbl = self.params.areaRngLbl[:1]
-        self.params.maxDets = [_MAX_DETECTIONS]
 
     def computeIoU(self, imgId: int, catId: int) -> IouArray | list[float]:  # noqa: N802, N803 - pycocotools' names
         detections, truth = self._dts[imgId, catId], self._gts[imgId, catId]
         if not detections or not truth:
             return []
-        best_first = sorted(detections, key=lambda row: -row["score"])[:_MAX_DETECTIONS]
+        best_first = sorted(detections, key=lambda row: -row["score"])[:MAX_DETECTIONS]
         return self._overlaps[imgId][np.ix_([row["place"] for row in best_first], [row["place"] for row in truth])]
 
 
-def _coco(images: int, classes: int, rows: list[dict[str, Any]]) -> COCO:
-    coco = COCO()
-    coco.dataset = {
-        "images": [{"id": index} for index in range(images)],
-        "categories": [{"id": index} for index in range(classes)],
-        # COCOeval uses id 0 for "no match"; the area must be in 0..1e10.
-        "annotations": [{"id": number, "area": 1, **row} for number, row in enumerate(rows, start=1)],
-    }
-    coco.createIndex()
-    return coco
-
-
 def _truth_rows(images: Sequence[ImageOverlaps]) -> list[dict[str, Any]]:
+    # COCOeval needs an area in 0..1e10.
     return [
-        {"image_id": number, "category_id": category, "iscrowd": int(crowd), "place": place}
+        {"image_id": number, "category_id": category, "iscrowd": int(crowd), "place": place, "area": 1}
         for number, image in enumerate(images)
         for place, (category, crowd) in enumerate(zip(image.truth_classes.tolist(), image.crowds.tolist(), strict=True))
     ]
@@ -187,7 +153,7 @@ def _truth_rows(images: Sequence[ImageOverlaps]) -> list[dict[str, Any]]:
 
 def _detection_rows(images: Sequence[ImageOverlaps]) -> list[dict[str, Any]]:
     return [
-        {"image_id": number, "category_id": category, "score": score, "place": place}
+        {"image_id": number, "category_id": category, "score": score, "place": place, "area": 1}
         for number, image in enumerate(images)
         for place, (category, score) in enumerate(zip(image.classes.tolist(), image.scores.tolist(), strict=True))
     ]

@@ -199,11 +199,7 @@ def objects_seen(images: Sequence[ComparedImage]) -> pd.DataFrame:
 
 
 def count_seen(objects: pd.DataFrame, classes: int) -> pd.DataFrame:
-    """Count objects by class and by how many models detect them.
-
-    Args:
-        objects: from `objects_seen`.
-        classes: number of classes.
+    """Count the rows of `objects_seen` by class and by how many models detect the object.
 
     Returns:
         A row for each class index, and one with index NO_MATCH for unlabelled objects; a column for each `SeenBy`, and
@@ -232,19 +228,12 @@ def _pool(labels: ImageLabels, found: Mapping[str, ImageDetections], min_score: 
 
 @dataclass(frozen=True)
 class _Pool:
-    """The P detections of all models.
+    """The P detections of all models in an image with G labelled objects."""
 
-    Attributes:
-        models: P names.
-        votes: P detections.
-        iou: (P, G) with the labelled objects.
-        regions: (G,) bool, crowds and objects without a mask.
-    """
-
-    models: list[str]
-    votes: list[Vote]
-    iou: IouArray
-    regions: BoolArray
+    models: list[str]  # P names
+    votes: list[Vote]  # P detections
+    iou: IouArray  # (P, G)
+    regions: BoolArray  # (G,), crowds and objects without a mask
 
 
 def _groups(pooled: _Pool) -> IntArray:

@@ -19,10 +19,6 @@ from splitlab.evaluation.scores import THRESHOLDS, Scores, evaluate_detections
 def shared_classes(known: Mapping[str, Collection[str]], dataset: Dataset) -> tuple[str, ...]:
     """Return the classes of a dataset that every model knows, in its order.
 
-    Args:
-        known: the classes that each model knows, by the model's name.
-        dataset: the dataset.
-
     Raises:
         CheckpointError: the models share none.
     """
@@ -53,12 +49,8 @@ def detections_of_classes(
 def evaluate_known(dataset: Dataset, detections: Sequence[ImageDetections], known: tuple[str, ...]) -> Scores:
     """Score detections as `evaluate_detections` does, but only over the classes that the model knows.
 
-    The AP of an unknown class is None: 0 would mean that the model searched for it and failed.
-
-    Args:
-        dataset: the dataset to score on.
-        detections: in the order of its images, with its class numbers.
-        known: the classes that the model knows, in the dataset's order.
+    The AP of an unknown class is None: 0 would mean that the model searched for it and failed. Detections are in the
+    order of the images and have the dataset's class numbers; `known` is in the dataset's order.
     """
     if len(known) == len(dataset.class_names):
         return evaluate_detections(dataset, detections)

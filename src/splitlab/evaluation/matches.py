@@ -39,8 +39,7 @@ class ImageOverlaps:
         scores: (D,) float64, 0..1.
         truth_classes: (G,) int64.
         crowds: (G,) bool, True for regions that are not scored: crowds and tiny objects; for masks also boxes of
-            objects
-            without a mask.
+            objects without a mask.
         iou: (D, G) float64. For crowds, the share of the detection inside the crowd, as in COCO.
     """
 

@@ -60,14 +60,7 @@ def attention_over(
 ) -> list[FloatArray] | None:
     """Return an (H, W) map for each detection of `predict`, in its order, scaled to a maximum of 1.
 
-    Args:
-        model: in evaluation mode.
-        image: (H, W, 3) uint8 RGB.
-        size: side of the model's square input, pixels.
-        settings: thresholds for detections.
-
-    Returns:
-        The maps, or None if the model has no attention.
+    The arguments are those of `predict`, with one image. None if the model has no attention.
     """
     square, place = letterbox(image, size)
     batch = torch.from_numpy(square)[None].permute(0, 3, 1, 2).float() / 255
@@ -81,14 +74,8 @@ def attention_over(
 def take_apart(model: SegmentationModel, image: ImageArray, size: int, seed: int = 0) -> TakenApart | None:
     """Split the mask of a photo's best-scoring object into prototypes and coefficients.
 
-    Args:
-        model: a YOLO, in evaluation mode.
-        image: (H, W, 3) uint8 RGB.
-        size: side of the model's square input, pixels.
-        seed: of the random coefficients.
-
-    Returns:
-        None if nothing scores 0.25 or more, or the model has no prototypes.
+    `image` is (H, W, 3) uint8 RGB, `size` the side of the model's square input, `seed` that of the random coefficients.
+    None if nothing scores 0.25 or more, or the model has no prototypes.
     """
     square, _ = letterbox(image, size)
     batch = torch.from_numpy(square)[None].permute(0, 3, 1, 2).float() / 255

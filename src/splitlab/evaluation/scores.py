@@ -19,9 +19,9 @@ from splitlab.data.dataset import Dataset, ImageLabels, ObjectLabel
 from splitlab.data.masks import read_mask
 from splitlab.evaluation.detections import ImageDetections, mask_regions, scored_masks
 from splitlab.evaluation.matches import FOUND_IOU, NO_MATCH, ImageOverlaps, IntArray, Kind, match_by_score
-from splitlab.geometry import MaskArray, Rle, rle_area, rle_to_mask, rle_to_xyxy, xyxy_to_xywh
+from splitlab.geometry import MaskArray, Rle, box_iou, rle_area, rle_to_mask, rle_to_xyxy, xyxy_to_xywh
 
-_MAX_DETECTIONS = 100
+MAX_DETECTIONS = 100
 # Slices of COCO's ten IoU thresholds 0.50, 0.55, ..., 0.95.
 THRESHOLDS = {"ap50": slice(0, 1), "ap70": slice(4, 5), "ap75": slice(5, 6), "ap50_95": slice(0, 10)}
 
@@ -75,10 +75,10 @@ def evaluate_detections(dataset: Dataset, detections: Sequence[ImageDetections])
     results = coco_results(dataset, detections)
     with contextlib.redirect_stdout(io.StringIO()):
         masks, boxes = _coco_truth(dataset, "mask"), _coco_truth(dataset, "box")
-        found = boxes.loadRes(results) if results else _empty_like(boxes)
+        found = boxes.loadRes(results) if results else coco_of(boxes.dataset["images"], boxes.dataset["categories"], [])
         return {
-            "mask": _summary(_precision(masks, found, "segm"), dataset.class_names),
-            "box": _summary(_precision(boxes, found, "bbox"), dataset.class_names),
+            "mask": _summary(coco_result(COCOeval(masks, found, "segm"))["precision"], dataset.class_names),
+            "box": _summary(coco_result(COCOeval(boxes, found, "bbox"))["precision"], dataset.class_names),
         }
 
 
@@ -102,10 +102,7 @@ def scores_of_objects(
 ) -> pd.DataFrame:
     """List the labelled objects, without crowds and objects without a mask.
 
-    Args:
-        dataset: the ground truth.
-        detections: in the order of its images.
-        overlaps: of the masks of these detections, all of them or those above a score.
+    `detections` are in the order of the images; `overlaps` are of their masks, of all or of those above a score.
 
     Returns:
         image_id; object (its index in the image); truth_class; found_by (the detection that COCO matches with it at IoU
@@ -138,24 +135,41 @@ def mean_boundary_iou(objects: pd.DataFrame) -> Estimate:
     return _estimate(found["image_id"], found["boundary_iou"])
 
 
+def coco_result(evaluation: COCOeval) -> dict[str, NDArray[np.float64]]:
+    """Run COCOeval over all object sizes.
+
+    Returns:
+        precision and scores, (thresholds, 101 recalls, classes); precision is -1 for classes without objects.
+    """
+    evaluation.params.areaRng = evaluation.params.areaRng[:1]
+    evaluation.params.areaRngLbl = evaluation.params.areaRngLbl[:1]
+    evaluation.params.maxDets = [MAX_DETECTIONS]
+    with contextlib.redirect_stdout(io.StringIO()):
+        evaluation.evaluate()
+        evaluation.accumulate()
+    return {name: evaluation.eval[name][..., 0, 0] for name in ("precision", "scores")}
+
+
+def coco_of(images: list[dict[str, Any]], categories: list[dict[str, Any]], rows: list[dict[str, Any]]) -> COCO:
+    """Return pycocotools' form of images, categories and annotations, which get ids."""
+    coco = COCO()
+    # COCOeval uses id 0 for "no match".
+    annotations = [{"id": number, **row} for number, row in enumerate(rows, start=1)]
+    coco.dataset = {"info": {}, "images": images, "categories": categories, "annotations": annotations}
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco.createIndex()
+    return coco
+
+
 def _coco_truth(dataset: Dataset, kind: Kind) -> COCO:
     """Return the labels as ground truth of masks or boxes for pycocotools."""
-    truth = COCO()
-    truth.dataset = {
-        "info": {},
-        "images": [{"id": image.image_id, "width": image.width, "height": image.height} for image in dataset.images],
-        "categories": [
-            {"id": category_id, "name": name}
-            for category_id, name in zip(dataset.category_ids, dataset.class_names, strict=True)
-        ],
-        "annotations": [
-            # COCOeval uses id 0 for "no match".
-            {"id": number, "category_id": dataset.category_ids[label.class_index], **place}
-            for number, (label, place) in enumerate(_places(dataset, kind), start=1)
-        ],
-    }
-    truth.createIndex()
-    return truth
+    images = [{"id": image.image_id, "width": image.width, "height": image.height} for image in dataset.images]
+    named = zip(dataset.category_ids, dataset.class_names, strict=True)
+    categories = [{"id": category_id, "name": name} for category_id, name in named]
+    rows = [
+        {"category_id": dataset.category_ids[label.class_index], **place} for label, place in _places(dataset, kind)
+    ]
+    return coco_of(images, categories, rows)
 
 
 def _places(dataset: Dataset, kind: Kind) -> Iterator[tuple[ObjectLabel, dict[str, Any]]]:
@@ -180,13 +194,6 @@ def _boxes(image: ImageLabels) -> list[dict[str, Any]]:
     ]
 
 
-def _empty_like(truth: COCO) -> COCO:
-    empty = COCO()
-    empty.dataset = {**truth.dataset, "annotations": []}
-    empty.createIndex()
-    return empty
-
-
 def _summary(precision: NDArray[np.float64], class_names: Sequence[str]) -> dict[str, Any]:
     summary: dict[str, Any] = {name: _mean(precision[rows]) for name, rows in THRESHOLDS.items()}
     summary["per_class"] = {
@@ -199,18 +206,6 @@ def _summary(precision: NDArray[np.float64], class_names: Sequence[str]) -> dict
 def _mean(precision: NDArray[np.float64]) -> float | None:
     known = precision[precision > -1]
     return round(100 * float(known.mean()), 2) if known.size else None
-
-
-def _precision(truth: COCO, found: COCO, kind: str) -> NDArray[np.float64]:
-    """Return (10 thresholds, 101 recalls, classes) precision over all sizes, -1 for classes without objects."""
-    evaluation = COCOeval(truth, found, kind)
-    evaluation.params.areaRng = evaluation.params.areaRng[:1]
-    evaluation.params.areaRngLbl = evaluation.params.areaRngLbl[:1]
-    evaluation.params.maxDets = [_MAX_DETECTIONS]
-    evaluation.evaluate()
-    evaluation.accumulate()
-    precision: NDArray[np.float64] = evaluation.eval["precision"][:, :, :, 0, 0]
-    return precision
 
 
 def _rows(labels: ImageLabels, found: ImageDetections, image: ImageOverlaps) -> list[tuple[object, ...]]:
@@ -250,7 +245,7 @@ def _found(
         float(image.scores[row]),
         float(image.iou[row, index]),
         _boundary_iou(read_mask(label.mask), found.masks[place]),
-        _box_iou(np.array(label.box), found.boxes[place].astype(np.float64)),
+        box_iou(label.box, found.boxes[place]),
     )
 
 
@@ -276,13 +271,6 @@ def _boundary(mask: MaskArray, depth: int) -> MaskArray:
     inner = cv2.erode(mask.astype(np.uint8), _SQUARE, iterations=depth, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     boundary: MaskArray = mask & (inner == 0)
     return boundary
-
-
-def _box_iou(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
-    sides = np.minimum(first[2:], second[2:]) - np.maximum(first[:2], second[:2])
-    common = float(sides.clip(0).prod())
-    union = float((first[2:] - first[:2]).prod() + (second[2:] - second[:2]).prod()) - common
-    return common / union if union > 0 else 0.0
 
 
 def _localised(image: ImageOverlaps, row: int) -> tuple[object, ...]:

@@ -30,10 +30,7 @@ _MASKS_END = "_gtFine_instanceIds.png"
 
 def is_cityscapes_folder(folder: Path) -> bool:
     """Return whether the folder has photos or labels of Cityscapes."""
-    try:
-        return any((folder / part).is_dir() for part in _PARTS)
-    except OSError:
-        return False
+    return any((folder / part).is_dir() for part in _PARTS)
 
 
 def read_cityscapes_folder(folder: Path, index_dir: Path, progress: Progress = silent) -> TrainVal:
@@ -41,13 +38,7 @@ def read_cityscapes_folder(folder: Path, index_dir: Path, progress: Progress = s
 
     Groups (pixels with only a class id) become crowds; objects under 100 pixels are tiny. The first reading opens every
     *_gtFine_instanceIds.png for the boxes, which takes minutes; later ones use an index file. Masks stay on disk.
-    Photos
-    with missing or broken labels are left out and listed in `Dataset.problems`.
-
-    Args:
-        folder: contains leftImg8bit/ and gtFine/.
-        index_dir: folder of the index file.
-        progress: called after every label file that is opened.
+    Photos with missing or broken labels are left out and listed in `Dataset.problems`.
 
     Raises:
         DataError: a part of the dataset is missing, or no photo has readable labels.

@@ -175,22 +175,16 @@ def _read_image(entry: Any, images_dir: Path, folder: Path, path: Path) -> Image
         state = LabelState.WHOLE if entry.get("labelled") is True else LabelState.NONE
     except (*ODD_ENTRY, OSError) as error:
         named = f"image {entry.get('id')}" if isinstance(entry, dict) else "an image"
-        raise unreadable(
-            path,
-            f"{named} is not valid COCO ({type(error).__name__}: {error})",
-            "It needs id, file_name, width and height.",
-        ) from error
+        what = f"{named} is not valid COCO ({type(error).__name__}: {error})"
+        raise unreadable(path, what, "It needs id, file_name, width and height.") from error
     check_image_size(width, height, path, f"image {image_id}")
     return ImageLabels(image_id, photo, width, height, (), state)
 
 
 def _inside(images_dir: Path, folder: Path, file_name: str, labels_path: Path) -> Path:
     if len(file_name.encode(errors="replace")) > _MOST_NAME_BYTES:
-        raise unreadable(
-            labels_path,
-            f"file_name '{file_name[:40]} …' is {len(file_name):,} letters long",
-            "Give the photo a shorter name.",
-        )
+        what = f"file_name '{file_name[:40]} …' is {len(file_name):,} letters long"
+        raise unreadable(labels_path, what, "Give the photo a shorter name.")
     path = images_dir / file_name
     if not path.resolve().is_relative_to(folder):
         raise unreadable(

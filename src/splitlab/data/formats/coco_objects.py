@@ -33,12 +33,7 @@ def read_object(
 ) -> tuple[ObjectLabel, list[Problem]]:
     """Read one annotation; if only its mask is broken, the object keeps its box.
 
-    Args:
-        annotation: an entry of `annotations`.
-        index_of: category id to class index.
-        height: of its image, pixels.
-        width: of its image, pixels.
-        path: the label file, for messages.
+    `index_of` maps category ids to class indices; `height` and `width` are its image's, in pixels.
 
     Raises:
         EntryError: it has no class or no box.
@@ -47,11 +42,8 @@ def read_object(
     try:
         category_id = int(annotation["category_id"])
         if category_id not in index_of:
-            raise unreadable(
-                path,
-                f"{where} has category {category_id}, which is not in 'categories'",
-                "Add the category, or remove the annotation.",
-            )
+            what = f"{where} has category {category_id}, which is not in 'categories'"
+            raise unreadable(path, what, "Add the category, or remove the annotation.")
         mask, problems = _mask_or_problems(annotation, height, width, path)
         label = ObjectLabel(
             class_index=index_of[category_id],
@@ -60,11 +52,8 @@ def read_object(
             is_crowd=bool(int(annotation.get("iscrowd") or 0)),
         )
     except ODD_ENTRY as error:
-        raise unreadable(
-            path,
-            f"{where} is not valid COCO ({type(error).__name__}: {error})",
-            "It needs category_id, a bbox of four numbers and segmentation.",
-        ) from error
+        what = f"{where} is not valid COCO ({type(error).__name__}: {error})"
+        raise unreadable(path, what, "It needs category_id, a bbox of four numbers and segmentation.") from error
     return label, problems
 
 
@@ -107,20 +96,12 @@ def _polygons_to_mask(
     """Draw outlines; report those with fewer than three points."""
     outlines = [np.asarray(outline, dtype=np.float64) for outline in _as_outlines(segmentation)]
     if not all(_is_near(outline, height, width) for outline in outlines):
-        raise entry_error(
-            ProblemKind.MASK,
-            path,
-            f"a polygon of {where} is not a list x0, y0, x1, y1, ... of points near its image",
-            "Export the mask again; its box is kept.",
-        )
+        what = f"a polygon of {where} is not a list x0, y0, x1, y1, ... of points near its image"
+        raise entry_error(ProblemKind.MASK, path, what, "Export the mask again; its box is kept.")
     areas = [outline.reshape(-1, 2) for outline in outlines if outline.size >= LEAST_OUTLINE_NUMBERS]
     if sum(map(outline_length, areas)) > MAX_OUTLINE_PIXELS:
-        raise entry_error(
-            ProblemKind.MASK,
-            path,
-            f"the outline of {where} is over {MAX_OUTLINE_PIXELS:,} pixels long",
-            "Simplify it; its box is kept.",
-        )
+        what = f"the outline of {where} is over {MAX_OUTLINE_PIXELS:,} pixels long"
+        raise entry_error(ProblemKind.MASK, path, what, "Simplify it; its box is kept.")
     short = sum(0 < outline.size < LEAST_OUTLINE_NUMBERS for outline in outlines)
     problems = []
     if short:
@@ -175,12 +156,8 @@ def _to_rle(where: str, segmentation: dict[str, Any], height: int, width: int, p
     else:
         fits = rle_fits(counts, height, width)
     if size != [height, width] or not fits:
-        raise entry_error(
-            ProblemKind.MASK,
-            path,
-            f"the RLE mask of {where} does not fill its image of {height} x {width} pixels (its size says {size})",
-            "Export the mask again; its box is kept.",
-        )
+        what = f"the RLE mask of {where} does not fill its image of {height} x {width} pixels (its size says {size})"
+        raise entry_error(ProblemKind.MASK, path, what, "Export the mask again; its box is kept.")
     if isinstance(counts, list):
         return run_lengths_to_rle(counts, height, width)
     return {"size": [height, width], "counts": counts}
@@ -195,10 +172,6 @@ def _to_box(annotation: dict[str, Any], mask: Rle | None, path: Path) -> Box:
     left, top, box_width, box_height = (float(side) for side in annotation["bbox"])
     box = (left, top, left + box_width, top + box_height)
     if not all(math.isfinite(side) for side in box):
-        raise entry_error(
-            ProblemKind.BOX,
-            path,
-            f"{entry_name(annotation)} has a bbox with a side that is not a number ({str(stated)[:80]})",
-            "Draw the box again.",
-        )
+        what = f"{entry_name(annotation)} has a bbox with a side that is not a number ({str(stated)[:80]})"
+        raise entry_error(ProblemKind.BOX, path, what, "Draw the box again.")
     return box

@@ -31,10 +31,7 @@ _TRIMAP_VALUES = {_ANIMAL, 2, 3}
 
 def is_pets_folder(folder: Path) -> bool:
     """Return whether the folder has the lists of Oxford-IIIT Pet."""
-    try:
-        return _root_of(folder) is not None
-    except OSError:
-        return False
+    return _root_of(folder) is not None
 
 
 def read_pets_folder(folder: Path, index_dir: Path, progress: Progress = silent) -> TrainVal:
@@ -43,11 +40,6 @@ def read_pets_folder(folder: Path, index_dir: Path, progress: Progress = silent)
     A photo whose trimap has no animal pixel is left out: it shows an animal, so it is not background. The first reading
     opens every trimap for the boxes, which takes a minute; later ones use an index file. Masks stay on disk. Lines and
     trimaps that cannot be read are in `Dataset.problems`.
-
-    Args:
-        folder: contains images/ and annotations/.
-        index_dir: folder of the index file.
-        progress: called after every trimap that is opened.
 
     Raises:
         DataError: a list is missing or broken, or none of its images can be read. The message names it.

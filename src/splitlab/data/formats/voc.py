@@ -13,7 +13,6 @@ from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from splitlab.data.dataset import (
-    Box,
     Dataset,
     EntryError,
     ImageId,
@@ -39,17 +38,13 @@ CLASS_NAMES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog",
     "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
 )  # fmt: skip
-_CLASS_INDEX = {name: index for index, name in enumerate(CLASS_NAMES)}
 # In SegmentationObject 255 is the border between objects.
 _BORDER = 255
 
 
 def is_voc_folder(folder: Path) -> bool:
     """Return whether the folder has VOC's lists."""
-    try:
-        return _root_of(folder) is not None
-    except OSError:
-        return False
+    return _root_of(folder) is not None
 
 
 def read_voc_folder(folder: Path) -> TrainVal:
@@ -118,72 +113,28 @@ class _Read:
 
 
 def _read_image(root: Path, name: str) -> _Read:
+    """Read Annotations/ID.xml; the order of objects is their number in SegmentationObject."""
     path = root / "Annotations" / f"{name}.xml"
-    annotation = _read_voc_annotation(path)
-    if len(annotation.objects) >= _BORDER:
-        what = f"has {len(annotation.objects)} objects; VOC's masks can distinguish {_BORDER - 1}"
+    raw = read_bounded(path, _MAX_XML_BYTES)
+    xml = _parse(raw, path)
+    width, height = int(_number(xml, "size/width", path)), int(_number(xml, "size/height", path))
+    check_image_size(width, height, path, "its image")
+    elements = xml.findall("object")
+    if len(elements) >= _BORDER:
+        what = f"has {len(elements)} objects; VOC's masks can distinguish {_BORDER - 1}"
         raise unreadable(path, what, "Correct the annotation.")
-    masks = root / "SegmentationObject" / f"{name}.png"
     objects: list[ObjectLabel] = []
-    problems = list(annotation.problems)
-    for value, found in enumerate(annotation.objects, start=1):
-        if found is None:
-            continue
+    problems: list[Problem] = []
+    for value, element in enumerate(elements, start=1):
         try:
-            class_index = _class_index(found, path)
+            mask = IndexedMask(root / "SegmentationObject" / f"{name}.png", value)
+            objects.append(_to_object(element, width, height, mask, path))
         except EntryError as error:
             problems.append(error.problem)
-            continue
-        mask = IndexedMask(masks, value)
-        objects.append(ObjectLabel(class_index, found.box, mask, is_difficult=found.is_difficult))
     photo = root / "JPEGImages" / f"{name}.jpg"
     state = LabelState.BROKEN if problems else LabelState.WHOLE
-    labels = ImageLabels(name, photo, annotation.width, annotation.height, tuple(objects), state)
-    return _Read(labels, annotation.sha256, tuple(problems))
-
-
-def _read_voc_annotation(path: Path) -> _VocAnnotation:
-    """Read Annotations/ID.xml; objects keep their order, which is their number in SegmentationObject."""
-    raw = read_bounded(path, _MAX_XML_BYTES)
-    root = _parse(raw, path)
-    width, height = int(_number(root, "size/width", path)), int(_number(root, "size/height", path))
-    check_image_size(width, height, path, "its image")
-    objects: list[_VocObject | None] = []
-    problems: list[Problem] = []
-    for element in root.findall("object"):
-        try:
-            objects.append(_to_object(element, width, height, path))
-        except EntryError as error:
-            objects.append(None)
-            problems.append(error.problem)
-    return _VocAnnotation(width, height, tuple(objects), hashlib.sha256(raw).hexdigest(), tuple(problems))
-
-
-@dataclass(frozen=True, slots=True)
-class _VocAnnotation:
-    """The content of an XML file.
-
-    Attributes:
-        width, height: of the image, pixels.
-        objects: in order; None where one cannot be read.
-        sha256: of the file.
-        problems: of the objects that cannot be read.
-    """
-
-    width: int
-    height: int
-    objects: tuple[_VocObject | None, ...]
-    sha256: str
-    problems: tuple[Problem, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class _VocObject:
-    """One object; the box is xyxy in pixels, counted from 0, far edge outside."""
-
-    class_name: str
-    box: Box
-    is_difficult: bool
+    labels = ImageLabels(name, photo, width, height, tuple(objects), state)
+    return _Read(labels, hashlib.sha256(raw).hexdigest(), tuple(problems))
 
 
 def _parse(raw: bytes, path: Path) -> Element:
@@ -220,27 +171,21 @@ def _number(element: Element, tag: str, path: Path) -> float:
     return number
 
 
-def _to_object(element: Element, width: int, height: int, path: Path) -> _VocObject:
+def _to_object(element: Element, width: int, height: int, mask: IndexedMask, path: Path) -> ObjectLabel:
     # VOC counts pixels from 1, and includes xmax and ymax.
     left = max(_number(element, "bndbox/xmin", path) - 1, 0)
     top = max(_number(element, "bndbox/ymin", path) - 1, 0)
     right = min(_number(element, "bndbox/xmax", path), width)
     bottom = min(_number(element, "bndbox/ymax", path), height)
-    class_name = (element.findtext("name") or "").strip()
+    name = (element.findtext("name") or "").strip()
     if left >= right or top >= bottom:
-        what = (
-            f"the box of '{class_name[:40]}' (xyxy {left:g} {top:g} {right:g} {bottom:g}) holds no pixel of its "
-            f"{width} x {height} image"
-        )
+        box = f"{left:g} {top:g} {right:g} {bottom:g}"
+        what = f"the box of '{name[:40]}' (xyxy {box}) holds no pixel of its {width} x {height} image"
         raise entry_error(ProblemKind.BOX, path, what, "Correct its bndbox.")
-    return _VocObject(class_name, (left, top, right, bottom), (element.findtext("difficult") or "").strip() == "1")
-
-
-def _class_index(found: _VocObject, path: Path) -> int:
-    if found.class_name not in _CLASS_INDEX:
-        what = f"'{found.class_name[:40]}' is not one of VOC's {len(CLASS_NAMES)} classes"
-        raise unreadable(path, what, "Correct its name.")
-    return _CLASS_INDEX[found.class_name]
+    if name not in CLASS_NAMES:
+        raise unreadable(path, f"'{name[:40]}' is not one of VOC's {len(CLASS_NAMES)} classes", "Correct its name.")
+    is_difficult = (element.findtext("difficult") or "").strip() == "1"
+    return ObjectLabel(CLASS_NAMES.index(name), (left, top, right, bottom), mask, is_difficult=is_difficult)
 
 
 def _to_dataset(read: Sequence[_Read], pools: tuple[tuple[ImageId, ...], ...], problems: Sequence[Problem]) -> Dataset:

@@ -36,10 +36,7 @@ _UNFOLLOWED = (OSError, ValueError, RuntimeError)
 
 def is_yolo_folder(folder: Path) -> bool:
     """Return whether the folder has a YAML file of a YOLO dataset."""
-    try:
-        return find_yaml(folder) is not None
-    except (DataError, OSError):
-        return False
+    return find_yaml(folder) is not None
 
 
 def read_yolo_folder(folder: Path) -> TrainVal:
@@ -208,9 +205,5 @@ def _labels_without_photo(folder: Path, place: Path, photos: list[tuple[str, Pat
     alone = [path for path in sorted(labels.rglob("*.txt")) if path not in known and path.name not in _NO_LABELS]
     if alone:
         what = f"{len(alone):,} label files have no photo, the first is {alone[0].relative_to(labels).as_posix()[:200]}"
-        yield Problem(
-            ProblemKind.PHOTO_MISSING,
-            str(labels),
-            f"{what}: the photo is missing",
-            "Add the photo, or remove the file.",
-        )
+        what = f"{what}: the photo is missing"
+        yield Problem(ProblemKind.PHOTO_MISSING, str(labels), what, "Add the photo, or remove the file.")

@@ -52,16 +52,9 @@ def parse_labels(
 ) -> tuple[tuple[ObjectLabel, ...], list[Problem]]:
     """Parse lines "class x1 y1 x2 y2 ..." (an outline) or "class cx cy w h" (a box).
 
-    Args:
-        raw: the file's content.
-        path: the file, for messages.
-        class_count: class numbers are below it.
-        width: of the photo, pixels.
-        height: of the photo, pixels.
-
     Returns:
         The objects in order of the lines; the box of an outline is its bounding rectangle. Then the problems of the
-        other lines: another form, or points outside the image.
+        other lines: another form, or points outside the photo of `width` x `height` pixels.
     """
     try:
         lines = raw.decode("utf-8-sig").split("\n")

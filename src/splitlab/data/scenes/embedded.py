@@ -40,10 +40,7 @@ class EmbeddedSettings:
 def make_embedded(folder: Path, seed: int = 0, settings: EmbeddedSettings | None = None) -> Path:
     """Create the dataset as a COCO folder unless the folder exists, whatever its settings; return it.
 
-    Args:
-        folder: gets `images/`, `instances_train.json` and `instances_val.json`.
-        seed: equal seeds and settings give equal bytes on one machine.
-        settings: by default 800 train and 300 val images.
+    Equal seeds and settings give equal bytes on one machine.
 
     Raises:
         DataError: the disk is full or cannot be written.
