@@ -111,7 +111,7 @@ def test_a_file_names_classes_and_a_word_that_fits_nothing_is_refused(data, tmp_
     for words, told in (
         (("--data", data, "--class-map", "voc20"), "has 2 classes, the class map names 20"),
         (("--data", data, "--class-map", "0=triangle"), "has no class 'triangle'"),
-        (("--data", data, "--class-map", "nonsense"), "is no table"),
+        (("--data", data, "--class-map", "nonsense"), "is not a table"),
         (("--class-map", "order"), "Add --data"),
     ):
         assert told in refusal("evaluate", numbered, *words)

@@ -100,7 +100,7 @@ def test_an_upload_that_is_no_image_gets_a_sentence(page, address, tmp_path):
     (tmp_path / "holiday.jpg").write_text("no image")
     page.goto(f"{address}/compare_masks")
     page.locator("input[type=file]").set_input_files(tmp_path / "holiday.jpg")
-    page.get_by_text("holiday.jpg is no image that can be read").wait_for()
+    page.get_by_text("holiday.jpg is not a readable image").wait_for()
     page.locator(".js-plotly-plot").wait_for()
 
 

@@ -121,5 +121,5 @@ def test_an_image_name_in_two_cities_is_named_and_read_once(folder):
 
 
 def test_another_folder_is_not_taken_for_cityscapes(tmp_path):
-    for folder in (tmp_path, tmp_path / "nowhere", tmp_path / ("long" * 200), tmp_path / "a\0b"):
+    for folder in (tmp_path, tmp_path / "nowhere", tmp_path / "a\0b"):
         assert not is_cityscapes_folder(folder)

@@ -13,6 +13,7 @@ from splitlab.data.dataset import LabelState, ProblemKind
 from splitlab.data.formats.yolo import is_yolo_folder, read_yolo_folder
 from splitlab.data.formats.yolo_files import parse_labels
 from splitlab.data.images import load_image, read_photo_size
+from splitlab.data.open_dataset import dataset_folder
 from splitlab.errors import DataError, ImageError
 from splitlab.geometry import rle_to_mask
 
@@ -109,8 +110,11 @@ def test_one_yaml_of_another_name_is_found_and_two_are_not(folder):
 
 def test_whatever_stands_there_the_question_is_answered(tmp_path, tiny_folder):
     (tmp_path / "broken.yaml").write_bytes(b"\xff\xfe\x00")
-    (tmp_path / "large.yaml").write_bytes(b"names:\ntrain:\n" + b" " * 1_000_001)
     assert not any(map(is_yolo_folder, (tmp_path, tiny_folder, tmp_path / "nowhere", tmp_path / "broken.yaml")))
+    (tmp_path / "large.yaml").write_bytes(b"names:\ntrain:\n" + b" " * 1_000_001)
+    for where in (str(tmp_path), "long" * 200, "a\0b"):
+        with pytest.raises(DataError, match=r"not a dataset|not a folder|cannot be opened"):
+            dataset_folder(where, tmp_path)
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "webp", "tiff", "bmp", "gif"])

@@ -144,7 +144,7 @@ def test_a_photo_of_48_megapixels_is_scaled_and_the_page_says_so(workspace):
 def test_what_is_no_photo_gets_a_sentence_and_the_others_are_shown(workspace):
     heic = b"\0\0\0\x18ftypheic" + b"\0" * 40
     app = upload(open_page("compare_masks"), ("phone.jpg", heic, "image/jpeg"), ("fine.png", as_png(9, 9), "image/png"))
-    assert "is HEIC, which is not read: save it as JPEG" in app.error[0].value.replace("\\", "")
+    assert "is HEIC, which is not supported: save it as JPEG" in app.error[0].value.replace("\\", "")
     assert app.selectbox(key="photo").value == "fine.png"
 
 

@@ -170,12 +170,12 @@ def test_a_name_typed_for_a_split_or_a_data_set_never_leads_out(embedded, tiny_f
     app = open_page("data")
     next(box for box in app.text_input if box.label == "Name it").set_value(name).run()
     button(app, "Keep").click().run()
-    assert "is no name for a split" in said(app)
+    assert "is not a valid split name" in said(app)
     archive = Path(shutil.make_archive(str(tmp_path.parent / f"{tmp_path.name}-mine"), "zip", tiny_folder))
     app.get("file_uploader")[0].set_value(("mine.zip", archive.read_bytes(), "application/zip")).run()
     app.text_input(key="archive_name").set_value(name).run()
     button(app, "Add it").click().run()
-    assert "is no name for a data set" in said(app)
+    assert "is not a valid dataset name" in said(app)
     assert everything_in(tmp_path) == before
 
 

@@ -87,7 +87,7 @@ def test_a_broken_data_set_gets_a_sentence_and_the_runs_stay_on_the_page(tmp_pat
     (data / "instances_train.json").write_text("{")
     (data / "instances_val.json").write_text("{")
     app = open_page("train")
-    assert "is no valid JSON" in app.error[0].value
+    assert "is not valid JSON" in app.error[0].value
     assert "No runs yet" in texts(app)
 
 

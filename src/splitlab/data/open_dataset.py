@@ -117,11 +117,14 @@ def import_archive(archive: BinaryIO, name: str, data_dir: Path, limits: Limits 
 
 
 def _find(where: str, data_dir: Path) -> tuple[Path, _Format]:
-    named = data_dir / where
-    folder = named if _format_of(named) or (named.is_dir() and not Path(where).is_dir()) else Path(where)
-    known = _format_of(folder)
-    if known is None:
-        raise DataError(_unknown(folder))
+    try:
+        named = data_dir / where
+        folder = named if _format_of(named) or (named.is_dir() and not Path(where).is_dir()) else Path(where)
+        known = _format_of(folder)
+        if known is None:
+            raise DataError(_unknown(folder))
+    except OSError as error:
+        raise DataError(f"{where[:100]}: cannot be opened ({error.strerror}). Check the path.") from error
     return folder, known
 
 
