@@ -82,12 +82,12 @@ def test_a_run_is_cancelled_retried_and_deleted_after_a_question(workspace):
 def test_a_running_run_is_asked_to_stop(workspace):
     training = make_run(workspace, "a")
     training.write_status(State.RUNNING, 3, 20)
-    assert "stops after the step at hand" in run("cancel", "a")
+    assert "stops after the current step" in run("cancel", "a")
     assert training.cancel_is_asked()
 
 
 def test_mistakes_get_one_sentence(workspace, capsys, monkeypatch):
-    assert "is no run of the workspace" in fails_with(capsys, monkeypatch, "delete", "../runs", "--yes")
+    assert "is not a run of the workspace" in fails_with(capsys, monkeypatch, "delete", "../runs", "--yes")
     assert "holds no run" in fails_with(capsys, monkeypatch, "cancel", "nothing")
     assert "choose one of cpu, mps, cuda:0" in fails_with(capsys, monkeypatch, "worker", "--device", "gpu")
 
@@ -105,5 +105,5 @@ def test_train_puts_a_new_run_into_the_queue_when_asked(workspace, tiny_folder, 
     assert place_of(workspace, "mine") == 1
     assert state_of(RunFolder(workspace.runs / "mine")) == State.WAITING
     outside = workspace.root.parent / "outside"
-    assert "is no run of the workspace" in fails_with(capsys, monkeypatch, *words, "--out", outside)
+    assert "is not a run of the workspace" in fails_with(capsys, monkeypatch, *words, "--out", outside)
     assert not outside.exists()

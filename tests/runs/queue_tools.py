@@ -1,4 +1,4 @@
-"""A work space whose trainings are shells of milliseconds, and workers for it that are real processes."""
+"""A workspace whose trainings are shells of milliseconds, and workers for it that are real processes."""
 
 import json
 import os
@@ -30,7 +30,7 @@ it = worker.Worker(workspace, Device.named(sys.argv[2]), command, lambda line: p
 def stop(*_):
     it.stopping = True
 signal.signal(signal.SIGTERM, stop)
-it.work_until_empty()
+it.work(until_empty=True)
 """
 
 

@@ -120,7 +120,7 @@ def test_a_run_that_ended_early_goes_on_from_its_step_when_it_is_tried_again(wor
     assert not run.cancel_is_asked()
 
 
-@pytest.mark.parametrize(("state", "because"), [(State.DONE, "is done"), (State.RUNNING, "is being trained already")])
+@pytest.mark.parametrize(("state", "because"), [(State.DONE, "is done"), (State.RUNNING, "is already being trained")])
 def test_a_run_that_is_done_or_trains_is_not_put_in(workspace, state, because):
     make_run(workspace, "a").write_status(state, 20, 20)
     with pytest.raises(RunError, match=because):
@@ -192,7 +192,7 @@ def test_a_link_is_not_deleted_and_what_it_leads_to_stays(workspace, tmp_path):
 )
 def test_a_name_never_leads_out_of_the_work_space(workspace, act, name):
     outside = make_run(workspace_in(workspace.root), "a").path.rename(workspace.root / "outside")
-    with pytest.raises(RunError, match="is no run of the workspace"):
+    with pytest.raises(RunError, match="is not a run of the workspace"):
         act(workspace, name)
     assert (outside / "spec.json").exists()
 

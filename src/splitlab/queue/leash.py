@@ -1,9 +1,7 @@
-"""Run a program that ends with the process which started it.
+"""Run a program that ends with the process that started it: python -m splitlab.queue.leash PARENT PROGRAM ARGUMENT...
 
-    python -m splitlab.queue.leash PARENT PROGRAM ARGUMENT...
-
-If a cluster task is killed, its training gets SIGTERM, on which it saves: the cluster gives its device to the next run.
-Only Linux can do this. Elsewhere the training goes on, and holds its run until it ends.
+If a cluster task is killed, its training receives SIGTERM and saves: the cluster gives its device to the next run.
+This works only on Linux. Elsewhere the training continues and holds its run until it ends.
 """
 
 from __future__ import annotations
@@ -25,7 +23,7 @@ if __name__ == "__main__":
     parent, words = int(sys.argv[1]), sys.argv[2:]
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    # The parent may have ended before that.
+    # The parent may have ended before that call.
     if os.getppid() != parent:
-        sys.exit(f"the process {parent} that started {words[0]} is gone")
+        sys.exit(f"The process {parent} that started {words[0]} is gone.")
     os.execvp(words[0], words)  # noqa: S606 (a list of our own, and no shell)

@@ -1,7 +1,7 @@
-"""The queue of a workspace: a list of runs in one JSON file, which is changed under a lock.
+"""The queue of a workspace: a list of runs in one JSON file, which is changed only under a lock.
 
-A run stays in the list until it has ended, so that no kill loses one. Workers (`runs.worker`) take runs from the front.
-Every function raises RunError if the queue's file is broken; those that change it also if it cannot be written.
+A run stays in the list until it has ended, so no kill loses one. Workers (`queue.worker`) take runs from the front.
+Every function raises RunError if the queue's file is broken or, when it changes the queue, cannot be written.
 """
 
 from __future__ import annotations
@@ -21,23 +21,18 @@ from splitlab.io import HeldError, holding, make_folder, plain_json, swept, writ
 from splitlab.runs.run_folder import RunFolder, State, Status
 from splitlab.workspace import Workspace
 
-# Runs added under one hold of the lock, for which others wait.
-_AT_ONCE = 200
+_AT_ONCE = 200  # runs added under one hold of the lock, so that others need not wait long
 _FILE, _LOCK_SECONDS = "queue.json", 30.0
-# Longer than others hold a run to cancel or delete it. A worker holds it until the training ends.
+# Longer than another process needs to cancel or delete a run. A worker holds its run until the training ends.
 _MOMENT_SECONDS = 1.0
 _RUN_NAME = re.compile(r"(?!\.)[^/\\\0]+")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A queued run.
+    """A queued run. The random `ticket` distinguishes it from an earlier entry of the same run.
 
-    Attributes:
-        run: the run folder's name.
-        device: cpu, cuda or mps, as in the run's spec.
-        ticket: random; tells this entry from an earlier one of the same run.
-        starts: how often the run was started from the saved step `step`.
+    `device` is cpu, cuda or mps; `starts` counts how often the run was started from the saved step `step`.
     """
 
     run: str
@@ -47,34 +42,13 @@ class Entry:
     step: int = 0
 
     def __post_init__(self) -> None:
-        if self.device not in ("cpu", "cuda", "mps") or not isinstance(self.starts + self.step, int):
-            raise ValueError(f"{str(asdict(self))[:200]} is no entry")
-        if not _RUN_NAME.fullmatch(self.run):
-            raise ValueError(f"'{self.run}' is no name of a run")
+        is_counted = isinstance(self.starts + self.step, int)
+        if not (is_counted and self.device in ("cpu", "cuda", "mps") and _RUN_NAME.fullmatch(self.run)):
+            raise ValueError(f"{str(asdict(self))[:200]} is not a valid entry")
 
 
-class Where(StrEnum):
-    """Where to move a run in the queue; UP is one place earlier."""
-
-    FIRST = "first"
-    LAST = "last"
-    UP = "up"
-    DOWN = "down"
-
-
-@contextmanager
-def changing_queue(workspace: Workspace) -> Iterator[list[Entry]]:
-    """Hold the queue's lock, and write the list of entries back if the caller changed it."""
-    make_folder(workspace.queue)
-    refusal = f"{workspace.queue} is being changed by a process that does not end. Try again, or end that process."
-    with holding(workspace.queue / ".lock", refusal, _LOCK_SECONDS):
-        queue = _read(workspace)
-        before = queue.copy()
-        try:
-            yield queue
-        finally:
-            if queue != before:
-                write_json(workspace.queue / _FILE, [asdict(entry) for entry in queue])
+Where = StrEnum("Where", ["FIRST", "LAST", "UP", "DOWN"])
+"""Where to move a run in the queue; UP is one place earlier."""
 
 
 def waiting_runs(workspace: Workspace) -> list[Entry]:
@@ -87,34 +61,23 @@ def place_of(workspace: Workspace, name: str) -> int | None:
     return next((place for place, entry in enumerate(waiting_runs(workspace), 1) if entry.run == name), None)
 
 
-def find_entry(workspace: Workspace, entry: Entry) -> Entry | None:
-    """Find an entry as it is now, by its ticket; None if it was taken out."""
-    return next((found for found in _read(workspace) if found.ticket == entry.ticket), None)
-
-
-def update_entry(workspace: Workspace, entry: Entry) -> None:
-    """Write an entry's count of starts, if it is still queued."""
-    with changing_queue(workspace) as queue:
-        queue[:] = [entry if found.ticket == entry.ticket else found for found in queue]
-
-
 def run_name(workspace: Workspace, text: str) -> str:
     """Return the name of a run, given its name or its folder's path. Raise RunError if the text is neither."""
     path = Path(text)
     if "\0" not in text and path.name != text and path.parent.resolve() == workspace.runs.resolve():
         text = path.name
     if not _RUN_NAME.fullmatch(text):
-        raise RunError(f"'{text}' is no run of the workspace. Give the name of a folder in {workspace.runs}.")
+        raise RunError(f"'{text}' is not a run of the workspace. Give the name of a folder in {workspace.runs}.")
     return text
 
 
 def run_named(workspace: Workspace, text: str) -> RunFolder:
-    """Open a run by its name or its folder's path. Raise RunError if there is none."""
+    """Open a run by its name or its folder's path. Raise RunError if there is no such run."""
     return RunFolder.open(workspace.runs / run_name(workspace, text))
 
 
 def status_of(run: RunFolder) -> Status:
-    """Read a run's status; a run with a broken status file waits, because its saved state says where to go on."""
+    """Read a run's status; a run with a broken status file counts as waiting, because its saved state is enough."""
     try:
         return run.status()
     except RunError:
@@ -122,7 +85,7 @@ def status_of(run: RunFolder) -> Status:
 
 
 def enqueue(workspace: Workspace, *names: str) -> None:
-    """Add runs at the end of the queue, to start or to go on; runs that are queued already keep their place.
+    """Add runs at the end of the queue, to start or to continue; queued runs keep their place.
 
     Raise RunError if a run does not exist, is being trained, or is done; the runs before it are queued.
     """
@@ -145,18 +108,10 @@ def move(workspace: Workspace, name: str, where: Where) -> None:
         queue.insert(places[where], queue.pop(index))
 
 
-def take_out(workspace: Workspace, name: str, ticket: str = "") -> bool:
-    """Take a run out of the queue, only the entry with this ticket if one is given; say whether it was there."""
-    with changing_queue(workspace) as queue:
-        count = len(queue)
-        queue[:] = [entry for entry in queue if entry.run != name or ticket not in ("", entry.ticket)]
-        return len(queue) < count
-
-
 def cancel(workspace: Workspace, name: str) -> State:
-    """Take a run out of the queue, and ask the process that trains it to save and stop after the current step.
+    """Remove a run from the queue, and ask the process that trains it to save and stop after the current step.
 
-    Return RUNNING if there is one, else CANCELLED. Raise RunError if the run is neither queued nor being trained.
+    Return RUNNING if a process trains it, else CANCELLED. Raise RunError if the run is neither queued nor trained.
     """
     run = run_named(workspace, name)
     with suppress(HeldError), run.claim(0.0 if status_of(run).state == State.RUNNING else _MOMENT_SECONDS):
@@ -187,16 +142,38 @@ def delete(workspace: Workspace, name: str) -> None:
         raise RunError(f"{run.path} cannot be deleted ({error}). Delete the folder yourself.") from error
 
 
-def _delete_held(workspace: Workspace, run: RunFolder) -> None:
-    # Another process may have deleted it while this one waited for its locks.
-    RunFolder.open(run.path)
-    if status_of(run).state == State.RUNNING:
-        raise HeldError("It runs on a machine that shares no locks.")
-    take_out(workspace, run.name)
-    # One rename hides it: an interrupted delete leaves no half run, and nobody writes into it.
-    hidden = Path(tempfile.mkdtemp(prefix=swept(".deleting-", run.path.parent), dir=run.path.parent))
-    run.path.rename(hidden / run.name)
-    shutil.rmtree(hidden)
+@contextmanager
+def changing_queue(workspace: Workspace) -> Iterator[list[Entry]]:
+    """Hold the queue's lock, and write the list of entries back if the caller changed it."""
+    make_folder(workspace.queue)
+    refusal = f"{workspace.queue} is being changed by a process that does not end. Try again, or end that process."
+    with holding(workspace.queue / ".lock", refusal, _LOCK_SECONDS):
+        queue = _read(workspace)
+        before = queue.copy()
+        try:
+            yield queue
+        finally:
+            if queue != before:
+                write_json(workspace.queue / _FILE, [asdict(entry) for entry in queue])
+
+
+def find_entry(workspace: Workspace, entry: Entry) -> Entry | None:
+    """Find an entry as it is now, by its ticket; None if it was removed."""
+    return next((found for found in _read(workspace) if found.ticket == entry.ticket), None)
+
+
+def update_entry(workspace: Workspace, entry: Entry) -> None:
+    """Write an entry's count of starts, if it is still queued."""
+    with changing_queue(workspace) as queue:
+        queue[:] = [entry if found.ticket == entry.ticket else found for found in queue]
+
+
+def take_out(workspace: Workspace, name: str, ticket: str = "") -> bool:
+    """Remove a run from the queue, only the entry with this ticket if one is given; return whether it was there."""
+    with changing_queue(workspace) as queue:
+        count = len(queue)
+        queue[:] = [entry for entry in queue if entry.run != name or ticket not in ("", entry.ticket)]
+        return len(queue) < count
 
 
 def _read(workspace: Workspace) -> list[Entry]:
@@ -215,7 +192,7 @@ def _add(queue: list[Entry], run: RunFolder) -> None:
     if queued and status.state in (State.WAITING, State.INTERRUPTED):
         return
     if status.state == State.RUNNING:
-        raise RunError(f"{run.path} is being trained already. Stop it first, or wait for its end.")
+        raise RunError(f"{run.path} is already being trained. Stop it first, or wait until it ends.")
     if status.state == State.DONE:
         raise RunError(f"{run.path} is done. Start a new run, with more steps or other settings.")
     # A run that has just ended may still be queued, because its worker has not noticed yet.
@@ -223,3 +200,15 @@ def _add(queue: list[Entry], run: RunFolder) -> None:
     run.take_back_cancel()
     run.write_status(State.WAITING, status.step, spec.steps)
     queue.append(Entry(run.name, spec.device, secrets.token_hex(8)))
+
+
+def _delete_held(workspace: Workspace, run: RunFolder) -> None:
+    # Another process may have deleted it while this one waited for its locks.
+    RunFolder.open(run.path)
+    if status_of(run).state == State.RUNNING:
+        raise HeldError("It runs on a machine that shares no locks.")
+    take_out(workspace, run.name)
+    # One rename hides it: an interrupted delete leaves no half run, and nobody writes into it.
+    hidden = Path(tempfile.mkdtemp(prefix=swept(".deleting-", run.path.parent), dir=run.path.parent))
+    run.path.rename(hidden / run.name)
+    shutil.rmtree(hidden)

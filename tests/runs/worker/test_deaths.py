@@ -105,7 +105,7 @@ def test_a_training_that_ends_before_it_writes_a_status_is_failed_with_its_last_
     speak = 'case "$1" in *one) echo Traceback; echo "ImportError: no torch"; echo; esac; exit 1;'
     end_of(start_worker(workspace, training(speak)))
     assert state_of(run) == state_of(silent) == State.FAILED
-    assert run.status().message == "The training ended before its end: ImportError: no torch"
+    assert run.status().message == "The training stopped early: ImportError: no torch"
     assert "ended with code 1" in silent.status().message
     assert waiting_runs(workspace) == []
 

@@ -38,8 +38,8 @@ def test_a_device_has_one_worker_and_the_second_says_so(workspace):
     pid_of(run)
     assert worker_is_alive(workspace, "cpu")
     assert not worker_is_alive(workspace, "cuda")
-    with pytest.raises(HeldError, match="Another worker looks after cpu"):
-        Worker(workspace, device).work_until_empty()
+    with pytest.raises(HeldError, match="Another worker already serves cpu"):
+        Worker(workspace, device).work(until_empty=True)
     (run.path / "go").touch()
     end_of(first)
     assert not worker_is_alive(workspace, "cpu")
@@ -51,7 +51,7 @@ def test_two_apps_that_start_a_worker_at_the_same_moment_train_each_run_once(wor
     complaints = [worker.communicate(timeout=60)[1] for worker in workers]
     assert sorted(worker.returncode for worker in workers) in ([0, 0], [0, 1])
     for worker, complaint in zip(workers, complaints, strict=True):
-        assert worker.returncode == 0 or "Another worker looks after cpu" in complaint
+        assert worker.returncode == 0 or "Another worker already serves cpu" in complaint
     assert [starts_of(run) for run in runs] == [1] * 6
     assert {state_of(run) for run in runs} == {State.DONE}
 
@@ -106,7 +106,7 @@ def test_a_run_put_in_while_the_worker_ends_is_not_left_lying(workspace, monkeyp
         return look(self, queue)
 
     monkeypatch.setattr(Worker, "_own", look_and_let_an_app_be_late)
-    it.work_until_empty()
+    it.work(until_empty=True)
     app.join()
     assert place_of(workspace, "late") == 1
     assert len(started) == 1  # a new worker, because the app saw no other
