@@ -49,7 +49,7 @@ def test_a_checkpoint_is_pushed_to_a_repository_and_got_from_it_on_the_command_l
         monkeypatch.setenv("HF_TOKEN", "secret")
         told = run("push", folder, "lab/pets")
         (commit,) = server.commits["lab/pets"]
-        assert told == f"Others get it by: splitlab checkpoint get lab/pets@{commit}\n"
+        assert told == f"Others get it with: splitlab checkpoint get lab/pets@{commit}\n"
         assert server.made == [("lab/pets", "private")]
         assert f"lab/pets@{commit} is here: {Workspace.here().imported / 'pets'}" in run("get", "lab/pets")
         run("get", f"lab/pets@{commit}", "--name", "theirs")

@@ -201,7 +201,7 @@ def test_photos_that_nobody_labelled_are_in_no_split_and_their_number_is_named(l
     said = words_of("split", leaves, "--full", 2, "--weak", 1)
     assert "Of 4 labelled images: 4 with masks, 0 with boxes only, 0 background" in said
     assert "8 images have no labels" in said
-    assert "8 of train's images have no labels" in words_of("data", "check", leaves)
+    assert "8 train images have no labels" in words_of("data", "check", leaves)
 
 
 def test_photos_said_to_be_background_are_drawn_into_w_alone(leaves):

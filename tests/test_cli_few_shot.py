@@ -91,10 +91,10 @@ def test_the_command_explains_itself_with_an_example():
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--masks", "three"), "give a number of masks a class, 0 for none"),
+        (("--masks", "three"), "give a number of masks per class, 0 for none"),
         (("--classes", "horse", "--set", "model=yolov5n-lite0-seg"), "Choose among square, disc"),
         (("--masks", "99", "--set", "model=yolov5n-lite0-seg"), "Ask for fewer"),
-        (("--set", "seed=3"), "seed is said by --seed"),
+        (("--set", "seed=3"), "use --seed to set seed"),
         (("--set", "model=yolov5n-seg"), "SplitLab has no backbone weights for yolov5n-seg"),
     ],
 )

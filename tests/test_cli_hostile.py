@@ -101,13 +101,13 @@ def test_no_value_of_any_option_ends_in_a_traceback(words, name):
 @pytest.mark.parametrize("words", [("cost", "--full={}"), ("data", "check", "{}"), ("{}",), ("runs", "{}", "--json")])
 def test_what_is_no_plain_text_of_a_bounded_length_reaches_no_command(words, value):
     told = answer([word.format(value) for word in words])
-    assert any(word in told for word in ("letters", "digits", "control characters"))
+    assert any(word in told for word in ("characters", "digits"))
     assert len(told) < 500
     assert told.isprintable()
 
 
 def test_a_folder_of_runs_that_is_not_there_is_a_fault():
-    with pytest.raises(RunError, match="NO-SUCH-FOLDER is no folder"):
+    with pytest.raises(RunError, match="NO-SUCH-FOLDER is not a folder"):
         APP.main(["runs", "NO-SUCH-FOLDER"], prog_name="splitlab")
 
 

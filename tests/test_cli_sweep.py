@@ -115,17 +115,17 @@ def test_ctrl_c_saves_the_run_at_hand_and_the_same_command_would_go_on(plan):
     os.kill(sweep.pid, signal.SIGINT)
     _, told = sweep.communicate(timeout=60)
     assert sweep.returncode == 130
-    assert "Go on with the same command" in told
+    assert "Run the same command to continue" in told
     assert first.status().state == State.WAITING
     assert first.status().step > 0
     assert len(json.loads(run("queue", "--json").stdout)) == 2
 
 
 def test_a_preset_needs_its_data_and_a_plan_takes_no_changes(plan, capsys, monkeypatch):
-    assert "say where VOC2012 is, such as --data" in fails_with(capsys, monkeypatch, "sweep", "voc-yolo")
+    assert "needs the folder of VOC2012, such as --data" in fails_with(capsys, monkeypatch, "sweep", "voc-yolo")
     assert "write --seeds into that file" in fails_with(capsys, monkeypatch, "sweep", plan, "--seeds", "1")
     words = ("sweep", "voc-yolo", "--data", "embedded")
-    assert "--seeds a: give whole numbers" in fails_with(capsys, monkeypatch, *words, "--seeds", "a")
+    assert "--seeds is 'a'; give whole numbers" in fails_with(capsys, monkeypatch, *words, "--seeds", "a")
     assert "stpes" in fails_with(capsys, monkeypatch, *words, "--set", "stpes=3")
     assert "nope.yaml cannot be read" in fails_with(capsys, monkeypatch, "sweep", "nope.yaml")
     assert "or a preset: voc-yolo" in fails_with(capsys, monkeypatch, "sweep", "voc-yol0", "--data", "embedded")
@@ -156,8 +156,8 @@ def test_results_are_the_mean_with_its_spread_over_seeds(scored):
     assert rows[30]["ap50_high"] == pytest.approx(53 + 13**0.5)
     assert (rows[60]["ap50_low"], rows[60]["ap50_high"]) == (60.0, 62.0)
     table = run("results", "--sweep", "a").stdout
-    assert "standard deviation over the seeds" in table
-    assert "No such run is scored" in run("results", "--sweep", "nobody's").stdout
+    assert "standard deviation over seeds" in table
+    assert "No such run has scores" in run("results", "--sweep", "nobody's").stdout
 
 
 def test_a_run_that_was_published_or_moved_still_counts_among_its_sweep_s_seeds(scored):

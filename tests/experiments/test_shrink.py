@@ -7,6 +7,7 @@ from splitlab.checkpoints.checkpoint import read_card
 from splitlab.cli import main as cli
 from splitlab.cli.checkpoint import _shrink_checkpoint
 from splitlab.errors import CheckpointError, RunError
+from splitlab.io import no_progress
 from splitlab.training.experiment import evaluate_checkpoint
 from splitlab.workspace import Workspace
 from tests.checkpoints import write_checkpoint
@@ -19,7 +20,7 @@ def checkpoint(tmp_path):
 
 
 def test_the_copy_is_smaller_and_has_its_own_scores(checkpoint, tmp_path, tiny):
-    copy = _shrink_checkpoint(checkpoint, "small", tmp_path / "into", tiny.val)
+    copy = _shrink_checkpoint(checkpoint, "small", tmp_path / "into", tiny.val, no_progress)
     card = read_card(copy)
     assert (card.name, card.trained_by) == ("small", {"steps": 5, "stored": "8 bits a weight"})
     assert card.scores == evaluate_checkpoint(copy, tiny.val)
@@ -30,16 +31,17 @@ def test_the_copy_is_smaller_and_has_its_own_scores(checkpoint, tmp_path, tiny):
 
 
 def test_what_cannot_be_scored_leaves_nothing_behind(checkpoint, tmp_path, tiny):
-    with pytest.raises(CheckpointError, match="knows the classes"):
-        _shrink_checkpoint(checkpoint, "small", tmp_path / "into", replace(tiny.val, class_names=("cat", "dog")))
+    other = replace(tiny.val, class_names=("cat", "dog"))
+    with pytest.raises(CheckpointError, match="has the classes"):
+        _shrink_checkpoint(checkpoint, "small", tmp_path / "into", other, no_progress)
     assert not list((tmp_path / "into").iterdir())
 
 
 def test_a_taken_name_and_a_folder_that_is_a_file_are_sentences(checkpoint, tmp_path, tiny):
     with pytest.raises(CheckpointError, match="already exists"):
-        _shrink_checkpoint(checkpoint, "made", tmp_path, tiny.val)
+        _shrink_checkpoint(checkpoint, "made", tmp_path, tiny.val, no_progress)
     with pytest.raises(RunError, match="cannot be written"):
-        _shrink_checkpoint(checkpoint, "small", checkpoint / "card.json", tiny.val)
+        _shrink_checkpoint(checkpoint, "small", checkpoint / "card.json", tiny.val, no_progress)
 
 
 def test_the_command_shows_sizes_and_scores_of_both(checkpoint, tiny_folder):

@@ -84,4 +84,4 @@ def test_the_command_gives_the_verdicts_and_says_what_is_missing(atlas):
     Workspace.here().measured.joinpath("tiny.csv").unlink()
     nothing = claims()
     assert json.loads(nothing.stdout) == []
-    assert "nothing is measured yet" in nothing.stderr
+    assert "Nothing is measured on" in nothing.stderr

@@ -1,1 +1,1 @@
-"""The command line: `main` lists the commands, each other module holds the commands of one subject."""
+"""The command line: `command_order` lists the commands; each module holds those of one subject."""

@@ -1,4 +1,4 @@
-"""Commands about the atlas and the claims of the paper."""
+"""Commands for the atlas and for the claims of the paper."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ from splitlab.budget.claims import paper_claims
 from splitlab.budget.claims.claim import Claim
 from splitlab.budget.published import FLATTERED
 from splitlab.cli.output import JsonOption, app, err, out, print_json, progress_bar
+from splitlab.cli.train_settings import CANCELLED_EXIT
 from splitlab.errors import SettingsError
 from splitlab.workspace import Workspace
 
-_CANCELLED_EXIT = 130
-
 _atlas_app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 app.add_typer(
-    _atlas_app, name="atlas", help="The paper's experiment on our own data: train its grid, see how far it is."
+    _atlas_app,
+    name="atlas",
+    help="Repeat the paper's experiment on our own datasets: train its grid, see its progress.",
 )
 
-_NameArgument = Annotated[str, typer.Argument(metavar="ATLAS", help="Whose plans: embedded, pets or street.")]
-_DataOption = Annotated[str | None, typer.Option(help="Where the data set is, if not in the work space by its name.")]
-_DeviceOption = Annotated[str | None, typer.Option(help="cpu, cuda or mps; what the plans say where left out.")]
+_NameArgument = Annotated[str, typer.Argument(metavar="ATLAS", help="The atlas: embedded, pets or street.")]
+_DataOption = Annotated[str | None, typer.Option(help="The dataset's folder, if it is not in the workspace.")]
+_DeviceOption = Annotated[str | None, typer.Option(help="cpu, cuda or mps; the default is in the plans.")]
 
 
 @_atlas_app.command(
@@ -42,14 +43,13 @@ def run(
     name: _NameArgument,
     data: _DataOption = None,
     device: _DeviceOption = None,
-    minutes: Annotated[float | None, typer.Option(min=0, help="Save the run at hand and stop after so long.")] = None,
+    minutes: Annotated[float | None, typer.Option(min=0, help="Save the current run and stop after this time.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train what has no row yet, one run at a time, and measure each on the test part.
+    """Train the runs that have no row yet, one at a time, and measure each on the test part.
 
-    The same command goes on after Ctrl-C, a kill or on another machine; several at once never train a run twice.
+    The same command resumes after Ctrl-C, after a kill or on another machine. Several at once never train a run twice.
     """
-    # torch takes seconds to import.
     from splitlab.atlas.work import AtlasWork, Deadline
     from splitlab.models.precision import check_device
 
@@ -62,27 +62,27 @@ def run(
         try:
             done = work.work_through()
         except KeyboardInterrupt:
-            err.print("Stopped. Go on with the same command.")
-            raise typer.Exit(_CANCELLED_EXIT) from None
-    _tell(opened, as_json, measured=done.measured, failed=done.failed)
+            err.print("Stopped. Run the same command to continue.")
+            raise typer.Exit(CANCELLED_EXIT) from None
+    _report(opened, as_json, measured=done.measured, failed=done.failed)
     if done.stopped and not deadline.is_over:
-        raise typer.Exit(_CANCELLED_EXIT)
+        raise typer.Exit(CANCELLED_EXIT)
     if done.failed:
         raise typer.Exit(1)
 
 
 @_atlas_app.command(epilog="Example: `splitlab atlas status embedded --json`")
 def status(name: _NameArgument, data: _DataOption = None, as_json: JsonOption = False) -> None:
-    """Say which runs are measured, which are open, and about how long these will train, by the rows there are."""
-    _tell(_open(name, data, None), as_json)
+    """Show which runs are measured, which are open, and an estimate of their training time from the existing rows."""
+    _report(_open(name, data, None), as_json)
 
 
 @_atlas_app.command(epilog="Example: `splitlab atlas take came-back`")
 def take(
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What `scripts/train_on_gpu.sh run` left.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The output of `scripts/train_on_gpu.sh run`.")],
     as_json: JsonOption = False,
 ) -> None:
-    """Take in rows and runs that were measured on another machine; twice is once."""
+    """Import rows and runs that were measured on another machine; repeating it adds nothing."""
     taken = take_back(folder, Workspace.here())
     if as_json:
         print_json({"rows": taken.rows, "runs": list(taken.runs)})
@@ -94,7 +94,7 @@ def take(
 
 @_atlas_app.command("list", epilog="Example: `splitlab atlas list --json`")
 def list_atlases(as_json: JsonOption = False) -> None:
-    """List the atlases there are, and how many rows each has."""
+    """List the atlases and their number of rows."""
     workspace = Workspace.here()
     rows = {name: len(read_rows(workspace.measured / f"{name}.csv")) for name in atlas_names(workspace.measured)}
     if as_json:
@@ -109,7 +109,7 @@ def _open(name: str, data: str | None, device: str | None) -> OpenedAtlas:
     return open_atlas(read_atlas(name, workspace.measured, workspace.data, data), workspace, device)
 
 
-def _tell(opened: OpenedAtlas, as_json: bool, **more: Any) -> None:
+def _report(opened: OpenedAtlas, as_json: bool, **more: Any) -> None:
     rows = read_rows(opened.atlas.table)
     asked = opened.asked(rows)
     left = not_measured(asked, rows)
@@ -122,36 +122,32 @@ def _tell(opened: OpenedAtlas, as_json: bool, **more: Any) -> None:
     for one in asked:
         table.add_row(one.spec.data.split_name, str(one.spec.seed), one.spec.model, "no" if one in left else "yes")
     out.print(table)
-    told = f"; the others take about {hours:.1f} hours of training, by the rows there are" if left and hours else ""
+    estimate = f"; the others need about {hours:.1f} hours of training (estimate)" if left and hours else ""
     done = len(asked) - len(left)
-    out.print(f"{opened.atlas.name}: {done} of {len(asked)} runs measured{told}.", highlight=False)
+    out.print(f"{opened.atlas.name}: {done} of {len(asked)} runs measured{estimate}.", highlight=False)
     for name, reason in more.get("failed", {}).items():
         err.print(f"{name}: {reason}", highlight=False)
 
 
 def _hours(left: list[AtlasRun], rows: tuple[MeasuredRow, ...]) -> float | None:
-    """Judge the training that is left by the median of the rows of each model; None where one has no row."""
+    """Estimate the training time left from the median row of each model; None if a model has no row."""
     seconds = [[row.train_seconds for row in rows if row.model == one.spec.model] for one in left]
     return round(sum(map(median, seconds)) / 3600, 2) if all(seconds) else None
 
 
 @app.command(epilog="Examples: `splitlab claims --json` · `splitlab claims --measured --dataset embedded`")
 def claims(
-    measured: Annotated[
-        bool, typer.Option("--measured", help="Check them on the runs of the atlas, which are our own.")
-    ] = False,
-    dataset: Annotated[
-        str | None, typer.Option(help="Of the atlas: embedded, pets or street; all of them where left out.")
-    ] = None,
+    measured: Annotated[bool, typer.Option("--measured", help="Check them on the runs of the atlas.")] = False,
+    dataset: Annotated[str | None, typer.Option(help="Only this atlas: embedded, pets or street.")] = None,
     metric: Annotated[
-        str | None, typer.Option(help="ap50, ap70, ap75 or ap50_95; where left out, ap50 on street and ap70 elsewhere.")
+        str | None, typer.Option(help="ap50, ap70, ap75 or ap50_95; by default ap50 on street and ap70 elsewhere.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Recompute what the paper says of its own tables, or see whether it holds for what was measured here."""
+    """Recompute the paper's claims from its own tables, or check them on the results measured here."""
     if not measured:
         if dataset is not None or metric is not None:
-            raise SettingsError("--dataset and --metric are of an atlas: add --measured, or leave them out.")
+            raise SettingsError("--dataset and --metric apply to an atlas: add --measured, or leave them out.")
         _show(paper_claims(), as_json)
         if not as_json:
             out.print(FLATTERED, highlight=False)
@@ -169,7 +165,7 @@ def claims(
 def _measured(name: str, metric: str) -> list[Claim]:
     checked = atlas_claims(name, metric, Workspace.here())
     if not checked:
-        err.print(f"Of {name} nothing is measured yet. Start with: splitlab atlas run {name}", highlight=False)
+        err.print(f"Nothing is measured on {name} yet. Start with: splitlab atlas run {name}", highlight=False)
     return checked
 
 

@@ -1,4 +1,4 @@
-"""Commands about budgets: cost, plan, equiscore, results."""
+"""Commands for budgets: plan and equiscore."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from splitlab.budget.fit import FittedSurface
     from splitlab.budget.trained_splits import Results
 
-_ImagesOption = Annotated[int | None, typer.Option(help="Training images there are; the data set's where left out.")]
+_ImagesOption = Annotated[int | None, typer.Option(help="Number of training images; by default the dataset's.")]
 
 
 @app.command(
@@ -35,27 +35,27 @@ _ImagesOption = Annotated[int | None, typer.Option(help="Training images there a
     "`splitlab plan --pilot runs.csv --at 400/5000 --json`"
 )
 def plan(
-    hours: Annotated[float | None, typer.Option(help="Hours there are for labelling.")] = None,
+    hours: Annotated[float | None, typer.Option(help="The labelling budget in hours.")] = None,
     score: Annotated[float | None, typer.Option(help="Or the AP to reach, 0 to 100.")] = None,
     at: Annotated[str | None, typer.Option(metavar="F/W", help="Forecast this split, such as 400/5000.")] = None,
     dataset: DatasetOption = "voc2012",
-    method: Annotated[str, typer.Option(help="Whose results: YOLOv5 or DETR.")] = "YOLOv5",
+    method: Annotated[str, typer.Option(help="Use the results of YOLOv5 or DETR.")] = "YOLOv5",
     metric: Annotated[str | None, typer.Option(help="ap50, ap70, ap75 or ap50_95.")] = None,
     images: _ImagesOption = None,
-    have_full: Annotated[int, typer.Option(help="Images that have masks already.")] = 0,
-    have_weak: Annotated[int, typer.Option(help="Images that have boxes already.")] = 0,
+    have_full: Annotated[int, typer.Option(help="Images that already have masks.")] = 0,
+    have_weak: Annotated[int, typer.Option(help="Images that already have boxes.")] = 0,
     pilot: Annotated[Path | None, typer.Option(help="A CSV of your own runs; see below.")] = None,
     box_seconds: BoxOption = None,
     mask_seconds: MaskOption = None,
     instances: ObjectsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Find the split for a budget, or the cheapest one for a score, with the score to expect (90% interval).
+    """Find the best split for a budget, or the cheapest for a score, with the expected score (90% interval).
 
-    --at forecasts a split of your own choice, with or without a plan. --pilot takes a CSV with the columns full, weak,
-    score and seed, one line for each run, or with --metric what `splitlab results --csv` writes of runs that differ by
-    split and seed alone; for a plan say with --images how many photos you have. With a pilot the interval is for a new
-    run with a new seed. Runs without a seed count as runs of one seed.
+    --at forecasts a split of your own, with or without a plan. --pilot takes a CSV with the columns full, weak, score
+    and seed, one line a run, or with --metric the output of `splitlab results --csv` for runs that differ only by split
+    and seed. A plan from a pilot also needs --images, the number of photos you have; its interval is for a new run with
+    a new seed. Runs without a seed count as runs of the same seed.
     """
     prices = prices_of(dataset, box_seconds, mask_seconds, instances)
     name = preset(dataset).name
@@ -66,32 +66,33 @@ def plan(
         results = results_of(fitted)
     plans = [budget for budget in (hours, score) if budget is not None]
     if len(plans) > 1 or (not plans and at is None):
-        raise BudgetError("Give either --hours, such as --hours 80, or --score, such as --score 50, or --at 400/5000.")
+        raise BudgetError("Give one of --hours, such as --hours 80, --score, such as --score 50, and --at 400/5000.")
     if pilot and images is None and plans:
-        raise BudgetError(f"{pilot} does not tell how many images there are: add --images, such as --images 2000.")
+        raise BudgetError(f"{pilot} does not contain the number of images: add --images, such as --images 2000.")
     split = None if at is None else _split(at)
-    # Nobody said how many images there are: those of the split, and the labelled ones.
-    there_are = max(sum(split), have_full + have_weak) if pilot and split else TRAINING_IMAGES[name]
-    pool = ImagePool(there_are if images is None else images, have_full, have_weak)
+    if images is None:
+        # A pilot's number of images is unknown; those of the split and the labelled ones are enough for a forecast.
+        images = max(sum(split), have_full + have_weak) if pilot and split else TRAINING_IMAGES[name]
+    pool = ImagePool(images, have_full, have_weak)
     chosen = None if split is None else forecast_split(fitted, prices, *split, pool)
-    of = "own" if pilot else PUBLISHED
+    source = "own" if pilot else PUBLISHED
     answer = None
     if hours is not None:
-        answer = answer_for_hours(fitted, results, of, prices, hours, pool)
+        answer = answer_for_hours(fitted, results, source, prices, hours, pool)
     elif score is not None:
-        answer = answer_for_score(fitted, results, of, prices, score, pool)
-    of_method = (FLATTERED,) if method == FLATTERED_METHOD and not pilot else ()
-    of_chosen = caveats(fitted, chosen) if chosen else ()
-    of_answer = answer.caveats if answer else ()
-    warnings = list(dict.fromkeys([*of_method, *of_answer, *of_chosen]))
+        answer = answer_for_score(fitted, results, source, prices, score, pool)
+    warnings = [FLATTERED] if method == FLATTERED_METHOD and not pilot else []
+    warnings += answer.caveats if answer else ()
+    warnings += caveats(fitted, chosen) if chosen else ()
+    warnings = list(dict.fromkeys(warnings))
     if as_json:
-        told = {"at": _rounded(chosen)} if chosen else {}
-        told |= _plan_in_json(answer, of) if answer else {}
-        print_json({**told, "interval": f"90%, for {interval_in_words(fitted)}", "caveats": warnings})
+        content = {"at": _rounded(chosen)} if chosen else {}
+        content |= _plan_in_json(answer, source) if answer else {}
+        print_json({**content, "interval": f"90%, for {interval_in_words(fitted)}", "caveats": warnings})
         return
     lines = [
         *(_plan_in_words(answer, pool) if answer else ()),
-        *(_forecast_in_words(chosen) if chosen else ()),
+        _forecast_in_words(chosen) if chosen else "",
         f"The 90% interval is for {interval_in_words(fitted)}.",
         *(f"Mind: {warning}" for warning in warnings),
     ]
@@ -110,17 +111,17 @@ def _plan_in_words(answer: PlanAnswer, pool: ImagePool) -> list[str]:
     ]
 
 
-def _forecast_in_words(chosen: SplitForecast) -> list[str]:
-    return [
+def _forecast_in_words(chosen: SplitForecast) -> str:
+    return (
         f"{chosen.full:,}/{chosen.weak:,}: expect AP {shown(chosen.ap)} ({shown(chosen.low)} to {shown(chosen.high)}), "
         f"{chosen.hours:,.1f} hours to pay."
-    ]
+    )
 
 
 @app.command(epilog="Example: `splitlab equiscore --dataset voc2012 --k 1 --phi0 1464 --json`")
 def equiscore(
-    k: Annotated[float | None, typer.Option(help="The law's constant; the paper's where left out.")] = None,
-    phi0: Annotated[float | None, typer.Option(help="The largest |F| used; the paper's where left out.")] = None,
+    k: Annotated[float | None, typer.Option(help="The constant of the law; by default the paper's.")] = None,
+    phi0: Annotated[float | None, typer.Option(help="The largest |F| used; by default the paper's.")] = None,
     dataset: DatasetOption = "voc2012",
     images: _ImagesOption = None,
     box_seconds: BoxOption = None,
@@ -132,8 +133,7 @@ def equiscore(
     prices = prices_of(dataset, box_seconds, mask_seconds, instances)
     paper = next(curve.law for curve in PAPER_CURVES if curve.dataset == preset(dataset).name)
     law = EquiscoreLaw(paper.k if k is None else k, paper.phi0 if phi0 is None else phi0)
-    there_are = TRAINING_IMAGES[preset(dataset).name] if images is None else images
-    cheapest = cheapest_point(law, prices, there_are)
+    cheapest = cheapest_point(law, prices, TRAINING_IMAGES[preset(dataset).name] if images is None else images)
     if as_json:
         low, high = law.valid_full
         print_json({**asdict(cheapest), "tangent_full": tangent_full(law, prices), "valid_full": [low, high]})
@@ -149,13 +149,13 @@ def _split(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*", text, re.ASCII)
     if not found or not int(found[1]):
         raise BudgetError(
-            f"--at {text[:40]!r} is not a split with masks: write F/W in images, F from 1 on, such as --at 400/5000."
+            f"--at {text[:40]!r} is not a split with masks: write F/W in images, F at least 1, such as --at 400/5000."
         )
     return int(found[1]), int(found[2])
 
 
 def _fitted_pilot(path: Path, metric: str | None) -> tuple[FittedSurface, Results]:
-    # A plan without a pilot starts without pandas.
+    # Imports pandas, which a plan without a pilot does not need.
     from splitlab.budget.pilot import SCORE, fit_pilot, read_pilot
 
     try:
@@ -166,7 +166,7 @@ def _fitted_pilot(path: Path, metric: str | None) -> tuple[FittedSurface, Result
     return fit_pilot(runs), runs
 
 
-def _plan_in_json(answer: PlanAnswer, of: str) -> dict[str, Any]:
+def _plan_in_json(answer: PlanAnswer, source: str) -> dict[str, Any]:
     return {
         **_rounded(answer.plan.best),
         "plan": {name: _rounded(split) for name, split in vars(answer.plan).items() if name != "best"},
@@ -174,11 +174,11 @@ def _plan_in_json(answer: PlanAnswer, of: str) -> dict[str, Any]:
         "hours_left": round(answer.limit.hours_left, 2),
         "images_left": answer.limit.images_left,
         "spends_from": answer.limit.spends_from,
-        "best_trained": {"source": of, **_rounded(answer.trained)} if answer.trained else None,
+        "best_trained": {"source": source, **_rounded(answer.trained)} if answer.trained else None,
         "falls_with_boxes": list(map(_rounded, answer.falls)),
         "notes": list(filter(None, (answer.ways_told, answer.limit_told, answer.trained_told))),
     }
 
 
-def _rounded(told: SplitForecast | TrainedSplit | Fall) -> dict[str, Any]:
-    return {name: round(value, 2) if isinstance(value, float) else value for name, value in asdict(told).items()}
+def _rounded(row: SplitForecast | TrainedSplit | Fall) -> dict[str, Any]:
+    return {name: round(value, 2) if isinstance(value, float) else value for name, value in asdict(row).items()}

@@ -1,4 +1,4 @@
-"""Commands about checkpoints: list, import, export, share."""
+"""Commands for checkpoints: import, export, show, get, push, publish and shrink."""
 
 from __future__ import annotations
 
@@ -25,13 +25,12 @@ from splitlab.cli.queue import RunArgument
 from splitlab.data.dataset import Dataset
 from splitlab.errors import CheckpointError
 from splitlab.evaluation.class_map import few
-from splitlab.io import Progress, check_place, no_progress, write_bytes
+from splitlab.io import Progress, check_place, write_bytes
 from splitlab.queue.queue import run_named
 from splitlab.runs.store import weights_folder
-from splitlab.training.experiment import evaluate_checkpoint
 from splitlab.workspace import Workspace
 
-_CheckpointArgument = Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A checkpoint's folder, or a run's.")]
+_CheckpointArgument = Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="The folder of a checkpoint or run.")]
 
 _checkpoint_app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 app.add_typer(_checkpoint_app, name="checkpoint", help="Import, export, show and share checkpoints.")
@@ -46,15 +45,16 @@ def import_file(
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE", help="A .pt or .pth file of YOLOv5, DETR or the authors; a zip or folder of our own format."
+            metavar="FILE",
+            help="A .pt or .pth file of YOLOv5, DETR or the authors; or SplitLab's zip or folder.",
         ),
     ],
-    name: Annotated[str | None, typer.Option(help="What to call it; the file's name where left out.")] = None,
+    name: Annotated[str | None, typer.Option(help="A name for it; by default the file's.")] = None,
 ) -> None:
-    """Take a checkpoint into the work space. Nothing in it is run.
+    """Import a checkpoint into the workspace without running any code in it.
 
-    A foreign file is read by a process of its own, without network, within limits of memory and time. One of our own
-    format is kept if the model on its card takes its weights.
+    A foreign file is read in a separate process without network, with limited memory and time. A checkpoint in
+    SplitLab's format is kept if the model on its card accepts its weights.
     """
     from splitlab.models.imports import import_checkpoint, import_own, is_own
 
@@ -74,7 +74,7 @@ def export(
 ) -> None:
     """Write a checkpoint as ONNX, for other tools, or as a zip, for `splitlab checkpoint import` elsewhere.
 
-    An ONNX file is run once, and must answer as the model does.
+    An ONNX file is run once, and its outputs must equal those of the model.
     """
     folder = weights_folder(folder)
     check_place(file)
@@ -85,7 +85,7 @@ def export(
             write_bytes(file, zipped(folder))
             out.print(f"{file}: {megabytes(file.stat().st_size)}", highlight=False)
         case _:
-            raise CheckpointError(f"{file}: a checkpoint is written as .onnx or .zip. Name the file so.")
+            raise CheckpointError(f"{file}: a checkpoint is written as .onnx or .zip. Use one of these endings.")
 
 
 def _export_onnx(folder: Path, file: Path) -> None:
@@ -94,16 +94,16 @@ def _export_onnx(folder: Path, file: Path) -> None:
 
     model, card = load_model(folder)
     outputs = export_onnx(model, card.image_size, file)
-    out.print(f"{file}: takes images (1, 3, {card.image_size}, {card.image_size}), RGB, 0 to 1; answers")
+    out.print(f"{file}: takes images (1, 3, {card.image_size}, {card.image_size}), RGB, 0 to 1; returns")
     for name, shape in outputs.items():
         out.print(f"  {name} {shape}", highlight=False)
 
 
 @_checkpoint_app.command(epilog="Example: `splitlab checkpoint show checkpoints/pets-30-330 --json`")
 def show(folder: _CheckpointArgument, as_json: JsonOption = False) -> None:
-    """Show what a checkpoint is, without loading it: model, data, licence, split, scores, size, sha256.
+    """Show a checkpoint's model, data, licence, split, scores, size and sha256, without loading it.
 
-    --json has the whole card, with the settings it was trained by.
+    --json prints the whole card, including the training settings.
     """
     folder = weights_folder(folder)
     card, files = read_card(folder), facts_of(folder)
@@ -122,12 +122,12 @@ def get(
     repository: Annotated[
         str, typer.Argument(metavar="REPOSITORY", help="owner/name or owner/name@revision: a branch, tag or commit.")
     ],
-    name: Annotated[str | None, typer.Option(help="What to call it; the repository's name where left out.")] = None,
+    name: Annotated[str | None, typer.Option(help="A name for it; by default the repository's.")] = None,
 ) -> None:
-    """Download a checkpoint from a Hugging Face repository into the work space.
+    """Download a checkpoint from a Hugging Face repository into the workspace.
 
-    It is kept if the model on its card takes its weights. The commit is shown: with it, the same command downloads
-    the same files. HF_ENDPOINT names another server.
+    It is kept if the model on its card accepts its weights. The output names the commit, with which the same command
+    downloads the same files again. HF_ENDPOINT sets another server.
     """
     from splitlab.models.checkpoint_repository import find_checkpoint, get_checkpoint
 
@@ -141,8 +141,8 @@ def get(
 @_checkpoint_app.command(epilog="Example: `splitlab checkpoint push workspace/runs/mine owner/name`")
 def push(
     folder: _CheckpointArgument,
-    repository: Annotated[str, typer.Argument(metavar="REPOSITORY", help="owner/name; made if it does not exist.")],
-    public: Annotated[bool, typer.Option("--public", help="Let everybody see a new repository.")] = False,
+    repository: Annotated[str, typer.Argument(metavar="REPOSITORY", help="owner/name; created if it does not exist.")],
+    public: Annotated[bool, typer.Option("--public", help="Make a new repository public.")] = False,
 ) -> None:
     """Upload a checkpoint to a Hugging Face repository, which is private if it is new.
 
@@ -151,15 +151,15 @@ def push(
     from splitlab.models.checkpoint_repository import push_checkpoint
 
     pinned = push_checkpoint(weights_folder(folder), repository, private=not public)
-    out.print(f"Others get it by: splitlab checkpoint get {pinned}", highlight=False, soft_wrap=True)
+    out.print(f"Others get it with: splitlab checkpoint get {pinned}", highlight=False, soft_wrap=True)
 
 
 @_checkpoint_app.command("publish", epilog="Example: `splitlab checkpoint publish pets-30-450-1 --name pets-30-450`")
 def publish_run(
     run: RunArgument,
-    name: Annotated[str | None, typer.Option(help="What to call it; the run's name where left out.")] = None,
+    name: Annotated[str | None, typer.Option(help="A name for it; by default the run's.")] = None,
 ) -> None:
-    """Copy what a run has learnt into the work space's checkpoints, in half precision; the run stays as it is."""
+    """Copy a run's model to the workspace's checkpoints, in half precision; the run stays as it is."""
     workspace = Workspace.here()
     folder = run_named(workspace, run)
     made = publish(folder.path, name or proposed_name(folder.name), workspace.imported)
@@ -171,18 +171,14 @@ def publish_run(
 )
 def shrink(
     folder: _CheckpointArgument,
-    name: Annotated[str, typer.Option(help="What to call the copy.")],
-    data: Annotated[str, typer.Option(help="The data set to score it on: its val images.")],
-    into: Annotated[
-        Path | None, typer.Option(help="The folder of checkpoints; the work space's where left out.")
-    ] = None,
+    name: Annotated[str, typer.Option(help="A name for the copy.")],
+    data: Annotated[str, typer.Option(help="The dataset on whose val images it is scored.")],
+    into: Annotated[Path | None, typer.Option(help="A folder of checkpoints; by default the workspace's.")] = None,
 ) -> None:
-    """Copy a checkpoint with 8 bits a weight, half of half precision, and score the copy, for one that is to be sent.
+    """Copy a checkpoint with 8 bits a weight, half the size of half precision, and score the copy.
 
-    Both scores are shown; the card has those of the copy.
+    Prints both scores; the card holds those of the copy.
     """
-    pass  # MOVED
-
     workspace, folder = Workspace.here(), weights_folder(folder)
     with progress_bar() as progress:
         val = opened(data, workspace, ("val",)).val
@@ -194,41 +190,28 @@ def shrink(
     out.print(f"{made.name}: {made}", highlight=False, soft_wrap=True)
 
 
-def _size(checkpoint: Path) -> int:
-    return sum(facts.bytes for facts in facts_of(checkpoint).values())
-
-
-_STORED = {"stored": "8 bits a weight"}
-
-
-def _shrink_checkpoint(
-    checkpoint: Path, name: str, into: Path, dataset: Dataset, progress: Progress = no_progress
-) -> Path:
-    """Copy a checkpoint with 8 bits a weight, half of half precision; the card has the scores of the copy.
-
-    Args:
-        checkpoint: the folder of its two files.
-        name: of the copy, and of its folder.
-        into: the folder of checkpoints.
-        dataset: of the classes it knows, to score the copy on.
-        progress: told after each image.
-
-    Returns:
-        The copy's folder, which is whole or not there.
+def _shrink_checkpoint(checkpoint: Path, name: str, into: Path, dataset: Dataset, progress: Progress) -> Path:
+    """Copy a checkpoint with 8 bits a weight, with the scores of the copy on its card; return the copy's folder.
 
     Raises:
-        CheckpointError: the name is no folder's name or taken, or the checkpoint is not whole or knows other classes.
+        CheckpointError: the name is invalid or taken, or the checkpoint is incomplete or has other classes.
         RunError: the folder cannot be written.
     """
+    from splitlab.training.experiment import evaluate_checkpoint
+
     card, weights = read_card(checkpoint), read_weights(checkpoint)
-    card = replace(card, name=name, trained_by=card.trained_by | _STORED, scores={})
+    card = replace(card, name=name, trained_by=card.trained_by | {"stored": "8 bits a weight"}, scores={})
     with new_checkpoint(name, into) as draft:
         save_checkpoint(draft, weights, card, eight_bits)
         if card.class_names != list(dataset.class_names):
             raise CheckpointError(
-                f"{checkpoint} knows the classes {few(card.class_names)}, '{dataset.name}' has "
-                f"{few(dataset.class_names)}. The card of a copy has scores on a data set of its own classes: give one."
+                f"{checkpoint} has the classes {few(card.class_names)}, '{dataset.name}' has "
+                f"{few(dataset.class_names)}. Give a dataset of the checkpoint's own classes."
             )
         scores = evaluate_checkpoint(draft, dataset, progress)
         write_card(draft, replace(card, scores=scores))
     return into / name
+
+
+def _size(checkpoint: Path) -> int:
+    return sum(facts.bytes for facts in facts_of(checkpoint).values())

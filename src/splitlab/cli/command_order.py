@@ -1,4 +1,4 @@
-"""The table of commands: their order in the help, and the module each is imported from when asked for."""
+"""The table of commands: their order in the help, and the module that is imported when a command runs."""
 
 from __future__ import annotations
 
@@ -15,43 +15,18 @@ from splitlab.cli.output import app
 from splitlab.errors import SettingsError
 
 _MOST_LETTERS, _SHOWN_LETTERS = 4096, 60
-# Control characters, and the halves of letters that Python makes of bytes that are not UTF-8. Spaces and joiners of all
-# kinds stand in ordinary file names.
+# Control characters, and the surrogates that Python makes of bytes that are not UTF-8. Ordinary file names hold spaces
+# and joiners of all kinds.
 _REFUSED = ("Cc", "Cs")
-# Python's own limit on whole numbers in text is 4,300 digits, and a float ends at 309.
+# Python's own limit on integers in text is 4,300 digits, and a float ends at 309.
 _LONG_NUMBER = re.compile(r"(?:^|=)[+-]?\d{19,}(?:\.\d*)?(?:[eE][+-]?\d+)?$")
 
 
-def _check_words(words: Sequence[str]) -> None:
-    """Refuse what is no plain text of a bounded length.
-
-    Raises:
-        SettingsError: a word is too long, holds control characters or bytes that are not UTF-8, or is a number of too
-            many digits.
-    """
-    for word in words:
-        shown = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in word)
-        shown = shown[:_SHOWN_LETTERS]
-        if len(word) > _MOST_LETTERS:
-            raise SettingsError(f"'{shown}...' has {len(word):,} letters, over the {_MOST_LETTERS:,} that are read.")
-        if any(unicodedata.category(letter) in _REFUSED and letter not in "\t\n" for letter in word):
-            raise SettingsError(
-                f"'{shown}' holds control characters, or bytes that are not UTF-8. Rename the file, or type it again."
-            )
-        if _LONG_NUMBER.search(word):
-            raise SettingsError(f"'{shown}...' is a number of more than 18 digits. Give a smaller one.")
-
-
 class _Line(NamedTuple):
-    """A command's line in `splitlab --help`.
+    """A command's line in `splitlab --help`: its module in `splitlab.cli`, and the first sentence of its own help."""
 
-    Attributes:
-        help: The first sentence of the command's own help.
-        modules: The modules of `splitlab.cli` that add it to the app, with its subcommands.
-    """
-
+    module: str
     help: str
-    modules: tuple[str, ...]
 
 
 _PANELS: Mapping[str, Mapping[str, _Line]] = {
@@ -61,99 +36,75 @@ _PANELS: Mapping[str, Mapping[str, _Line]] = {
         ),
     },
     "Plan a budget": {
-        "cost": _Line("Say what the labels of a split cost, in hours, and which share of it masks take.", ("cost",)),
+        "cost": _Line("cost", "Show the annotation cost of a split in hours, and the share of it that masks take."),
         "plan": _Line(
-            "Find the split for a budget, or the cheapest one for a score, with the score to expect (90% interval).",
-            ("budget",),
+            "budget",
+            "Find the best split for a budget, or the cheapest for a score, with the expected score (90% interval).",
         ),
-        "equiscore": _Line("Find the cheapest split of the equiscore curve |W| = k phi0^2 / |F|.", ("budget",)),
+        "equiscore": _Line("budget", "Find the cheapest split of the equiscore curve |W| = k phi0^2 / |F|."),
         "claims": _Line(
-            "Recompute what the paper says of its own tables, or see whether it holds for what was measured here.",
-            ("atlas",),
+            "atlas", "Recompute the paper's claims from its own tables, or check them on the results measured here."
         ),
     },
     "Data": {
-        "data": _Line("Check, get, add and export data sets, and say how their labels are read.", ("data",)),
-        "split": _Line("Draw a full set F and a weak set W.", ("data",)),
+        "data": _Line("data", "Check, download, add, export datasets, and set how their labels are read."),
+        "split": _Line("data", "Draw a full set F and a weak set W."),
     },
     "Train": {
-        "train": _Line("Train a model on batches that mix mask images and box images.", ("run",)),
+        "train": _Line("run", "Train a model on batches that mix mask images and box images."),
         "sweep": _Line(
-            "Train every split, model and seed of a plan; the same command goes on after a break and does nothing "
-            "twice.",
-            ("sweep",),
+            "sweep",
+            "Train every split, model and seed of a plan; the same command resumes it and trains nothing twice.",
         ),
         "few-shot": _Line(
-            "Learn classes from a few masks each and the boxes of every other image (Sec. 4.6 of the paper).",
-            ("few_shot",),
+            "few_shot", "Learn classes from a few masks each and the boxes of all other images (Sec. 4.6 of the paper)."
         ),
-        "atlas": _Line("The paper's experiment on our own data: train its grid, see how far it is.", ("atlas",)),
+        "atlas": _Line("atlas", "Repeat the paper's experiment on our own datasets: train its grid, see its progress."),
     },
     "Runs and their queue": {
-        "runs": _Line("List the runs, the newest first: split, model, how far, and mask AP.", ("run",)),
+        "runs": _Line("run", "List the training runs, newest first: split, model, progress and mask AP."),
         "queue": _Line(
-            "List the runs that wait, in the order in which `splitlab worker` takes them; or change it.",
-            ("queue",),
+            "queue",
+            "List the queued runs in the order in which `splitlab worker` trains them; or change the queue.",
         ),
         "worker": _Line(
-            "Train the runs that wait for a device, one after the other; one worker looks after each device.",
-            ("queue",),
+            "queue", "Train the queued runs for a device, one after the other; each device has one worker."
         ),
-        "cancel": _Line("Stop a run that waits or trains; what it has learnt is saved.", ("queue",)),
+        "cancel": _Line("queue", "Stop a queued or running training run; its progress is saved."),
         "retry": _Line(
-            "Queue a run again that failed, was stopped or lost its process; it goes on from its last saved state.",
-            ("queue",),
+            "queue",
+            "Queue a run again that failed, was stopped or lost its process; it continues from its last saved state.",
         ),
-        "delete": _Line("Delete a run folder with its weights and scores, for good; asks first.", ("queue",)),
+        "delete": _Line("queue", "Delete a run folder with its weights and scores permanently; asks first."),
     },
-    "See what was learnt": {
+    "Look at results": {
         "evaluate": _Line(
-            "Score a trained model: AP50, AP70, AP75, AP50:95 of masks and boxes, 0 to 100, on the val images.",
-            ("run",),
+            "run", "Score a trained model on the val images: AP50, AP70, AP75, AP50:95 of masks and boxes, 0 to 100."
         ),
         "predict": _Line(
-            "Find objects in photos: class, score, box (xyxy, pixels) and RLE mask, in image size.", ("run",)
+            "run", "Find objects in photos: class, score, box (xyxy, pixels) and RLE mask, in image size."
         ),
         "compare": _Line(
-            "Compare models on one data set: what each gets wrong, what that costs, and where they differ most.",
-            ("compare",),
+            "compare", "Compare models on one dataset: their errors, what these cost, and where they differ most."
         ),
         "results": _Line(
-            "Show what was measured here and in the atlas: mask AP of each split, mean and spread over its seeds.",
-            ("sweep",),
+            "sweep",
+            "Show results measured here and in the atlas: mask AP of each split, mean and spread over seeds.",
         ),
     },
     "Keep and share": {
-        "checkpoint": _Line(
-            "Import and export checkpoints, show what they are, share them as a hub.",
-            ("checkpoint",),
-        ),
+        "checkpoint": _Line("checkpoint", "Import, export, show and share checkpoints."),
     },
 }
-"""The commands by the heading that they stand under."""
+"""The commands by the heading under which the help lists them."""
 
 _LINES = {name: line for lines in _PANELS.values() for name, line in lines.items()}
 
 
-class _ImportedCommands(Mapping[str, Any]):
-    """The commands by name; to take one is to import it."""
-
-    def __getitem__(self, name: str) -> Any:
-        for module in _LINES[name].modules:
-            import_module(f"splitlab.cli.{module}")
-        return get_group(app).commands[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(_LINES)
-
-    def __len__(self) -> int:
-        return len(_LINES)
-
-
 class OrderedCommands(TyperGroup):
-    """A group of the commands in `PANELS`: its help comes from there, and only the command that runs is imported.
+    """A group of the commands in `_PANELS`: its help comes from there, and only the command that runs is imported.
 
-    Some versions of typer bring their own click: its types have no name that holds for all.
+    Some versions of typer bring their own click, so no name of its types works in all versions.
     """
 
     commands: Any
@@ -163,7 +114,7 @@ class OrderedCommands(TyperGroup):
         self.commands = _ImportedCommands()
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Check what was typed, then divide it among the commands."""
+        """Check the words, then divide them among the commands."""
         _check_words(args)
         return super().parse_args(ctx, args)
 
@@ -182,3 +133,32 @@ class OrderedCommands(TyperGroup):
             rich_markup_mode=self.rich_markup_mode,
         )
         group.format_help(ctx, formatter)
+
+
+class _ImportedCommands(Mapping[str, Any]):
+    """The commands by name; looking one up imports it."""
+
+    def __getitem__(self, name: str) -> Any:
+        import_module(f"splitlab.cli.{_LINES[name].module}")
+        return get_group(app).commands[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_LINES)
+
+    def __len__(self) -> int:
+        return len(_LINES)
+
+
+def _check_words(words: Sequence[str]) -> None:
+    """Raise SettingsError for a word that is too long, is not plain text, or is a number of too many digits."""
+    for word in words:
+        shown = "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in word)
+        shown = shown[:_SHOWN_LETTERS]
+        if len(word) > _MOST_LETTERS:
+            raise SettingsError(f"'{shown}...' has {len(word):,} characters; at most {_MOST_LETTERS:,} are allowed.")
+        if any(unicodedata.category(letter) in _REFUSED and letter not in "\t\n" for letter in word):
+            raise SettingsError(
+                f"'{shown}' holds control characters, or bytes that are not UTF-8. Rename the file, or type it again."
+            )
+        if _LONG_NUMBER.search(word):
+            raise SettingsError(f"'{shown}...' is a number of more than 18 digits. Give a smaller one.")

@@ -1,4 +1,4 @@
-"""The command that compares models: a table, CSV files, a report."""
+"""The `compare` command: a table, CSV files and a report about several models."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from splitlab.io import check_place, write_bytes
 from splitlab.runs.store import weights_folder
 from splitlab.workspace import Workspace
 
-# torch and plotly take seconds to import, so what needs them is imported by the command itself.
+# torch and plotly take seconds to import, so the command imports what needs them.
 
 
 @app.command(
@@ -39,19 +39,19 @@ from splitlab.workspace import Workspace
 )
 def compare(
     models: Annotated[list[Path], typer.Argument(metavar="MODEL...", help="Checkpoints or run folders.")],
-    data: Annotated[str, typer.Option(help="The data set whose val images to compare them on.")],
+    data: Annotated[str, typer.Option(help="The dataset on whose val images they are compared.")],
     min_score: Annotated[
-        float, typer.Option(help="Count mistakes among detections from this score up, 0 to 1.")
+        float, typer.Option(help="Count errors among detections with at least this score, 0 to 1.")
     ] = MIN_SCORE,
     class_map: ClassMapOption = None,
     report: Annotated[Path | None, typer.Option(help="Write one HTML file with pictures and tables.")] = None,
     csv: Annotated[Path | None, typer.Option(help="Write the tables as CSV files into this folder.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare models on one data set: what each gets wrong, what that costs, and where they differ most.
+    """Compare models on one dataset: their errors, what these cost, and where they differ most.
 
-    Masks are cut to their boxes or not as each model's card says. Classes are matched by name or by --class-map; only
-    those that all the models know are compared.
+    Masks are cut to their boxes if the model's card says so. Classes are matched by name or by --class-map; only those
+    that all models know are compared.
     """
     from splitlab.evaluation.comparison import compare as compare_models
 
@@ -60,7 +60,7 @@ def compare(
     dataset = opened(data, workspace, ("val",)).val
     folders = [weights_folder(path) for path in models]
     class_maps = class_maps_of(folders, dataset, class_map)
-    # Looking takes minutes, so what cannot be compared is refused before.
+    # Prediction takes minutes, so inputs that cannot be compared are refused first.
     shared_classes({str(path): classes.known for path, classes in zip(models, class_maps, strict=True)}, dataset)
     if csv:
         _make_folder(csv)
@@ -111,7 +111,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise RunError(f"{folder}: cannot be made ({error.strerror}). Choose a folder you may write to.") from error
+        raise RunError(f"{folder}: cannot be created ({error.strerror}). Choose a folder you may write to.") from error
 
 
 def _as_json(comparison: Comparison) -> dict[str, Any]:
@@ -158,7 +158,7 @@ def _model_as_json(model: ComparedModel) -> dict[str, Any]:
 
 def _print_models(comparison: Comparison) -> None:
     on = f"on {VAL} of {comparison.dataset.name}, {len(comparison.dataset.images):,} images"
-    table = Table("model", "AP50", "AP70", "box AP50", "wrong class", "mask IoU", "found", "missed", caption=on)
+    table = Table("model", "AP50", "AP70", "box AP50", "misclassified", "mask IoU", "found", "missed", caption=on)
     for model in comparison.models:
         mask, box = model.measured.scores["mask"], model.measured.scores["box"]
         counts = {kind.value: count for kind, count in model.mistakes.counts.items()}

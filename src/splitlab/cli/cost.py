@@ -1,4 +1,4 @@
-"""The command that says what labels cost, and the options that give prices."""
+"""The `cost` command, and the options that set prices."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from splitlab.budget.cost import Prices, cost_hours, mask_share, preset
 from splitlab.cli.output import JsonOption, app, out, print_json
 from splitlab.errors import BudgetError
 
-DatasetOption = Annotated[str, typer.Option(help="Whose prices and results: voc2012 or cityscapes.")]
+DatasetOption = Annotated[str, typer.Option(help="Use the prices and results of voc2012 or cityscapes.")]
 BoxOption = Annotated[float | None, typer.Option(help="Your own seconds for the boxes of one image.")]
 MaskOption = Annotated[float | None, typer.Option(help="Your own seconds for the masks of one image.")]
 ObjectsOption = Annotated[
-    float | None, typer.Option("--instances-per-image", help="Say so where your seconds are for one object.")
+    float | None, typer.Option("--instances-per-image", help="Objects in an image, if your seconds are for one object.")
 ]
 
 
@@ -29,7 +29,7 @@ def cost(
     instances: ObjectsOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what the labels of a split cost, in hours, and which share of it masks take."""
+    """Show the annotation cost of a split in hours, and the share of it that masks take."""
     prices = prices_of(dataset, box_seconds, mask_seconds, instances)
     hours, share = cost_hours(float(full), float(weak), prices), mask_share(full, weak, prices)
     if as_json:
@@ -41,26 +41,20 @@ def cost(
 
 
 def prices_of(dataset: str, box_seconds: float | None, mask_seconds: float | None, instances: float | None) -> Prices:
-    """Return the prices that the options ask for.
-
-    Args:
-        dataset: Whose prices stand where no own ones are given.
-        box_seconds: Own seconds for the boxes of one image, or of one object where `instances` is given.
-        mask_seconds: The same for masks.
-        instances: Mean number of objects in an image.
+    """Return the prices that the options ask for; those of the dataset where an option is missing.
 
     Raises:
-        BudgetError: The data set has no prices, a price is no number above 0, or `instances` stands without both.
+        BudgetError: the dataset has no prices, a price is not above 0, or `instances` is given without both prices.
     """
     known = preset(dataset)
     if instances is not None:
         if box_seconds is None or mask_seconds is None:
-            raise BudgetError("With --instances-per-image give --box-seconds and --mask-seconds for one object.")
+            raise BudgetError("--instances-per-image needs prices of one object: add --box-seconds, --mask-seconds.")
         return Prices.per_instance(box_seconds, mask_seconds, instances)
     if box_seconds is None and mask_seconds is None:
         return known
     return Prices(
         known.box_seconds if box_seconds is None else box_seconds,
         known.mask_seconds if mask_seconds is None else mask_seconds,
-        "own prices" if None not in (box_seconds, mask_seconds) else f"one price own, one {known.name}'s",
+        "own prices" if None not in (box_seconds, mask_seconds) else f"one own price, one of {known.name}",
     )

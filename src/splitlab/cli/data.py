@@ -1,4 +1,4 @@
-"""Commands about datasets and splits."""
+"""Commands for datasets and splits."""
 
 from __future__ import annotations
 
@@ -51,26 +51,22 @@ _COUNTED: dict[str, Callable[[SubsetCounts], int]] = {
     "difficult": lambda counts: counts.difficult,
 }
 _UNLABELLED = {
-    "train": "No split draws them; if they show no object, say so with --without-labels background of data read-as.",
-    "val": "Scores take them as images that show no object.",
+    "train": "No split uses them. If they show no object, run splitlab data read-as with --without-labels background.",
+    "val": "Scores treat them as images that show no object.",
 }
 
 _data_app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
-app.add_typer(_data_app, name="data", help="Check, get, add and export data sets, and say how their labels are read.")
+app.add_typer(_data_app, name="data", help="Check, download, add, export datasets, and set how their labels are read.")
 
 
-class _ExportFormat(StrEnum):
-    """What a data set can be written as."""
-
-    COCO = "coco"
-    YOLO = "yolo"
+_ExportFormat = StrEnum("_ExportFormat", ["COCO", "YOLO"])
 
 
 @_data_app.command(epilog="Example: `splitlab data check path/to/VOC2012 --json`")
 def check(data: DataArgument, as_json: JsonOption = False) -> None:
-    """Say what is there (images, objects, classes, which have masks) and what is wrong, kind by kind and file by file.
+    """Count images, objects and classes, and list all problems by kind and by file.
 
-    Opens every photo and every mask. One bad entry does not end it. Ends with code 1 where something is wrong.
+    Opens every photo and every mask, and continues after a bad entry. Exits with code 1 if there is a problem.
     """
     dataset = open_dataset(data, Workspace.here().data)
     with progress_bar() as progress:
@@ -87,16 +83,16 @@ def check(data: DataArgument, as_json: JsonOption = False) -> None:
 def set_reading(
     data: DataArgument,
     crowds: Annotated[
-        Crowds | None, typer.Option(help="What labels with iscrowd 1 are; CVAT writes it with masks drawn by brush.")
+        Crowds | None, typer.Option(help="How to read labels with iscrowd 1, which CVAT sets for brush masks.")
     ] = None,
     without_labels: Annotated[
-        WithoutLabels | None, typer.Option(help="What photos without labels are; only background is ever drawn.")
+        WithoutLabels | None, typer.Option(help="How to read photos without labels; splits use only background.")
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Say how the labels of a data set are read where its files leave it open, and keep that beside them.
+    """Set how ambiguous labels of a dataset are read; the choice is kept beside its files.
 
-    Without an option, shows how they are read now. Splits drawn before must be drawn again where crowds change.
+    Without an option, shows the current choice. Draw splits again after a change to crowds.
     """
     folder = dataset_folder(data, Workspace.here().data)
     before = load_reading(folder)
@@ -119,25 +115,23 @@ def set_reading(
 def get(
     name: Annotated[str, typer.Argument(metavar="NAME", help="voc2012, pets or cityscapes.")],
 ) -> None:
-    """Download a data set into the work space and unpack it, if its checksums are right."""
+    """Download a dataset into the workspace, verify its checksums and unpack it."""
     from splitlab.data.known_datasets import get_dataset
 
     with progress_bar() as progress:
         folder = get_dataset(name, Workspace.here().data, progress)
-    out.print(f"{folder.name} is in {folder}. Look at it: splitlab data check {folder.name}")
+    out.print(f"{folder.name} is in {folder}. Check it with: splitlab data check {folder.name}")
 
 
 @_data_app.command(epilog="Example: `splitlab data add my-photos.zip --name cells`")
 def add(
-    archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="A zip or tar of a data set in any known format.")],
-    name: Annotated[str | None, typer.Option(help="What to call it; the archive's name where left out.")] = None,
+    archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="A zip or tar of a dataset in any known format.")],
+    name: Annotated[str | None, typer.Option(help="A name for it; by default the archive's.")] = None,
 ) -> None:
-    """Unpack a data set into the work space, if it can be read; nothing is kept otherwise."""
+    """Unpack a dataset into the workspace; nothing is kept if it cannot be read."""
     data_dir = Workspace.here().data
     if archive.is_dir():
-        raise DataError(
-            f"{archive} is a folder: its path is taken as it is. To know it by name, move it into {data_dir}."
-        )
+        raise DataError(f"{archive} is a folder; use its path as it is. To use it by name, move it into {data_dir}.")
     try:
         file = archive.open("rb")
     except OSError as error:
@@ -157,23 +151,23 @@ def export(
     data: DataArgument,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder.")],
     file_format: Annotated[_ExportFormat, typer.Option("--format", help="coco or yolo.")] = _ExportFormat.COCO,
-    split: Annotated[Path | None, typer.Option(help="Export this split only: F with masks, W with boxes.")] = None,
+    split: Annotated[Path | None, typer.Option(help="Export only this split: F with masks, W with boxes.")] = None,
     labels: Annotated[
-        YoloLabels | None, typer.Option(help="yolo: every object as a box, or as an outline; needed where both occur.")
+        YoloLabels | None, typer.Option(help="yolo: write all objects as boxes or as outlines; needed if both occur.")
     ] = None,
 ) -> None:
-    """Write a data set as COCO or YOLO-seg, for other tools to train on.
+    """Write a dataset as COCO or YOLO-seg, for training with other tools.
 
-    Ultralytics does not read boxes and outlines in one set. With **--labels boxes** it is a set for detection; with
-    **--labels outlines** an object without a mask gets its box as an outline of four points, as the paper's authors
-    write W.
+    Ultralytics does not read boxes and outlines in one dataset. **--labels boxes** writes a detection dataset.
+    **--labels outlines** writes the box of an object without a mask as an outline of four points, as the paper's
+    authors write W.
     """
     if file_format == _ExportFormat.COCO and labels is not None:
-        raise DataError(f"--labels {labels} is for --format yolo: COCO holds boxes beside masks. Leave it out.")
+        raise DataError(f"--labels {labels} is for --format yolo: COCO holds boxes and masks. Leave it out.")
     workspace = Workspace.here()
     dataset = opened(data, workspace)
     if split is not None:
-        # As the paper's authors convert W: to COCO for DETR, to YOLO's text files for YOLOv5.
+        # The paper's authors convert W in this way: to COCO for DETR, to YOLO's text files for YOLOv5.
         as_weak = without_masks if file_format == _ExportFormat.COCO else boxes_only
         dataset = as_split(dataset, read_split(split), as_weak)
     with progress_bar() as progress:
@@ -201,21 +195,15 @@ def _print_check(found: Check) -> None:
         out.print(f"... and {len(found.problems) - _MOST_SHOWN} more; --json lists them all.")
     for name, subset in (("train", found.train), ("val", found.val)):
         if subset.images_with_some_masks:
-            of_them = f"{subset.images_with_some_masks:,} of {name}'s images have masks on some of their objects only"
-            out.print(f"{of_them}: they can stand in W, not in F.", highlight=False)
-    for name, subset in (("train", found.train), ("val", found.val)):
+            some = f"{subset.images_with_some_masks:,} {name} images have masks on only some of their objects"
+            out.print(f"{some}: they can be in W, but not in F.", highlight=False)
         if subset.images_unlabelled:
-            out.print(f"{subset.images_unlabelled:,} of {name}'s images have no labels. {_UNLABELLED[name]}")
+            out.print(f"{subset.images_unlabelled:,} {name} images have no labels. {_UNLABELLED[name]}")
     if not found.problems:
         out.print("Every photo opens, every label fits its photo.")
 
 
-_ALL = "all"
-
-
 class _Protocol(StrEnum):
-    """How a split is drawn."""
-
     RANDOM = "random"
     STRATIFIED = "stratified"
     PAPER = "paper"
@@ -232,28 +220,29 @@ def split(
     context: typer.Context,
     data: DataArgument,
     full: Annotated[int | None, typer.Option(help="|F|: images with masks.")] = None,
-    weak: Annotated[str, typer.Option(help="|W|: images with boxes only, or `all` that are left.")] = "0",
+    weak: Annotated[str, typer.Option(help="|W|: images with boxes only, or `all` others.")] = "0",
     seed: SeedOption = 0,
-    protocol: Annotated[_Protocol, typer.Option(help="How to draw; see below.")] = _Protocol.RANDOM,
+    protocol: Annotated[_Protocol, typer.Option(help="How to draw; see above.")] = _Protocol.RANDOM,
     full_list: Annotated[Path | None, typer.Option(help="lists: a file that names the images of F.")] = None,
     weak_list: Annotated[Path | None, typer.Option(help="lists: a file that names those of W, or of F and W.")] = None,
     masks_per_class: Annotated[int | None, typer.Option(help="few-shot: masks of each class.")] = None,
-    classes: Annotated[str | None, typer.Option(help='few-shot: the classes that count, as `cat,"dog, big"`.')] = None,
+    classes: Annotated[str | None, typer.Option(help='few-shot: classes to learn, such as `cat,"dog, big"`.')] = None,
     as_json: JsonOption = False,
     save: Annotated[Path | None, typer.Option("--out", help="Also write the split to this file.")] = None,
 ) -> None:
     """Draw a full set F and a weak set W.
 
-    **random** and **stratified** (classes in proportion) by seed: with one seed a smaller F lies in a larger one, and
-    a smaller W in a larger one of the same F. They leave out images without labels, and put background images into W
-    only.
-    **paper**: the images that the authors drew for YOLOv5, of VOC2012 and Cityscapes. **labels**: images with masks
-    are F, those with boxes only W. **few-shot**: so many masks a class by seed, or the paper's 17 images where no
+    **random** and **stratified** (classes in proportion) draw by seed: with the same seed, a larger F contains a
+    smaller one, and so does W for the same F. They leave out images without labels, and put background images only
+    into W.
+    **paper**: the images of VOC2012 and Cityscapes that the authors drew for YOLOv5. **labels**: images with masks are
+    F, those with only boxes are W. **few-shot**: a number of masks per class by seed, or the paper's 17 images if no
     number is given. **lists**: two text files, such as the authors' `train_seg_400.txt` and `train_det_400_1000.txt`
-    for DETR; F is taken out of W where the second file names all of its images.
+    for DETR; images of F are removed from W if the second file names them all.
     """
-    heard = {"data", "protocol", "as_json", "save", *_heard(protocol, masks_per_class)}
-    refuse_others(context, heard, f"the protocol {protocol} does not go by this{_unless(protocol)}. Leave it out.")
+    used = {"data", "protocol", "as_json", "save", *_used_by(protocol, masks_per_class)}
+    unless = " without --masks-per-class" if protocol == _Protocol.FEW_SHOT else ""
+    refuse_others(context, used, f"the protocol {protocol} does not use this{unless}. Leave it out.")
     if save is not None:
         check_place(save)
     train = opened(data, Workspace.here(), ("train",)).train
@@ -261,12 +250,12 @@ def split(
 
     def sized(draw: Callable[[Dataset, int, int, int], Split]) -> Split:
         size = _needed(full)
-        return draw(train, size, counts.to_draw - size if weak == _ALL else _count(weak), seed)
+        return draw(train, size, counts.to_draw - size if weak == "all" else _count(weak), seed)
 
     drawn = {
         _Protocol.RANDOM: lambda: sized(draw_split),
         _Protocol.STRATIFIED: lambda: sized(draw_stratified),
-        _Protocol.PAPER: lambda: draw_paper_split(train, _needed(full), None if weak == _ALL else _count(weak)),
+        _Protocol.PAPER: lambda: draw_paper_split(train, _needed(full), None if weak == "all" else _count(weak)),
         _Protocol.LABELS: lambda: split_by_labels(train),
         _Protocol.FEW_SHOT: lambda: _few_shot(train, masks_per_class, seed, classes),
         _Protocol.LISTS: lambda: _by_lists(train, full_list, weak_list),
@@ -289,26 +278,22 @@ def _drawn_from(counts: ImageCounts) -> str:
     )
 
 
-def _heard(protocol: _Protocol, masks_per_class: int | None) -> tuple[str, ...]:
-    """Name the parameters that a protocol goes by."""
+def _used_by(protocol: _Protocol, masks_per_class: int | None) -> tuple[str, ...]:
+    """Return the names of the parameters that a protocol uses."""
     return {
         _Protocol.RANDOM: ("full", "weak", "seed"),
         _Protocol.STRATIFIED: ("full", "weak", "seed"),
         _Protocol.PAPER: ("full", "weak"),
         _Protocol.LABELS: (),
-        # Without a number it is the paper's own images.
+        # Without a number: the paper's images.
         _Protocol.FEW_SHOT: () if masks_per_class is None else ("masks_per_class", "classes", "seed"),
         _Protocol.LISTS: ("full_list", "weak_list"),
     }[protocol]
 
 
-def _unless(protocol: _Protocol) -> str:
-    return " without --masks-per-class" if protocol == _Protocol.FEW_SHOT else ""
-
-
 def _needed(full: int | None) -> int:
     if full is None:
-        raise SplitError("Say how many images get masks, such as --full 400.")
+        raise SplitError("Give the number of images with masks, such as --full 400.")
     return full
 
 
@@ -316,7 +301,7 @@ def _count(weak: str) -> int:
     try:
         return int(weak)
     except ValueError as error:
-        raise SplitError(f"--weak {weak}: give a number of images, or the word all.") from error
+        raise SplitError(f"--weak is '{weak}'; give a number of images, or the word all.") from error
 
 
 def _few_shot(train: Dataset, masks_per_class: int | None, seed: int, classes: str | None) -> Split:
@@ -327,5 +312,5 @@ def _few_shot(train: Dataset, masks_per_class: int | None, seed: int, classes: s
 
 def _by_lists(train: Dataset, full_list: Path | None, weak_list: Path | None) -> Split:
     if full_list is None:
-        raise SplitError("--protocol lists needs --full-list, a text file with one image a line.")
+        raise SplitError("--protocol lists needs --full-list, a text file with one image per line.")
     return split_by_lists(train, full_list, weak_list)

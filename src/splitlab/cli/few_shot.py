@@ -1,8 +1,7 @@
-"""The command that learns classes from a few masks, or from none."""
+"""The `few-shot` command: learn classes from a few masks, or from none."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,21 +9,25 @@ from rich.table import Table
 
 from splitlab.budget.cost import Prices, cost_hours, prices_for
 from splitlab.checkpoints.scores import read_scores
-from splitlab.cli.options import tell_notes
+from splitlab.cli.options import say
 from splitlab.cli.output import DataArgument, JsonOption, SeedOption, app, err, out, print_json, shown
 from splitlab.cli.train_settings import (
+    OthersOption,
+    OutOption,
+    QueuedOption,
+    RecipeOption,
     chosen_settings,
     lasting_name,
     leave_to_worker,
-    not_said_elsewhere,
     run_with,
     train_here,
+    without_own,
 )
 from splitlab.data.classes import asked_names
+from splitlab.data.fit_for_training import notes_on
 from splitlab.data.open_dataset import open_dataset
 from splitlab.errors import SettingsError
 from splitlab.queue.queue import run_name
-from splitlab.runs.recipes import RECIPES
 from splitlab.runs.run_folder import RunFolder
 from splitlab.runs.spec import RunSpec
 from splitlab.training.few_shot import (
@@ -38,7 +41,7 @@ from splitlab.training.few_shot import (
 )
 from splitlab.workspace import Workspace
 
-# Settings that an option or the drawn split says.
+# Settings that have their own option or come from the drawn split.
 _OWN = {
     "data": "DATA",
     "classes": "--classes",
@@ -61,52 +64,49 @@ def few_shot(
         str, typer.Option(help="Masks of each class: 0 for zero-shot, `paper` for the paper's 17 images of VOC2012.")
     ] = "3",
     classes: Annotated[
-        str | None, typer.Option(help='The classes that count, as `cat,"dog, big"`; all where left out.')
+        str | None, typer.Option(help='The classes to learn, such as `cat,"dog, big"`; all by default.')
     ] = None,
     start_from: Annotated[
-        str, typer.Option(help="A checkpoint or run whose fitting weights to start with, or `backbone` for ImageNet's.")
+        str, typer.Option(help="A checkpoint or run whose fitting weights to start from, or `backbone` for ImageNet's.")
     ] = BACKBONE,
     seed: SeedOption = 0,
-    recipe: Annotated[str, typer.Option(help=f"How to train: {', '.join(RECIPES)}.")] = "quick",
-    others: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Any other setting of spec.json, such as steps=240."),
-    ] = None,
-    folder: Annotated[Path | None, typer.Option("--out", help="The run folder; made for you where left out.")] = None,
-    queued: Annotated[bool, typer.Option("--queue", help="Leave it to `splitlab worker`, behind what waits.")] = False,
+    recipe: RecipeOption = "quick",
+    others: OthersOption = None,
+    folder: OutOption = None,
+    queued: QueuedOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Learn classes from a few masks each and the boxes of every other image (Sec. 4.6 of the paper).
+    """Learn classes from a few masks each and the boxes of all other images (Sec. 4.6 of the paper).
 
     An image that shows none of the classes is background, unless `--set background=false` leaves it out. Objects of
-    other classes are left out of the labels; validation is on all images. Prints AP70 class by class, as Table 4 does.
-    A batch holds one mask image, as the paper has it, unless `--set f_size=...` says otherwise. `splitlab train RUN`
-    goes on after a break.
+    other classes are left out of the labels; validation uses all images. Prints AP70 of each class, as in Table 4. A
+    batch holds one mask image, as in the paper, unless `--set f_size=...` changes it. `splitlab train RUN` resumes the
+    run.
     """
     workspace = Workspace.here()
     if queued and folder:
         run_name(workspace, str(folder))
     asked_names(classes)
     options = {"classes": classes, "f_size": F_SIZE}
-    told = not_said_elsewhere(others or [], _OWN)
-    settings = chosen_settings(recipe, options, told, full=int(_masks(masks) != 0), weak=None)
+    number = _masks(masks)
+    settings = chosen_settings(recipe, options, without_own(others or [], _OWN), full=int(number != 0), weak=None)
     settings["start_from"] = start_weights(start_from, settings.get("model", RunSpec.model))
     name = lasting_name(data, workspace)
     dataset = open_dataset(name, workspace.data)
-    spec, split = plan_few_shot(name, dataset, _masks(masks), seed, settings)
+    spec, split = plan_few_shot(name, dataset, number, seed, settings)
     labels = _labels(spec, background_images(dataset, spec, split), prices_for(dataset.train.name))
     err.print(_in_words(labels), highlight=False)
     run = run_with(spec, split, folder, workspace)
     if queued:
-        tell_notes(dataset)
+        say(notes_on(dataset))
         leave_to_worker(workspace, str(run.path))
     elif train_here(run, workspace):
-        _tell(run, labels, as_json)
+        _show_scores(run, labels, as_json)
 
 
 def _masks(text: str) -> int | str:
     if text != PAPER and not text.isdecimal():
-        raise SettingsError(f"--masks {text}: give a number of masks a class, 0 for none, or the word {PAPER}.")
+        raise SettingsError(f"--masks is '{text}'; give a number of masks per class, 0 for none, or the word {PAPER}.")
     return text if text == PAPER else int(text)
 
 
@@ -121,17 +121,16 @@ def _labels(spec: RunSpec, background: int, prices: Prices) -> dict[str, Any]:
 
 
 def _in_words(labels: dict[str, Any]) -> str:
-    told = f"Split {labels['split']}: labels cost {labels['cost_hours']:,.1f} hours by {labels['prices']} prices"
+    cost = f"Split {labels['split']}: labels cost {labels['cost_hours']:,.1f} hours by {labels['prices']} prices"
     if not labels["background"]:
-        return f"{told}."
+        return f"{cost}."
     return (
-        f"{told} at most. {labels['background']:,} images of W show none of the classes: they are background, and cost "
-        "a look but no box. The prices know one cost for every image of W, so they are counted as the others."
+        f"{cost} at most. {labels['background']:,} images of W show none of the classes: as background they need "
+        "no box, but the prices have one cost for all images of W."
     )
 
 
-def _tell(run: RunFolder, labels: dict[str, Any], as_json: bool) -> None:
-    """Print the AP70 of each class, as Table 4 has it, and of boxes below it."""
+def _show_scores(run: RunFolder, labels: dict[str, Any], as_json: bool) -> None:
     spec, scores = run.spec(), read_scores(run.scores_path)
     by_kind = {kind: class_scores(scores, "ap70", kind) for kind in ("mask", "box")}
     if as_json:
@@ -143,4 +142,4 @@ def _tell(run: RunFolder, labels: dict[str, Any], as_json: bool) -> None:
         table.add_row(kind, *map(shown, of_kind.values()))
     out.print(table)
     if not spec.data.full:
-        err.print("No mask was seen in this run: those it draws come from its start weights, or from chance.")
+        err.print("This run has seen no mask: the masks it predicts come from its start weights, or from chance.")

@@ -1,4 +1,4 @@
-"""The command line: the same functions as the pages, one command for each step."""
+"""The entry point of the command line, and its answer to errors that a user can fix."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ def about() -> None:
 
 
 def main() -> None:
-    """Run the command line; a mistake that a user can mend is one sentence, not a traceback."""
-    # A shell starts background commands with SIGINT ignored, but commands save their work on it.
+    """Run the command line; an error that a user can fix prints one sentence, not a traceback."""
+    # A shell starts background commands with SIGINT ignored, but commands save their work when they receive it.
     if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         app()
     except (SplitLabError, OSError) as error:
-        err.print(f"Error: {_as_answer(error)}", markup=False, highlight=False, soft_wrap=True)
+        err.print(f"Error: {_sentence(error)}", markup=False, highlight=False, soft_wrap=True)
         sys.exit(1)
 
 
-def _as_answer(error: SplitLabError | OSError) -> str:
-    """Return the sentence for a fault that a user can mend: bounded, and without what a terminal would obey."""
+def _sentence(error: SplitLabError | OSError) -> str:
+    """Return the message for a user, of limited length and without control characters."""
     if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
-        text = f"{place}{error.strerror or error}. Check the path, and the space and rights there."
+        text = f"{place}{error.strerror or error}. Check the path, the free space and your permissions there."
     else:
         text = str(error)
     if len(text) > _MOST_LETTERS:

@@ -1,4 +1,4 @@
-"""Options that several commands share: datasets, class maps, and options that do not apply."""
+"""Options that several commands share: datasets, class maps, and the refusal of options that do not apply."""
 
 from __future__ import annotations
 
@@ -19,73 +19,62 @@ from splitlab.evaluation.asked_class_map import AskedClassMap, asked_class_map, 
 from splitlab.evaluation.class_map import ClassMap, class_map_for, keep_class_map, require_known
 from splitlab.workspace import Workspace
 
-
-def opened(data: str, workspace: Workspace, parts: Sequence[Part] = PARTS) -> TrainVal:
-    """Open a data set; what of the parts that are used cannot be read is said on standard error.
-
-    Raises:
-        DataError: there is no such data set, or nothing of it can be read.
-    """
-    found = open_dataset(data, workspace.data)
-    tell_notes(found, parts)
-    return found
-
-
-def tell_notes(data: TrainVal, parts: Sequence[Part] = PARTS) -> None:
-    """Say on standard error what of a data set cannot be read or teaches nothing."""
-    for note in notes_on(data, parts):
-        err.print(note, highlight=False, soft_wrap=True)
-
-
-def refuse_others(context: typer.Context, heard: Collection[str], why: str) -> None:
-    """Refuse what was given on the command line and is not heard here.
-
-    Args:
-        context: of the command.
-        heard: names of the parameters that count.
-        why: what they stand beside, and the way out; it follows the options.
-
-    Raises:
-        SettingsError: something else was given.
-    """
-    given = [
-        parameter.opts[0]
-        for parameter in context.command.params
-        if parameter.name not in heard and _is_given(context, str(parameter.name))
-    ]
-    if given:
-        raise SettingsError(f"{', '.join(given)}: {why}")
-
-
-def _is_given(context: typer.Context, name: str) -> bool:
-    # By its name: some versions of Typer have a Click of their own.
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
-
-
 ClassMapOption = Annotated[
     list[str] | None,
     typer.Option(
         "--class-map",
         metavar="MAP",
-        help="What the model's classes are in the data set, where names differ: MODEL=DATA, a YAML file, "
+        help="Map the model's classes to the dataset's where names differ: MODEL=DATA, a YAML file, "
         f"{', '.join(TABLES)}, or `order`. Kept in the checkpoint's card.",
     ),
 ]
 
 
+def opened(data: str, workspace: Workspace, parts: Sequence[Part] = PARTS) -> TrainVal:
+    """Open a dataset, and report unreadable entries of the parts that are used. Raise DataError if it is unusable."""
+    found = open_dataset(data, workspace.data)
+    say(notes_on(found, parts))
+    return found
+
+
+def say(sentences: Sequence[str]) -> None:
+    """Print sentences on standard error, so that standard output stays clean."""
+    for sentence in sentences:
+        err.print(sentence, highlight=False, soft_wrap=True)
+
+
+def refuse_others(context: typer.Context, used: Collection[str], why: str) -> None:
+    """Refuse options on the command line that would have no effect.
+
+    Args:
+        context: of the command.
+        used: names of the parameters that have an effect.
+        why: why the others have none, and what to do; the message puts it after the options.
+
+    Raises:
+        SettingsError: another option was given.
+    """
+    given = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name not in used and _is_given(context, str(parameter.name))
+    ]
+    if given:
+        raise SettingsError(f"{', '.join(given)}: {why}")
+
+
 def class_maps_of(folders: Sequence[Path], dataset: Dataset, words: Sequence[str] | None) -> list[ClassMap]:
-    """Return the class map of each checkpoint, and keep in its card what was asked for.
+    """Return the class map of each checkpoint, and keep the requested one in its card.
 
     Args:
         folders: the checkpoints.
-        dataset: the data set.
-        words: of `--class-map`. Of several checkpoints it is meant for those whose classes differ from the data set's
-            and that have the classes it names.
+        dataset: the dataset.
+        words: of `--class-map`. Of several checkpoints, it applies to those whose classes differ from the dataset's and
+            that have the classes it names.
 
     Raises:
-        CheckpointError: none of a checkpoint's classes has a counterpart, or what was asked for fits no checkpoint.
-        SettingsError: what was asked for cannot be read.
+        CheckpointError: none of a checkpoint's classes has a counterpart, or the request fits no checkpoint.
+        SettingsError: the request cannot be read.
     """
     if not words:
         return [_known(folder, dataset) for folder in folders]
@@ -97,18 +86,18 @@ def class_maps_of(folders: Sequence[Path], dataset: Dataset, words: Sequence[str
     }
     if not fitting:
         raise CheckpointError(
-            f"--class-map fits none of the checkpoints whose classes are not those of '{dataset.name}'. Give each its "
-            "own by `splitlab evaluate CHECKPOINT --data DATA --class-map MAP`; its card keeps it."
+            f"--class-map fits none of the checkpoints whose classes differ from those of '{dataset.name}'. Set one "
+            "for each with: splitlab evaluate CHECKPOINT --data DATA --class-map MAP. The card keeps it."
         )
     for folder, classes in fitting.items():
         _keep(folder, dataset, classes)
     return [fitting[folder] if folder in fitting else _known(folder, dataset) for folder in folders]
 
 
-def say(sentences: Sequence[str]) -> None:
-    """Write sentences on standard error, where they do not disturb what is printed."""
-    for sentence in sentences:
-        err.print(sentence, highlight=False, soft_wrap=True)
+def _is_given(context: typer.Context, name: str) -> bool:
+    # Compared by name: some versions of typer bring their own click.
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def _known(folder: Path, dataset: Dataset) -> ClassMap:
@@ -131,4 +120,4 @@ def _keep(folder: Path, dataset: Dataset, classes: ClassMap) -> None:
     try:
         keep_class_map(folder, dataset.name, classes)
     except RunError as error:
-        say([f"The class map holds this time and is not kept: {error}"])
+        say([f"The class map is used now but is not kept: {error}"])

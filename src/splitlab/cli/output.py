@@ -1,4 +1,4 @@
-"""Output of commands: tables, JSON, progress, and errors in one sentence."""
+"""What all commands share: the app they are added to, common arguments, and output as text, JSON and progress."""
 
 from __future__ import annotations
 
@@ -17,31 +17,30 @@ from splitlab import shown_numbers
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-DataArgument = Annotated[str, typer.Argument(metavar="DATA", help="A data set's folder, its name, or `embedded`.")]
+DataArgument = Annotated[str, typer.Argument(metavar="DATA", help="A dataset's folder, its name, or `embedded`.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on standard output.")]
 SeedOption = Annotated[int, typer.Option(min=0, help="Equal seeds draw equal splits.")]
 
 app = typer.Typer(rich_markup_mode="markdown")
-"""What the modules of commands add their commands to; `command_order` takes them from it one at a time."""
+"""Modules add their commands to this app; `command_order` takes them from it one at a time."""
 
-# Names of classes, photos and runs may hold what rich takes for markup.
+# Names of classes, photos and runs may look like rich markup.
 out, err = Console(markup=False), Console(markup=False, stderr=True)
 
 
 def print_json(content: Any) -> None:
-    """Print one line of JSON and nothing else."""
+    """Print one line of JSON."""
     sys.stdout.write(json.dumps(content, allow_nan=False) + "\n")
 
 
 def shown(value: float | None) -> str:
-    """Show an AP to one digit, a dash where there is none."""
+    """Format an AP to one decimal place; a dash if it is missing."""
     return "–" if value is None else shown_numbers.shown(value)
 
 
 @contextmanager
 def progress_bar() -> Iterator[Any]:
-    """Yield a callback (what, done, total) that draws one bar for each thing being done, on standard error."""
-    # Most commands draw no bar.
+    """Yield a callback (task, done, total) that draws a progress bar for each task, on standard error."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     bar = Progress(
@@ -51,7 +50,7 @@ def progress_bar() -> Iterator[Any]:
     started = time.monotonic()
 
     def report(what: str, done: int, total: int) -> None:
-        # Nothing that ends within a second shows a bar.
+        # Tasks of less than a second need no bar.
         if time.monotonic() - started < 1 and done < total and what not in tasks:
             return
         if what not in tasks:

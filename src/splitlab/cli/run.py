@@ -1,4 +1,4 @@
-"""Commands that work on models: train, evaluate, predict, runs."""
+"""Commands for models: train, evaluate, predict and runs."""
 
 from __future__ import annotations
 
@@ -14,85 +14,77 @@ from splitlab.checkpoints.scores import of_cut_masks, read_scores, scored_on
 from splitlab.cli.options import ClassMapOption, class_maps_of, opened, refuse_others, say
 from splitlab.cli.output import JsonOption, SeedOption, app, err, out, print_json, progress_bar, shown
 from splitlab.cli.train_settings import (
+    OthersOption,
+    OutOption,
+    QueuedOption,
+    RecipeOption,
     chosen_settings,
     lasting_name,
     lasting_start,
     leave_to_worker,
-    not_said_elsewhere,
-    run_of_main_process,
     run_with,
     train_here,
     value_of,
+    without_own,
 )
 from splitlab.data.images import load_image
 from splitlab.data.open_dataset import dataset_names
 from splitlab.data.split import read_split
 from splitlab.errors import RunError
 from splitlab.evaluation.class_map import map_in_words, scored_in_words
-from splitlab.models.precision import is_main_process
 from splitlab.queue.queue import run_name
-from splitlab.runs.recipes import RECIPES
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
 from splitlab.runs.store import list_runs, weights_folder
 from splitlab.workspace import Workspace
 
-
-class _Masks(StrEnum):
-    """Whether masks are cut to their boxes."""
-
-    CUT = "cut"
-    WHOLE = "whole"
-
-
+_Masks = StrEnum("_Masks", ["CUT", "WHOLE"])
 _MasksOption = Annotated[
     _Masks | None,
     typer.Option(
-        help="Whether masks are `cut` to their boxes or left `whole`; as the card says where left out: cut for YOLO, "
-        "whole for DETR, as published."
+        help="Whether masks are `cut` to their boxes or left `whole`; by default as the card says: cut for YOLO, whole "
+        "for DETR, as published."
     ),
 ]
 
+# Settings that have their own option.
 _OWN = {"data": "DATA", "full": "--full", "weak": "--weak", "seed": "--seed", "drawn": "--split"}
 
-# torch takes seconds to import, so commands that need it import it themselves.
+# torch takes seconds to import, so commands import what needs it themselves.
 
 
 @app.command(
     epilog="Examples: `splitlab train embedded --full 30 --weak 150 --steps 300 --out runs/first` · "
-    "to go on after a break: `splitlab train runs/first`"
+    "to resume: `splitlab train runs/first`"
 )
 def train(
     context: typer.Context,
-    path: Annotated[str, typer.Argument(metavar="DATA|RUN", help="A data set to start on, or a run folder to go on.")],
+    path: Annotated[str, typer.Argument(metavar="DATA|RUN", help="A dataset to train on, or a run to resume.")],
     full: Annotated[int | None, typer.Option(help="|F|: images with masks.")] = None,
     weak: Annotated[int, typer.Option(help="|W|: images with boxes only.")] = 0,
     seed: SeedOption = 0,
-    recipe: Annotated[str, typer.Option(help=f"How to train: {', '.join(RECIPES)}.")] = "quick",
+    recipe: RecipeOption = "quick",
     model: Annotated[str | None, typer.Option(help="A model's name, such as yolov5n-seg.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Iterations, a batch each, in all stages.")] = None,
-    image_size: Annotated[int | None, typer.Option(help="Side of the training images, pixels.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Iterations of one batch each, in all stages.")] = None,
+    image_size: Annotated[int | None, typer.Option(help="Side of the training images in pixels.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images in a batch.")] = None,
     f_size: Annotated[str | None, typer.Option(help="Mask images in a mixed batch, or `auto`.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Of the optimiser, at its peak.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Peak learning rate of the optimizer.")] = None,
     anchors: Annotated[str | None, typer.Option(help="`paper`, or `auto` to fit them to the boxes.")] = None,
     start_from: Annotated[
-        str | None, typer.Option(help="A checkpoint or run whose weights to start with, or `pretrained`.")
+        str | None, typer.Option(help="A checkpoint or run whose weights to start from, or `pretrained`.")
     ] = None,
     evaluate_every: Annotated[int | None, typer.Option(help="Steps between evaluations.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda or mps.")] = None,
     tracker: Annotated[str | None, typer.Option(help="Also log to tensorboard, wandb or mlflow.")] = None,
-    others: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Any other setting of spec.json, such as momentum=0.9."),
-    ] = None,
-    split: Annotated[Path | None, typer.Option(help="A split file of `splitlab split`, instead of sizes.")] = None,
-    folder: Annotated[Path | None, typer.Option("--out", help="The run folder; made for you where left out.")] = None,
-    queued: Annotated[bool, typer.Option("--queue", help="Leave it to `splitlab worker`, behind what waits.")] = False,
+    others: OthersOption = None,
+    split: Annotated[Path | None, typer.Option(help="A split file from `splitlab split`, instead of sizes.")] = None,
+    folder: OutOption = None,
+    queued: QueuedOption = False,
 ) -> None:
     """Train a model on batches that mix mask images and box images.
 
-    Ctrl-C stops after the step at hand; the same command on the run folder goes on from there.
+    Ctrl-C stops after the current step; `splitlab train` with the run folder resumes from there.
     """
     workspace = Workspace.here()
     if queued and folder:
@@ -101,18 +93,18 @@ def train(
         refuse_others(
             context,
             ("path", "queued"),
-            f"{path} is a run, and a run keeps its settings. Leave this out to go on with it, or start a new one "
-            f"from it: splitlab train DATA --start-from {path}",
+            f"{path} is a run, which keeps its settings. Leave this out to resume it, or start a new run from it with: "
+            f"splitlab train DATA --start-from {path}",
         )
         run = RunFolder.open(Path(path))
     else:
         _require_data(path, workspace)
         drawn = read_split(split) if split else None
         if drawn is not None:
-            named = set(context.params) - {"full", "weak"}
-            refuse_others(context, named, f"{split} says which images are F and W. Leave this out, or the file.")
+            used = set(context.params) - {"full", "weak"}
+            refuse_others(context, used, f"{split} already sets the images of F and W. Leave out this or the file.")
         if full is None and drawn is None:
-            raise RunError(f"{path}: say how many images get masks, such as --full 30, or give a --split file.")
+            raise RunError(f"{path}: give the number of images with masks, such as --full 30, or a --split file.")
         size_of_f, size_of_w = (len(drawn.full), len(drawn.weak)) if drawn else (full or 0, weak)
         options = {
             "model": model,
@@ -134,10 +126,10 @@ def train(
                 "weak": size_of_w,
                 "seed": seed,
                 "drawn": drawn.drawn if drawn else "random",
-                **chosen_settings(recipe, options, not_said_elsewhere(others or [], _OWN), size_of_f, size_of_w),
+                **chosen_settings(recipe, options, without_own(others or [], _OWN), size_of_f, size_of_w),
             }
         )
-        run = run_with(spec, drawn, folder, workspace) if is_main_process() else run_of_main_process(folder)
+        run = run_with(spec, drawn, folder, workspace)
     if queued:
         leave_to_worker(workspace, str(run.path))
     elif train_here(run, workspace):
@@ -149,8 +141,8 @@ def _require_data(path: str, workspace: Workspace) -> None:
     names = dataset_names(workspace.data)
     if path not in names and not Path(path).exists():
         raise RunError(
-            f"{path}: there is no such file or folder, and no data set of this name. Give the run folder to go on "
-            f"with, a data set's folder, or one of {', '.join(names)}."
+            f"{path} is not a file, a folder or the name of a dataset. Give a run folder to resume, a dataset's folder "
+            f"or one of {', '.join(names)}."
         )
 
 
@@ -160,27 +152,25 @@ def _require_data(path: str, workspace: Workspace) -> None:
 )
 def evaluate(
     path: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder; with --data also a checkpoint.")],
-    data: Annotated[str | None, typer.Option(help="Score on this data set's val images instead.")] = None,
+    data: Annotated[str | None, typer.Option(help="Score on the val images of this dataset instead.")] = None,
     masks: _MasksOption = None,
     class_map: ClassMapOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Score a trained model: AP50, AP70, AP75, AP50:95 of masks and boxes, 0 to 100, on the val images.
+    """Score a trained model on the val images: AP50, AP70, AP75, AP50:95 of masks and boxes, 0 to 100.
 
-    A run keeps the scores, and the choice of `--masks` with them: its card states it, and its checkpoint gives such
-    masks from then on. On a data set with other class names, classes are matched by name or by --class-map. Scores are
-    then means over the classes that the model knows; its other classes are left out.
+    A run keeps the scores and the choice of `--masks`, which its checkpoint uses from then on. On a dataset with other
+    class names, classes are matched by name or by --class-map; scores are then means over the classes that the model
+    knows.
     """
     from splitlab.training.experiment import evaluate_checkpoint, evaluate_run
 
     workspace = Workspace.here()
     if data is None and (path / CARD_NAME).is_file():
-        raise RunError(
-            f"{path} is a checkpoint, and does not say on which images. Add --data, such as --data embedded."
-        )
+        raise RunError(f"{path} is a checkpoint, which has no images of its own. Add --data, such as --data embedded.")
     if data is None:
         if class_map:
-            raise RunError("--class-map goes with --data: a run's own data set has the model's classes.")
+            raise RunError("--class-map needs --data: a run's own dataset has the model's classes.")
         with progress_bar() as progress:
             scores = evaluate_run(RunFolder.open(path), workspace.data, progress, _are_cut(masks))
     else:
@@ -201,7 +191,7 @@ def evaluate(
 @app.command(epilog="Example: `splitlab predict checkpoints/pets-30-330 cat.jpg dog.jpg --json`")
 def predict(
     checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A checkpoint or run folder.")],
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Photos to look at.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Photos.")],
     min_score: Annotated[float, typer.Option(help="Leave out detections below this score, 0 to 1.")] = 0.25,
     masks: _MasksOption = None,
     as_json: JsonOption = False,
@@ -236,14 +226,17 @@ def predict(
 
 @app.command(epilog="Examples: `splitlab runs --json` · `splitlab runs --tag voc-grid`")
 def runs(
-    folder: Annotated[Path | None, typer.Argument(metavar="[FOLDER]", help="Where the run folders are.")] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FOLDER]", help="A folder of run folders."),
+    ] = None,
     tag: Annotated[str | None, typer.Option(help="Only runs with this tag, such as a sweep's name.")] = None,
-    rows: Annotated[int, typer.Option(min=1, help="The most rows of the table; JSON has all.")] = 200,
+    rows: Annotated[int, typer.Option(min=1, help="The most rows in the table; JSON has all.")] = 200,
     as_json: JsonOption = False,
 ) -> None:
-    """List the runs, the newest first: split, model, how far, and mask AP."""
+    """List the training runs, newest first: split, model, progress and mask AP."""
     if folder is not None and not folder.is_dir():
-        raise RunError(f"{folder} is no folder. Give the one that holds the run folders, or none for the work space's.")
+        raise RunError(f"{folder} is not a folder. Give the folder of the run folders, or none for the workspace's.")
     found = list_runs(folder or Workspace.here().runs)
     summaries = [summary for summary in found if tag is None or tag in summary.notes.tags]
     if as_json:

@@ -1,4 +1,4 @@
-"""Commands about sweeps, and how their runs are worked through, here or on a cluster."""
+"""The commands `sweep` and `results`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from splitlab.cli.sweep_work import (
     work_on_cluster,
     work_through,
 )
-from splitlab.cli.train_settings import named_values
+from splitlab.cli.train_settings import CANCELLED_EXIT, named_values
 from splitlab.errors import SettingsError
 from splitlab.io import write_bytes
 from splitlab.queue.cluster import Shares
@@ -35,7 +35,7 @@ from splitlab.sweeps.plan import PRESETS, SweepPlan
 from splitlab.sweeps.sweep import Sweep, check_devices, make_folders, open_sweep
 from splitlab.workspace import Workspace
 
-_CsvOption = Annotated[Path | None, typer.Option(help="Write the results, one row a split, to this CSV file.")]
+_CsvOption = Annotated[Path | None, typer.Option(help="Write the results, one row per split, to this CSV file.")]
 
 
 @app.command(epilog="Examples: `splitlab results --sweep voc-grid` · `splitlab results --csv results.csv`")
@@ -44,14 +44,14 @@ def results(
     csv: _CsvOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what was measured here and in the atlas: mask AP of each split, mean and spread over its seeds."""
+    """Show results measured here and in the atlas: mask AP of each split, mean and spread over seeds."""
     table = _results_of(Workspace.here(), sweep_name)
     _write_results(table, csv)
     _show_results(table, as_json)
 
 
 def _results_of(workspace: Workspace, sweep_name: str | None) -> pd.DataFrame:
-    """Return the results table over seeds; of one sweep's runs where it is named."""
+    """Return the results over seeds, of one sweep if it is named."""
     if sweep_name is None:
         rows = all_measured(workspace)
     else:
@@ -61,18 +61,12 @@ def _results_of(workspace: Workspace, sweep_name: str | None) -> pd.DataFrame:
 
 
 def _write_results(table: pd.DataFrame, csv: Path | None) -> None:
-    """Write such a table where a file is named.
-
-    Raises:
-        RunError: it cannot be written.
-    """
     if csv is not None:
         write_bytes(csv, table.to_csv(index=False).encode())
         err.print(f"Results: {csv}", highlight=False)
 
 
 def _show_results(table: pd.DataFrame, as_json: bool) -> None:
-    """Print such a table for people or programs."""
     if as_json:
         print_json([_json_row(row) for row in table.astype(object).to_dict("records")])
         return
@@ -81,11 +75,11 @@ def _show_results(table: pd.DataFrame, as_json: bool) -> None:
         aps = (_mean_and_spread(row, metric) for metric in METRICS)
         split, hours = f"{row['full']}/{row['weak']}", f"{row['cost_hours']:,.1f}"
         listed.add_row(row["dataset"], row["method"], row["settings"], split, hours, str(row["seeds"]), *aps)
-    out.print(listed if len(table) else "No such run is scored yet.")
+    out.print(listed if len(table) else "No such run has scores yet.")
     for dataset, on in table.loc[table["scored_on"] != "", ["dataset", "scored_on"]].drop_duplicates().to_numpy():
         out.print(f"{dataset}: scored on {on}.", highlight=False)
     if len(table) and table["seeds"].max() > 1:
-        out.print("±: standard deviation over the seeds. In brackets: both scores, where there are two.")
+        out.print("±: standard deviation over seeds. In brackets: both scores if there are two.")
 
 
 def _mean_and_spread(row: dict[Any, Any], metric: str) -> str:
@@ -105,9 +99,6 @@ def _json_row(row: dict[Any, Any]) -> dict[str, Any]:
     return {str(name): None if pd.isna(value) else value for name, value in row.items()}
 
 
-_CANCELLED_EXIT = 130
-
-
 @app.command(
     epilog="Examples: `splitlab sweep plan.yaml --dry-run` · `splitlab sweep plan.yaml` · "
     "`splitlab sweep voc-yolo --data path/to/VOC2012 --seeds 0,1,2 --set device=cuda` · "
@@ -115,19 +106,17 @@ _CANCELLED_EXIT = 130
 )
 def sweep(
     plan: Annotated[str, typer.Argument(metavar="PLAN", help=f"A YAML file, or a preset: {', '.join(PRESETS)}.")],
-    data: Annotated[str | None, typer.Option(help="For a preset: the data set.")] = None,
-    seeds: Annotated[str | None, typer.Option(help="For a preset: seeds, comma-separated; 0 where left out.")] = None,
-    name: Annotated[str | None, typer.Option(help="For a preset: what to call the sweep.")] = None,
+    data: Annotated[str | None, typer.Option(help="For a preset: the dataset.")] = None,
+    seeds: Annotated[str | None, typer.Option(help="For a preset: seeds, comma-separated; 0 by default.")] = None,
+    name: Annotated[str | None, typer.Option(help="For a preset: the sweep's name.")] = None,
     others: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="For a preset: any setting of spec.json, such as steps=300."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take, and stop.")] = False,
-    queue_only: Annotated[
-        bool, typer.Option("--queue-only", help="Leave the runs to `splitlab worker`, behind what waits.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the forecast, and stop.")] = False,
+    queue_only: Annotated[bool, typer.Option("--queue-only", help="Queue the runs for `splitlab worker`.")] = False,
     results_only: Annotated[
-        bool, typer.Option("--results", help="Show what its runs reached so far, and start nothing.")
+        bool, typer.Option("--results", help="Show the results so far, and train nothing.")
     ] = False,
     cluster: Annotated[str | None, typer.Option(metavar="ADDRESS", help=ADDRESS_HELP)] = None,
     gpu_share: GpuShareOption = 1.0,
@@ -135,7 +124,7 @@ def sweep(
     csv: _CsvOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train every split, model and seed of a plan; the same command goes on after a break and does nothing twice.
+    """Train every split, model and seed of a plan; the same command resumes it and trains nothing twice.
 
     A plan names `data`, `full` and `weak` (a list each, for a grid) or `splits` ([400/1000, 1464/all]), `seeds`,
     `models`, `recipe` and `settings`. A run that fails does not stop the others.
@@ -145,7 +134,7 @@ def sweep(
     if cluster is None and shares != Shares():
         raise SettingsError("--gpu-share and --cpus are for a cluster. Give its address: --cluster HOST:PORT.")
     if cluster is not None and queue_only:
-        raise SettingsError("--queue-only trains nothing, so it takes no --cluster. Leave out one of the two.")
+        raise SettingsError("--queue-only trains nothing, so it excludes --cluster. Leave out one of the two.")
     asked = _plan(plan, {"data": data, "seeds": seeds, "name": name}, others or [], workspace)
     if results_only:
         reached = _results_of(workspace, asked.name)
@@ -167,8 +156,8 @@ def sweep(
     try:
         ended = _work_off(folders, workspace, cluster, shares, queue_only)
     except KeyboardInterrupt:
-        err.print("Stopped. Go on with the same command.")
-        raise typer.Exit(_CANCELLED_EXIT) from None
+        err.print("Stopped. Run the same command to continue.")
+        raise typer.Exit(CANCELLED_EXIT) from None
     reached = _results_of(workspace, asked.name)
     _write_results(reached, csv)
     if as_json:
@@ -186,7 +175,7 @@ def _work_off(
     if not queue_only:
         return work_through(folders, workspace)
     enqueue_missing(folders, workspace)
-    err.print(f"{len(folders):,} runs wait. Work them off with: splitlab worker", highlight=False)
+    err.print(f"{len(folders):,} runs wait. Train them with: splitlab worker", highlight=False)
     return []
 
 
@@ -194,20 +183,20 @@ def _plan(plan: str, changes: dict[str, str | None], others: list[str], workspac
     given = {key: value for key, value in changes.items() if value is not None}
     if plan not in PRESETS or Path(plan).is_file():
         if (given or others) and Path(plan).is_file():
-            raise SettingsError(f"{plan} is a plan of its own: write --{next(iter(given), 'set')} into that file.")
+            raise SettingsError(f"{plan} is a complete plan: write --{next(iter(given), 'set')} into that file.")
         return read_plan(Path(plan), workspace.data)
     content: dict[str, Any] = {"preset": plan, **given, "settings": named_values(others)}
     if "seeds" in given:
         content["seeds"] = _seeds(given["seeds"])
     if "data" not in given:
-        raise SettingsError(f"{plan}: say where {PRESETS[plan].dataset} is, such as --data path/to/it.")
+        raise SettingsError(f"{plan} needs the folder of {PRESETS[plan].dataset}, such as --data path/to/it.")
     return plan_from(content, "The command line", Path.cwd(), workspace.data)
 
 
 def _seeds(text: str) -> list[int]:
     parts = [part.strip() for part in text.split(",")]
     if not all(re.fullmatch("[0-9]{1,18}", part) for part in parts):
-        raise SettingsError(f"--seeds {text}: give whole numbers, separated by commas, such as 0,1,2.")
+        raise SettingsError(f"--seeds is '{text}'; give whole numbers, separated by commas, such as 0,1,2.")
     return [int(part) for part in parts]
 
 
@@ -230,12 +219,12 @@ def _show_forecast(opened: Sweep, forecast: SweepForecast) -> None:
     lines = [
         f"{opened.plan.name} on {opened.data.train.name}: {forecast.runs:,} runs, {forecast.done:,} done, "
         f"{to_do:,} to do.",
-        f"Labels of all splits together: {forecast.mask_images:,} images with masks, {forecast.box_images:,} with "
-        f"boxes only, {forecast.label_hours:,.1f} hours by {forecast.prices} prices.",
+        f"Labels of all splits: {forecast.mask_images:,} images with masks, {forecast.box_images:,} with boxes only, "
+        f"{forecast.label_hours:,.1f} hours by {forecast.prices} prices.",
         _training_time(forecast, to_do),
-        f"Disk: about {forecast.disk_bytes / 1e9:,.2f} GB of {forecast.free_bytes / 1e9:,.1f} GB that are free.",
+        f"Disk: about {forecast.disk_bytes / 1e9:,.2f} GB of {forecast.free_bytes / 1e9:,.1f} GB free.",
     ]
-    lines += [f"Left out of the grid, {reason}" for reason in opened.impossible.values()]
+    lines += [f"Left out of the grid: {reason}" for reason in opened.impossible.values()]
     for line in lines:
         err.print(line, highlight=False)
 
@@ -244,18 +233,16 @@ def _training_time(forecast: SweepForecast, to_do: int) -> str:
     if not to_do:
         return "Training: nothing is left to do."
     if forecast.unjudged == to_do:
-        return "Training: no run of these models, sizes and devices is there to judge the time by."
-    known = f"Training: about {forecast.training_hours:,.1f} hours on one device, judged by earlier runs"
-    return known + (
-        f"; {forecast.unjudged:,} runs are of a kind that was not trained yet." if forecast.unjudged else "."
-    )
+        return "Training: no earlier run of these models, sizes and devices to estimate the time from."
+    unknown = f"; {forecast.unjudged:,} runs are of a kind not trained yet" if forecast.unjudged else ""
+    return f"Training: about {forecast.training_hours:,.1f} hours on one device, from earlier runs{unknown}."
 
 
 def _end(ended: list[Ended]) -> None:
     if not ended:
         return
-    err.print(f"{len(ended)} runs did not reach their end:", highlight=False)
+    err.print(f"{len(ended)} runs stopped early:", highlight=False)
     for one in ended:
         err.print(f"  {one.name}: {one.state} {one.message}".rstrip(), highlight=False)
-    err.print("Mend the cause and give the same command again: what is done stays done.")
+    err.print("Fix the cause and run the same command again: finished runs are kept.")
     raise typer.Exit(1)

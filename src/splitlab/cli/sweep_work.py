@@ -1,4 +1,4 @@
-"""A sweep's runs through the queue or a cluster, watched until the last has ended."""
+"""Train the runs of a sweep through the queue or on a cluster, and wait until the last has ended."""
 
 from __future__ import annotations
 
@@ -22,17 +22,16 @@ from splitlab.workspace import Workspace
 
 ADDRESS_HELP = "Train on this Ray cluster: HOST:PORT of its head, or `auto` on one of its machines."
 GpuShareOption = Annotated[
-    float, typer.Option("--gpu-share", help="With --cluster: of one GPU for each cuda run; 0.5 lets two share it.")
+    float, typer.Option("--gpu-share", help="With --cluster: share of one GPU for each cuda run; with 0.5, two fit.")
 ]
 CpusOption = Annotated[int, typer.Option("--cpus", help="With --cluster: processor cores for each run.")]
 _LOOK_SECONDS = 1.0
-# The runs being trained are among the first.
-_LOOKED_AT = 16
+_LOOKED_AT = 16  # the runs being trained are among the first
 
 
 @dataclass(frozen=True)
 class Ended:
-    """A run that did not reach its end."""
+    """A run that stopped early."""
 
     name: str
     state: State
@@ -40,7 +39,7 @@ class Ended:
 
 
 def work_through(runs: Sequence[RunFolder], workspace: Workspace) -> list[Ended]:
-    """Queue runs and train them here, or watch another worker of the device train them; return those that ended early.
+    """Queue runs, and train them here or watch another worker train them; return those that stopped early.
 
     Raises:
         SplitLabError: the workspace cannot be written.
@@ -54,7 +53,7 @@ def work_through(runs: Sequence[RunFolder], workspace: Workspace) -> list[Ended]
 
 
 def work_on_cluster(runs: Sequence[RunFolder], workspace: Workspace, address: str, shares: Shares) -> list[Ended]:
-    """Queue runs and train them on a cluster; return those that ended early.
+    """Queue runs and train them on a cluster; return those that stopped early.
 
     Raises:
         SplitLabError: the cluster or the workspace cannot be used.
@@ -78,19 +77,18 @@ def _work(kind: str, workspace: Workspace, runs: Sequence[RunFolder]) -> None:
     with progress_bar() as progress:
 
         def watch() -> int:
-            return _tell(workspace, runs, progress)
+            return _show_progress(workspace, runs, progress)
 
         def stop(*_: object) -> None:
-            err.print("Saving the run at hand; the others stay in the queue.")
+            err.print("Saving the current run; the others stay in the queue.")
             worker.stopping = True
 
         worker = Worker(workspace, Device.named(kind), tell=err.print, watch=watch)
         before = signal.signal(signal.SIGINT, stop)
         try:
             while watch() and not worker.stopping:
-                # Another worker of the device trains the runs as well.
-                with suppress(HeldError):
-                    worker.work_until_empty()
+                with suppress(HeldError):  # another worker of the device trains the runs as well
+                    worker.work(until_empty=True)
                 time.sleep(_LOOK_SECONDS)
         finally:
             signal.signal(signal.SIGINT, before)
@@ -98,13 +96,12 @@ def _work(kind: str, workspace: Workspace, runs: Sequence[RunFolder]) -> None:
         raise KeyboardInterrupt
 
 
-def _tell(workspace: Workspace, runs: Sequence[RunFolder], progress: Progress) -> int:
-    """Show how far the runs are; return how many of them are still queued."""
+def _show_progress(workspace: Workspace, runs: Sequence[RunFolder], progress: Progress) -> int:
+    """Show the progress of the runs; return how many of them are still queued."""
     names = {run.name for run in runs}
     left = [entry.run for entry in waiting_runs(workspace) if entry.run in names]
     progress("runs", len(runs) - len(left), len(runs))
     statuses = (status_of(RunFolder(workspace.runs / name)) for name in left[:_LOOKED_AT])
-    for status in (status for status in statuses if status.state == State.RUNNING):
-        progress("train", status.step, status.steps)
-        break
+    if current := next((status for status in statuses if status.state == State.RUNNING), None):
+        progress("train", current.step, current.steps)
     return len(left)
