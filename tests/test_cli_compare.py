@@ -101,7 +101,7 @@ def test_mistakes_get_one_sentence(runs, tiny_folder, tmp_path, capsys, monkeypa
     assert "give a score in 0..1" in fails_with(*runs, "--data", tiny_folder, "--min-score", "2")
     (tmp_path / "file").write_text("")
     words = (*runs, "--data", tiny_folder, "--csv", tmp_path / "file" / "tables")
-    assert "cannot be made" in fails_with(*words)
+    assert "cannot be created" in fails_with(*words)
 
 
 def test_names_from_files_are_text_in_a_report_and_nothing_more(tmp_path):

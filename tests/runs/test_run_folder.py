@@ -37,7 +37,7 @@ def test_a_folder_without_a_run_is_named(tmp_path):
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(RunError, match="cannot be made"):
+    with pytest.raises(RunError, match="cannot be created"):
         RunFolder.create(tmp_path / "file" / "run", SPEC, {})
 
 

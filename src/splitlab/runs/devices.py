@@ -1,4 +1,4 @@
-"""The devices of this machine, and how fast they trained before."""
+"""The devices of this machine, and estimates of training time from earlier runs."""
 
 from __future__ import annotations
 
@@ -20,23 +20,14 @@ _VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 @dataclass(frozen=True)
 class Device:
-    """One device of this machine.
-
-    Attributes:
-        kind: cpu, cuda or mps, as a run's spec says it.
-        index: which of the GPUs that this process may see.
-    """
+    """One device of this machine: its kind (cpu, cuda or mps) and its index among the GPUs visible to this process."""
 
     kind: str
     index: int = 0
 
     @classmethod
     def named(cls, name: str) -> Device:
-        """Read a name such as cpu, cuda or cuda:1.
-
-        Raises:
-            SettingsError: it is another.
-        """
+        """Read a name such as cpu, cuda or cuda:1. Raise SettingsError if it is not one."""
         match = _NAMES.fullmatch(name)
         if match is None or (match[1] != "cuda" and match[2]):
             raise SettingsError(f"device is '{name}'; choose one of cpu, mps, cuda:0, cuda:1 and so on.")
@@ -44,20 +35,16 @@ class Device:
 
     @property
     def name(self) -> str:
-        """Its name as the command line takes it."""
+        """The name on the command line."""
         return f"{self.kind}:{self.index}" if self.kind == "cuda" else self.kind
 
     def environment(self) -> dict[str, str]:
-        """Return the variables with which a process sees this device and none of its kind beside it.
-
-        Raises:
-            SettingsError: this process may see fewer GPUs.
-        """
+        """Return the variables that show a process only this GPU. Raise SettingsError if the index is too high."""
         return {_VISIBLE: self._gpu()} if self.kind == "cuda" else {}
 
     @property
     def label(self) -> str:
-        """Name it among the devices of all machines, fit for a file name."""
+        """A name that is unique among machines and fit for a file name."""
         return f"{host_label()}-{self.kind}" + (f"-{_plain(self._gpu())}" if self.kind == "cuda" else "")
 
     def _gpu(self) -> str:
@@ -71,7 +58,7 @@ class Device:
 
 
 def host_label() -> str:
-    """Name this machine, fit for a file name."""
+    """Return this machine's name, fit for a file name."""
     return _plain(platform.node()) or "machine"
 
 
@@ -80,16 +67,16 @@ def _plain(text: str) -> str:
 
 
 _Kind = tuple[str, int, str]
-"""Model, image size and device: what decides how fast a run trains."""
+"""Model, image size and device, which determine how fast a run trains."""
 
 
 def kind_of(spec: RunSpec) -> _Kind:
-    """Return the kind of a run."""
+    """Return a run's model, image size and device."""
     return spec.model, spec.image_size, spec.device
 
 
 def measured_speeds(runs: Iterable[RunSummary], kinds: Iterable[_Kind]) -> dict[_Kind, float]:
-    """Return images a second for each kind that a run has been trained of, by the first such run."""
+    """Return images per second for each kind of run, from the first run of that kind."""
     wanted = set(kinds)
     speeds: dict[_Kind, float] = {}
     for summary in runs:
@@ -102,14 +89,14 @@ def measured_speeds(runs: Iterable[RunSummary], kinds: Iterable[_Kind]) -> dict[
 
 
 def training_seconds(spec: RunSpec, speeds: Mapping[_Kind, float], done: int = 0) -> float | None:
-    """Judge the training time that is left after `done` steps, in seconds; None where no such run has been seen."""
+    """Estimate the training time left after `done` steps, in seconds; None without an earlier run of this kind."""
     speed = speeds.get(kind_of(spec))
     return (spec.steps - done) * spec.batch_size / speed if speed else None
 
 
 def _windows(run: RunFolder) -> list[float]:
     try:
-        said = [event.get("images_per_second", 0) for event in run.events()]
-        return [float(speed) for speed in said if 0 < speed < MOST]
+        speeds = [event.get("images_per_second", 0) for event in run.events()]
+        return [float(speed) for speed in speeds if 0 < speed < MOST]
     except RunError:
-        return []  # a broken run is no ground to judge by, and no reason to stop
+        return []  # a broken run gives no estimate, but is no reason to stop

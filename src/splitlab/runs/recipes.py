@@ -1,4 +1,4 @@
-"""Ways to train by name: settings that belong together."""
+"""Recipes: named sets of settings for a training run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from splitlab.errors import SettingsError
 from splitlab.families import family_of
 from splitlab.runs.spec import RunSpec
 
-# YOLOv5's training as the paper's authors ran it (docs/protocol.md, YOLOv5).
+# YOLOv5 as the paper's authors trained it; see docs/protocol.md.
 _PAPER: dict[str, Any] = {
     "model": "yolov5x-seg",
     "steps": 30_000,
@@ -42,11 +42,11 @@ _PAPER: dict[str, Any] = {
     "anchors": "auto",
 }
 
-# An epoch of 1475 mask images, 4 in a batch, has 369 steps; the authors name 136 of them, and 272 in their notebook.
+# An epoch of 1475 mask images, 4 in a batch, has 369 steps. The paper has 136 epochs, the authors' notebook 272.
 _PAPER_CITYSCAPES: dict[str, Any] = {**_PAPER, "image_size": 1024, "batch_size": 8, "f_size": 4}
 
-# DETR as the paper's authors ran it (docs/protocol.md, DETR). Its steps are those of the split 800/3000; `run_settings`
-# counts them for others. It wants pretrained weights, by `start_from`.
+# DETR as the paper's authors trained it; see docs/protocol.md. The steps are for the split 800/3000; `run_settings`
+# counts them for others. It needs pretrained weights, set by `start_from`.
 _PAPER_DETR: dict[str, Any] = {
     "model": "detr-r50",
     "image_size": 800,
@@ -61,7 +61,7 @@ _PAPER_DETR: dict[str, Any] = {
     "final_rate": 0.1,
     "drop_at": 250 / 300,
     "warmup_steps": 0,
-    "clip": 1.0,  # 0.1 for the mean over a batch, where our losses are sums
+    "clip": 1.0,  # the authors' 0.1 is for a mean over the batch; our losses are sums
     "average_decay": 0.0,
     "mosaic": 0.0,
     "hue": 0.0,
@@ -75,7 +75,7 @@ _PAPER_DETR: dict[str, Any] = {
     "mask_drop_at": 120 / 150,
 }
 
-# Meant for half an hour on two cores, and for photos with a few objects.
+# For half an hour on two cores, and for photos with few objects.
 _QUICK_DETR: dict[str, Any] = {
     "model": "detr-lite0-few",
     "steps": 2400,
@@ -93,7 +93,7 @@ _QUICK_DETR: dict[str, Any] = {
     "mask_learning_rate": 2e-3,
 }
 
-# Meant for the embedded scenes, four minutes on two cores (docs/embedded-data.md has what it reached).
+# For the embedded scenes, four minutes on two cores; results are in docs/embedded-data.md.
 _EMBEDDED: dict[str, Any] = {
     "image_size": 160,
     "steps": 480,
@@ -103,8 +103,8 @@ _EMBEDDED: dict[str, Any] = {
     "mosaic": 0.0,
 }
 
-# Meant for some minutes on two cores. On small images YOLOv5's anchors in pixels, not scaled, let finer levels answer
-# for large objects, and masks know where the edges are: both make better boxes (decision 0209).
+# For some minutes on two cores. On small images, unscaled anchors let finer levels predict large objects, and masks
+# locate the edges: both improve the boxes (docs/decisions/0209).
 _QUICK: dict[str, Any] = {"anchors": "auto", "refine_boxes": True}
 
 RECIPES: dict[str, dict[str, Any]] = {
@@ -119,36 +119,31 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 
 STEPS_WITHOUT_W: Mapping[str, int] = MappingProxyType({"paper-voc": 20_000, "paper-cityscapes": 50_000})
-"""Steps where W is empty: the authors' 400 epochs of 50 steps (VOC2012 800/0) and 500 of 100 (Cityscapes 800/0)."""
+"""Steps if W is empty: the authors' 400 epochs of 50 steps (VOC2012 800/0) and 500 of 100 (Cityscapes 800/0)."""
 
 EPOCHS: Mapping[str, tuple[int, int]] = MappingProxyType({"paper-detr-voc": (300, 150)})
-"""Recipes whose steps are counted in epochs: so many over the boxes of F and W, then so many over the masks of F."""
+"""Recipes counted in epochs: the number over the boxes of F and W, then the number over the masks of F."""
 
 
 def recipe_settings(name: str) -> dict[str, Any]:
-    """Return the settings of a recipe, its name among them, as keywords of `RunSpec`.
-
-    Raises:
-        SettingsError: there is no recipe of this name.
-    """
+    """Return the settings of a recipe, with its name, by their names in `SETTINGS`. Raise SettingsError if unknown."""
     if name not in RECIPES:
         raise SettingsError(f"There is no recipe '{name}'. Choose one of {', '.join(RECIPES)}.")
     return {**RECIPES[name], "recipe": name}
 
 
 def run_settings(recipe: str, changes: Mapping[str, Any], full: int, weak: int | None) -> dict[str, Any]:
-    """Return a recipe's settings for a split, with changes over them, as keywords of `RunSpec`.
+    """Return a recipe's settings for a split with some changes, by their names in `SETTINGS`.
 
-    Where the changes say neither `steps` nor `mask_steps`, a recipe may have its own for the split
-    (`STEPS_WITHOUT_W`, `EPOCHS`). Else, where they do not say `mask_steps`, a model of two stages with masks to learn
-    from gets the share of its steps that the recipe gives them, or `quick-detr` where the recipe has none; others get
-    none.
+    If the changes contain neither `steps` nor `mask_steps`, a recipe may set both for the split (`STEPS_WITHOUT_W`,
+    `EPOCHS`). Otherwise, if they lack `mask_steps`, a two-stage model with masks gets the share of its steps that the
+    recipe, or else `quick-detr`, gives them; other models get none.
 
     Args:
         recipe: its name.
         changes: settings by name.
         full: |F|.
-        weak: |W|; None where the split is not drawn yet: then the steps are the same for all splits.
+        weak: |W|; None if the split is not drawn yet: then the steps do not depend on it.
 
     Raises:
         SettingsError: there is no recipe of this name.
@@ -158,7 +153,7 @@ def run_settings(recipe: str, changes: Mapping[str, Any], full: int, weak: int |
     length = {} if {"steps", "mask_steps"} & changes.keys() else _length(settings, full, weak, two_stages)
     settings |= length
     steps = settings.get("steps", RunSpec.steps)
-    # Steps that are no number are refused by the spec, after this.
+    # The spec refuses steps that are not a number.
     if "mask_steps" in changes or "mask_steps" in length or not isinstance(steps, int):
         return settings
     settings.pop("mask_steps", None)
@@ -169,7 +164,7 @@ def run_settings(recipe: str, changes: Mapping[str, Any], full: int, weak: int |
 
 
 def _length(settings: Mapping[str, Any], full: int, weak: int | None, two_stages: bool) -> dict[str, int]:
-    """Return the steps that a recipe has for a split, where they are not the same for all."""
+    """Return the steps of recipes whose number depends on the split."""
     recipe = settings["recipe"]
     if recipe in STEPS_WITHOUT_W and weak == 0:
         return {"steps": STEPS_WITHOUT_W[recipe]}
@@ -182,5 +177,5 @@ def _length(settings: Mapping[str, Any], full: int, weak: int | None, two_stages
 
 
 def _batches(images: int, batch_size: Any) -> int:
-    # A batch size that no run may have is refused by the spec, after this.
+    # The spec refuses an invalid batch size.
     return math.ceil(images / batch_size) if isinstance(batch_size, int) and batch_size > 0 else 0

@@ -1,4 +1,4 @@
-"""The parts of a run's settings; each checks its values when it is made."""
+"""The parts of a run's settings; each checks its values when it is created."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ _Metadata = Mapping[str, Any]
 
 
 def _ruled(holds: Callable[[Any], bool], words: str) -> _Metadata:
-    """Return the metadata of a field whose value must pass `holds`; `words` say what it must be."""
+    """Return the metadata of a field whose value must pass `holds`, and the words for what it must be."""
     return MappingProxyType({"rule": (holds, words)})
 
 
 def one_of(*choices: str) -> _Metadata:
-    """Return the metadata of a field that has one of these values."""
+    """Return the metadata of a field with these choices."""
     shown = ", ".join(choice or "''" for choice in choices)
     return _ruled(lambda value: value in choices, f"choose one of {shown}")
 
 
 def _named(name: str, rule: _Metadata = MappingProxyType({})) -> _Metadata:
-    """Return the metadata of a field that has another name among the settings of a run, with its rule."""
+    """Return the metadata of a field with another name among the settings of a run."""
     return MappingProxyType({**rule, "name": name})
 
 
-COUNT = _ruled(lambda value: 1 <= value <= _MAX_NUMBER, "it must be at least 1, and no huge number")
-AMOUNT = _ruled(lambda value: 0 <= value <= _MAX_NUMBER, "it must be 0 or more, and no huge number")
+COUNT = _ruled(lambda value: 1 <= value <= _MAX_NUMBER, f"it must be from 1 to {_MAX_NUMBER:,}")
+AMOUNT = _ruled(lambda value: 0 <= value <= _MAX_NUMBER, f"it must be from 0 to {_MAX_NUMBER:,}")
 _RATE = _ruled(lambda value: 0 < value <= 1, "it must be above 0 and at most 1")
-_SHARE = _ruled(lambda value: 0 <= value <= 1, "it is a share, 0 to 1")
+_SHARE = _ruled(lambda value: 0 <= value <= 1, "it must be from 0 to 1")
 
 _TYPES: dict[Any, tuple[tuple[type, ...], str]] = {
     "str": ((str,), "text"),
@@ -47,17 +47,14 @@ _TYPES: dict[Any, tuple[tuple[type, ...], str]] = {
 
 
 def setting_name(one: Field[Any]) -> str:
-    """Return the name that a field has among the settings of a run, as files and `--set` have it."""
+    """Return a field's name in files and in `--set`."""
     return str(one.metadata.get("name", one.name))
 
 
 def check_values(settings: Any) -> None:
-    """Raise where a field of a dataclass has a value of another type, or one that its rule forbids.
+    """Raise SettingsError for a field of a dataclass with a value of another type, or one that its rule forbids.
 
-    Fields that are parts themselves have checked theirs.
-
-    Raises:
-        SettingsError: the setting is named, with its value and what it must be.
+    Fields that are parts have checked their own.
     """
     for one in fields(settings):
         if one.type not in _TYPES:
@@ -66,30 +63,25 @@ def check_values(settings: Any) -> None:
         kinds, words = _TYPES[one.type]
         if not isinstance(value, kinds):
             raise SettingsError(f"{name} is {str(value)[:60]!r}; it must be {words}.")
-        holds, words = one.metadata.get("rule", (_always, ""))
+        holds, words = one.metadata.get("rule", (lambda _: True, ""))
         if not holds(value):
             raise SettingsError(f"{name} is {repr(value) if isinstance(value, str) else value}; {words}.")
 
 
-def _always(_value: Any) -> bool:
-    return True
-
-
 @dataclass(frozen=True)
 class DataSettings:
-    """What a run learns from. In files `source` is called `data`.
+    """The training data of a run. In files `source` is called `data`.
 
     Attributes:
-        source: what `open_dataset` takes: a folder, a name in the work space, or `embedded`.
+        source: a dataset as `open_dataset` takes it: a folder, a name in the workspace, or `embedded`.
         full: |F|, images with masks.
         weak: |W|, images with boxes only.
-        drawn: how the split was drawn, in a word; its images stand in the run's `split.json`.
-        classes: the classes that count, comma-separated, the data set seen as if it had no others; empty for all. A
-            name that has a comma stands in double quotes.
-        mask_classes: the classes whose masks may be read, comma-separated; the others have only boxes, in F too. Empty
+        drawn: how the split was drawn, in one word; its images are in the run's `split.json`.
+        classes: the classes to learn, comma-separated; empty for all. A name with a comma is in double quotes.
+        mask_classes: the classes whose masks may be read, comma-separated; the others have only boxes, even in F. Empty
             for all.
-        background: whether training images that show none of `classes` are learnt from, as background. The few-shot
-            command sets it, as the paper has it (Sec. 4.6).
+        background: whether training images that show none of `classes` are used, as background. The few-shot command
+            sets it, as in the paper (Sec. 4.6).
     """
 
     source: str = field(metadata=_named("data"))
@@ -105,35 +97,34 @@ class DataSettings:
 
     @property
     def split_name(self) -> str:
-        """The split as the paper writes it, such as "400/5000"."""
+        """The split in the paper's notation, such as "400/5000"."""
         return f"{self.full}/{self.weak}"
 
 
 @dataclass(frozen=True)
 class OptimizerSettings:
-    """How the weights are moved: the optimiser, its rate over the steps, and the average of the weights.
+    """The optimizer, its learning rate over the steps, and the moving average of the weights.
 
     In files `name` is called `optimizer`.
 
     Attributes:
-        name: adamw, or sgd with Nesterov's momentum.
-        learning_rate: of the optimiser at its peak.
-        backbone_factor: pretrained parameters learn at this share of it.
+        name: adamw, or sgd with Nesterov momentum.
+        learning_rate: the peak.
+        backbone_factor: the share of the learning rate for pretrained parameters.
         weight_decay: on matrices and kernels only.
         momentum: of SGD; AdamW's first beta.
-        schedule: how the rate falls after the warm-up: `cosine` by the step, `linear` by the pass over F (YOLOv5),
-            `step` at once (DETR).
+        schedule: how the rate falls after the warm-up: `cosine` with each step, `linear` with each pass over F
+            (YOLOv5), `step` once (DETR).
         final_rate: the rate at the end, as a share of the peak.
-        drop_at: share of the steps after which the rate falls to it, where `schedule` is `step`.
-        warmup_epochs, warmup_steps: see `warmup`.
-        warmup_bias_rate: the rate that biases start the warm-up with; all others start it with 0.
-        warmup_momentum: the momentum that SGD starts the warm-up with.
-        nominal_batch: gradients are gathered over about so many images before each step of the optimiser; 0 for one
-            batch each. The weight decay is scaled by the images gathered over this number (YOLOv5).
-        clip: the largest norm of a step's gradients.
+        drop_at: the share of the steps after which a `step` schedule drops to the final rate.
+        warmup_epochs, warmup_steps: see `RunSpec.warmup`.
+        warmup_bias_rate: the rate of biases at the start of the warm-up; other parameters start at 0.
+        warmup_momentum: the momentum of SGD at the start of the warm-up.
+        nominal_batch: gradients are accumulated over about this number of images before each optimizer step; 0 for one
+            batch. The weight decay is scaled by the accumulated images over this number (YOLOv5).
+        clip: the maximum norm of a step's gradients.
         average_decay: of the moving average of the weights.
-        average_tau: its decay grows with the optimiser's steps n as 1 - exp(-n / tau) (YOLOv5); 0 for
-            (1 + n) / (10 + n).
+        average_tau: the decay grows with optimizer steps n as 1 - exp(-n / tau) (YOLOv5); 0 for (1 + n) / (10 + n).
     """
 
     name: str = field(default="adamw", metadata=_named("optimizer", one_of("adamw", "sgd")))
@@ -151,9 +142,7 @@ class OptimizerSettings:
     nominal_batch: int = field(default=0, metadata=AMOUNT)
     clip: float = field(
         default=10.0,
-        metadata=_ruled(
-            lambda value: 0 < value <= _MAX_NUMBER, "it must be above 0 and no huge number: to clip nothing give 1e6"
-        ),
+        metadata=_ruled(lambda value: 0 < value <= _MAX_NUMBER, "it must be above 0; give 1e6 to clip nothing"),
     )
     average_decay: float = field(default=0.995, metadata=_SHARE)
     average_tau: float = field(default=0.0, metadata=AMOUNT)
@@ -164,14 +153,13 @@ class OptimizerSettings:
 
 @dataclass(frozen=True)
 class AugmentationSettings:
-    """How much training examples differ from their images; most defaults are YOLOv5's.
+    """How training images are augmented; most defaults are YOLOv5's.
 
     Attributes:
-        mosaic: share of the examples that are mosaics, before the plain tail.
-        plain_tail: share of the steps at the end that see single images instead of mosaics.
-        hue, saturation, value: the most that colours change by, as shares.
-        translate, scale, flip: the most that images are shifted by (share of the side) and scaled by, and the share
-            that is mirrored.
+        mosaic: the share of examples that are mosaics, before the plain tail.
+        plain_tail: the share of steps at the end without mosaics.
+        hue, saturation, value: the maximum change of colours, as shares.
+        translate, scale, flip: the maximum shift (share of the side) and scaling, and the share of mirrored images.
     """
 
     mosaic: float = field(default=1.0, metadata=_SHARE)
@@ -181,7 +169,7 @@ class AugmentationSettings:
     value: float = field(default=0.4, metadata=_SHARE)
     translate: float = field(default=0.1, metadata=_SHARE)
     scale: float = field(
-        default=0.5, metadata=_ruled(lambda value: 0 <= value < 1, "it must be below 1, and 0 or more")
+        default=0.5, metadata=_ruled(lambda value: 0 <= value < 1, "it must be below 1 and at least 0")
     )
     flip: float = field(default=0.5, metadata=_SHARE)
 
@@ -190,29 +178,26 @@ class AugmentationSettings:
 
     @property
     def changes_images(self) -> bool:
-        """Whether an image ever comes another way than it came before."""
+        """Whether any image is ever changed."""
         changes = (self.mosaic, self.hue, self.saturation, self.value, self.translate, self.scale, self.flip)
         return any(change > 0 for change in changes)
 
 
 @dataclass(frozen=True)
 class MaskStageSettings:
-    """The last steps of a model that learns boxes first and masks after them; other models have none.
-
-    In files the names begin with `mask_`.
+    """The last steps of a model that learns boxes first and then masks (DETR). In files the names begin with `mask_`.
 
     Attributes:
-        steps: the last of the run's steps, which teach masks from F alone; 0 for models that learn boxes and masks at
-            once.
-        batch_size, learning_rate: in the mask steps; 0 for the same as before.
-        drop_at: the optimiser's `drop_at` in the mask steps, as a share of them.
+        steps: the number of last steps, which train masks on F only; 0 for models that learn boxes and masks together.
+        batch_size, learning_rate: in these steps; 0 for the same as before.
+        drop_at: the optimizer's `drop_at`, as a share of these steps.
     """
 
     steps: int = field(default=0, metadata=_named("mask_steps", AMOUNT))
     batch_size: int = field(default=0, metadata=_named("mask_batch_size", AMOUNT))
     learning_rate: float = field(
         default=0.0,
-        metadata=_named("mask_learning_rate", _ruled(lambda value: 0 <= value <= 1, "it must be 0 or more, at most 1")),
+        metadata=_named("mask_learning_rate", _ruled(lambda value: 0 <= value <= 1, "it must be from 0 to 1")),
     )
     drop_at: float = field(default=0.8, metadata=_named("mask_drop_at", _SHARE))
 

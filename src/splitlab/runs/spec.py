@@ -1,4 +1,4 @@
-"""Everything needed to do a run again."""
+"""The settings of a training run: everything needed to repeat it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from splitlab.runs.settings import (
 )
 
 PRETRAINED = "pretrained"
-# Passes over F in the paper's long runs: 75 epochs of 800 mask images (docs/protocol.md, YOLOv5, Length).
+# The number of passes over F in the paper's long runs (docs/protocol.md: 75 epochs of 800 mask images).
 _PASSES_OVER_F = 75
 _MAX_IMAGE_SIZE, MAX_SEED, _MAX_BATCH = 4096, 2**32 - 1, 65536
 _DEVICES = ("cpu", "cuda", "mps")
@@ -33,34 +33,33 @@ _DEVICES = ("cpu", "cuda", "mps")
 class RunSpec:
     """The settings of one run: data, split, model and training.
 
-    A recipe gives most of them (`recipes.py`); a file that leaves one out has the default below. In files, in `--set`
-    and in recipes they stand side by side under the names in `SETTINGS`; `of`, `from_json` and `to_json` translate.
+    A recipe sets most of them; others have the defaults below. Files, `--set` and recipes use the flat names in
+    `SETTINGS`; `of`, `from_json` and `to_json` convert.
 
     Attributes:
-        data: what it learns from.
+        data: the training data.
         seed: of the split, the weights, the order and the augmentation.
-        model: a name of `splitlab.families`.
-        image_size: side of the square training images, pixels.
-        steps: iterations; each takes one fused batch.
+        model: a name in `splitlab.families`.
+        image_size: side of the square training images in pixels.
+        steps: iterations of one batch each.
         batch_size: images in a batch.
         f_size: images of F in a mixed batch, or `auto` (see `mask_images`).
         evaluate_every: steps between two evaluations, and so the most that a kill can lose.
         device: cpu, cuda or mps.
         recipe: the name of the recipe that the settings started from.
-        optimizer: how the weights are moved.
-        class_factor, mask_factor: these parts of the loss count so many times as much. For YOLOv5 alone; above 1 a
-            short run tells few classes apart sooner (YOLOv5's gain falls with their number) and draws masks sooner.
-        refine_boxes: whether each found box is moved halfway to the rectangle around its mask, in scores and wherever
-            the checkpoint is used. For YOLOv5 alone; the paper's boxes are not.
-        augmentation: how much examples differ from their images.
-        anchors: `paper` for YOLOv5's own, scaled from 640 px to `image_size`; `auto` for its own in pixels of
-            `image_size`, as YOLOv5 and the paper have them, fitted to the boxes where those serve badly. A run that
-            starts from a YOLOv5 begins with that one's instead, scaled to `image_size`. Models without anchors pass
-            over it.
-        start_from: a checkpoint folder whose fitting weights the model starts with; `pretrained` for those that
-            Ultralytics trained on COCO, downloaded for its own families; empty for none.
-        compiled: whether torch.compile builds the model's forward pass; on CUDA alone.
-        tracker: tensorboard, wandb or mlflow, to follow the run there too; empty for none.
+        optimizer: optimizer, learning rate and moving average.
+        class_factor, mask_factor: weights of these parts of the loss, for YOLOv5 only; above 1, short runs on few
+            classes learn classes (YOLOv5's gain falls with their number) and masks sooner.
+        refine_boxes: whether each predicted box is moved halfway to the rectangle around its mask, in scores and
+            wherever the checkpoint is used. For YOLOv5 only; not used in the paper.
+        augmentation: how training images are augmented.
+        anchors: `paper` for YOLOv5's anchors, scaled from 640 px to `image_size`; `auto` for the same anchors in pixels
+            of `image_size`, as in YOLOv5 and the paper, fitted to the boxes if they match badly. A run that starts from
+            a YOLOv5 checkpoint uses its anchors, scaled to `image_size`. Ignored by models without anchors.
+        start_from: a checkpoint folder whose fitting weights the model starts from; `pretrained` for Ultralytics'
+            weights from COCO, downloaded for its own families; empty for none.
+        compiled: whether the forward pass uses torch.compile; on CUDA only.
+        tracker: tensorboard, wandb or mlflow, to log there as well; empty for none.
         mask_stage: the last steps of a model that learns boxes first (DETR).
     """
 
@@ -117,9 +116,9 @@ class RunSpec:
 
     @property
     def mask_images(self) -> int:
-        """Images of F in a mixed batch; where f_size is `auto`, a rule that gives the paper's numbers.
+        """Images of F in a mixed batch; if f_size is `auto`, by a rule that reproduces the paper's numbers.
 
-        The smallest power of two with which the run passes over F at least 75 times, and at most half of the batch.
+        The rule: the smallest power of two with at least 75 passes over F, but at most half of the batch.
         """
         if isinstance(self.f_size, int):
             return self.f_size
@@ -130,14 +129,14 @@ class RunSpec:
 
     @property
     def images_of_f(self) -> int:
-        """Images of F in each batch: none, all of them, or `mask_images` where both sets have images."""
+        """Images of F in each batch: 0, the whole batch, or `mask_images` if both sets have images."""
         if not self.data.full:
             return 0
         return self.mask_images if self.data.weak else self.batch_size
 
     @property
     def epoch_steps(self) -> int:
-        """Steps in one pass over F; over W where F is empty."""
+        """Steps in one pass over F, or over W if F is empty."""
         taken = self.images_of_f or self.batch_size
         return max(math.ceil((self.data.full or self.data.weak) / taken), 1)
 
@@ -153,16 +152,15 @@ class RunSpec:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> RunSpec:
-        """Build a spec from `to_json`; settings that an older version did not know have today's defaults.
+        """Build a spec from the output of `to_json`, with defaults for settings that an older version lacks.
 
-        Raises:
-            SettingsError: a name is unknown, missing, or has a value it may not have.
+        Raise SettingsError if a name is unknown or missing, or a value is invalid.
         """
         own: dict[str, Any] = {}
         parts: dict[str, dict[str, Any]] = {part: {} for part in PARTS}
         for name, value in content.items():
             if name not in SETTINGS:
-                raise SettingsError(f"These are not the settings of a run: there is no setting {str(name)[:60]!r}.")
+                raise SettingsError(f"These are not the settings of a run: {str(name)[:60]!r} is unknown.")
             one = SETTINGS[name]
             (parts[one.part] if one.part else own)[one.field] = value
         try:
@@ -172,40 +170,24 @@ class RunSpec:
 
     @classmethod
     def of(cls, data: str, full: int, weak: int, **settings: Any) -> RunSpec:
-        """Build a spec from a data set, |F|, |W| and other settings by their names in `SETTINGS`.
-
-        Raises:
-            SettingsError: a name is unknown, or has a value it may not have.
-        """
+        """Build a spec from a dataset, |F|, |W| and other settings by their names in `SETTINGS`."""
         return cls.from_json({"data": data, "full": full, "weak": weak, **settings})
 
     def changed(self, **settings: Any) -> RunSpec:
-        """Return the spec with other values of some settings, by their names in `SETTINGS`.
-
-        Raises:
-            SettingsError: a name is unknown, or has a value it may not have.
-        """
+        """Return the spec with other values of some settings, by their names in `SETTINGS`."""
         return self.from_json({**self.to_json(), **settings})
 
 
 @dataclass(frozen=True)
 class _Setting:
-    """One setting of a run, as files and the command line have it.
+    """One setting of a run, as in files and on the command line."""
 
-    Attributes:
-        part: the attribute of `RunSpec` that holds it; empty for `RunSpec` itself.
-        field: its name there.
-        kind: its type.
-        default: its value where it is left out; `MISSING` where it must be given.
-    """
-
-    part: str
-    field: str
+    part: str  # the attribute of `RunSpec` that holds it; empty for `RunSpec` itself
+    field: str  # its name there
     kind: Any
-    default: Any
+    default: Any  # `MISSING` if it must be given
 
     def value_in(self, spec: RunSpec) -> Any:
-        """Return its value in a spec."""
         return getattr(getattr(spec, self.part) if self.part else spec, self.field)
 
 

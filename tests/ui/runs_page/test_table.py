@@ -150,7 +150,7 @@ def test_broken_folders_are_named_with_the_way_out(runs):
     assert len(table(app)) == 4
     assert app.expander[0].label == "2 run folders are broken"
     assert "Start the run again in a new folder" in said(app)
-    assert "Go on with: splitlab train" in said(app)
+    assert "Resume: splitlab train" in said(app)
 
 
 def test_broken_events_are_a_sentence_and_the_other_curves_are_drawn(runs):
