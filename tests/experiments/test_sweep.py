@@ -79,9 +79,9 @@ def test_corners_that_the_data_set_cannot_give_are_left_out_of_a_grid_and_told(p
 
 
 def test_a_split_that_was_asked_for_by_itself_and_cannot_be_drawn_is_refused(plan, workspace):
-    with pytest.raises(SplitError, match=r"'grid' asks for 2 splits, of which 1 cannot be drawn: 4/10 \(.* 12 images"):
+    with pytest.raises(SplitError, match=r"1 of the 2 splits of 'grid' cannot be drawn: 4/10 \(.* 12 images"):
         open_sweep(replace(plan, splits=((2, 4), (4, 10))), workspace)
-    with pytest.raises(SplitError, match="of which 2 cannot be drawn"):
+    with pytest.raises(SplitError, match="2 of the 2 splits"):
         open_sweep(replace(plan, splits=((8, 10), (4, 10)), is_grid=True), workspace)
     assert not workspace.runs.exists()
 

@@ -1,9 +1,8 @@
-"""The file of a sweep: a YAML that anybody may have written, or a preset with a few changes."""
+"""Read the plan of a sweep from a YAML file, or from a preset with changes."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 from reprlib import repr as _show
@@ -23,7 +22,7 @@ _KEYS = (
     "preset", "name", "data", "full", "weak", "splits", "seeds", "models", "recipe", "draw", "settings", "passes",
     "mask_passes",
 )  # fmt: skip
-# Settings that have a key of their own.
+# Settings that have their own key.
 _OWN = {
     "data": "data",
     "full": "full or splits",
@@ -33,19 +32,17 @@ _OWN = {
     "drawn": "draw",
     "recipe": "recipe",
 }
-_TYPES: Mapping[Any, tuple[str, tuple[type, ...]]] = MappingProxyType(
-    {
-        int: ("a whole number", (int,)),
-        float: ("a number", (int, float)),
-        str: ("a text", (str,)),
-        bool: ("true or false", (bool,)),
-        int | str: ("a whole number or `auto`", (int, str)),
-    }
-)
+_TYPES: dict[Any, tuple[str, tuple[type, ...]]] = {
+    int: ("a whole number", (int,)),
+    float: ("a number", (int, float)),
+    str: ("a text", (str,)),
+    bool: ("true or false", (bool,)),
+    int | str: ("a whole number or `auto`", (int, str)),
+}
 
 
 class _PlanLoader(yaml.SafeLoader):
-    """Safe YAML in which 1e-3 is a number, as YAML 1.2 and everybody has it, not a text."""
+    """Safe YAML in which 1e-3 is a number, as in YAML 1.2, not a text."""
 
 
 _PlanLoader.add_implicit_resolver(
@@ -54,77 +51,73 @@ _PlanLoader.add_implicit_resolver(
 
 
 def read_plan(path: Path, data_dir: Path) -> SweepPlan:
-    """Read the file of a sweep; paths in it are relative to its folder.
-
-    Args:
-        path: a YAML file.
-        data_dir: the work space's folder of data sets, whose names stay names.
+    """Read a plan from a YAML file; paths in it are relative to its folder, names of datasets in `data_dir` stay names.
 
     Raises:
-        SettingsError: it cannot be read or is no plan; the message names the file, the key and the way out.
+        SettingsError: it cannot be read or is not a valid plan; the message names the file and the key.
     """
     try:
         with path.open(encoding="utf-8") as file:
             text = file.read(_MAX_LETTERS + 1)
         if len(text) > _MAX_LETTERS:
-            raise SettingsError(f"{path} has over {_MAX_LETTERS:,} letters: it is no plan of a sweep.")
+            raise SettingsError(f"{path} has over {_MAX_LETTERS:,} characters: it is not the plan of a sweep.")
         content = _PlanLoader(text).get_single_data()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(
             f"{path} cannot be read ({error}). Give a plan's file, or a preset: {', '.join(PRESETS)}."
         ) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise SettingsError(f"{path} is no YAML ({' '.join(str(error).split())[:300]}). Mend that line.") from error
+        raise SettingsError(f"{path} is not YAML ({' '.join(str(error).split())[:300]}). Fix that line.") from error
     return plan_from(content, str(path), path.absolute().parent, data_dir)
 
 
 def plan_from(content: Any, source: str, folder: Path, data_dir: Path) -> SweepPlan:
-    """Build a plan from what a file or a command line says.
+    """Build a plan from the content of a file or the command line.
 
     Args:
         content: keys and values.
-        source: what to call it in messages.
-        folder: what paths are relative to.
-        data_dir: the work space's folder of data sets.
+        source: its name in messages.
+        folder: the base of relative paths.
+        data_dir: the workspace's folder of datasets, whose names stay names.
 
     Raises:
-        SettingsError: a key is unknown or missing, or has a value it may not have.
+        SettingsError: a key is unknown or missing, or a value is invalid.
     """
     if not isinstance(content, dict):
-        raise SettingsError(f"{source} is no plan of a sweep: it needs keys such as name, data, full, weak and seeds.")
-    said = _Said(source, content)
-    said.check_keys()
-    splits, is_grid = said.splits()
+        raise SettingsError(f"{source} is not a plan: it needs keys such as name, data, full, weak and seeds.")
+    keys = _Keys(source, content)
+    keys.check()
+    splits, is_grid = keys.splits()
     try:
         return SweepPlan(
-            name=said.text("name"),
-            data=_lasting_data(said.text("data"), folder, data_dir),
+            name=keys.text("name"),
+            data=_lasting_data(keys.text("data"), folder, data_dir),
             splits=splits,
             is_grid=is_grid,
-            seeds=tuple(said.numbers("seeds", [0])),
-            models=tuple(said.texts("models", [])),
-            recipe=said.text("recipe", "quick"),
-            draw=said.text("draw", "random"),
-            settings=MappingProxyType(_lasting_start(said.settings(), folder)),
-            passes=said.number("passes"),
-            mask_passes=said.number("mask_passes"),
+            seeds=tuple(keys.numbers("seeds", [0])),
+            models=tuple(keys.texts("models", [])),
+            recipe=keys.text("recipe", "quick"),
+            draw=keys.text("draw", "random"),
+            settings=MappingProxyType(_lasting_start(keys.settings(), folder)),
+            passes=keys.number("passes"),
+            mask_passes=keys.number("mask_passes"),
         )
     except SettingsError as error:
         raise error if str(error).startswith(source) else SettingsError(f"{source}: {error}") from error
 
 
-class _Said:
-    """What a plan says, key by key; each method raises a SettingsError that names the source and the key."""
+class _Keys:
+    """The keys of a plan; each method raises a SettingsError that names the source and the key."""
 
     def __init__(self, source: str, content: dict[Any, Any]) -> None:
         self.source = source
         self.content = content
 
-    def check_keys(self) -> None:
-        """Refuse keys that mean nothing, and lay what is said over the preset."""
+    def check(self) -> None:
+        """Refuse unknown keys, and put the given ones over the preset."""
         for key in self.content:
             if key not in _KEYS:
-                raise SettingsError(f"{self.source}: the key {_show(key)} is unknown. Known are {', '.join(_KEYS)}.")
+                raise SettingsError(f"{self.source}: the key {_show(key)} is unknown. Choose from {', '.join(_KEYS)}.")
         if "preset" in self.content:
             name = self.text("preset")
             if name not in PRESETS:
@@ -135,10 +128,9 @@ class _Said:
             self.content = {"name": name, **preset, **self.content}
 
     def splits(self) -> tuple[tuple[tuple[int, Size], ...], bool]:
-        """Return the splits, and whether they are a grid."""
         grid = {"full", "weak"} & set(self.content)
         if bool(grid) == ("splits" in self.content):
-            raise SettingsError(f"{self.source}: give either full and weak, a list each, or splits such as [400/1000].")
+            raise SettingsError(f"{self.source}: give either full and weak, each a list, or splits such as [400/1000].")
         if not grid:
             return tuple(self._split(text) for text in self.texts("splits")), False
         full, weak = self.numbers("full"), self._list("weak", [0])
@@ -146,29 +138,28 @@ class _Said:
             raise SettingsError(f"{self.source}: full and weak make over {MAX_RUNS:,} splits. Shorten the lists.")
         for size in weak:
             if size != ALL and (not isinstance(size, int) or isinstance(size, bool) or size < 0):
-                raise self._wrong("weak", "a list of numbers of images from 0 on, or the word all", size)
+                raise self._wrong("weak", "a list of numbers of images of at least 0, or the word all", size)
         return tuple(product(full, weak)), True
 
     def settings(self) -> dict[str, Any]:
-        """Return the other settings, each of the type it must have."""
-        said = self.content.get("settings", {})
-        if not isinstance(said, dict):
+        given = self.content.get("settings", {})
+        if not isinstance(given, dict):
             raise self._wrong("settings", "names with values, such as steps: 300")
         known = [name for name in SETTINGS if name not in _OWN]
-        for name, value in said.items():
+        for name, value in given.items():
             if name in _OWN:
-                raise SettingsError(f"{self.source}, settings: {name} has its own key. Write it as {_OWN[name]}.")
+                raise SettingsError(f"{self.source}, settings: {name} has its own key. Use {_OWN[name]}.")
             if name not in known:
                 raise SettingsError(
-                    f"{self.source}, settings: {_show(name)} is no setting of a run. Known are {', '.join(known)}."
+                    f"{self.source}, settings: {_show(name)} is not a setting of a run. Choose from {', '.join(known)}."
                 )
             word, allowed = _TYPES[SETTINGS[name].kind]
             if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
                 raise self._wrong(f"settings, {name}", word, value)
-        return dict(said)
+        return dict(given)
 
     def text(self, key: str, default: str | None = None) -> str:
-        """Return a text; one without a default must be there."""
+        """Return a text, which is required without a default."""
         value = self.content.get(key, default)
         if value is None:
             raise SettingsError(f"{self.source}: the key {key} is missing. Add it.")
@@ -177,22 +168,19 @@ class _Said:
         return value
 
     def number(self, key: str) -> float:
-        """Return a number, 0 where there is none."""
         value = self.content.get(key, 0)
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise self._wrong(key, "a number")
         return value
 
     def numbers(self, key: str, default: list[int] | None = None) -> list[int]:
-        """Return a list of whole numbers from 0 on."""
         values = self._list(key, default)
         for value in values:
             if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-                raise self._wrong(key, "a list of whole numbers from 0 on", value)
+                raise self._wrong(key, "a list of whole numbers of at least 0", value)
         return values
 
     def texts(self, key: str, default: list[str] | None = None) -> list[str]:
-        """Return a list of texts."""
         values = self._list(key, default)
         for value in values:
             if not isinstance(value, str):

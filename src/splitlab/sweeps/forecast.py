@@ -1,4 +1,4 @@
-"""How long a sweep will take, from the sizes of its runs and the speed of this machine."""
+"""Estimate the labels, training time and disk space that a sweep needs."""
 
 from __future__ import annotations
 
@@ -19,63 +19,13 @@ from splitlab.runs.spec import RunSpec
 from splitlab.sweeps.sweep import PlannedRun, Sweep, drawn_splits
 
 _FLOAT, _HALF = 4, 2
-# Detections of one image with their masks, and the log and events of a run: orders of magnitude, not counts.
+# Rough sizes of one image's detections with masks, of a run's log and events, and of an image id.
 _IMAGE_BYTES, _LOG_BYTES, _ID_BYTES = 10_000, 1_000_000, 24
-
-
-def _folder_bytes(folder: Path) -> int:
-    """Return what the files in a folder and below take, bytes; files that vanish meanwhile count nothing."""
-    total = 0
-    for path in folder.rglob("*"):
-        try:
-            total += path.lstat().st_size
-        except OSError:
-            continue
-    return total
-
-
-def _expected_run_bytes(spec: RunSpec, data: TrainVal) -> int:
-    """Judge by the model's size what a run will have written at its end, bytes.
-
-    The saved state holds the model, its moving average and the optimiser's one (SGD) or two (AdamW) numbers for each
-    parameter, gathered gradients, all as floats; the checkpoint holds the model in half precision. A model of two
-    stages saves a state of each.
-
-    Raises:
-        SplitLabError: the model does not exist, or cannot take its settings.
-    """
-    parameters, buffers = _numbers(spec.model, len(data.train.class_names), spec.image_size)
-    kept = 1 if spec.optimizer.name == "sgd" else 2
-    gathered = 1 if spec.optimizer.nominal_batch > spec.batch_size else 0
-    state = _FLOAT * ((2 + kept + gathered) * parameters + 2 * buffers)
-    stages = 2 if spec.mask_stage.steps else 1
-    ids = _ID_BYTES * (spec.data.full + spec.data.weak)
-    return stages * state + _HALF * (parameters + buffers) + _IMAGE_BYTES * len(data.val.images) + ids + _LOG_BYTES
-
-
-@lru_cache(maxsize=256)
-def _numbers(model: str, class_count: int, image_size: int) -> tuple[int, int]:
-    """Count a model's parameters and what else it keeps."""
-    import torch
-
-    from splitlab.models.registry import build_model
-
-    with torch.device("meta"):
-        built = build_model(model, class_count, image_size)
-    return sum(one.numel() for one in built.parameters()), sum(one.numel() for one in built.buffers())
 
 
 @dataclass(frozen=True)
 class SweepSplit:
-    """One split of a sweep.
-
-    Attributes:
-        full: |F|.
-        weak: |W|.
-        hours: annotation cost of its labels.
-        runs: how many runs train on it.
-        done: how many of them are done.
-    """
+    """A split of a sweep, the annotation cost of its labels, and its number of runs."""
 
     full: int
     weak: int
@@ -86,20 +36,20 @@ class SweepSplit:
 
 @dataclass(frozen=True)
 class SweepForecast:
-    """What a sweep will take.
+    """The labels, training time and disk space that a sweep needs.
 
     Attributes:
-        runs: how many there are.
+        runs: the number of runs.
         done: how many of them are done.
-        splits: each of them once.
-        prices: whose prices the labels are counted by.
-        mask_images: images that stand in any F of the sweep.
-        box_images: images that stand in some W and in no F.
+        splits: each split once.
+        prices: the name of the prices of the labels.
+        mask_images: images in any F of the sweep.
+        box_images: images in some W and in no F.
         label_hours: annotation cost of both.
-        training_hours: of what is left, of those runs whose kind has been trained before.
-        unjudged: how many of the runs that are left are of no kind that has been trained before.
-        disk_bytes: what the runs that are left will still write.
-        free_bytes: what the disk has.
+        training_hours: estimate for the open runs of a kind that was trained before.
+        unjudged: the number of open runs of other kinds.
+        disk_bytes: what the open runs will still write.
+        free_bytes: the free space on the disk.
     """
 
     runs: int
@@ -115,19 +65,15 @@ class SweepForecast:
     free_bytes: int
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as the command line prints it."""
+        """Return the forecast for the JSON output of the command line."""
         return {**asdict(self), "to_do": self.runs - self.done}
 
 
 def forecast_sweep(sweep: Sweep, runs: Path) -> SweepForecast:
-    """Judge what a sweep will take.
-
-    Args:
-        sweep: as it stands.
-        runs: the work space's folder of runs, on whose disk they are written.
+    """Estimate what a sweep needs, with its runs written to the folder `runs`.
 
     Raises:
-        SplitLabError: a model does not exist or cannot take its settings.
+        SplitLabError: a model does not exist or does not accept its settings.
     """
     prices = prices_for(sweep.data.train.name)
     masks: set[Any] = set()
@@ -161,27 +107,22 @@ def forecast_sweep(sweep: Sweep, runs: Path) -> SweepForecast:
 
 
 def check_disk(forecast: SweepForecast, runs: Path) -> None:
-    """Raise where a disk cannot hold what a sweep will write.
-
-    Raises:
-        RunError: it cannot.
-    """
+    """Raise RunError if the disk of the folder `runs` cannot hold what a sweep will write."""
     if forecast.disk_bytes > forecast.free_bytes:
         raise RunError(
             f"{runs}: the sweep will write about {forecast.disk_bytes / 1e9:.1f} GB, and "
-            f"{forecast.free_bytes / 1e9:.1f} GB are free. Free some space, or move the work space to a larger disk "
-            "with SPLITLAB_WORKSPACE."
+            f"{forecast.free_bytes / 1e9:.1f} GB are free. Free some space, or set SPLITLAB_WORKSPACE to a larger disk."
         )
 
 
 def _free_bytes(folder: Path) -> int:
-    """Return the free space of the disk that a folder lies on, or will."""
+    """Return the free space on the disk of a folder, which may not exist yet."""
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
     return shutil.disk_usage(there).free
 
 
 def _disk_bytes(sweep: Sweep) -> int:
-    """Sum up what the runs that are left will write, and the largest once more: new files stand beside the old."""
+    """Sum what the open runs will write, and the largest once more: new files are written beside the old ones."""
     seen = _earlier_sizes(sweep)
     sizes = [seen.get(_size_kind(run)) or _expected_run_bytes(run.spec, sweep.data) for run in sweep.to_do]
     held = [_folder_bytes(run.path) if run.steps_done else 0 for run in sweep.to_do]
@@ -189,7 +130,7 @@ def _disk_bytes(sweep: Sweep) -> int:
 
 
 def _earlier_sizes(sweep: Sweep) -> Mapping[tuple[Any, ...], int]:
-    """Look at one finished run of each kind that is still to do."""
+    """Return the size of one finished run of each kind that is still open."""
     wanted = {_size_kind(run) for run in sweep.to_do}
     sizes: dict[tuple[Any, ...], int] = {}
     for summary in sweep.earlier:
@@ -209,3 +150,41 @@ def _size_kind(run: PlannedRun) -> tuple[Any, ...]:
         bool(spec.mask_stage.steps),
         spec.data.source,
     )
+
+
+def _folder_bytes(folder: Path) -> int:
+    """Return the size of all files below a folder, bytes, without files that vanish meanwhile."""
+    total = 0
+    for path in folder.rglob("*"):
+        try:
+            total += path.lstat().st_size
+        except OSError:
+            continue
+    return total
+
+
+def _expected_run_bytes(spec: RunSpec, data: TrainVal) -> int:
+    """Estimate from the model's size what a run will have written at its end, bytes.
+
+    The saved state holds, as floats, the model, its moving average, one (SGD) or two (AdamW) numbers per parameter and
+    accumulated gradients; the checkpoint holds the model in half precision. Two-stage models save a state per stage.
+    """
+    parameters, buffers = _model_size(spec.model, len(data.train.class_names), spec.image_size)
+    kept = 1 if spec.optimizer.name == "sgd" else 2
+    accumulated = 1 if spec.optimizer.nominal_batch > spec.batch_size else 0
+    state = _FLOAT * ((2 + kept + accumulated) * parameters + 2 * buffers)
+    stages = 2 if spec.mask_stage.steps else 1
+    ids = _ID_BYTES * (spec.data.full + spec.data.weak)
+    return stages * state + _HALF * (parameters + buffers) + _IMAGE_BYTES * len(data.val.images) + ids + _LOG_BYTES
+
+
+@lru_cache(maxsize=256)
+def _model_size(model: str, class_count: int, image_size: int) -> tuple[int, int]:
+    """Count a model's parameters and buffers."""
+    import torch
+
+    from splitlab.models.registry import build_model
+
+    with torch.device("meta"):
+        built = build_model(model, class_count, image_size)
+    return sum(one.numel() for one in built.parameters()), sum(one.numel() for one in built.buffers())

@@ -1,4 +1,4 @@
-"""A sweep: which splits, seeds and settings are trained, by preset or by hand."""
+"""The plan of a sweep: the splits, seeds, models and settings to train, and the presets of the paper."""
 
 from __future__ import annotations
 
@@ -18,32 +18,31 @@ from splitlab.runs.spec import MAX_SEED, RunSpec
 ALL = "all"
 _DRAWS = ("random", "stratified", "paper")
 MAX_RUNS = 10_000
-# A name becomes part of the run folders' names.
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,59}")  # part of the names of run folders
 
 Size = int | str
-"""A number of images, or `all` that are left."""
+"""A number of images, or `all` others."""
 
 
 @dataclass(frozen=True)
 class SweepPlan:
-    """What a sweep trains.
+    """The plan of a sweep.
 
     Attributes:
-        name: begins the names of the run folders, and is the tag of the runs.
-        data: what `open_dataset` takes.
-        splits: (|F|, |W|), in the order they are trained; |W| may be `all` that F leaves.
-        is_grid: whether the splits are all pairs of two lists; a grid's corners may ask for more images than there are.
-        seeds: of the runs; of the splits, too, where those are drawn by seed.
-        models: names of the model registry.
-        recipe: what the settings start from.
+        name: the first part of the run folders' names, and the tag of the runs.
+        data: a dataset as `open_dataset` takes it.
+        splits: (|F|, |W|), in training order; |W| may be `all` images not in F.
+        is_grid: whether the splits are all pairs of two lists; corners of a grid may need more images than exist.
+        seeds: of the runs, and of the splits that are drawn by seed.
+        models: names of models.
+        recipe: the recipe of the settings.
         draw: `random`, `stratified` or `paper`, the authors' own images.
-        settings: any other settings of `RunSpec`, over the recipe's.
-        passes: so many passes over F and W set the steps of each run; 0 for the same steps in all.
-        mask_passes: so many over F set the steps that teach masks alone (DETR), on top of those.
+        settings: other settings, which override the recipe.
+        passes: the number of passes over F and W, which sets the steps of each run; 0 for the recipe's steps.
+        mask_passes: the number of passes over F, which sets the additional steps for masks (DETR).
 
     Raises:
-        SettingsError: a value may not stand there.
+        SettingsError: a value is invalid.
     """
 
     name: str
@@ -61,46 +60,46 @@ class SweepPlan:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise SettingsError(
-                f"name is {self.name[:80]!r}: it begins the run folders' names. Give 1 to 60 letters, digits, "
-                "dots, dashes or underscores, such as voc-grid."
+                f"name is {self.name[:80]!r}, which cannot name folders. Give 1 to 60 letters, digits, dots, dashes "
+                "or underscores, such as voc-grid."
             )
         if self.draw not in _DRAWS:
             raise SettingsError(f"draw is {self.draw[:80]!r}; choose one of {', '.join(_DRAWS)}.")
         for name, listed in (("seeds", self.seeds), ("models", self.models), ("splits", self.splits)):
             if len(set(listed)) < len(listed):
                 twice = next(one for one in listed if listed.count(one) > 1)
-                raise SettingsError(f"{name} has {twice!r} twice. Take one out: a run is trained once.")
+                raise SettingsError(f"{name} has {twice!r} twice. Remove one: a run is trained once.")
         if not self.seeds or not self.splits:
-            raise SettingsError("The lists of seeds and splits need one entry at least. Add one, such as seeds: [0].")
+            raise SettingsError("The lists of seeds and splits need at least one entry. Add one, such as seeds: [0].")
         for model in self.models:
             if not _NAME.fullmatch(model):
-                raise SettingsError(f"models has {model[:80]!r}, which is no model's name, such as yolov5n-seg.")
+                raise SettingsError(f"models has {model[:80]!r}, which is not a model's name, such as yolov5n-seg.")
         if not all(0 <= seed <= MAX_SEED for seed in self.seeds):
-            raise SettingsError(f"seeds go from 0 to {MAX_SEED}.")
+            raise SettingsError(f"seeds must be from 0 to {MAX_SEED}.")
         if not all(0 <= passes < 1e6 for passes in (self.passes, self.mask_passes)):
-            raise SettingsError(f"passes are {self.passes} and {self.mask_passes}; give 0 to a million.")
+            raise SettingsError(f"passes is {self.passes} and mask_passes {self.mask_passes}; give 0 to a million.")
         if self.mask_passes and not self.passes:
-            raise SettingsError(f"mask_passes is {self.mask_passes:g} without passes: give both, or steps instead.")
+            raise SettingsError(f"mask_passes is {self.mask_passes:g} without passes; give both, or steps instead.")
         if self.count > MAX_RUNS:
-            raise SettingsError(f"The plan has {self.count:,} runs; at most {MAX_RUNS:,} are one sweep. Cut it in two.")
+            raise SettingsError(f"The plan has {self.count:,} runs; at most {MAX_RUNS:,} are allowed. Split it up.")
 
     @property
     def count(self) -> int:
-        """How many runs there are, those included that the data set may not be able to give."""
+        """The number of runs, including those that the dataset may be too small for."""
         return len(self.splits) * len(self.seeds) * max(len(self.models), 1)
 
     def specs(self, train_images: int) -> tuple[RunSpec, ...]:
-        """Return the runs, seed by seed, so that a whole grid stands early; two sizes that are the same are one run.
+        """Return the runs seed by seed, so that a whole grid is done early; equal sizes are one run.
 
         Args:
-            train_images: how many training images there are; `all` is what F leaves of them.
+            train_images: the number of training images, which `all` needs.
 
         Raises:
-            SettingsError: a setting may not stand there, or there is no such recipe.
+            SettingsError: a setting is invalid, or there is no such recipe.
         """
         of_recipe = {**recipe_settings(self.recipe), **self.settings}
         models = self.models or (of_recipe.get("model", RunSpec.model),)
-        # `all` may come to a number that stands beside it.
+        # `all` may equal a number in the list.
         splits = dict.fromkeys((full, _count(weak, full, train_images)) for full, weak in self.splits)
         return tuple(
             self._spec({"seed": seed, "model": model}, full, weak)
@@ -117,8 +116,8 @@ class SweepPlan:
         return RunSpec.from_json(asked)
 
     def _steps(self, asked: dict[str, Any]) -> dict[str, int]:
-        """Count passes in whole batches, as the paper's epochs are."""
-        # A size that no run may have is refused by the spec, after this.
+        """Convert passes to steps in whole batches, like the paper's epochs."""
+        # The spec refuses invalid sizes.
         batch = max(asked.get("batch_size", RunSpec.batch_size), 1)
         mask_batch = max(asked.get("mask_batch_size") or batch, 1)
         masks = self._mask_steps(asked, mask_batch)
@@ -126,17 +125,17 @@ class SweepPlan:
         return {"steps": max(boxes + masks, 1), "mask_steps": masks}
 
     def _mask_steps(self, asked: dict[str, Any], mask_batch: int) -> int:
-        """Count passes over the masks of F, for models that learn them after boxes; `mask_steps` stand in for them."""
+        """Convert `mask_passes`, or return `mask_steps` without them; 0 for models that learn masks with boxes."""
         if not asked["full"] or not family_of(str(asked["model"])).two_stages:
             return 0
         given = self.settings.get("mask_steps")
         of_passes = round(self.mask_passes * math.ceil(asked["full"] / mask_batch))
         if masks := of_passes or (given if isinstance(given, int) else 0):
             return masks
-        raise SettingsError(f"{asked['model']} learns masks after boxes: give mask_passes beside passes.")
+        raise SettingsError(f"{asked['model']} learns masks after boxes: give mask_passes in addition to passes.")
 
     def folder_name(self, spec: RunSpec) -> str:
-        """Name the run folder of one of the specs."""
+        """Return the name of a run's folder."""
         return f"{self.name}-{spec.data.full}-{spec.data.weak}-{spec.model}-seed{spec.seed}"
 
 
@@ -146,12 +145,9 @@ def _count(weak: Size, full: int, train_images: int) -> int:
 
 @dataclass(frozen=True)
 class _Preset:
-    """One method of the paper on one data set.
+    """A method of the paper on a dataset, with the splits of its published rows.
 
-    Attributes:
-        dataset, method: of the published rows, whose splits are taken.
-        recipe: how they are trained.
-        passes, mask_passes: see `SweepPlan`; the paper counts DETR's length in epochs, YOLOv5's in iterations.
+    The paper counts the length of DETR's training in epochs, of YOLOv5's in iterations.
     """
 
     dataset: str
@@ -161,7 +157,7 @@ class _Preset:
     mask_passes: int = 0
 
     def content(self) -> dict[str, Any]:
-        """Return it as a plan says it."""
+        """Return the preset as keys of a plan."""
         rows = method_rows(published_results(), self.dataset, self.method)
         return {
             "splits": [f"{full}/{weak}" for full, weak in zip(rows["full"], rows["weak"], strict=True)],

@@ -1,4 +1,4 @@
-"""The runs of a sweep: which there are, which are made, and their folders."""
+"""The runs of a sweep and their folders."""
 
 from __future__ import annotations
 
@@ -19,18 +19,12 @@ from splitlab.sweeps.plan import SweepPlan
 from splitlab.training.start import as_run_sees
 from splitlab.workspace import Workspace
 
-# torch takes seconds to import; only what makes run folders needs it.
+# torch takes seconds to import, and only the creation of run folders needs it.
 
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """One run of a sweep.
-
-    Attributes:
-        path: its run folder.
-        spec: its settings.
-        made: the run as it stands in its folder; None where there is none yet.
-    """
+    """A run of a sweep: its folder, its settings, and a summary of the folder if it exists."""
 
     path: Path
     spec: RunSpec
@@ -38,25 +32,25 @@ class PlannedRun:
 
     @property
     def is_done(self) -> bool:
-        """Whether nothing is left to do."""
+        """Whether the run is done."""
         return self.made is not None and self.made.status.state == State.DONE
 
     @property
     def steps_done(self) -> int:
-        """Steps that need not be done again."""
+        """The number of steps done."""
         return self.made.status.step if self.made else 0
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A plan with its data and its run folders.
+    """A plan with its dataset and its runs.
 
     Attributes:
-        plan: what was asked for.
-        data: the data set.
-        runs: in the order they are trained.
-        impossible: the corners of the grid that the data set cannot give, with the reason.
-        earlier: all runs of the work space, the newest first.
+        plan: the plan.
+        data: the dataset.
+        runs: in training order.
+        impossible: the reason for each split of the grid that the dataset is too small for.
+        earlier: all runs of the workspace, newest first.
     """
 
     plan: SweepPlan
@@ -72,10 +66,10 @@ class Sweep:
 
 
 def open_sweep(plan: SweepPlan, workspace: Workspace) -> Sweep:
-    """Look at what a plan asks for, and what of it is there; nothing is written but a data set drawn on first use.
+    """Open the dataset of a plan and find its runs; writes nothing, except a dataset that is drawn on first use.
 
     Raises:
-        SplitLabError: the data cannot be read, cannot give a split, or a run folder is another run's.
+        SplitLabError: the data cannot be read, is too small for a split, or a folder holds another run.
     """
     data = as_run_sees(
         open_dataset(plan.data, workspace.data),
@@ -105,7 +99,7 @@ def _impossible(plan: SweepPlan, specs: tuple[RunSpec, ...], train_set: Dataset)
     splits = len({spec.data.split_name for spec in specs})
     if reasons and (not plan.is_grid or len(reasons) == splits):
         listed = "; ".join(f"{name} ({reason})" for name, reason in list(reasons.items())[:5])
-        raise SplitError(f"'{plan.name}' asks for {splits} splits, of which {len(reasons)} cannot be drawn: {listed}")
+        raise SplitError(f"{len(reasons)} of the {splits} splits of '{plan.name}' cannot be drawn: {listed}")
     return reasons
 
 
@@ -119,26 +113,23 @@ def _check_sizes(spec: RunSpec, train_set: Dataset) -> None:
 def _planned(path: Path, spec: RunSpec, made: RunSummary | None) -> PlannedRun:
     there = made.spec if made else _spec_in(path)
     if there is not None and there != spec:
-        names = [name for name, value in spec.to_json().items() if there.to_json()[name] != value]
-        shown = ", ".join(f"{name} {getattr(there, name)!r}, not {getattr(spec, name)!r}" for name in names[:3])
+        old, new = there.to_json(), spec.to_json()
+        names = [name for name in new if old[name] != new[name]]
+        shown = ", ".join(f"{name} {old[name]!r}, not {new[name]!r}" for name in names[:3])
         raise RunError(
-            f"{path} holds a run with other settings than the plan's ({shown}). Give the sweep another name, or "
+            f"{path} holds a run with settings that differ from the plan's ({shown}). Give the sweep another name, or "
             "delete that folder."
         )
     return PlannedRun(path, spec, made)
 
 
 def _spec_in(path: Path) -> RunSpec | None:
-    """Read the settings of a folder that is not listed, such as one with a broken status."""
+    """Read the settings of a run that is not listed, such as one with a broken status."""
     return RunFolder(path).spec() if (path / "spec.json").exists() else None
 
 
 def draw(spec: RunSpec, train_set: Dataset) -> Split:
-    """Draw the split of a run.
-
-    Raises:
-        SplitError: the data set cannot give it.
-    """
+    """Draw the split of a run. Raise SplitError if the dataset is too small."""
     if spec.data.drawn == "paper":
         return draw_paper_split(train_set, spec.data.full, spec.data.weak)
     drawing = draw_stratified if spec.data.drawn == "stratified" else draw_split
@@ -146,7 +137,7 @@ def draw(spec: RunSpec, train_set: Dataset) -> Split:
 
 
 def drawn_splits(sweep: Sweep) -> Iterator[Split]:
-    """Draw each different split of a sweep once."""
+    """Draw each split of a sweep once."""
     by_seed = sweep.plan.draw != "paper"
     different = {(run.spec.data.split_name, run.spec.seed if by_seed else 0): run.spec for run in sweep.runs}
     for spec in different.values():
@@ -154,11 +145,7 @@ def drawn_splits(sweep: Sweep) -> Iterator[Split]:
 
 
 def check_devices(sweep: Sweep) -> None:
-    """Look whether this machine has the devices of what is left to do.
-
-    Raises:
-        SettingsError: one is not there.
-    """
+    """Raise SettingsError if this machine lacks a device of the open runs."""
     from splitlab.models.precision import check_device
 
     for device in sorted({planned.spec.device for planned in sweep.to_do}):
@@ -166,7 +153,7 @@ def check_devices(sweep: Sweep) -> None:
 
 
 def make_folders(sweep: Sweep) -> list[RunFolder]:
-    """Make the run folders that are missing, tagged with the sweep's name; return those that are not done, in order.
+    """Create missing run folders, tagged with the sweep's name; return those of open runs, in order.
 
     Raises:
         SplitLabError: the settings do not fit the data, or a folder cannot be written.
@@ -174,7 +161,7 @@ def make_folders(sweep: Sweep) -> list[RunFolder]:
     from splitlab.training.experiment import prepare_run_on
     from splitlab.training.start import check_start
 
-    # All of them before the first folder: a folder that is there would hold the plan to its settings.
+    # Check all before creating the first folder, which would fix the settings of the plan.
     missing = [planned for planned in sweep.to_do if not RunFolder(planned.path).spec_path.exists()]
     for planned in missing:
         check_start(planned.spec, len(sweep.data.train.class_names))
@@ -183,8 +170,7 @@ def make_folders(sweep: Sweep) -> list[RunFolder]:
         run = RunFolder(planned.path)
         if not run.spec_path.exists():
             run = prepare_run_on(planned.path, planned.spec, sweep.data, draw(planned.spec, sweep.data.train))
-        # A note that somebody broke is no reason not to train.
-        with suppress(RunError):
+        with suppress(RunError):  # broken notes are no reason not to train
             add_tag(run.path, sweep.plan.name)
         folders.append(run)
     return folders
