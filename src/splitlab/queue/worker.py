@@ -97,7 +97,7 @@ class Worker:
             while not self.stopping:
                 with changing_queue(self.workspace) as entries:
                     entries[:] = waiting_runs(self.workspace)
-                    own = [entry for entry in entries if entry.device == self.device.kind and self._may_write(entry)]
+                    own = self._own(entries)
                     if until_empty and not own:
                         # While the queue is locked, so that whoever adds a run next sees that no worker is left.
                         lock.close()
@@ -120,8 +120,9 @@ class Worker:
                 return True
         return False
 
-    def _may_write(self, entry: Entry) -> bool:
-        return os.access(self.workspace.runs / entry.run, os.W_OK)
+    def _own(self, entries: list[Entry]) -> list[Entry]:
+        mine = [entry for entry in entries if entry.device == self.device.kind]
+        return [entry for entry in mine if os.access(self.workspace.runs / entry.run, os.W_OK)]
 
     def _may_start(self, run: RunFolder, entry: Entry) -> bool:
         state = State.RUNNING if run.is_locked() else status_of(run).state

@@ -151,11 +151,13 @@ class RunSpec:
         return {name: one.value_in(self) for name, one in SETTINGS.items()}
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> RunSpec:
+    def from_json(cls, content: Any) -> RunSpec:
         """Build a spec from the output of `to_json`, with defaults for settings that an older version lacks.
 
         Raise SettingsError if a name is unknown or missing, or a value is invalid.
         """
+        if not isinstance(content, Mapping):
+            raise SettingsError("These are not the settings of a run: they must be an object with names and values.")
         own: dict[str, Any] = {}
         parts: dict[str, dict[str, Any]] = {part: {} for part in PARTS}
         for name, value in content.items():
