@@ -58,7 +58,7 @@ def run(
         check_device(needed)
     deadline = Deadline() if minutes is None else Deadline(60 * minutes)
     with progress_bar() as progress:
-        work = AtlasWork(opened, Workspace.here(), deadline, progress, lambda line: err.print(line, highlight=False))
+        work = AtlasWork(opened, Workspace.here(), deadline, progress, err.print)
         try:
             done = work.work_through()
         except KeyboardInterrupt:
@@ -88,8 +88,8 @@ def take(
         print_json({"rows": taken.rows, "runs": list(taken.runs)})
         return
     for name, count in taken.rows.items():
-        out.print(f"{name}: {count} new rows", highlight=False)
-    out.print(f"{len(taken.runs)} run folders", highlight=False)
+        out.print(f"{name}: {count} new rows")
+    out.print(f"{len(taken.runs)} run folders")
 
 
 @_atlas_app.command("list", epilog="Example: `splitlab atlas list --json`")
@@ -101,7 +101,7 @@ def list_atlases(as_json: JsonOption = False) -> None:
         print_json(rows)
         return
     for name, count in rows.items():
-        out.print(f"{name}: {count} runs measured", highlight=False)
+        out.print(f"{name}: {count} runs measured")
 
 
 def _open(name: str, data: str | None, device: str | None) -> OpenedAtlas:
@@ -124,9 +124,9 @@ def _report(opened: OpenedAtlas, as_json: bool, **more: Any) -> None:
     out.print(table)
     estimate = f"; the others need about {hours:.1f} hours of training (estimate)" if left and hours else ""
     done = len(asked) - len(left)
-    out.print(f"{opened.atlas.name}: {done} of {len(asked)} runs measured{estimate}.", highlight=False)
+    out.print(f"{opened.atlas.name}: {done} of {len(asked)} runs measured{estimate}.")
     for name, reason in more.get("failed", {}).items():
-        err.print(f"{name}: {reason}", highlight=False)
+        err.print(f"{name}: {reason}")
 
 
 def _hours(left: list[AtlasRun], rows: tuple[MeasuredRow, ...]) -> float | None:
@@ -150,7 +150,7 @@ def claims(
             raise SettingsError("--dataset and --metric apply to an atlas: add --measured, or leave them out.")
         _show(paper_claims(), as_json)
         if not as_json:
-            out.print(FLATTERED, highlight=False)
+            out.print(FLATTERED)
         return
     names = atlas_names(Workspace.here().measured) if dataset is None else [dataset]
     checked = {name: _measured(name, metric or verdict_metric(name)) for name in names}
@@ -158,14 +158,14 @@ def claims(
         print_json([{"dataset": name, **row} for name, found in checked.items() for row in map(_json_row, found)])
         return
     for name, found in checked.items():
-        out.print(f"Measured on {name}:", highlight=False)
+        out.print(f"Measured on {name}:")
         _show(found, as_json=False)
 
 
 def _measured(name: str, metric: str) -> list[Claim]:
     checked = atlas_claims(name, metric, Workspace.here())
     if not checked:
-        err.print(f"Nothing is measured on {name} yet. Start with: splitlab atlas run {name}", highlight=False)
+        err.print(f"Nothing is measured on {name} yet. Start with: splitlab atlas run {name}")
     return checked
 
 

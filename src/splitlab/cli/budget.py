@@ -97,7 +97,7 @@ def plan(
         *(f"Mind: {warning}" for warning in warnings),
     ]
     for line in filter(None, lines):
-        out.print(line, highlight=False)
+        out.print(line)
 
 
 def _plan_in_words(answer: PlanAnswer, pool: ImagePool) -> list[str]:
@@ -140,8 +140,7 @@ def equiscore(
     else:
         out.print(
             f"{cheapest.full}/{cheapest.weak}: {cheapest.hours:,.1f} hours, {cheapest.mask_share:.0%} on masks; "
-            f"decided by the {cheapest.decided_by}.",
-            highlight=False,
+            f"decided by the {cheapest.decided_by}."
         )
 
 

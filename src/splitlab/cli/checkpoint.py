@@ -61,7 +61,7 @@ def import_file(
     into = Workspace.here().imported / checked_name(name or proposed_name(file.stem))
     folder = import_own(file, into) if is_own(file) else import_checkpoint(file, into)
     card = read_card(folder)
-    out.print(f"{card.model}, {len(card.class_names)} classes, {card.image_size} px: {folder}", highlight=False)
+    out.print(f"{card.model}, {len(card.class_names)} classes, {card.image_size} px: {folder}")
 
 
 @_checkpoint_app.command(
@@ -83,7 +83,7 @@ def export(
             _export_onnx(folder, file)
         case ".zip":
             write_bytes(file, zipped(folder))
-            out.print(f"{file}: {megabytes(file.stat().st_size)}", highlight=False)
+            out.print(f"{file}: {megabytes(file.stat().st_size)}")
         case _:
             raise CheckpointError(f"{file}: a checkpoint is written as .onnx or .zip. Use one of these endings.")
 
@@ -96,7 +96,7 @@ def _export_onnx(folder: Path, file: Path) -> None:
     outputs = export_onnx(model, card.image_size, file)
     out.print(f"{file}: takes images (1, 3, {card.image_size}, {card.image_size}), RGB, 0 to 1; returns")
     for name, shape in outputs.items():
-        out.print(f"  {name} {shape}", highlight=False)
+        out.print(f"  {name} {shape}")
 
 
 @_checkpoint_app.command(epilog="Example: `splitlab checkpoint show checkpoints/pets-30-330 --json`")
@@ -110,9 +110,9 @@ def show(folder: _CheckpointArgument, as_json: JsonOption = False) -> None:
     if as_json:
         print_json({**asdict(card), "files": {name: asdict(facts) for name, facts in files.items()}})
         return
-    out.print(card.name, highlight=False)
+    out.print(card.name)
     for what, text in card_in_words(card, files).items():
-        out.print(f"  {what:22}{text}", highlight=False, soft_wrap=True)
+        out.print(f"  {what:22}{text}", soft_wrap=True)
 
 
 @_checkpoint_app.command(
@@ -135,7 +135,7 @@ def get(
     into = Workspace.here().imported / checked_name(name or proposed_name(found.repository.rpartition("/")[2]))
     with progress_bar() as progress:
         folder = get_checkpoint(found, into, progress)
-    out.print(f"{found.pinned} is here: {folder}", highlight=False, soft_wrap=True)
+    out.print(f"{found.pinned} is here: {folder}", soft_wrap=True)
 
 
 @_checkpoint_app.command(epilog="Example: `splitlab checkpoint push workspace/runs/mine owner/name`")
@@ -151,7 +151,7 @@ def push(
     from splitlab.models.checkpoint_repository import push_checkpoint
 
     pinned = push_checkpoint(weights_folder(folder), repository, private=not public)
-    out.print(f"Others get it with: splitlab checkpoint get {pinned}", highlight=False, soft_wrap=True)
+    out.print(f"Others get it with: splitlab checkpoint get {pinned}", soft_wrap=True)
 
 
 @_checkpoint_app.command("publish", epilog="Example: `splitlab checkpoint publish pets-30-450-1 --name pets-30-450`")
@@ -163,7 +163,7 @@ def publish_run(
     workspace = Workspace.here()
     folder = run_named(workspace, run)
     made = publish(folder.path, name or proposed_name(folder.name), workspace.imported)
-    out.print(f"{made.name}, {megabytes(_size(made))}: {made}", highlight=False, soft_wrap=True)
+    out.print(f"{made.name}, {megabytes(_size(made))}: {made}", soft_wrap=True)
 
 
 @_checkpoint_app.command(
@@ -186,8 +186,8 @@ def shrink(
     for checkpoint in (folder, made):
         lines = card_in_words(read_card(checkpoint), {})
         scores = f"{lines['mask AP']}, on {lines['scored on']}" if "scored on" in lines else lines["mask AP"]
-        out.print(f"{megabytes(_size(checkpoint))}: {scores}", highlight=False, soft_wrap=True)
-    out.print(f"{made.name}: {made}", highlight=False, soft_wrap=True)
+        out.print(f"{megabytes(_size(checkpoint))}: {scores}", soft_wrap=True)
+    out.print(f"{made.name}: {made}", soft_wrap=True)
 
 
 def _shrink_checkpoint(checkpoint: Path, name: str, into: Path, dataset: Dataset, progress: Progress) -> Path:

@@ -96,7 +96,7 @@ def _write_report(comparison: Comparison, path: Path) -> None:
     from splitlab.figures.compare_report import report_html
 
     write_bytes(path, report_html(comparison).encode())
-    err.print(f"Report: {path}", highlight=False)
+    err.print(f"Report: {path}")
 
 
 def _write_tables(comparison: Comparison, folder: Path) -> None:
@@ -104,7 +104,7 @@ def _write_tables(comparison: Comparison, folder: Path) -> None:
 
     for name, table in all_tables(comparison).items():
         write_bytes(folder / f"{name}.csv", table.to_csv(index=False).encode())
-    err.print(f"Tables: {folder}", highlight=False)
+    err.print(f"Tables: {folder}")
 
 
 def _make_folder(folder: Path) -> None:

@@ -37,7 +37,7 @@ def cost(
             {"hours": round(hours, 1), "mask_share": round(share, 4), "full": full, "weak": weak, **asdict(prices)}
         )
     else:
-        out.print(f"{full}/{weak}: {hours:,.1f} hours, {share:.0%} of them on masks ({prices.name}).", highlight=False)
+        out.print(f"{full}/{weak}: {hours:,.1f} hours, {share:.0%} of them on masks ({prices.name}).")
 
 
 def prices_of(dataset: str, box_seconds: float | None, mask_seconds: float | None, instances: float | None) -> Prices:

@@ -106,8 +106,7 @@ def set_reading(
     out.print(f"Labels with iscrowd 1 are {reading.crowds}; photos without labels are {reading.without_labels}.")
     out.print(
         f"In train, {counts.masks:,} images have masks, {counts.boxes:,} boxes only, {counts.background:,} are "
-        f"background, {counts.unlabelled:,} unlabelled.",
-        highlight=False,
+        f"background, {counts.unlabelled:,} unlabelled."
     )
 
 
@@ -140,7 +139,7 @@ def add(
         added = import_archive(file, name or proposed_name(archive.name), data_dir, Limits())
     out.print(f"{added.train.name} is here: {len(added.train.images):,} training images, format {added.format}.")
     for note in notes_on(added):
-        err.print(note, highlight=False, soft_wrap=True)
+        err.print(note, soft_wrap=True)
 
 
 @_data_app.command(
@@ -188,15 +187,15 @@ def _print_check(found: Check) -> None:
         classes.add_row(name, f"{objects:,}", f"{found.val.objects_by_class[name]:,}")
     out.print(classes)
     for kind, number in count_kinds(found.problems).items():
-        out.print(f"{number:,} x {kind}", highlight=False)
+        out.print(f"{number:,} x {kind}")
     for problem in found.problems[:_MOST_SHOWN]:
-        out.print(f"{problem.file}: {problem.what}. {problem.way_out}", highlight=False)
+        out.print(f"{problem.file}: {problem.what}. {problem.way_out}")
     if len(found.problems) > _MOST_SHOWN:
         out.print(f"... and {len(found.problems) - _MOST_SHOWN} more; --json lists them all.")
     for name, subset in (("train", found.train), ("val", found.val)):
         if subset.images_with_some_masks:
             some = f"{subset.images_with_some_masks:,} {name} images have masks on only some of their objects"
-            out.print(f"{some}: they can be in W, but not in F.", highlight=False)
+            out.print(f"{some}: they can be in W, but not in F.")
         if subset.images_unlabelled:
             out.print(f"{subset.images_unlabelled:,} {name} images have no labels. {_UNLABELLED[name]}")
     if not found.problems:
@@ -266,9 +265,9 @@ def split(
         print_json({**drawn.to_json(), "images": asdict(counts)})
         return
     out.print(f"{drawn.name} of {data}, {drawn.drawn}, seed {drawn.seed}, hash {drawn.hash[:12]}")
-    out.print(_drawn_from(counts), highlight=False)
+    out.print(_drawn_from(counts))
     if left_out := left_out_in_words(counts, train):
-        out.print(left_out, highlight=False, soft_wrap=True)
+        out.print(left_out, soft_wrap=True)
 
 
 def _drawn_from(counts: ImageCounts) -> str:

@@ -95,7 +95,7 @@ def few_shot(
     dataset = open_dataset(name, workspace.data)
     spec, split = plan_few_shot(name, dataset, number, seed, settings)
     labels = _labels(spec, background_images(dataset, spec, split), prices_for(dataset.train.name))
-    err.print(_in_words(labels), highlight=False)
+    err.print(_in_words(labels))
     run = run_with(spec, split, folder, workspace)
     if queued:
         say(notes_on(dataset))

@@ -29,7 +29,7 @@ def main() -> None:
     try:
         app()
     except (SplitLabError, OSError) as error:
-        err.print(f"Error: {_sentence(error)}", markup=False, highlight=False, soft_wrap=True)
+        err.print(f"Error: {_sentence(error)}", soft_wrap=True)
         sys.exit(1)
 
 

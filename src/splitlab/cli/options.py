@@ -40,7 +40,7 @@ def opened(data: str, workspace: Workspace, parts: Sequence[Part] = PARTS) -> Tr
 def say(sentences: Sequence[str]) -> None:
     """Print sentences on standard error, so that standard output stays clean."""
     for sentence in sentences:
-        err.print(sentence, highlight=False, soft_wrap=True)
+        err.print(sentence, soft_wrap=True)
 
 
 def refuse_others(context: typer.Context, used: Collection[str], why: str) -> None:

@@ -25,7 +25,8 @@ app = typer.Typer(rich_markup_mode="markdown")
 """Modules add their commands to this app; `command_order` takes them from it one at a time."""
 
 # Names of classes, photos and runs may look like rich markup.
-out, err = Console(markup=False), Console(markup=False, stderr=True)
+out = Console(markup=False, highlight=False)
+err = Console(markup=False, highlight=False, stderr=True)
 
 
 def print_json(content: Any) -> None:

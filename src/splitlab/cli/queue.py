@@ -42,8 +42,8 @@ def show(context: typer.Context, as_json: JsonOption = False) -> None:
     rows: list[dict[str, Any]] = []
     for place, entry in enumerate(queue.waiting_runs(workspace), start=1):
         status = queue.status_of(RunFolder(workspace.runs / entry.run))
-        row = {"place": place, "name": entry.run, "device": entry.device, "state": status.state}
-        rows.append({**row, "step": status.step, "steps": status.steps})
+        progress = {"state": status.state, "step": status.step, "steps": status.steps}
+        rows.append({"place": place, "name": entry.run, "device": entry.device, **progress})
     if as_json:
         print_json(rows)
         return

@@ -259,9 +259,9 @@ def runs(
     out.print(table if summaries else "No runs yet. Start one with: splitlab train embedded --full 30 --weak 150")
     for summary in summaries[:rows]:
         if summary.status.state == State.FAILED:
-            err.print(f"{summary.name}: {summary.status.message}", highlight=False, markup=False)
+            err.print(f"{summary.name}: {summary.status.message}")
     if len(summaries) > rows:
-        err.print(f"{len(summaries) - rows:,} older runs are not shown; see --rows, --tag and --json.", highlight=False)
+        err.print(f"{len(summaries) - rows:,} older runs are not shown; see --rows, --tag and --json.")
 
 
 def _are_cut(masks: _Masks | None) -> bool | None:
@@ -279,7 +279,7 @@ def _print_scores(scores: dict[str, Any], dataset: str) -> None:
 
 def _print_detections(found: list[dict[str, Any]]) -> None:
     for image in found:
-        out.print(f"{image['image']}: {len(image['detections'])} found", highlight=False)
+        out.print(f"{image['image']}: {len(image['detections'])} found")
         for detection in image["detections"]:
             left, top, right, bottom = (round(side) for side in detection["box"])
             out.print(f"  {detection['class']} {detection['score']:.2f} at {left},{top} to {right},{bottom}")

@@ -63,7 +63,7 @@ def _results_of(workspace: Workspace, sweep_name: str | None) -> pd.DataFrame:
 def _write_results(table: pd.DataFrame, csv: Path | None) -> None:
     if csv is not None:
         write_bytes(csv, table.to_csv(index=False).encode())
-        err.print(f"Results: {csv}", highlight=False)
+        err.print(f"Results: {csv}")
 
 
 def _show_results(table: pd.DataFrame, as_json: bool) -> None:
@@ -77,7 +77,7 @@ def _show_results(table: pd.DataFrame, as_json: bool) -> None:
         listed.add_row(row["dataset"], row["method"], row["settings"], split, hours, str(row["seeds"]), *aps)
     out.print(listed if len(table) else "No such run has scores yet.")
     for dataset, on in table.loc[table["scored_on"] != "", ["dataset", "scored_on"]].drop_duplicates().to_numpy():
-        out.print(f"{dataset}: scored on {on}.", highlight=False)
+        out.print(f"{dataset}: scored on {on}.")
     if len(table) and table["seeds"].max() > 1:
         out.print("±: standard deviation over seeds. In brackets: both scores if there are two.")
 
@@ -175,7 +175,7 @@ def _work_off(
     if not queue_only:
         return work_through(folders, workspace)
     enqueue_missing(folders, workspace)
-    err.print(f"{len(folders):,} runs wait. Train them with: splitlab worker", highlight=False)
+    err.print(f"{len(folders):,} runs wait. Train them with: splitlab worker")
     return []
 
 
@@ -226,7 +226,7 @@ def _show_forecast(opened: Sweep, forecast: SweepForecast) -> None:
     ]
     lines += [f"Left out of the grid: {reason}" for reason in opened.impossible.values()]
     for line in lines:
-        err.print(line, highlight=False)
+        err.print(line)
 
 
 def _training_time(forecast: SweepForecast, to_do: int) -> str:
@@ -241,8 +241,8 @@ def _training_time(forecast: SweepForecast, to_do: int) -> str:
 def _end(ended: list[Ended]) -> None:
     if not ended:
         return
-    err.print(f"{len(ended)} runs stopped early:", highlight=False)
+    err.print(f"{len(ended)} runs stopped early:")
     for one in ended:
-        err.print(f"  {one.name}: {one.state} {one.message}".rstrip(), highlight=False)
+        err.print(f"  {one.name}: {one.state} {one.message}".rstrip())
     err.print("Fix the cause and run the same command again: finished runs are kept.")
     raise typer.Exit(1)

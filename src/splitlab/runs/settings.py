@@ -12,19 +12,18 @@ from splitlab.errors import SettingsError
 AUTO = "auto"
 _MAX_NUMBER = 10**10
 
-_Rule = tuple[Callable[[Any], bool], str]
 _Metadata = Mapping[str, Any]
-
-
-def _ruled(holds: Callable[[Any], bool], words: str) -> _Metadata:
-    """Return the metadata of a field whose value must pass `holds`, and the words for what it must be."""
-    return MappingProxyType({"rule": (holds, words)})
 
 
 def one_of(*choices: str) -> _Metadata:
     """Return the metadata of a field with these choices."""
     shown = ", ".join(choice or "''" for choice in choices)
     return _ruled(lambda value: value in choices, f"choose one of {shown}")
+
+
+def _ruled(holds: Callable[[Any], bool], words: str) -> _Metadata:
+    """Return the metadata of a field whose value must pass `holds`, and the words for what it must be."""
+    return MappingProxyType({"rule": (holds, words)})
 
 
 def _named(name: str, rule: _Metadata = MappingProxyType({})) -> _Metadata:
@@ -51,25 +50,25 @@ def setting_name(one: Field[Any]) -> str:
     return str(one.metadata.get("name", one.name))
 
 
-def check_values(settings: Any) -> None:
-    """Raise SettingsError for a field of a dataclass with a value of another type, or one that its rule forbids.
+@dataclass(frozen=True)
+class Checked:
+    """Settings that raise SettingsError for a value of another type, or one that the rule of its field forbids."""
 
-    Fields that are parts have checked their own.
-    """
-    for one in fields(settings):
-        if one.type not in _TYPES:
-            continue
-        value, name = getattr(settings, one.name), setting_name(one)
-        kinds, words = _TYPES[one.type]
-        if not isinstance(value, kinds):
-            raise SettingsError(f"{name} is {str(value)[:60]!r}; it must be {words}.")
-        holds, words = one.metadata.get("rule", (lambda _: True, ""))
-        if not holds(value):
-            raise SettingsError(f"{name} is {repr(value) if isinstance(value, str) else value}; {words}.")
+    def __post_init__(self) -> None:
+        for one in fields(self):
+            if one.type not in _TYPES:
+                continue  # a part, which has checked its own
+            value, name = getattr(self, one.name), setting_name(one)
+            kinds, words = _TYPES[one.type]
+            if not isinstance(value, kinds):
+                raise SettingsError(f"{name} is {str(value)[:60]!r}; it must be {words}.")
+            holds, words = one.metadata.get("rule", (lambda _: True, ""))
+            if not holds(value):
+                raise SettingsError(f"{name} is {repr(value) if isinstance(value, str) else value}; {words}.")
 
 
 @dataclass(frozen=True)
-class DataSettings:
+class DataSettings(Checked):
     """The training data of a run. In files `source` is called `data`.
 
     Attributes:
@@ -92,9 +91,6 @@ class DataSettings:
     mask_classes: str = ""
     background: bool = False
 
-    def __post_init__(self) -> None:
-        check_values(self)
-
     @property
     def split_name(self) -> str:
         """The split in the paper's notation, such as "400/5000"."""
@@ -102,7 +98,7 @@ class DataSettings:
 
 
 @dataclass(frozen=True)
-class OptimizerSettings:
+class OptimizerSettings(Checked):
     """The optimizer, its learning rate over the steps, and the moving average of the weights.
 
     In files `name` is called `optimizer`.
@@ -147,12 +143,9 @@ class OptimizerSettings:
     average_decay: float = field(default=0.995, metadata=_SHARE)
     average_tau: float = field(default=0.0, metadata=AMOUNT)
 
-    def __post_init__(self) -> None:
-        check_values(self)
-
 
 @dataclass(frozen=True)
-class AugmentationSettings:
+class AugmentationSettings(Checked):
     """How training images are augmented; most defaults are YOLOv5's.
 
     Attributes:
@@ -173,9 +166,6 @@ class AugmentationSettings:
     )
     flip: float = field(default=0.5, metadata=_SHARE)
 
-    def __post_init__(self) -> None:
-        check_values(self)
-
     @property
     def changes_images(self) -> bool:
         """Whether any image is ever changed."""
@@ -184,7 +174,7 @@ class AugmentationSettings:
 
 
 @dataclass(frozen=True)
-class MaskStageSettings:
+class MaskStageSettings(Checked):
     """The last steps of a model that learns boxes first and then masks (DETR). In files the names begin with `mask_`.
 
     Attributes:
@@ -200,6 +190,3 @@ class MaskStageSettings:
         metadata=_named("mask_learning_rate", _ruled(lambda value: 0 <= value <= 1, "it must be from 0 to 1")),
     )
     drop_at: float = field(default=0.8, metadata=_named("mask_drop_at", _SHARE))
-
-    def __post_init__(self) -> None:
-        check_values(self)

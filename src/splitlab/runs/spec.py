@@ -14,10 +14,10 @@ from splitlab.runs.settings import (
     AUTO,
     COUNT,
     AugmentationSettings,
+    Checked,
     DataSettings,
     MaskStageSettings,
     OptimizerSettings,
-    check_values,
     one_of,
     setting_name,
 )
@@ -30,7 +30,7 @@ _DEVICES = ("cpu", "cuda", "mps")
 
 
 @dataclass(frozen=True)
-class RunSpec:
+class RunSpec(Checked):
     """The settings of one run: data, split, model and training.
 
     A recipe sets most of them; others have the defaults below. Files, `--set` and recipes use the flat names in
@@ -85,7 +85,7 @@ class RunSpec:
     mask_stage: MaskStageSettings = field(default_factory=MaskStageSettings)
 
     def __post_init__(self) -> None:
-        check_values(self)
+        super().__post_init__()
         self._check_sizes()
         self._check_batch()
         if self.compiled and self.device != "cuda":
