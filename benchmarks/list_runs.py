@@ -1,9 +1,8 @@
-"""How long it takes to list 10,000 run folders: from the folders alone, without an index yet, with one, after a change.
+"""How long it takes to list 10,000 run folders: without an index, before one exists, with one, and after a change.
 
-Run: python benchmarks/list_runs.py [RUNS]. It prints seconds (median and spread) and ratios to reading the folders,
-by processor time, because other work on a machine stretches the clock's.
-Each run is done, with scores of 20 classes and a card. The files are in the system's cache, as they are for a page that
-is drawn again; what a disk or a network adds is not measured.
+Run: python benchmarks/list_runs.py [RUNS]. It prints seconds (median and spread) and ratios to reading the folders, in
+processor time, which other work on the machine does not change. Each run is done, with scores of 20 classes and a card.
+The files are in the system's cache, as for a page that is drawn again; disk and network are not measured.
 """
 
 from __future__ import annotations
@@ -38,27 +37,13 @@ def make_runs(folder: Path, count: int) -> None:
         run = RunFolder.create(folder / f"grid-{spec.data.full}-{spec.data.weak}-{spec.model}-seed{number}", spec, {})
         run.write_status(State.DONE, spec.steps, spec.steps)
         write_json(run.scores_path, scores)
-        card = Card(
-            run.name,
-            spec.model,
-            224,
-            CLASSES,
-            "VOC2012",
-            "",
-            "",
-            spec.data.full,
-            1000,
-            number,
-            str(number),
-            720,
-            {},
-            scores,
-        )
+        split = (spec.data.full, 1000, number, str(number))
+        card = Card(run.name, spec.model, 224, CLASSES, "VOC2012", "", "", *split, 720, {}, scores)
         write_json(run.weights / "card.json", vars(card))
 
 
 def measure(folder: Path, count: int, what: str, work: Callable[[], int]) -> None:
-    """Take the four ways in turn, round by round, so that other work on the machine meets all of them."""
+    """Alternate the four ways, so that other work on the machine affects all of them."""
 
     def forget() -> None:
         for index in folder.glob(".*-index.json"):

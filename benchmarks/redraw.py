@@ -1,8 +1,8 @@
-"""How long the server takes to redraw Compare masks when the least confidence moves: 4 models, 20 objects each.
+"""How long the server takes to redraw Compare masks after a change of the confidence: 4 models, 20 objects each.
 
-Run: python benchmarks/redraw.py. It prints milliseconds (median and spread) and the ratio to a page that is empty.
-The script runs under Streamlit's AppTest, so the times hold all that happens on the server but sending the answer.
-Detections stand in for the models' own: nothing asks a model while a control moves.
+Run: python benchmarks/redraw.py. It prints milliseconds (median and spread) and the ratio to an empty page. The script
+runs under Streamlit's AppTest, so the times include everything on the server except sending the answer. Made detections
+replace the models, which do not run when a control moves.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def choices() -> dict[str, Choice]:
 
 
 def write_labels(folder: Path, truth: ImageDetections) -> None:
-    """Write a COCO data set of one photo whose labels are these detections."""
+    """Write a COCO dataset of one photo whose labels are these detections."""
     (folder / "images").mkdir(parents=True)
     Image.new("RGB", (WIDTH, HEIGHT)).save(folder / "images" / "one.jpg")
     labels = {

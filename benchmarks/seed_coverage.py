@@ -1,10 +1,10 @@
-"""How often a new run with a new seed lies inside the planner's 90 % interval, on made truths of several shapes.
+"""How often a new run with a new seed lies inside the planner's 90% interval, on synthetic surfaces of several shapes.
 
     python benchmarks/seed_coverage.py --pilots 20
 
-Every pilot draws its splits from a grid, one luck for each of its seeds and noise for each run; the share of new runs
-inside the interval is then computed, not drawn. The shapes of `HELD_BACK` were not looked at while the prior of the
-luck was chosen (docs/decisions/0105-seed-luck.md).
+Every pilot draws splits from a grid, a seed effect for each of its seeds and noise for each run; the share of new runs
+inside the interval is then computed exactly. The shapes in `HELD_BACK` were not used when the prior of the seed effect
+was chosen (docs/decisions/0105-seed-luck.md).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ GRID = np.array([(full, weak) for full in FULL for weak in WEAK], dtype=np.float
 
 @dataclass(frozen=True)
 class Pilot:
-    """How a pilot is made: the luck of a seed and the noise of a run (standard deviations, AP), runs and seeds."""
+    """The standard deviations of the seed effect (`luck`) and of a run, in AP, and the numbers of runs and seeds."""
 
     luck: float
     noise: float
@@ -59,9 +59,9 @@ PILOTS = (
 
 
 def coverage(truth: Truth, pilot: Pilot, rng: np.random.Generator, level: float = 0.9) -> tuple[float, float]:
-    """Make one pilot and return the share of new runs with new seeds inside the interval, and the mean width in AP.
+    """Draw one pilot; return the share of new runs with new seeds inside the interval, and its mean width in AP.
 
-    The new runs are of every split of the grid within the range of the pilot's.
+    The new runs cover every split of the grid within the range of the pilot.
     """
     order = rng.permutation(len(GRID))
     full, weak = GRID[np.resize(order[: -(-pilot.runs // min(pilot.seeds, 2))], pilot.runs)].T
@@ -77,7 +77,7 @@ def coverage(truth: Truth, pilot: Pilot, rng: np.random.Generator, level: float 
 
 
 def table(shapes: Mapping[str, Truth], pilots: int) -> pd.DataFrame:
-    """Measure every kind of pilot on every shape: mean coverage and width, one row a kind and shape."""
+    """Measure every kind of pilot on every shape: mean coverage and width, one row per kind and shape."""
     rows = []
     for number, (shape, truth) in enumerate(shapes.items()):
         for kind in PILOTS:

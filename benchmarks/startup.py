@@ -1,4 +1,4 @@
-"""How long commands and Home take to start, against the smallest typer and Streamlit programs that there are.
+"""How long commands and Home take to start, compared with the smallest typer and Streamlit programs.
 
 Run from the root: python -m benchmarks.startup [--rounds 5]. Commands: processor time, user and system, against the
 `--help` of a typer app of two commands. Home: seconds from the first visit of a new server to its title and its chart,
@@ -79,8 +79,8 @@ def first_visit(folder: Path, script: str) -> dict[str, float]:
     return seconds
 
 
-def told(what: str, own: list[float], small: list[float]) -> str:
-    """Say both times and their ratio, with the range of the ratio over the rounds."""
+def compared(what: str, own: list[float], small: list[float]) -> str:
+    """Return both times and their ratio in words, with the range of the ratio over the rounds."""
     ratios = [one / other for one, other in zip(own, small, strict=True)]
     return (
         f"{what}: {median(own):.2f} against {median(small):.2f} s, {median(ratios):.1f} times "
@@ -103,13 +103,13 @@ def main() -> None:
                 small[name].append(processor_seconds((str(two), "--help")))
                 own[name].append(processor_seconds(("-m", "splitlab", *words)))
         for name in COMMANDS:
-            print(told(name, own[name], small[name]))
+            print(compared(name, own[name], small[name]))
         visits = [
             (first_visit(Path(place) / f"small {one}", str(page)), first_visit(Path(place) / f"own {one}", "app.py"))
             for one in rounds
         ]
         for name, kind in (("title of Home", TITLE), ("chart of Home", CHART)):
-            print(told(name, [home[kind] for _, home in visits], [other[kind] for other, _ in visits]))
+            print(compared(name, [home[kind] for _, home in visits], [other[kind] for other, _ in visits]))
 
 
 if __name__ == "__main__":

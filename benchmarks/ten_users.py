@@ -1,9 +1,9 @@
-"""Ten users who compare at once on one server: how long a first look and a redraw take, and whether any is wrong.
+"""Ten users who compare masks on one server: the time of a first view and a redraw, and whether all answers are right.
 
 Run from the root: python -m benchmarks.ten_users [--users 10] [--redraws 12] [--pause 1]. A real server on loopback, a
-websocket session and a thread for each user, each with an image and two of the shipped checkpoints of their own. A
-first look holds loading the models, where nobody has, and finding objects; a redraw is the least confidence moved.
-Each answer is held against the one worked out without a server: any that differs ends the script.
+websocket session and a thread for each user, each with their own image and two of the included checkpoints. A first
+view includes loading the models, if nobody has, and prediction; a redraw follows a change of the confidence. Each
+answer is compared with one computed without a server; the script stops at a difference.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from splitlab.app.widgets.panels import FIRST_SCORE
 
 @dataclass
 class Visit:
-    """What one user saw, by the least confidence, and the seconds it took."""
+    """What one user saw, by the confidence, and the seconds it took."""
 
     user: User
     first: float = 0.0
@@ -35,7 +35,7 @@ class Visit:
 
 
 def visit(address: str, user: User, redraws: int, pause: float, start: Barrier) -> Visit:
-    """Open the page and move the slider, as a person who looks a while in between."""
+    """Open the page and move the slider, with pauses like a person."""
     random, made = Random(user.image), Visit(user)  # noqa: S311 (no secret)
     with session(address, user) as own:
         start.wait()
@@ -55,8 +55,8 @@ def visit(address: str, user: User, redraws: int, pause: float, start: Barrier) 
     return made
 
 
-def told(what: str, seconds: list[float]) -> str:
-    """Say median and 95th percentile."""
+def summary(what: str, seconds: list[float]) -> str:
+    """Return median and 95th percentile in words."""
     p50, p95 = (1000 * np.percentile(seconds, share) for share in (50, 95))
     return f"{what}: p50 {p50:,.0f} ms, p95 {p95:,.0f} ms ({len(seconds)} times)"
 
@@ -80,11 +80,11 @@ def main() -> None:
         right = RightAnswers(folder)
         for each in visits:
             for score, panels in each.seen:
-                assert panels == right.panels(each.user, score), f"{each.user} at {score} saw what is not theirs"
+                assert panels == right.panels(each.user, score), f"{each.user} at {score} saw a wrong answer"
     answers = sum(len(each.seen) for each in visits)
-    print(f"{options.users} users, {options.pause:g} s between redraws: all {answers} answers right")
-    print(told("first look", [each.first for each in visits]))
-    print(told("redraw", [seconds for each in visits for seconds in each.redraws]))
+    print(f"{options.users} users, {options.pause:g} s between redraws: all {answers} answers are right")
+    print(summary("first view", [each.first for each in visits]))
+    print(summary("redraw", [seconds for each in visits for seconds in each.redraws]))
 
 
 if __name__ == "__main__":

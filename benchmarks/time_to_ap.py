@@ -2,12 +2,12 @@
 
 Both train YOLOv5n's layers from scratch on all masks of the same 500 photos, in batches of 16 at 160 px, without
 mosaics, on all threads, and are evaluated after each pass over them; evaluations do not count. Look-alikes are one
-class (fish, star, jelly): from scratch it takes far longer than a benchmark may to tell them apart, whoever trains.
-Ours has the loss factors of the recipe `embedded`, theirs its own defaults. Ours is scored by COCO's rules, theirs by
-their own. Each round has another seed and runs one side after the other in processes of their own. A side that does not
-arrive counts with the time it took until then, and is told.
+class (fish, star, jelly), because no trainer separates them from scratch within the time of a benchmark. Ours has the
+loss factors of the recipe `embedded`, theirs the defaults. Ours is scored by COCO's rules, theirs by their own. Each
+round has another seed and runs the two sides one after the other in separate processes. A side that does not reach the
+goal counts with the time until then, and is reported.
 
-Run: python benchmarks/time_to_ap.py FOLDER, the folder of the embedded data set.
+Run: python benchmarks/time_to_ap.py FOLDER, the folder of the embedded dataset.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PASS_STEPS = PHOTOS // BATCH
 
 
 def with_kinds(folder: Path, place: Path) -> Path:
-    """Write the data set with one class for each kind of creature, the last word of its name."""
+    """Write the dataset with one class for each kind of creature, the last word of its name."""
     place.mkdir()
     (place / "images").symlink_to((folder / "images").resolve())
     for labels in folder.glob("instances_*.json"):
@@ -45,11 +45,11 @@ def with_kinds(folder: Path, place: Path) -> Path:
 
 
 class ArrivedError(Exception):
-    """The goal, or the end of patience."""
+    """The goal is reached, or the time is over."""
 
 
 class Watch:
-    """Adds up the seconds of training, and stops it where the goal or the patience ends."""
+    """Adds up the seconds of training, and stops it at the goal or when the time is over."""
 
     def __init__(self) -> None:
         self.seconds = 0.0

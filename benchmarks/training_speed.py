@@ -1,11 +1,11 @@
-"""Images a second of mixed training here, against Ultralytics' SegmentationTrainer with the same layers.
+"""Images per second of mixed training here, compared with Ultralytics' SegmentationTrainer with the same layers.
 
 Both train YOLOv5n's layers on the same photos at 256 px, batch 16, data loading and augmentation included, on the CPU.
-By itself Ultralytics takes one thread less than there are ("theirs"), so it is also run with all ("theirs-threads").
-Each round runs one after the other in processes of their own; the first steps, which fill caches, do not count. Also
-printed: each side's peak memory.
+By default Ultralytics uses one thread less than available ("theirs"), so it is also run with all ("theirs-threads").
+Each round runs the sides one after the other in separate processes; the first steps, which fill caches, do not count.
+Also prints the peak memory of each side.
 
-Run: python benchmarks/training_speed.py FOLDER, a COCO-format data set with masks, such as the embedded one.
+Run: python benchmarks/training_speed.py FOLDER, a COCO dataset with masks, such as the embedded one.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def ours(folder: Path) -> float:
         if what == "train":
             times.append(perf_counter())
         else:
-            # The steps are done; the evaluation is not what is measured.
+            # The steps are done; the evaluation is not measured.
             raise KeyboardInterrupt
 
     with tempfile.TemporaryDirectory() as place:

@@ -13,12 +13,12 @@ def make_trainer(data_yaml: Path, place: Path, settings: dict[str, Any], threads
     """Build a trainer on the CPU.
 
     Args:
-        data_yaml: the data set.
+        data_yaml: the dataset.
         place: for its files.
         settings: Ultralytics' own.
-        threads: for torch; None leaves what Ultralytics takes: one less than the processor has, so one of two.
+        threads: for torch; None for Ultralytics' default, one less than the processor has.
     """
-    from splitlab.models.ultralytics.upstream import ROOT, YAML  # the one door to the package
+    from splitlab.models.ultralytics.upstream import ROOT, YAML
 
     # isort: split
     import torch

@@ -1,4 +1,4 @@
-"""End with 0 where the app answers on this machine, with 1 where it does not. Needs nothing but Python."""
+"""Exit with 0 if the app answers on this machine, else with 1. Needs only Python."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ import urllib.request
 ADDRESS = f"http://127.0.0.1:{os.environ.get('SPLITLAB_PORT', '8501')}/_stcore/health"
 
 try:
-    # A proxy of the container's network is no way to the container itself.
+    # A proxy of the container's network does not lead to the container itself.
     with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(ADDRESS, timeout=4) as answer:
         sys.exit(answer.status != 200)
 except OSError as error:

@@ -1,8 +1,8 @@
-"""Measure few-shot, zero-shot and partly supervised training on the embedded data set; write the package's table.
+"""Measure few-shot, zero-shot and partly supervised training on the embedded dataset; write the package's table.
 
 Run: python scripts/measure_few_shot.py --machine "2 cores of ..." [--seeds 0 1] [--variants "new pair" look-alikes].
-Run folders lie in the work space (SPLITLAB_WORKSPACE). It may be stopped at any time: the same command goes on, trains
-nothing twice, and writes the rows of each run as soon as it is done. --dry-run lists the runs and trains none.
+Run folders are in the workspace (SPLITLAB_WORKSPACE). The same command resumes after a break and trains nothing twice;
+the rows of each run are written when it is done. --dry-run lists the runs and trains none.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ def main() -> int:
     planned = [run for seed in asked.seeds for variant in variants for run in measurement.planned(variant, seed)]
     measured_with = {"code_version": code_version(), "machine": asked.machine}
     for number, run in enumerate(planned, start=1):
-        out.print(f"{number} of {len(planned)}: {in_words(run)}", highlight=False)
+        out.print(f"{number} of {len(planned)}: {in_words(run)}")
         if asked.dry_run:
             continue
         with progress_bar() as progress:
             done = train_planned(run, workspace.data, progress)
         if done is None:
-            err.print("Stopped. The same command goes on.")
+            err.print("Stopped. Run the same command to continue.")
             return STOPPED
         store_rows(asked.out, class_rows(run, data, measured_with))
     return 0
@@ -53,7 +53,7 @@ def in_words(run: FewShotRun) -> str:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = [variant.name for variant in VARIANTS]
-    parser.add_argument("--machine", required=True, help="what it runs on, in words; stands in the table")
+    parser.add_argument("--machine", required=True, help="the hardware, in words, for the table")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--variants", nargs="+", choices=names, default=names, help="which classes are novel")
     parser.add_argument("--recipe", default=EMBEDDED)
@@ -62,11 +62,11 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--masks", type=int, default=Sizes.masks, help="masks of each novel class, few-shot")
     parser.add_argument("--full", type=int, default=Sizes.full, help="mask images, partly supervised and all masks")
     parser.add_argument("--weak", type=int, default=Sizes.weak, help="box images of those")
-    parser.add_argument("--out", type=Path, default=table_path(), help="the table; the package's own where left out")
+    parser.add_argument("--out", type=Path, default=table_path(), help="the table; by default the package's")
     parser.add_argument("--dry-run", action="store_true")
     asked = parser.parse_args()
     if not asked.machine.strip():
-        parser.error("--machine is empty: say what it runs on, such as '2 cores of ...'")
+        parser.error("--machine is empty: describe the hardware, such as '2 cores of ...'")
     return asked
 
 

@@ -1,8 +1,8 @@
-"""Follow docs/tutorial.md for real, and write into it what its commands printed.
+"""Run the commands of docs/tutorial.md, and update the outputs in it.
 
-Run: python scripts/rerun_tutorial.py FOLDER, in an empty folder, with the cores free; about eight minutes. What the
-last command of a block prints goes into the `text` block that follows it: standard output, or the messages where it
-has none. The seconds of each command are printed at the end, for the sentences that say them.
+Run: python scripts/rerun_tutorial.py FOLDER, with an empty folder and idle cores; about eight minutes. The output of
+the last command of a block (standard output, or else standard error) goes into the `text` block after it. The seconds
+of each command are printed at the end, for the sentences that quote them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PLAN = re.compile(r"^```yaml\n# (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def main(folder: Path) -> None:
-    """Run all steps and write the page anew."""
+    """Run all steps and rewrite the page."""
     folder.mkdir(parents=True, exist_ok=True)
     text = TUTORIAL.read_text()
     for name, content in PLAN.findall(text):
@@ -36,7 +36,7 @@ def main(folder: Path) -> None:
 
 
 def with_outputs(text: str, printed: list[str]) -> str:
-    """Put what each block of commands printed into the `text` block after it, where there is one."""
+    """Put the output of each block of commands into the `text` block after it, if there is one."""
     outputs = iter(printed)
     latest: list[str] = []
 
@@ -51,7 +51,7 @@ def with_outputs(text: str, printed: list[str]) -> str:
 
 
 def run_block(commands: str, folder: Path, seconds: dict[str, float]) -> str:
-    """Run the commands of a block; return what the last one printed."""
+    """Run the commands of a block; return the output of the last one."""
     output = ""
     for command in commands.splitlines():
         started = time.monotonic()
@@ -61,7 +61,7 @@ def run_block(commands: str, folder: Path, seconds: dict[str, float]) -> str:
 
 
 def run(command: str, folder: Path) -> str:
-    # The interpreter's own folder holds the command `splitlab` of this installation.
+    # The interpreter's folder holds the command `splitlab` of this installation.
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
     settings = {**os.environ, "PATH": path, "SPLITLAB_WORKSPACE": str(folder / "workspace"), "COLUMNS": "96"}
     done = subprocess.run(

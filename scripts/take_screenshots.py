@@ -1,6 +1,6 @@
-"""Take the pictures of the README and the docs from the running app: light and dark, the pages that show something.
+"""Take the screenshots of the README and the docs from the running app, in light and dark.
 
-Run: python scripts/take_screenshots.py [PAGE...]; names of pages take these alone. A new page is one line in PAGES.
+Run: python scripts/take_screenshots.py [PAGE...]; with names, only these pages. A new page is one line in PAGES.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ PAGES = {
     "cost-against-ap": "cost_against_ap",
     "compare-masks": "compare_masks",
 }
-# All pictures together; a repository keeps every version of them.
+# Of all pictures together, because a repository keeps every version.
 MOST_BYTES = 3_000_000
-# What a page must show before its picture is taken.
+# A page must show one of these before its screenshot.
 SHOWN = ".js-plotly-plot, [data-testid=stDataFrame], [data-testid=stImage]"
 WIDTH = 1400
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
@@ -37,11 +37,11 @@ SERVER = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless
 
 
 def main() -> None:
-    """Start a server with an empty work space and look at each page in both themes."""
+    """Start a server with an empty workspace and photograph each page in both themes."""
     PICTURES.mkdir(parents=True, exist_ok=True)
     asked = sys.argv[1:] or list(PAGES)
     if unknown := set(asked) - PAGES.keys():
-        sys.exit(f"{', '.join(sorted(unknown))}: choose among {', '.join(PAGES)}.")
+        sys.exit(f"{', '.join(sorted(unknown))} is unknown; choose from {', '.join(PAGES)}.")
     with tempfile.TemporaryDirectory() as empty:
         server = subprocess.Popen(
             [*SERVER, "--server.port", str(PORT)],
@@ -73,7 +73,7 @@ def wait_for_server() -> None:
                 return
         except OSError:
             sleep(0.2)
-    sys.exit("the server did not answer within 20 seconds")
+    sys.exit("The server did not answer within 20 seconds.")
 
 
 def take(browser: Browser, path: str, theme: Literal["light", "dark"], picture: Path) -> None:
@@ -84,10 +84,10 @@ def take(browser: Browser, path: str, theme: Literal["light", "dark"], picture: 
     page.locator("[data-testid=stStatusWidget]").wait_for(state="hidden")
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": WIDTH, "height": int(height)})
-    # Charts settle into the new size.
+    # Charts need a moment to adapt to the new size.
     page.wait_for_timeout(1500)
     if page.locator("[data-testid=stException]").count():
-        sys.exit(f"{path} shows an error; its picture stays as it was.")
+        sys.exit(f"{path} shows an error; its picture is unchanged.")
     page.screenshot(path=picture)
     page.close()
 

@@ -1,12 +1,12 @@
 #!/bin/sh
-# Carry the atlas to a machine with a GPU, train there what is open, and bring rows and checkpoints back.
+# Train the open runs of an atlas on a machine with a GPU, and bring rows and checkpoints back.
 #
-#   scripts/train_on_gpu.sh pack PARCEL.tar pets street      here: code, photos, rows and broken-off runs, at most 64 MiB
+#   scripts/train_on_gpu.sh pack PARCEL.tar pets street      here: code, photos, rows and interrupted runs, at most 64 MiB
 #   scripts/train_on_gpu.sh run --minutes 9 --out DIR pets street     there, in the unpacked parcel
-#   scripts/train_on_gpu.sh take DIR                          here: what came back
+#   scripts/train_on_gpu.sh take DIR                          here: the results
 #
-# It knows nothing of that machine but that it has Python with what requirements.txt names: PYTHON says which one.
-# DEVICE says what to train on, cuda where left out.
+# The other machine needs only Python with the packages of requirements.txt; PYTHON sets the interpreter.
+# DEVICE sets the device, cuda by default.
 set -eu
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-python3}
@@ -20,16 +20,16 @@ fail() {
 }
 
 data_of() {
-    # The embedded scenes are drawn anew wherever they are needed.
+    # The embedded scenes are drawn where they are needed.
     for name in "$@"; do
         [ "$name" = embedded ] && continue
-        [ -d "$WORKSPACE/data/$name/" ] || fail "$WORKSPACE/data/$name is no folder. Put the photos there, or a link to them."
+        [ -d "$WORKSPACE/data/$name/" ] || fail "$WORKSPACE/data/$name is not a folder. Put the photos there, or a link to them."
         echo "$WORKSPACE/data/$name"
     done
 }
 
-broken_off() {
-    # Runs that were begun and have their training state: the next machine goes on with them.
+interrupted() {
+    # Runs with a training state, which the next machine continues.
     for name in "$@"; do
         for state in "$WORKSPACE"/runs/atlas-"$name"*/weights/state*.pt; do
             [ -f "$state" ] && dirname "$(dirname "$state")"
@@ -40,7 +40,7 @@ broken_off() {
 pack() {
     parcel=$1
     shift
-    [ $# -gt 0 ] || fail "say which atlases to pack, such as pets street."
+    [ $# -gt 0 ] || fail "name the atlases to pack, such as pets street."
     case $parcel in /*) ;; *) parcel=$PWD/$parcel ;; esac
     stage=$(mktemp -d)
     trap 'rm -rf "$stage"' EXIT
@@ -52,12 +52,12 @@ pack() {
     echo "$version" >"$stage/code-version.txt"
     folders=$(data_of "$@")
     for folder in $folders; do cp -RL "$folder" "$stage/workspace/data/"; done
-    for folder in $(broken_off "$@"); do cp -R "$folder" "$stage/workspace/runs/"; done
+    for folder in $(interrupted "$@"); do cp -R "$folder" "$stage/workspace/runs/"; done
     tar -C "$stage" -cf "$parcel" .
     bytes=$(wc -c <"$parcel")
     if [ "$bytes" -gt $MOST_BYTES ]; then
         rm -f "$parcel"
-        fail "the parcel has $bytes bytes, more than $MOST_BYTES. Pack one atlas at a time, or finish the runs broken off."
+        fail "the parcel has $bytes bytes, more than $MOST_BYTES. Pack one atlas at a time, or finish the interrupted runs."
     fi
     echo "$parcel: $bytes bytes. There: tar -xf $(basename "$parcel") && scripts/train_on_gpu.sh run --minutes 9 --out DIR $*"
 }
@@ -72,8 +72,8 @@ run() {
         *) break ;;
         esac
     done
-    [ -n "$out" ] || fail "say where the results go: --out DIR."
-    [ $# -gt 0 ] || fail "say which atlases to train, such as pets street."
+    [ -n "$out" ] || fail "give the folder of the results: --out DIR."
+    [ $# -gt 0 ] || fail "name the atlases to train, such as pets street."
     export PYTHONPATH="$PWD/src" SPLITLAB_WORKSPACE="$PWD/workspace"
     SPLITLAB_CODE_VERSION=$(cat code-version.txt 2>/dev/null || true)
     export SPLITLAB_CODE_VERSION
@@ -96,7 +96,7 @@ run() {
 }
 
 take() {
-    [ $# -eq 1 ] && [ -d "$1" ] || fail "say which folder came back."
+    [ $# -eq 1 ] && [ -d "$1" ] || fail "give the folder with the results."
     export PYTHONPATH="$PWD/src"
     exec "$PYTHON" -m splitlab atlas take "$1"
 }
@@ -107,5 +107,5 @@ pack | run | take)
     shift
     "$command" "$@"
     ;;
-*) fail "give pack, run or take; the head of this file says how." ;;
+*) fail "give pack, run or take; see the start of this file." ;;
 esac

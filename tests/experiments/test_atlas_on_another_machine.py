@@ -114,8 +114,8 @@ def test_a_parcel_that_is_too_large_is_not_made(here, tmp_path):
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["pack", "parcel.tar"], "say which atlases"),
-        (["pack", "parcel.tar", "moon"], "workspace/data/moon is no folder"),
+        (["pack", "parcel.tar"], "name the atlases"),
+        (["pack", "parcel.tar", "moon"], "workspace/data/moon is not a folder"),
         (["run", "tiny"], "--out DIR"),
         (["take", "nowhere"], "which folder came back"),
         (["fly"], "give pack, run or take"),
