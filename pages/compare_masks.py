@@ -1,4 +1,4 @@
-"""Compare masks: one photo, any number of checkpoints, side by side; with the truth where there is one."""
+"""Compare masks: one photo, several checkpoints side by side, with the ground truth where there is one."""
 
 from splitlab.app.compare.page import show_page
 

@@ -1,4 +1,4 @@
-"""Cost against AP: every published model and every measured one, and what beats a pick."""
+"""Cost against AP: every published and measured model, and which models beat a chosen one."""
 
 from splitlab.app.cost import show_page
 

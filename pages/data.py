@@ -1,4 +1,4 @@
-"""Data: what a data set holds, how F and W see it, and which split of it to train on."""
+"""Data: what a dataset holds, how F and W see it, and a split to train on."""
 
 from splitlab.app.data import show_page
 

@@ -1,4 +1,4 @@
-"""Equiscore: splits of equal score on a hyperbola, and where a line of equal cost touches it."""
+"""Equiscore: splits of equal score lie on a hyperbola; a line of equal cost touches it at the cheapest one."""
 
 from splitlab.app.equiscore import show_page
 

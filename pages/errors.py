@@ -1,4 +1,4 @@
-"""Errors by split: what models get wrong on a data set, what it costs, and the images behind every number."""
+"""Errors by split: what models get wrong on a dataset, what it costs, and the images behind each number."""
 
 from splitlab.app.errors.page import show_page
 

@@ -1,4 +1,4 @@
-"""Few-shot: what a few masks a class buy, what none buy, and why."""
+"""Few-shot: what a few masks per class achieve, what none achieve, and why."""
 
 from splitlab.app.few_shot import show_page
 

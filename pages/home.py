@@ -1,4 +1,4 @@
-"""Home: the question, a live answer predicted from the published models, and the doors."""
+"""Home: the question, an answer predicted from the published models, and links to the other pages."""
 
 from splitlab.app.home import show_page
 

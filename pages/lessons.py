@@ -1,4 +1,4 @@
-"""Lessons: seven short ones to project or to do alone, each with a question that is answered by playing."""
+"""Lessons: seven short lessons for a class or one student, each ending with a question."""
 
 from splitlab.app.lessons.page import show_page
 

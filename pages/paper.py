@@ -1,4 +1,4 @@
-"""About the paper: what it says, and whether its own tables and our own runs bear it out."""
+"""About the paper: what it claims, checked against its own tables and against our own runs."""
 
 from splitlab.app.paper import show_page
 

@@ -1,4 +1,4 @@
-"""Plan a budget: hours or a score in, the split to label out, with the score to expect."""
+"""Plan a budget: enter hours or a score, get the split to label and the score to expect."""
 
 from splitlab.app.plan import show_page
 

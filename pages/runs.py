@@ -1,4 +1,4 @@
-"""Runs: all of them in one table, their curves and settings side by side, and what becomes of them."""
+"""Runs: all training runs in one table, with curves, settings, notes and actions."""
 
 from splitlab.app.runs.page import show_page
 

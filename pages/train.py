@@ -1,4 +1,4 @@
-"""Train: choose a split, see what it costs, start it, watch it learn."""
+"""Train: choose a split, see what it costs, start a training run and watch it."""
 
 from splitlab.app.train import show_page
 

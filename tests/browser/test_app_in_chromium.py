@@ -13,7 +13,7 @@ from tests.models.foreign_files import write_archive
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    """A server with a work space of its own."""
+    """A server with a workspace of its own."""
     with app_server(tmp_path_factory.mktemp("server")) as address:
         yield address
 
@@ -121,7 +121,7 @@ def test_a_split_is_built_from_data_that_was_uploaded(page, address, tiny_folder
     archive = shutil.make_archive(str(tmp_path / "squares"), "zip", tiny_folder)
     page.goto(f"{address}/data?data=embedded")
     page.get_by_text("sees the same images as boxes").wait_for(timeout=120_000)
-    page.get_by_role("button", name="Add a data set").click()
+    page.get_by_role("button", name="Add a dataset").click()
     page.locator("input[type=file]").set_input_files(archive)
     page.get_by_role("button", name="Add it").click()
     page.get_by_text("'squares' is here: 12 training images").wait_for()

@@ -33,13 +33,13 @@ def at_the_root(monkeypatch):
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """The embedded data set with few images; a module that needs more of them has a fixture of this name."""
+    """The embedded dataset with few images; a module that needs more of them has a fixture of this name."""
     return make_embedded(tmp_path_factory.mktemp("data") / "embedded", settings=EmbeddedSettings(20, 4))
 
 
 @pytest.fixture
 def embedded(made, tmp_path):
-    """The embedded data set in this test's work space, with fewer images than people get."""
+    """The embedded dataset in this test's workspace, with fewer images than people get."""
     data = tmp_path / "workspace" / "data"
     data.mkdir(parents=True)
     (data / "embedded").symlink_to(made)
@@ -47,7 +47,7 @@ def embedded(made, tmp_path):
 
 @pytest.fixture(scope="module")
 def trained(tiny_spec, tiny_folder, tmp_path_factory):
-    """Two checkpoints that know the tiny data set's classes: 4/6 and, by its card, 12/0."""
+    """Two checkpoints that know the tiny dataset's classes: 4/6 and, by its card, 12/0."""
     folder = tmp_path_factory.mktemp("runs") / "run"
     run = prepare_run(folder, tiny_spec.changed(steps=2), tiny_folder.parent)
     carry_out(run, tiny_folder.parent)
@@ -65,7 +65,7 @@ def trained(tiny_spec, tiny_folder, tmp_path_factory):
 
 @pytest.fixture
 def workspace(trained, tiny_folder, tmp_path, monkeypatch):
-    """A work space with the tiny data set and, beside the shipped checkpoints, two that know it."""
+    """A workspace with the tiny dataset and, beside the shipped checkpoints, two that know it."""
     monkeypatch.setenv("SPLITLAB_CHECKPOINTS", str(trained))
     st.cache_resource.clear()
     st.cache_data.clear()

@@ -1,4 +1,4 @@
-"""The rows of the atlas on the pages, as a data set of their own beside the published ones."""
+"""The rows of the atlas on the pages, as a dataset of their own beside the published ones."""
 
 import dataclasses
 import json
@@ -33,7 +33,7 @@ def test_cost_against_ap_shows_the_atlas_beside_the_published_rows_and_by_itself
     assert sum(trace.get("mode") == "lines" for trace in data) == 5
 
 
-def test_each_data_set_opens_with_the_score_that_its_verdicts_go_by(atlas):
+def test_each_dataset_opens_with_the_score_that_its_verdicts_go_by(atlas):
     asked = ["VOC2012", "Cityscapes", NAME, f"street{TEST_PART}", "street", "my own"]
     assert [main_metric(dataset) for dataset in asked] == ["ap70", "ap50_95", "ap70", "ap50", "ap50", "ap70"]
     table = Workspace.here().measured / "tiny.csv"
@@ -63,7 +63,7 @@ def test_the_equiscore_page_shows_the_measured_curve(atlas):
     assert any("Points, measured: mask AP at IoU 0.70" in caption.value for caption in app.caption)
 
 
-def test_without_rows_the_pages_offer_the_papers_data_sets_alone():
+def test_without_rows_the_pages_offer_the_papers_datasets_alone():
     for cached in (measured, atlas_images, atlas_curves):
         cached.clear()
     app = open_page("cost_against_ap")

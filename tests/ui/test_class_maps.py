@@ -1,4 +1,4 @@
-"""Models whose class names are not the data set's, on Compare masks and Errors by split."""
+"""Models whose class names are not the dataset's, on Compare masks and Errors by split."""
 
 import json
 

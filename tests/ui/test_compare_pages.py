@@ -59,7 +59,7 @@ def test_the_link_holds_model_kind_and_class(workspace):
     assert app.slider(key="counted_from").value == 0.5
 
 
-def test_a_data_sets_images_are_shown_with_the_truth_and_what_differs(workspace):
+def test_a_datasets_images_are_shown_with_the_truth_and_what_differs(workspace):
     app = open_page("compare_masks")
     app.button_group(key="look_at").set_value("images of a data set").run()
     assert not app.exception

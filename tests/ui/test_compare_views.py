@@ -116,7 +116,7 @@ def test_only_objects_that_so_many_models_see_are_drawn(workspace):
     assert "toself" in app.get("plotly_chart")[0].proto.spec.split('"template"')[0]
 
 
-def test_counts_over_the_data_set_lead_to_their_images(workspace):
+def test_counts_over_the_dataset_lead_to_their_images(workspace):
     app = looked_at("errors")
     app.slider(key="counted_from").set_value(0.95).run()
     assert "Of 4 labelled objects" in texts(app)

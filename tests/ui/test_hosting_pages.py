@@ -71,7 +71,7 @@ def everything_in(folder):
     ("page", "what", "labels"),
     [
         ("train", "Training", {"Start training", "Stop", "Go on", "Delete", "Queue"}),
-        ("data", "Adding data sets", {"Add it", "Keep"}),
+        ("data", "Adding datasets", {"Add it", "Keep"}),
         ("compare_masks", "Importing checkpoints", {"Import it", "Look", "Get it"}),
     ],
 )
@@ -165,7 +165,7 @@ def test_a_name_typed_for_an_import_never_leads_out(shared, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["../../outside", "/outside", "..", "a/../../b"])
-def test_a_name_typed_for_a_split_or_a_data_set_never_leads_out(embedded, tiny_folder, tmp_path, name):
+def test_a_name_typed_for_a_split_or_a_dataset_never_leads_out(embedded, tiny_folder, tmp_path, name):
     before = everything_in(tmp_path)
     app = open_page("data")
     next(box for box in app.text_input if box.label == "Name it").set_value(name).run()

@@ -113,9 +113,9 @@ def test_a_control_keeps_its_place_when_one_goes_on_and_comes_back():
 def test_a_lesson_that_is_not_there_is_answered_by_the_list(wrong):
     place = _read_place({"lesson": wrong}, _LESSONS)
     assert place.lesson == 0
-    assert "numbered 1 to 7" in place.complaint
-    assert len(place.complaint) < 120
-    assert "<b>" not in place.complaint
+    assert "numbered 1 to 7" in place.problem
+    assert len(place.problem) < 120
+    assert "<b>" not in place.problem
 
 
 def test_a_screen_that_is_not_there_is_answered_by_the_first():

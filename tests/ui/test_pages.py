@@ -81,7 +81,7 @@ def test_growing_f_takes_its_images_from_w(embedded):
     assert "**160** mask images and **40** box images of 200" in texts(app)
 
 
-def test_a_broken_data_set_gets_a_sentence_and_the_runs_stay_on_the_page(tmp_path):
+def test_a_broken_dataset_gets_a_sentence_and_the_runs_stay_on_the_page(tmp_path):
     data = tmp_path / "workspace" / "data" / "embedded"
     (data / "images").mkdir(parents=True)
     (data / "instances_train.json").write_text("{")
@@ -125,7 +125,7 @@ def test_a_split_with_no_image_gets_a_sentence(embedded):
     assert "0/0 has nothing to train on" in app.error[0].value
 
 
-def test_checking_a_data_set_names_what_is_wrong(made, tmp_path):
+def test_checking_a_dataset_names_what_is_wrong(made, tmp_path):
     data = tmp_path / "workspace" / "data"
     shutil.copytree(made, data / "embedded")
     photo = next((data / "embedded" / "images").iterdir())
@@ -137,7 +137,7 @@ def test_checking_a_data_set_names_what_is_wrong(made, tmp_path):
     assert app.dataframe[-1].value["file"].item().endswith(photo.name)
 
 
-def test_an_upload_becomes_a_data_set(embedded, tiny_folder, tmp_path):
+def test_an_upload_becomes_a_dataset(embedded, tiny_folder, tmp_path):
     archive = Path(shutil.make_archive(str(tmp_path / "mine"), "gztar", tiny_folder))
     app = open_page("data")
     app.get("file_uploader")[0].set_value(("mine.tar.gz", archive.read_bytes(), "application/gzip")).run()

@@ -21,7 +21,7 @@ MARKUP = "![x](https:there)"
 
 @pytest.fixture
 def marked_up(tiny_folder):
-    """A data set whose licence, class and photos hold Markdown."""
+    """A dataset whose licence, class and photos hold Markdown."""
     folder = shutil.copytree(tiny_folder, Workspace.here().data / MARKUP)
     for labels in folder.glob("*.json"):
         content = json.loads(labels.read_text())
@@ -35,7 +35,7 @@ def marked_up(tiny_folder):
     return MARKUP
 
 
-def test_a_data_sets_licence_and_the_names_of_its_broken_photos_are_plain(marked_up):
+def test_a_datasets_licence_and_the_names_of_its_broken_photos_are_plain(marked_up):
     app = open_page("data", data=marked_up)
     assert f"as its source has it: {as_plain(MARKUP)}" in texts(app)
     assert sum(as_plain(MARKUP) in caption.value for caption in app.caption) > 4  # four photos too
@@ -84,7 +84,7 @@ def test_what_is_said_of_a_measured_run_is_plain():
 
 
 @pytest.mark.parametrize(("lesson", "screen"), [(2, 4), (5, 2), (5, 4), (1, 3)])
-def test_lessons_tell_a_measured_data_set_letter_for_letter(lesson, screen, tmp_path, monkeypatch):
+def test_lessons_tell_a_measured_dataset_letter_for_letter(lesson, screen, tmp_path, monkeypatch):
     monkeypatch.setenv("SPLITLAB_CHECKPOINTS", str(tmp_path / "none"))
     table = Workspace.here().measured / "marked.csv"
     table.parent.mkdir(parents=True)

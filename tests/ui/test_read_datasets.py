@@ -1,9 +1,9 @@
-"""Data sets as the pages read them."""
+"""Datasets as the pages read them."""
 
 from splitlab.app.widgets.sources import read_dataset
 from splitlab.workspace import Workspace
 
 
-def test_a_data_set_is_handed_out_as_it_was_read_and_not_copied_for_each_click(workspace):
+def test_a_dataset_is_handed_out_as_it_was_read_and_not_copied_for_each_click(workspace):
     first = read_dataset("tiny", Workspace.here())
     assert read_dataset("tiny", Workspace.here()) is first

@@ -15,7 +15,7 @@ def way_to_train(app):
 
 def test_the_way_from_a_kept_split_to_train_leads_to_that_split(embedded):
     app = open_page("data")
-    assert way_to_train(app) == ("Train on this data set", {"data": "embedded"})
+    assert way_to_train(app) == ("Train on this dataset", {"data": "embedded"})
     app.selectbox(key="way").set_value("classes in proportion").run()
     app.number_input(key="full_embedded_classes in proportion").set_value(3).run()
     app.number_input(key="weak_embedded_classes in proportion").set_value(7).run()
@@ -27,7 +27,7 @@ def test_the_way_from_a_kept_split_to_train_leads_to_that_split(embedded):
     assert train.selectbox(key="split_embedded").value == "three + seven"
     assert "**3** mask images and **7** box images of 20" in texts(train)
     app.number_input(key="full_embedded_classes in proportion").set_value(4).run()
-    assert way_to_train(app)[0] == "Train on this data set"
+    assert way_to_train(app)[0] == "Train on this dataset"
 
 
 def test_the_link_of_train_says_which_kept_split_is_chosen(embedded):

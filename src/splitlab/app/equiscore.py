@@ -1,17 +1,21 @@
-"""Equiscore: splits of equal score on a hyperbola, and where a line of equal cost touches it."""
+"""Equiscore: splits of equal score lie on a hyperbola; a line of equal cost touches it at the cheapest one."""
 
-from collections.abc import Iterable
+from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+import pandas as pd
 import streamlit as st
 
-from splitlab.app.navigation import answered, page_head
-from splitlab.app.widgets.budget_choices import choose_prices, read_splits, write_splits
+from splitlab.app.navigation import errors_shown, page_head
+from splitlab.app.widgets.budget_choices import choose_prices, read_splits, toggle_clicked_splits
 from splitlab.app.widgets.links import linked_choice, linked_count
 from splitlab.app.widgets.sources import atlas_curves, measured, published, training_images
 from splitlab.app.widgets.text import split_chip
-from splitlab.budget.cost import MAX_IMAGES, mask_share
-from splitlab.budget.law import PAPER_CURVES, EquiscoreLaw, fit_law
-from splitlab.budget.planner import cheapest_point
+from splitlab.budget.cost import MAX_IMAGES, Prices, mask_share
+from splitlab.budget.law import PAPER_CURVES, EquiscoreLaw, LawFit, PaperCurve, fit_law
+from splitlab.budget.planner import CheapestPoint, cheapest_point
 from splitlab.budget.published import FLATTERED, FLATTERED_METHOD, method_rows
 from splitlab.budget.results import METRICS, by_common_seeds
 from splitlab.errors import BudgetError
@@ -19,121 +23,142 @@ from splitlab.figures.plan import equiscore_curve
 from splitlab.workspace import Workspace
 
 _CHART = "equiscore_chart"
-
-
-_PUBLISHED_LAW, _MEASURED_LAW = "the paper's", "as measured"
-
-
-def _columns(splits: Iterable[tuple[int, int]]) -> tuple[list[int], list[int]]:
-    """Return the |F| and the |W| of splits."""
-    chosen = list(splits)
-    return [full for full, _ in chosen], [weak for _, weak in chosen]
+_PUBLISHED_LAW, _MEASURED_LAW, _FITTED_LAW, _OWN_LAW = "the paper's", "as measured", "fitted", "mine"
+_DECIDED_BY = {
+    "prices": "The prices decide: equal halves, whatever k is.",
+    "law": "The end of the law's range decides: the curve is not known beyond it.",
+    "images": "The number of images decides: |F| + |W| cannot exceed it.",
+}
+_Split = tuple[int, int]
 
 
 def show_page() -> None:
     """Show the page."""
-
-    def take_clicked_point() -> None:
-        """Take a clicked split into the fit, or out of it."""
-        for point in st.session_state[_CHART]["selection"]["points"]:
-            if point.get("customdata"):
-                split = (int(point["customdata"][0]), int(point["customdata"][1]))
-                st.query_params[link_name] = write_splits(sorted(set(chosen) ^ {split}))
-
     page_head(
         "Equiscore",
-        "Models on one curve score about the same, by the paper's law |W| = k φ₀² / |F|; the line of equal cost "
-        "slides up until it touches: there half of the money goes into masks, half into boxes.",
+        "Splits of |F| images with masks and |W| images with boxes on one curve score about the same, by the paper's "
+        "law |W| = k φ₀² / |F|. The line of equal cost touches the curve at its cheapest split: there, half of the "
+        "hours go into masks and half into boxes.",
     )
     curves = {
         f"{c.dataset} {c.method}, AP about {c.score:g}": c for c in (*PAPER_CURVES, *atlas_curves(Workspace.here()))
     }
     settings, picture = st.columns([1, 2.2], gap="large")
     with settings:
-        name = st.selectbox("Curve", list(curves), key="curve", bind="query-params")
-        paper = curves[name]
-        is_published = paper in PAPER_CURVES
-        link_name = f"points_{paper.panel}"
-        table = published() if is_published else by_common_seeds(measured(Workspace.here()))
-        rows = method_rows(table, paper.dataset, paper.method)
-        every_split = list(zip(rows["full"].tolist(), rows["weak"].tolist(), strict=True))
-        chosen = read_splits(st.query_params.get(link_name, ""), every_split) or sorted(paper.splits)
-        way = linked_choice(
-            "k and φ₀",
-            [law_there_is := _PUBLISHED_LAW if is_published else _MEASURED_LAW, "fitted", "mine"],
-            law_there_is,
-            "law" if is_published else "measured_law",
-        )
-        if way == "mine":
-            k = st.slider(
-                "k",
-                0.01,
-                5.0,
-                max(float(round(paper.law.k, 2)), 0.01),
-                0.01,
-                key=f"k_{paper.panel}",
-                bind="query-params",
-            )
-            phi0 = st.slider(
-                "φ₀, the largest |F| used",
-                10,
-                20_000,
-                int(paper.law.phi0),
-                key=f"phi0_{paper.panel}",
-                bind="query-params",
-            )
-        prices = choose_prices(paper.dataset)
-        there_are = training_images(Workspace.here())[paper.dataset]
+        curve = curves[st.selectbox("Curve", list(curves), key="curve", bind="query-params")]
+        rows = _rows_of(curve)
+        chosen = _chosen_splits(curve, rows)
+        way, own_law = _choose_law(curve)
+        prices = choose_prices(curve.dataset)
+        there_are = training_images(Workspace.here())[curve.dataset]
         images = linked_count("Training images", 1, MAX_IMAGES, there_are, f"pool_{there_are}")
-    with picture, answered():
-        try:
-            fit = fit_law(*_columns(chosen), phi0=paper.law.phi0)
-        except BudgetError as error:
-            fit = fit_law(*_columns(paper.splits), phi0=paper.law.phi0)
-            st.warning(f"{error} Until you take more in, the curve's own points are fitted.")
-        law = {law_there_is: paper.law, "fitted": fit.law}.get(way) or EquiscoreLaw(k, phi0)
-        try:
-            cheapest = cheapest_point(law, prices, images)
-        except BudgetError as error:
-            cheapest = None
-            st.warning(str(error))
-        points = rows[["full", "weak", paper.metric]].rename(columns={paper.metric: "ap"})
-        used = fit.points[fit.points["used"]]
-        carries = set(zip(used["full"].astype(int), used["weak"].astype(int), strict=True))
-        points = points.assign(used=[split in carries for split in zip(points["full"], points["weak"], strict=True)])
-        if cheapest is not None:
-            st.markdown(
-                f"### Cheapest on this curve: **{cheapest.full:,}** masks and **{cheapest.weak:,}** boxes, "
-                f"{cheapest.hours:,.1f} hours"
-            )
-            split_chip(cheapest.full, cheapest.weak, prices, cheapest.hours)
-            st.caption(
-                f"{mask_share(cheapest.full, cheapest.weak, prices):.0%} of it on masks. "
-                + {
-                    "prices": "The prices decide: equal halves, whatever k is.",
-                    "law": "The end of the law's range decides: the curve is not known further.",
-                    "images": "The images there are decide: |F| + |W| cannot exceed them.",
-                }[cheapest.decided_by]
-            )
+    with picture, errors_shown():
+        fit = _fit(curve, chosen)
+        law = {_FITTED_LAW: fit.law, _OWN_LAW: own_law}.get(way) or curve.law
+        cheapest = _find_cheapest(law, prices, images)
+        points = _points(rows, curve, fit)
+        _show_cheapest(cheapest, prices)
         st.plotly_chart(
             equiscore_curve(law, points, cheapest, prices, images),
             key=_CHART,
-            on_select=take_clicked_point,
+            on_select=partial(toggle_clicked_splits, _CHART, _link_name(curve), chosen),
             selection_mode="points",
             config={"displaylogo": False},
         )
-        st.caption(
-            f"Points, {'published' if is_published else 'measured'}: {METRICS[paper.metric]}; "
-            "filled ones are in the fit. Click a point to take it in or out "
-            "(splits without boxes, or with |F| = φ₀, say nothing about k and are left out). "
-            f"Fitted k = {fit.law.k:.2f} ({law_there_is} {paper.law.k:.2f}) at φ₀ = {paper.law.phi0:,.0f}. "
-            "Dotted: |F| near 0 or near φ₀, where the law does not hold (Remark 2)."
+        _explain(curve, fit)
+        _show_residuals(fit, points)
+
+
+def _is_published(curve: PaperCurve) -> bool:
+    return curve in PAPER_CURVES
+
+
+def _link_name(curve: PaperCurve) -> str:
+    return f"points_{curve.panel}"
+
+
+def _rows_of(curve: PaperCurve) -> pd.DataFrame:
+    table = published() if _is_published(curve) else by_common_seeds(measured(Workspace.here()))
+    return method_rows(table, curve.dataset, curve.method)
+
+
+def _chosen_splits(curve: PaperCurve, rows: pd.DataFrame) -> list[_Split]:
+    """Return the splits to fit the law to: those in the link, or the curve's own."""
+    known = list(zip(rows["full"].tolist(), rows["weak"].tolist(), strict=True))
+    return read_splits(st.query_params.get(_link_name(curve), ""), known) or sorted(curve.splits)
+
+
+def _choose_law(curve: PaperCurve) -> tuple[str, EquiscoreLaw | None]:
+    """Return where k and φ₀ come from, and the law if the visitor sets them."""
+    start, key = (_PUBLISHED_LAW, "law") if _is_published(curve) else (_MEASURED_LAW, "measured_law")
+    way = linked_choice("k and φ₀", [start, _FITTED_LAW, _OWN_LAW], start, key)
+    if way != _OWN_LAW:
+        return way, None
+    k = st.slider("k", 0.01, 5.0, max(round(curve.law.k, 2), 0.01), 0.01, key=f"k_{curve.panel}", bind="query-params")
+    phi0 = st.slider(
+        "φ₀, the largest |F| used", 10, 20_000, int(curve.law.phi0), key=f"phi0_{curve.panel}", bind="query-params"
+    )
+    return way, EquiscoreLaw(k, phi0)
+
+
+def _fit(curve: PaperCurve, chosen: Sequence[_Split]) -> LawFit:
+    try:
+        return fit_law(*_columns(chosen), phi0=curve.law.phi0)
+    except BudgetError as error:
+        st.warning(f"{error} Until you choose more splits, the law is fitted to the curve's own points.")
+        return fit_law(*_columns(curve.splits), phi0=curve.law.phi0)
+
+
+def _columns(splits: Iterable[_Split]) -> tuple[list[int], list[int]]:
+    """Return the |F| and the |W| of splits."""
+    chosen = list(splits)
+    return [full for full, _ in chosen], [weak for _, weak in chosen]
+
+
+def _find_cheapest(law: EquiscoreLaw, prices: Prices, images: int) -> CheapestPoint | None:
+    try:
+        return cheapest_point(law, prices, images)
+    except BudgetError as error:
+        st.warning(str(error))
+        return None
+
+
+def _points(rows: pd.DataFrame, curve: PaperCurve, fit: LawFit) -> pd.DataFrame:
+    """Return the splits with the columns full, weak, ap, and whether the fit uses them."""
+    points = rows[["full", "weak", curve.metric]].rename(columns={curve.metric: "ap"})
+    used = fit.points[fit.points["used"]]
+    in_fit = set(zip(used["full"].astype(int), used["weak"].astype(int), strict=True))
+    return points.assign(used=[split in in_fit for split in zip(points["full"], points["weak"], strict=True)])
+
+
+def _show_cheapest(cheapest: CheapestPoint | None, prices: Prices) -> None:
+    if cheapest is None:
+        return
+    st.markdown(
+        f"### Cheapest on this curve: **{cheapest.full:,}** masks and **{cheapest.weak:,}** boxes, "
+        f"{cheapest.hours:,.1f} hours"
+    )
+    split_chip(cheapest.full, cheapest.weak, prices, cheapest.hours)
+    share = mask_share(cheapest.full, cheapest.weak, prices)
+    st.caption(f"{share:.0%} of it on masks. {_DECIDED_BY[cheapest.decided_by]}")
+
+
+def _explain(curve: PaperCurve, fit: LawFit) -> None:
+    published_or_measured, law = ("published", _PUBLISHED_LAW) if _is_published(curve) else ("measured", _MEASURED_LAW)
+    st.caption(
+        f"Points, {published_or_measured}: {METRICS[curve.metric]}; the law is fitted to the filled ones. Click a "
+        "point to add or remove it (splits without boxes, or with |F| = φ₀, say nothing about k and are left out). "
+        f"Fitted k = {fit.law.k:.2f} ({law} {curve.law.k:.2f}) at φ₀ = {curve.law.phi0:,.0f}. "
+        "Dotted: |F| near 0 or near φ₀, where the law does not hold (Remark 2)."
+    )
+    if _is_published(curve) and curve.method == FLATTERED_METHOD:
+        st.caption(FLATTERED)
+
+
+def _show_residuals(fit: LawFit, points: pd.DataFrame) -> None:
+    with st.expander("Points and residuals"):
+        table = fit.points.merge(points[["full", "weak", "ap"]], on=["full", "weak"], how="left")
+        st.dataframe(table.round(3), hide_index=True)
+        st.download_button(
+            "Download CSV", table.to_csv(index=False), "splitlab-equiscore.csv", icon=":material/download:"
         )
-        if is_published and paper.method == FLATTERED_METHOD:
-            st.caption(FLATTERED)
-        with st.expander("Points and residuals"):
-            table = fit.points.merge(points[["full", "weak", "ap"]], on=["full", "weak"], how="left")
-            st.dataframe(table.round(3), hide_index=True)
-            st.download_button(
-                "Download CSV", table.to_csv(index=False), "splitlab-equiscore.csv", icon=":material/download:"
-            )

@@ -1,22 +1,30 @@
-"""Home: the question, a live answer predicted from the published models, and the doors."""
+"""Home: the question, an answer predicted from the published models, and links to the other pages."""
 
 import streamlit as st
 
 from splitlab.app.navigation import change_kept_link, page_head
 
 _DATASET, _METHOD = "VOC2012", "YOLOv5"
+_FIRST_HOURS = 80
+_SENT_HOURS = "hours sent to Plan"
+_PAGES = (
+    ("plan", "Plan a budget", "Your hours, your prices, your pilot: the split to label, and the score to expect."),
+    ("cost_against_ap", "Cost against AP", "Every published model: what it cost, what it scores, what beats it."),
+    ("compare_masks", "Compare masks", "Same photo, different splits: see what masks and boxes each teach."),
+    ("train", "Train", "Train a model on a split of your own photos, and watch it learn."),
+)
 
 
-_FIRST_HOURS, _TOLD = 80, "hours told to Plan"
-
-
-def _link_to_plan(hours: int) -> dict[str, str]:
-    """Return the parameters that let Plan a budget begin with these hours, whichever way leads there next."""
-    link = {"mode": "hours I have", "hours_planned": str(hours)}
-    if st.session_state.get(_TOLD, _FIRST_HOURS) != hours:
-        change_kept_link("plan", link)
-    st.session_state[_TOLD] = hours
-    return link
+def show_page() -> None:
+    """Show the page."""
+    page_head(
+        "How many masks, how many boxes?",
+        "A mask takes 6 to 11 times as long to draw as a box. SplitLab shows what each split of your labelling hours "
+        "into images **with masks (F)** and images **with boxes only (W)** buys.",
+    )
+    hours = st.slider("Hours of labelling", 15, 195, _FIRST_HOURS, key="hours", bind="query-params", format="%d h")
+    _show_answer(hours)
+    _show_pages(hours)
 
 
 def _show_answer(hours: int) -> None:
@@ -31,66 +39,40 @@ def _show_answer(hours: int) -> None:
     from splitlab.figures.plan import plan_chart
     from splitlab.shown_numbers import shown
 
-    fitted = published_surface(_DATASET, _METHOD, MAIN_METRIC[_DATASET])
+    metric = MAIN_METRIC[_DATASET]
+    fitted = published_surface(_DATASET, _METHOD, metric)
     prices, pool = PRESETS[_DATASET], ImagePool(TRAINING_IMAGES[_DATASET])
     plan = plan_for_hours(fitted, prices, hours, pool)
-    best = plan.best
-    limit = plan_limit(fitted, prices, hours, pool, best)
-
+    best, limit = plan.best, plan_limit(fitted, prices, hours, pool, plan.best)
     answer, bar = st.columns([3, 2], vertical_alignment="center", gap="large")
-    with answer:
-        st.markdown(
-            f"### With {hours} hours, label **{best.full:,}** images with masks and **{best.weak:,}** with boxes: "
-            f"expect AP70 **{shown(best.ap)}** ({shown(best.low)} to {shown(best.high)})"
-        )
-        st.caption(
-            f"Predicted from the {len(fitted.ap)} published {_METHOD} models on {_DATASET}, scored on its val images; "
-            "90% interval. "
-            f"{limit_in_words(limit, pool)} {unspent_in_words(limit, pool)} {other_ways(plan, hours)}"
-        )
-        for sentence in (FLATTERED, *caveats(fitted, best)):
-            st.caption(f":material/info: {sentence}")
+    answer.markdown(
+        f"### With {hours} hours, label **{best.full:,}** images with masks and **{best.weak:,}** with boxes: "
+        f"expect AP70 **{shown(best.ap)}** ({shown(best.low)} to {shown(best.high)})"
+    )
+    answer.caption(
+        f"Predicted from the {len(fitted.ap)} published {_METHOD} models on {_DATASET}, scored on its val images; "
+        f"90% interval. {limit_in_words(limit, pool)} {unspent_in_words(limit, pool)} {other_ways(plan, hours)}"
+    )
+    for sentence in (FLATTERED, *caveats(fitted, best)):
+        answer.caption(f":material/info: {sentence}")
     with bar:
         split_chip(best.full, best.weak, prices, scale_hours=float(hours))
-
-    line, axis = budget_line(fitted, prices, hours, pool), f"expected {METRICS[MAIN_METRIC[_DATASET]]}"
-    chart = plan_chart(line, plan, axis, limit.spends_from)
+    chart = plan_chart(budget_line(fitted, prices, hours, pool), plan, f"expected {METRICS[metric]}", limit.spends_from)
     st.plotly_chart(chart, key="home_chart", config={"displayModeBar": False})
 
 
-def show_page() -> None:
-    """Show the page."""
-    page_head(
-        "How many masks, how many boxes?",
-        "A mask takes 6 to 11 times as long to draw as a box. SplitLab shows what each split of your labelling hours "
-        "into images **with masks (F)** and images **with boxes only (W)** buys.",
-    )
-    hours = st.slider(
-        "With so many hours of labelling", 15, 195, _FIRST_HOURS, key="hours", bind="query-params", format="%d h"
-    )
-    _show_answer(hours)
-    doors: tuple[tuple[str, str, str, dict[str, str]], ...] = (
-        (
-            "pages/plan.py",
-            "Plan a budget",
-            "Your hours, your prices, your pilot: the split to label, and what to expect.",
-            _link_to_plan(hours),
-        ),
-        (
-            "pages/cost_against_ap.py",
-            "Cost against AP",
-            "Every published model: what it cost, what it scores, what beats it.",
-            {},
-        ),
-        (
-            "pages/compare_masks.py",
-            "Compare masks",
-            "Same photo, different splits: see what masks and boxes each teach.",
-            {},
-        ),
-        ("pages/train.py", "Train", "Train on your own split of your own photos, and watch it learn.", {}),
-    )
-    for column, (page, title, promise, link) in zip(st.columns(len(doors)), doors, strict=True):
+def _show_pages(hours: int) -> None:
+    for column, (page, title, text) in zip(st.columns(len(_PAGES)), _PAGES, strict=True):
         with column.container(border=True, height="stretch"):
-            st.page_link(page, label=f"**{title}**", icon=":material/arrow_forward:", query_params=link)
-            st.caption(promise)
+            link = _link_to_plan(hours) if page == "plan" else {}
+            st.page_link(f"pages/{page}.py", label=f"**{title}**", icon=":material/arrow_forward:", query_params=link)
+            st.caption(text)
+
+
+def _link_to_plan(hours: int) -> dict[str, str]:
+    """Return parameters that let Plan a budget begin with these hours, also if it is opened from the menu."""
+    link = {"mode": "hours I have", "hours_planned": str(hours)}
+    if st.session_state.get(_SENT_HOURS, _FIRST_HOURS) != hours:
+        change_kept_link("plan", link)
+    st.session_state[_SENT_HOURS] = hours
+    return link

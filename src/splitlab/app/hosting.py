@@ -1,4 +1,4 @@
-"""What a public app may do, and how much visitors may upload."""
+"""What visitors of a public app may do, and how much they may upload."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _TRUE, _FALSE = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
 @dataclass(frozen=True)
 class Hosting:
-    """How much visitors of the app may do and hold.
+    """What visitors may do, and how much memory they may use.
 
     Attributes:
-        read_only: visitors look and compare; no training, no import of checkpoints, no upload of data sets, no
-            deleting, nothing kept by a name.
-        upload_megabytes: the largest file that a visitor may upload.
-        models_in_memory: how many checkpoints stay loaded, for all visitors together.
-        session_photo_megabytes: what one visitor's photos may take in memory, as files and as pixels.
-        photo_megabytes: what all visitors' photos may take together.
+        read_only: Visitors look and compare; they cannot train, import checkpoints, upload datasets, delete or save
+            anything.
+        upload_megabytes: Largest file that a visitor may upload.
+        models_in_memory: Number of checkpoints that stay loaded, for all visitors together.
+        session_photo_megabytes: Memory for one visitor's photos, as files and as pixels.
+        photo_megabytes: Memory for all visitors' photos together.
     """
 
     read_only: bool = False
@@ -41,30 +41,33 @@ class Hosting:
 
     @classmethod
     def here(cls) -> Hosting:
-        """Take the variables of `VARIABLES` from the environment, the defaults where they are not set.
+        """Read the settings from the environment, with defaults for those that are not set.
 
         Raises:
-            SettingsError: a variable holds no such value.
+            SettingsError: The value of a variable is invalid.
         """
         given = {name: os.environ[variable] for name, variable in _VARIABLES.items() if os.environ.get(variable)}
         return cls(**{name: _read(name, text) for name, text in given.items()})
 
     def require_writable(self, what: str) -> None:
-        """Refuse on a read-only server.
+        """Require that visitors may change things.
+
+        Args:
+            what: Subject of the message, such as "Training".
 
         Raises:
-            SettingsError: it is one; the message says that `what`, such as "Training", is off.
+            SettingsError: The server is read-only.
         """
         if self.read_only:
             raise SettingsError(self.off(what))
 
     @staticmethod
     def off(what: str) -> str:
-        """Say that something is off on a read-only server, and the way out."""
-        return f"{what} is off: this server is read-only. Run SplitLab on your own machine for it."
+        """Return a sentence that something is off on a read-only server, and what to do."""
+        return f"{what} is off: this server is read-only. Run SplitLab on your own machine to use it."
 
 
-# The settings by the environment variables that they are read from.
+# The environment variable of each setting.
 _VARIABLES = {
     "read_only": "SPLITLAB_READ_ONLY",
     "upload_megabytes": "SPLITLAB_UPLOAD_MB",
@@ -83,7 +86,7 @@ def _read(name: str, text: str) -> Any:
         return int(text)
     except ValueError as error:
         raise SettingsError(
-            f"{_VARIABLES[name]} is '{text}', no whole number. Set it to a number, such as 100."
+            f"{_VARIABLES[name]} is '{text}', not a whole number. Set it to a number, such as 100."
         ) from error
 
 
@@ -97,7 +100,7 @@ TRAINING = "Training"
 
 
 def may_change(what: str) -> bool:
-    """Say whether visitors may change things here; where not, tell them that `what` is off."""
+    """Return whether visitors may change things; if not, tell them that `what` is off."""
     hosting = Hosting.here()
     if hosting.read_only:
         st.caption(f":material/lock: {hosting.off(what)}")
@@ -105,5 +108,5 @@ def may_change(what: str) -> bool:
 
 
 def upload_limit(megabytes: int) -> int:
-    """Return how large a file may be uploaded, in MB, where `megabytes` are enough."""
+    """Return the upload limit in MB of a control that needs at most `megabytes`."""
     return min(megabytes, Hosting.here().upload_megabytes)

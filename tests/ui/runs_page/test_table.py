@@ -16,7 +16,7 @@ from tests.ui.opened import ROOT
 from tests.ui.runs_page.on_the_page import make, open_runs, press, said, table
 
 
-def test_a_work_space_without_runs_says_what_to_do_next():
+def test_a_workspace_without_runs_says_what_to_do_next():
     app = open_runs()
     assert "No runs yet. Start one on the Train page" in said(app)
     assert not app.dataframe
@@ -111,7 +111,7 @@ def test_ticks_are_read_by_the_rows_they_were_made_in_and_hidden_runs_stay_chose
     assert "chosen" not in app.query_params
 
 
-def test_a_work_space_that_cannot_be_written_still_shows_its_runs(runs):
+def test_a_workspace_that_cannot_be_written_still_shows_its_runs(runs):
     with _lock_worker(Workspace.here(), Device("cpu")):
         pass
     queue = Workspace.here().queue

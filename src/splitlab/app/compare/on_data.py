@@ -120,7 +120,7 @@ _IMAGE = "image"
 
 
 def _choose_image(choices: Mapping[str, Choice], dataset: Dataset, workspace: Workspace) -> ImageLabels:
-    """Choose one of a data set's images: by its name, or the next one.
+    """Choose one of a dataset's images: by its name, or the next one.
 
     Where all models have looked at all images, those come first on which they differ most; else the files' order
     decides, and it is offered to let them look.
@@ -164,7 +164,7 @@ def _detections_in(
 
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _labelled_photo(source: str, image_id: str, _labels: ImageLabels) -> Photo:
-    """Open a data set's photo, in the size of its labels.
+    """Open a dataset's photo, in the size of its labels.
 
     Raises:
         SplitLabError: it cannot be read.

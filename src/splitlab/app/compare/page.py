@@ -13,7 +13,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from splitlab.app.compare.on_data import compare_on_data
 from splitlab.app.compare.presets import offer_figures, offer_small_presets, show_attention
 from splitlab.app.hosting import upload_limit
-from splitlab.app.navigation import answered, page_head
+from splitlab.app.navigation import errors_shown, page_head
 from splitlab.app.widgets.checkpoints import describe_all, offer_checkpoints
 from splitlab.app.widgets.comparisons import DATA_IMAGES, PHOTOS, by_short_name, choose_models
 from splitlab.app.widgets.links import linked_choice
@@ -60,7 +60,7 @@ def _compare_on_photos(choices: Mapping[str, Choice], workspace: Workspace) -> N
     found = {}
     with st.spinner("Looking for objects", show_time=True):
         for name, choice in chosen.items():
-            with answered():
+            with errors_shown():
                 found[name] = _by_shared_classes(detect_objects(choice, photo), choice, class_names)
     if found:
         _show(photo, chosen, dict(zip(chosen, names, strict=True)), found, score, classes, class_names)
@@ -123,7 +123,7 @@ def _choose_photo() -> Photo:
     keep_photos(files)
     uploads: dict[str, Photo] = {}
     for name, file in _by_name(files).items():
-        with answered():
+        with errors_shown():
             uploads[name] = uploaded_photo(file.file_id, name, file)
     names = [*uploads, *SAMPLES]
     if st.session_state.get("photo", names[0]) not in names:
@@ -161,7 +161,7 @@ def show_page() -> None:
         offer_checkpoints([], workspace)
         st.stop()
     look_at = linked_choice("Look at", [PHOTOS, DATA_IMAGES], PHOTOS, "look_at", label_visibility="collapsed")
-    with answered():
+    with errors_shown():
         if look_at == DATA_IMAGES:
             compare_on_data(choices, workspace)
         else:

@@ -41,7 +41,7 @@ def offer_figures(choices: Mapping[str, Choice]) -> None:
 
 
 def offer_small_presets(choices: Mapping[str, Choice]) -> None:
-    """Offer to pick several splits of one data set all at once: a figure's columns in small."""
+    """Offer to pick several splits of one dataset all at once: a figure's columns in small."""
     for preset in small_presets({name: choice.card for name, choice in choices.items()}):
         st.button(
             as_plain(f"{preset.dataset}, {preset.kind}: {', '.join(preset.splits)}"),

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 import streamlit as st
 
-from splitlab.app.navigation import answered
+from splitlab.app.navigation import errors_shown
 from splitlab.app.widgets.links import asked_by_link, write_link
 from splitlab.app.widgets.text import as_plain
 from splitlab.data.dataset import ImageId
@@ -75,7 +75,7 @@ def images_behind(comparison: Comparison, link: _Link) -> None:
     shown = images[(page - 1) * _IMAGES_A_PAGE : page * _IMAGES_A_PAGE]
     for start in range(0, len(shown), _COLUMNS):
         for column, image_id in zip(st.columns(_COLUMNS), shown[start : start + _COLUMNS], strict=False):
-            with column, answered():
+            with column, errors_shown():
                 _show(comparison, model, image_id, rows, link)
 
 

@@ -1,4 +1,4 @@
-"""Errors by split: what models get wrong on a data set, what it costs, and the images behind every number."""
+"""Errors by split: what models get wrong on a dataset, what it costs, and the images behind every number."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from splitlab.app.errors.images_behind import (
     offer_report,
     turn_to_linked_model,
 )
-from splitlab.app.navigation import answered, page_head
+from splitlab.app.navigation import errors_shown, page_head
 from splitlab.app.widgets.class_maps import OTHERS, offer_models, settle_classes
 from splitlab.app.widgets.comparisons import (
     BY_ERROR,
@@ -250,7 +250,7 @@ def show_page() -> None:
     )
     comparison = None
     choices = checkpoint_choices(Workspace.here())
-    with answered():
+    with errors_shown():
         comparison = _compare_chosen(choices, Workspace.here())
     if comparison is None:
         st.stop()

@@ -1,10 +1,11 @@
-"""Lessons 6 and 7: the equiscore hyperbola, and its cheapest split, which spends half on masks and half on boxes."""
+"""Lessons 6 and 7: the equiscore hyperbola, and its cheapest split: half of the hours on masks, half on boxes."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import pandas as pd
 import streamlit as st
@@ -20,7 +21,7 @@ from splitlab.app.lessons.rows import (
     say_measured,
     your_hours,
 )
-from splitlab.app.widgets.budget_choices import read_splits, write_splits
+from splitlab.app.widgets.budget_choices import read_splits, toggle_clicked_splits
 from splitlab.app.widgets.sources import published
 from splitlab.app.widgets.text import as_plain
 from splitlab.budget.cost import SECONDS_PER_HOUR, VOC2012, Prices, box_hours, cost_hours, mask_hours, mask_share
@@ -34,13 +35,13 @@ from splitlab.figures.plan import equiscore_curve
 from splitlab.shown_numbers import hours_and_sum, shown
 
 _Split = tuple[int, int]
+# Scores within this many AP count as equal.
 _MOST_APART = 1.0
-"""AP from the lowest to the highest score that still counts as one score."""
+# Share of |W| by which a point may lie off its curve.
 _MOST_OFF = 0.25
-"""Share of |W| by which a point may lie off its curve."""
 _LEAST_POINTS = 3
+# Share of the least hours by which a touching line, or a right answer, may be off.
 _TOUCHES = 0.01
-"""Share of the least hours by which a line may be off and still counts as touching; likewise an answer."""
 _CURVES = {f"{curve.method} on {curve.dataset}": curve for curve in PAPER_CURVES}
 _CURVE = PAPER_CURVES[0]
 _LAW, _IMAGES = _CURVE.law, TRAINING_IMAGES[_CURVE.dataset]
@@ -75,7 +76,7 @@ def _the_law(view: ScreenView) -> None:
 
 
 def _product_at(curve: PaperCurve, full: int) -> dict[str, int]:
-    """Return a split on a curve with whole boxes (full, weak), their product, and the curve's constant (area)."""
+    """Return a split on a curve, rounded (full, weak), its product, and the curve's constant (area)."""
     weak = round(float(curve.law.weak(full)))
     return {"full": full, "weak": weak, "product": full * weak, "area": _area(curve.law)}
 
@@ -120,31 +121,31 @@ def _find_a_curve(view: ScreenView) -> None:
 
 
 def _judge_curve(taken: pd.DataFrame, fit: LawFit | None) -> Verdict:
-    """Judge whether splits are of one score and on one hyperbola.
+    """Judge whether splits have one score and lie on one hyperbola.
 
     Args:
-        taken: the splits with the columns full, weak, ap.
-        fit: the law through them; None where there is none.
+        taken: Splits with the columns full, weak, ap.
+        fit: The law fitted to them; None if it cannot be fitted.
     """
     sizes = taken["full"].nunique()
     if fit is None or sizes < _LEAST_POINTS:
         return Verdict(False, "too_few", {"sizes": sizes})
     apart = float(taken["ap"].max() - taken["ap"].min())
-    told = {"apart": shown(apart, 2).removesuffix("0")}
-    # Scores are printed with one decimal: their difference is no exact number.
+    values = {"apart": shown(apart, 2).removesuffix("0")}
+    # Rounded, because differences of scores with one decimal are not exact.
     if round(apart, 6) > _MOST_APART:
-        return Verdict(False, "apart", told)
+        return Verdict(False, "apart", values)
     off = (fit.points["ratio"] - 1).abs()
     worst = fit.points.iloc[int(off.argmax())]
     split = f"{worst['full']:,.0f}/{worst['weak']:,.0f}"
     if off.max() > _MOST_OFF:
         return Verdict(False, "off_curve", {"split": split, "off": f"{worst['ratio'] - 1:+.0%}"})
-    law = {"area": _area(fit.law), "k": f"{fit.law.k:.2f}"}
-    return Verdict(True, "curve", {"split": split, "off": f"{off.max():.0%}", **law, **told})
+    values |= {"area": _area(fit.law), "k": f"{fit.law.k:.2f}"}
+    return Verdict(True, "curve", {"split": split, "off": f"{off.max():.0%}", **values})
 
 
 def _with_boxes(series: Series) -> pd.DataFrame:
-    """Return the splits that a curve can use: with boxes, and with fewer masks than the largest number tried."""
+    """Return the splits a curve can use: with boxes, and with fewer masks than the largest number tried."""
     means = series.rows.groupby(["full", "weak"])[series.metric].mean().reset_index()
     rows = means.rename(columns={series.metric: "ap"})
     return rows[(rows["weak"] > 0) & (rows["full"] > 0) & (rows["full"] < _phi0(series))].reset_index(drop=True)
@@ -157,7 +158,7 @@ def _phi0(series: Series) -> float:
 def _chosen_curve(
     view: ScreenView, series: Series, points: pd.DataFrame, key: str, start: Sequence[_Split]
 ) -> LawFit | None:
-    """Read the chosen splits from the link, mark them in the points, draw them, and return the law through them."""
+    """Read the chosen splits from the link, mark and draw them, and return the law fitted to them."""
     known = list(zip(points["full"].tolist(), points["weak"].tolist(), strict=True))
     asked = st.query_params.get(key)
     taken = list(start) if asked is None else read_splits(asked, known)
@@ -167,17 +168,13 @@ def _chosen_curve(
     except BudgetError:
         fit = None
     chart = f"{key}_chart"
-
-    def take_clicked() -> None:
-        for point in st.session_state[chart]["selection"]["points"]:
-            if point.get("customdata"):
-                split = int(point["customdata"][0]), int(point["customdata"][1])
-                st.query_params[key] = write_splits(sorted({*taken} ^ {split}))
-
     view.slot(chart)[0].plotly_chart(
-        projected(own_points(points, fit, filled=series.is_measured)), key=chart, on_select=take_clicked,
-        selection_mode="points", config={"displayModeBar": False},
-    )  # fmt: skip
+        projected(own_points(points, fit, filled=series.is_measured)),
+        key=chart,
+        on_select=partial(toggle_clicked_splits, chart, key, taken),
+        selection_mode="points",
+        config={"displayModeBar": False},
+    )
     return fit
 
 
@@ -199,31 +196,25 @@ def _slide_the_line(view: ScreenView) -> None:
 
 
 def _least_hours(law: EquiscoreLaw, prices: Prices) -> float:
-    """Return the hours of the line that touches the curve, without limits: 2 times the root of cF cW k phi0^2.
+    """Return the hours of the line that touches the curve: 2 sqrt(cF cW k phi0^2).
 
-    On the curve the product of mask hours and box hours is constant; their sum is least where both are its root.
+    On the curve the product of mask hours and box hours is constant; their sum is least where both are equal.
     """
     return 2 * math.sqrt(_product(law, prices))
 
 
 def _meeting_full(law: EquiscoreLaw, prices: Prices, hours: float) -> tuple[float, float] | None:
-    """Return |F| of the two splits on the curve that cost `hours`, fewer masks first; equal where the line touches.
+    """Return |F| of the two splits on the curve that cost `hours`, fewer masks first; equal if the line touches.
 
-    Args:
-        law: the curve.
-        prices: seconds per image.
-        hours: cost of the line.
-
-    Returns:
-        The two |F|, images, not rounded and not held to the law's range; None where the line stays below the curve.
+    They are not rounded or limited to the law's range. Return None if the line stays below the curve.
 
     Raises:
-        BudgetError: the hours are not a number above 0.
+        BudgetError: The hours are not a number above 0.
     """
     if not (math.isfinite(hours) and hours > 0):
         raise BudgetError(f"a line of equal cost at {hours} hours: give a number above 0.")
     inside = hours * hours / 4 - _product(law, prices)
-    # The line that touches is found by a root, and must not be lost to its last digit.
+    # A touching line must not be lost to rounding.
     if inside < -1e-9 * hours * hours:
         return None
     root = math.sqrt(max(inside, 0.0))
@@ -276,8 +267,8 @@ def _really_spent(view: ScreenView) -> None:
     bars = pd.concat([by_law, as_hours(pd.concat([trained, measured]))], ignore_index=True)
     total = bars["mask_hours"] + bars["box_hours"]
     shares = zip(bars["mask_hours"] / total, total, strict=True)
-    told = [f"{share:.0%} masks, {hours:,.1f} h" for share, hours in shares]
-    view.chart("really_spent", split_hours(bars.assign(told=told)))
+    labels = [f"{share:.0%} masks, {hours:,.1f} h" for share, hours in shares]
+    view.chart("really_spent", split_hours(bars.assign(told=labels)))
     say_measured(view, measured)
 
 
@@ -298,17 +289,7 @@ def _show_chip(view: ScreenView, key: str, full: int, prices: Prices, scale_hour
 
 
 def _judge_cheapest(full: float, law: EquiscoreLaw, prices: Prices, point: CheapestPoint) -> Verdict:
-    """Judge whether the split at `full` on the curve costs at most `TOUCHES` more than the cheapest.
-
-    Args:
-        full: |F|, images, above 0.
-        law: the curve.
-        prices: seconds per image.
-        point: the cheapest split of the curve for these prices and the images there are.
-
-    Raises:
-        BudgetError: `full` is not above 0.
-    """
+    """Judge whether the split at `full` on the curve costs about as little as the cheapest one, `point`."""
     values = _hours_at(full, prices, law)
     if cost_hours(full, float(round(float(law.weak(full)))), prices) <= (1 + _TOUCHES) * point.hours:
         return Verdict(True, "cheapest", {**values, "least": point.hours})

@@ -1,4 +1,4 @@
-"""A lesson: its Markdown text with placeholders, and how a screen of it is shown."""
+"""Lessons: reading their Markdown texts with placeholders, and showing a screen."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _PUBLISHED = re.compile(r"\{\{(ap|hours): (\w+) (\d+)/(\d+)\}\}")
 _SLOT = re.compile(r"\{\{(?:control|chart): (\w+)(?: \| ([^}]+))?\}\}")
 _CASE = re.compile(r"\{\{((?:if|right|wrong): \w+)\}\}\s*")
 _VALUE = re.compile(r"\{\{value: (\w+)\}\}")
-# Not before tables, quotations, items of lists, and what belongs to an item.
+# Line breaks inside a paragraph; not before tables, quotations and items of lists.
 _SOFT_BREAK = re.compile(r"\n(?!\s|[|>]|\* |\d+\. )")
 
 
@@ -38,9 +38,9 @@ class Block:
     """A paragraph, table or list, a row of controls and charts, or both side by side.
 
     Attributes:
-        text: Markdown in which only values are left to be filled in.
-        needs: names of its values, and its case if it has one: all must be known before it is shown.
-        slots: key and label of each control and chart.
+        text: Markdown with placeholders for values.
+        needs: Names of its values, and its case if it has one. All must be known before it is shown.
+        slots: Key and label of each control and chart.
     """
 
     text: str
@@ -48,19 +48,16 @@ class Block:
     slots: tuple[tuple[str, str], ...]
 
     def filled(self, values: Mapping[str, Any]) -> str:
-        """Return the text with its values: counts with commas, other numbers with one decimal, text as it is."""
+        """Return the text with its values: whole numbers with commas, other numbers with one decimal."""
         return _VALUE.sub(lambda found: _written(values[found[1]]), self.text)
 
 
 def _read_text(slug: str) -> tuple[dict[str, Any], list[tuple[str, tuple[Block, ...], str]]]:
-    """Read the front matter of a lesson, and of each screen the title, the blocks and the presenter's notes.
-
-    Args:
-        slug: the file's name without its ending.
+    """Read the front matter of a lesson, and each screen's title, blocks and presenter's notes.
 
     Raises:
-        OSError: there is no such file.
-        ValueError: it has no front matter, or a screen without notes.
+        OSError: There is no such file.
+        ValueError: The front matter, or a screen's notes, are missing.
     """
     text = (_FOLDER / f"{slug}.md").read_text(encoding="utf-8")
     _, head, body = _PUBLISHED.sub(_published, text).split("---\n", 2)
@@ -100,12 +97,12 @@ _PAGE_LINK = re.compile(r"\[(.+)\]\((pages/\w+\.py)\)")
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answer to an answer.
+    """Whether a student's answer is right.
 
     Attributes:
-        right: whether the student's answer is right.
-        case: which of the screen's `{{right: ...}}` or `{{wrong: ...}}` paragraphs says why.
-        values: what stands in that paragraph.
+        right: Whether it is right.
+        case: Which of the screen's `{{right: ...}}` or `{{wrong: ...}}` paragraphs explains it.
+        values: Values of that paragraph.
     """
 
     right: bool
@@ -119,7 +116,7 @@ class Verdict:
 
 
 class ScreenView:
-    """A screen as it is drawn: its text is laid out at once, and each paragraph appears when all it needs is known."""
+    """A screen while it is drawn: the layout comes first, and each paragraph appears once its values are known."""
 
     def __init__(self, blocks: Sequence[Block]) -> None:
         self._slots: dict[str, tuple[DeltaGenerator, str]] = {}
@@ -137,16 +134,16 @@ class ScreenView:
         return columns[-1]
 
     def say(self, *cases: str, **values: Any) -> None:
-        """Make cases and values known, and show every paragraph that waited for them."""
+        """Set cases and values, and show every paragraph that needs no others."""
         self._show({f"if: {case}": "" for case in cases} | values)
 
     def judge(self, verdict: Verdict) -> None:
-        """Say whether an answer is right, and why; a print leaves it out."""
+        """Show whether an answer is right, and why; not in print."""
         self._show({verdict.tag: "", **verdict.values})
 
     def _show(self, known: Mapping[str, Any]) -> None:
         if unknown := known.keys() - self._names:
-            raise KeyError(f"the screen's text has no place for {', '.join(sorted(unknown))}")
+            raise KeyError(f"the screen's text does not use {', '.join(sorted(unknown))}")
         self._known |= known
         ready = [(block, place) for block, place in self._waiting if block.needs <= self._known.keys()]
         self._waiting = [waiting for waiting in self._waiting if waiting not in ready]
@@ -155,26 +152,26 @@ class ScreenView:
                 _write(place, block, block.filled(self._known))
 
     def slot(self, key: str) -> tuple[DeltaGenerator, str]:
-        """Return the place of a control or chart, and its label."""
+        """Return the container of a control or chart, and its label."""
         return self._slots[key]
 
     def slider(self, key: str, *numbers: float, **look: Any) -> Any:
-        """Show a slider: its least and largest number, where it starts, its step. The link holds the number."""
+        """Show a slider bound to the link; the numbers are the least, the largest, the first and the step."""
         place, label = self._slots[key]
         return place.slider(label, *numbers, key=key, bind="query-params", **look)
 
     def select(self, key: str, options: Sequence[Any], start: Any) -> Any:
-        """Show a slider over some options, bound to the link."""
+        """Show a slider over options, bound to the link."""
         place, label = self._slots[key]
         return place.select_slider(label, options, start, key=key, bind="query-params")
 
     def choose(self, key: str, options: Sequence[str]) -> str:
-        """Show options of which exactly one is chosen, at first the first; bound to the link."""
+        """Show buttons of which one is chosen, at first the first one; bound to the link."""
         place, label = self._slots[key]
         return linked_choice(label, options, options[0], key, place)
 
     def pick(self, key: str, names: Sequence[str], start: str) -> str:
-        """Show a list of names of which one is chosen; the link always says which."""
+        """Show a list of names of which one is chosen; the link always contains it."""
         place, label = self._slots[key]
         return linked_selectbox(label, names, key, start, place)
 
@@ -184,21 +181,21 @@ class ScreenView:
             split_chip(full, weak, prices, scale_hours)
 
     def chart(self, key: str, figure: go.Figure) -> None:
-        """Show a chart in letters that can be read from the last row of a class."""
+        """Show a chart with text large enough for a projector."""
         with self._slots[key][0]:
             show_chart(figure, key)
 
 
 @dataclass(frozen=True)
 class Screen:
-    """One idea.
+    """One screen of a lesson, with one idea.
 
     Attributes:
-        title: the idea in a few words.
-        blocks: its text.
-        notes: for the presenter. Markdown.
-        fill: fills the text's controls, charts and values. Keys of controls stand in the link and are a lesson's own:
-            a print shows all screens of a lesson at once.
+        title: The idea in a few words.
+        blocks: Its text.
+        notes: Markdown for the presenter.
+        fill: Fills in controls, charts and values. Keys of controls are in the link and unique within a lesson, because
+            the print view shows all its screens at once.
     """
 
     title: str
@@ -210,17 +207,14 @@ class Screen:
         """Draw the screen.
 
         Raises:
-            SplitLabError: something that it shows cannot be computed.
+            SplitLabError: Something on it cannot be computed.
         """
         self.fill(ScreenView(self.blocks))
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """One lesson: its title, the question it answers, about how many minutes it takes, and its screens.
-
-    The last screen asks a question that the student answers by playing.
-    """
+    """A lesson; its last screen asks a question that students answer with the controls."""
 
     title: str
     question: str
@@ -229,11 +223,11 @@ class Lesson:
 
 
 def read_lesson(slug: str, *fill: Callable[[ScreenView], None]) -> Lesson:
-    """Read a lesson's text and join it with the functions that fill its screens, in order.
+    """Read a lesson's text, and combine it with the functions that fill its screens, in order.
 
     Raises:
-        OSError: there is no such text.
-        ValueError: there are not as many functions as screens.
+        OSError: There is no such text.
+        ValueError: The number of functions is not the number of screens.
     """
     head, texts = _read_text(slug)
     screens = tuple(Screen(*text, function) for text, function in zip(texts, fill, strict=True))
@@ -241,7 +235,7 @@ def read_lesson(slug: str, *fill: Callable[[ScreenView], None]) -> Lesson:
 
 
 def show_chart(figure: go.Figure, key: str) -> None:
-    """Show a chart in large letters and without a tool bar."""
+    """Show a chart with large text and without a toolbar."""
     st.plotly_chart(projected(figure), key=key, config={"displayModeBar": False})
 
 

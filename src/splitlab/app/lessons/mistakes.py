@@ -1,4 +1,4 @@
-"""Lesson 5: models with one score make different mistakes (Observations 4 to 7); real models detect in real photos."""
+"""Lesson 5: models with one score make different mistakes (Observations 4 to 7), shown on real photos."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def _one_score(view: ScreenView) -> None:
     hours = rows["cost_hours"]
     view.say(models=name, score=f"{curve.score:g}", metric=metric)
     view.say(cheapest=f"{hours.min():.0f}", dearest=f"{hours.max():.0f}")
-    told = [f"{each:.0f} hours, {metric} {shown(ap)}" for each, ap in zip(hours, rows[curve.metric], strict=True)]
-    view.chart("equal_hours", split_hours(as_hours(rows).assign(told=told)))
+    labels = [f"{each:.0f} hours, {metric} {shown(ap)}" for each, ap in zip(hours, rows[curve.metric], strict=True)]
+    view.chart("equal_hours", split_hours(as_hours(rows).assign(told=labels)))
 
 
 def _stricter(view: ScreenView) -> None:
@@ -72,7 +72,7 @@ def _see_it(view: ScreenView) -> None:
         return
     photo, score = _choose_look(view, "seen_photo", "least", FIRST_SCORE)
     with view.slot("choose_models")[0]:
-        # What comes first is chosen first.
+        # The first checkpoints of the list are chosen at first.
         names = choose_models({name: choices[name] for name in dict.fromkeys([*_several_splits(choices), *choices])})
         shape = choose_view()
     if not names:
@@ -116,16 +116,11 @@ def _make_them_disagree(view: ScreenView) -> None:
 
 
 def _judge_disagreement(found: Mapping[str, ImageDetections], least_score: float) -> Verdict:
-    """Judge whether some models see something in a photo and others nothing.
-
-    Args:
-        found: what each model detects, by its name.
-        least_score: detections below it do not count.
-    """
+    """Judge whether some models see something in a photo and others nothing, with this confidence or more."""
     best = {name: float(detections.scores.max(initial=0.0)) for name, detections in found.items()}
     seeing = [name for name, score in best.items() if score >= least_score]
-    told = ", ".join(f"{name} at most {score:.2f}" for name, score in best.items())
-    values = {"confidences": told, "seeing": ", ".join(seeing)}
+    confidences = ", ".join(f"{name} at most {score:.2f}" for name, score in best.items())
+    values = {"confidences": confidences, "seeing": ", ".join(seeing)}
     if 0 < len(seeing) < len(found):
         return Verdict(True, "they_differ", values)
     return Verdict(False, "all_see" if seeing else "none_see", values)
@@ -137,7 +132,7 @@ def _panel(choice: Choice, found: ImageDetections, score: float) -> Panel:
 
 
 def _several_splits(choices: Mapping[str, Choice]) -> list[str]:
-    """Name the checkpoints of the first dataset that was trained on several splits."""
+    """Return the names of checkpoints of the first dataset with models trained on several splits."""
     presets = small_presets({name: choice.card for name, choice in choices.items()})
     return next((list(preset.names) for preset in presets if preset.kind == YOLO), [])
 

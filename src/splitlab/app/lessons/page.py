@@ -1,4 +1,4 @@
-"""The page Lessons: the list, one lesson screen by screen, print view, and places as links."""
+"""Lessons: the list of all, one lesson screen by screen, and a print view."""
 
 from __future__ import annotations
 
@@ -13,64 +13,16 @@ import streamlit as st
 
 from splitlab.app.lessons import curves, labels, mistakes, splits
 from splitlab.app.lessons.lesson import Lesson
-from splitlab.app.navigation import answered, enter_by_app, page_head
+from splitlab.app.navigation import ensure_started_by_app, errors_shown, page_head
 from splitlab.app.widgets.text import as_plain
 from splitlab.budget.published import FLATTERED
 
 _LESSON, _SCREEN, _PRINT = "lesson", "screen", "print"
+_NOTES = "notes"
+_BODY, _NAV = "lesson", "lesson_nav"
+_EVER_IN_LINK, _OPENED = "ever in the link of lesson {}", "lesson opened last"
 _LONGEST_ECHO = 20
-
-
-@dataclass(frozen=True)
-class _Place:
-    """A screen of a lesson, both counted from 1; no lesson means the list of all.
-
-    Attributes:
-        lesson: number of the lesson, 0 for the list.
-        screen: number of the screen.
-        printed: whether all screens are shown for printing.
-        complaint: what is wrong with the link, in a sentence that may stand in Markdown; empty if nothing.
-    """
-
-    lesson: int
-    screen: int = 1
-    printed: bool = False
-    complaint: str = ""
-
-
-def _read_place(asked: Mapping[str, str], lessons: Sequence[Lesson]) -> _Place:
-    """Read a link; what is not there is answered by the nearest that is, and by a complaint.
-
-    Args:
-        asked: the parameters of the link.
-        lessons: in order.
-    """
-    if _LESSON not in asked:
-        return _Place(0)
-    lesson = _number(asked[_LESSON], len(lessons))
-    if not lesson:
-        return _Place(
-            0, complaint=f"There is no lesson {_echo(asked[_LESSON])}: they are numbered 1 to {len(lessons)}."
-        )
-    screens = len(lessons[lesson - 1].screens)
-    screen = _number(asked.get(_SCREEN, "1"), screens)
-    printed = asked.get(_PRINT) == "true"
-    if screen:
-        return _Place(lesson, screen, printed)
-    complaint = f"Lesson {lesson} has no screen {_echo(asked[_SCREEN])}: they are numbered 1 to {screens}."
-    return _Place(lesson, 1, printed, complaint)
-
-
-def _number(text: str, most: int) -> int:
-    """Return a number from 1 to `most`, 0 where the text is none."""
-    known = {str(number): number for number in range(1, most + 1)}
-    return known.get(text, 0)
-
-
-def _echo(text: str) -> str:
-    return f"'{as_plain(text[:_LONGEST_ECHO])}'"
-
-
+_PAGE = "pages/lessons.py"
 _LESSONS: tuple[Lesson, ...] = (
     labels.WHAT_A_LABEL_COSTS,
     labels.WHAT_WEAK_LABELS_BUY,
@@ -82,32 +34,64 @@ _LESSONS: tuple[Lesson, ...] = (
 )
 
 
-_NOTES = "notes"
-_PAGE = "pages/lessons.py"
-_BODY, _NAV = "lesson", "lesson_nav"
-_EVER_IN_LINK = "ever in the link of lesson {}"
-_OPENED = "lesson opened last"
+@dataclass(frozen=True)
+class _Place:
+    """What a link asks for.
+
+    Attributes:
+        lesson: Number of the lesson, from 1; 0 for the list of all.
+        screen: Number of the screen, from 1.
+        printed: Whether all screens are shown for printing.
+        problem: What is wrong with the link, as Markdown; empty if nothing.
+    """
+
+    lesson: int
+    screen: int = 1
+    printed: bool = False
+    problem: str = ""
 
 
-def _show_lessons(lessons: Sequence[Lesson]) -> None:
-    """Show what the link asks for."""
-    place = _read_place(st.query_params, lessons)
-    if place.complaint:
-        st.warning(place.complaint)
-    _let_link_say(place)
-    if not place.lesson:
-        _show_list(lessons)
-    elif place.printed:
-        _show_sheets(lessons[place.lesson - 1], place)
-    else:
-        _show_screen(lessons, place)
-
-
-def _let_link_say(place: _Place) -> None:
-    """Let the link say which lesson was opened: a browser does not follow a link from a page to the page itself."""
+def show_page() -> None:
+    """Show the list of lessons, a screen, or a whole lesson for printing: what the link asks for."""
+    ensure_started_by_app()
+    place = _read_place(st.query_params, _LESSONS)
+    if place.problem:
+        st.warning(place.problem)
+    # A browser does not follow a link from a page to the page itself, so the lesson is written into the link.
     if place.lesson and st.session_state.get(_OPENED) != place.lesson:
         st.query_params[_LESSON] = str(place.lesson)
     st.session_state[_OPENED] = place.lesson
+    if not place.lesson:
+        _show_list(_LESSONS)
+    elif place.printed:
+        _show_sheets(_LESSONS[place.lesson - 1], place)
+    else:
+        _show_screen(_LESSONS, place)
+
+
+def _read_place(asked: Mapping[str, str], lessons: Sequence[Lesson]) -> _Place:
+    """Read the parameters of a link; for a lesson or screen that does not exist, return another with the problem."""
+    if _LESSON not in asked:
+        return _Place(0)
+    lesson = _number(asked[_LESSON], len(lessons))
+    if not lesson:
+        return _Place(0, problem=f"There is no lesson {_echo(asked[_LESSON])}: they are numbered 1 to {len(lessons)}.")
+    screens = len(lessons[lesson - 1].screens)
+    screen = _number(asked.get(_SCREEN, "1"), screens)
+    printed = asked.get(_PRINT) == "true"
+    if screen:
+        return _Place(lesson, screen, printed)
+    problem = f"Lesson {lesson} has no screen {_echo(asked[_SCREEN])}: they are numbered 1 to {screens}."
+    return _Place(lesson, 1, printed, problem)
+
+
+def _number(text: str, most: int) -> int:
+    """Return a number from 1 to `most`, or 0 if the text is no such number."""
+    return {str(number): number for number in range(1, most + 1)}.get(text, 0)
+
+
+def _echo(text: str) -> str:
+    return f"'{as_plain(text[:_LONGEST_ECHO])}'"
 
 
 def _css(name: str) -> str:
@@ -118,7 +102,7 @@ def _show_list(lessons: Sequence[Lesson]) -> None:
     page_head(
         "Lessons",
         "Short lessons for a class with a projector, or for one student alone. Each ends with a question that you "
-        "answer by moving controls. The app's own computation checks the answer.",
+        "answer with the controls, and the app checks the answer.",
     )
     for number, lesson in enumerate(lessons, start=1):
         with st.container(border=True):
@@ -137,11 +121,11 @@ def _show_list(lessons: Sequence[Lesson]) -> None:
 def _show_screen(lessons: Sequence[Lesson], place: _Place) -> None:
     lesson = lessons[place.lesson - 1]
     screen = lesson.screens[place.screen - 1]
-    # The page's own colour, so that nothing shines through the bar below.
+    # An opaque bar at the bottom, in the colour of the page.
     background = st.get_option(f"theme.{st.context.theme.type or 'light'}.backgroundColor")
     st.html(f"<style>{_css('screen')}.st-key-{_NAV} {{ background: {background}; }}</style>")
     body = st.container(key=_BODY)
-    # Known before the screen is drawn: else a quick second step would be taken for the first one once more.
+    # Drawn before the screen, or a quick second step would repeat the first one.
     _show_steps(lessons, place)
     with body:
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
@@ -151,7 +135,7 @@ def _show_screen(lessons: Sequence[Lesson], place: _Place) -> None:
         st.header(screen.title, anchor=False)
         if notes:
             _show_notes(screen.notes)
-        with answered():
+        with errors_shown():
             screen.show()
 
 
@@ -182,7 +166,7 @@ def _progress_html(screen: int, screens: int) -> str:
 
 
 def _neighbours(lessons: Sequence[Lesson], place: _Place) -> tuple[_Place | None, _Place | None]:
-    """Return the screens before and after this one; None where the list of all lessons is."""
+    """Return the previous and the next screen; None for the list of all lessons."""
     every = [
         _Place(number, screen)
         for number, lesson in enumerate(lessons, start=1)
@@ -198,18 +182,18 @@ def _go(place: _Place | None) -> None:
         for key in (_LESSON, _SCREEN):
             st.query_params.pop(key, None)
         return
-    # At once: each change alone is a step that the browser's Back goes to.
+    # In one update: each one is a step of the browser's Back button.
     st.query_params.update({_LESSON: str(place.lesson), _SCREEN: str(place.screen)})
 
 
 def _print_link(lesson: int) -> str:
-    """Return a link to this lesson on paper, with the controls as they are, those of its other screens too."""
+    """Return a link to the print view of a lesson with the controls of all its screens as they are."""
     asked: dict[str, Any] = {key: st.query_params.get_all(key) for key in st.query_params if key != _SCREEN}
-    # A control that is not drawn leaves the link, but its value stays in the session.
+    # A control of another screen is not in the link, but its value is still in the session.
     ever: dict[str, None] = st.session_state.setdefault(_EVER_IN_LINK.format(lesson), {})
     ever |= dict.fromkeys(asked)
     asked |= {key: st.session_state[key] for key in ever if key not in asked and key in st.session_state}
-    # Paper is white: the browser is asked for the light theme, whatever the reader's is.
+    # Paper is white, so ask for the light theme.
     asked |= {_PRINT: ["true"], "embed": ["true"], "embed_options": ["light_theme"]}
     return f'<a href="?{escape(urlencode(asked, doseq=True))}" target="_blank" rel="noopener">Print view</a>'
 
@@ -225,11 +209,5 @@ def _show_sheets(lesson: Lesson, place: _Place) -> None:
                 st.subheader(screen.title, anchor=False)
                 if notes:
                     _show_notes(screen.notes)
-                with answered():
+                with errors_shown():
                     screen.show()
-
-
-def show_page() -> None:
-    """Show the page."""
-    enter_by_app()
-    _show_lessons(_LESSONS)

@@ -1,4 +1,4 @@
-"""The models that lessons look at: those of the paper, and those measured here."""
+"""The models that lessons use: those of the paper, and those measured here."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Series:
     """One model on one dataset, trained alike on several splits.
 
     Attributes:
-        source: published or measured.
-        dataset, method: as the results table names them.
-        metric: the score that is looked at.
-        rows: those of the results table that report it; one for each split.
+        source: Published or measured.
+        dataset, method: As in the results table.
+        metric: The score to look at.
+        rows: Rows of the results table with this score, one for each split.
     """
 
     source: str
@@ -45,17 +45,17 @@ class Series:
 
     @property
     def axis(self) -> str:
-        """The score in words, for an axis."""
+        """The title of the score's axis."""
         return METRICS[self.metric]
 
     @property
     def score(self) -> str:
-        """The score in short."""
+        """The short name of the score."""
         return SHORT_METRICS[self.metric]
 
     @property
     def images(self) -> int:
-        """Number of training images: the paper's, the atlas's, or the most that a split labels."""
+        """Number of training images; if unknown, the most that a split labels."""
         labelled = int((self.rows["full"] + self.rows["weak"]).max())
         return training_images(Workspace.here()).get(self.dataset, labelled)
 
@@ -66,9 +66,9 @@ class Series:
 
 
 def all_series() -> dict[str, Series]:
-    """Return every series with two different splits or more by its name: the paper's, then those measured here.
+    """Return every series with at least two different splits, by name: the paper's, then those measured here.
 
-    Of a model trained in several ways, the way with the most splits counts.
+    For a model trained in several ways, use the way with the most splits.
     """
     table = pd.concat([published(), by_common_seeds(measured(Workspace.here()))], ignore_index=True)
     models = table[table["group"] == "split"].groupby(["source", "dataset", "method"], sort=False)
@@ -85,19 +85,19 @@ def all_series() -> dict[str, Series]:
 
 
 def pick_series(view: ScreenView, key: str) -> Series:
-    """Let one be chosen, the paper's YOLOv5 on VOC2012 at first."""
+    """Let a series be chosen; start with the paper's YOLOv5 on VOC2012."""
     known = all_series()
     return known[view.pick(key, list(known), next(iter(known)))]
 
 
 def measured_splits(metric: str) -> pd.DataFrame:
-    """Return the splits measured here that report a metric, one row each."""
+    """Return the splits measured here that have a metric, one row each."""
     rows = by_common_seeds(measured(Workspace.here()))
     return rows[(rows["group"] == "split") & rows[metric].notna()]
 
 
 def measured_alike(metric: str) -> pd.DataFrame:
-    """Return at most `MOST_MEASURED` measured splits of about equal score, of the models that have most of them."""
+    """Return a few measured splits of about equal score, of the model that has most of them."""
     rows = measured_splits(metric)
     of_models = rows.groupby(["dataset", "method", ways_of_training(rows)])
     alike = [equal_score_splits(of_model, metric) for _, of_model in of_models]
@@ -105,7 +105,7 @@ def measured_alike(metric: str) -> pd.DataFrame:
 
 
 def say_measured(view: ScreenView, rows: pd.DataFrame) -> None:
-    """Tell the text on which datasets splits were measured here, or that none was."""
+    """Fill in the datasets on which splits were measured here, or that none were."""
     if rows.empty:
         view.say("nothing_measured")
     else:
@@ -113,13 +113,13 @@ def say_measured(view: ScreenView, rows: pd.DataFrame) -> None:
 
 
 def curve_rows(curve: PaperCurve) -> pd.DataFrame:
-    """Return the paper's rows of the splits on one of its curves."""
+    """Return the rows of the paper's splits on one of its curves."""
     rows = method_rows(published(), curve.dataset, curve.method)
     return rows[[split in curve.splits for split in zip(rows["full"], rows["weak"], strict=True)]]
 
 
 def as_hours(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return rows for `split_hours`: a name, the hours of masks and of boxes, and their sum in words."""
+    """Return rows for the chart `split_hours`: a name, the hours of masks and boxes, and their sum in words."""
     bars = [_bar(row["full"], row["weak"], prices_for(row["dataset"])) for _, row in rows.iterrows()]
     names = [f"{row['dataset']} {row['full']:,}/{row['weak']:,}, {row['source']}" for _, row in rows.iterrows()]
     return pd.DataFrame(bars, columns=["mask_hours", "box_hours", "told"]).assign(
@@ -128,7 +128,7 @@ def as_hours(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def your_hours(full: int, weak: int, prices: Prices, name: str) -> pd.DataFrame:
-    """Return a split of the reader's, or of the law's, as a row for `split_hours`."""
+    """Return one split, of the reader or of the law, as a row for the chart `split_hours`."""
     bar = pd.DataFrame([_bar(full, weak, prices)], columns=["mask_hours", "box_hours", "told"])
     return bar.assign(name=f"{name} {full:,}/{weak:,}", source=YOURS)
 

@@ -1,4 +1,4 @@
-"""Lessons 3 and 4: why extreme splits lose, and what more boxes or more masks bring (Observations 1 to 3)."""
+"""Lessons 3 and 4: extreme splits lose, and what more boxes or more masks bring (Observations 1 to 3)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _who_beats_it(view: ScreenView) -> None:
         view.say("none", splits=len(series.rows))
         return
     names = [_split(full, weak) for full, weak in zip(extremes["full"], extremes["weak"], strict=True)]
-    # The most expensive one without boxes has most to lose.
+    # Start with the most expensive one without boxes.
     start = names[int(extremes["cost_hours"].where(extremes["weak"] == 0, 0).argmax())]
     name = view.pick("extreme", names, start)
     picked = extremes.iloc[names.index(name)]
@@ -51,20 +51,17 @@ def _who_beats_it(view: ScreenView) -> None:
 def _extreme_splits(rows: pd.DataFrame, metric: str, images: int) -> pd.DataFrame:
     """Return the extreme splits of one model on one dataset, each with the best split that costs no more.
 
-    Extreme are splits without boxes, and those that label all images. The cheapest and the most expensive of all rows
-    are left out, as in the paper (Sec. 4.3): they have nothing to be compared with.
+    Extreme splits have no boxes, or label all images. As in the paper (Sec. 4.3), the cheapest and the most expensive
+    of all rows are left out, because they have nothing to be compared with.
 
     Args:
-        rows: of one model on one dataset that report the metric.
-        metric: one of `METRICS`.
-        images: training images there are.
+        rows: Rows of one model on one dataset that report the metric.
+        metric: One of `METRICS`.
+        images: Number of training images.
 
     Returns:
-        full, weak, cost_hours and ap of each, by cost; and of what beats it by_full, by_weak, by_hours, by_ap: missing
-        where nothing does. `beaten` says which.
-
-    Raises:
-        BudgetError: the metric is none of `METRICS`.
+        full, weak, cost_hours, ap and beaten, by cost; and by_full, by_weak, by_hours, by_ap of the split that beats
+        it, missing if none does.
     """
     inner = rows.sort_values("cost_hours").iloc[1:-1]
     extreme = inner[(inner["weak"] == 0) | (inner["full"] + inner["weak"] == images)]
@@ -121,11 +118,7 @@ def _show_budget(view: ScreenView, key: str, chosen: SplitForecast, hours: float
 
 
 def _spend(hours: float, share: float) -> SplitForecast:
-    """Spend this share (0..1) of the hours on masks and the rest on boxes, by VOC2012's prices and images.
-
-    Raises:
-        BudgetError: the hours do not pay for one mask image.
-    """
+    """Spend a share (0..1) of the hours on masks and the rest on boxes, with VOC2012's prices and images."""
     seconds = hours * 3600
     full = min(max(int(share * seconds / VOC2012.mask_seconds), 1), _POOL.images)
     weak = int((seconds - full * VOC2012.mask_seconds) / VOC2012.box_seconds)
@@ -201,16 +194,15 @@ def _find_the_fall(view: ScreenView) -> None:
 
 
 def _steps_of(rows: pd.DataFrame, metric: str, grows: Grows = "weak") -> pd.DataFrame:
-    """Return one row for each step to a larger |W| (or |F|) while the other stays (Observation 3).
+    """Return one row for each step to a larger |W| (or |F|) while the other stays the same (Observation 3).
 
     Args:
-        rows: of one model on one dataset that report the metric; of several training runs of a split the mean counts.
-        metric: the score, a column.
-        grows: what grows along a step.
+        rows: Rows of one model on one dataset; several training runs of a split are averaged.
+        metric: Column of the score.
+        grows: Column that grows along a step.
 
     Returns:
-        The column that stays and the one that grows, `before` (the smaller size), ap_before, ap, gain (AP) and
-        per_thousand (AP gained for each 1,000 images).
+        full, weak, `before` (the smaller size), ap_before, ap, gain (AP) and per_thousand (AP gained per 1,000 images).
     """
     fixed = "full" if grows == "weak" else "weak"
     means = rows.groupby([fixed, grows])[metric].mean().reset_index().rename(columns={metric: "ap"})
@@ -224,13 +216,7 @@ def _steps_of(rows: pd.DataFrame, metric: str, grows: Grows = "weak") -> pd.Data
 
 
 def _judge_step(step: pd.Series, steps: pd.DataFrame, series: Series) -> Verdict:
-    """Judge whether a step to more boxes lowers the score, and compare a fall with what seeds differ by.
-
-    Args:
-        step: one of the steps.
-        steps: of `steps_of`, all of these models.
-        series: the models.
-    """
+    """Judge whether a step (one row of `steps`) to more boxes lowers the score by more than seeds differ."""
     before, after = _split(int(step["full"]), int(step["before"])), _split(int(step["full"]), int(step["weak"]))
     scores = {"score": series.score, "ap_before": shown(step["ap_before"]), "ap": shown(step["ap"])}
     falls = int((steps["gain"] <= 0).sum())
@@ -248,7 +234,7 @@ def _judge_step(step: pd.Series, steps: pd.DataFrame, series: Series) -> Verdict
 
 
 def _seeds_apart(series: Series) -> float:
-    """Return the largest difference in AP between training runs of one split; nan where none was trained twice."""
+    """Return the largest difference in AP between training runs of one split; nan if none was trained twice."""
     low, high = SPREAD_COLUMNS[series.metric]
     return float((series.rows[high] - series.rows[low]).max()) if series.is_measured else math.nan
 

@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from splitlab.app.hosting import Hosting, may_change
-from splitlab.app.navigation import answered
+from splitlab.app.navigation import errors_shown
 from splitlab.app.runs.rows import RunsListing
 from splitlab.app.runs.table import choose_none
 from splitlab.app.widgets.checkpoints import facts_in, show_card
@@ -126,7 +126,7 @@ def show_publish(workspace: Workspace, runs: Sequence[RunSummary]) -> None:
         st.caption("A run can be published when it is done; none of these is.")
         return
     form, card = st.columns(2, gap="large")
-    with form, answered():
+    with form, errors_shown():
         name = st.selectbox("Run", list(ready), key="run_to_publish") if len(ready) > 1 else next(iter(ready))
         weights = ready[name].path / "weights"
         files = facts_in(weights, (weights / CARD_NAME).stat().st_mtime_ns)

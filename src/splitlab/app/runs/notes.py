@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from splitlab.app.hosting import Hosting
-from splitlab.app.navigation import answered
+from splitlab.app.navigation import errors_shown
 from splitlab.app.runs.rows import RunsListing
 from splitlab.app.widgets.text import as_plain
 from splitlab.errors import RunError, SplitLabError
@@ -32,7 +32,7 @@ def show_notes(listing: RunsListing, runs: Sequence[RunSummary], known_tags: Seq
     if len(runs) > _MOST_SHOWN:
         st.caption(f"The notes of the first {_MOST_SHOWN} of {len(runs):,}:")
     for run in runs[:_MOST_SHOWN]:
-        with answered():
+        with errors_shown():
             _one(listing, run, known_tags)
 
 
@@ -61,7 +61,7 @@ def _tags_for_all(listing: RunsListing, runs: Sequence[RunSummary], known: Seque
         take = st.button("Take away", icon=":material/label_off:", disabled=not tags)
     if not (add or take):
         return
-    with answered():
+    with errors_shown():
         for run in runs:
             _change_notes(
                 run.path, (lambda before: _added(before, tags)) if add else (lambda before: _without(before, tags))

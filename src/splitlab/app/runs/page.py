@@ -8,7 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from splitlab.app.hosting import may_change
-from splitlab.app.navigation import answered, page_head
+from splitlab.app.navigation import errors_shown, page_head
 from splitlab.app.runs.actions import show_actions, show_publish, show_settings
 from splitlab.app.runs.notes import show_notes
 from splitlab.app.runs.rows import choose_filter, filtered, newest_begun, runs_listing
@@ -31,7 +31,7 @@ def _show_curves(runs: Sequence[RunSummary]) -> None:
 
 
 def _show(runs: Sequence[RunSummary]) -> None:
-    with answered():
+    with errors_shown():
         drawn = runs[:MOST_RUNS]
         if len(runs) > MOST_RUNS:
             st.caption(f"The first {MOST_RUNS} of {len(runs):,} are drawn: more lines cannot be told apart.")
@@ -77,7 +77,7 @@ def show_page() -> None:
     """Show the page."""
     page_head(
         "Runs",
-        "Every training of this work space. Tick some to lay their curves over each other and their settings side by "
+        "Every training of this workspace. Tick some to lay their curves over each other and their settings side by "
         "side.",
     )
     workspace = Workspace.here()
@@ -89,14 +89,14 @@ def show_page() -> None:
         show_broken(now.broken)
         wait_for_runs(listing)
         st.stop()
-    with answered():
+    with errors_shown():
         chosen = chosen_runs(now.runs)
         say_in_link()
         wanted = choose_filter(workspace, listing)
         live_table(workspace, listing, wanted, chosen)
         if may_change("Changing runs"):
             show_actions(workspace, listing, [now.runs[name] for name in chosen])
-    with answered():
+    with errors_shown():
         view = linked_choice(
             "Look at", [_CURVES, _SETTINGS, _NOTES, _PUBLISH], _CURVES, "runs_view", label_visibility="collapsed"
         )

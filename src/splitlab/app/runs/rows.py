@@ -50,10 +50,10 @@ class Filter:
     """What rows are asked for; what is empty asks for nothing.
 
     Attributes:
-        data: data sets, of which a run has one.
+        data: datasets, of which a run has one.
         states: states, of which it has one.
         tags: tags, all of which it has.
-        text: words that all stand in its name, data set, model, tags or note, in any case.
+        text: words that all stand in its name, dataset, model, tags or note, in any case.
     """
 
     data: Sequence[str] = ()
@@ -257,7 +257,7 @@ def choose_filter(workspace: Workspace, listing: RunsListing) -> Filter:
     states = [state.value for state in State]
     tags = _with_asked("run_tag", (tag for run in now.runs.values() for tag in run.notes.tags))
     wanted = Filter(
-        data.multiselect("Data set", datasets, key="run_data", placeholder="any", bind="query-params"),
+        data.multiselect("Dataset", datasets, key="run_data", placeholder="any", bind="query-params"),
         state.multiselect("State", states, key="run_state", placeholder="any", bind="query-params"),
         tag.multiselect("Tags", tags, key="run_tag", placeholder="any", bind="query-params"),
         text,

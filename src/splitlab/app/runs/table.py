@@ -12,7 +12,7 @@ import pandas as pd
 import streamlit as st
 
 from splitlab.app.hosting import Hosting
-from splitlab.app.navigation import answered
+from splitlab.app.navigation import errors_shown
 from splitlab.app.runs.rows import Filter, RunsListing, filtered, forget_filter, newest_begun, with_places
 from splitlab.app.widgets.links import asked_by_link, write_link
 from splitlab.app.widgets.live_run import STARTING_SECONDS
@@ -139,7 +139,7 @@ def _see(workspace: Workspace, listing: RunsListing, wanted: Filter, chosen: Seq
 
 
 def _show(workspace: Workspace, listing: RunsListing, wanted: Filter, seen: _Seen) -> None:
-    with answered():
+    with errors_shown():
         now = listing.now()
         if _see(workspace, listing, wanted, chosen_runs(now.runs)) != seen:
             st.rerun()
@@ -173,7 +173,7 @@ def _above(workspace: Workspace, rows: pd.DataFrame, runs: int, waiting: Sequenc
         said += [f"{counts[state]:,} {state}" for state in (State.RUNNING, State.WAITING) if counts[state]]
         st.markdown(" · ".join(said), width="content")
         for kind in dict.fromkeys(entry.device for entry in waiting):
-            with answered():
+            with errors_shown():
                 _worker(workspace, kind)
 
 

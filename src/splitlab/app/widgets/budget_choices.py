@@ -1,8 +1,8 @@
-"""Controls that several budget pages share: whose results, what labels cost."""
+"""Controls that budget pages share: which results to plan from, what labels cost, which splits to fit."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,7 +25,7 @@ _PER_IMAGE, _PER_OBJECT = "an image", "an object"
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """Results a plan goes by: models that were trained alike on one data set, in one metric."""
+    """Results to plan from: models trained alike on one dataset, in one metric."""
 
     dataset: str
     method: str
@@ -35,38 +35,39 @@ class Source:
 
     @cached_property
     def surface(self) -> FittedSurface:
-        """The AP surface fitted to them."""
+        """The AP surface fitted to the results."""
         if self.source == PUBLISHED:
             return published_surface(self.dataset, self.method, self.metric)
         return fit_pilot(self.runs)
 
     @property
     def scored_on(self) -> str:
-        """The images the scores were measured on; empty if unknown, or where the rows tell of several."""
-        told = self.rows["scored_on"].unique()
-        return str(told[0]) if len(told) == 1 else ""
+        """The images the scores were measured on; empty if unknown or if the rows name several."""
+        names = self.rows["scored_on"].unique()
+        return str(names[0]) if len(names) == 1 else ""
 
     @property
     def runs(self) -> pd.DataFrame:
-        """The results the surface rests on: one row a run with the columns full, weak, ap, and seed where measured."""
+        """The results behind the surface: one row per run, with full, weak, ap, and seed if measured."""
         if self.source == PUBLISHED:
-            # A misprinted score stands in the rows, but the surface leaves it out.
+            # The rows include a misprinted score, which the surface leaves out.
             return pd.DataFrame(results_of(self.surface))
         seed = seeds_or_unknown(self.rows["seed"])
         return self.rows[["full", "weak"]].assign(ap=self.rows[self.metric], seed=seed)
 
 
 def choose_source() -> Source:
-    """Choose the models and the metric that a page goes by: the paper's, and those measured here."""
+    """Choose models (published or measured here) and a metric."""
     table = pd.concat([published(), measured(Workspace.here())], ignore_index=True)
-    # Models that saw no mask are left out: no budget for labels leads to them. So are those without a mask AP, such as
-    # a run whose validation images have boxes only.
+    # Models that saw no mask are left out, because no plan leads to them. So are models without a mask AP, such as a
+    # run whose validation images have boxes only.
     scored = table[list(METRICS)].notna().any(axis="columns")
     splits = table[(table["group"] == "split") & (table["full"] > 0) & scored]
     names = splits["dataset"] + " " + splits["method"] + ", " + splits["source"]
     labels = names + where_it_tells_apart(ways_of_training(splits), names)
     known = list(labels.unique())
-    rows = splits[labels == (st.selectbox("Going by", known, key="source", bind="query-params") or known[0])]
+    chosen = st.selectbox("Results to plan from", known, key="source", bind="query-params") or known[0]
+    rows = splits[labels == chosen]
     dataset, method, source = (str(rows[name].iloc[0]) for name in ("dataset", "method", "source"))
     metrics = [metric for metric in METRICS if rows[metric].notna().any()]
     main = main_metric(dataset)
@@ -82,7 +83,7 @@ def choose_source() -> Source:
 
 
 def choose_prices(dataset: str) -> Prices:
-    """Choose what labels cost, in seconds; the data set's own prices to begin with."""
+    """Choose what labels cost, in seconds; start with the dataset's own prices."""
     known = prices_for(dataset)
     unit = linked_choice("Seconds for", [_PER_IMAGE, _PER_OBJECT], _PER_IMAGE, "unit")
     if unit == _PER_OBJECT:
@@ -98,12 +99,19 @@ def choose_prices(dataset: str) -> Prices:
     return Prices(box, mask, "your prices" if own else known.name)
 
 
+def toggle_clicked_splits(chart: str, link_name: str, chosen: Iterable[tuple[int, int]]) -> None:
+    """Add the clicked splits of a chart to the chosen ones in the link, or remove them; a callback of the chart."""
+    for point in st.session_state[chart]["selection"]["points"]:
+        if point.get("customdata"):
+            split = (int(point["customdata"][0]), int(point["customdata"][1]))
+            st.query_params[link_name] = _write_splits(sorted({*chosen} ^ {split}))
+
+
 def read_splits(text: str, known: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Read splits from a link, such as "400-5000,800-3000"; what is not among the known ones is passed over."""
-    by_text = {write_splits([split]): split for split in known}
+    """Read splits from a link, such as "400-5000,800-3000", and ignore those that are not known."""
+    by_text = {_write_splits([split]): split for split in known}
     return [by_text[part] for part in text.split(",") if part in by_text]
 
 
-def write_splits(splits: Sequence[tuple[int, int]]) -> str:
-    """Write splits for a link; see `read_splits`."""
+def _write_splits(splits: Iterable[tuple[int, int]]) -> str:
     return ",".join(f"{full}-{weak}" for full, weak in splits)

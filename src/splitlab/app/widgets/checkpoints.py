@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import streamlit as st
 
 from splitlab.app.hosting import Hosting, may_change, upload_limit
-from splitlab.app.navigation import answered, draw_anew, say_what_was_done
+from splitlab.app.navigation import errors_shown, rerun_with_message, show_message
 from splitlab.app.widgets.photos import name_upload
 from splitlab.app.widgets.sources import Choice
 from splitlab.app.widgets.text import as_plain, split_chip
@@ -87,18 +87,18 @@ _FOUND, _GETTING = "checkpoint found in a repository", "Getting checkpoints"
 def offer_checkpoints(choices: Iterable[Choice], workspace: Workspace) -> None:
     """Show, folded away, the ways in and out; on a read-only server only the way out."""
     with st.container():  # also where there is nothing to say: what follows keeps its place, and an open popover stays
-        say_what_was_done()
+        show_message()
     with st.popover("Import, share, take away", icon=":material/folder_zip:"):
         if not may_change("Importing checkpoints"):
-            with answered():
+            with errors_shown():
                 _take_away(list(choices))
             return
         of_file, of_repository, away = st.tabs(["From a file", "From a repository", "Take away"])
-        with of_file, answered():
+        with of_file, errors_shown():
             _upload_checkpoint(workspace)
-        with of_repository, answered():
+        with of_repository, errors_shown():
             _offer_repositories(workspace)
-        with away, answered():
+        with away, errors_shown():
             _take_away(list(choices))
 
 
@@ -127,7 +127,7 @@ def _upload_checkpoint(workspace: Workspace) -> None:
     if st.button("Import it", type="primary", icon=":material/add:", width="stretch"):
         with st.spinner("Reading"):
             _import(file, own, workspace.imported / checked_name(name))
-        draw_anew(f"'{as_plain(name)}' is here: pick it among the checkpoints.")
+        rerun_with_message(f"'{as_plain(name)}' is here: pick it among the checkpoints.")
 
 
 @st.cache_data(show_spinner="Reading the card", max_entries=1, scope="session")
@@ -178,7 +178,7 @@ def _offer_repositories(workspace: Workspace) -> None:
         name = proposed_name(found.repository.rpartition("/")[2])
         with st.spinner("Downloading"):
             _get(found, workspace.imported / checked_name(name))
-        draw_anew(f"'{as_plain(name)}' is here: pick it among the checkpoints.")
+        rerun_with_message(f"'{as_plain(name)}' is here: pick it among the checkpoints.")
 
 
 def _find(address: str) -> FoundCheckpoint:

@@ -1,4 +1,4 @@
-"""Models with other classes on a data set's images: which are offered, and what their classes are there."""
+"""Models with other classes on a dataset's images: which are offered, and what their classes are there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from splitlab.app.hosting import Hosting, may_change
-from splitlab.app.navigation import answered, draw_anew, say_what_was_done
+from splitlab.app.navigation import errors_shown, rerun_with_message, show_message
 from splitlab.app.widgets.comparisons import models_for
 from splitlab.app.widgets.sources import Choice
 from splitlab.app.widgets.text import as_plain
@@ -35,13 +35,13 @@ _NAMED = {
     "voc21": "VOC's ids 1 to 20",
     "coco80": "COCO's 80, numbered from 0",
     "coco91": "COCO's ids 1 to 90, as DETR has them",
-    IN_ORDER: "the data set's, in its order",
+    IN_ORDER: "the dataset's, in its order",
 }
-_MODEL_CLASS, _DATA_CLASS = "class of the model", "class of the data set"
+_MODEL_CLASS, _DATA_CLASS = "class of the model", "class of the dataset"
 
 
 def offer_models(choices: Mapping[str, Choice], dataset: Dataset) -> dict[str, Choice]:
-    """Return the checkpoints with the data set's own classes; with others where the user switches them on."""
+    """Return the checkpoints with the dataset's own classes; with others where the user switches them on."""
     own = models_for(choices, dataset)
     if len(own) == len(choices):
         return own
@@ -63,19 +63,19 @@ def settle_classes(chosen: Mapping[str, Choice], dataset: Dataset) -> dict[str, 
     """Say what the classes of models from elsewhere are here, and let the user change it.
 
     Returns:
-        The chosen models of which at least one class is known to be one of the data set's.
+        The chosen models of which at least one class is known to be one of the dataset's.
     """
-    say_what_was_done()
+    show_message()
     maps = {name: class_map_for(choice.card, dataset.class_names) for name, choice in chosen.items()}
     others = {name: classes for name, classes in maps.items() if not classes.is_own}
     if not others:
         return dict(chosen)
     for name, classes in others.items():
-        with answered():
+        with errors_shown():
             require_known(classes, name, dataset.name)
             for told in map_in_words(classes, name, dataset.name):
                 st.caption(as_plain(told))
-    with st.popover("Classes of other models", icon=":material/swap_horiz:"), answered():
+    with st.popover("Classes of other models", icon=":material/swap_horiz:"), errors_shown():
         if may_change("Naming classes"):
             _edit({name: chosen[name] for name in others}, others, dataset)
     return {name: choice for name, choice in chosen.items() if maps[name].known}
@@ -101,11 +101,11 @@ def _edit(choices: Mapping[str, Choice], maps: Mapping[str, ClassMap], dataset: 
     st.caption("A class without a counterpart is left out. The map is kept in the checkpoint's card.")
     if st.button("Use this map", type="primary", key="use class map", width="stretch"):
         _use_map(choice, dataset, [other if isinstance(other, str) else None for other in table[_DATA_CLASS]])
-        draw_anew(f"The classes of {as_plain(name)} are kept in its card.")
+        rerun_with_message(f"The classes of {as_plain(name)} are kept in its card.")
 
 
 def _start_of(way: str, card: Card, class_names: tuple[str, ...]) -> ClassMap:
-    """Return the map that the names, a table or the data set's order give; it may hold no pair."""
+    """Return the map that the names, a table or the dataset's order give; it may hold no pair."""
     if way == _BY_NAME:
         return by_name(card.class_names, class_names)
     if way == IN_ORDER:

@@ -37,7 +37,7 @@ BY_CLASS, BY_ERROR = "class", "kind of error"
 
 
 def choose_dataset(choices: Mapping[str, Choice], workspace: Workspace) -> tuple[str, Dataset]:
-    """Choose whose validation images; begin with a data set that a checkpoint was trained on.
+    """Choose whose validation images; begin with a dataset that a checkpoint was trained on.
 
     Raises:
         DataError: its files are broken.
@@ -45,12 +45,12 @@ def choose_dataset(choices: Mapping[str, Choice], workspace: Workspace) -> tuple
     names = dataset_names(workspace.data)
     trained_on = {choice.card.dataset for choice in choices.values()}
     start = next((name for name in names if name in trained_on), EMBEDDED)
-    name = linked_selectbox("Data set", names, DATA, start, st.container(), tip="Its validation images.")
+    name = linked_selectbox("Dataset", names, DATA, start, st.container(), tip="Its validation images.")
     return name, read_dataset(name, workspace).val
 
 
 def models_for(choices: Mapping[str, Choice], dataset: Dataset) -> dict[str, Choice]:
-    """Return the checkpoints whose classes are a data set's own."""
+    """Return the checkpoints whose classes are a dataset's own."""
     return {name: choice for name, choice in choices.items() if tuple(choice.card.class_names) == dataset.class_names}
 
 
@@ -83,7 +83,7 @@ def by_short_name(choices: Mapping[str, Choice], names: list[str]) -> dict[str, 
 
 
 def no_model_knows(name: str, dataset: Dataset) -> None:
-    """Say what to do where no checkpoint knows a data set's classes."""
+    """Say what to do where no checkpoint knows a dataset's classes."""
     shown = ", ".join(dataset.class_names[:6]) + (" …" if len(dataset.class_names) > 6 else "")
     st.info(
         f"No checkpoint knows the classes of '{as_plain(name)}' ({as_plain(shown)}). Train one on it; it appears here "
@@ -102,18 +102,18 @@ _Key = tuple[str, int, str, str]
 
 @dataclass
 class _Shelf:
-    """What a checkpoint sees in a data set, once that is known."""
+    """What a checkpoint sees in a dataset, once that is known."""
 
     seen: Seen | None
 
 
 def known(choice: Choice, dataset: Dataset, workspace: Workspace) -> Seen | None:
-    """Return what a checkpoint sees in a data set where it has looked at it before."""
+    """Return what a checkpoint sees in a dataset where it has looked at it before."""
     return _shelf(_key(choice, dataset), choice, dataset, workspace).seen
 
 
 def offer_look(choices: Mapping[str, Choice], dataset: Dataset, workspace: Workspace) -> None:
-    """Offer to let checkpoints look at a data set that they have not seen; nothing where they all have.
+    """Offer to let checkpoints look at a dataset that they have not seen; nothing where they all have.
 
     Raises:
         SplitLabError: a checkpoint or a photo cannot be read.
@@ -176,7 +176,7 @@ def compare_known(
 def ranking(
     choices: Mapping[str, Choice], models: Mapping[str, Seen], dataset: Dataset, settings: CompareSettings
 ) -> tuple[ComparedImage, ...]:
-    """Sort a data set's images so that those where models differ most come first."""
+    """Sort a dataset's images so that those where models differ most come first."""
     keys = tuple((name, _key(choices[name], dataset)) for name in models)
     return _ranking(keys, settings, models, dataset)
 

@@ -18,7 +18,7 @@ _MOST_COLUMNS = 6
 
 @dataclass(frozen=True)
 class SmallPreset:
-    """Checkpoints of one data set and kind of model that were trained on several splits: a figure's columns in small.
+    """Checkpoints of one dataset and kind of model that were trained on several splits: a figure's columns in small.
 
     Attributes:
         dataset: what they were trained on.
@@ -42,7 +42,7 @@ def columns_at_hand(figure: PublishedFigure, cards: Mapping[str, Card]) -> dict[
 
 
 def small_presets(cards: Mapping[str, Card]) -> list[SmallPreset]:
-    """Bring checkpoints of one data set and kind together where there are several splits, one for each split.
+    """Bring checkpoints of one dataset and kind together where there are several splits, one for each split.
 
     Of more than `MOST_COLUMNS` those are taken that score about the same mask AP70, as a figure's columns do.
     """

@@ -9,7 +9,7 @@ from pathlib import Path
 import streamlit as st
 
 from splitlab.app.hosting import Hosting
-from splitlab.app.navigation import answered
+from splitlab.app.navigation import errors_shown
 from splitlab.app.widgets.text import as_plain
 from splitlab.budget.results import SHORT_METRICS
 from splitlab.checkpoints.scores import read_scores, scored_on
@@ -38,14 +38,14 @@ STARTING_SECONDS = 30
 
 def watch_run(workspace: Workspace, name: str) -> None:
     """Show how far a run is, its curves, and what can be done with it; refreshes itself while it may change."""
-    with answered():
+    with errors_shown():
         state = run_named(workspace, name).status().state
         may_change = state in _MAY_CHANGE or place_of(workspace, name) is not None
         st.fragment(_show, run_every=_REFRESH_SECONDS if may_change else None)(workspace, name, state)
 
 
 def _show(workspace: Workspace, name: str, state_before: State) -> None:
-    with answered():
+    with errors_shown():
         run = run_named(workspace, name)
         status, events = run.status(), run.events()
         if status.state != state_before:

@@ -178,7 +178,7 @@ class _BoundedUploads(MemoryUploadedFileManager):
         from starlette.exceptions import HTTPException
 
         hosting = Hosting.here()
-        # Besides photos, a visitor who may change things uploads one data set or checkpoint at a time.
+        # Besides photos, a visitor who may change things uploads one dataset or checkpoint at a time.
         other = 0 if hosting.read_only else hosting.upload_megabytes
         of_session = self._bytes_of(session_id, file.file_id) + len(file.data)
         if of_session > (hosting.session_photo_megabytes + other) * _MEGABYTE:

@@ -47,12 +47,12 @@ def measured(workspace: Workspace) -> pd.DataFrame:
 
 @st.cache_data(show_spinner=False, ttl=5)
 def atlas_images(workspace: Workspace) -> dict[str, int]:
-    """Return how many training images the atlas's data sets have, by their names in `measured`."""
+    """Return how many training images the atlas's datasets have, by their names in `measured`."""
     return train_images(workspace.measured)
 
 
 def training_images(workspace: Workspace) -> dict[str, int]:
-    """Return how many training images the data sets of `published` and of the atlas have, by their names there."""
+    """Return how many training images the datasets of `published` and of the atlas have, by their names there."""
     return {**TRAINING_IMAGES, **atlas_images(workspace)}
 
 
@@ -78,13 +78,13 @@ def claims_of_atlas(name: str, metric: str, workspace: Workspace) -> list[Claim]
     return atlas_claims(name, metric, workspace)
 
 
-# Nobody changes what a data set holds, so all get the same one: copying 10,000 images takes a second.
-@st.cache_resource(show_spinner="Reading the data set", max_entries=4, ttl=60)
+# Nobody changes what a dataset holds, so all get the same one: copying 10,000 images takes a second.
+@st.cache_resource(show_spinner="Reading the dataset", max_entries=4, ttl=60)
 def read_dataset(name: str, workspace: Workspace) -> TrainVal:
-    """Read a data set of the work space.
+    """Read a dataset of the workspace.
 
     Raises:
-        DataError: there is no such data set, or its files are broken.
+        DataError: there is no such dataset, or its files are broken.
     """
     return open_dataset(name, workspace.data)
 
@@ -118,7 +118,7 @@ class Choice:
 
     @property
     def label(self) -> str:
-        """Data set, split and run, such as "pets 30/330 (second-try)"; without the run where its name says no more."""
+        """Dataset, split and run, such as "pets 30/330 (second-try)"; without the run where its name says no more."""
         data_and_split = f"{self.card.dataset} {self.card.split_name}"
         says_more = self.card.name != data_and_split.replace(" ", "-").replace("/", "-")
         return f"{data_and_split} ({self.card.name})" if says_more else data_and_split

@@ -1,4 +1,4 @@
-"""Build a split of a data set, see what it costs and what is in it, and keep it by a name."""
+"""Build a split of a dataset, see what it costs and contains, and save it under a name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import streamlit as st
 from splitlab.app.hosting import Hosting, may_change
 from splitlab.app.widgets.links import linked_count
 from splitlab.app.widgets.text import as_plain, split_chip
-from splitlab.budget.cost import PRESETS, mask_hours
+from splitlab.budget.cost import PRESETS, Prices, mask_hours
 from splitlab.data.dataset import Dataset, ImageId, count_images, left_out_in_words
 from splitlab.data.saved_splits import save_split, saved_splits, split_by_labels
 from splitlab.data.split import Split, draw_paper_split, draw_split, draw_stratified
@@ -22,33 +22,57 @@ from splitlab.workspace import Workspace
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
-_KEEPING = "Keeping splits by a name"
+_SAVING = "Saving splits"
 _RANDOM, _STRATIFIED, _PAPER, _LABELS = "at random", "classes in proportion", "as the paper drew it", "by its labels"
 _EXPLAINED = {
-    _RANDOM: "By seed; with one seed a smaller F lies in a larger one, and a smaller W in a larger one of the same F.",
-    _STRATIFIED: "By seed; each class has as large a share of F and of W as of all images.",
+    _RANDOM: "By seed. With the same seed, a larger F contains a smaller one, and so does W for the same F.",
+    _STRATIFIED: "By seed. Each class has the same share of F, of W and of all images.",
     _PAPER: "The images that the paper's authors drew for YOLOv5; for DETR they drew others.",
     _LABELS: "Images that have masks are F, images that have boxes only are W.",
 }
 
 
 def build_split(name: str, dataset: Dataset, workspace: Workspace) -> None:
-    """Show the controls of a split, the split, and where to go with it."""
+    """Show the controls of a split, the split, and what can be done with it."""
     controls, picture = st.columns([1, 1.4], gap="large")
     with controls:
         split = _choose(name, dataset)
         prices = PRESETS[st.selectbox("Labelling prices", list(PRESETS), key="prices", bind="query-params")]
-        images = count_images(dataset).to_draw
-        split_chip(len(split.full), len(split.weak), prices, scale_hours=mask_hours(float(images), prices))
-        st.caption(f"Expected labelling cost; the whole width is masks on all {images:,} labelled images.")
-        _keep(name, split, workspace)
+        show_cost(len(split.full), len(split.weak), dataset, prices)
+        _offer_to_save(name, split, workspace)
     full, weak = _objects(dataset, split.full), _objects(dataset, split.weak)
     chart = class_counts_chart(full, weak, f"Objects in the split {split.name}", ("in F", "in W"))
     picture.plotly_chart(chart, key="split_chart", config={"displayModeBar": False})
 
 
+def choose_sizes(
+    key: str, most_full: int, images: int, first: tuple[int, int], places: tuple[DeltaGenerator, DeltaGenerator]
+) -> tuple[int, int]:
+    """Choose |F| and |W| of a dataset; a larger F leaves fewer images for W.
+
+    Args:
+        key: Ending of the controls' keys, which are also in the link.
+        most_full: Number of images that can be in F.
+        images: Number of images that can be drawn.
+        first: |F| and |W| to begin with.
+        places: Where the two controls are drawn.
+    """
+    full = linked_count("|F|, masks", 0, most_full, first[0], f"full_{key}", places[0])
+    weak_key, left_over = f"weak_{key}", images - full
+    if st.session_state.get(weak_key, 0) > left_over:
+        st.session_state[weak_key] = left_over
+    return full, linked_count("|W|, boxes", 0, left_over, min(first[1], left_over), weak_key, places[1])
+
+
+def show_cost(full: int, weak: int, dataset: Dataset, prices: Prices) -> None:
+    """Show what the labels of a split cost, compared with masks on all images."""
+    images = count_images(dataset).to_draw
+    split_chip(full, weak, prices, scale_hours=mask_hours(float(images), prices))
+    st.caption(f"Expected labelling cost. The whole width stands for masks on all {images:,} labelled images.")
+
+
 def kept_split_key(name: str) -> str:
-    """Return the key of Train's control, and in its link, for the kept splits of a data set."""
+    """Return the key of Train's control, also used in its link, for the saved splits of a dataset."""
     return f"split_{name}"
 
 
@@ -64,25 +88,21 @@ def _choose(name: str, dataset: Dataset) -> Split:
     if left_out := left_out_in_words(counts, dataset):
         st.caption(as_plain(left_out))
     left, middle, right = st.columns(3)
-    full = linked_count("|F|, masks", 0, most, min(30, most, max(images // 4, 1)), f"full_{name}_{way}", left)
-    key, left_over = f"weak_{name}_{way}", images - full
-    if st.session_state.get(key, 0) > left_over:
-        st.session_state[key] = left_over
-    weak = linked_count("|W|, boxes", 0, left_over, min(150, left_over), key, middle)
+    first = min(30, most, max(images // 4, 1)), 150
+    full, weak = choose_sizes(f"{name}_{way}", most, images, first, (left, middle))
     if way == _PAPER:
         return draw_paper_split(dataset, full, weak)
     seed = linked_count("Seed", 0, 10_000, 0, "seed", right)
     return (draw_split if way == _RANDOM else draw_stratified)(dataset, full, weak, seed)
 
 
-def _keep(name: str, split: Split, workspace: Workspace) -> None:
+def _offer_to_save(name: str, split: Split, workspace: Workspace) -> None:
     folder = workspace.splits / name
-    if may_change(_KEEPING):
-        _name_and_keep(folder, split)
-    kept = saved_splits(folder, split.source)
-    if kept:
-        shown = ", ".join(f"**{known}** ({its.name})" for known, its in kept.items())
-        st.caption(f"Kept so far: {shown}")
+    if may_change(_SAVING):
+        _name_and_save(folder, split)
+    saved = saved_splits(folder, split.source)
+    if saved:
+        st.caption("Saved so far: " + ", ".join(f"**{label}** ({its.name})" for label, its in saved.items()))
     left, right = st.columns(2, vertical_alignment="center")
     left.download_button(
         "Split as JSON",
@@ -92,23 +112,23 @@ def _keep(name: str, split: Split, workspace: Workspace) -> None:
         icon=":material/download:",
         width="stretch",
     )
-    _lead_to_train(name, next((known for known, its in kept.items() if its == split), None), right)
+    saved_as = next((label for label, its in saved.items() if its == split), None)
+    # Train draws its own splits: only a saved one can be asked for, by its name.
+    right.page_link(
+        "pages/train.py",
+        label="Train on this dataset" if saved_as is None else "Train on this split",
+        icon=":material/arrow_forward:",
+        query_params={"data": name} | ({} if saved_as is None else {kept_split_key(name): saved_as}),
+    )
 
 
-def _lead_to_train(name: str, kept_as: str | None, place: DeltaGenerator) -> None:
-    # Train draws splits of its own: only one that was kept can be asked for, by its name.
-    label = "Train on this data set" if kept_as is None else "Train on it"
-    asked = {"data": name} if kept_as is None else {"data": name, kept_split_key(name): kept_as}
-    place.page_link("pages/train.py", label=label, icon=":material/arrow_forward:", query_params=asked)
-
-
-def _name_and_keep(folder: Path, split: Split) -> None:
+def _name_and_save(folder: Path, split: Split) -> None:
     left, right = st.columns([2, 1], vertical_alignment="bottom")
-    label = left.text_input("Name it", split.name.replace("/", "-"), key=f"name_{split.hash[:8]}", max_chars=60)
-    if right.button("Keep", icon=":material/bookmark_add:", width="stretch", help="Train offers it by this name."):
-        Hosting.here().require_writable(_KEEPING)
-        save_split(folder, label.strip(), split)
-        st.toast(f"Kept as '{label.strip()}'.")
+    label = left.text_input("Name", split.name.replace("/", "-"), key=f"name_{split.hash[:8]}", max_chars=60).strip()
+    if right.button("Save", icon=":material/bookmark_add:", width="stretch", help="Train then lists it by this name."):
+        Hosting.here().require_writable(_SAVING)
+        save_split(folder, label, split)
+        st.toast(f"Saved as '{label}'.")
 
 
 def _objects(dataset: Dataset, image_ids: tuple[ImageId, ...]) -> Counter[str]:
