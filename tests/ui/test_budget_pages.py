@@ -253,14 +253,14 @@ def test_a_plan_knows_the_images_of_an_atlas_and_says_where_it_guesses(monkeypat
     app = open_page("plan", source="pets yolov5n-lite0-seg, measured")
     assert not app.error
     assert app.number_input(key="images_360").value == 360
-    assert "this number is a guess" not in texts(app)
+    assert "this is an estimate" not in texts(app)
     app = open_page("plan", source="street yolov5n-lite0-seg, measured")  # whose splits label more than 30
-    assert "this number is a guess" in texts(app)
+    assert "this is an estimate" in texts(app)
     rows = [ResultRow(MEASURED, "mine", "yolo", full, 150, 1.0, ap70=full, run=f"{full}") for full in (30, 60)]
     monkeypatch.setattr("splitlab.app.widgets.budget_choices.measured", lambda _: results_table(rows))
     app = open_page("plan", source="mine yolo, measured")
     assert app.number_input(key="images_1000").value == 1000
-    assert "this number is a guess" in texts(app)
+    assert "this is an estimate" in texts(app)
 
 
 def test_a_plan_by_one_split_says_what_is_missing_and_is_no_error():

@@ -78,7 +78,7 @@ def test_compare_masks_shows_a_model_with_other_classes_beside_the_others(worksp
 def test_a_visitor_of_a_read_only_server_names_no_classes(workspace, numbered, monkeypatch):
     monkeypatch.setenv("SPLITLAB_READ_ONLY", "1")
     app = open_page("errors", data="tiny", models="numbered", others="true")
-    assert "Naming classes is off" in texts(app)
+    assert "Mapping classes is off" in texts(app)
     assert not [button for button in app.button if button.key == "use class map"]
     with pytest.raises(SettingsError, match="read-only"):
         _use_map(Choice(numbered, read_card(numbered)), dataset([]), ["cat", "dog"])

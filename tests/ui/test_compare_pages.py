@@ -22,7 +22,7 @@ def test_errors_without_a_model_for_the_data_says_what_to_do(workspace, monkeypa
 def test_models_look_only_when_asked_and_only_once(workspace):
     app = open_page("errors")
     assert app.selectbox(key="data").value == "tiny"
-    assert "have not looked at these 4 images yet" in texts(app)
+    assert "have not been run on these 4 images yet" in texts(app)
     app.button(key="look").click().run()
     assert not app.exception
     assert "Observation 5" in texts(app)

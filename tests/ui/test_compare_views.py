@@ -76,7 +76,7 @@ def test_the_swipe_shows_the_two_sides_that_the_link_names(workspace):
         "compare_masks", look_at=DATA_IMAGES, view="swipe", left="truth", right="tiny-12-0", score="0.05", image="3"
     )
     shown = swipe_data(app)
-    assert shown["left"]["title"] == "truth"
+    assert shown["left"]["title"] == "ground truth"
     assert shown["right"]["title"].startswith("tiny 12/0")
     assert ">disc</text>" in layer(shown["left"])
     app.selectbox(key="left").set_value("tiny-4-6").run()
@@ -145,7 +145,7 @@ def test_a_preset_picks_splits_that_are_here_and_a_figure_says_what_is_missing(w
     app = open_page("compare_masks", models="tiny-4-6")
     app.button(key="preset tiny YOLO").click().run()
     assert app.multiselect(key="models").value == CHECKPOINTS
-    assert "Not here: **200/10k, 400/5k, 800/3k, 1464/0**" in texts(app)
+    assert "Missing: **200/10k, 400/5k, 800/3k, 1464/0**" in texts(app)
     assert "--full 200 --weak 10531" in app.code[0].value
     app.button_group(key="figure").set_value("Fig. 4").run()
     assert "paper-detr-voc" in app.code[0].value

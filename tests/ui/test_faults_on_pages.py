@@ -56,7 +56,7 @@ def test_pages_answer_whatever_is_broken(trained, monkeypatch):
 def test_a_run_that_was_queued_before_the_clock_was_set_back_can_be_given_a_worker():
     (run,) = make_queued(Workspace.here(), "one")
     age_status(run, -DAY)
-    assert labels(watched("one")) == ["Stop", "Go on"]
+    assert labels(watched("one")) == ["Stop", "Resume"]
 
 
 def test_runs_of_any_time_are_listed_in_their_order_and_have_rows():

@@ -70,9 +70,9 @@ def everything_in(folder):
 @pytest.mark.parametrize(
     ("page", "what", "labels"),
     [
-        ("train", "Training", {"Start training", "Stop", "Go on", "Delete", "Queue"}),
-        ("data", "Adding datasets", {"Add it", "Keep"}),
-        ("compare_masks", "Importing checkpoints", {"Import it", "Look", "Get it"}),
+        ("train", "Training", {"Start training", "Stop", "Resume", "Delete", "Queue"}),
+        ("data", "Adding datasets", {"Add dataset", "Save"}),
+        ("compare_masks", "Importing checkpoints", {"Import checkpoint", "Look up", "Download and import"}),
     ],
 )
 def test_a_read_only_page_says_what_is_off_and_has_no_control_for_it(page, what, labels, read_only, embedded):
@@ -107,19 +107,19 @@ def test_a_repository_is_looked_at_its_card_read_and_its_checkpoint_got(server, 
     commit = server.commit("lab/shared", files_of(shared))
     server.commit("lab/shared", files_of(write_checkpoint(shared.with_name("newer"), data_licence="unclear")))
     app = open_page("compare_masks")
-    assert button(app, "Look").disabled
+    assert button(app, "Look up").disabled
     app.text_input(key="repository").set_value("lab/shared").run()
-    button(app, "Look").click().run()
+    button(app, "Look up").click().run()
     assert "unclear" in said(app)
     app.text_input(key="revision").set_value(commit).run()
-    assert not [found for found in app.button if found.label == "Get it"]
-    button(app, "Look").click().run()
+    assert not [found for found in app.button if found.label == "Download and import"]
+    button(app, "Look up").click().run()
     assert "CC0-1.0" in said(app)
     assert commit in said(app)
-    button(app, "Get it").click().run()
+    button(app, "Download and import").click().run()
     assert not app.exception
     assert facts_of(Workspace.here().imported / "shared")["model.safetensors"] == facts_of(shared)["model.safetensors"]
-    assert [note.value for note in app.success] == ["'shared' is here: pick it among the checkpoints."]
+    assert [note.value for note in app.success] == ["'shared' was imported. Pick it from the list of checkpoints."]
     assert any("(shared)" in label for label in app.multiselect(key="models").options)
     app.run()
     assert not app.success
@@ -132,7 +132,7 @@ def test_visitors_do_not_see_what_the_token_of_the_server_s_owner_sees(server, s
     assert find_checkpoint("lab/shared").card.name == "shared"
     app = open_page("compare_masks")
     app.text_input(key="repository").set_value("lab/shared").run()
-    button(app, "Look").click().run()
+    button(app, "Look up").click().run()
     assert "you have no access" in said(app)
 
 
@@ -149,8 +149,8 @@ def test_a_zip_of_ours_shows_its_card_before_it_is_imported(shared):
     app.get("file_uploader")[-1].set_value(("mine.zip", content, "application/zip")).run()
     assert "CC0-1.0" in said(app)
     assert not Workspace.here().imported.exists()
-    button(app, "Import it").click().run()
-    assert "'mine' is here" in said(app)
+    button(app, "Import checkpoint").click().run()
+    assert "'mine' was imported" in said(app)
 
 
 @pytest.mark.parametrize("name", ["../../outside", "/outside", "a/b", "..", ".hidden"])
@@ -158,7 +158,7 @@ def test_a_name_typed_for_an_import_never_leads_out(shared, tmp_path, name):
     app = open_page("compare_masks")
     app.get("file_uploader")[-1].set_value(("mine.zip", zipped(shared), "application/zip")).run()
     app.text_input(key="weights_name").set_value(name).run()
-    button(app, "Import it").click().run()
+    button(app, "Import checkpoint").click().run()
     assert "cannot be the name of a checkpoint" in said(app)
     assert not Workspace.here().imported.exists()
     assert [path.name for path in tmp_path.iterdir()] == ["theirs"]
@@ -168,13 +168,13 @@ def test_a_name_typed_for_an_import_never_leads_out(shared, tmp_path, name):
 def test_a_name_typed_for_a_split_or_a_dataset_never_leads_out(embedded, tiny_folder, tmp_path, name):
     before = everything_in(tmp_path)
     app = open_page("data")
-    next(box for box in app.text_input if box.label == "Name it").set_value(name).run()
-    button(app, "Keep").click().run()
+    next(box for box in app.text_input if box.label == "Name").set_value(name).run()
+    button(app, "Save").click().run()
     assert "is not a valid split name" in said(app)
     archive = Path(shutil.make_archive(str(tmp_path.parent / f"{tmp_path.name}-mine"), "zip", tiny_folder))
     app.get("file_uploader")[0].set_value(("mine.zip", archive.read_bytes(), "application/zip")).run()
     app.text_input(key="archive_name").set_value(name).run()
-    button(app, "Add it").click().run()
+    button(app, "Add dataset").click().run()
     assert "is not a valid dataset name" in said(app)
     assert everything_in(tmp_path) == before
 
@@ -240,7 +240,7 @@ def test_the_first_checkpoint_of_all_can_be_imported_from_the_page(shared, monke
     monkeypatch.setenv("SPLITLAB_CHECKPOINTS", str(tmp_path / "none"))
     app = open_page("compare_masks")
     app.get("file_uploader")[0].set_value(("mine.zip", zipped(shared), "application/zip")).run()
-    button(app, "Import it").click().run()
+    button(app, "Import checkpoint").click().run()
     assert facts_of(Workspace.here().imported / "mine")
-    assert "'mine' is here" in said(app)
+    assert "'mine' was imported" in said(app)
     assert len(app.multiselect(key="models").options) == 1

@@ -20,7 +20,7 @@ LAW = PAPER_CURVES[0].law
 NUMBER = r"([\d,]+(?:\.\d+)?)"
 PRODUCT = re.compile(rf"{NUMBER} masks x {NUMBER} boxes = {NUMBER}")
 SUM = re.compile(rf"{NUMBER} \+ {NUMBER} = {NUMBER}")
-CHIP = re.compile(rf"{NUMBER} hours: {NUMBER} masks, {NUMBER} boxes")
+CHIP = re.compile(rf"{NUMBER} hours: {NUMBER} for masks, {NUMBER} for boxes")
 TOGETHER = re.compile(
     rf"asks take \*{{0,2}}{NUMBER}\*{{0,2}}(?: hours)? and boxes \*{{0,2}}{NUMBER}\*{{0,2}}[^\d]+{NUMBER}"
 )

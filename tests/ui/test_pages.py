@@ -52,8 +52,8 @@ def test_train_explains_before_it_starts_and_starts_one_process(monkeypatch, emb
     ("state", "shown", "button"),
     [
         (State.RUNNING, "training", "Stop"),
-        (State.CANCELLED, "stopped on request", "Go on"),
-        (State.FAILED, "failed", "Go on"),
+        (State.CANCELLED, "stopped on request", "Resume"),
+        (State.FAILED, "failed", "Resume"),
     ],
 )
 def test_a_run_shows_how_it_stands_and_what_can_be_done(state, shown, button, embedded):
@@ -106,8 +106,8 @@ def test_a_split_built_on_data_is_trained_on(embedded, monkeypatch):
     app = open_page("data")
     app.selectbox(key="way").set_value("classes in proportion").run()
     app.number_input(key="full_embedded_classes in proportion").set_value(12).run()
-    next(box for box in app.text_input if box.label == "Name it").set_value("even dozen").run()
-    next(button for button in app.button if button.label == "Keep").click().run()
+    next(box for box in app.text_input if box.label == "Name").set_value("even dozen").run()
+    next(button for button in app.button if button.label == "Save").click().run()
     assert not app.exception
     assert "even dozen" in texts(app)
     app.switch_page("pages/train.py").run()
@@ -142,7 +142,7 @@ def test_an_upload_becomes_a_dataset(embedded, tiny_folder, tmp_path):
     app = open_page("data")
     app.get("file_uploader")[0].set_value(("mine.tar.gz", archive.read_bytes(), "application/gzip")).run()
     assert app.text_input(key="archive_name").value == "mine"
-    next(button for button in app.button if button.label == "Add it").click().run()
+    next(button for button in app.button if button.label == "Add dataset").click().run()
     assert not app.exception
     assert "12 training images" in app.success[0].value
     app.run()
@@ -154,9 +154,9 @@ def test_an_uploaded_pt_file_becomes_a_checkpoint_to_compare(tmp_path):
     file = save_as_the_authors_do(tmp_path / "mine.pt", build_model("yolov5n-seg", 1, 320), names={0: "cat"})
     app = open_page("compare_masks")
     app.get("file_uploader")[-1].set_value(("mine.pt", file.read_bytes(), "application/octet-stream")).run()
-    next(button for button in app.button if button.label == "Import it").click().run()
+    next(button for button in app.button if button.label == "Import checkpoint").click().run()
     assert not app.exception
-    assert "'mine' is here" in app.success[0].value
+    assert "'mine' was imported" in app.success[0].value
     assert any("(mine)" in label for label in app.multiselect(key="models").options)
     app.multiselect(key="models").set_value(["mine"]).run()
     assert not app.exception

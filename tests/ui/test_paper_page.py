@@ -124,7 +124,7 @@ def test_an_atlas_without_rows_says_how_to_measure_it():
     folder.mkdir(parents=True)
     (folder / "1.yaml").write_text("name: atlas-tiny\ndata: tiny\nfull: [2]\nweak: [0]\nmodels: [yolov5n-seg]\n")
     app = open_page("paper", against="tiny")
-    assert "Nothing of tiny has been measured yet" in app.info[0].value
+    assert "Nothing on tiny has been measured yet" in app.info[0].value
     assert app.code[0].value == "splitlab atlas run tiny"
 
 

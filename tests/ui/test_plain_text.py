@@ -37,7 +37,7 @@ def marked_up(tiny_folder):
 
 def test_a_datasets_licence_and_the_names_of_its_broken_photos_are_plain(marked_up):
     app = open_page("data", data=marked_up)
-    assert f"as its source has it: {as_plain(MARKUP)}" in texts(app)
+    assert f"according to its source: {as_plain(MARKUP)}" in texts(app)
     assert sum(as_plain(MARKUP) in caption.value for caption in app.caption) > 4  # four photos too
     assert MARKUP not in texts(app)
 

@@ -45,7 +45,7 @@ def test_a_run_that_waits_shows_its_place_and_can_be_taken_out():
     assert not app.exception
     assert state_of(second) == State.CANCELLED
     assert place_of(Workspace.here(), "second") is None
-    assert labels(app) == ["Go on"]
+    assert labels(app) == ["Resume"]
 
 
 def test_a_run_that_waits_for_nobody_can_be_given_a_worker(monkeypatch):
@@ -56,7 +56,7 @@ def test_a_run_that_waits_for_nobody_can_be_given_a_worker(monkeypatch):
     started = []
     monkeypatch.setattr("splitlab.app.widgets.live_run.launch", lambda run, workspace: started.append(run.name))
     app = watched("one")
-    assert labels(app) == ["Stop", "Go on"]
+    assert labels(app) == ["Stop", "Resume"]
     app.button[1].click().run()
     assert started == ["one"]
 

@@ -19,8 +19,8 @@ def test_the_way_from_a_kept_split_to_train_leads_to_that_split(embedded):
     app.selectbox(key="way").set_value("classes in proportion").run()
     app.number_input(key="full_embedded_classes in proportion").set_value(3).run()
     app.number_input(key="weak_embedded_classes in proportion").set_value(7).run()
-    next(box for box in app.text_input if box.label == "Name it").set_value("three + seven").run()
-    next(button for button in app.button if button.label == "Keep").click().run()
+    next(box for box in app.text_input if box.label == "Name").set_value("three + seven").run()
+    next(button for button in app.button if button.label == "Save").click().run()
     label, asked = way_to_train(app)
     assert label == "Train on it"
     train = open_page("train", **asked)
@@ -32,7 +32,7 @@ def test_the_way_from_a_kept_split_to_train_leads_to_that_split(embedded):
 
 def test_the_link_of_train_says_which_kept_split_is_chosen(embedded):
     app = open_page("data")
-    next(button for button in app.button if button.label == "Keep").click().run()
+    next(button for button in app.button if button.label == "Save").click().run()
     train = open_page("train", split_embedded="nobody kept this")
     assert train.query_params["split_embedded"] == "drawn at random"
     kept = train.selectbox(key="split_embedded").options[1]

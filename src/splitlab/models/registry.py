@@ -121,4 +121,3 @@ def _joined(own: Tensor, theirs: _Array, here: Tensor, there: Tensor, shared: Se
     for ours, foreign in shared:
         joined[here[ours].numpy()] = theirs[there[foreign].numpy()]
     return joined
-

@@ -8,7 +8,7 @@ from splitlab.workspace import Workspace
 from tests.ui.opened import open_page
 
 SCORES = {"mask": {"ap50": 41.26, "ap70": 30.0, "ap75": 25.0, "ap50_95": 20.0}, "box": {"ap50": 50.0}}
-CHANGING = {"Go on", "Retry", "Stop", "First", "Up", "Down", "Delete", "Start a worker", "Publish", "Add", "Take away"}
+CHANGING = {"Resume", "Retry", "Stop", "First", "Up", "Down", "Delete", "Start a worker", "Publish", "Add", "Remove"}
 
 
 def make(name, state=State.WAITING, step=0, age=0.0, **settings):

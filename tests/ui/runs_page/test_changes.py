@@ -15,7 +15,7 @@ from tests.ui.runs_page.on_the_page import CHANGING, can_press, make, open_runs,
     [
         ("done", {"Delete"}),
         ("failed", {"Retry", "Delete"}),
-        ("interrupted", {"Go on", "Delete"}),
+        ("interrupted", {"Resume", "Delete"}),
         ("running", {"Stop"}),
         ("waiting", {"Stop", "Up", "First", "Delete"}),
     ],
@@ -27,7 +27,7 @@ def test_buttons_are_on_for_what_a_run_can_do(runs, name, labels):
 
 
 def test_runs_go_on_move_and_stop(runs, no_worker_starts):
-    app = press(open_runs(chosen=["failed", "interrupted"]), "Go on")
+    app = press(open_runs(chosen=["failed", "interrupted"]), "Resume")
     workspace = Workspace.here()
     assert [entry.run for entry in waiting_runs(workspace)] == ["waiting", "failed", "interrupted"]
     assert no_worker_starts == ["cpu", "cpu"]
@@ -68,7 +68,7 @@ def test_deleting_asks_first_and_leaves_what_trains(runs):
 def test_what_cannot_be_done_is_said_and_the_rest_is_done(runs):
     app = open_runs(chosen=["failed", "cancelled"])
     (runs["failed"].path / "spec.json").unlink()
-    press(app, "Go on")
+    press(app, "Resume")
     assert "holds no run" in said(app)
     assert "cancelled" in [entry.run for entry in waiting_runs(Workspace.here())]
 
@@ -76,10 +76,10 @@ def test_what_cannot_be_done_is_said_and_the_rest_is_done(runs):
 def test_a_queue_without_a_worker_says_so_and_starts_one(runs, no_worker_starts):
     with _lock_worker(Workspace.here(), Device("cpu")):
         app = open_runs()
-        assert "a worker looks after cpu" in said(app)
+        assert "a worker for cpu is running" in said(app)
         assert "Start a worker" not in can_press(app)
     app = open_runs()
-    assert "no worker for cpu runs here" in said(app)
+    assert "no worker for cpu is running" in said(app)
     press(app, "Start a worker")
     assert no_worker_starts == ["cpu"]
-    assert "a worker for cpu starts" in said(app)
+    assert "a worker for cpu is starting" in said(app)

@@ -45,7 +45,7 @@ def test_rows_are_filtered_by_data_state_tag_and_text_which_a_link_may_say(runs)
     assert list(table(app)["run"]) == ["done"]
     app.multiselect(key="run_tag").set_value([]).run()
     app.multiselect(key="run_data").set_value(["pets"]).run()
-    assert "No run is like that" in said(app)
+    assert "No run matches the filter" in said(app)
     press(app, "Show all runs")
     assert len(table(app)) == 6
 
@@ -57,7 +57,7 @@ def test_a_link_that_asks_for_what_no_run_has_at_the_moment_shows_none(runs):
     for asked in ({"run_state": "running"}, {"run_data": "moons"}, {"run_tag": "later"}):
         app = open_runs(**asked)
         run_listing_anew(app)
-        assert "No run is like that" in said(app), asked
+        assert "No run matches the filter" in said(app), asked
         (key,) = asked
         assert app.multiselect(key=key).value == [asked[key]]
     write_notes(runs["done"].path, Notes("", ("later",)))
@@ -73,7 +73,7 @@ def test_a_filter_that_fits_no_run_any_more_stays_as_it_was_chosen(runs):
     write_notes(runs["done"].path, Notes())
     run_listing_anew(app)
     assert app.multiselect(key="run_tag").value == ["grid"]
-    assert "No run is like that" in said(app)
+    assert "No run matches the filter" in said(app)
 
 
 def test_runs_named_by_a_link_are_ticked_and_stay_so_when_rows_move(runs):

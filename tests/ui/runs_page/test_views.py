@@ -63,7 +63,7 @@ def test_tags_are_put_on_all_chosen_runs_and_taken_away(runs):
         Notes("", ("old",)),
     ]
     app.multiselect(key="tags_for_all").set_value(["old"]).run()
-    press(app, "Take away")
+    press(app, "Remove")
     assert [read_notes(runs[name].path).tags for name in ("done", "failed")] == [(), ()]
 
 
@@ -84,7 +84,7 @@ def test_a_run_is_published_by_a_name_after_its_card_was_seen(runs, tmp_path):
     assert "cannot be the name of a checkpoint" in said(app)
     app.text_input(key="publish_done").set_value("best").run()
     press(app, "Publish")
-    assert "'best' is among the checkpoints" in said(app)
+    assert "Published as the checkpoint 'best'" in said(app)
     assert read_card(Workspace.here().imported / "best").name == "best"
     assert "none of these is" in said(open_runs(chosen=["failed"], runs_view="Publish"))
 

@@ -1,10 +1,10 @@
-"""Compare masks on labelled images of a dataset."""
+"""Compare masks on the labelled images of a dataset."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pandas as pd
 import streamlit as st
@@ -54,140 +54,23 @@ from splitlab.figures.mask_panels import DrawnObject, Panel
 from splitlab.figures.object_pictures import drawn_detections, drawn_errors, drawn_truth, keep_shown
 from splitlab.workspace import Workspace
 
+_IMAGE = "image"
 _NUMBERS = {"score": "score", "mask_iou": "mask IoU", "boundary_iou": "boundary IoU"}
 
 
-def _show_object_numbers(
-    dataset: Dataset, labels: ImageLabels, found: Mapping[str, ImageDetections], min_score: float
-) -> None:
-    """Show a row for each labelled object and model: score, mask IoU and boundary IoU where it found it."""
-    table = _object_numbers(dataset, labels, found, min_score)
-    if table.empty:
-        st.caption("Nothing is labelled in this image.")
-        return
-    numbers = {name: st.column_config.NumberColumn(name, format="%.2f") for name in _NUMBERS.values()}
-    st.dataframe(table, hide_index=True, column_config=numbers, placeholder="–")
-    st.caption("IoU with the label; a dash where the model did not find the object with its class at IoU 0.5.")
+@dataclass(frozen=True, eq=False)
+class _Scene:
+    """One labelled image, and what each model (by its short name) detects in it."""
 
-
-def _object_numbers(
-    dataset: Dataset, labels: ImageLabels, found: Mapping[str, ImageDetections], min_score: float
-) -> pd.DataFrame:
-    """Return the table; see `show_object_numbers`."""
-    names = dict(enumerate(dataset.class_names))
-    tables = []
-    for model, of_model in found.items():
-        objects = _scores(dataset.source_hash, str(labels.image_id), of_model, dataset, labels)
-        # A detection takes its object before those that score less: leaving these out changes nothing for it.
-        there = (objects["found_by"] != NO_MATCH) & (objects["score"] >= min_score)
-        numbers = objects[list(_NUMBERS)].where(there).rename(columns=_NUMBERS)
-        numbers.insert(0, "model", model)
-        numbers.insert(0, "object", objects["truth_class"].map(names))
-        tables.append(numbers.assign(place=objects["object"]))
-    return pd.concat(tables).sort_values("place", kind="stable").drop(columns="place").reset_index(drop=True)
-
-
-def _fingerprint(found: ImageDetections) -> str:
-    """Return a text that is another one for other detections."""
-    content = hashlib.sha256(found.scores.tobytes() + found.classes.tobytes())
-    for mask in found.masks:
-        content.update(mask["counts"].encode())
-    return content.hexdigest()
-
-
-# A page draws the same image again whenever a control moves, so what does not change with the score is kept.
-@st.cache_resource(show_spinner=False, max_entries=128, hash_funcs={ImageDetections: _fingerprint})
-def _overlaps_in(source: str, image_id: str, found: ImageDetections, _labels: ImageLabels) -> ImageOverlaps:
-    """Lay all detections over an image's labels.
-
-    Args:
-        source: the hash of the labels.
-        image_id: of the image, as text.
-        found: what a model sees in it.
-    """
-    return overlaps_of_image(_labels, found)
-
-
-@st.cache_resource(show_spinner=False, max_entries=128, hash_funcs={ImageDetections: _fingerprint})
-def _scores(
-    source: str, image_id: str, found: ImageDetections, _dataset: Dataset, _labels: ImageLabels
-) -> pd.DataFrame:
-    overlaps = _overlaps_in(source, image_id, found, _labels)
-    return scores_of_objects(replace(_dataset, images=(_labels,)), [found], [overlaps])
-
-
-_IMAGE = "image"
-
-
-def _choose_image(choices: Mapping[str, Choice], dataset: Dataset, workspace: Workspace) -> ImageLabels:
-    """Choose one of a dataset's images: by its name, or the next one.
-
-    Where all models have looked at all images, those come first on which they differ most; else the files' order
-    decides, and it is offered to let them look.
-
-    Raises:
-        SplitLabError: a checkpoint or a photo cannot be read.
-    """
-    images = _ordered(choices, dataset, workspace)
-    by_name = {str(labels.image_id): labels for labels in images}
-    names = list(by_name)
-    before, middle, after = st.columns([1, 6, 1], vertical_alignment="bottom")
-    name = linked_selectbox("Image", names, _IMAGE, names[0], middle)
-    place = names.index(name)
-    for column, step, icon, text in (
-        (before, -1, ":material/chevron_left:", "Previous image"),
-        (after, 1, ":material/chevron_right:", "Next image"),
-    ):
-        other = names[(place + step) % len(names)]
-        column.button(
-            "", icon=icon, help=text, key=text, width="stretch", on_click=st.session_state.__setitem__,
-            args=(_IMAGE, other),
-        )  # fmt: skip
-    return by_name[name]
-
-
-def _detections_in(
-    choices: Mapping[str, Choice], dataset: Dataset, labels: ImageLabels, workspace: Workspace
-) -> dict[str, ImageDetections]:
-    """Return what each model sees in one image: from what it has looked at before, else it looks at this one now."""
-    photo = _labelled_photo(dataset.source_hash, str(labels.image_id), labels)
-    place = dataset.images.index(labels)
-    found = {}
-    for name, choice in choices.items():
-        seen = known(choice, dataset, workspace)
-        if seen is None:
-            found[name] = class_map_for(choice.card, dataset.class_names).apply(detect_objects(choice, photo))
-        else:
-            found[name] = seen.detections[place]
-    return found
-
-
-@st.cache_resource(show_spinner=False, max_entries=16)
-def _labelled_photo(source: str, image_id: str, _labels: ImageLabels) -> Photo:
-    """Open a dataset's photo, in the size of its labels.
-
-    Raises:
-        SplitLabError: it cannot be read.
-    """
-    return Photo(image_id, f"data {source} {image_id}", load_labelled(_labels), None)
-
-
-def _ordered(choices: Mapping[str, Choice], dataset: Dataset, workspace: Workspace) -> Sequence[ImageLabels]:
-    if len(choices) < 2:
-        return dataset.images
-    seen = {name: known(choice, dataset, workspace) for name, choice in choices.items()}
-    there = {name: one for name, one in seen.items() if one is not None}
-    if len(there) < len(choices):
-        st.caption("Let the models look at all images once, and those where they differ most come first.")
-        offer_look(choices, dataset, workspace)
-        return dataset.images
-    # One order whatever the slider says: images that change places while one looks are no help.
-    ranked = ranking(choices, there, dataset, CompareSettings())
-    return [dataset.by_id[image.image_id] for image in ranked]
+    dataset: Dataset
+    labels: ImageLabels
+    found: Mapping[str, ImageDetections]
+    score: float
+    """Detections below it do not count."""
 
 
 def compare_on_data(choices: Mapping[str, Choice], workspace: Workspace) -> None:
-    """Show an image with its labels, as models see it, and what differs."""
+    """Show an image with its labels, what models find in it, and how they differ."""
     show_all_where_asked()
     data_side, score_side = st.columns(2, gap="large")
     with data_side:
@@ -212,53 +95,155 @@ def compare_on_data(choices: Mapping[str, Choice], workspace: Workspace) -> None
         st.info("Pick one or more checkpoints to see their masks.")
         return
     link_names = dict(zip(by_short_name(fitting, names), names, strict=True))
-    chosen = settle_classes(by_short_name(fitting, names), dataset)
-    if not chosen:
-        return
-    labels = _choose_image(chosen, dataset, workspace)
-    found = _detections_in(chosen, dataset, labels, workspace)
-    compared = compare_image(labels, found, score)
+    if chosen := settle_classes(by_short_name(fitting, names), dataset):
+        labels = _choose_image(chosen, dataset, workspace)
+        scene = _Scene(dataset, labels, _detections_in(chosen, dataset, labels, workspace), score)
+        _show(scene, chosen, link_names, classes, colour)
+        describe_all(list(chosen.values()))
+
+
+def _choose_image(choices: Mapping[str, Choice], dataset: Dataset, workspace: Workspace) -> ImageLabels:
+    """Choose one of a dataset's images: by its name, or the next one.
+
+    If all models have detections for all images, the images on which they differ most come first.
+
+    Raises:
+        SplitLabError: A checkpoint or a photo cannot be read.
+    """
+    by_name = {str(labels.image_id): labels for labels in _ordered(choices, dataset, workspace)}
+    names = list(by_name)
+    before, middle, after = st.columns([1, 6, 1], vertical_alignment="bottom")
+    name = linked_selectbox("Image", names, _IMAGE, names[0], middle)
+    place = names.index(name)
+    for column, step, icon, text in (
+        (before, -1, ":material/chevron_left:", "Previous image"),
+        (after, 1, ":material/chevron_right:", "Next image"),
+    ):
+        other = names[(place + step) % len(names)]
+        turn, args = st.session_state.__setitem__, (_IMAGE, other)
+        column.button("", icon=icon, help=text, key=text, width="stretch", on_click=turn, args=args)
+    return by_name[name]
+
+
+def _ordered(choices: Mapping[str, Choice], dataset: Dataset, workspace: Workspace) -> Sequence[ImageLabels]:
+    if len(choices) < 2:
+        return dataset.images
+    seen = {name: known(choice, dataset, workspace) for name, choice in choices.items()}
+    there = {name: one for name, one in seen.items() if one is not None}
+    if len(there) < len(choices):
+        st.caption("Run the models on all images once, to list the images on which they differ most first.")
+        offer_look(choices, dataset, workspace)
+        return dataset.images
+    # The order does not depend on the slider, so that images keep their places.
+    ranked = ranking(choices, there, dataset, CompareSettings())
+    return [dataset.by_id[image.image_id] for image in ranked]
+
+
+def _detections_in(
+    choices: Mapping[str, Choice], dataset: Dataset, labels: ImageLabels, workspace: Workspace
+) -> dict[str, ImageDetections]:
+    """Return each model's detections in one image: stored ones, or new ones for this image only."""
+    photo = _labelled_photo(dataset.source_hash, str(labels.image_id), labels)
+    place = dataset.images.index(labels)
+    found = {}
+    for name, choice in choices.items():
+        seen = known(choice, dataset, workspace)
+        if seen is None:
+            found[name] = class_map_for(choice.card, dataset.class_names).apply(detect_objects(choice, photo))
+        else:
+            found[name] = seen.detections[place]
+    return found
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _labelled_photo(source: str, image_id: str, _labels: ImageLabels) -> Photo:
+    """Open a dataset's photo in the size of its labels."""
+    return Photo(image_id, f"data {source} {image_id}", load_labelled(_labels), None)
+
+
+def _show(
+    scene: _Scene, chosen: Mapping[str, Choice], link_names: Mapping[str, str], classes: set[str], colour: str
+) -> None:
+    dataset, labels = scene.dataset, scene.labels
+    compared = compare_image(labels, scene.found, scene.score)
     if len(chosen) > 1:
         st.markdown(f":material/difference: {as_plain(difference_in_words(compared, dataset.class_names))}")
     with st.container(horizontal=True, gap="large"):
         view = choose_view()
         shown = choose_seen(compared) if len(chosen) > 1 else None
     drawn = {TRUTH: drawn_truth(labels, dataset.class_names)}
-    drawn |= {model: _draw(dataset, labels, of_model, score, colour) for model, of_model in found.items()}
+    drawn |= {model: _draw(scene, of_model, colour) for model, of_model in scene.found.items()}
     drawn = {model: only(objects, classes) for model, objects in drawn.items()}
     if shown is not None:
         drawn = {model: keep_shown(objects, model, shown) for model, objects in drawn.items()}
-    panels = {PHOTO: Panel("photo", []), TRUTH: Panel("truth", drawn[TRUTH])}
+    panels = {PHOTO: Panel("photo", []), TRUTH: Panel("ground truth", drawn[TRUTH])}
     for model in chosen:
-        panels[link_names[model]] = Panel(title_of(model, chosen[model], drawn[model], "seen"), drawn[model])
+        panels[link_names[model]] = Panel(title_of(model, chosen[model], drawn[model]), drawn[model])
     photo = _labelled_photo(dataset.source_hash, str(labels.image_id), labels)
     show_panels(photo, panels, view)
     show_attention(list(chosen.values()), photo)
-    _show_tables(dataset, labels, found, compared, score)
-    describe_all(list(chosen.values()))
+    _show_tables(scene, compared)
 
 
-def _draw(
-    dataset: Dataset, labels: ImageLabels, found: ImageDetections, score: float, colour: str
-) -> list[DrawnObject]:
+def _draw(scene: _Scene, found: ImageDetections, colour: str) -> list[DrawnObject]:
     if colour != BY_ERROR:
-        return drawn_detections(found, dataset.class_names, score)
-    overlaps = _overlaps_in(dataset.source_hash, str(labels.image_id), found, labels).above(score)
-    return drawn_errors(labels, found, overlaps, dataset.class_names)
+        return drawn_detections(found, scene.dataset.class_names, scene.score)
+    overlaps = _overlaps_in(scene.dataset.source_hash, str(scene.labels.image_id), found, scene.labels)
+    return drawn_errors(scene.labels, found, overlaps.above(scene.score), scene.dataset.class_names)
 
 
-def _show_tables(
-    dataset: Dataset,
-    labels: ImageLabels,
-    found: Mapping[str, ImageDetections],
-    compared: ComparedImage,
-    score: float,
-) -> None:
-    if len(found) < 2:
-        _show_object_numbers(dataset, labels, found, score)
+def _show_tables(scene: _Scene, compared: ComparedImage) -> None:
+    if len(scene.found) < 2:
+        _show_object_numbers(scene)
         return
-    against_truth, between = st.tabs(["Against the truth", "Between the models"])
+    against_truth, between = st.tabs(["Against the ground truth", "Between the models"])
     with against_truth:
-        _show_object_numbers(dataset, labels, found, score)
+        _show_object_numbers(scene)
     with between:
-        show_seen(compared, dataset.class_names)
+        show_seen(compared, scene.dataset.class_names)
+
+
+def _show_object_numbers(scene: _Scene) -> None:
+    """Show score, mask IoU and boundary IoU of each labelled object for each model that found it."""
+    table = _object_numbers(scene)
+    if table.empty:
+        st.caption("Nothing is labelled in this image.")
+        return
+    numbers = {name: st.column_config.NumberColumn(name, format="%.2f") for name in _NUMBERS.values()}
+    st.dataframe(table, hide_index=True, column_config=numbers, placeholder="–")
+    st.caption("IoU with the label. A dash: the model did not find the object with its class at IoU 0.5.")
+
+
+def _object_numbers(scene: _Scene) -> pd.DataFrame:
+    names = dict(enumerate(scene.dataset.class_names))
+    tables = []
+    for model, of_model in scene.found.items():
+        objects = _scores(scene.dataset.source_hash, str(scene.labels.image_id), of_model, scene.dataset, scene.labels)
+        # A detection takes its object before those with lower scores, so leaving them out changes nothing for it.
+        there = (objects["found_by"] != NO_MATCH) & (objects["score"] >= scene.score)
+        numbers = objects[list(_NUMBERS)].where(there).rename(columns=_NUMBERS)
+        numbers.insert(0, "model", model)
+        numbers.insert(0, "object", objects["truth_class"].map(names))
+        tables.append(numbers.assign(place=objects["object"]))
+    return pd.concat(tables).sort_values("place", kind="stable").drop(columns="place").reset_index(drop=True)
+
+
+def _fingerprint(found: ImageDetections) -> str:
+    content = hashlib.sha256(found.scores.tobytes() + found.classes.tobytes())
+    for mask in found.masks:
+        content.update(mask["counts"].encode())
+    return content.hexdigest()
+
+
+# The same image is drawn again whenever a control moves, so what does not depend on the score is cached.
+@st.cache_resource(show_spinner=False, max_entries=128, hash_funcs={ImageDetections: _fingerprint})
+def _overlaps_in(source: str, image_id: str, found: ImageDetections, _labels: ImageLabels) -> ImageOverlaps:
+    return overlaps_of_image(_labels, found)
+
+
+@st.cache_resource(show_spinner=False, max_entries=128, hash_funcs={ImageDetections: _fingerprint})
+def _scores(
+    source: str, image_id: str, found: ImageDetections, _dataset: Dataset, _labels: ImageLabels
+) -> pd.DataFrame:
+    overlaps = _overlaps_in(source, image_id, found, _labels)
+    return scores_of_objects(replace(_dataset, images=(_labels,)), [found], [overlaps])

@@ -1,1 +1,1 @@
-"""The page Errors: how models of equal score differ, and the images behind each number."""
+"""The page Errors by split: how models of equal score differ, and the images behind each number."""

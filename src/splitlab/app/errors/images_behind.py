@@ -1,4 +1,4 @@
-"""The images behind a number, and the report to download."""
+"""The images behind a number of the page, and the report to download."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ _ANY, SOMETHING, NOTHING = "any", "something", "nothing"
 _SEEN_KINDS = {f"seen by {each.value}": each for each in SeenBy}
 _KINDS = [_MISTAKES, *(kind.value for kind in ErrorKind), PAIRS, *_SEEN_KINDS]
 _IMAGES_A_PAGE = 6
-_Link = dict[str, str | list[str]]
+_Link = Mapping[str, str | list[str]]
 _COLUMNS = 2
 
 
 def ask_for(**wanted: str) -> None:
-    """Show these images when the page is drawn next; what is not named is set to any."""
+    """Show these images when the page is drawn next; what is not given is set to any."""
     start = {KIND: _MISTAKES, TRUTH: _ANY, SAID: _ANY}
     for key, value in {**start, **wanted}.items():
         st.session_state[key] = value
     _turn_to_first_page()
 
 
-def turn_to_linked_model(names: Mapping[str, str]) -> str:
-    """Turn to the model that the link asks for, and let the link say which one is turned to; return its short name.
+def select_linked_model(names: Mapping[str, str]) -> str:
+    """Select the model that the link asks for, write the selected one to the link, and return its short name.
 
     Args:
-        names: short names by the checkpoints' names, which stand in the link; one at least.
+        names: Short names by the checkpoints' names, which are in the link; at least one.
     """
     if asked := asked_by_link(OF, names):
         st.session_state[OF] = names[asked[0]]
@@ -54,18 +54,18 @@ def turn_to_linked_model(names: Mapping[str, str]) -> str:
 
 
 def images_behind(comparison: Comparison, link: _Link) -> None:
-    """Show the controls that say which mistakes are meant, and the images they are in.
+    """Show controls that select mistakes, and the images with these mistakes.
 
     Args:
-        comparison: of one or more models.
-        link: what a link to Compare masks has to say besides the image.
+        comparison: One or more models.
+        link: Parameters of a link to Compare masks, except the image.
     """
     model, rows = _choose(comparison)
     images = rows["image_id"].value_counts(sort=True).index.tolist() if len(rows) else []
     if not images:
-        st.info("No image has such a mistake. Choose another kind, or 'any' class.")
+        st.info("No image has such a mistake. Choose another kind, or 'any' for the classes.")
         return
-    st.caption(f"{len(rows):,} in {len(images):,} image{'s' if len(images) != 1 else ''}, those with most first.")
+    st.caption(f"{len(rows):,} in {len(images):,} image{'s' if len(images) != 1 else ''}, most mistakes first.")
     pages = -(-len(images) // _IMAGES_A_PAGE)
     page = 1
     if pages > 1:
@@ -80,7 +80,7 @@ def images_behind(comparison: Comparison, link: _Link) -> None:
 
 
 def _turn_to_first_page() -> None:
-    # Were it forgotten instead, the old page would be read again from the link.
+    # If it were deleted instead, the old page would be read from the link again.
     st.session_state[_PAGE] = 1
 
 
@@ -92,11 +92,11 @@ def _choose(comparison: Comparison) -> tuple[ComparedModel, pd.DataFrame]:
         if st.session_state.get(key, _ANY) not in classes:
             st.session_state[key] = _ANY
     columns = st.columns(4)
-    anew = _turn_to_first_page
-    of = columns[0].selectbox("Model", list(by_name), key=OF, on_change=anew)
-    kind = columns[1].selectbox("Kind", _KINDS, key=KIND, bind="query-params", help=_kinds_explained(), on_change=anew)
-    truth = columns[2].selectbox("What is there", classes, key=TRUTH, bind="query-params", on_change=anew)
-    said = columns[3].selectbox("What the model says", classes, key=SAID, bind="query-params", on_change=anew)
+    first = _turn_to_first_page
+    of = columns[0].selectbox("Model", list(by_name), key=OF, on_change=first)
+    kind = columns[1].selectbox("Kind", _KINDS, key=KIND, bind="query-params", help=_kinds_explained(), on_change=first)
+    truth = columns[2].selectbox("Ground truth", classes, key=TRUTH, bind="query-params", on_change=first)
+    said = columns[3].selectbox("Prediction", classes, key=SAID, bind="query-params", on_change=first)
     model = by_name[of]
     rows = _of_kind(comparison, model, kind)
     rows = _of_class(rows, "truth_class", truth, names)
@@ -131,7 +131,7 @@ def _show(
     model: ComparedModel,
     image_id: ImageId,
     rows: pd.DataFrame,
-    link: dict[str, str | list[str]],
+    link: _Link,
 ) -> None:
     left, right = st.columns(2, gap="small")
     labels = comparison.dataset.source_hash
@@ -140,11 +140,11 @@ def _show(
     weights = f"{model.seen.weights_hash} {of_map}"
     seen = _model_picture(labels, image_id, weights, comparison.settings, comparison, model)
     left.image(truth, width="stretch", alt=f"{image_id} with its labels")
-    right.image(seen, width="stretch", alt=f"{image_id} as {model.name} sees it")
+    right.image(seen, width="stretch", alt=f"{image_id} with what {model.name} finds")
     own = rows[rows["image_id"] == image_id]
     kinds = own["kind"].value_counts() if "kind" in own else {"object" if "said" in own else "pair": len(own)}
     words = ", ".join(f"{count} {getattr(kind, 'value', kind)}" for kind, count in kinds.items())
-    st.caption(f"Truth and {as_plain(model.name)} · {as_plain(str(image_id))}: {words}")
+    st.caption(f"Ground truth and {as_plain(model.name)} · {as_plain(str(image_id))}: {words}")
     st.page_link(
         "pages/compare_masks.py",
         label="Look closer",
@@ -153,26 +153,8 @@ def _show(
     )
 
 
-# Twelve pictures are on a page, which is drawn at every click; a photo may have some megapixels, a picture has 0.7 MB.
-@st.cache_resource(show_spinner=False, max_entries=64, ttl=600)
-def _truth_picture(labels: str, image_id: ImageId, _comparison: Comparison) -> Picture:
-    return truth_picture(_comparison, image_id)
-
-
-@st.cache_resource(show_spinner=False, max_entries=64, ttl=600)
-def _model_picture(
-    labels: str,
-    image_id: ImageId,
-    weights: str,
-    settings: CompareSettings,
-    _comparison: Comparison,
-    _model: ComparedModel,
-) -> Picture:
-    return model_picture(_comparison, _model, image_id)
-
-
 def offer_report(comparison: Comparison) -> None:
-    """Show two buttons; the files are made when one is pressed."""
+    """Offer a report and tables to download; they are made when asked for."""
     with st.container(horizontal=True):
         st.download_button(
             "Report",
@@ -180,7 +162,7 @@ def offer_report(comparison: Comparison) -> None:
             f"splitlab-{comparison.dataset.name}.html",
             "text/html",
             icon=":material/description:",
-            help="One HTML file with pictures, tables and settings; it needs nothing else.",
+            help="One HTML file with pictures, tables and settings.",
             on_click="ignore",
         )
         st.download_button(
@@ -199,3 +181,21 @@ def _zipped(comparison: Comparison) -> bytes:
         for name, table in all_tables(comparison).items():
             archive.writestr(f"{name}.csv", table.to_csv(index=False))
     return buffer.getvalue()
+
+
+# A page of twelve pictures is drawn again at every click. A photo may have some megapixels; a picture takes 0.7 MB.
+@st.cache_resource(show_spinner=False, max_entries=64, ttl=600)
+def _truth_picture(labels: str, image_id: ImageId, _comparison: Comparison) -> Picture:
+    return truth_picture(_comparison, image_id)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64, ttl=600)
+def _model_picture(
+    labels: str,
+    image_id: ImageId,
+    weights: str,
+    settings: CompareSettings,
+    _comparison: Comparison,
+    _model: ComparedModel,
+) -> Picture:
+    return model_picture(_comparison, _model, image_id)

@@ -1,4 +1,4 @@
-"""What can be done with chosen runs: stop, go on, delete, publish, show settings."""
+"""Actions on the chosen runs: resume, stop, move in the queue, delete, publish; and their settings."""
 
 from __future__ import annotations
 
@@ -30,53 +30,42 @@ if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
 
 _ENDED_EARLY = (State.CANCELLED, State.FAILED, State.INTERRUPTED, State.WAITING)
+_PUBLISHING = "Publishing checkpoints"
 _MOST_NAMED = 10
+_MOST_COLUMNS = 20
+# Readable in the light and in the dark theme.
+_MARK = "background-color: rgba(128, 128, 255, 0.22); font-weight: 600"
 
 
 def show_actions(workspace: Workspace, listing: RunsListing, chosen: Sequence[RunSummary]) -> None:
-    """Show a line of buttons for the chosen runs; those that fit none of them are off."""
+    """Show a line of buttons for the chosen runs; those that apply to none of them are disabled."""
     queue = [entry.run for entry in waiting_runs(workspace)]
     states = {run.name: run.status.state for run in chosen}
-    can_go_on = [name for name, state in states.items() if state in _ENDED_EARLY and name not in queue]
+    can_resume = [name for name, state in states.items() if state in _ENDED_EARLY and name not in queue]
     can_stop = [name for name, state in states.items() if state == State.RUNNING or name in queue]
-    waiting = [name for name in queue if name in states]
     can_delete = [name for name, state in states.items() if state != State.RUNNING]
-
-    def button(label: str, icon: str, names: Sequence[str], tip: str, act: Callable[[str], object]) -> None:
-        st.button(label, on_click=_do, args=(listing, names, act), **_look(icon, names, tip))
-
+    waiting = [name for name in queue if name in states]
+    earlier, later = _behind_front(waiting, queue), _behind_front(waiting[::-1], queue[::-1])
+    # Several runs are sent to the front in reverse order, to keep their order.
+    to_front = waiting[::-1] if earlier else []
+    failed = can_resume and all(states[name] == State.FAILED for name in can_resume)
     with st.container(horizontal=True, vertical_alignment="center"):
-        _say_how_many(len(chosen))
-        failed = can_go_on and all(states[name] == State.FAILED for name in can_go_on)
-        button(
-            "Retry" if failed else "Go on",
-            "play_arrow",
-            can_go_on,
-            "From the last saved state, by the queue",
-            lambda name: launch(run_named(workspace, name), workspace),
-        )
-        button(
-            "Stop",
-            "stop",
-            can_stop,
-            "Out of the queue; what trains saves its state first",
-            lambda name: cancel(workspace, name),
-        )
-        # The last of several goes first where it would pass the others.
-        earlier, later = _behind_front(waiting, queue), _behind_front(waiting[::-1], queue[::-1])
-        for label, icon, names, where, tip in (
-            ("First", "vertical_align_top", waiting[::-1] if earlier else [], Where.FIRST, "To the front of the queue"),
-            ("Up", "arrow_upward", earlier, Where.UP, "One place earlier in the queue"),
-            ("Down", "arrow_downward", later, Where.DOWN, "One place later"),
-        ):
-            button(label, icon, names, tip, partial(move, workspace, where=where))
-        if st.button("Delete", **_look("delete", can_delete, "The folder with all that is in it; asks first")):
+        st.markdown(f"**{len(chosen):,}** chosen" if chosen else "None chosen", width="content")
+        for label, icon, names, tip, act in (
+            ("Retry" if failed else "Resume", "play_arrow", can_resume, "Queue it, from its last saved state",
+             lambda name: launch(run_named(workspace, name), workspace)),
+            ("Stop", "stop", can_stop, "Take it out of the queue; a training run saves its state first",
+             partial(cancel, workspace)),
+            ("First", "vertical_align_top", to_front, "To the front of the queue",
+             partial(move, workspace, where=Where.FIRST)),
+            ("Up", "arrow_upward", earlier, "One place earlier in the queue",
+             partial(move, workspace, where=Where.UP)),
+            ("Down", "arrow_downward", later, "One place later", partial(move, workspace, where=Where.DOWN)),
+        ):  # fmt: skip
+            st.button(label, on_click=_do, args=(listing, names, act), **_look(icon, names, tip))
+        if st.button("Delete", **_look("delete", can_delete, "Delete the run folder, after asking")):
             _ask_to_delete(workspace, listing, can_delete)
         st.button("Untick all", icon=":material/close:", disabled=not chosen, on_click=choose_none, type="tertiary")
-
-
-def _say_how_many(count: int) -> None:
-    st.markdown(f"**{count:,}** chosen" if count else "None chosen", width="content")
 
 
 def _look(icon: str, names: Sequence[str], tip: str) -> dict[str, Any]:
@@ -84,7 +73,7 @@ def _look(icon: str, names: Sequence[str], tip: str) -> dict[str, Any]:
 
 
 def _do(listing: RunsListing, names: Sequence[str], act: Callable[[str], object]) -> None:
-    """Do something with each run, for a button's click; what goes wrong is said, and holds up no other run."""
+    """Apply an action to each run, and show the errors; a button's callback."""
     for name in names:
         try:
             Hosting.here().require_writable("Changing runs")
@@ -94,7 +83,7 @@ def _do(listing: RunsListing, names: Sequence[str], act: Callable[[str], object]
     listing.retake()
 
 
-@st.dialog("Delete for good?")
+@st.dialog("Delete permanently?")
 def _ask_to_delete(workspace: Workspace, listing: RunsListing, names: Sequence[str]) -> None:
     listed = [f"- {as_plain(name)}" for name in names[:_MOST_NAMED]]
     if len(names) > _MOST_NAMED:
@@ -106,24 +95,21 @@ def _ask_to_delete(workspace: Workspace, listing: RunsListing, names: Sequence[s
         done = st.button(
             "Delete", type="primary", icon=":material/delete:", key="delete_for_good", on_click=_do, args=work
         )
-        if st.button("Keep", key="delete_not") or done:
+        if st.button("Cancel", key="delete_not") or done:
             st.rerun()
 
 
 def _behind_front(names: Sequence[str], queue: Sequence[str]) -> list[str]:
-    """Leave out those that fill the front of a queue: there they would only change places among themselves."""
+    """Leave out runs at the front of a queue, which would only swap places with each other."""
     front = len(list(takewhile(lambda pair: pair[0] == pair[1], zip(names, queue, strict=False))))
     return list(names[front:])
 
 
-_PUBLISHING = "Publishing checkpoints"
-
-
 def show_publish(workspace: Workspace, runs: Sequence[RunSummary]) -> None:
-    """Show the card of a run that has weights, and publish it under a name."""
+    """Show the card of a finished run, and offer to publish it as a checkpoint."""
     ready = {run.name: run for run in runs if (run.path / "weights" / CARD_NAME).is_file()}
     if not ready:
-        st.caption("A run can be published when it is done; none of these is.")
+        st.caption("A run can be published once it is done; none of these is.")
         return
     form, card = st.columns(2, gap="large")
     with form, errors_shown():
@@ -136,46 +122,40 @@ def show_publish(workspace: Workspace, runs: Sequence[RunSummary]) -> None:
             return
         called = st.text_input("Name of the checkpoint", proposed_name(name), MOST_LETTERS, key=f"publish_{name}")
         size = megabytes(sum(facts.bytes for facts in files.values()))
-        st.caption(f"A copy in half precision, about {size}. It stays when the run is deleted.")
+        st.caption(f"A copy in half precision, about {size}. It is kept when the run is deleted.")
         if st.button("Publish", type="primary", icon=":material/publish:"):
             Hosting.here().require_writable(_PUBLISHING)
             folder = publish(ready[name].path, called.strip(), workspace.imported)
-            st.success(f"'{as_plain(folder.name)}' is among the checkpoints: {as_plain(str(folder))}")
-            st.page_link("pages/compare_masks.py", label="See its masks beside others", icon=":material/compare:")
-
-
-# A table of more columns is not read but exported.
-_MOST_COLUMNS = 20
-# Seen on light and on dark, under text of either.
-_MARK = "background-color: rgba(128, 128, 255, 0.22); font-weight: 600"
+            st.success(f"Published as the checkpoint '{as_plain(folder.name)}': {as_plain(str(folder))}")
+            st.page_link("pages/compare_masks.py", label="Compare its masks with others", icon=":material/compare:")
 
 
 def show_settings(runs: Sequence[RunSummary]) -> None:
-    """Show the settings that differ, or all of them, with those marked that differ from the first run's."""
+    """Show the settings that differ, or all; mark those that differ from the first run's."""
     shown = runs[:_MOST_COLUMNS]
     if len(runs) > _MOST_COLUMNS:
-        st.caption(f"The first {_MOST_COLUMNS} of {len(runs):,} stand here.")
+        st.caption(f"Only the first {_MOST_COLUMNS} of {len(runs):,} are shown.")
     every = st.toggle("All settings", key="runs_all_settings", bind="query-params")
     table = _settings_table({run.name: run.spec.to_json() for run in shown})
     rows = table if every or len(shown) == 1 else _differing(table)
     if rows.empty:
-        st.caption("All their settings are the same.")
+        st.caption("All their settings are equal.")
         return
     st.dataframe(_marked(rows), key="runs_settings", height="content", column_config={"_index": {"width": 150}})
     if len(shown) > 1:
         same = len(table) - len(_differing(table))
-        st.caption(f"Marked: other than in the first run. {same} of {len(table)} settings are the same in all.")
+        st.caption(f"Marked: different from the first run. {same} of {len(table)} settings are equal in all.")
 
 
 def _settings_table(settings: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """Return a row for each setting and a column for each run, as texts; empty where a run does not have it."""
+    """Return a row for each setting and a column for each run, as text; empty if a run lacks the setting."""
     names = dict.fromkeys(name for of_run in settings.values() for name in of_run)
     columns = {run: [_text(of_run.get(name, "")) for name in names] for run, of_run in settings.items()}
     return pd.DataFrame(columns, index=pd.Index(list(names), name="setting"))
 
 
 def _differing(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows in which not all runs are the same."""
+    """Return the rows in which the runs differ."""
     return table[table.ne(table.iloc[:, 0], axis=0).any(axis=1)]
 
 

@@ -1,9 +1,10 @@
-"""Notes and tags of the chosen runs, written where they stand."""
+"""Notes and tags of the chosen runs, and controls to edit them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -21,7 +22,7 @@ _MOST_SHOWN = 8
 
 
 def show_notes(listing: RunsListing, runs: Sequence[RunSummary], known_tags: Sequence[str]) -> None:
-    """Show a note and tags for each of the first eight runs, saved as they are left; and tags for all at once."""
+    """Show notes and tags of the first eight runs, which are saved after each change, and tags for all at once."""
     if Hosting.here().read_only:
         for run in runs[:_MOST_SHOWN]:
             st.markdown(f"**{as_plain(run.name)}** {' '.join(f':gray-badge[{as_plain(t)}]' for t in run.notes.tags)}")
@@ -37,17 +38,17 @@ def show_notes(listing: RunsListing, runs: Sequence[RunSummary], known_tags: Seq
 
 
 def _change_notes(run: Path, change: Callable[[Notes], Notes]) -> None:
-    """Write a run's notes anew as they are by now, changed.
+    """Change a run's current notes.
 
     Raises:
-        RunError: they are too long, or cannot be written.
-        SettingsError: visitors may change nothing.
+        RunError: They are too long or cannot be written.
+        SettingsError: The server is read-only.
     """
     Hosting.here().require_writable("Writing notes")
     try:
         read_notes(run)
     except RunError:
-        write_notes(run, change(Notes()))  # what is broken is written anew
+        write_notes(run, change(Notes()))  # broken notes are replaced
     else:
         notes.change_notes(run, change)
 
@@ -58,14 +59,13 @@ def _tags_for_all(listing: RunsListing, runs: Sequence[RunSummary], known: Seque
             f"Tags for all {len(runs):,}", known, key="tags_for_all", accept_new_options=True, placeholder="type a tag"
         )
         add = st.button("Add", icon=":material/new_label:", disabled=not tags)
-        take = st.button("Take away", icon=":material/label_off:", disabled=not tags)
+        take = st.button("Remove", icon=":material/label_off:", disabled=not tags)
     if not (add or take):
         return
+    change = partial(_added, tags=tags) if add else partial(_without, tags=tags)
     with errors_shown():
         for run in runs:
-            _change_notes(
-                run.path, (lambda before: _added(before, tags)) if add else (lambda before: _without(before, tags))
-            )
+            _change_notes(run.path, change)
         listing.retake()
         st.rerun()
 
@@ -75,25 +75,6 @@ def _one(listing: RunsListing, run: RunSummary, known: Sequence[str]) -> None:
     tags_key, note_key = _key("tags", run), _key("note", run)
     _follow(tags_key, list(kept.tags))
     _follow(note_key, kept.note)
-
-    def save(key: str, said: object, change: Callable[[Notes], Notes]) -> None:
-        try:
-            _change_notes(run.path, change)
-            st.session_state[_stood(key)] = said
-        except SplitLabError as error:
-            st.toast(as_plain(str(error)), icon=":material/error:", duration="infinite")
-        listing.retake()
-
-    # Each saves its own half, and of the tags what was put on or taken away: somebody else may have written since.
-    def save_tags() -> None:
-        tags = list(dict.fromkeys(map(str.strip, st.session_state[tags_key])))
-        stood = st.session_state[_stood(tags_key)]
-        save(tags_key, tags, lambda before: _changed(before, stood, tags))
-
-    def save_note() -> None:
-        note = st.session_state[note_key]
-        save(note_key, note, lambda before: replace(before, note=note))
-
     name, labels, text = st.columns([1.4, 1.4, 2.2], vertical_alignment="top")
     name.markdown(f"**{as_plain(run.name)}**  \n{run.spec.data.split_name} · {as_plain(run.spec.model)}")
     labels.multiselect(
@@ -104,7 +85,8 @@ def _one(listing: RunsListing, run: RunSummary, known: Sequence[str]) -> None:
         max_selections=MAX_TAGS,
         placeholder="tags",
         label_visibility="collapsed",
-        on_change=save_tags,
+        on_change=_save_tags,
+        args=(listing, run),
     )
     text.text_area(
         "Note",
@@ -113,34 +95,57 @@ def _one(listing: RunsListing, run: RunSummary, known: Sequence[str]) -> None:
         key=note_key,
         placeholder="What did you learn from it?",
         label_visibility="collapsed",
-        on_change=save_note,
+        on_change=_save_note,
+        args=(listing, run),
     )
 
 
-def _follow(key: str, stands: object) -> None:
-    """Let a control say what stands on disk where it is new, or where that was written by somebody else."""
-    if key not in st.session_state or st.session_state.get(_stood(key)) != stands:
-        st.session_state[key] = stands
-    st.session_state[_stood(key)] = stands
+# Note and tags are saved apart, and of the tags only the changes, because another visitor may have written since.
+def _save_tags(listing: RunsListing, run: RunSummary) -> None:
+    key = _key("tags", run)
+    tags = list(dict.fromkeys(map(str.strip, st.session_state[key])))
+    _save(listing, run, key, tags, partial(_changed, before_edit=st.session_state[_saved(key)], tags=tags))
 
 
-def _stood(key: str) -> str:
-    return f"stood in {key}"
+def _save_note(listing: RunsListing, run: RunSummary) -> None:
+    key = _key("note", run)
+    note = st.session_state[key]
+    _save(listing, run, key, note, lambda notes: replace(notes, note=note))
+
+
+def _save(listing: RunsListing, run: RunSummary, key: str, value: object, change: Callable[[Notes], Notes]) -> None:
+    try:
+        _change_notes(run.path, change)
+        st.session_state[_saved(key)] = value
+    except SplitLabError as error:
+        st.toast(as_plain(str(error)), icon=":material/error:", duration="infinite")
+    listing.retake()
+
+
+def _follow(key: str, on_disk: object) -> None:
+    """Set a control to the value on disk if the control is new, or if another visitor changed the value."""
+    if key not in st.session_state or st.session_state.get(_saved(key)) != on_disk:
+        st.session_state[key] = on_disk
+    st.session_state[_saved(key)] = on_disk
+
+
+def _saved(key: str) -> str:
+    return f"saved {key}"
 
 
 def _key(what: str, run: RunSummary) -> str:
     return f"{what} of {run.name}"
 
 
-def _added(before: Notes, tags: Sequence[str]) -> Notes:
-    return replace(before, tags=tuple(dict.fromkeys([*before.tags, *map(str.strip, tags)])))
+def _added(notes: Notes, tags: Sequence[str]) -> Notes:
+    return replace(notes, tags=tuple(dict.fromkeys([*notes.tags, *map(str.strip, tags)])))
 
 
-def _without(before: Notes, tags: Sequence[str]) -> Notes:
-    return replace(before, tags=tuple(tag for tag in before.tags if tag not in tags))
+def _without(notes: Notes, tags: Sequence[str]) -> Notes:
+    return replace(notes, tags=tuple(tag for tag in notes.tags if tag not in tags))
 
 
-def _changed(before: Notes, stood: Sequence[str], tags: Sequence[str]) -> Notes:
-    """Return notes with the tags put on that are new, and those taken away that stood there when they were shown."""
-    gone = [tag for tag in stood if tag not in tags]
-    return _added(_without(before, gone), [tag for tag in tags if tag not in stood])
+def _changed(notes: Notes, before_edit: Sequence[str], tags: Sequence[str]) -> Notes:
+    """Apply the edit that turned the tags `before_edit` into `tags`."""
+    removed = [tag for tag in before_edit if tag not in tags]
+    return _added(_without(notes, removed), [tag for tag in tags if tag not in before_edit])

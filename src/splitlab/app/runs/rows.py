@@ -1,4 +1,4 @@
-"""Rows of the table of runs: read, listed, filtered."""
+"""The rows of the table of runs: listing them, filtering them, and the filter's controls."""
 
 from __future__ import annotations
 
@@ -23,37 +23,27 @@ from splitlab.runs.store import RunSummary, list_runs
 from splitlab.workspace import Workspace
 
 _COLUMNS = (
-    "run",
-    "state",
-    "place",
-    "data",
-    "full",
-    "weak",
-    "model",
-    "seed",
-    "step",
-    "steps",
-    "ap50",
-    "ap70",
-    "cost_hours",
-    "tags",
-    "note",
-    "when",
-    "message",
-)
-
+    "run", "state", "place", "data", "full", "weak", "model", "seed", "step", "steps", "ap50", "ap70", "cost_hours",
+    "tags", "note", "when", "message",
+)  # fmt: skip
 _NEWEST = 3
+_FRESH_SECONDS = 1.0
+# Listing ten thousand folders takes a second or two; at most this share of the time goes into it.
+_BUSY_SHARE = 0.1
+# A listing that takes longer is made in the background, while the page shows the previous one.
+_QUICK_SECONDS = 0.3
+_KEYS = {"run_text": "", "run_data": [], "run_state": [], "run_tag": []}
 
 
 @dataclass(frozen=True)
 class Filter:
-    """What rows are asked for; what is empty asks for nothing.
+    """Which runs are shown; an empty field allows all.
 
     Attributes:
-        data: datasets, of which a run has one.
-        states: states, of which it has one.
-        tags: tags, all of which it has.
-        text: words that all stand in its name, dataset, model, tags or note, in any case.
+        data: Datasets; a run uses one of them.
+        states: States; a run is in one of them.
+        tags: Tags; a run has all of them.
+        text: Words that are all in its name, dataset, model, tags or note, ignoring case.
     """
 
     data: Sequence[str] = ()
@@ -62,15 +52,116 @@ class Filter:
     text: str = ""
 
 
-def _run_rows(runs: Sequence[RunSummary]) -> pd.DataFrame:
-    """Return a row for each run: those that train first, by name, so that they keep their places; then the newest."""
-    ordered = sorted(runs, key=lambda run: run.name)
-    ordered.sort(key=lambda run: (run.status.state != State.RUNNING, -_age_key(run)))
-    return pd.DataFrame([_row(run) for run in ordered], columns=list(_COLUMNS))
+@dataclass(frozen=True)
+class Listing:
+    """All runs at one moment: by name, as rows, and what is wrong with broken folders."""
+
+    runs: dict[str, RunSummary]
+    rows: pd.DataFrame
+    broken: dict[str, str]
+
+
+class RunsListing:
+    """The latest listing of a folder of runs, shared by all visitors."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._listing = Listing({}, _run_rows([]), {})
+        self._seconds = 0.0
+        self._due = 0.0
+
+    def now(self) -> Listing:
+        """Return the current runs, or those of a moment ago if listing them takes long."""
+        if time.monotonic() > self._due:
+            if self._seconds < _QUICK_SECONDS:
+                self._retake_if_due()
+            elif not self._lock.locked():
+                threading.Thread(target=self._retake_if_due, daemon=True, name="list runs").start()
+        return self._listing
+
+    def with_runs(self, names: Iterable[str]) -> Listing:
+        """Return the runs like `now`, but list them again if one of these names is a new run."""
+        now = self.now()
+        unknown = {name for name in names if name not in now.runs and name not in now.broken}
+        if unknown and not unknown.isdisjoint(_names_in(self._folder)):
+            self.retake()
+        return self._listing
+
+    def retake(self) -> None:
+        """List the runs again, after a change."""
+        with self._lock:
+            self._take()
+
+    def _retake_if_due(self) -> None:
+        with self._lock:
+            # If several visitors come at the same moment, the first one lists for all.
+            if time.monotonic() > self._due:
+                self._take()
+
+    def _take(self) -> None:
+        start = time.monotonic()
+        runs = {run.name: run for run in list_runs(self._folder)}
+        self._listing = Listing(runs, _run_rows(list(runs.values())), _broken_runs(self._folder, runs))
+        end = time.monotonic()
+        self._seconds = end - start
+        self._due = end + max(_FRESH_SECONDS, self._seconds / _BUSY_SHARE)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def runs_listing(folder: Path) -> RunsListing:
+    """Return the listing of a folder of runs."""
+    return RunsListing(folder)
+
+
+def choose_filter(workspace: Workspace, listing: RunsListing) -> Filter:
+    """Show the filter's controls in one line."""
+    now = listing.now()
+    words, data, state, tag, file = st.columns([1.5, 1, 1, 1, 0.6], vertical_alignment="bottom")
+    text = words.text_input(
+        "Find",
+        key="run_text",
+        bind="query-params",
+        max_chars=200,
+        placeholder="name, data, model, tag or note",
+        icon=":material/search:",
+    )
+    datasets = _with_asked("run_data", now.rows["data"])
+    states = [state.value for state in State]
+    tags = _with_asked("run_tag", (tag for run in now.runs.values() for tag in run.notes.tags))
+    wanted = Filter(
+        data.multiselect("Dataset", datasets, key="run_data", placeholder="any", bind="query-params"),
+        state.multiselect("State", states, key="run_state", placeholder="any", bind="query-params"),
+        tag.multiselect("Tags", tags, key="run_tag", placeholder="any", bind="query-params"),
+        text,
+    )
+    # Not in the live table, which is drawn again every second and would change the file's address each time.
+    file.download_button(
+        "CSV",
+        lambda: _rows_as_csv(with_places(filtered(listing.now().rows, wanted), waiting_runs(workspace))),
+        "splitlab-runs.csv",
+        "text/csv",
+        icon=":material/download:",
+        help="The runs in the table, with their steps and notes.",
+        on_click="ignore",
+        width="stretch",
+    )
+    return wanted
+
+
+def forget_filter() -> None:
+    """Show all runs again; a button's callback."""
+    for key, nothing in _KEYS.items():
+        st.session_state[key] = nothing
+
+
+def _with_asked(key: str, there_are: Iterable[str]) -> list[str]:
+    """Return the existing options and those that the control or link asks for, which would be dropped otherwise."""
+    return sorted({*there_are, *st.session_state.get(key, []), *st.query_params.get_all(key)})
 
 
 def filtered(rows: pd.DataFrame, wanted: Filter) -> pd.DataFrame:
-    """Return the rows that fit, in their order."""
+    """Return the rows that match, in the same order."""
     keep = pd.Series(data=True, index=rows.index)
     if wanted.data:
         keep &= rows["data"].isin(wanted.data)
@@ -80,29 +171,36 @@ def filtered(rows: pd.DataFrame, wanted: Filter) -> pd.DataFrame:
         keep &= rows["tags"].map(set(wanted.tags).issubset)
     if words := wanted.text.lower().split():
         texts = zip(rows["run"], rows["data"], rows["model"], rows["tags"].map(" ".join), rows["note"], strict=True)
-        said = ("\n".join(text).lower() for text in texts)
-        keep &= np.array([all(word in text for word in words) for text in said], bool)
+        lowered = ("\n".join(text).lower() for text in texts)
+        keep &= np.array([all(word in text for word in words) for text in lowered], bool)
     return rows[keep]
 
 
 def newest_begun(rows: pd.DataFrame) -> list[str]:
-    """Return the names of the first three runs of a table that have done a step: what is shown where none is chosen."""
+    """Return the names of the first three runs that have done a step; they are shown if none is chosen."""
     return list(rows.loc[rows["step"] > 0, "run"].head(_NEWEST))
 
 
 def with_places(rows: pd.DataFrame, waiting: Sequence[Entry]) -> pd.DataFrame:
-    """Write in each run's place in the queue, from 1; none for those that do not wait."""
+    """Fill in each run's place in the queue, from 1; none if it does not wait."""
     places = {entry.run: place for place, entry in enumerate(waiting, start=1)}
     return rows.assign(place=rows["run"].map(places).astype("Int64"))
 
 
+def _run_rows(runs: Sequence[RunSummary]) -> pd.DataFrame:
+    """Return a row for each run: training ones by name, so that they keep their places, then the newest first."""
+    ordered = sorted(runs, key=lambda run: run.name)
+    ordered.sort(key=lambda run: (run.status.state != State.RUNNING, -_age_key(run)))
+    return pd.DataFrame([_row(run) for run in ordered], columns=list(_COLUMNS))
+
+
 def _rows_as_csv(rows: pd.DataFrame) -> bytes:
-    """Return rows as a CSV file: tags joined by semicolons, times in UTC."""
+    """Return rows as CSV, with tags joined by semicolons."""
     return rows.assign(tags=rows["tags"].map("; ".join)).to_csv(index=False).encode()
 
 
 def _age_key(run: RunSummary) -> float:
-    # The heartbeat of a run that trains changes every second, and its row would jump.
+    # The heartbeat of a training run changes every second; its row would move each time.
     return 0.0 if run.status.state == State.RUNNING else run.status.heartbeat
 
 
@@ -143,81 +241,8 @@ def _time(heartbeat: float) -> datetime | None:
         return None
 
 
-_FRESH_SECONDS = 1.0
-# Ten thousand folders take a second or two; so much of the time may go into listings.
-_BUSY_SHARE = 0.1
-# A listing that takes longer than this is made while the page shows the one before.
-_QUICK_SECONDS = 0.3
-
-
-@dataclass(frozen=True)
-class Listing:
-    """One look at all runs: by name, as rows, and what is wrong with the folders that are no whole run."""
-
-    runs: dict[str, RunSummary]
-    rows: pd.DataFrame
-    broken: dict[str, str]
-
-
-class RunsListing:
-    """Holds the last listing of a folder of runs, for all visitors together."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._lock = threading.Lock()
-        self._listing = Listing({}, _run_rows([]), {})
-        self._seconds = 0.0
-        self._due = 0.0
-
-    def now(self) -> Listing:
-        """Return the runs as they are, or as they were a moment ago where listing them takes long."""
-        if time.monotonic() > self._due:
-            if self._seconds < _QUICK_SECONDS:
-                self._retake_if_due()
-            elif not self._lock.locked():
-                threading.Thread(target=self._retake_if_due, daemon=True, name="list runs").start()
-        return self._listing
-
-    def with_runs(self, names: Iterable[str]) -> Listing:
-        """Return the runs like `now`, but as they are where one of these runs came since they were listed.
-
-        Args:
-            names: of runs that are asked for; those of nobody are passed over.
-        """
-        now = self.now()
-        unknown = {name for name in names if name not in now.runs and name not in now.broken}
-        if unknown and not unknown.isdisjoint(_names_in(self._folder)):
-            self.retake()
-        return self._listing
-
-    def retake(self) -> None:
-        """List the runs anew, because something was changed."""
-        with self._lock:
-            self._take()
-
-    def _retake_if_due(self) -> None:
-        with self._lock:
-            # Of visitors who come at the same moment, the first lists for all.
-            if time.monotonic() > self._due:
-                self._take()
-
-    def _take(self) -> None:
-        start = time.monotonic()
-        runs = {run.name: run for run in list_runs(self._folder)}
-        self._listing = Listing(runs, _run_rows(list(runs.values())), _broken_runs(self._folder, runs))
-        end = time.monotonic()
-        self._seconds = end - start
-        self._due = end + max(_FRESH_SECONDS, self._seconds / _BUSY_SHARE)
-
-
-@st.cache_resource(show_spinner=False, max_entries=8)
-def runs_listing(folder: Path) -> RunsListing:
-    """Return the listing of a folder of runs."""
-    return RunsListing(folder)
-
-
 def _broken_runs(folder: Path, listed: Container[str]) -> dict[str, str]:
-    """Say what is wrong with each run folder that a listing passed over, and the way out."""
+    """Return what is wrong with each run folder that is not listed, and what to do."""
     broken = {}
     for name in sorted(_names_in(folder)):
         run = RunFolder(folder / name)
@@ -232,56 +257,7 @@ def _broken_runs(folder: Path, listed: Container[str]) -> dict[str, str]:
 
 def _names_in(folder: Path) -> list[str]:
     try:
-        with os.scandir(folder) as found:  # ten thousand Paths take their time
+        with os.scandir(folder) as found:  # faster than ten thousand Path objects
             return [entry.name for entry in found]
     except OSError:
         return []
-
-
-_KEYS = {"run_text": "", "run_data": [], "run_state": [], "run_tag": []}
-
-
-def choose_filter(workspace: Workspace, listing: RunsListing) -> Filter:
-    """Show a line of controls; return what they ask for."""
-    now = listing.now()
-    words, data, state, tag, file = st.columns([1.5, 1, 1, 1, 0.6], vertical_alignment="bottom")
-    text = words.text_input(
-        "Find",
-        key="run_text",
-        bind="query-params",
-        max_chars=200,
-        placeholder="name, data, model, tag or note",
-        icon=":material/search:",
-    )
-    datasets = _with_asked("run_data", now.rows["data"])
-    states = [state.value for state in State]
-    tags = _with_asked("run_tag", (tag for run in now.runs.values() for tag in run.notes.tags))
-    wanted = Filter(
-        data.multiselect("Dataset", datasets, key="run_data", placeholder="any", bind="query-params"),
-        state.multiselect("State", states, key="run_state", placeholder="any", bind="query-params"),
-        tag.multiselect("Tags", tags, key="run_tag", placeholder="any", bind="query-params"),
-        text,
-    )
-    # Not beside the live table: what is drawn anew each second gives its file another address each second.
-    file.download_button(
-        "CSV",
-        lambda: _rows_as_csv(with_places(filtered(listing.now().rows, wanted), waiting_runs(workspace))),
-        "splitlab-runs.csv",
-        "text/csv",
-        icon=":material/download:",
-        help="The runs of the table, with their steps and notes.",
-        on_click="ignore",
-        width="stretch",
-    )
-    return wanted
-
-
-def forget_filter() -> None:
-    """Ask for all runs again; for a button's click."""
-    for key, nothing in _KEYS.items():
-        st.session_state[key] = nothing
-
-
-def _with_asked(key: str, there_are: Iterable[str]) -> list[str]:
-    """Return what there is, and what is asked for by control or link: a choice that is not offered drops itself."""
-    return sorted({*there_are, *st.session_state.get(key, []), *st.query_params.get_all(key)})

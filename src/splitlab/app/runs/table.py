@@ -1,4 +1,4 @@
-"""The table of runs, and which of them are chosen."""
+"""The live table of runs, and which of them are chosen."""
 
 from __future__ import annotations
 
@@ -24,61 +24,12 @@ from splitlab.workspace import Workspace
 
 _TABLE, _LINK = "runs_table", "chosen"
 _SHOWN = "runs shown"
-# Longer links are cut by browsers and mail programs.
+_ASKED = "worker asked for {}"
+# Browsers and mail programs cut longer links.
 _MOST_IN_LINK = 40
-
-
-def chosen_runs(known: Container[str]) -> list[str]:
-    """Return the names of the chosen runs that are still there, those chosen first in front."""
-    if asked := asked_by_link(_LINK, known):
-        st.session_state[_LINK] = asked
-        st.session_state.pop(_TABLE, None)
-    chosen = _with_ticks(st.session_state.get(_LINK, []), st.session_state.get(_SHOWN, []), _ticked_rows())
-    st.session_state[_LINK] = [name for name in chosen if name in known]
-    return list(st.session_state[_LINK])
-
-
-def say_in_link() -> None:
-    """Let the link say what is chosen, up to 40 runs."""
-    write_link(_LINK, st.session_state[_LINK][:_MOST_IN_LINK])
-
-
-def _tick(shown: Sequence[str]) -> None:
-    """Tick the chosen runs in the table that is about to be drawn with these rows."""
-    place = {name: row for row, name in enumerate(shown)}
-    rows = sorted(place[name] for name in st.session_state[_LINK] if name in place)
-    if rows != (_ticked_rows() or []):
-        st.session_state[_TABLE] = _ticks(rows)
-    st.session_state[_SHOWN] = list(shown)
-
-
-def choose_none() -> None:
-    """Untick all; for a button's click."""
-    st.session_state[_LINK] = []
-    st.session_state[_TABLE] = _ticks([])
-
-
-def _ticked_rows() -> list[int] | None:
-    """Return the numbers of the ticked rows; None where no table was drawn yet."""
-    state = st.session_state.get(_TABLE)
-    return sorted(state["selection"]["rows"]) if state else None
-
-
-def _ticks(rows: list[int]) -> dict[str, Any]:
-    return {"selection": {"rows": rows, "columns": [], "cells": []}}
-
-
-def _with_ticks(chosen: Sequence[str], shown: Sequence[str], rows: Sequence[int] | None) -> list[str]:
-    if rows is None:
-        return list(chosen)
-    ticked = dict.fromkeys(shown[row] for row in rows if row < len(shown))
-    unticked = set(shown) - set(ticked)
-    return list(dict.fromkeys([*(name for name in chosen if name not in unticked), *ticked]))
-
-
+_MOST_BROKEN = 20
 REFRESH_SECONDS, _IDLE_SECONDS = 2, 15
 _MOST_HEIGHT, _ROW_HEIGHT = 420, 35
-_ASKED = "worker asked for {}"
 _COLOURS = {
     State.RUNNING: "blue",
     State.WAITING: "gray",
@@ -87,53 +38,83 @@ _COLOURS = {
     State.INTERRUPTED: "orange",
     State.FAILED: "red",
 }
-# What is looked for first stands first: narrow windows show no more than the first ten.
-_COLUMNS = ["run", "state", "place", "step", "ap50", "ap70", "data", "full", "weak", "cost_hours", "model", "seed"]
-_COLUMNS += ["tags", "when", "message"]
-
-
-def live_table(workspace: Workspace, listing: RunsListing, wanted: Filter, chosen: Sequence[str]) -> None:
-    """Show the runs that fit, newest first, and draw them again while something may change.
-
-    Args:
-        workspace: whose queue and workers.
-        listing: of its runs.
-        wanted: which runs are shown.
-        chosen: those that the rest of the page was drawn for; with others, or others' states, it is drawn anew.
-    """
-    seen = _see(workspace, listing, wanted, chosen)
-    st.fragment(_show, run_every=REFRESH_SECONDS if seen.live else _IDLE_SECONDS)(workspace, listing, wanted, seen)
-
-
-def wait_for_runs(listing: RunsListing) -> None:
-    """Draw the page anew once there is a run."""
-
-    def look() -> None:
-        if listing.now().runs:
-            st.rerun()
-
-    st.fragment(look, run_every=_IDLE_SECONDS)()
+# The most important first: narrow windows show only the first ten.
+_COLUMNS = [
+    "run", "state", "place", "step", "ap50", "ap70", "data", "full", "weak", "cost_hours", "model", "seed", "tags",
+    "when", "message",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """What the rest of the page depends on: states of the runs looked at, those that wait, if any is live."""
+    """What the rest of the page depends on: the shown runs' states, the waiting ones, and whether any is active."""
 
     states: list[tuple[str, State]]
     waiting: list[str]
-    live: bool
+    active: bool
     runs: bool
+
+
+def chosen_runs(known: Container[str]) -> list[str]:
+    """Return the names of the chosen runs that still exist, in the order they were chosen."""
+    if asked := asked_by_link(_LINK, known):
+        st.session_state[_LINK] = asked
+        st.session_state.pop(_TABLE, None)
+    chosen = _with_ticks(st.session_state.get(_LINK, []), st.session_state.get(_SHOWN, []), _ticked_rows())
+    st.session_state[_LINK] = [name for name in chosen if name in known]
+    return list(st.session_state[_LINK])
+
+
+def write_chosen_to_link() -> None:
+    """Write the chosen runs to the link, at most 40."""
+    write_link(_LINK, st.session_state[_LINK][:_MOST_IN_LINK])
+
+
+def choose_none() -> None:
+    """Untick all; a button's callback."""
+    st.session_state[_LINK] = []
+    st.session_state[_TABLE] = _ticks([])
+
+
+def live_table(workspace: Workspace, listing: RunsListing, wanted: Filter, chosen: Sequence[str]) -> None:
+    """Show the runs that match a filter, and draw the table again regularly.
+
+    If the chosen runs or their states change, the whole page is drawn again.
+    """
+    seen = _see(workspace, listing, wanted, chosen)
+    st.fragment(_show, run_every=REFRESH_SECONDS if seen.active else _IDLE_SECONDS)(workspace, listing, wanted, seen)
+
+
+def wait_for_runs(listing: RunsListing) -> None:
+    """Draw the page again once there is a run."""
+    st.fragment(_rerun_if_any, run_every=_IDLE_SECONDS)(listing)
+
+
+def show_broken(broken: Mapping[str, str]) -> None:
+    """Show, folded away, what is wrong with each broken folder, if there are any."""
+    if not broken:
+        return
+    folders = "1 run folder is broken" if len(broken) == 1 else f"{len(broken):,} run folders are broken"
+    with st.expander(folders, icon=":material/warning:"):
+        for sentence in list(broken.values())[:_MOST_BROKEN]:
+            st.caption(as_plain(sentence))
+        if len(broken) > _MOST_BROKEN:
+            st.caption(f"and {len(broken) - _MOST_BROKEN:,} more")
+
+
+def _rerun_if_any(listing: RunsListing) -> None:
+    if listing.now().runs:
+        st.rerun()
 
 
 def _see(workspace: Workspace, listing: RunsListing, wanted: Filter, chosen: Sequence[str]) -> _Seen:
     now, waiting = listing.now(), [entry.run for entry in waiting_runs(workspace)]
-    live = bool(waiting) or any(run.status.state == State.RUNNING for run in now.runs.values())
-    among = set(chosen)
+    active = bool(waiting) or any(run.status.state == State.RUNNING for run in now.runs.values())
     looked_at = chosen or newest_begun(filtered(now.rows, wanted))
     return _Seen(
         [(name, now.runs[name].status.state) for name in looked_at if name in now.runs],
-        [name for name in waiting if name in among],
-        live,
+        [name for name in waiting if name in set(chosen)],
+        active,
         bool(now.runs),
     )
 
@@ -145,9 +126,9 @@ def _show(workspace: Workspace, listing: RunsListing, wanted: Filter, seen: _See
             st.rerun()
         waiting = waiting_runs(workspace)
         rows = with_places(filtered(now.rows, wanted), waiting)
-        _above(workspace, rows, len(now.rows), waiting)
+        _show_counts(workspace, rows, len(now.rows), waiting)
         if rows.empty:
-            st.info("No run is like that.")
+            st.info("No run matches the filter.")
             st.button("Show all runs", on_click=forget_filter)
             return
         _tick(list(rows["run"]))
@@ -160,41 +141,70 @@ def _show(workspace: Workspace, listing: RunsListing, wanted: Filter, seen: _See
             hide_index=True,
             height=min(_MOST_HEIGHT, _ROW_HEIGHT * (len(rows) + 1) + 3),
             column_order=_COLUMNS,
-            column_config=_columns(rows),
+            column_config=_column_config(rows),
             placeholder="",
         )
 
 
-def _above(workspace: Workspace, rows: pd.DataFrame, runs: int, waiting: Sequence[Entry]) -> None:
-    # One line of one height, so that the table below it stays where it is.
+def _show_counts(workspace: Workspace, rows: pd.DataFrame, runs: int, waiting: Sequence[Entry]) -> None:
+    """Show how many runs there are, and the state of the workers, in one line of fixed height."""
     with st.container(horizontal=True, vertical_alignment="center", height=42, border=False):
         counts = Counter(rows["state"])
-        said = [f"**{len(rows):,}** of {runs:,} runs" if len(rows) < runs else f"**{runs:,}** runs"]
-        said += [f"{counts[state]:,} {state}" for state in (State.RUNNING, State.WAITING) if counts[state]]
-        st.markdown(" · ".join(said), width="content")
+        words = [f"**{len(rows):,}** of {runs:,} runs" if len(rows) < runs else f"**{runs:,}** runs"]
+        words += [f"{counts[state]:,} {state}" for state in (State.RUNNING, State.WAITING) if counts[state]]
+        st.markdown(" · ".join(words), width="content")
         for kind in dict.fromkeys(entry.device for entry in waiting):
             with errors_shown():
-                _worker(workspace, kind)
+                _show_worker(workspace, kind)
 
 
-def _worker(workspace: Workspace, kind: str) -> None:
+def _show_worker(workspace: Workspace, kind: str) -> None:
+    """Show whether a worker trains the waiting runs of a kind of device; offer to start one."""
     if Hosting.here().read_only:
         return
-    asked = st.session_state.get(_ASKED.format(kind), 0.0)
+    key = _ASKED.format(kind)
     if worker_is_alive(workspace, kind):
-        st.caption(f":material/check: a worker looks after {kind}", width="content")
-    elif time.monotonic() - asked < STARTING_SECONDS:
-        st.caption(f":material/hourglass_empty: a worker for {kind} starts", width="content")
+        st.caption(f":material/check: a worker for {kind} is running", width="content")
+    elif time.monotonic() - st.session_state.get(key, 0.0) < STARTING_SECONDS:
+        st.caption(f":material/hourglass_empty: a worker for {kind} is starting", width="content")
     else:
-        st.markdown(f":orange[:material/pause_circle: no worker for {kind} runs here]", width="content")
+        st.markdown(f":orange[:material/pause_circle: no worker for {kind} is running]", width="content")
         if st.button("Start a worker", key=f"worker_{kind}", icon=":material/play_arrow:", type="primary"):
             Hosting.here().require_writable("Training")
             ensure_worker(workspace, kind)
-            st.session_state[_ASKED.format(kind)] = time.monotonic()
+            st.session_state[key] = time.monotonic()
             st.rerun()
 
 
-def _columns(rows: pd.DataFrame) -> dict[str, Any]:
+def _tick(shown: Sequence[str]) -> None:
+    """Tick the chosen runs in the table that is about to be drawn with these rows."""
+    place = {name: row for row, name in enumerate(shown)}
+    rows = sorted(place[name] for name in st.session_state[_LINK] if name in place)
+    if rows != (_ticked_rows() or []):
+        st.session_state[_TABLE] = _ticks(rows)
+    st.session_state[_SHOWN] = list(shown)
+
+
+def _ticked_rows() -> list[int] | None:
+    """Return the numbers of the ticked rows; None if no table was drawn yet."""
+    state = st.session_state.get(_TABLE)
+    return sorted(state["selection"]["rows"]) if state else None
+
+
+def _ticks(rows: list[int]) -> dict[str, Any]:
+    return {"selection": {"rows": rows, "columns": [], "cells": []}}
+
+
+def _with_ticks(chosen: Sequence[str], shown: Sequence[str], rows: Sequence[int] | None) -> list[str]:
+    """Return the chosen runs after the ticks of the shown ones changed."""
+    if rows is None:
+        return list(chosen)
+    ticked = dict.fromkeys(shown[row] for row in rows if row < len(shown))
+    unticked = set(shown) - set(ticked)
+    return list(dict.fromkeys([*(name for name in chosen if name not in unticked), *ticked]))
+
+
+def _column_config(rows: pd.DataFrame) -> dict[str, Any]:
     column = st.column_config
     tags = sorted({tag for tags in rows["tags"] for tag in tags})
     return {
@@ -208,28 +218,11 @@ def _columns(rows: pd.DataFrame) -> dict[str, Any]:
         "weak": column.NumberColumn("W", format="localized", help="|W|, images with boxes only", width=50),
         "model": column.TextColumn(width=120),
         "seed": column.NumberColumn(width=45),
-        "step": column.ProgressColumn(
-            "step", help="Share of its steps that is done", format="%.0f%%", max_value=100, width=80
-        ),
-        "ap50": column.NumberColumn("AP50", format="%.1f", help="Of masks, on the run's val images", width=50),
-        "ap70": column.NumberColumn("AP70", format="%.1f", help="Of masks, on the run's val images", width=50),
-        "cost_hours": column.NumberColumn("hours", format="%.1f", help="What labelling F and W costs", width=50),
+        "step": column.ProgressColumn("step", help="Share of its steps done", format="%.0f%%", max_value=100, width=80),
+        "ap50": column.NumberColumn("AP50", format="%.1f", help="Mask AP50 on the run's val images", width=50),
+        "ap70": column.NumberColumn("AP70", format="%.1f", help="Mask AP70 on the run's val images", width=50),
+        "cost_hours": column.NumberColumn("hours", format="%.1f", help="Labelling cost of F and W", width=50),
         "tags": column.MultiselectColumn(options=tags, color="gray", width=100),
-        "when": column.DatetimeColumn(format="distance", help="When it was last heard of", width=130),
-        "message": column.TextColumn(help="What it said last, such as why it failed", width=300),
+        "when": column.DatetimeColumn(format="distance", help="Time of its last update", width=130),
+        "message": column.TextColumn(help="Its last message, such as why it failed", width=300),
     }
-
-
-_MOST_SHOWN = 20
-
-
-def show_broken(broken: Mapping[str, str]) -> None:
-    """Show what is wrong with each broken folder, folded away; nothing where none is."""
-    if not broken:
-        return
-    folders = "1 run folder is broken" if len(broken) == 1 else f"{len(broken):,} run folders are broken"
-    with st.expander(folders, icon=":material/warning:"):
-        for sentence in list(broken.values())[:_MOST_SHOWN]:
-            st.caption(as_plain(sentence))
-        if len(broken) > _MOST_SHOWN:
-            st.caption(f"and {len(broken) - _MOST_SHOWN:,} more")

@@ -1,4 +1,4 @@
-"""Choose, upload, fetch and describe checkpoints."""
+"""Describe, import, fetch and download checkpoints."""
 
 from __future__ import annotations
 
@@ -26,27 +26,33 @@ from splitlab.workspace import Workspace
 if TYPE_CHECKING:
     from splitlab.models.checkpoint_repository import FoundCheckpoint
 
+_UPLOAD_MEGABYTES = 400
+_OWN = ".zip"
+_FOUND = "checkpoint found in a repository"
+_IMPORTING, _DOWNLOADING = "Importing checkpoints", "Downloading checkpoints"
+_SCORES = {
+    "mask AP50": ("mask", "ap50"),
+    "AP70": ("mask", "ap70"),
+    "AP75": ("mask", "ap75"),
+    "box AP50": ("box", "ap50"),
+}
+
 
 def show_card(card: Card, files: dict[str, FileFacts]) -> None:
-    """Show what a checkpoint is; `files` may be empty where nobody has counted them yet."""
+    """Show the card of a checkpoint; `files` may be empty."""
     lines = [f"**{as_plain(card.name)}**"]
-    lines += [f"{what}: {as_plain(text)}" for what, text in card_in_words(card, files).items()]
+    lines += [f"{key}: {as_plain(text)}" for key, text in card_in_words(card, files).items()]
     st.caption("  \n".join(lines))
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
 def facts_in(folder: Path, version: int) -> dict[str, FileFacts]:
-    """Return size and checksum of a checkpoint's files, counted once for all visitors.
-
-    Args:
-        folder: the checkpoint.
-        version: another number once its weights have been written anew.
-    """
+    """Return size and checksum of a checkpoint's files, computed once for each version of its weights."""
     return facts_of(folder)
 
 
 def describe_all(choices: Sequence[Choice]) -> None:
-    """Show split, cost and scores of each model."""
+    """Show split, cost and scores of each checkpoint."""
     longest = max(_labelling_hours(choice.card) for choice in choices)
     for column, choice in zip(st.columns(len(choices)), choices, strict=True):
         with column:
@@ -63,60 +69,47 @@ def _describe(choice: Choice, longest_hours: float) -> None:
         split_chip(card.full, card.weak, prices_for(card.dataset), longest_hours)
     else:
         st.markdown(f"**{as_plain(card.name)}**, imported")
-    mask, box = card.scores.get("mask", {}), card.scores.get("box", {})
-    scores = [
-        f"{label} **{shown(value)}**"
-        for label, value in (
-            ("mask AP50", mask.get("ap50")),
-            ("AP70", mask.get("ap70")),
-            ("AP75", mask.get("ap75")),
-            ("box AP50", box.get("ap50")),
-        )
-        if value is not None
-    ]
+    values = {label: card.scores.get(kind, {}).get(metric) for label, (kind, metric) in _SCORES.items()}
+    scores = " · ".join(f"{label} **{shown(value)}**" for label, value in values.items() if value is not None)
+    scored = f"{scores}, on {as_plain(scored_on(card.scores, card.dataset))}" if scores else "not scored"
     origin = f"{card.model}, {card.steps:,} steps, seed {card.seed}" if card.steps else card.model
-    told = f"{' · '.join(scores)}, on {as_plain(scored_on(card.scores, card.dataset))}" if scores else "not scored"
-    st.caption(f"{told}  \n{as_plain(origin)}")
-
-
-_UPLOAD_MEGABYTES = 400
-_OWN = ".zip"
-_FOUND, _GETTING = "checkpoint found in a repository", "Getting checkpoints"
+    st.caption(f"{scored}  \n{as_plain(origin)}")
 
 
 def offer_checkpoints(choices: Iterable[Choice], workspace: Workspace) -> None:
-    """Show, folded away, the ways in and out; on a read-only server only the way out."""
-    with st.container():  # also where there is nothing to say: what follows keeps its place, and an open popover stays
+    """Show, folded away, controls to import and download checkpoints; only to download on a read-only server."""
+    # In a container even if empty, so that what follows keeps its place and an open popover stays open.
+    with st.container():
         show_message()
-    with st.popover("Import, share, take away", icon=":material/folder_zip:"):
-        if not may_change("Importing checkpoints"):
+    with st.popover("Import and download", icon=":material/folder_zip:"):
+        if not may_change(_IMPORTING):
             with errors_shown():
-                _take_away(list(choices))
+                _offer_download(list(choices))
             return
-        of_file, of_repository, away = st.tabs(["From a file", "From a repository", "Take away"])
-        with of_file, errors_shown():
+        file, repository, download = st.tabs(["From a file", "From a repository", "Download"])
+        with file, errors_shown():
             _upload_checkpoint(workspace)
-        with of_repository, errors_shown():
+        with repository, errors_shown():
             _offer_repositories(workspace)
-        with away, errors_shown():
-            _take_away(list(choices))
+        with download, errors_shown():
+            _offer_download(list(choices))
 
 
 def _upload_checkpoint(workspace: Workspace) -> None:
-    """Show the uploader; import what can be read.
+    """Show the uploader, and import what was uploaded.
 
     Raises:
-        SplitLabError: the file cannot be used, or visitors may import nothing.
+        SplitLabError: The file cannot be used, or visitors may not import anything.
     """
     file = st.file_uploader(
-        "A .pt or .pth file of YOLOv5-seg or DETR, or a zip of our own",
+        "A .pt or .pth file of YOLOv5-seg or DETR, or a zip made by SplitLab",
         type=["pt", "pth", "zip"],
         max_upload_size=upload_limit(_UPLOAD_MEGABYTES),
         key="weights",
     )
     st.caption(
-        "Official YOLOv5 and DETR files and the paper's own are read by a process that can do nothing else: nothing "
-        "in them runs. A zip is one that was taken away here or by `splitlab checkpoint export`."
+        "Official YOLOv5 and DETR files, and the paper's own, are read by an isolated process; no code in them is run. "
+        "A zip is one that was downloaded here or made by `splitlab checkpoint export`."
     )
     if file is None:
         return
@@ -124,10 +117,10 @@ def _upload_checkpoint(workspace: Workspace) -> None:
     if own:
         show_card(_card_in(file.file_id, file), {})
     name = name_upload(file, proposed_name(PurePath(file.name).stem), "weights_name", MOST_LETTERS)
-    if st.button("Import it", type="primary", icon=":material/add:", width="stretch"):
+    if st.button("Import checkpoint", type="primary", icon=":material/add:", width="stretch"):
         with st.spinner("Reading"):
             _import(file, own, workspace.imported / checked_name(name))
-        rerun_with_message(f"'{as_plain(name)}' is here: pick it among the checkpoints.")
+        rerun_with_message(f"'{as_plain(name)}' was imported. Pick it from the list of checkpoints.")
 
 
 @st.cache_data(show_spinner="Reading the card", max_entries=1, scope="session")
@@ -140,7 +133,7 @@ def _card_in(file_id: str, _file: BinaryIO) -> Card:
 def _import(file: BinaryIO, own: bool, into: Path) -> None:
     from splitlab.models.imports import import_checkpoint, import_own
 
-    Hosting.here().require_writable("Importing checkpoints")
+    Hosting.here().require_writable(_IMPORTING)
     if own:
         import_own(file, into)
         return
@@ -149,61 +142,61 @@ def _import(file: BinaryIO, own: bool, into: Path) -> None:
         with tempfile.TemporaryDirectory(
             prefix=swept_in_temp("splitlab-upload-"), ignore_cleanup_errors=True
         ) as folder:
-            # The card tells this name; what people call their files may be no name of a file here.
+            # A safe name, because visitors' files may have names that are invalid here; the card shows it.
             path = Path(folder) / f"{proposed_name(name.stem)}{name.suffix.lower()}"
             path.write_bytes(file.read())
             with shown_as(path, name.name):
                 import_checkpoint(path, into)
     except OSError as error:
         raise RunError(
-            f"{name.name}: there is no room for temporary files ({error.strerror}). Free some space."
+            f"{name.name}: no space for temporary files ({error.strerror}). Free some disk space."
         ) from error
 
 
 def _offer_repositories(workspace: Workspace) -> None:
     repository = st.text_input("Repository", placeholder="owner/name", key="repository", max_chars=200).strip()
     revision = st.text_input("Revision", placeholder="main", key="revision", max_chars=200).strip()
-    st.caption("Public repositories of Hugging Face. Private ones: `splitlab checkpoint get owner/name`.")
+    st.caption("A public repository on Hugging Face. For private ones, use `splitlab checkpoint get owner/name`.")
     address = f"{repository}@{revision}" if revision else repository
-    # Asked for by a button: a server that cannot be reached must not delay every other click on the page.
-    if st.button("Look", icon=":material/search:", disabled=not repository):
-        with st.spinner("Asking the server"):
+    # On request only: a server that cannot be reached must not delay every other click on the page.
+    if st.button("Look up", icon=":material/search:", disabled=not repository):
+        with st.spinner("Looking it up"):
             st.session_state[_FOUND] = address, _find(address)
     looked_at, found = st.session_state.get(_FOUND, ("", None))
     if found is None or looked_at != address:
         return
     show_card(found.card, {})
     st.caption(f"{megabytes(found.bytes)}, commit {found.commit}")
-    if st.button("Get it", type="primary", icon=":material/download:", width="stretch"):
+    if st.button("Download and import", type="primary", icon=":material/download:", width="stretch"):
         name = proposed_name(found.repository.rpartition("/")[2])
         with st.spinner("Downloading"):
             _get(found, workspace.imported / checked_name(name))
-        rerun_with_message(f"'{as_plain(name)}' is here: pick it among the checkpoints.")
+        rerun_with_message(f"'{as_plain(name)}' was imported. Pick it from the list of checkpoints.")
 
 
 def _find(address: str) -> FoundCheckpoint:
     from splitlab.models.checkpoint_repository import find_checkpoint
 
-    Hosting.here().require_writable(_GETTING)
+    Hosting.here().require_writable(_DOWNLOADING)
     return find_checkpoint(address, token=False)
 
 
 def _get(found: FoundCheckpoint, into: Path) -> None:
     from splitlab.models.checkpoint_repository import get_checkpoint
 
-    Hosting.here().require_writable(_GETTING)
-    # Visitors see what everybody sees, not what the server's owner may.
+    Hosting.here().require_writable(_DOWNLOADING)
+    # Without the token of the server's owner: visitors may only see public repositories.
     get_checkpoint(found, into, token=False)
 
 
-def _take_away(choices: list[Choice]) -> None:
+def _offer_download(choices: list[Choice]) -> None:
     if not choices:
-        st.caption("There is no checkpoint here yet.")
+        st.caption("There are no checkpoints yet.")
         return
     choice = st.selectbox("Checkpoint", choices, format_func=lambda one: one.label, key="take_away")
     show_card(choice.card, facts_in(choice.folder, choice.version))
     st.download_button(
-        "As a zip",
+        "Download as zip",
         lambda: zipped(choice.folder),
         f"{proposed_name(choice.card.name)}{_OWN}",
         "application/zip",

@@ -1,4 +1,4 @@
-"""Models with other classes on a dataset's images: which are offered, and what their classes are there."""
+"""Models with other classes than the dataset: offering them, and mapping their classes."""
 
 from __future__ import annotations
 
@@ -28,20 +28,21 @@ from splitlab.evaluation.class_map import (
 )
 
 OTHERS = "others"
+_MAPPING = "Mapping classes"
 _AS_NOW, _BY_NAME = "as they are now", "by name"
 _NAMED = {
-    "voc20": "VOC's 20, numbered from 0",
-    "voc20-ids": "VOC's ids 1 to 19, as a DETR of 20 classes has them",
+    "voc20": "the 20 of VOC, numbered from 0",
+    "voc20-ids": "VOC's ids 1 to 19, as in a DETR with 20 classes",
     "voc21": "VOC's ids 1 to 20",
-    "coco80": "COCO's 80, numbered from 0",
-    "coco91": "COCO's ids 1 to 90, as DETR has them",
-    IN_ORDER: "the dataset's, in its order",
+    "coco80": "the 80 of COCO, numbered from 0",
+    "coco91": "COCO's ids 1 to 90, as in DETR",
+    IN_ORDER: "those of the dataset, in its order",
 }
 _MODEL_CLASS, _DATA_CLASS = "class of the model", "class of the dataset"
 
 
 def offer_models(choices: Mapping[str, Choice], dataset: Dataset) -> dict[str, Choice]:
-    """Return the checkpoints with the dataset's own classes; with others where the user switches them on."""
+    """Return the checkpoints with the dataset's classes, and others if the user switches them on."""
     own = models_for(choices, dataset)
     if len(own) == len(choices):
         return own
@@ -49,7 +50,7 @@ def offer_models(choices: Mapping[str, Choice], dataset: Dataset) -> dict[str, C
         "Models with other classes",
         key=OTHERS,
         bind="query-params",
-        help="Their classes are matched by name, or as you say; what has no counterpart is left out.",
+        help="Their classes are matched by name or as you choose; classes without a counterpart are left out.",
     )
     return own | _best_known_first(choices, dataset) if with_others else own
 
@@ -60,10 +61,10 @@ def _best_known_first(choices: Mapping[str, Choice], dataset: Dataset) -> dict[s
 
 
 def settle_classes(chosen: Mapping[str, Choice], dataset: Dataset) -> dict[str, Choice]:
-    """Say what the classes of models from elsewhere are here, and let the user change it.
+    """Show which classes of the dataset the classes of other models match, and let the user change it.
 
     Returns:
-        The chosen models of which at least one class is known to be one of the dataset's.
+        The chosen models with at least one matching class.
     """
     show_message()
     maps = {name: class_map_for(choice.card, dataset.class_names) for name, choice in chosen.items()}
@@ -73,10 +74,10 @@ def settle_classes(chosen: Mapping[str, Choice], dataset: Dataset) -> dict[str, 
     for name, classes in others.items():
         with errors_shown():
             require_known(classes, name, dataset.name)
-            for told in map_in_words(classes, name, dataset.name):
-                st.caption(as_plain(told))
+            for sentence in map_in_words(classes, name, dataset.name):
+                st.caption(as_plain(sentence))
     with st.popover("Classes of other models", icon=":material/swap_horiz:"), errors_shown():
-        if may_change("Naming classes"):
+        if may_change(_MAPPING):
             _edit({name: chosen[name] for name in others}, others, dataset)
     return {name: choice for name, choice in chosen.items() if maps[name].known}
 
@@ -98,14 +99,14 @@ def _edit(choices: Mapping[str, Choice], maps: Mapping[str, ClassMap], dataset: 
         hide_index=True,
         key=f"class map {name} {way} {dataset.source_hash}",
     )
-    st.caption("A class without a counterpart is left out. The map is kept in the checkpoint's card.")
+    st.caption("Classes without a counterpart are left out. The map is saved in the checkpoint's card.")
     if st.button("Use this map", type="primary", key="use class map", width="stretch"):
         _use_map(choice, dataset, [other if isinstance(other, str) else None for other in table[_DATA_CLASS]])
-        rerun_with_message(f"The classes of {as_plain(name)} are kept in its card.")
+        rerun_with_message(f"The class map of {as_plain(name)} was saved in its card.")
 
 
 def _start_of(way: str, card: Card, class_names: tuple[str, ...]) -> ClassMap:
-    """Return the map that the names, a table or the dataset's order give; it may hold no pair."""
+    """Return the map by names, by a table or by the dataset's order; it may be empty."""
     if way == _BY_NAME:
         return by_name(card.class_names, class_names)
     if way == IN_ORDER:
@@ -114,12 +115,12 @@ def _start_of(way: str, card: Card, class_names: tuple[str, ...]) -> ClassMap:
 
 
 def _use_map(choice: Choice, dataset: Dataset, counterparts: list[str | None]) -> None:
-    """Keep a class map in a checkpoint's card.
+    """Save a class map in a checkpoint's card.
 
     Raises:
-        SplitLabError: it holds no pair, the card cannot be written, or visitors may change nothing.
+        SplitLabError: It is empty, the card cannot be written, or the server is read-only.
     """
-    Hosting.here().require_writable("Naming classes")
+    Hosting.here().require_writable(_MAPPING)
     classes = of_counterparts(choice.card.class_names, dataset.class_names, counterparts)
     keep_class_map(choice.folder, dataset.name, require_known(classes, choice.card.name, dataset.name))
 

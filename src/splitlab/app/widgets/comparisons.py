@@ -1,9 +1,11 @@
-"""Choose models to compare, and compare them with progress."""
+"""Choose a dataset and models to compare, run the models on it, and compare them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -29,6 +31,9 @@ from splitlab.evaluation.comparison import (
 from splitlab.evaluation.disagreement import ComparedImage
 from splitlab.workspace import Workspace
 
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
 DATA, MODELS = "data", "models"
 # The columns of the paper's Fig. 2.
 _FIRST_MODELS = 4
@@ -37,25 +42,25 @@ BY_CLASS, BY_ERROR = "class", "kind of error"
 
 
 def choose_dataset(choices: Mapping[str, Choice], workspace: Workspace) -> tuple[str, Dataset]:
-    """Choose whose validation images; begin with a dataset that a checkpoint was trained on.
+    """Choose a dataset, at first one that a checkpoint was trained on; return its name and validation images.
 
     Raises:
-        DataError: its files are broken.
+        DataError: Its files are broken.
     """
     names = dataset_names(workspace.data)
     trained_on = {choice.card.dataset for choice in choices.values()}
     start = next((name for name in names if name in trained_on), EMBEDDED)
-    name = linked_selectbox("Dataset", names, DATA, start, st.container(), tip="Its validation images.")
+    name = linked_selectbox("Dataset", names, DATA, start, st.container(), tip="Its validation images are used.")
     return name, read_dataset(name, workspace).val
 
 
 def models_for(choices: Mapping[str, Choice], dataset: Dataset) -> dict[str, Choice]:
-    """Return the checkpoints whose classes are a dataset's own."""
+    """Return the checkpoints with exactly the classes of a dataset."""
     return {name: choice for name, choice in choices.items() if tuple(choice.card.class_names) == dataset.class_names}
 
 
 def choose_models(choices: Mapping[str, Choice]) -> list[str]:
-    """Choose one or more of some checkpoints; the link holds their names."""
+    """Choose checkpoints; the link contains their names."""
     names = list(choices)
     forget_unknown(MODELS, names)
     if asked := asked_by_link(MODELS, choices):
@@ -67,7 +72,7 @@ def choose_models(choices: Mapping[str, Choice]) -> list[str]:
 
 
 def forget_unknown(key: str, options: list[str]) -> None:
-    """Let a control of several choices begin anew where none of its choices is left, such as for other data."""
+    """Remove unknown choices from a control; reset it if none are left."""
     before = st.session_state.get(key, [])
     kept = [name for name in before if name in options]
     if before and not kept:
@@ -77,17 +82,17 @@ def forget_unknown(key: str, options: list[str]) -> None:
 
 
 def by_short_name(choices: Mapping[str, Choice], names: list[str]) -> dict[str, Choice]:
-    """Return the chosen checkpoints by the names that charts call them, their splits."""
+    """Return the chosen checkpoints by the short names that charts use, which are their splits."""
     chosen = [choices[name] for name in names]
     return dict(zip(short_names([choice.card for choice in chosen]), chosen, strict=True))
 
 
 def no_model_knows(name: str, dataset: Dataset) -> None:
-    """Say what to do where no checkpoint knows a dataset's classes."""
+    """Say what to do if no checkpoint knows a dataset's classes."""
     shown = ", ".join(dataset.class_names[:6]) + (" …" if len(dataset.class_names) > 6 else "")
     st.info(
         f"No checkpoint knows the classes of '{as_plain(name)}' ({as_plain(shown)}). Train one on it; it appears here "
-        "when it is done. A model from elsewhere may know some of them: switch on the models with other classes."
+        "when it is done. Other models may know some of the classes: switch on models with other classes."
     )
     st.page_link(
         "pages/train.py",
@@ -102,21 +107,21 @@ _Key = tuple[str, int, str, str]
 
 @dataclass
 class _Shelf:
-    """What a checkpoint sees in a dataset, once that is known."""
+    """A checkpoint's detections in a dataset, once they are known."""
 
     seen: Seen | None
 
 
 def known(choice: Choice, dataset: Dataset, workspace: Workspace) -> Seen | None:
-    """Return what a checkpoint sees in a dataset where it has looked at it before."""
+    """Return a checkpoint's stored detections in a dataset, if it was run on it before."""
     return _shelf(_key(choice, dataset), choice, dataset, workspace).seen
 
 
 def offer_look(choices: Mapping[str, Choice], dataset: Dataset, workspace: Workspace) -> None:
-    """Offer to let checkpoints look at a dataset that they have not seen; nothing where they all have.
+    """Offer to run those checkpoints on a dataset that were not run on it before.
 
     Raises:
-        SplitLabError: a checkpoint or a photo cannot be read.
+        SplitLabError: A checkpoint or a photo cannot be read.
     """
     waiting = {name: choice for name, choice in choices.items() if known(choice, dataset, workspace) is None}
     if not waiting:
@@ -125,12 +130,10 @@ def offer_look(choices: Mapping[str, Choice], dataset: Dataset, workspace: Works
     place = st.empty()
     with place.container(border=True):
         st.markdown(
-            f"**{', '.join(map(as_plain, waiting))}** {'has' if models == 1 else 'have'} not looked at these "
-            f"{images:,} images yet. It takes a moment for each image, once; the answers are kept."
+            f"**{', '.join(map(as_plain, waiting))}** {'has' if models == 1 else 'have'} not been run on these "
+            f"{images:,} images yet. This takes a moment per image; the results are saved."
         )
-        asked = st.button(
-            f"Look at {images * models:,} images", type="primary", icon=":material/visibility:", key="look"
-        )
+        asked = st.button(f"Run on {images:,} images", type="primary", icon=":material/visibility:", key="look")
     if asked:
         with place.container(border=True):
             _look(waiting, dataset, workspace)
@@ -138,28 +141,28 @@ def offer_look(choices: Mapping[str, Choice], dataset: Dataset, workspace: Works
 
 
 def _look(choices: Mapping[str, Choice], dataset: Dataset, workspace: Workspace) -> None:
-    """Let checkpoints look, showing how far they are; touching any control, such as Stop, ends it."""
+    """Run checkpoints with a progress bar; using any control of the page, such as Stop, ends it."""
     from splitlab.evaluation.compare_models import see
 
     bar = st.progress(0.0, "Loading")
     st.button("Stop", icon=":material/stop:", key="stop_looking")
     for name, choice in choices.items():
-
-        def show(_what: str, done: int, total: int, name: str = name) -> None:
-            # Here Streamlit ends a script that is to run again.
-            bar.progress(done / max(total, 1), f"{as_plain(name)}: image {done:,} of {total:,}")
-
         shelf = _shelf(_key(choice, dataset), choice, dataset, workspace)
-        shelf.seen = see(choice.folder, dataset, workspace.detections, show)
+        shelf.seen = see(choice.folder, dataset, workspace.detections, partial(_show_progress, bar, name))
+
+
+def _show_progress(bar: DeltaGenerator, name: str, _what: str, done: int, total: int) -> None:
+    # Streamlit ends the script here if it has to run again.
+    bar.progress(done / max(total, 1), f"{as_plain(name)}: image {done:,} of {total:,}")
 
 
 def compare_known(
     choices: Mapping[str, Choice], models: Mapping[str, Seen], dataset: Dataset, settings: CompareSettings
 ) -> Comparison:
-    """Compare models that have looked, over the classes that all of them know; what was computed before is taken.
+    """Compare models by their detections, over the classes that all of them know; results are cached.
 
     Raises:
-        CheckpointError: there is no class that all of them know.
+        CheckpointError: There is no class that all of them know.
     """
     keys = {name: _key(choices[name], dataset) for name in models}
     models, view = _on_shared_classes(tuple(keys.items()), models, dataset)
@@ -176,7 +179,7 @@ def compare_known(
 def ranking(
     choices: Mapping[str, Choice], models: Mapping[str, Seen], dataset: Dataset, settings: CompareSettings
 ) -> tuple[ComparedImage, ...]:
-    """Sort a dataset's images so that those where models differ most come first."""
+    """Sort a dataset's images by how much models differ, most first."""
     keys = tuple((name, _key(choices[name], dataset)) for name in models)
     return _ranking(keys, settings, models, dataset)
 

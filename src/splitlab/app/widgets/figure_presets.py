@@ -1,4 +1,4 @@
-"""The columns of the paper's figures among the checkpoints at hand: which are there, and how to get the others."""
+"""Checkpoints for the columns of the paper's figures: which are available, and how to get the others."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _MOST_COLUMNS = 6
 
 @dataclass(frozen=True)
 class SmallPreset:
-    """Checkpoints of one dataset and kind of model that were trained on several splits: a figure's columns in small.
+    """Checkpoints of one dataset and kind of model for several splits, like the columns of a figure.
 
     Attributes:
-        dataset: what they were trained on.
-        kind: of their model's family.
-        names: of the checkpoints, by |F|, then |W|.
-        splits: theirs, such as "30/450".
+        dataset: Dataset they were trained on.
+        kind: Kind of model.
+        names: Names of the checkpoints, by |F|, then |W|.
+        splits: Their splits, such as "30/450".
     """
 
     dataset: str
@@ -34,7 +34,7 @@ class SmallPreset:
 
 
 def columns_at_hand(figure: PublishedFigure, cards: Mapping[str, Card]) -> dict[FigureColumn, str | None]:
-    """Find the checkpoint of each column by its name in `cards`; None where there is none."""
+    """Return the name of a checkpoint for each column of a figure, or None."""
     return {
         column: next((name for name, card in cards.items() if _shows(figure, column, card)), None)
         for column in figure.columns
@@ -42,9 +42,9 @@ def columns_at_hand(figure: PublishedFigure, cards: Mapping[str, Card]) -> dict[
 
 
 def small_presets(cards: Mapping[str, Card]) -> list[SmallPreset]:
-    """Bring checkpoints of one dataset and kind together where there are several splits, one for each split.
+    """Group checkpoints of one dataset and kind with several splits, one for each split.
 
-    Of more than `MOST_COLUMNS` those are taken that score about the same mask AP70, as a figure's columns do.
+    If there are more than fit, take those with about the same mask AP70, as in a figure.
     """
     groups: dict[tuple[str, str], dict[tuple[int, int], str]] = {}
     for name, card in cards.items():
@@ -60,12 +60,12 @@ def small_presets(cards: Mapping[str, Card]) -> list[SmallPreset]:
 
 
 def _checkpoint_name(figure: PublishedFigure, column: FigureColumn) -> str:
-    """Return the name by which an imported checkpoint is known for a column's where its file does not say its split."""
+    """Return the name of an imported checkpoint for a column; its file does not say its split."""
     return f"{figure.dataset}-{figure.method}-{column.full}-{column.weak}".lower()
 
 
 def how_to_import(figure: PublishedFigure, column: FigureColumn) -> str:
-    """Return the command that imports the authors' checkpoint as a column's."""
+    """Return the command that imports the authors' checkpoint of a column."""
     return f"splitlab checkpoint import AUTHORS_FILE.pt --name {_checkpoint_name(figure, column)}"
 
 
@@ -84,7 +84,7 @@ def how_to_train(figure: PublishedFigure, column: FigureColumn) -> list[str]:
 
 
 def _columns(names: Sequence[str], cards: Mapping[str, Card]) -> tuple[str, ...]:
-    """Return all names where a figure holds them, else those of like scores, else the first."""
+    """Return all names if they fit into a figure, else those with similar scores, else the first ones."""
     if len(names) <= _MOST_COLUMNS:
         return tuple(names)
     scores = [cards[name].scores.get("mask", {}).get("ap70", math.nan) for name in names]

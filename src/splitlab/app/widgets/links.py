@@ -1,4 +1,4 @@
-"""Controls whose values are part of the page's address."""
+"""Controls whose values are in the page's link."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ Option = TypeVar("Option")
 def linked_choice(
     label: str, options: Sequence[Option], default: Option, key: str, place: DeltaGenerator | None = None, **look: Any
 ) -> Option:
-    """Show options of which exactly one is chosen.
+    """Show buttons of which exactly one is chosen.
 
     Args:
-        label: of the control.
-        options: what can be chosen.
-        default: chosen at first, and where the link names none of the options.
-        key: of the control and in the link.
-        place: where it is drawn; where the page is, if left out.
-        **look: more of `st.segmented_control`'s settings, such as `format_func`.
+        label: Label of the control.
+        options: What can be chosen.
+        default: Chosen at first, and if the link contains none of the options.
+        key: Key of the control, and name in the link.
+        place: Where it is drawn; the current container by default.
+        **look: Further settings of `st.segmented_control`, such as `format_func`.
     """
     _leave_out_empty(key)
     chosen = (place or st).segmented_control(
@@ -38,19 +38,11 @@ def linked_choice(
 def linked_count(
     label: str, least: int, most: int, start: int, key: str, place: DeltaGenerator | None = None, **look: Any
 ) -> int:
-    """Show a field for a whole number.
+    """Show a field for a whole number from `least` to `most`.
 
-    To Streamlit it is a number with decimals: a whole one would end the page where the link says "inf".
-
-    Args:
-        label: of the control.
-        least: the smallest number that can be given.
-        most: the largest one.
-        start: given at first, and where the link says no number from `least` to `most`.
-        key: of the control and in the link.
-        place: where it is drawn; where the page is, if left out.
-        **look: more of `st.number_input`'s settings, such as `help`.
+    Other parameters are those of `linked_choice`.
     """
+    # For Streamlit it is a float: with an int, a link with "inf" would raise an exception.
     number = (place or st).number_input(
         label, float(least), float(most), float(start), 1.0, "%.0f", key=key, bind="query-params", **look
     )
@@ -58,9 +50,9 @@ def linked_count(
 
 
 def _leave_out_empty(key: str) -> None:
-    """Draw the page anew without a parameter that is there and empty, which would leave nothing chosen."""
+    """Remove an empty parameter from the link, which would leave nothing chosen, and draw the page again."""
     if key in st.query_params and not any(st.query_params.get_all(key)):
-        # Streamlit keeps it where the page was drawn before, as when somebody goes back to such a link.
+        # Streamlit keeps it if the page was drawn before, such as after going back to such a link.
         with suppress(StreamlitAPIException):
             del st.query_params[key]
             st.rerun()
@@ -70,14 +62,10 @@ _READ, _WRITTEN = "link read: {}", "link written: {}"
 
 
 def asked_by_link(key: str, known: Container[str]) -> list[str]:
-    """Return the names that the link asks for; nothing where it says nothing new, or nothing that is known.
+    """Return the known names that the link newly asks for.
 
-    A link says nothing new that this page wrote itself, or that stood there when the page was drawn last: a click
+    A link that this page wrote itself, or that was the same when the page was drawn last, asks for nothing new: a click
     may come before the browser has taken over what the page wrote.
-
-    Args:
-        key: of the control and in the link.
-        known: names that can be asked for.
     """
     asked = st.query_params.get_all(key)
     seen = st.session_state.get(_READ.format(key)), st.session_state.get(_WRITTEN.format(key))
@@ -88,7 +76,7 @@ def asked_by_link(key: str, known: Container[str]) -> list[str]:
 
 
 def write_link(key: str, names: Sequence[str]) -> None:
-    """Let the link say what is chosen."""
+    """Write the chosen names to the link."""
     st.session_state[_WRITTEN.format(key)] = list(names)
     if st.query_params.get_all(key) == list(names):
         return
@@ -107,18 +95,18 @@ def linked_selectbox(
     shown: Callable[[str], str] = str,
     tip: str | None = None,
 ) -> str:
-    """Show a control of one choice whose link always says the choice, also where it is the first one.
+    """Show a list of which one is chosen; the link always contains the choice, even if it is the default.
 
-    What comes first may be another tomorrow, or on another machine; the link then still says what was meant.
+    The default may differ tomorrow or on another machine; the link then still has the same meaning.
 
     Args:
-        label: of the control.
-        names: what can be chosen, as the link says it.
-        key: of the control and in the link.
-        at_first: chosen where neither link nor control say anything that is there.
-        place: where it is drawn.
-        shown: how a name is shown.
-        tip: what a question mark beside the label tells.
+        label: Label of the control.
+        names: What can be chosen, as in the link.
+        key: Key of the control, and name in the link.
+        at_first: Chosen if neither the link nor the control name a known option.
+        place: Where it is drawn.
+        shown: Returns how a name is shown.
+        tip: Help text.
     """
     if asked := asked_by_link(key, names):
         st.session_state[key] = asked[0]

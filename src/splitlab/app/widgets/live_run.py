@@ -1,4 +1,4 @@
-"""One run on the page, watched while its process trains; the page only reads files."""
+"""One run, watched while its process trains. The page only reads files."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ _WORDS = {
     State.DONE: ":material/check_circle: done",
     State.CANCELLED: ":material/pause_circle: stopped on request",
     State.FAILED: ":material/error: failed",
-    State.INTERRUPTED: ":material/power_off: its process is gone",
+    State.INTERRUPTED: ":material/power_off: interrupted, its process has ended",
 }
-_CAN_GO_ON = (State.WAITING, State.CANCELLED, State.FAILED, State.INTERRUPTED)
+_CAN_RESUME = (State.WAITING, State.CANCELLED, State.FAILED, State.INTERRUPTED)
 _MAY_CHANGE = (State.WAITING, State.RUNNING)
 _REFRESH_SECONDS = 2
-# A worker that was just launched takes seconds before it can say that it runs.
+# A worker takes some seconds after its launch until it is known to run.
 STARTING_SECONDS = 30
 
 
 def watch_run(workspace: Workspace, name: str) -> None:
-    """Show how far a run is, its curves, and what can be done with it; refreshes itself while it may change."""
+    """Show a run's progress, curves and buttons, and refresh them while it may change."""
     with errors_shown():
         state = run_named(workspace, name).status().state
         may_change = state in _MAY_CHANGE or place_of(workspace, name) is not None
@@ -64,7 +64,7 @@ def _show(workspace: Workspace, name: str, state_before: State) -> None:
                 training_curves(events, status.steps), key=f"curves_{run.name}", config={"displaylogo": False}
             )
         elif status.state in (State.RUNNING, State.WAITING):
-            st.caption("The first steps take a few seconds: weights and photos are being read.")
+            st.caption("The first steps take a few seconds, to read weights and photos.")
         if status.state == State.DONE:
             _scores(run)
 
@@ -73,14 +73,14 @@ def _start_in_words(start: Event) -> list[str]:
     words = [f"{start['images_of_f']} images of F in each batch"] if "images_of_f" in start else []
     if "start_from" in start:
         words.append(str(start["start_from"]))
-    # A file that was changed by hand tells no anchors.
+    # A file that was edited by hand may lack the anchors.
     with suppress(KeyError, TypeError, ValueError):
         words.append(str(AnchorFit(**start["anchors"])))
     return words
 
 
 def _seconds_left(status: Status, events: list[Event]) -> float | None:
-    """Estimate the training time left in seconds from the last windows; None before the first."""
+    """Estimate the remaining training time in seconds from the last events; None before the first."""
     windows = [event for event in events if {"from_step", "seconds", "images_per_second"} <= event.keys()][-5:]
     steps = sum(window["step"] - window["from_step"] + 1 for window in windows)
     return sum(window["seconds"] for window in windows) / steps * (status.steps - status.step) if steps else None
@@ -96,7 +96,7 @@ def _progress_text(status: Status, events: list[Event]) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Say a time in words as exact as it is known."""
+    """Return a time in words, such as "12 min"."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
@@ -110,13 +110,13 @@ def _buttons(workspace: Workspace, run: RunFolder, status: Status, place: int | 
             asked = run.cancel_is_asked() and status.state == State.RUNNING
             if st.button("Stop", icon=":material/stop:", key=f"stop_{run.name}", disabled=asked):
                 if cancel(workspace, run.name) == State.RUNNING:
-                    st.toast("It writes its state down and stops after the step at hand.")
+                    st.toast("It stops after this step and saves its state.")
                 else:
                     st.rerun()
-        can_go_on = _can_go_on(workspace, run, status, place)
-        if can_go_on and st.button("Go on", icon=":material/play_arrow:", key=f"go_on_{run.name}"):
+        can_resume = _can_resume(workspace, run, status, place)
+        if can_resume and st.button("Resume", icon=":material/play_arrow:", key=f"go_on_{run.name}"):
             launch(run, workspace)
-            st.toast("It goes on from its last saved state as soon as its turn comes.")
+            st.toast("It resumes from its last saved state when its turn comes.")
             st.rerun()
 
 
@@ -124,9 +124,9 @@ def _waits(status: Status) -> bool:
     return status.state in (State.WAITING, State.INTERRUPTED)
 
 
-def _can_go_on(workspace: Workspace, run: RunFolder, status: Status, place: int | None) -> bool:
+def _can_resume(workspace: Workspace, run: RunFolder, status: Status, place: int | None) -> bool:
     starting = status.state == State.WAITING and 0 <= time.time() - status.heartbeat < STARTING_SECONDS
-    if status.state not in _CAN_GO_ON or starting:
+    if status.state not in _CAN_RESUME or starting:
         return False
     return place is None or not worker_is_alive(workspace, run.spec().device)
 
@@ -139,4 +139,4 @@ def _scores(run: RunFolder) -> None:
         column.metric(f"mask {label}", "–" if mask is None else shown(mask), border=True)
         column.caption(f"box {label}: {'–' if box is None else shown(box)}")
     st.caption(f"Scored on {as_plain(scored_on(scores, Path(run.spec().data.source).name))}.")
-    st.page_link("pages/compare_masks.py", label="See its masks beside others", icon=":material/compare:")
+    st.page_link("pages/compare_masks.py", label="Compare its masks with others", icon=":material/compare:")

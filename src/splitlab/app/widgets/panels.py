@@ -1,4 +1,4 @@
-"""Masks of several models side by side, with the objects that each found."""
+"""Masks of several models side by side or to swipe, controls that filter them, and a table of the objects."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _IOU = "mask IoU between models"
 
 
 def choose_seen(image: ComparedImage) -> ShownObjects | None:
-    """Choose by how many models an object must be seen to be drawn; None where all objects are."""
+    """Choose by how many models drawn objects must be seen; None for no restriction."""
     some_can_be = len(image.models) > 2
     labelled = any(compared.truth_index is not None for compared in image.objects)
     options = [
@@ -44,28 +44,23 @@ def choose_seen(image: ComparedImage) -> ShownObjects | None:
         selection_mode="multi",
         key=_SEEN,
         bind="query-params",
-        help="Seen: a mask IoU of 0.5 or more with the object, whatever class the model names. Nothing chosen: all.",
+        help="Seen: a mask IoU of at least 0.5 with the object, whatever the predicted class. Nothing chosen: all.",
     )
     return shown_objects(image, {SeenBy(each) for each in chosen}) if chosen else None
 
 
 def show_seen(image: ComparedImage, class_names: Sequence[str]) -> None:
-    """Show a row for each object: what it is, who sees it, as what, and how alike the masks are."""
+    """Show a row for each object: its label, who sees it as what, and how similar the masks are."""
     if not image.objects:
         return
     st.dataframe(
-        _seen_table(image, class_names),
+        pd.DataFrame([_row(image, compared, class_names) for compared in image.objects]),
         hide_index=True,
         column_config={_IOU: st.column_config.NumberColumn(_IOU, format="%.2f")},
         placeholder="–",
         key="seen_table",
     )
     st.caption("Each model's best detection of an object. The IoU is the mean over all pairs of models that see it.")
-
-
-def _seen_table(image: ComparedImage, class_names: Sequence[str]) -> pd.DataFrame:
-    """Return the table; see `show_seen`."""
-    return pd.DataFrame([_row(image, compared, class_names) for compared in image.objects])
 
 
 def _row(image: ComparedImage, compared: ComparedObject, names: Sequence[str]) -> dict[str, object]:
@@ -80,20 +75,20 @@ def _row(image: ComparedImage, compared: ComparedObject, names: Sequence[str]) -
     }
 
 
-# More classes than these stand in one line that scrolls.
+# More classes than these are shown in one line that scrolls.
 _MOST_WRAPPED = 12
 FIRST_SCORE = 0.2
 _SIDE_BY_SIDE, _SWIPE = "side by side", "swipe"
-# What stands in a link for the panels that no checkpoint drew.
+# Names in the link of panels that do not belong to a checkpoint.
 PHOTO, TRUTH = "photo", "truth"
 SCORE = "score"
-# What a link says that is about one object: nothing that would be drawn stays hidden.
+# Parameter of a link to one object, so that no earlier filter hides it.
 SHOW_ALL = {"hidden": "nothing"}
 _CLASSES, _OFFERED = "classes", "classes offered before"
 
 
 def show_all_where_asked() -> None:
-    """Forget what was hidden before where a link says `SHOW_ALL`; the controls keep it from one visit to the next."""
+    """Reset the filters, which are kept between visits, if the link has `SHOW_ALL`."""
     if SHOW_ALL.items() <= st.query_params.to_dict().items():
         for key in (SCORE, _CLASSES, _SEEN):
             st.session_state.pop(key, None)
@@ -111,14 +106,14 @@ def choose_score() -> float:
         0.05,
         key=SCORE,
         bind="query-params",
-        help="Models are not run again.",
+        help="Objects that a model is less sure of are hidden.",
     )
 
 
 def choose_classes(names: list[str]) -> set[str]:
-    """Choose the classes that are shown, all at first; those that come later, with another model, are shown too."""
+    """Choose the classes that are shown: all at first; those added later by another model are shown too."""
     forget_unknown(_CLASSES, names)
-    _show_those_that_came(names)
+    _show_new_classes(names)
     chosen = st.pills(
         "Classes",
         names,
@@ -132,8 +127,8 @@ def choose_classes(names: list[str]) -> set[str]:
     return set(chosen)
 
 
-def _show_those_that_came(names: list[str]) -> None:
-    # The control keeps what was chosen, though there is more to choose from now that nobody has switched off.
+def _show_new_classes(names: list[str]) -> None:
+    # The control would keep its choice, and classes that were not offered before would be hidden.
     before = st.session_state.get(_OFFERED, names)
     if _CLASSES in st.session_state and not set(names) <= set(before):
         chosen = st.session_state[_CLASSES]
@@ -142,28 +137,27 @@ def _show_those_that_came(names: list[str]) -> None:
 
 
 def only(objects: Iterable[DrawnObject], classes: set[str]) -> list[DrawnObject]:
-    """Keep the objects of some classes."""
+    """Return the objects of some classes."""
     return [found for found in objects if found.class_name in classes]
 
 
-def title_of(name: str, choice: Choice, objects: list[DrawnObject], verb: str = "found") -> str:
-    """Name a model's panel by its data and its short name, and say how much it sees."""
-    found = sum(drawn.score is not None for drawn in objects)
-    return f"{choice.card.dataset} {name}: {found} {verb}"
+def title_of(name: str, choice: Choice, objects: list[DrawnObject]) -> str:
+    """Return the title of a model's panel: its dataset, its short name, and how many objects it finds."""
+    return f"{choice.card.dataset} {name}: {sum(drawn.score is not None for drawn in objects)} found"
 
 
 def choose_view() -> str:
-    """Choose how panels are shown."""
+    """Choose between panels side by side and a swipe."""
     return linked_choice("View", [_SIDE_BY_SIDE, _SWIPE], _SIDE_BY_SIDE, "view")
 
 
 def show_panels(photo: Photo, panels: Mapping[str, Panel], view: str) -> None:
-    """Show the panels, and what can be done with them.
+    """Show panels over one photo.
 
     Args:
-        photo: under all of them.
-        panels: one or more, by the names that stand in the link: a checkpoint's, `PHOTO` or `TRUTH`.
-        view: of `choose_view`.
+        photo: The photo under all panels.
+        panels: One or more panels by their names in the link: a checkpoint's, `PHOTO` or `TRUTH`.
+        view: Returned by `choose_view`.
     """
     if view == _SWIPE:
         _show_swipe(photo, panels)
@@ -184,7 +178,7 @@ def _show_side_by_side(photo: Photo, panels: list[Panel]) -> None:
         config={"scrollZoom": True, "displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]},
     )
     st.caption(
-        "Scroll to zoom, drag to move, double-click to go back: all panels move together. Hover for class and score."
+        "Scroll to zoom, drag to move, double-click to reset: all panels move together. Hover for class and confidence."
     )
 
 

@@ -1,4 +1,4 @@
-"""Uploaded photos: reading them, keeping them within limits, dropping them when a page is closed."""
+"""Uploads and photos in memory: limits for each visitor and for all, and freeing them when a page is closed."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 _CHECK_SECONDS = 10.0
-# Streamlit lets a browser that lost its connection come back for 120 seconds, and can end no session after that.
+# A browser that lost its connection can come back for 120 seconds; after that Streamlit cannot close its session.
 _KEEP_SECONDS = 100.0
 
 
 class _ClosedPages:
-    """Ends the sessions that hold uploads and whose page was closed. It runs in the server's event loop."""
+    """Closes sessions with uploads whose page was closed. It runs in the server's event loop."""
 
     def __init__(self, uploads: MemoryUploadedFileManager) -> None:
         self._uploads = uploads
@@ -38,7 +38,7 @@ class _ClosedPages:
         self._is_watching = False
 
     def watch(self) -> None:
-        """Look every few seconds, as long as there are uploads; nothing where no event loop runs, as in tests."""
+        """Check every few seconds while there are uploads; do nothing without an event loop, as in tests."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -62,12 +62,12 @@ class _ClosedPages:
         for session, since in self._closed_since.items():
             if now - since >= _KEEP_SECONDS:
                 server.close_session(session)
-                # A file that arrived after its session had ended belongs to no session that could be closed.
+                # For a file that arrived after its session had ended.
                 self._uploads.remove_session_files(session)
 
 
 _MAX_SIDE = 1600
-# What a photo may take once it has been scaled down, and before anybody knows its size.
+# Memory reserved for a photo before its size is known.
 _MOST_PIXEL_BYTES = _MAX_SIDE * _MAX_SIDE * 3
 _MEGABYTE = 1_000_000
 # Opening a photo of 51 megapixels takes 150 MB for a moment.
@@ -75,7 +75,7 @@ _OPENED_AT_ONCE = 2
 
 
 class _PhotoRoom:
-    """Counts what the photos of all visitors take in memory."""
+    """Counts the memory that the photos of all visitors take."""
 
     def __init__(self) -> None:
         self.opening = BoundedSemaphore(_OPENED_AT_ONCE)
@@ -84,11 +84,11 @@ class _PhotoRoom:
 
     @property
     def taken(self) -> int:
-        """Bytes that are taken now."""
+        """Bytes in use."""
         return self._taken
 
     def take(self, size: int, most: int) -> bool:
-        """Take `size` more bytes (fewer where it is negative) unless that is over `most`; say whether it was."""
+        """Reserve `size` more bytes (or free some, if negative); return False if that would exceed `most`."""
         with self._lock:
             fits = size <= 0 or self._taken + size <= most
             self._taken += size if fits else 0
@@ -96,7 +96,7 @@ class _PhotoRoom:
 
 
 class _PhotoShelf:
-    """One visitor's photos. A photo takes its file, which Streamlit keeps, and its pixels."""
+    """One visitor's photos. A photo takes memory for its file, which Streamlit keeps, and for its pixels."""
 
     def __init__(self, room: _PhotoRoom) -> None:
         self._room = room
@@ -106,14 +106,14 @@ class _PhotoShelf:
 
     @property
     def taken(self) -> int:
-        """Bytes that these photos take."""
+        """Bytes in use."""
         return sum(self._sizes.values())
 
     def photo(self, file_id: str, name: str, file_bytes: int, open_it: Callable[[], Photo]) -> Photo:
-        """Return an upload, opened where it was not yet.
+        """Return an upload, and open it if necessary.
 
         Raises:
-            ImageError: it is no image, or there is no room for it; nothing is taken then.
+            ImageError: It is not an image, or there is no memory for it.
         """
         with self._lock:
             if file_id not in self._photos:
@@ -129,14 +129,14 @@ class _PhotoShelf:
             return self._photos[file_id]
 
     def keep_only(self, file_ids: Collection[str]) -> None:
-        """Give back the photos that the visitor has removed."""
+        """Free the photos that the visitor has removed."""
         with self._lock:
             for file_id in self._photos.keys() - set(file_ids):
                 del self._photos[file_id]
                 self._give_back(file_id)
 
     def close(self) -> None:
-        """Give all photos back."""
+        """Free all photos."""
         self.keep_only(())
 
     def _take(self, file_id: str, name: str, size: int) -> None:
@@ -144,12 +144,12 @@ class _PhotoShelf:
         if self.taken + size > hosting.session_photo_megabytes * _MEGABYTE:
             raise ImageError(
                 f"{name} was not kept: with your other photos it would take over {hosting.session_photo_megabytes} MB, "
-                "which is the most for one visitor. Remove some of them."
+                "the limit for one visitor. Remove some of them."
             )
         if not self._room.take(size, hosting.photo_megabytes * _MEGABYTE):
             raise ImageError(
-                f"{name} was not kept: all visitors' photos together take {hosting.photo_megabytes} MB, the most that "
-                "this server holds. Try again in a few minutes."
+                f"{name} was not kept: all visitors' photos together take {hosting.photo_megabytes} MB, the limit of "
+                "this server. Try again in a few minutes."
             )
         self._sizes[file_id] = size
 
@@ -162,9 +162,9 @@ class _PhotoShelf:
 
 
 class _BoundedUploads(MemoryUploadedFileManager):
-    """Keeps no more files of a session, and of all sessions, than the server's settings say.
+    """Limits the uploads of a session, and of all sessions, to the server's settings.
 
-    A visitor needs no page to send files: whoever has a session may put any number of them to its address.
+    Needed because anybody with a session can send any number of files to its address, without a page.
     """
 
     closed_pages: _ClosedPages
@@ -173,7 +173,7 @@ class _BoundedUploads(MemoryUploadedFileManager):
         """Keep a file.
 
         Raises:
-            HTTPException: 413, there is no room; the browser says so beside the file.
+            HTTPException: Status 413 if there is no memory; the browser shows it beside the file.
         """
         from starlette.exceptions import HTTPException
 
@@ -195,27 +195,20 @@ class _BoundedUploads(MemoryUploadedFileManager):
 
 
 def bound_uploads() -> None:
-    """Make this server's uploads bounded, once. Streamlit has no setting for it and no other place to do it."""
+    """Limit this server's uploads, once. Streamlit has no setting for this."""
     context = get_script_run_ctx()
     if context is not None and type(context.uploaded_file_mgr) is MemoryUploadedFileManager:
         _bound(context.uploaded_file_mgr)
 
 
 def _bound(uploads: MemoryUploadedFileManager) -> None:
-    """Turn Streamlit's own keeper of uploads into a bounded one."""
+    """Turn Streamlit's upload manager into a bounded one."""
     uploads.closed_pages = _ClosedPages(uploads)  # type: ignore[attr-defined]  # before its first use below
     uploads.__class__ = _BoundedUploads
 
 
 def name_upload(file: UploadedFile, proposed: str, key: str, most_letters: int) -> str:
-    """Show a field for a name; a file that takes the place of another brings its own.
-
-    Args:
-        file: the upload.
-        proposed: what it is called at first.
-        key: of the field.
-        most_letters: that a name may have.
-    """
+    """Show a field for the name of an upload, which starts with `proposed` for each new file."""
     of = f"file of {key}"
     if st.session_state.get(of) != file.file_id:
         st.session_state[of] = file.file_id
@@ -233,10 +226,10 @@ class Photo:
     """A photo on the page.
 
     Attributes:
-        name: what people call it.
-        key: equal for equal pixels within a session; caches go by it.
-        pixels: (H, W, 3) uint8 RGB, at most MAX_SIDE on its long side.
-        shrunk_from: its width and height before it was scaled down, or None.
+        name: Shown name.
+        key: Cache key; equal for equal pixels within a session.
+        pixels: (H, W, 3) uint8 RGB, scaled down if larger than 1600 on the long side.
+        shrunk_from: Width and height before it was scaled down, or None.
     """
 
     name: str
@@ -247,16 +240,16 @@ class Photo:
 
 @st.cache_data(show_spinner=False, max_entries=8)
 def sample_photo(name: str) -> Photo:
-    """Open a sample by its name in SAMPLES."""
+    """Open a photo of `SAMPLES`."""
     with as_file(files("skimage").joinpath("data", SAMPLES[name])) as path:
         return _photo(name, f"sample {name}", path)
 
 
 def uploaded_photo(file_id: str, name: str, file: UploadedFile) -> Photo:
-    """Open an upload, within what this visitor's photos and all visitors' may take; a refused one is dropped.
+    """Open an upload, within the limits for this visitor and for all; delete it if it is refused.
 
     Raises:
-        ImageError: it is no image, is broken or too large, or there is no room for it.
+        ImageError: It is not an image, is broken or too large, or there is no memory for it.
     """
     try:
         return _shelf().photo(file_id, name, file.size, lambda: _photo(name, f"upload {file_id}", file))
@@ -266,12 +259,12 @@ def uploaded_photo(file_id: str, name: str, file: UploadedFile) -> Photo:
 
 
 def keep_photos(uploads: Sequence[UploadedFile]) -> None:
-    """Give back the room of the photos that are no longer among the uploads."""
+    """Free the photos that are no longer uploaded."""
     _shelf().keep_only([upload.file_id for upload in uploads])
 
 
 def _drop(file_id: str) -> None:
-    """Free what Streamlit holds of an upload; else a refused file would stay in memory as long as its visitor."""
+    """Free an upload's file, which would stay in memory as long as its visitor."""
     context = get_script_run_ctx()
     if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
         context.uploaded_file_mgr.remove_file(context.session_id, file_id)
@@ -279,7 +272,6 @@ def _drop(file_id: str) -> None:
 
 @st.cache_resource(show_spinner=False)
 def _photo_room() -> _PhotoRoom:
-    """Return the one count of what all visitors' photos take."""
     return _PhotoRoom()
 
 

@@ -1,4 +1,4 @@
-"""Tables, datasets and models, read once and cached."""
+"""Result tables, datasets, checkpoints and detections, cached for all visitors."""
 
 from __future__ import annotations
 
@@ -35,66 +35,67 @@ if TYPE_CHECKING:
 
 @st.cache_data(show_spinner=False)
 def published() -> pd.DataFrame:
-    """Return the paper's rows, read once."""
+    """Return the paper's results table."""
     return published_results()
 
 
 @st.cache_data(show_spinner=False, ttl=5)
 def measured(workspace: Workspace) -> pd.DataFrame:
-    """Return what was measured, on this machine and in the atlas, read again after a few seconds."""
+    """Return the results measured on this machine and in the atlas; read again after a few seconds."""
     return all_measured(workspace)
 
 
 @st.cache_data(show_spinner=False, ttl=5)
 def atlas_images(workspace: Workspace) -> dict[str, int]:
-    """Return how many training images the atlas's datasets have, by their names in `measured`."""
+    """Return the number of training images of the atlas's datasets, by their names in `measured`."""
     return train_images(workspace.measured)
 
 
 def training_images(workspace: Workspace) -> dict[str, int]:
-    """Return how many training images the datasets of `published` and of the atlas have, by their names there."""
+    """Return the number of training images of the datasets in `published` and of the atlas."""
     return {**TRAINING_IMAGES, **atlas_images(workspace)}
 
 
 @st.cache_data(show_spinner=False, ttl=60)
 def atlas_curves(workspace: Workspace) -> tuple[PaperCurve, ...]:
-    """Return the equiscore curves that were measured in the atlas."""
+    """Return the equiscore curves measured in the atlas."""
     return measured_curves(workspace)
 
 
 @st.cache_resource(show_spinner=False)
 def claims_of_paper() -> list[Claim]:
-    """Return the paper's statements, computed again from its tables."""
+    """Return the paper's claims, checked against its tables."""
     return paper_claims()
 
 
 @st.cache_resource(show_spinner=False, ttl=60, max_entries=16)
 def claims_of_atlas(name: str, metric: str, workspace: Workspace) -> list[Claim]:
-    """Return what an atlas says of the paper; nothing where nothing was measured.
+    """Return the paper's claims, checked against an atlas; empty if nothing was measured.
 
     Raises:
-        SplitLabError: its table or a plan is broken.
+        SplitLabError: Its table or a plan is broken.
     """
     return atlas_claims(name, metric, workspace)
 
 
-# Nobody changes what a dataset holds, so all get the same one: copying 10,000 images takes a second.
+# A dataset is never changed, so all callers share one object: copying 10,000 images takes a second.
 @st.cache_resource(show_spinner="Reading the dataset", max_entries=4, ttl=60)
 def read_dataset(name: str, workspace: Workspace) -> TrainVal:
     """Read a dataset of the workspace.
 
     Raises:
-        DataError: there is no such dataset, or its files are broken.
+        DataError: There is no such dataset, or its files are broken.
     """
     return open_dataset(name, workspace.data)
 
 
 @st.cache_data(show_spinner=False, max_entries=64, ttl=600, hash_funcs={ImageLabels: repr})
 def label_pictures(labels: ImageLabels) -> tuple[ImageArray, ImageArray]:
-    """Return a photo with its masks and with its boxes drawn in.
+    """Return a photo with its masks, and with its boxes.
 
     Raises:
-        DataError, ImageError: the photo or a mask cannot be read.
+        DataError: A mask cannot be read.
+        ImageError: The photo cannot be read.
     """
     photo = load_labelled(labels)
     return as_full(photo, labels), as_weak(photo, labels)
@@ -112,53 +113,53 @@ class Choice:
 
     @property
     def version(self) -> int:
-        """Another number once its weights or its card, which says how masks are made, have been written anew."""
+        """Changes whenever the weights or the card, which says how masks are made, are written again."""
         files = (self.folder / WEIGHTS_NAME, self.folder / CARD_NAME)
         return max((file.stat().st_mtime_ns for file in files if file.exists()), default=0)
 
     @property
     def label(self) -> str:
-        """Dataset, split and run, such as "pets 30/330 (second-try)"; without the run where its name says no more."""
+        """Dataset, split and name, such as "pets 30/330 (second-try)"; without the name if it adds nothing."""
         data_and_split = f"{self.card.dataset} {self.card.split_name}"
         says_more = self.card.name != data_and_split.replace(" ", "-").replace("/", "-")
         return f"{data_and_split} ({self.card.name})" if says_more else data_and_split
 
 
 def checkpoint_choices(workspace: Workspace) -> dict[str, Choice]:
-    """List the checkpoints that ship, were imported or come from runs, by name; broken ones are passed over."""
+    """Return the checkpoints that are included, imported or from runs, by name; broken ones are left out."""
     models = trained_models(workspace.checkpoint_folders, workspace.runs)
     found = {name: Choice(*model) for name, model in models.items() if model[1].finds_objects}
     return dict(sorted(found.items(), key=lambda item: _rank(item[1].card)))
 
 
 def _rank(card: Card) -> tuple[bool, str, bool, int, int]:
-    # Models of drawn scenes come last: they find nothing in the photos that a page begins with.
+    # Models of drawn scenes come last: they find nothing in the photos that a page starts with.
     return card.dataset == EMBEDDED, card.dataset, family_of(card.model).two_stages, card.full, card.weak
 
 
 def detect_objects(choice: Choice, photo: Photo) -> ImageDetections:
-    """Find what a checkpoint sees in a photo, from LEAST_SCORE upwards, best first.
+    """Return a checkpoint's detections in a photo with at least `LEAST_SCORE`, best first.
 
     Raises:
-        CheckpointError: its files are broken.
+        CheckpointError: Its files are broken.
     """
     return _detect(str(choice.folder), choice.version, photo.key, photo)
 
 
 def look_of(choice: Choice, photo: Photo) -> list[FloatArray] | None:
-    """Return where a checkpoint looked for each object of `detect_objects`; None where its kind cannot tell.
+    """Return the attention (H, W) for each object of `detect_objects`; None for models without attention.
 
     Raises:
-        CheckpointError: its files are broken.
+        CheckpointError: Its files are broken.
     """
     return _look(str(choice.folder), choice.version, photo.key, photo)
 
 
 def take_apart_with(choice: Choice, photo: Photo) -> TakenApart | None:
-    """Take apart the mask of the best object that a YOLO checkpoint sees; None where it sees none.
+    """Return how a YOLO checkpoint makes the mask of its best object; None if it finds nothing.
 
     Raises:
-        CheckpointError: its files are broken.
+        CheckpointError: Its files are broken.
     """
     return _take_apart(str(choice.folder), choice.version, photo.key, photo)
 

@@ -1,4 +1,4 @@
-"""Two layers of masks over one photo, with a line to swipe."""
+"""Two layers of masks over one photo, with a divider to drag."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from splitlab.app.widgets.links import linked_selectbox
 from splitlab.app.widgets.photos import Photo
 from splitlab.figures.mask_panels import DrawnObject, Panel, as_jpeg, is_missed, label_points, mask_outlines
 
-# The sides that a picture to swipe over fills at most, in pixels of a usual screen.
+# Largest size of the picture, in CSS pixels.
 _SWIPE_WIDTH, _SWIPE_HEIGHT = 1100, 680
 _TEXT_PIXELS, _LINE_PIXELS = 15, 2.5
-# XML knows no other control characters than these three, not even escaped.
+# XML allows no control characters except these three, not even escaped.
 _NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def _swipe_width(photo: NDArray[np.uint8]) -> int:
-    """Return how wide to show a (H, W, 3) photo, in pixels of the screen."""
+    """Return the width at which to show a (H, W, 3) photo, in CSS pixels."""
     height, width = photo.shape[:2]
     shown: int = round(width * _shown_scale(height, width))
     return shown
@@ -75,8 +75,8 @@ def _label(found: DrawnObject, point: tuple[float, float], scale: float) -> str:
 
 _LEFT, _RIGHT = "left", "right"
 
-# The browser's own slider lies over the whole picture: mouse, touch and arrow keys are its work, and so is the name
-# that a screen reader says. The rest is two pictures, cut at the same place.
+# An invisible range input covers the whole picture: it handles mouse, touch, arrow keys and screen readers. Below it
+# are two pictures, cut at the same place.
 _HTML = """
 <div class="swipe">
   <div class="titles"><span class="left"></span><span class="right"></span></div>
@@ -142,23 +142,14 @@ _swipe = st.components.v2.component("splitlab_swipe", html=_HTML, css=_CSS, js=_
 
 
 def choose_sides(titles: Mapping[str, str]) -> tuple[str, str]:
-    """Choose what lies left and right of the divider.
-
-    Args:
-        titles: of what can be chosen, by the names that stand in the link; two at least.
-    """
+    """Choose what is shown left and right of the divider, from two or more titles by their names in the link."""
     names, (before, after) = list(titles), st.columns(2)
     show = titles.__getitem__
-    # What was on a side may be gone: its place goes to something that is not on the other side already.
-    free = _first_but(_on(_LEFT), [*names[1:], names[0]])
+    # If a side's choice no longer exists, choose something that is not on the other side.
+    free = _first_but(st.session_state.get(_LEFT, st.query_params.get(_LEFT)), [*names[1:], names[0]])
     right = linked_selectbox("Right of the divider", names, _RIGHT, free, after, show)
     left = linked_selectbox("Left of the divider", names, _LEFT, _first_but(right, names), before, show)
     return left, right
-
-
-def _on(side: str) -> str | None:
-    said: str | None = st.session_state.get(side, st.query_params.get(side))
-    return said
 
 
 def _first_but(other: str | None, names: Sequence[str]) -> str:
@@ -166,7 +157,7 @@ def _first_but(other: str | None, names: Sequence[str]) -> str:
 
 
 def show_swipe(photo: Photo, left: Panel, right: Panel) -> None:
-    """Show two panels over one photo with a divider that mouse, finger and arrow keys move."""
+    """Show two panels over one photo, with a divider that can be moved by mouse, touch and arrow keys."""
     height, width = photo.pixels.shape[:2]
     sides = {
         side: {"title": panel.title, "layer": _layer_source(panel.objects, height, width)}
@@ -182,4 +173,4 @@ def show_swipe(photo: Photo, left: Panel, right: Panel) -> None:
             **sides,
         },
     )
-    st.caption("Drag the divider, click where you want it, or use the arrow keys.")
+    st.caption("Drag the divider, click where it should be, or use the arrow keys.")

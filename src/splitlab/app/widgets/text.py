@@ -1,4 +1,4 @@
-"""Text from users as plain text, letters for images, and the chip that shows a split."""
+"""Text of users without Markdown, the colour of text, and the bar that shows a split."""
 
 from __future__ import annotations
 
@@ -16,39 +16,31 @@ _MARKUP = re.compile(r"([\\`*_{}\[\]<>#$~:|!])")
 
 
 def as_plain(text: str) -> str:
-    """Keep Markdown from taking anything in a text for markup."""
+    """Escape everything in a text that Markdown would interpret."""
     return _MARKUP.sub(r"\\\1", text.replace("\n", " "))
 
 
 def as_label(name: str) -> str:
-    """Keep Markdown out of what pills offer; ordinary names stay as they are, for a link says what pills show."""
+    """Escape Markdown in an option of pills; ordinary names stay the same, because links contain what pills show."""
     return name if _ORDINARY.fullmatch(name) else as_plain(name)
 
 
 def with_bold_numbers(text: str) -> str:
-    """Set the numbers and splits of a sentence in bold, as Markdown; the sentence holds no markup of its own."""
+    """Make the numbers and splits in a sentence bold; the sentence must not contain Markdown."""
     return _NUMBER.sub(r"**\g<0>**", text)
 
 
 def letter_colour() -> str:
-    """Return it as "#rrggbb", by the theme that the visitor sees."""
+    """Return the text colour of the visitor's theme as "#rrggbb"."""
     return str(st.get_option(f"theme.{st.context.theme.type or 'light'}.textColor"))
 
 
 def split_chip(full: int, weak: int, prices: Prices, scale_hours: float) -> None:
-    """Draw a split.
-
-    Args:
-        full: |F|.
-        weak: |W|.
-        prices: what labels cost.
-        scale_hours: the hours that fill the whole width; more than that is cut.
-    """
+    """Show |F| and |W| of a split and what they cost, with a bar whose whole width is `scale_hours`."""
     st.html(_split_chip_html(full, weak, prices, scale_hours))
 
 
 def _split_chip_html(full: int, weak: int, prices: Prices, scale_hours: float) -> str:
-    """Return the chip as HTML; see `split_chip`."""
     hours = [mask_hours(float(full), prices), box_hours(float(weak), prices)]
     (masks, boxes), total = hours_and_sum(hours)
     widths = [min(100 * part / max(scale_hours, sum(hours), 1e-9), 100) for part in hours]
@@ -58,7 +50,7 @@ def _split_chip_html(full: int, weak: int, prices: Prices, scale_hours: float) -
         '<div style="display:flex;gap:.6rem;align-items:baseline;flex-wrap:wrap">'
         f'<span style="font-weight:650;font-size:1.15rem;font-variant-numeric:tabular-nums">'
         f'<span style="color:{FULL_HUE}">{full:,}</span> / <span style="color:{WEAK_HUE}">{weak:,}</span></span>'
-        f'<span style="opacity:.75">{total} hours: {masks} masks, {boxes} boxes</span></div>'
+        f'<span style="opacity:.75">{total} hours: {masks} for masks, {boxes} for boxes</span></div>'
         '<div style="display:flex;height:.7rem;border-radius:.35rem;overflow:hidden;'
         'background:rgba(128,128,128,.18);margin-top:.3rem">'
         f'<div style="width:{widths[0]:.2f}%;background:{FULL_HUE}"></div>'
