@@ -59,4 +59,4 @@ def test_home_imports_no_numbers_before_its_title():
     code = f"import ast, pathlib; page = pathlib.Path({str(HOME)!r}).read_text()\n"
     loaded, _ = modules_after(f"{code}exec(compile(ast.Module({imports}, []), 'home', 'exec')); {LOADED}")
     assert "splitlab.app.navigation" in loaded
-    assert not loaded & {"torch", "scipy", "pandas", "splitlab.budget", "splitlab.figures"}
+    assert not loaded & {"cv2", "torch", "scipy", "pandas", "splitlab.budget", "splitlab.figures"}

@@ -133,8 +133,8 @@ def test_a_split_is_built_from_data_that_was_uploaded(page, address, tiny_folder
     masks.press("Enter")
     page.get_by_text("Objects in the split 4/8").wait_for()
     page.get_by_role("button", name="Save").click()
-    page.get_by_text("Kept so far").wait_for()
-    page.get_by_role("link", name="Train on it").click()
+    page.get_by_text("Saved so far").wait_for()
+    page.get_by_role("link", name="Train on this split").click()
     page.get_by_role("heading", name="Train", exact=True).wait_for()
     page.get_by_label("Split").first.wait_for()
     assert "data=squares" in page.url

@@ -17,7 +17,7 @@ def test_table_4_is_drawn_and_a_mask_taken_apart_is_a_link(page, address):
     bars = page.locator(".js-plotly-plot").first.locator(".bars .point")
     bars.nth(26).wait_for()
     assert bars.count() == 27
-    page.get_by_text("Take a mask apart").click()
+    page.get_by_text("Show how a mask is made").click()
     page.get_by_text("The filled box alone reaches").wait_for()
     pictures = page.get_by_test_id("stImage")
     pictures.nth(5).wait_for()

@@ -74,13 +74,13 @@ def test_the_equiscore_page_touches_the_papers_curve_at_equal_halves():
     app.slider(key="k_a").set_value(5.0).run()
     assert not app.exception
     app.selectbox(key="curve").set_value(app.selectbox(key="curve").options[1]).run()
-    assert "The images there are decide" in texts(app)
+    assert "The number of images decides" in texts(app)
     assert not app.exception
 
 
 def test_the_images_that_decide_the_cheapest_point_are_in_the_link():
     app = open_page("equiscore", pool_10731="4200")
-    assert "The images there are decide" in texts(app)
+    assert "The number of images decides" in texts(app)
     assert app.number_input(key="pool_10731").value == 4200
     app.selectbox(key="curve").set_value(app.selectbox(key="curve").options[1]).run()
     assert app.number_input(key="pool_2975").value == 2975
@@ -133,7 +133,7 @@ def test_models_that_were_trained_in_two_ways_are_picked_apart(monkeypatch):
         ResultRow(MEASURED, "shapes", "yolo", 30, 0, 1.0, ap50=ap, ap70=ap, settings=settings, run=settings)
         for ap, settings in ((20.0, "short"), (40.0, "long"))
     ]
-    monkeypatch.setattr("splitlab.app.widgets.sources.measured", lambda _: results_table(rows))
+    monkeypatch.setattr("splitlab.app.cost.measured", lambda _: results_table(rows))
     app = open_page("cost_against_ap")
     found = [name for name in app.selectbox(key="pick_model").options if "shapes" in name]
     assert found == ["yolo (measured, shapes, long)", "yolo (measured, shapes, short)"]

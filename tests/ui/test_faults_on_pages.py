@@ -115,7 +115,7 @@ def test_who_starts_a_training_just_after_somebody_else_takes_the_next_name(tiny
         return prepare_run(path, *words)
 
     monkeypatch.setattr("splitlab.training.experiment.prepare_run", overtaken)
-    monkeypatch.setattr("splitlab.queue.worker.launch", lambda *_: None)
+    monkeypatch.setattr("splitlab.app.train.launch", lambda *_: None)
     app = open_page("train", data="tiny")
     next(button for button in app.button if button.label == "Start training").click().run()
     assert not app.exception

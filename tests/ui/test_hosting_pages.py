@@ -12,7 +12,8 @@ from streamlit.testing.v1 import AppTest
 
 from splitlab.app.hosting import Hosting
 from splitlab.app.widgets.checkpoints import _find, _get, _import
-from splitlab.app.widgets.photos import _MEGABYTE, _photo_room
+from splitlab.app.widgets.photos import _photo_room
+from splitlab.app.widgets.uploads import MEGABYTE
 from splitlab.checkpoints.files import facts_of, zipped
 from splitlab.errors import CheckpointError, SettingsError
 from splitlab.models.checkpoint_repository import find_checkpoint
@@ -219,7 +220,7 @@ def test_a_photo_over_the_limit_of_a_visitor_is_refused_and_not_held(monkeypatch
     app = open_page("compare_masks")
     app.get("file_uploader")[0].set_value([photo_file(400, "small.png"), photo_file(900, "large.png")]).run()
     assert "large.png was not kept" in said(app)
-    assert room.taken - before < 2 * _MEGABYTE
+    assert room.taken - before < 2 * MEGABYTE
     assert len(dropped) == 1
     assert app.selectbox(key="photo").options[0] == "small.png"
     assert not app.exception

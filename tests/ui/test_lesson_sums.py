@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from splitlab.app.lessons.curves import _judge_cheapest, _product_at
 from splitlab.app.lessons.labels import _judge_spending
-from splitlab.app.widgets.text import _split_chip_html
+from splitlab.app.widgets.split_chip import _split_chip_html
 from splitlab.budget.cost import VOC2012, Prices
 from splitlab.budget.law import PAPER_CURVES
 from splitlab.budget.planner import cheapest_point

@@ -35,7 +35,7 @@ def test_compare_without_checkpoints_says_where_they_come_from(monkeypatch, tmp_
 
 def test_train_explains_before_it_starts_and_starts_one_process(monkeypatch, embedded):
     started = []
-    monkeypatch.setattr("splitlab.queue.worker.launch", lambda run, _workspace: started.append(run))
+    monkeypatch.setattr("splitlab.app.train.launch", lambda run, _workspace: started.append(run))
     app = open_page("train")
     assert "**30** mask images and **150** box images of 200" in texts(app)
     assert "No runs yet" in texts(app)
@@ -102,7 +102,7 @@ def test_data_shows_what_is_there_and_both_ways_to_see_it(embedded):
 
 def test_a_split_built_on_data_is_trained_on(embedded, monkeypatch):
     started = []
-    monkeypatch.setattr("splitlab.queue.worker.launch", lambda run, _workspace: started.append(run))
+    monkeypatch.setattr("splitlab.app.train.launch", lambda run, _workspace: started.append(run))
     app = open_page("data")
     app.selectbox(key="way").set_value("classes in proportion").run()
     app.number_input(key="full_embedded_classes in proportion").set_value(12).run()

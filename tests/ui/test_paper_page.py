@@ -5,6 +5,7 @@ import io
 import json
 import shutil
 from collections import Counter
+from typing import get_args
 
 import pandas as pd
 from typer.testing import CliRunner
@@ -14,6 +15,7 @@ from splitlab.app.widgets.text import as_plain
 from splitlab.atlas.rows import _rows_as_csv
 from splitlab.atlas.tables import _CHECKS
 from splitlab.budget.claims import paper_claims
+from splitlab.budget.claims.claim import Verdict
 from splitlab.cli import main as cli
 from splitlab.workspace import Workspace
 from tests.ui.opened import open_page, texts
@@ -143,4 +145,5 @@ def test_what_is_taken_away_has_every_claim():
     table = pd.read_csv(io.StringIO(_claims_table(claims).to_csv(index=False)))
     assert Counter(table["verdict"]) == Counter(claim.verdict for claim in claims)
     assert table["key"].is_unique
-    assert set(table["verdict"]) <= set(_LOOKS)
+    assert set(table["verdict"]) <= set(get_args(Verdict))
+    assert set(_LOOKS) <= set(get_args(Verdict))

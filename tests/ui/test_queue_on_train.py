@@ -105,7 +105,7 @@ def test_a_click_on_train_lists_no_runs_and_reads_no_cards_anew(tiny, listed_lon
 
 
 def test_a_run_that_is_started_is_shown_at_once(tiny, listed_long_ago, monkeypatch):
-    monkeypatch.setattr("splitlab.queue.worker.launch", lambda *_: None)
+    monkeypatch.setattr("splitlab.app.train.launch", lambda *_: None)
     make_run(Workspace.here(), "one")
     app = open_page("train", data="tiny")
     next(button for button in app.button if button.label == "Start training").click().run()

@@ -9,8 +9,8 @@ from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
-from splitlab.app.widgets import photos as closed_pages
-from splitlab.app.widgets.photos import _MEGABYTE, _bound
+from splitlab.app.widgets import uploads as uploads_in_memory
+from splitlab.app.widgets.uploads import MEGABYTE, _bound
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def bounded():
 
 
 def file(file_id, megabytes):
-    return UploadedFileRec(file_id, "photo.jpg", "image/jpeg", b"x" * (megabytes * _MEGABYTE))
+    return UploadedFileRec(file_id, "photo.jpg", "image/jpeg", b"x" * (megabytes * MEGABYTE))
 
 
 def held(uploads, session):
@@ -94,8 +94,8 @@ async def until(is_so):
 def test_uploads_go_by_themselves_after_their_page_was_closed_and_those_of_open_pages_stay(
     uploads, monkeypatch, tmp_path
 ):
-    monkeypatch.setattr(closed_pages, "_CHECK_SECONDS", 0.01)
-    monkeypatch.setattr(closed_pages, "_KEEP_SECONDS", 0.05)
+    monkeypatch.setattr(uploads_in_memory, "_CHECK_SECONDS", 0.01)
+    monkeypatch.setattr(uploads_in_memory, "_KEEP_SECONDS", 0.05)
 
     async def close_one_page():
         async with server(uploads, tmp_path / "app.py") as running:
@@ -115,8 +115,8 @@ def test_uploads_go_by_themselves_after_their_page_was_closed_and_those_of_open_
 
 
 def test_a_browser_that_comes_back_soon_finds_its_uploads(uploads, monkeypatch, tmp_path):
-    monkeypatch.setattr(closed_pages, "_CHECK_SECONDS", 0.01)
-    monkeypatch.setattr(closed_pages, "_KEEP_SECONDS", 1000.0)
+    monkeypatch.setattr(uploads_in_memory, "_CHECK_SECONDS", 0.01)
+    monkeypatch.setattr(uploads_in_memory, "_KEEP_SECONDS", 1000.0)
 
     async def come_back():
         async with server(uploads, tmp_path / "app.py") as running:
@@ -136,4 +136,4 @@ def test_the_time_that_uploads_are_kept_ends_before_streamlit_loses_sight_of_a_s
     from streamlit.runtime.memory_session_storage import MemorySessionStorage
 
     streamlit_keeps = signature(MemorySessionStorage).parameters["ttl_seconds"].default
-    assert streamlit_keeps > closed_pages._KEEP_SECONDS + closed_pages._CHECK_SECONDS
+    assert streamlit_keeps > uploads_in_memory._KEEP_SECONDS + uploads_in_memory._CHECK_SECONDS

@@ -11,7 +11,8 @@ import streamlit as st
 from splitlab.app.navigation import page_head
 from splitlab.app.widgets.links import linked_choice
 from splitlab.app.widgets.sources import atlas_images, measured, published
-from splitlab.app.widgets.text import as_plain, split_chip
+from splitlab.app.widgets.split_chip import split_chip
+from splitlab.app.widgets.text import as_plain, offer_csv
 from splitlab.atlas.tables import main_metric
 from splitlab.budget.cost import PRESETS, prices_for
 from splitlab.budget.published import FLATTERED
@@ -65,9 +66,7 @@ def show_page() -> None:
         _show_what_beats(picked, rows, metric)
     with st.expander("All figures as a table"):
         st.dataframe(rows, hide_index=True)
-        st.download_button(
-            "Download CSV", rows.to_csv(index=False), "splitlab-results.csv", "text/csv", icon=":material/download:"
-        )
+        offer_csv(rows, "splitlab-results.csv")
 
 
 def _choose_metric(dataset: str, here: pd.DataFrame, place: DeltaGenerator) -> str:
@@ -126,7 +125,7 @@ def _pick_split(rows: pd.DataFrame, metric: str, dataset: str) -> pd.Series | No
     full = _pick_size("|F|, images with masks", sizes, start[0], "pick_full")
     weak_sizes = sorted(own.loc[own["full"] == full, "weak"].unique().tolist())
     weak = _pick_size("|W|, images with boxes only", weak_sizes, start[1], "pick_weak")
-    picked = own[(own["full"] == full) & (own["weak"] == weak)].iloc[0]
+    picked: pd.Series = own[(own["full"] == full) & (own["weak"] == weak)].iloc[0]
     st.metric(METRICS[metric], shown(picked[metric]), border=True)
     prices = prices_for(str(picked["dataset"]))
     split_chip(int(picked["full"]), int(picked["weak"]), prices, scale_hours=float(own["cost_hours"].max()))

@@ -13,10 +13,10 @@ import streamlit as st
 
 from splitlab.app.hosting import Hosting, may_change, upload_limit
 from splitlab.app.navigation import errors_shown, page_head
-from splitlab.app.widgets.photos import name_upload
 from splitlab.app.widgets.sources import label_pictures, read_dataset
 from splitlab.app.widgets.split_builder import build_split
 from splitlab.app.widgets.text import as_plain
+from splitlab.app.widgets.uploads import name_upload
 from splitlab.data.check import check_dataset
 from splitlab.data.dataset import Dataset, ImageLabels, TrainVal, count_images, count_kinds
 from splitlab.data.fit_for_training import notes_on
@@ -72,11 +72,7 @@ def _offer_upload(workspace: Workspace) -> None:
 
 
 def _upload_dataset(workspace: Workspace) -> None:
-    """Show the uploader, and import what was uploaded.
-
-    Raises:
-        SplitLabError: The file cannot be used, or visitors may not add anything.
-    """
+    """Show the uploader, and import what was uploaded."""
     file = st.file_uploader(
         "A zip or tar of a dataset: COCO, YOLO, VOC2012, Cityscapes or Oxford-IIIT Pet",
         type=["zip", "tar", "gz"],
@@ -122,11 +118,7 @@ def _show_numbers(data: TrainVal) -> None:
 
 
 def _show_reading(name: str, data: TrainVal, workspace: Workspace) -> None:
-    """Show warnings about the labels, and how ambiguous ones are read.
-
-    Raises:
-        DataError: The choice cannot be saved.
-    """
+    """Show warnings about the labels, and how ambiguous ones are read."""
     for note in notes_on(data):
         st.warning(as_plain(note))
     if name == EMBEDDED:

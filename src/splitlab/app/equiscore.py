@@ -12,7 +12,8 @@ from splitlab.app.navigation import errors_shown, page_head
 from splitlab.app.widgets.budget_choices import choose_prices, read_splits, toggle_clicked_splits
 from splitlab.app.widgets.links import linked_choice, linked_count
 from splitlab.app.widgets.sources import atlas_curves, measured, published, training_images
-from splitlab.app.widgets.text import split_chip
+from splitlab.app.widgets.split_chip import split_chip
+from splitlab.app.widgets.text import offer_csv
 from splitlab.budget.cost import MAX_IMAGES, Prices, mask_share
 from splitlab.budget.law import PAPER_CURVES, EquiscoreLaw, LawFit, PaperCurve, fit_law
 from splitlab.budget.planner import CheapestPoint, cheapest_point
@@ -159,6 +160,4 @@ def _show_residuals(fit: LawFit, points: pd.DataFrame) -> None:
     with st.expander("Points and residuals"):
         table = fit.points.merge(points[["full", "weak", "ap"]], on=["full", "weak"], how="left")
         st.dataframe(table.round(3), hide_index=True)
-        st.download_button(
-            "Download CSV", table.to_csv(index=False), "splitlab-equiscore.csv", icon=":material/download:"
-        )
+        offer_csv(table, "splitlab-equiscore.csv")

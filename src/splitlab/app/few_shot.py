@@ -7,12 +7,13 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
+from PIL import ImageColor
 
 from splitlab.app.navigation import errors_shown, page_head
 from splitlab.app.widgets.links import linked_choice, linked_selectbox
 from splitlab.app.widgets.photos import SAMPLES, Photo, sample_photo
 from splitlab.app.widgets.sources import Choice, checkpoint_choices, read_dataset, take_apart_with
-from splitlab.app.widgets.text import as_plain
+from splitlab.app.widgets.text import as_plain, offer_csv
 from splitlab.atlas.rows import NOVEL, measured_few_shot
 from splitlab.budget.published import FLATTERED, published_few_shot
 from splitlab.data.few_shot_split import FEW_SHOT_CLASSES, FEW_SHOT_IMAGES
@@ -94,15 +95,11 @@ def _show_published() -> None:
     st.caption(FLATTERED)
     with st.expander("Table 4 in numbers"):
         st.dataframe(by_class.rename(columns={key: style.name for key, style in PUBLISHED.items()}), hide_index=True)
-        _offer_csv(by_class, "splitlab-table4.csv")
+        offer_csv(by_class, "splitlab-table4.csv")
 
 
 def _show_measured() -> None:
-    """Show what was measured for a chosen variant and metric, or how to measure it.
-
-    Raises:
-        BudgetError: The table is broken.
-    """
+    """Show what was measured for a chosen variant and metric, or how to measure it."""
     table = measured_few_shot()
     if table.empty:
         st.info("Nothing has been measured here yet. This command measures it; it can be stopped and resumed:")
@@ -120,11 +117,7 @@ def _show_measured() -> None:
     st.caption(_about_measured(rows))
     with st.expander("Every run, class by class"):
         st.dataframe(rows, hide_index=True)
-        _offer_csv(table, "splitlab-few-shot.csv")
-
-
-def _offer_csv(table: pd.DataFrame, file_name: str) -> None:
-    st.download_button("Download CSV", table.to_csv(index=False), file_name, icon=":material/download:")
+        offer_csv(table, "splitlab-few-shot.csv")
 
 
 def _about_measured(rows: pd.DataFrame) -> str:
@@ -144,11 +137,7 @@ def _about_measured(rows: pd.DataFrame) -> str:
 
 
 def _offer_taken_apart(workspace: Workspace) -> None:
-    """Let a checkpoint with prototypes be chosen, and show how it makes the mask of its best object, on request.
-
-    Raises:
-        SplitLabError: The checkpoint's files are broken.
-    """
+    """Let a checkpoint with prototypes be chosen, and show how it makes the mask of its best object, on request."""
     known = checkpoint_choices(workspace).items()
     choices = {name: choice for name, choice in known if family_of(choice.card.model).has_prototypes}
     if not choices:
@@ -204,10 +193,10 @@ def _masked_square(square: _PictureArray, box: FloatArray, mask: NDArray[np.bool
     """
     picture = cv2.resize(square, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
     covered = cv2.resize(mask.astype(np.uint8), (_SIDE, _SIDE), interpolation=cv2.INTER_NEAREST).astype(bool)
-    paint = np.array([int(colour[place : place + 2], 16) for place in (1, 3, 5)])
-    picture[covered] = (picture[covered] * (1 - _COVERED) + paint * _COVERED).astype(np.uint8)
+    paint = ImageColor.getrgb(colour)
+    picture[covered] = (picture[covered] * (1 - _COVERED) + np.array(paint) * _COVERED).astype(np.uint8)
     left, top, right, bottom = (round(float(side) * _SIDE / len(square)) for side in box)
-    cv2.rectangle(picture, (left, top), (right - 1, bottom - 1), tuple(map(int, paint)), 2)
+    cv2.rectangle(picture, (left, top), (right - 1, bottom - 1), paint, 2)
     return np.asarray(picture, np.uint8)
 
 

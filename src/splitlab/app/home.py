@@ -30,7 +30,7 @@ def show_page() -> None:
 def _show_answer(hours: int) -> None:
     """Show the best split for these hours, and the chart behind it."""
     # Imported here: they take a second, and the title is shown before.
-    from splitlab.app.widgets.text import split_chip
+    from splitlab.app.widgets.split_chip import split_chip
     from splitlab.budget.cost import PRESETS, ImagePool
     from splitlab.budget.plan_in_words import caveats, limit_in_words, other_ways, plan_limit, unspent_in_words
     from splitlab.budget.planner import budget_line, plan_for_hours

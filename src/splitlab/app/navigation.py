@@ -11,8 +11,8 @@ from streamlit import config
 from streamlit.errors import StreamlitAPIException
 
 from splitlab.app.hosting import Hosting
-from splitlab.app.widgets.photos import bound_uploads
 from splitlab.app.widgets.text import as_plain
+from splitlab.app.widgets.uploads import bound_uploads
 from splitlab.errors import SettingsError, SplitLabError
 
 _PAGES: dict[str, list[tuple[str, str, str]]] = {

@@ -14,7 +14,7 @@ from splitlab.app.navigation import errors_shown, page_head
 from splitlab.app.widgets.comparisons import forget_unknown
 from splitlab.app.widgets.links import asked_by_link, linked_selectbox, write_link
 from splitlab.app.widgets.sources import claims_of_atlas, claims_of_paper
-from splitlab.app.widgets.text import as_plain
+from splitlab.app.widgets.text import as_plain, offer_csv
 from splitlab.atlas.grid import verdict_metric
 from splitlab.atlas.plans import atlas_names
 from splitlab.budget.claims.claim import Claim, Verdict
@@ -128,12 +128,7 @@ def _show_claims(claims: Sequence[Claim], against: str) -> None:
     for claim in claims:
         if not picked or claim.verdict in picked:
             _show_card(claim, claim.key == opened)
-    st.download_button(
-        "Download CSV",
-        _claims_table(claims).to_csv(index=False),
-        f"splitlab-claims-{against}.csv",
-        icon=":material/download:",
-    )
+    offer_csv(_claims_table(claims), f"splitlab-claims-{against}.csv")
 
 
 def _pick_verdicts(counts: Counter[Verdict]) -> list[Verdict]:

@@ -13,7 +13,8 @@ from splitlab.app.navigation import errors_shown, page_head
 from splitlab.app.widgets.budget_choices import Source, choose_prices, choose_source
 from splitlab.app.widgets.links import linked_choice, linked_count
 from splitlab.app.widgets.sources import training_images
-from splitlab.app.widgets.text import as_plain, split_chip, with_bold_numbers
+from splitlab.app.widgets.split_chip import split_chip
+from splitlab.app.widgets.text import as_plain, offer_csv, with_bold_numbers
 from splitlab.atlas.tables import TEST_PART
 from splitlab.budget.cost import MAX_IMAGES, ImagePool, Prices, cost_hours
 from splitlab.budget.fit import FittedSurface, fit_surface
@@ -50,30 +51,21 @@ class _Request:
 
     @property
     def origin(self) -> str:
-        """Whose results the plan rests on."""
         return self.source.source if self.pilot is None else "own"
 
     @cached_property
     def fitted(self) -> FittedSurface:
-        """The AP surface fitted to the results."""
         return self.source.surface if self.pilot is None else fit_pilot(self.pilot)
 
     @property
     def axis(self) -> str:
-        """The title of the AP axis."""
         return "expected " + (METRICS[self.source.metric] if self.pilot is None else "score of your runs")
 
     @property
     def is_flattered(self) -> bool:
-        """Whether the results are published ones that look better than they are."""
         return self.pilot is None and (self.source.source, self.source.method) == (PUBLISHED, FLATTERED_METHOD)
 
     def answer(self) -> PlanAnswer:
-        """Compute the plan.
-
-        Raises:
-            BudgetError: the hours pay for nothing, or the score is out of reach.
-        """
         results = self.source.runs if self.pilot is None else self.pilot
         if self.hours is None:
             return answer_for_score(self.fitted, results, self.origin, self.prices, self.score, self.pool)
@@ -195,7 +187,7 @@ def _show_chart(request: _Request, answer: PlanAnswer) -> None:
     )
     if request.is_flattered:
         st.caption(FLATTERED)
-    st.download_button("Download CSV", line.to_csv(index=False), "splitlab-plan.csv", icon=":material/download:")
+    offer_csv(line, "splitlab-plan.csv")
 
 
 def _show_next_labels(request: _Request, best: SplitForecast) -> None:

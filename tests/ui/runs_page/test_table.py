@@ -124,7 +124,7 @@ def test_a_workspace_that_cannot_be_written_still_shows_its_runs(runs):
 
 def test_curves_of_the_newest_are_drawn_where_nothing_is_ticked(runs):
     app = open_runs()
-    assert "these are the newest 3 of the table that have begun" in said(app)
+    assert "these are the newest 3 in the table that have started" in said(app)
     figure = json.loads(app.get("plotly_chart")[0].proto.spec)
     assert {trace["name"] for trace in figure["data"]} == {"running", "interrupted", "cancelled"}
 
@@ -138,7 +138,7 @@ def test_eight_runs_at_most_are_drawn_and_the_page_says_so():
     for name in names:
         make(name, State.DONE, 20)
     app = open_runs(chosen=names)
-    assert "The first 8 of 10 are drawn" in said(app)
+    assert "Only the first 8 of 10 are drawn" in said(app)
     assert len(app.get("plotly_chart")) == 1
 
 

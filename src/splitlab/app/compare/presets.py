@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
+from PIL import ImageColor
 
 from splitlab.app.widgets.comparisons import MODELS
 from splitlab.app.widgets.figure_presets import columns_at_hand, how_to_import, how_to_train, small_presets
 from splitlab.app.widgets.links import linked_choice
 from splitlab.app.widgets.photos import Photo
-from splitlab.app.widgets.sources import Choice, detect_objects, look_of, published
+from splitlab.app.widgets.sources import Choice, attention_of, detect_objects, published
 from splitlab.app.widgets.text import as_plain
 from splitlab.budget.cost import cost_hours, prices_for
 from splitlab.budget.published import (
@@ -114,7 +115,7 @@ def show_attention(choices: Sequence[Choice], photo: Photo) -> None:
         return
     model_side, object_side = st.columns(2)
     choice = by_label[model_side.selectbox("Checkpoint", list(by_label), key="attention_model", bind="query-params")]
-    found, maps = detect_objects(choice, photo), look_of(choice, photo)
+    found, maps = detect_objects(choice, photo), attention_of(choice, photo)
     names = [choice.card.class_names[index] for index in found.classes]
     objects = [f"{row + 1}: {name} {found.scores[row]:.2f}" for row, name in enumerate(names)]
     if not objects or maps is None:
@@ -140,8 +141,7 @@ def _attention_picture(
     """
     light = _DARKEST + (1 - _DARKEST) * np.sqrt(attention)[..., None]
     picture = (photo * light).astype(np.uint8)
-    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
     left, top, right, bottom = (round(float(side)) for side in box)
     width = max(round(max(photo.shape[:2]) / 300), 1)
-    cv2.rectangle(picture, (left, top), (right - 1, bottom - 1), (red, green, blue), width)
+    cv2.rectangle(picture, (left, top), (right - 1, bottom - 1), ImageColor.getrgb(colour), width)
     return picture

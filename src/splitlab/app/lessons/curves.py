@@ -140,8 +140,8 @@ def _judge_curve(taken: pd.DataFrame, fit: LawFit | None) -> Verdict:
     split = f"{worst['full']:,.0f}/{worst['weak']:,.0f}"
     if off.max() > _MOST_OFF:
         return Verdict(False, "off_curve", {"split": split, "off": f"{worst['ratio'] - 1:+.0%}"})
-    values |= {"area": _area(fit.law), "k": f"{fit.law.k:.2f}"}
-    return Verdict(True, "curve", {"split": split, "off": f"{off.max():.0%}", **values})
+    law = {"area": _area(fit.law), "k": f"{fit.law.k:.2f}"}
+    return Verdict(True, "curve", {"split": split, "off": f"{off.max():.0%}", **law, **values})
 
 
 def _with_boxes(series: Series) -> pd.DataFrame:

@@ -14,7 +14,7 @@ import streamlit as st
 import yaml
 
 from splitlab.app.widgets.links import linked_choice, linked_selectbox
-from splitlab.app.widgets.text import split_chip
+from splitlab.app.widgets.split_chip import split_chip
 from splitlab.atlas.tables import main_metric
 from splitlab.budget.cost import Prices
 from splitlab.budget.published import method_rows, published_results
@@ -34,7 +34,7 @@ _SOFT_BREAK = re.compile(r"\n(?!\s|[|>]|\* |\d+\. )")
 
 
 @dataclass(frozen=True)
-class Block:
+class _Block:
     """A paragraph, table or list, a row of controls and charts, or both side by side.
 
     Attributes:
@@ -52,30 +52,25 @@ class Block:
         return _VALUE.sub(lambda found: _written(values[found[1]]), self.text)
 
 
-def _read_text(slug: str) -> tuple[dict[str, Any], list[tuple[str, tuple[Block, ...], str]]]:
-    """Read the front matter of a lesson, and each screen's title, blocks and presenter's notes.
-
-    Raises:
-        OSError: There is no such file.
-        ValueError: The front matter, or a screen's notes, are missing.
-    """
+def _read_text(slug: str) -> tuple[dict[str, Any], list[tuple[str, tuple[_Block, ...], str]]]:
+    """Read the front matter of a lesson, and each screen's title, blocks and presenter's notes."""
     text = (_FOLDER / f"{slug}.md").read_text(encoding="utf-8")
     _, head, body = _PUBLISHED.sub(_published, text).split("---\n", 2)
     return yaml.safe_load(head), [_screen(part) for part in re.split(r"^# ", body, flags=re.MULTILINE)[1:]]
 
 
-def _screen(text: str) -> tuple[str, tuple[Block, ...], str]:
+def _screen(text: str) -> tuple[str, tuple[_Block, ...], str]:
     title, body = text.split("\n", 1)
     body, notes = body.split("\n## Presenter notes\n")
     blocks = tuple(_block(part) for part in re.split(r"\n\s*\n", body.strip()))
     return title.strip(), blocks, _SOFT_BREAK.sub(" ", notes.strip())
 
 
-def _block(text: str) -> Block:
+def _block(text: str) -> _Block:
     slots = tuple((found[1], found[2] or "") for found in _SLOT.finditer(text))
     needs = frozenset(_VALUE.findall(text)) | frozenset(_CASE.findall(text))
     left = _CASE.sub("", _SLOT.sub("", text)).strip()
-    return Block(_SOFT_BREAK.sub(" ", left), needs, slots)
+    return _Block(_SOFT_BREAK.sub(" ", left), needs, slots)
 
 
 def _published(found: re.Match[str]) -> str:
@@ -118,14 +113,14 @@ class Verdict:
 class ScreenView:
     """A screen while it is drawn: the layout comes first, and each paragraph appears once its values are known."""
 
-    def __init__(self, blocks: Sequence[Block]) -> None:
+    def __init__(self, blocks: Sequence[_Block]) -> None:
         self._slots: dict[str, tuple[DeltaGenerator, str]] = {}
         self._waiting = [(block, self._lay_out(block)) for block in blocks]
         self._names = {name for block in blocks for name in block.needs}
         self._known: dict[str, Any] = {}
         self.say()
 
-    def _lay_out(self, block: Block) -> DeltaGenerator:
+    def _lay_out(self, block: _Block) -> DeltaGenerator:
         if not block.slots:
             return st.container()
         count = len(block.slots) + bool(block.text)
@@ -199,16 +194,12 @@ class Screen:
     """
 
     title: str
-    blocks: tuple[Block, ...]
+    blocks: tuple[_Block, ...]
     notes: str
     fill: Callable[[ScreenView], None]
 
     def show(self) -> None:
-        """Draw the screen.
-
-        Raises:
-            SplitLabError: Something on it cannot be computed.
-        """
+        """Draw the screen."""
         self.fill(ScreenView(self.blocks))
 
 
@@ -239,7 +230,7 @@ def show_chart(figure: go.Figure, key: str) -> None:
     st.plotly_chart(projected(figure), key=key, config={"displayModeBar": False})
 
 
-def _write(place: DeltaGenerator, block: Block, text: str) -> None:
+def _write(place: DeltaGenerator, block: _Block, text: str) -> None:
     kinds = {need.partition(":")[0] for need in block.needs if ":" in need}
     if link := _PAGE_LINK.fullmatch(text):
         place.page_link(link[2], label=link[1])

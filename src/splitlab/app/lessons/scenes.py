@@ -39,7 +39,7 @@ _FIRST_SIZE, _FIRST_F_SIZE, _MOST_STEPS = 6, 2, 1000
 _FIRST_NUMBER = 109
 
 
-class ScenePictures(NamedTuple):
+class _ScenePictures(NamedTuple):
     """One scene with its masks (as F) and with its boxes (as W), (384, 384, 3) uint8 RGB."""
 
     as_full: ImageArray
@@ -47,12 +47,12 @@ class ScenePictures(NamedTuple):
 
 
 @st.cache_data(show_spinner=False)
-def scene_pictures(number: int) -> ScenePictures:
+def scene_pictures(number: int) -> _ScenePictures:
     """Draw a scene by its number, 1 to `SCENES`."""
     photo, drawn = draw_scene(np.random.default_rng(_SEEDS[number - 1]), _ONE_SCENE)
     objects = tuple(_label(class_index, mask) for class_index, mask in drawn)
     labels = ImageLabels(f"scene {number}", Path(f"scene-{number}"), photo.shape[1], photo.shape[0], objects)
-    return ScenePictures(as_full(photo, labels), as_weak(photo, labels))
+    return _ScenePictures(as_full(photo, labels), as_weak(photo, labels))
 
 
 def _label(class_index: int, mask: np.ndarray) -> ObjectLabel:
@@ -62,11 +62,7 @@ def _label(class_index: int, mask: np.ndarray) -> ObjectLabel:
 
 
 def show_mixed_batch() -> None:
-    """Show a mixed batch, which of its images feed which part of the loss, and what scrambled masks change.
-
-    Raises:
-        SplitLabError: The dataset cannot be made or read.
-    """
+    """Show a mixed batch, which of its images feed which part of the loss, and what scrambled masks change."""
     spec, step, scramble = _choose_batch()
     make_embedded(Workspace.here().data / _DATASET, settings=_BATCH_SCENES)
     dataset = read_dataset(_DATASET, Workspace.here()).train

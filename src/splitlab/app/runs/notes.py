@@ -38,12 +38,7 @@ def show_notes(listing: RunsListing, runs: Sequence[RunSummary], known_tags: Seq
 
 
 def _change_notes(run: Path, change: Callable[[Notes], Notes]) -> None:
-    """Change a run's current notes.
-
-    Raises:
-        RunError: They are too long or cannot be written.
-        SettingsError: The server is read-only.
-    """
+    """Change a run's current notes."""
     Hosting.here().require_writable("Writing notes")
     try:
         read_notes(run)

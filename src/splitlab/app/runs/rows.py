@@ -28,7 +28,7 @@ _COLUMNS = (
 )  # fmt: skip
 _NEWEST = 3
 _FRESH_SECONDS = 1.0
-# Listing ten thousand folders takes a second or two; at most this share of the time goes into it.
+# _Listing ten thousand folders takes a second or two; at most this share of the time goes into it.
 _BUSY_SHARE = 0.1
 # A listing that takes longer is made in the background, while the page shows the previous one.
 _QUICK_SECONDS = 0.3
@@ -53,7 +53,7 @@ class Filter:
 
 
 @dataclass(frozen=True)
-class Listing:
+class _Listing:
     """All runs at one moment: by name, as rows, and what is wrong with broken folders."""
 
     runs: dict[str, RunSummary]
@@ -67,11 +67,11 @@ class RunsListing:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._lock = threading.Lock()
-        self._listing = Listing({}, _run_rows([]), {})
+        self._listing = _Listing({}, _run_rows([]), {})
         self._seconds = 0.0
         self._due = 0.0
 
-    def now(self) -> Listing:
+    def now(self) -> _Listing:
         """Return the current runs, or those of a moment ago if listing them takes long."""
         if time.monotonic() > self._due:
             if self._seconds < _QUICK_SECONDS:
@@ -80,7 +80,7 @@ class RunsListing:
                 threading.Thread(target=self._retake_if_due, daemon=True, name="list runs").start()
         return self._listing
 
-    def with_runs(self, names: Iterable[str]) -> Listing:
+    def with_runs(self, names: Iterable[str]) -> _Listing:
         """Return the runs like `now`, but list them again if one of these names is a new run."""
         now = self.now()
         unknown = {name for name in names if name not in now.runs and name not in now.broken}
@@ -102,7 +102,7 @@ class RunsListing:
     def _take(self) -> None:
         start = time.monotonic()
         runs = {run.name: run for run in list_runs(self._folder)}
-        self._listing = Listing(runs, _run_rows(list(runs.values())), _broken_runs(self._folder, runs))
+        self._listing = _Listing(runs, _run_rows(list(runs.values())), _broken_runs(self._folder, runs))
         end = time.monotonic()
         self._seconds = end - start
         self._due = end + max(_FRESH_SECONDS, self._seconds / _BUSY_SHARE)

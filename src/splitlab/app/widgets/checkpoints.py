@@ -11,9 +11,10 @@ import streamlit as st
 
 from splitlab.app.hosting import Hosting, may_change, upload_limit
 from splitlab.app.navigation import errors_shown, rerun_with_message, show_message
-from splitlab.app.widgets.photos import name_upload
 from splitlab.app.widgets.sources import Choice
-from splitlab.app.widgets.text import as_plain, split_chip
+from splitlab.app.widgets.split_chip import split_chip
+from splitlab.app.widgets.text import as_plain
+from splitlab.app.widgets.uploads import name_upload
 from splitlab.budget.cost import cost_hours, prices_for
 from splitlab.checkpoints.checkpoint import MOST_LETTERS, Card, checked_name, proposed_name
 from splitlab.checkpoints.files import FileFacts, card_in_words, facts_of, megabytes, zipped
@@ -96,11 +97,7 @@ def offer_checkpoints(choices: Iterable[Choice], workspace: Workspace) -> None:
 
 
 def _upload_checkpoint(workspace: Workspace) -> None:
-    """Show the uploader, and import what was uploaded.
-
-    Raises:
-        SplitLabError: The file cannot be used, or visitors may not import anything.
-    """
+    """Show the uploader, and import what was uploaded."""
     file = st.file_uploader(
         "A .pt or .pth file of YOLOv5-seg or DETR, or a zip made by SplitLab",
         type=["pt", "pth", "zip"],

@@ -115,11 +115,7 @@ def _start_of(way: str, card: Card, class_names: tuple[str, ...]) -> ClassMap:
 
 
 def _use_map(choice: Choice, dataset: Dataset, counterparts: list[str | None]) -> None:
-    """Save a class map in a checkpoint's card.
-
-    Raises:
-        SplitLabError: It is empty, the card cannot be written, or the server is read-only.
-    """
+    """Save a class map in a checkpoint's card."""
     Hosting.here().require_writable(_MAPPING)
     classes = of_counterparts(choice.card.class_names, dataset.class_names, counterparts)
     keep_class_map(choice.folder, dataset.name, require_known(classes, choice.card.name, dataset.name))

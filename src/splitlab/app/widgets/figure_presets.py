@@ -17,7 +17,7 @@ _MOST_COLUMNS = 6
 
 
 @dataclass(frozen=True)
-class SmallPreset:
+class _SmallPreset:
     """Checkpoints of one dataset and kind of model for several splits, like the columns of a figure.
 
     Attributes:
@@ -41,7 +41,7 @@ def columns_at_hand(figure: PublishedFigure, cards: Mapping[str, Card]) -> dict[
     }
 
 
-def small_presets(cards: Mapping[str, Card]) -> list[SmallPreset]:
+def small_presets(cards: Mapping[str, Card]) -> list[_SmallPreset]:
     """Group checkpoints of one dataset and kind with several splits, one for each split.
 
     If there are more than fit, take those with about the same mask AP70, as in a figure.
@@ -55,7 +55,7 @@ def small_presets(cards: Mapping[str, Card]) -> list[SmallPreset]:
     for (dataset, kind), by_split in groups.items():
         names = _columns([by_split[split] for split in sorted(by_split)], cards)
         if len(names) > 1:
-            presets.append(SmallPreset(dataset, kind, names, tuple(cards[name].split_name for name in names)))
+            presets.append(_SmallPreset(dataset, kind, names, tuple(cards[name].split_name for name in names)))
     return presets
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 import streamlit as st
@@ -137,74 +137,64 @@ def _rank(card: Card) -> tuple[bool, str, bool, int, int]:
     return card.dataset == EMBEDDED, card.dataset, family_of(card.model).two_stages, card.full, card.weak
 
 
+_CACHE_KEYS = {Choice: lambda choice: (str(choice.folder), choice.version), Photo: lambda photo: photo.key}
+
+
+@st.cache_resource(show_spinner=False, max_entries=512, hash_funcs=_CACHE_KEYS)
 def detect_objects(choice: Choice, photo: Photo) -> ImageDetections:
     """Return a checkpoint's detections in a photo with at least `LEAST_SCORE`, best first.
 
     Raises:
         CheckpointError: Its files are broken.
     """
-    return _detect(str(choice.folder), choice.version, photo.key, photo)
+    from splitlab.evaluation.predict import predict
+    from splitlab.models.contract import DetectSettings
+
+    loaded = _load(choice)
+    settings = DetectSettings(min_score=LEAST_SCORE, best_class_only=True)
+    with loaded.lock:
+        return predict(loaded.model, [photo.pixels], loaded.card.image_size, settings)[0]
 
 
-def look_of(choice: Choice, photo: Photo) -> list[FloatArray] | None:
+@st.cache_resource(show_spinner=False, max_entries=32, hash_funcs=_CACHE_KEYS)
+def attention_of(choice: Choice, photo: Photo) -> list[FloatArray] | None:
     """Return the attention (H, W) for each object of `detect_objects`; None for models without attention.
 
     Raises:
         CheckpointError: Its files are broken.
     """
-    return _look(str(choice.folder), choice.version, photo.key, photo)
+    from splitlab.evaluation.model_internals import attention_over
+    from splitlab.models.contract import DetectSettings
+
+    loaded = _load(choice)
+    settings = DetectSettings(min_score=LEAST_SCORE, best_class_only=True)
+    with loaded.lock:
+        return attention_over(loaded.model, photo.pixels, loaded.card.image_size, settings)
 
 
+@st.cache_resource(show_spinner=False, max_entries=32, hash_funcs=_CACHE_KEYS)
 def take_apart_with(choice: Choice, photo: Photo) -> TakenApart | None:
     """Return how a YOLO checkpoint makes the mask of its best object; None if it finds nothing.
 
     Raises:
         CheckpointError: Its files are broken.
     """
-    return _take_apart(str(choice.folder), choice.version, photo.key, photo)
+    from splitlab.evaluation.model_internals import take_apart
+
+    loaded = _load(choice)
+    with loaded.lock:
+        return take_apart(loaded.model, photo.pixels, loaded.card.image_size)
 
 
-@dataclass(frozen=True)
-class _Loaded:
+class _Loaded(NamedTuple):
     model: SegmentationModel
     card: Card
     lock: Lock
 
 
-@st.cache_resource(show_spinner=False, max_entries=Hosting.here().models_in_memory)
-def _load(folder: str, version: int) -> _Loaded:
+@st.cache_resource(show_spinner=False, max_entries=Hosting.here().models_in_memory, hash_funcs=_CACHE_KEYS)
+def _load(choice: Choice) -> _Loaded:
     from splitlab.models.registry import load_model
 
-    model, card = load_model(Path(folder))
+    model, card = load_model(choice.folder)
     return _Loaded(model, card, Lock())
-
-
-@st.cache_resource(show_spinner=False, max_entries=512)
-def _detect(folder: str, version: int, photo_key: str, _photo: Photo) -> ImageDetections:
-    from splitlab.evaluation.predict import predict
-    from splitlab.models.contract import DetectSettings
-
-    loaded = _load(folder, version)
-    settings = DetectSettings(min_score=LEAST_SCORE, best_class_only=True)
-    with loaded.lock:
-        return predict(loaded.model, [_photo.pixels], loaded.card.image_size, settings)[0]
-
-
-@st.cache_resource(show_spinner=False, max_entries=32)
-def _look(folder: str, version: int, photo_key: str, _photo: Photo) -> list[FloatArray] | None:
-    from splitlab.evaluation.model_internals import attention_over
-    from splitlab.models.contract import DetectSettings
-
-    loaded = _load(folder, version)
-    settings = DetectSettings(min_score=LEAST_SCORE, best_class_only=True)
-    with loaded.lock:
-        return attention_over(loaded.model, _photo.pixels, loaded.card.image_size, settings)
-
-
-@st.cache_resource(show_spinner=False, max_entries=32)
-def _take_apart(folder: str, version: int, photo_key: str, _photo: Photo) -> TakenApart | None:
-    from splitlab.evaluation.model_internals import take_apart
-
-    loaded = _load(folder, version)
-    with loaded.lock:
-        return take_apart(loaded.model, _photo.pixels, loaded.card.image_size)

@@ -11,7 +11,8 @@ import streamlit as st
 
 from splitlab.app.hosting import Hosting, may_change
 from splitlab.app.widgets.links import linked_count
-from splitlab.app.widgets.text import as_plain, split_chip
+from splitlab.app.widgets.split_chip import split_chip
+from splitlab.app.widgets.text import as_plain
 from splitlab.budget.cost import PRESETS, Prices, mask_hours
 from splitlab.data.dataset import Dataset, ImageId, count_images, left_out_in_words
 from splitlab.data.saved_splits import save_split, saved_splits, split_by_labels

@@ -1,14 +1,15 @@
-"""Text of users without Markdown, the colour of text, and the bar that shows a split."""
+"""Text of users without Markdown, the colour of text, and a button for tables."""
 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from splitlab.budget.cost import Prices, box_hours, mask_hours
-from splitlab.figures.palette import FULL_HUE, WEAK_HUE
-from splitlab.shown_numbers import hours_and_sum
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 _ORDINARY = re.compile(r"[\w .,/-]+")
 _NUMBER = re.compile(r"\d[\d,.]*(?:/[\d,]+)?(?<![,.])")
@@ -35,24 +36,6 @@ def letter_colour() -> str:
     return str(st.get_option(f"theme.{st.context.theme.type or 'light'}.textColor"))
 
 
-def split_chip(full: int, weak: int, prices: Prices, scale_hours: float) -> None:
-    """Show |F| and |W| of a split and what they cost, with a bar whose whole width is `scale_hours`."""
-    st.html(_split_chip_html(full, weak, prices, scale_hours))
-
-
-def _split_chip_html(full: int, weak: int, prices: Prices, scale_hours: float) -> str:
-    hours = [mask_hours(float(full), prices), box_hours(float(weak), prices)]
-    (masks, boxes), total = hours_and_sum(hours)
-    widths = [min(100 * part / max(scale_hours, sum(hours), 1e-9), 100) for part in hours]
-    text = f"{full:,} images with masks, {masks} hours; {weak:,} with boxes, {boxes} hours"
-    return (
-        f'<div role="img" aria-label="{text}" title="{text}" style="max-width:34rem">'
-        '<div style="display:flex;gap:.6rem;align-items:baseline;flex-wrap:wrap">'
-        f'<span style="font-weight:650;font-size:1.15rem;font-variant-numeric:tabular-nums">'
-        f'<span style="color:{FULL_HUE}">{full:,}</span> / <span style="color:{WEAK_HUE}">{weak:,}</span></span>'
-        f'<span style="opacity:.75">{total} hours: {masks} for masks, {boxes} for boxes</span></div>'
-        '<div style="display:flex;height:.7rem;border-radius:.35rem;overflow:hidden;'
-        'background:rgba(128,128,128,.18);margin-top:.3rem">'
-        f'<div style="width:{widths[0]:.2f}%;background:{FULL_HUE}"></div>'
-        f'<div style="width:{widths[1]:.2f}%;background:{WEAK_HUE}"></div></div></div>'
-    )
+def offer_csv(table: pd.DataFrame, file_name: str) -> None:
+    """Show a button that downloads a table as CSV."""
+    st.download_button("Download CSV", table.to_csv(index=False), file_name, "text/csv", icon=":material/download:")
