@@ -62,7 +62,7 @@ def answer(words):
         try:
             APP.main(words, prog_name="splitlab")
         except (SplitLabError, OSError) as error:
-            told.write(cli._as_answer(error))
+            told.write(cli._sentence(error))
         except SystemExit:
             pass
     return told.getvalue()
@@ -112,7 +112,7 @@ def test_a_folder_of_runs_that_is_not_there_is_a_fault():
 
 
 def test_a_fault_of_any_length_is_told_in_a_bounded_text_that_steers_no_terminal():
-    told = cli._as_answer(SplitLabError("start " + "\x1b[2J" * 100_000 + " end"))
+    told = cli._sentence(SplitLabError("start " + "\x1b[2J" * 100_000 + " end"))
     assert told.startswith("start ")
     assert told.endswith(" end")
     assert len(told) < 2100

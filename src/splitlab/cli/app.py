@@ -23,9 +23,10 @@ def open_app(
         int | None, typer.Option(min=1, max=65535, help="Of the address; the first free one from 8501 on if left out.")
     ] = None,
 ) -> None:
-    """Open the app in the browser. Datasets and runs are kept in `workspace` below the current folder.
+    """Open the app in the browser.
 
-    Further options are passed on to `streamlit run`.
+    Datasets and runs are kept in `workspace` below the current folder. Further options are passed on to
+    `streamlit run`.
     """
     options = [] if port is None else ["--server.port", str(port)]
     words = [sys.executable, "-m", "streamlit", "run", str(SHIPPED / "app.py"), *options, *context.args]

@@ -84,7 +84,8 @@ class ObjectLabel:
         box: xyxy, pixels.
         mask: the object's mask in image size, in memory or on disk; None where only the box is known.
         is_crowd: a region of many objects: not a target, and ignored by the evaluation.
-        is_difficult: left out of box-only images when training a YOLO but kept for DETR, as the authors do (docs/protocol.md).
+        is_difficult: left out of box-only images when training a YOLO but kept for DETR, as the authors do
+            (docs/protocol.md, Labels).
         is_box_only: its class is learned from boxes alone, so its image may be in F without this mask.
         is_tiny: too small to be scored by the dataset's benchmark: a target, but ignored by the evaluation.
     """
