@@ -70,5 +70,4 @@ RUN_AS_THEY_ARE = ("tar", "cp", "mkdir", "python")
 # Python blocks that take long: only their imports run, the rest is compiled.
 HEAVY_PYTHON = {
     "docs/embedded-data.md": "draws 2,300 images",
-    "README.md": "names that the package does not have yet",
 }
