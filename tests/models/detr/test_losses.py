@@ -5,11 +5,11 @@ import torch
 
 from splitlab.models.detr.losses import (
     LossWeights,
-    QueryMatches,
     Targets,
     _class_loss,
     _dice_losses,
     _giou_losses,
+    _QueryMatches,
     box_losses,
     mask_losses,
     match_queries,
@@ -33,7 +33,7 @@ def test_giou_of_a_tiny_object_is_not_blurred():
 def test_queries_without_an_object_want_nothing_at_three_per_cent():
     logits = torch.tensor([[[1.0, 2.0, 0.0], [0.5, 0.0, 3.0]]])
     targets = Targets(torch.rand(1, 4), torch.tensor([1]), torch.tensor([0]))
-    matches = QueryMatches(torch.tensor([0]), torch.tensor([0]), torch.tensor([0]))
+    matches = _QueryMatches(torch.tensor([0]), torch.tensor([0]), torch.tensor([0]))
     matched = -math.log(math.exp(2) / (math.exp(1) + math.exp(2) + 1))
     unmatched = -math.log(math.exp(3) / (math.exp(0.5) + 1 + math.exp(3)))
     expected = (matched + 0.03 * unmatched) / 1.03

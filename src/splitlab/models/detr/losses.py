@@ -40,21 +40,21 @@ class Targets:
 
 
 @dataclass(frozen=True)
-class QueryMatches:
+class _QueryMatches:
     """Pairs of a query and an object, (M,) int64 each: the image, the query, the object's row in the batch."""
 
     image: Tensor
     query: Tensor
     target: Tensor
 
-    def of_targets(self, kept: Tensor) -> QueryMatches:
+    def of_targets(self, kept: Tensor) -> _QueryMatches:
         """Return the pairs of the objects where the (N,) bool is True."""
         rows = kept[self.target]
-        return QueryMatches(self.image[rows], self.query[rows], self.target[rows])
+        return _QueryMatches(self.image[rows], self.query[rows], self.target[rows])
 
 
 @torch.no_grad()
-def match_queries(logits: Tensor, boxes: Tensor, targets: Targets) -> QueryMatches:
+def match_queries(logits: Tensor, boxes: Tensor, targets: Targets) -> _QueryMatches:
     """Assign a query of the image to each object; if objects outnumber queries, the most costly stay unmatched."""
     costs = _costs(logits.float(), boxes.float(), targets).cpu()
     owner = targets.image.cpu()
@@ -65,7 +65,7 @@ def match_queries(logits: Tensor, boxes: Tensor, targets: Targets) -> QueryMatch
         images.append(torch.full_like(query, image))
         queries.append(query)
         rows.append(own[column])
-    return QueryMatches(*(torch.cat(part).to(logits.device) for part in (images, queries, rows)))
+    return _QueryMatches(*(torch.cat(part).to(logits.device) for part in (images, queries, rows)))
 
 
 def _costs(logits: Tensor, boxes: Tensor, targets: Targets) -> Tensor:
@@ -130,7 +130,7 @@ def object_count(targets: Targets) -> Tensor:
     return mean_over_processes(targets.boxes.new_tensor(float(len(targets.classes)))).clamp(min=1)
 
 
-def _class_loss(logits: Tensor, targets: Targets, matches: QueryMatches, no_object: float) -> Tensor:
+def _class_loss(logits: Tensor, targets: Targets, matches: _QueryMatches, no_object: float) -> Tensor:
     """Return the cross-entropy over all queries; those without an object have the target "nothing" at a low weight.
 
     It is divided by the sum of the weights, averaged over the processes as in `object_count`.

@@ -40,7 +40,7 @@ class _EncoderLayer(nn.Module):
         return out
 
 
-class DecoderLayer(nn.Module):
+class _DecoderLayer(nn.Module):
     """Self-attention over the queries, then cross-attention to the image."""
 
     def __init__(self, size: DetrSize) -> None:
@@ -95,7 +95,7 @@ class _Decoder(nn.Module):
 
     def __init__(self, size: DetrSize) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(DecoderLayer(size) for _ in range(size.decoder_layers))
+        self.layers = nn.ModuleList(_DecoderLayer(size) for _ in range(size.decoder_layers))
         self.norm = nn.LayerNorm(size.width)
 
     def forward(self, query: Tensor, memory: Tensor, position: Tensor, padding: Tensor) -> Tensor:
@@ -108,12 +108,12 @@ class _Decoder(nn.Module):
         return torch.stack(states)
 
     def last_attention(self, query: Tensor, memory: Tensor, position: Tensor, padding: Tensor) -> Tensor:
-        """Return the last layer's `DecoderLayer.attention`."""
+        """Return the last layer's `_DecoderLayer.attention`."""
         *before, last = self.layers
         state = torch.zeros_like(query)
         for layer in before:
             state = layer(state, query, memory, position, padding)
-        return cast("DecoderLayer", last).attention(state, query, memory, position, padding)
+        return cast("_DecoderLayer", last).attention(state, query, memory, position, padding)
 
 
 class Transformer(nn.Module):

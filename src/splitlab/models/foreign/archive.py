@@ -25,14 +25,14 @@ _LEGACY_PROTOCOL = 1001
 _ReadStorage = Callable[[str], bytes]
 
 
-class Opened(NamedTuple):
+class _Opened(NamedTuple):
     """A file's root object, with records in place of tensors, and a function that reads a storage."""
 
     root: Any
     read_storage: _ReadStorage
 
 
-def open_archive(file: BinaryIO) -> Opened:
+def open_archive(file: BinaryIO) -> _Opened:
     """Read the root object of a PyTorch file; its tensors stay in the file.
 
     Raises:
@@ -52,7 +52,7 @@ def _item_size(dtype: str) -> int:
     return 2 if dtype == BFLOAT16 else int(dtype[-1])
 
 
-def _open_zip(file: BinaryIO) -> Opened:
+def _open_zip(file: BinaryIO) -> _Opened:
     archive = zipfile.ZipFile(file)
     members = _checked_members(archive, file_bytes=file.seek(0, os.SEEK_END))
     roots = [name for name in members if name.count("/") == 1 and name.endswith("/data.pkl")]
@@ -72,7 +72,7 @@ def _open_zip(file: BinaryIO) -> Opened:
         return archive.read(f"{folder}data/{key}")
 
     with archive.open(roots[0]) as pickled:
-        return Opened(RestrictedUnpickler(pickled).load(), read_storage)
+        return _Opened(RestrictedUnpickler(pickled).load(), read_storage)
 
 
 def _checked_members(archive: zipfile.ZipFile, file_bytes: int) -> dict[str, zipfile.ZipInfo]:
@@ -88,7 +88,7 @@ def _checked_members(archive: zipfile.ZipFile, file_bytes: int) -> dict[str, zip
     return members
 
 
-def _open_legacy(file: BinaryIO) -> Opened:
+def _open_legacy(file: BinaryIO) -> _Opened:
     """Read magic number, version, machine, root object, storage keys, then each storage: its length and its bytes."""
     if RestrictedUnpickler(file).load() != _LEGACY_MAGIC or RestrictedUnpickler(file).load() != _LEGACY_PROTOCOL:
         raise RefusedError("it is a pickle, but not one of PyTorch")
@@ -98,7 +98,7 @@ def _open_legacy(file: BinaryIO) -> Opened:
     root_unpickler = _LegacyUnpickler(file)
     root = root_unpickler.load()
     keys = RestrictedUnpickler(file).load()
-    return Opened(root, _legacy_storages(file, keys, root_unpickler.item_sizes))
+    return _Opened(root, _legacy_storages(file, keys, root_unpickler.item_sizes))
 
 
 class _LegacyUnpickler(RestrictedUnpickler):

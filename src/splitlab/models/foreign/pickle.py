@@ -60,7 +60,7 @@ class _StorageType(NamedTuple):
     dtype: str
 
 
-class Storage(NamedTuple):
+class _Storage(NamedTuple):
     """A run of numbers elsewhere in the file."""
 
     dtype: str
@@ -71,7 +71,7 @@ class Storage(NamedTuple):
 class TensorRecord(NamedTuple):
     """The location of a tensor's numbers, unchecked and unread."""
 
-    storage: Storage
+    storage: _Storage
     offset: int
     shape: tuple[int, ...]
     strides: tuple[int, ...]
@@ -112,7 +112,7 @@ class _RebuildTensor:
 
     def __call__(self, storage: object, offset: object, shape: object, strides: object, *_: object) -> TensorRecord:
         """Record where the tensor's numbers are."""
-        if not isinstance(storage, Storage) or not isinstance(offset, int):
+        if not isinstance(storage, _Storage) or not isinstance(offset, int):
             raise RefusedError("it is broken: a tensor has no storage")
         return TensorRecord(storage, offset, _whole_numbers(shape), _whole_numbers(strides))
 
@@ -153,7 +153,7 @@ class RestrictedUnpickler(pickle.Unpickler):
         """Record a storage, or return the class from the old format's record of a module."""
         match pid:
             case ("storage", _StorageType(dtype), str(key), str(), int(length), *rest) if rest in ([], [None]):
-                return Storage(dtype, key, length)
+                return _Storage(dtype, key, length)
             case ("module", type() as inert, *_) if issubclass(inert, Inert):
                 return inert
         raise RefusedError("it refers to something that is not a storage of numbers")

@@ -143,7 +143,7 @@ def _take_answer(path: Path, folder: Path) -> Any:
 
 
 @dataclass(frozen=True)
-class StartReport:
+class _StartReport:
     """Which tensors of a model were copied."""
 
     copied: list[str]  # names of the copied tensors
@@ -153,7 +153,7 @@ class StartReport:
         return f"{len(self.copied)} of {len(self.copied) + len(self.left)} tensors"
 
 
-def start_from(model: SegmentationModel, weights: Weights) -> StartReport:
+def start_from(model: SegmentationModel, weights: Weights) -> _StartReport:
     """Copy each tensor that the model has under the same name and shape, except anchors.
 
     Raises:
@@ -163,7 +163,7 @@ def start_from(model: SegmentationModel, weights: Weights) -> StartReport:
     with torch.no_grad():
         for name in copied:
             own[name].copy_(torch.from_numpy(weights[name]))
-    return StartReport(copied, [name for name in _learnt(own) if name not in set(copied)])
+    return _StartReport(copied, [name for name in _learnt(own) if name not in set(copied)])
 
 
 def fitting(model: SegmentationModel, weights: Weights) -> list[str]:
