@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
-import json
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from splitlab.data.dataset import Dataset, ImageId, ImageLabels, LabelState, TrainVal
+from splitlab.data.dataset import Dataset, ImageId, ImageLabels, LabelState, TrainVal, json_hash
 from splitlab.data.formats.voc import CLASS_NAMES
 from splitlab.errors import DataError, SettingsError
 
@@ -115,8 +113,7 @@ def of_classes_with_background(data: TrainVal, class_names: Sequence[str]) -> Tr
     empty = (image for image in train.images if not image.objects)
     background = {image.image_id for image in empty if image.state == LabelState.WHOLE}
     kept = _keep(train, _showing(train, data.train.name) | background)
-    content = json.dumps([train.source_hash, "background"])
-    kept = replace(kept, source_hash=hashlib.sha256(content.encode()).hexdigest())
+    kept = replace(kept, source_hash=json_hash([train.source_hash, "background"]))
     return replace(data, train=kept, val=only_classes(data.val, names))
 
 
@@ -146,7 +143,7 @@ def only_classes(dataset: Dataset, names: tuple[str, ...]) -> Dataset:
         class_names=names,
         category_ids=tuple(dataset.category_ids[place] for place in places),
         images=tuple(_renumbered(image, new_index) for image in dataset.images),
-        source_hash=hashlib.sha256(json.dumps([dataset.source_hash, names]).encode()).hexdigest(),
+        source_hash=json_hash([dataset.source_hash, names]),
     )
 
 

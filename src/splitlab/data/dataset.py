@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence, Sized
@@ -261,6 +263,11 @@ def unreadable(file: object, what: str, way_out: str) -> EntryError:
     return entry_error(ProblemKind.LABELS_UNREADABLE, file, what, way_out)
 
 
+def json_hash(content: object) -> str:
+    """Return the sha256 of plain content as JSON."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
 def refuse_nothing_left(images: Sized, problems: Sequence[Problem]) -> None:
     """Raise DataError if no image of a subset could be read."""
     if problems and not images:
@@ -284,7 +291,7 @@ def left_out_in_words(counts: ImageCounts, dataset: Dataset) -> str:
     if counts.unlabelled:
         sentences.append(
             f"{counts.unlabelled:,} images have no labels and are left out. If they are known to show no object, "
-            f"run: splitlab data read-as {dataset.as_argument} --without-labels background"
+            f"splitlab data read-as {dataset.as_argument} --without-labels background marks them as background."
         )
     if counts.broken:
         sentences.append(
@@ -301,7 +308,7 @@ def only_crowds_in_words(dataset: Dataset) -> str:
         return ""
     return (
         f"All {crowds:,} objects of '{dataset.name}' are crowd regions (iscrowd 1), which are not targets. If each "
-        f"is one object, run: splitlab data read-as {dataset.as_argument} --crowds objects"
+        f"is one object, splitlab data read-as {dataset.as_argument} --crowds objects reads them as objects."
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections import Counter
@@ -10,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from splitlab.data.dataset import (
     Dataset,
@@ -19,6 +17,7 @@ from splitlab.data.dataset import (
     ProblemKind,
     TrainVal,
     entry_error,
+    json_hash,
     refuse_nothing_left,
     unreadable,
 )
@@ -198,9 +197,8 @@ def _read_part(dataset: Dataset, reading: Reading) -> Dataset:
     part = with_background(dataset) if reading.without_labels == WithoutLabels.BACKGROUND else dataset
     if reading.crowds == Crowds.REGIONS:
         return part
-    content: list[Any] = [part.source_hash, Crowds.OBJECTS.value]
     images = tuple(
         replace(image, objects=tuple(replace(label, is_crowd=False) for label in image.objects))
         for image in part.images
     )
-    return replace(part, images=images, source_hash=hashlib.sha256(json.dumps(content).encode()).hexdigest())
+    return replace(part, images=images, source_hash=json_hash([part.source_hash, Crowds.OBJECTS.value]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from splitlab.data.dataset import (
     LabelState,
     TrainVal,
     count_images,
+    json_hash,
     left_out_in_words,
     only_crowds_in_words,
 )
@@ -64,7 +64,7 @@ class Split:
     def hash(self) -> str:
         """sha256 over the ids, the seed and the source: equal for equal splits."""
         content = {"full": self.full, "weak": self.weak, "seed": self.seed, "source": self.source}
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        return json_hash(content)
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of its file, which the command line also shows."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +11,7 @@ import numpy as np
 
 from splitlab.checkpoints.checkpoint import MAX_CLASS_MAPS, Card, read_card, write_card
 from splitlab.data.classes import UNUSED, fitting_tables, same_classes
+from splitlab.data.dataset import json_hash
 from splitlab.errors import CheckpointError
 from splitlab.evaluation.detections import ImageDetections
 
@@ -73,7 +72,7 @@ class ClassMap:
     @property
     def key(self) -> str:
         """A short hash that identifies the map; empty if it changes nothing."""
-        return "" if self.changes_nothing else hashlib.sha256(json.dumps(self.places).encode()).hexdigest()[:12]
+        return "" if self.changes_nothing else json_hash(self.places)[:12]
 
     def apply(self, found: ImageDetections) -> ImageDetections:
         """Renumber detections as the dataset's classes; drop those without a counterpart."""

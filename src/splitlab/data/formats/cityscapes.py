@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from splitlab.data.dataset import Dataset, ImageLabels, IndexedMask, ObjectLabel, Problem, TrainVal, refuse_nothing_left
+from splitlab.data.dataset import (
+    Dataset,
+    ImageLabels,
+    IndexedMask,
+    ObjectLabel,
+    Problem,
+    TrainVal,
+    json_hash,
+    refuse_nothing_left,
+)
 from splitlab.data.masks import MaskBoxes, Progress, read_mask_boxes, silent
 from splitlab.data.reading import find_repeats
 from splitlab.errors import DataError
@@ -59,13 +66,12 @@ def _to_dataset(photos: Sequence[Path], found: Sequence[MaskBoxes | Problem], pr
     read = [(photo, shown) for photo, shown in pairs if isinstance(shown, MaskBoxes)]
     problems = [*problems, *(shown for shown in found if isinstance(shown, Problem))]
     refuse_nothing_left(read, problems)
-    content = json.dumps([(_id_of(photo), shown.sha256) for photo, shown in read])
     return Dataset(
         name=_NAME,
         class_names=tuple(_CLASSES.values()),
         category_ids=tuple(_CLASSES),
         images=tuple(_to_image(photo, shown) for photo, shown in read),
-        source_hash=hashlib.sha256(content.encode()).hexdigest(),
+        source_hash=json_hash([(_id_of(photo), shown.sha256) for photo, shown in read]),
         licence=_LICENCE,
         problems=tuple(problems),
     )

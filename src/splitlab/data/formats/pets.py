@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +14,7 @@ from splitlab.data.dataset import (
     Problem,
     ProblemKind,
     TrainVal,
+    json_hash,
     refuse_nothing_left,
 )
 from splitlab.data.masks import MaskBoxes, Progress, read_mask_boxes, silent
@@ -125,7 +124,6 @@ def _to_dataset(
     problems = [*problems, *(found for found in shown.values() if isinstance(found, Problem))]
     refuse_nothing_left(read, problems)
     class_index = {class_id: index for index, class_id in enumerate(breeds)}
-    content = json.dumps([(name, class_ids[name], found.sha256) for name, found in read.items()])
     return Dataset(
         name=NAME,
         class_names=tuple(breeds.values()),
@@ -135,7 +133,7 @@ def _to_dataset(
             for name, found in read.items()
             if _ANIMAL in found.boxes
         ),
-        source_hash=hashlib.sha256(content.encode()).hexdigest(),
+        source_hash=json_hash([(name, class_ids[name], found.sha256) for name, found in read.items()]),
         licence=_LICENCE,
         problems=tuple(problems),
     )

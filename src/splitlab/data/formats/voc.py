@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +23,7 @@ from splitlab.data.dataset import (
     ProblemKind,
     TrainVal,
     entry_error,
+    json_hash,
     refuse_nothing_left,
     unreadable,
 )
@@ -190,13 +190,12 @@ def _to_object(element: Element, width: int, height: int, mask: IndexedMask, pat
 
 def _to_dataset(read: Sequence[_Read], pools: tuple[tuple[ImageId, ...], ...], problems: Sequence[Problem]) -> Dataset:
     refuse_nothing_left(read, problems)
-    content = json.dumps([pools, [(image.labels.image_id, image.xml_sha256) for image in read]])
     return Dataset(
         name=NAME,
         class_names=CLASS_NAMES,
         category_ids=tuple(range(1, len(CLASS_NAMES) + 1)),
         images=tuple(image.labels for image in read),
-        source_hash=hashlib.sha256(content.encode()).hexdigest(),
+        source_hash=json_hash([pools, [(image.labels.image_id, image.xml_sha256) for image in read]]),
         licence=_LICENCE,
         paper_pools=pools,
         problems=tuple(problems),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from splitlab.data.dataset import (
     ProblemKind,
     TrainVal,
     entry_error,
+    json_hash,
     refuse_nothing_left,
 )
 from splitlab.data.formats.yolo_files import YoloSettings, find_yaml, parse_labels, read_settings
@@ -78,14 +78,13 @@ def _read_subset(folder: Path, settings: YoloSettings, places: tuple[str, ...]) 
         raise DataError(f"{settings.path}: there are no photos in {found[0]}. Put them there.")
     refuse_nothing_left(read, problems)
     problems += [problem for place in found for problem in _labels_without_photo(folder, place, photos)]
-    content = json.dumps([settings.class_names, [(image.labels.image_id, image.sha256) for image in read]])
     return Dataset(
         name=folder.resolve().name,
         class_names=settings.class_names,
         # COCO keeps 0 for the background.
         category_ids=tuple(range(1, len(settings.class_names) + 1)),
         images=tuple(image.labels for image in read),
-        source_hash=hashlib.sha256(content.encode()).hexdigest(),
+        source_hash=json_hash([settings.class_names, [(image.labels.image_id, image.sha256) for image in read]]),
         licence=settings.licence,
         problems=tuple(problems),
     )
