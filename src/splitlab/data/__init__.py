@@ -1,6 +1,6 @@
 """Datasets: photos, labels and splits.
 
-- `dataset`, `masks`, `images`, `classes`: what a dataset holds
+- `dataset`, `masks`, `images`, `classes`: the parts of a dataset
 - `open_dataset`, `reading`, `formats`: open a dataset in any known format
 - `split`, `few_shot_split`, `saved_splits`: draw, save and read F/W splits
 - `check`, `fit_for_training`: find what is wrong before it costs a training run

@@ -17,6 +17,10 @@ from splitlab.geometry import Rle
 
 _MOST_LETTERS = 400
 
+Box = tuple[float, float, float, float]
+# COCO numbers its images; VOC, Cityscapes and YOLO name them.
+ImageId = int | str
+
 
 class ProblemKind(StrEnum):
     """The kinds of problems in datasets."""
@@ -62,11 +66,6 @@ class EntryError(DataError):
     def __init__(self, problem: Problem) -> None:
         super().__init__(str(problem))
         self.problem = problem
-
-
-Box = tuple[float, float, float, float]
-# COCO numbers its images; VOC, Cityscapes and YOLO name them.
-ImageId = int | str
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,5 +133,5 @@ def _objects(image: ImageLabels, wanted: set[int]) -> Counter[int]:
 
 def _boxed_alone(dataset: Dataset) -> set[int]:
     """Return the classes that are learned from boxes alone."""
-    told = {(label.class_index, label.is_box_only) for image in dataset.images for label in image.targets}
-    return {index for index, is_box_only in told if is_box_only and (index, False) not in told}
+    known = {(label.class_index, label.is_box_only) for image in dataset.images for label in image.targets}
+    return {index for index, is_box_only in known if is_box_only and (index, False) not in known}

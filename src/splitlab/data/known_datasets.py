@@ -83,7 +83,7 @@ def _known(name: str, data_dir: Path) -> _KnownDataset:
         raise DataError(
             "Cityscapes needs an account: register at https://www.cityscapes-dataset.com, download "
             "leftImg8bit_trainvaltest.zip (11 GB) and gtFine_trainvaltest.zip (241 MB), and unpack both in "
-            f"{data_dir / 'cityscapes'}, so that leftImg8bit/ and gtFine/ lie there."
+            f"{data_dir / 'cityscapes'}, so that it contains leftImg8bit/ and gtFine/."
         )
     if name not in _KNOWN:
         raise DataError(f"The dataset '{name}' cannot be downloaded. Choose {', '.join(_KNOWN)} or cityscapes.")

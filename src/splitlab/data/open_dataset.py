@@ -27,6 +27,14 @@ from splitlab.data.scenes.embedded import make_embedded
 from splitlab.errors import DataError, shown_as
 from splitlab.io import swept
 
+EMBEDDED = "embedded"
+_INDEX = ".index"  # beside the datasets
+_MOST_LETTERS = 60
+_NAME = re.compile(rf"\w[\w.-]{{0,{_MOST_LETTERS - 1}}}")
+_NOT_IN_A_NAME = re.compile(r"[^\w.-]+")
+_ARCHIVE_ENDING = re.compile(r"\.(zip|tgz|tar|(tar\.)?gz)\Z", re.IGNORECASE)
+_UPLOAD_LIMITS = Limits(members=50_000, total_bytes=4_000_000_000)
+
 
 class _Format(NamedTuple):
     """A dataset format; `read` takes the folder, and a folder for an index of boxes found in masks."""
@@ -44,14 +52,6 @@ _FORMATS = (
     _Format("Oxford-IIIT Pet", is_pets_folder, read_pets_folder),
     _Format("YOLO", is_yolo_folder, lambda folder, _: read_yolo_folder(folder)),
 )
-
-EMBEDDED = "embedded"
-_INDEX = ".index"  # beside the datasets
-_MOST_LETTERS = 60
-_NAME = re.compile(rf"\w[\w.-]{{0,{_MOST_LETTERS - 1}}}")
-_NOT_IN_A_NAME = re.compile(r"[^\w.-]+")
-_ARCHIVE_ENDING = re.compile(r"\.(zip|tgz|tar|(tar\.)?gz)\Z", re.IGNORECASE)
-_UPLOAD_LIMITS = Limits(members=50_000, total_bytes=4_000_000_000)
 
 
 def open_dataset(where: str, data_dir: Path) -> TrainVal:
@@ -136,10 +136,6 @@ def _format_of(folder: Path) -> _Format | None:
     return None
 
 
-def _opened_as(data: TrainVal, where: str) -> TrainVal:
-    return replace(data, train=replace(data.train, opened_as=where), val=replace(data.val, opened_as=where))
-
-
 def _unknown(folder: Path) -> str:
     if not folder.is_dir():
         return f"{folder} is not a folder. Give a dataset's folder, a name in the workspace, or the word embedded."
@@ -149,12 +145,20 @@ def _unknown(folder: Path) -> str:
     )
 
 
+def _opened_as(data: TrainVal, where: str) -> TrainVal:
+    return replace(data, train=replace(data.train, opened_as=where), val=replace(data.val, opened_as=where))
+
+
 def _draft_in(data_dir: Path) -> tempfile.TemporaryDirectory[str]:
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         return tempfile.TemporaryDirectory(prefix=swept(".import-", data_dir), dir=data_dir, ignore_cleanup_errors=True)
     except OSError as error:
         raise DataError(_cannot_write(data_dir, error)) from error
+
+
+def _cannot_write(folder: Path, error: OSError) -> str:
+    return f"{folder}: cannot be written ({error.strerror}). Free some space there, or choose another workspace."
 
 
 def _rename(root: Path, target: Path) -> None:
@@ -167,7 +171,3 @@ def _rename(root: Path, target: Path) -> None:
 
 def _taken(name: str) -> str:
     return f"A dataset named '{name}' already exists. Choose another name."
-
-
-def _cannot_write(folder: Path, error: OSError) -> str:
-    return f"{folder}: cannot be written ({error.strerror}). Free some space there, or choose another workspace."

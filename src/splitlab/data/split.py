@@ -27,6 +27,10 @@ from splitlab.data.dataset import (
 )
 from splitlab.errors import SplitError
 
+_FloatArray = NDArray[np.float64]
+
+_PAPER_SEED = 42
+
 
 @dataclass(frozen=True)
 class Split:
@@ -77,11 +81,6 @@ class Split:
             "drawn": self.drawn,
             "hash": self.hash,
         }
-
-
-_FloatArray = NDArray[np.float64]
-
-_PAPER_SEED = 42
 
 
 def read_split(path: Path) -> Split:

@@ -174,16 +174,18 @@ def keep_class_map(folder: Path, dataset: str, classes: ClassMap) -> None:
 
 def map_in_words(classes: ClassMap, model: str, dataset: str) -> list[str]:
     """Describe renamed, left-out and unknown classes in sentences; empty if there are none."""
-    told = []
+    sentences = []
     pairs = zip(classes.model_classes, classes.counterparts, strict=True)
     renamed = [f"{name} as {other}" for name, other in pairs if other not in (None, name)]
     if renamed:
-        told.append(f"{model}: takes {few(renamed)}.")
+        sentences.append(f"{model}: takes {few(renamed)}.")
     if classes.left_out:
-        told.append(f"{model}: detections of {few(classes.left_out)} are left out, as '{dataset}' has no such class.")
+        sentences.append(
+            f"{model}: detections of {few(classes.left_out)} are left out, as '{dataset}' has no such class."
+        )
     if classes.unknown:
-        told.append(f"{model}: does not know {few(classes.unknown)}.")
-    return told
+        sentences.append(f"{model}: does not know {few(classes.unknown)}.")
+    return sentences
 
 
 def scored_in_words(scored: Sequence[str], class_names: Sequence[str], dataset: str) -> list[str]:

@@ -37,6 +37,9 @@ from splitlab.evaluation.scores import (
 
 MIN_SCORE = 0.25
 
+_MOST_PHRASES = 3
+_NOTABLE_IOU_GAP = 0.05
+
 
 @dataclass(frozen=True)
 class CompareSettings:
@@ -134,10 +137,6 @@ class Comparison:
     models: tuple[ComparedModel, ...]
     ranking: tuple[ComparedImage, ...]
     whole: Dataset
-
-
-_MOST_PHRASES = 3
-_NOTABLE_IOU_GAP = 0.05
 
 
 def compare(models: Mapping[str, Seen], dataset: Dataset, settings: CompareSettings) -> Comparison:

@@ -18,6 +18,8 @@ from splitlab.evaluation.scores import MAX_DETECTIONS, coco_of, coco_result
 CURVE_IOUS = (0.5, 0.7, 0.75)
 _CURVE_COLUMNS = ("iou", "class_index", "recall", "precision", "score")
 
+_BINS = 10
+
 
 @dataclass(frozen=True)
 class ApCost:
@@ -31,9 +33,6 @@ class ApCost:
 
     ap: float
     lost: dict[ErrorKind, float]
-
-
-_BINS = 10
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,11 @@ from splitlab.data.masks import read_mask
 from splitlab.errors import DataError
 from splitlab.geometry import FloatArray, Rle, mask_to_rle, rle_fits, union, xywh_to_xyxy
 
+_MAX_DETECTIONS = 100
+# A detection takes 400 to 800; a small dataset may have large masks.
+_DETECTION_BYTES, _LEAST_MAX_BYTES = 1000, 200_000_000
+_FAR_PIXELS = 1_000_000
+
 
 @dataclass(frozen=True)
 class ImageDetections:
@@ -47,12 +52,6 @@ class ImageDetections:
             }
             for index, score, box, mask in zip(self.classes, self.scores, self.boxes, self.masks, strict=True)
         ]
-
-
-_MAX_DETECTIONS = 100
-# A detection takes 400 to 800; a small dataset may have large masks.
-_DETECTION_BYTES, _LEAST_MAX_BYTES = 1000, 200_000_000
-_FAR_PIXELS = 1_000_000
 
 
 def mask_regions(labels: ImageLabels) -> NDArray[np.bool_]:
@@ -132,7 +131,7 @@ def _parse(path: Path, max_bytes: int) -> list[Any]:
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: is not valid JSON ({str(error)[:100]}). Evaluate the run again.") from error
     if not isinstance(content, list):
-        raise DataError(f"{path}: holds no list of detections. It must be a COCO results file.")
+        raise DataError(f"{path}: does not hold a list of detections. It must be a COCO results file.")
     return content
 
 

@@ -25,6 +25,8 @@ _BACKGROUND_IOU = 0.1
 NEARLY_FOUND = (ErrorKind.MISCLASSIFIED, ErrorKind.BAD_MASK)
 _ERROR_COLUMNS = ("image_id", "kind", "detection", "object", "class", "truth_class", "score", "iou")
 
+_CONFUSION_COLUMNS = ("image_id", "truth_class", "predicted_class", "object", "detection", "score", "iou")
+
 
 @dataclass(frozen=True)
 class ErrorLimits:
@@ -59,9 +61,6 @@ class ImageErrors:
     objects: IntArray
     found: BoolArray
     missed: BoolArray
-
-
-_CONFUSION_COLUMNS = ("image_id", "truth_class", "predicted_class", "object", "detection", "score", "iou")
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,8 @@ _ROOM_FOR_OTHERS = 3
 _Region = tuple[int, int, int, int]
 """left, top, right, bottom in pixels of the image, the far edge outside."""
 
+_Progress = Callable[[int], None]
+
 
 @dataclass(frozen=True)
 class Letterbox:
@@ -50,9 +52,6 @@ class Letterbox:
     def inside(self) -> tuple[slice, slice]:
         """Its rows and columns in the square."""
         return slice(self.top, self.top + self.inner_height), slice(self.left, self.left + self.inner_width)
-
-
-_Progress = Callable[[int], None]
 
 
 def predict(

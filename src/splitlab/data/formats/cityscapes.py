@@ -77,10 +77,6 @@ def _to_dataset(photos: Sequence[Path], found: Sequence[MaskBoxes | Problem], pr
     )
 
 
-def _id_of(photo: Path) -> str:
-    return photo.name.removesuffix(_PHOTO_END)
-
-
 def _to_image(photo: Path, shown: MaskBoxes) -> ImageLabels:
     masks = _masks_of(photo)
     objects = []
@@ -97,6 +93,10 @@ def _to_image(photo: Path, shown: MaskBoxes) -> ImageLabels:
 def _masks_of(photo: Path) -> Path:
     city, subset, folder = photo.parent, photo.parent.parent, photo.parents[3]
     return folder / "gtFine" / subset.name / city.name / f"{_id_of(photo)}{_MASKS_END}"
+
+
+def _id_of(photo: Path) -> str:
+    return photo.name.removesuffix(_PHOTO_END)
 
 
 def _photos(folder: Path, subset: str) -> tuple[list[Path], list[Problem]]:

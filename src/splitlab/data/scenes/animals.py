@@ -12,6 +12,15 @@ from scipy.interpolate import PchipInterpolator
 
 Points = NDArray[np.float64]
 
+_BODY_END = 0.84
+_PROFILE = PchipInterpolator(
+    [0.0, 0.03, 0.12, 0.33, 0.55, 0.74, _BODY_END, 1.0], [0.0, 0.3, 0.68, 1.0, 0.82, 0.36, 0.2, 0.2]
+)
+
+_JellyPattern = Callable[[float, float], tuple[Points, ...]]
+
+_ARMS = 5
+
 
 @dataclass(frozen=True)
 class Creature:
@@ -78,6 +87,11 @@ class Spine:
         return self.ribbon(along, half, -half)
 
 
+_FishPattern = Callable[[np.random.Generator, Spine, float], tuple[Points, ...]]
+
+_StarPattern = Callable[[Spine, float], tuple[Points, ...]]
+
+
 def disc(centre: Points | Sequence[float], radius: float, corners: int = 14) -> Points:
     """Return a round polygon."""
     return ellipse(centre, radius, radius, corners)
@@ -89,24 +103,10 @@ def ellipse(centre: Points | Sequence[float], half_width: float, half_height: fl
     return points
 
 
-@cache
-def _circle(corners: int) -> Points:
-    angles = np.linspace(0, 2 * np.pi, corners, endpoint=False)
-    return np.stack([np.cos(angles), np.sin(angles)], axis=1)
-
-
 def turn(angle: float, scale_x: float = 1.0, scale_y: float = 1.0) -> Points:
     """Return the (2, 2) matrix that scales and then turns by `angle`, radians."""
     cosine, sine = np.cos(angle), np.sin(angle)
     return np.array([[cosine * scale_x, -sine * scale_y], [sine * scale_x, cosine * scale_y]])
-
-
-_FishPattern = Callable[[np.random.Generator, Spine, float], tuple[Points, ...]]
-
-_BODY_END = 0.84
-_PROFILE = PchipInterpolator(
-    [0.0, 0.03, 0.12, 0.33, 0.55, 0.74, _BODY_END, 1.0], [0.0, 0.3, 0.68, 1.0, 0.82, 0.36, 0.2, 0.2]
-)
 
 
 def banded_fish(rng: np.random.Generator) -> Creature:
@@ -117,6 +117,32 @@ def banded_fish(rng: np.random.Generator) -> Creature:
 def spotted_fish(rng: np.random.Generator) -> Creature:
     """Draw a fish with spots on its body, about 1 long."""
     return _fish(rng, _spots)
+
+
+def compass_jelly(rng: np.random.Generator) -> Creature:
+    """Draw a jellyfish with rays on its bell, about 1 long."""
+    return _jelly(rng, _rays)
+
+
+def moon_jelly(rng: np.random.Generator) -> Creature:
+    """Draw a jellyfish with rings on its bell, about 1 long."""
+    return _jelly(rng, _rings)
+
+
+def barred_star(rng: np.random.Generator) -> Creature:
+    """Draw a sea star with bars across its arms, about 1 wide."""
+    return _star(rng, _bars)
+
+
+def beaded_star(rng: np.random.Generator) -> Creature:
+    """Draw a sea star with a row of beads along each arm, about 1 wide."""
+    return _star(rng, _beads)
+
+
+@cache
+def _circle(corners: int) -> Points:
+    angles = np.linspace(0, 2 * np.pi, corners, endpoint=False)
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
 def _fish(rng: np.random.Generator, pattern: _FishPattern) -> Creature:
@@ -182,35 +208,12 @@ def _spots(rng: np.random.Generator, spine: Spine, height: float) -> tuple[Point
     return tuple(disc(place, radius) for place, radius in zip(places, radii, strict=True))
 
 
-_JellyPattern = Callable[[float, float], tuple[Points, ...]]
-
-
-def compass_jelly(rng: np.random.Generator) -> Creature:
-    """Draw a jellyfish with rays on its bell, about 1 long."""
-    return _jelly(rng, _rays)
-
-
-def moon_jelly(rng: np.random.Generator) -> Creature:
-    """Draw a jellyfish with rings on its bell, about 1 long."""
-    return _jelly(rng, _rings)
-
-
 def _jelly(rng: np.random.Generator, pattern: _JellyPattern) -> Creature:
     half_width, height = rng.uniform(0.26, 0.34), rng.uniform(0.3, 0.44)
     jelly = Creature(
         body=(_bell(rng, half_width, height),), fins=_arms(rng, half_width), marks=pattern(half_width, height)
     )
     return jelly.moved(turn(rng.uniform(-0.7, 0.7)), np.zeros(2))
-
-
-def _bell(rng: np.random.Generator, half_width: float, height: float) -> Points:
-    """Return a dome with a scalloped rim; the rim is at y = 0, the top at -height."""
-    angles = np.linspace(np.pi, 2 * np.pi, 24)
-    bulge = rng.uniform(0.75, 1.0)
-    dome = np.stack([half_width * np.cos(angles), -height * np.abs(np.sin(angles)) ** bulge], axis=1)
-    rim = np.linspace(1, -1, 41)
-    scallops = 0.05 * np.abs(np.sin(rim * np.pi * 2.5)) - 0.04 + 0.05 * (1 - rim**2)
-    return np.concatenate([dome, np.stack([half_width * rim, scallops], axis=1)])
 
 
 def _arms(rng: np.random.Generator, half_width: float) -> tuple[Points, ...]:
@@ -223,6 +226,16 @@ def _arms(rng: np.random.Generator, half_width: float) -> tuple[Points, ...]:
         spine = Spine.bent(heading, rng.uniform(0.35, 0.65), (root * half_width, -0.04))
         arms.append(spine.taper(rng.uniform(0.042, 0.06), 0.022))
     return tuple(arms)
+
+
+def _bell(rng: np.random.Generator, half_width: float, height: float) -> Points:
+    """Return a dome with a scalloped rim; the rim is at y = 0, the top at -height."""
+    angles = np.linspace(np.pi, 2 * np.pi, 24)
+    bulge = rng.uniform(0.75, 1.0)
+    dome = np.stack([half_width * np.cos(angles), -height * np.abs(np.sin(angles)) ** bulge], axis=1)
+    rim = np.linspace(1, -1, 41)
+    scallops = 0.05 * np.abs(np.sin(rim * np.pi * 2.5)) - 0.04 + 0.05 * (1 - rim**2)
+    return np.concatenate([dome, np.stack([half_width * rim, scallops], axis=1)])
 
 
 def _rays(half_width: float, height: float) -> tuple[Points, ...]:
@@ -246,21 +259,6 @@ def _ring(centre: tuple[float, float], half_width: float, half_height: float) ->
     outer = ellipse(centre, half_width, half_height)
     inner = ellipse(centre, 0.5 * half_width, 0.5 * half_height)
     return np.concatenate([outer, outer[:1], inner[:1], inner[::-1]])
-
-
-_StarPattern = Callable[[Spine, float], tuple[Points, ...]]
-
-_ARMS = 5
-
-
-def barred_star(rng: np.random.Generator) -> Creature:
-    """Draw a sea star with bars across its arms, about 1 wide."""
-    return _star(rng, _bars)
-
-
-def beaded_star(rng: np.random.Generator) -> Creature:
-    """Draw a sea star with a row of beads along each arm, about 1 wide."""
-    return _star(rng, _beads)
 
 
 def _star(rng: np.random.Generator, pattern: _StarPattern) -> Creature:

@@ -31,18 +31,6 @@ _LIGHT = (-0.4, -0.7, 0.6)
 _SHADOW, _GLOSS = 0.35, 0.3
 _EYE_SHADES = (0.96, 0.06)
 
-
-@dataclass(frozen=True)
-class Coat:
-    """A creature's (3,) RGB colours, 0..1, and how far it fades into the haze, 0..1."""
-
-    main: Canvas
-    second: Canvas
-    mark: Canvas
-    haze: Canvas
-    fade: float
-
-
 # Cream or ink, 0..1. Marks of all classes have them, so that only their form tells similar classes apart.
 _TONES = ((0.99, 0.96, 0.87), (0.16, 0.11, 0.22))
 # Main and second colour: RGB, 0..255. Every class may have any of them.
@@ -56,6 +44,17 @@ _COATS = (
     ((206, 156, 112), (236, 206, 160)),
     ((170, 200, 92), (230, 220, 120)),
 )
+
+
+@dataclass(frozen=True)
+class Coat:
+    """A creature's (3,) RGB colours, 0..1, and how far it fades into the haze, 0..1."""
+
+    main: Canvas
+    second: Canvas
+    mark: Canvas
+    haze: Canvas
+    fade: float
 
 
 def draw_water(rng: np.random.Generator, side: int) -> tuple[Canvas, Canvas]:
