@@ -1,3 +1,6 @@
+from importlib.util import find_spec
+from pathlib import Path
+
 import pytest
 from torchvision.models.detection import MaskRCNN_ResNet50_FPN_Weights
 
@@ -58,9 +61,9 @@ def test_cocos_tables_are_those_of_torchvision_and_of_ultralytics():
     published = MaskRCNN_ResNet50_FPN_Weights.COCO_V1.meta["categories"]
     assert TABLES["coco91"] == (UNUSED, *published[1:])
     assert TABLES["coco80"] == tuple(name for name in TABLES["coco91"] if name != UNUSED)
-    from ultralytics.utils import ROOT
-
-    theirs = _parse(ROOT / "cfg" / "datasets" / "coco.yaml")["names"]
+    # Not imported, because ultralytics replaces PIL.Image.open.
+    package = Path(find_spec("ultralytics").origin).parent
+    theirs = _parse(package / "cfg" / "datasets" / "coco.yaml")["names"]
     assert TABLES["coco80"] == tuple(theirs[number] for number in range(80))
 
 
