@@ -102,8 +102,20 @@ def calibration(images: Sequence[ImageOverlaps], min_iou: float = FOUND_IOU) -> 
 
 
 def _precision_of_overlaps(images: Sequence[ImageOverlaps], classes: int, thresholds: Sequence[float]) -> _Precision:
-    """Let COCOeval match the overlaps of one or more images at these IoU thresholds."""
-    evaluation = _KnownOverlaps(images, classes, thresholds)
+    """Let COCOeval match the given overlaps of one or more images at these IoU thresholds."""
+    places, categories = [{"id": i} for i in range(len(images))], [{"id": i} for i in range(classes)]
+    truth, found = (coco_of(places, categories, rows(images)) for rows in (_truth_rows, _detection_rows))
+    evaluation = COCOeval(truth, found, "bbox")
+    evaluation.params.iouThrs = np.array(thresholds, np.float64)
+
+    def look_up(image_id: int, class_index: int) -> IouArray | list[float]:
+        detections, objects = evaluation._dts[image_id, class_index], evaluation._gts[image_id, class_index]
+        if not detections or not objects:
+            return []
+        best_first = sorted(detections, key=lambda row: -row["score"])[:MAX_DETECTIONS]
+        return images[image_id].iou[np.ix_([row["place"] for row in best_first], [row["place"] for row in objects])]
+
+    evaluation.computeIoU = look_up
     result = coco_result(evaluation)
     return _Precision(evaluation.params.iouThrs, evaluation.params.recThrs, result["precision"], result["scores"])
 
@@ -121,24 +133,6 @@ class _Precision:
         """Return AP in 0..100, mean over thresholds and classes with objects; None without objects."""
         known = self.precision[self.precision > -1]
         return 100 * float(known.mean()) if known.size else None
-
-
-class _KnownOverlaps(COCOeval):  # type: ignore[misc]
-    """COCOeval with overlaps that are given, not computed."""
-
-    def __init__(self, images: Sequence[ImageOverlaps], classes: int, thresholds: Sequence[float]) -> None:
-        places, categories = [{"id": i} for i in range(len(images))], [{"id": i} for i in range(classes)]
-        truth, found = (coco_of(places, categories, rows(images)) for rows in (_truth_rows, _detection_rows))
-        super().__init__(truth, found, "bbox")
-        self._overlaps = [image.iou for image in images]
-        self.params.iouThrs = np.array(thresholds, np.float64)
-
-    def computeIoU(self, imgId: int, catId: int) -> IouArray | list[float]:  # noqa: N802, N803 - pycocotools' names
-        detections, truth = self._dts[imgId, catId], self._gts[imgId, catId]
-        if not detections or not truth:
-            return []
-        best_first = sorted(detections, key=lambda row: -row["score"])[:MAX_DETECTIONS]
-        return self._overlaps[imgId][np.ix_([row["place"] for row in best_first], [row["place"] for row in truth])]
 
 
 def _truth_rows(images: Sequence[ImageOverlaps]) -> list[dict[str, Any]]:
