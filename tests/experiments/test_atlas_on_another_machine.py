@@ -117,7 +117,7 @@ def test_a_parcel_that_is_too_large_is_not_made(here, tmp_path):
         (["pack", "parcel.tar"], "name the atlases"),
         (["pack", "parcel.tar", "moon"], "workspace/data/moon is not a folder"),
         (["run", "tiny"], "--out DIR"),
-        (["take", "nowhere"], "which folder came back"),
+        (["take", "nowhere"], "the folder with the results"),
         (["fly"], "give pack, run or take"),
     ],
 )

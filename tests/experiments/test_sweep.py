@@ -194,7 +194,7 @@ def test_a_broken_status_does_not_let_other_settings_pass(plan, workspace):
     run = make_folders(open_sweep(plan, workspace))[0]
     (run.path / "status.json").write_text("{")
     assert len(make_folders(open_sweep(plan, workspace))) == 4
-    with pytest.raises(RunError, match="other settings"):
+    with pytest.raises(RunError, match="settings that differ"):
         open_sweep(replace(plan, settings=MappingProxyType({**SETTINGS, "steps": 6})), workspace)
 
 

@@ -76,22 +76,11 @@ def class_maps_of(folders: Sequence[Path], dataset: Dataset, words: Sequence[str
         CheckpointError: none of a checkpoint's classes has a counterpart, or the request fits no checkpoint.
         SettingsError: the request cannot be read.
     """
-    if not words:
-        return [_known(folder, dataset) for folder in folders]
-    asked = read_asked(words)
-    others = [folder for folder in folders if read_card(folder).class_names != list(dataset.class_names)]
-    meant = folders if len(folders) == 1 else others
-    fitting = {
-        folder: _asked(asked, folder, dataset) for folder in meant if len(meant) == 1 or _fits(asked, folder, dataset)
-    }
-    if not fitting:
-        raise CheckpointError(
-            f"--class-map fits none of the checkpoints whose classes differ from those of '{dataset.name}'. Set one "
-            "for each with: splitlab evaluate CHECKPOINT --data DATA --class-map MAP. The card keeps it."
-        )
-    for folder, classes in fitting.items():
+    found = {folder: read_card(folder).class_names for folder in folders}
+    asked = _asked(found, dataset, read_asked(words)) if words else {}
+    for folder, classes in asked.items():
         _keep(folder, dataset, classes)
-    return [fitting[folder] if folder in fitting else _known(folder, dataset) for folder in folders]
+    return [asked[folder] if folder in asked else _known(folder, dataset) for folder in folders]
 
 
 def _is_given(context: typer.Context, name: str) -> bool:
@@ -104,16 +93,22 @@ def _known(folder: Path, dataset: Dataset) -> ClassMap:
     return require_known(class_map_for(read_card(folder), dataset.class_names), str(folder), dataset.name)
 
 
-def _asked(asked: AskedClassMap, folder: Path, dataset: Dataset) -> ClassMap:
-    return asked_class_map(asked, read_card(folder).class_names, dataset.class_names, str(folder), dataset.name)
-
-
-def _fits(asked: AskedClassMap, folder: Path, dataset: Dataset) -> bool:
-    try:
-        _asked(asked, folder, dataset)
-    except CheckpointError:
-        return False
-    return True
+def _asked(found: dict[Path, list[str]], dataset: Dataset, asked: AskedClassMap) -> dict[Path, ClassMap]:
+    """Return the requested class map for each checkpoint that it fits."""
+    meant = [folder for folder, names in found.items() if len(found) == 1 or names != list(dataset.class_names)]
+    fitting = {}
+    for folder in meant:
+        try:
+            fitting[folder] = asked_class_map(asked, found[folder], dataset.class_names, str(folder), dataset.name)
+        except CheckpointError:
+            if len(meant) == 1:
+                raise
+    if not fitting:
+        raise CheckpointError(
+            f"--class-map fits none of the checkpoints whose classes differ from those of '{dataset.name}'. Set one "
+            "for each with: splitlab evaluate CHECKPOINT --data DATA --class-map MAP. The card keeps it."
+        )
+    return fitting
 
 
 def _keep(folder: Path, dataset: Dataset, classes: ClassMap) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from itertools import product
 from pathlib import Path
 from reprlib import repr as _show
@@ -133,12 +134,11 @@ class _Keys:
             raise SettingsError(f"{self.source}: give either full and weak, each a list, or splits such as [400/1000].")
         if not grid:
             return tuple(self._split(text) for text in self.texts("splits")), False
-        full, weak = self.numbers("full"), self._list("weak", [0])
+        wanted = "a list of numbers of images of at least 0, or the word all"
+        full = self.numbers("full")
+        weak = self._list("weak", [0], lambda size: size == ALL or _is_size(size), wanted)
         if len(full) * len(weak) > MAX_RUNS:
             raise SettingsError(f"{self.source}: full and weak make over {MAX_RUNS:,} splits. Shorten the lists.")
-        for size in weak:
-            if size != ALL and (not isinstance(size, int) or isinstance(size, bool) or size < 0):
-                raise self._wrong("weak", "a list of numbers of images of at least 0, or the word all", size)
         return tuple(product(full, weak)), True
 
     def settings(self) -> dict[str, Any]:
@@ -174,26 +174,21 @@ class _Keys:
         return value
 
     def numbers(self, key: str, default: list[int] | None = None) -> list[int]:
-        values = self._list(key, default)
-        for value in values:
-            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-                raise self._wrong(key, "a list of whole numbers of at least 0", value)
-        return values
+        return self._list(key, default, _is_size, "a list of whole numbers of at least 0")
 
     def texts(self, key: str, default: list[str] | None = None) -> list[str]:
-        values = self._list(key, default)
-        for value in values:
-            if not isinstance(value, str):
-                raise self._wrong(key, "a list of texts", value)
-        return values
+        return self._list(key, default, lambda value: isinstance(value, str), "a list of texts")
 
-    def _list(self, key: str, default: list[Any] | None) -> list[Any]:
-        value = self.content.get(key, default)
-        if value is None:
+    def _list(self, key: str, default: list[Any] | None, holds: Callable[[Any], bool], wanted: str) -> list[Any]:
+        values = self.content.get(key, default)
+        if values is None:
             raise SettingsError(f"{self.source}: the key {key} is missing. Add it, such as {key}: [200, 400].")
-        if not isinstance(value, list) or len(value) > MAX_RUNS:
+        if not isinstance(values, list) or len(values) > MAX_RUNS:
             raise self._wrong(key, f"a list of at most {MAX_RUNS:,} entries")
-        return value
+        for value in values:
+            if not holds(value):
+                raise self._wrong(key, wanted, value)
+        return values
 
     def _split(self, text: str) -> tuple[int, Size]:
         found = re.fullmatch(r"\s*([0-9]{1,9})\s*/\s*([0-9]{1,9}|all)\s*", text)
@@ -204,6 +199,10 @@ class _Keys:
     def _wrong(self, key: str, wanted: str, value: object = None) -> SettingsError:
         shown = _show(self.content.get(key) if value is None else value)
         return SettingsError(f"{self.source}: {key} holds {shown}; it must be {wanted}.")
+
+
+def _is_size(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _lasting_data(data: str, folder: Path, data_dir: Path) -> str:
