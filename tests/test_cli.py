@@ -99,7 +99,7 @@ def test_evaluate_and_predict_take_the_masks_asked_for_and_say_which_these_were(
     assert masks[0] != masks[1]
 
 
-def test_evaluate_takes_a_checkpoint_with_a_data_set(trained, tiny_folder):
+def test_evaluate_takes_a_checkpoint_with_a_dataset(trained, tiny_folder):
     first = json.loads(run("evaluate", trained / "weights", "--data", tiny_folder, "--json"))
     assert first == json.loads(run("evaluate", trained, "--json"))
 
@@ -176,7 +176,7 @@ def test_mistakes_get_one_sentence_and_no_traceback(capsys, monkeypatch, tiny_fo
     ],
     ids=["a run", "a split", "set", "no such data", "a checkpoint", "labels", "random", "the paper's few-shot"],
 )
-def test_what_would_not_be_heard_is_refused(capsys, monkeypatch, trained, tiny_folder, tmp_path, words, says):
+def test_what_has_no_effect_is_refused(capsys, monkeypatch, trained, tiny_folder, tmp_path, words, says):
     data = shutil.copytree(tiny_folder, tmp_path / "data")
     run("split", data, "--full", "2", "--weak", "2", "--out", data / "split.json")
 
@@ -272,7 +272,7 @@ def test_a_split_of_more_images_than_there_are_gets_a_sentence(capsys, monkeypat
 
 
 @pytest.mark.parametrize(("dataset", "full"), [("voc2012", 584), ("cityscapes", 268)])
-def test_equiscore_takes_the_papers_curve_of_the_data_set(dataset, full):
+def test_equiscore_takes_the_papers_curve_of_the_dataset(dataset, full):
     found = json.loads(run("equiscore", "--dataset", dataset, "--json"))
     assert found["full"] == full
     assert str(full) in run("equiscore", "--dataset", dataset)

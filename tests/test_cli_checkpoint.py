@@ -69,7 +69,7 @@ def test_a_checkpoint_travels_as_a_zip(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["../outside", "/outside", "a/b", "..", ".hidden"])
-def test_a_name_for_what_is_got_never_leads_out_of_the_work_space(tmp_path, monkeypatch, name):
+def test_a_name_for_what_is_got_never_leads_out_of_the_workspace(tmp_path, monkeypatch, name):
     with hugging_face(monkeypatch) as server:
         server.commit("lab/pets", files_of(write_checkpoint(tmp_path / "theirs")))
         result = runner.invoke(cli.app, ["checkpoint", "get", "lab/pets", "--name", name])
@@ -78,7 +78,7 @@ def test_a_name_for_what_is_got_never_leads_out_of_the_work_space(tmp_path, monk
 
 
 @pytest.mark.parametrize("name", ["../outside", "/outside", "a/b", "..", ""])
-def test_a_name_never_leads_out_of_the_work_space(tmp_path, name):
+def test_a_name_never_leads_out_of_the_workspace(tmp_path, name):
     folder = write_checkpoint(tmp_path / "mine")
     result = runner.invoke(cli.app, ["checkpoint", "import", str(folder), "--name", name])
     assert isinstance(result.exception, CheckpointError) or name == ""

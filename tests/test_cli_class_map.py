@@ -1,4 +1,4 @@
-"""Scoring and comparing models from elsewhere, whose class names are not the data set's."""
+"""Scoring and comparing models from elsewhere, whose class names are not the dataset's."""
 
 import json
 import shutil
@@ -32,7 +32,7 @@ def refusal(*words):
 
 @pytest.fixture
 def data(tiny_folder, tmp_path, monkeypatch):
-    """The tiny data set: squares and discs."""
+    """The tiny dataset: squares and discs."""
     monkeypatch.chdir(tmp_path)
     return tiny_folder
 

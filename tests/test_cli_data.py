@@ -43,7 +43,7 @@ def test_a_folder_is_recognised_by_itself_and_checked(tree, tmp_path):
     assert all({"kind", "file", "what", "way_out"} == set(problem) for problem in content["problems"])
 
 
-def test_a_clean_data_set_is_said_to_be_clean(tiny_folder):
+def test_a_clean_dataset_is_said_to_be_clean(tiny_folder):
     assert "every label fits its photo" in run("data", "check", tiny_folder)
 
 
@@ -60,7 +60,7 @@ def test_an_archive_is_added_under_its_own_name_where_none_is_given(tiny_folder,
     assert (tmp_path / "workspace" / "data" / "my-photos-v1.2").is_dir()
 
 
-def test_where_the_work_space_cannot_be_written_no_archive_is_blamed(tiny_folder, tmp_path, monkeypatch):
+def test_where_the_workspace_cannot_be_written_no_archive_is_blamed(tiny_folder, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setenv("SPLITLAB_WORKSPACE", str(tmp_path / "file"))
     archive = shutil.make_archive(str(tmp_path / "good"), "zip", tiny_folder)
@@ -227,7 +227,7 @@ def test_a_set_of_crowds_is_named_refused_for_training_and_read_as_objects_when_
     assert (check["train"]["objects"], check["train"]["crowds"], check["train"]["images_with_masks"]) == (4, 0, 4)
 
 
-def test_the_embedded_data_set_is_read_in_one_way(tmp_path, monkeypatch):
+def test_the_embedded_dataset_is_read_in_one_way(tmp_path, monkeypatch):
     monkeypatch.setenv("SPLITLAB_WORKSPACE", str(tmp_path))
     said = str(runner.invoke(cli.app, ["data", "read-as", "embedded", "--crowds", "objects"]).exception)
     assert "its labels are not ambiguous" in said
@@ -255,7 +255,7 @@ def commands_in(text):
 
 
 @pytest.mark.parametrize("place", ["elsewhere", "workspace/data"])
-def test_commands_that_messages_name_open_the_data_set_however_it_was_opened(leaves, tmp_path, monkeypatch, place):
+def test_commands_that_messages_name_open_the_dataset_however_it_was_opened(leaves, tmp_path, monkeypatch, place):
     folder = tmp_path / place / "my leaves"
     shutil.copytree(leaves, folder)
     change_labels(folder, lambda found: found | {"annotations": [{**found["annotations"][0], "bbox": [1]}]})

@@ -99,7 +99,7 @@ def test_no_value_of_any_option_ends_in_a_traceback(words, name):
 
 @pytest.mark.parametrize("value", REFUSED_AT_ONCE.values(), ids=REFUSED_AT_ONCE)
 @pytest.mark.parametrize("words", [("cost", "--full={}"), ("data", "check", "{}"), ("{}",), ("runs", "{}", "--json")])
-def test_what_is_no_plain_text_of_a_bounded_length_reaches_no_command(words, value):
+def test_what_is_not_plain_text_of_a_bounded_length_reaches_no_command(words, value):
     told = answer([word.format(value) for word in words])
     assert any(word in told for word in ("characters", "digits"))
     assert len(told) < 500

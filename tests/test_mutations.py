@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("budget", "data", "runs", "models", "training", "evaluation", "experiments", "figures", "cli", "ui")
+PACKAGES = ("app", "budget", "cli", "data", "evaluation", "figures", "models", "queue", "sweeps", "training")
 
 
 def load_script():

@@ -70,7 +70,7 @@ def test_a_folder_of_other_settings_is_refused_by_what_differs(plan, workspace):
         open_sweep(other, workspace)
 
 
-def test_corners_that_the_data_set_cannot_give_are_left_out_of_a_grid_and_told(plan, workspace):
+def test_corners_that_the_dataset_cannot_give_are_left_out_of_a_grid_and_told(plan, workspace):
     grid = replace(plan, splits=((2, 4), (2, 10), (4, 4), (4, 10)), is_grid=True)
     sweep = open_sweep(grid, workspace)
     assert list(sweep.impossible) == ["4/10"]

@@ -1,4 +1,4 @@
-"""What an app does to a work space for some seconds, at random, beside others; tells on standard output what it did."""
+"""What an app does to a workspace for some seconds, at random, beside others; tells on standard output what it did."""
 
 import json
 import random

@@ -43,7 +43,7 @@ NOTES = Notes("Grün 😀", ("grid", "first"))
 
 @pytest.fixture(scope="module")
 def sample(tiny_spec, tmp_path_factory) -> Workspace:
-    """A work space with one real run that is done and waits nonetheless, and one of every other file."""
+    """A workspace with one real run that is done and waits nonetheless, and one of every other file."""
     workspace = workspace_in(tmp_path_factory.mktemp("sample"))
     run = prepare_run(workspace.runs / "a", tiny_spec.changed(steps=2, evaluate_every=1), workspace.data)
     carry_out(run, workspace.data)

@@ -21,7 +21,7 @@ def workspace(tmp_path):
 
 @pytest.fixture
 def started(monkeypatch):
-    """The commands that would have been started, with their work spaces."""
+    """The commands that would have been started, with their workspaces."""
     commands = []
 
     class FakeProcess:

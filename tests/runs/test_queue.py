@@ -190,7 +190,7 @@ def test_a_link_is_not_deleted_and_what_it_leads_to_stays(workspace, tmp_path):
 @pytest.mark.parametrize(
     "name", ["..", ".", "", "../outside", "a/../../outside", "a/b", "/", ".hidden", "a\0", "\0/a", "a\\b"]
 )
-def test_a_name_never_leads_out_of_the_work_space(workspace, act, name):
+def test_a_name_never_leads_out_of_the_workspace(workspace, act, name):
     outside = make_run(workspace_in(workspace.root), "a").path.rename(workspace.root / "outside")
     with pytest.raises(RunError, match="is not a run of the workspace"):
         act(workspace, name)
@@ -258,7 +258,7 @@ def test_only_the_entry_with_the_ticket_is_changed_or_taken_out(workspace):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_work_space_that_cannot_be_written_is_named(workspace):
+def test_a_workspace_that_cannot_be_written_is_named(workspace):
     make_run(workspace, "a")
     workspace.root.chmod(0o500)
     try:

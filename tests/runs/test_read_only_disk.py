@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def workspace(tiny_spec, tiny_folder, tmp_path_factory):
-    """A work space with a run that is done, one that failed and one that waits; nothing of it can be written."""
+    """A workspace with a run that is done, one that failed and one that waits; nothing of it can be written."""
     workspace = workspace_in(tmp_path_factory.mktemp("disk") / "workspace")
     run = prepare_run(workspace.runs / "done", tiny_spec.changed(steps=1), workspace.data)
     carry_out(run, workspace.data)

@@ -19,7 +19,7 @@ def test_scores_say_which_images_they_are_of():
     assert scored_on({**PLAIN, "scored_on": {**ON, "images": 1}}, "pets") == "val of pets, 1 image"
 
 
-def test_scores_of_older_files_are_of_the_val_images_of_their_data_set():
+def test_scores_of_older_files_are_of_the_val_images_of_their_dataset():
     assert scored_on(PLAIN, "pets") == "val of pets"
     assert scored_on(PLAIN, "") == "val"
 

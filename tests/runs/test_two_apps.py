@@ -1,4 +1,4 @@
-"""Several apps on one work space: nothing is lost, nothing is done twice, nobody sees a traceback."""
+"""Several apps on one workspace: nothing is lost, nothing is done twice, nobody sees a traceback."""
 
 import json
 import subprocess
@@ -32,7 +32,7 @@ def worked(folder):
     return {what: [thing for one in did for thing in one[what]] for what in did[0]}
 
 
-def test_apps_that_change_one_work_space_at_the_same_time_lose_nothing(tmp_path):
+def test_apps_that_change_one_workspace_at_the_same_time_lose_nothing(tmp_path):
     workspace = workspace_in(tmp_path)
     write_checkpoint(tmp_path / "trained" / "weights")
     did = worked(tmp_path)

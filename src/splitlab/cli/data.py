@@ -239,26 +239,25 @@ def split(
     number is given. **lists**: two text files, such as the authors' `train_seg_400.txt` and `train_det_400_1000.txt`
     for DETR; images of F are removed from W if the second file names them all.
     """
-    used = {"data", "protocol", "as_json", "save", *_used_by(protocol, masks_per_class)}
+    # What each protocol uses, and how it draws from the training images.
+    sizes = ("full", "weak", "seed")
+    few_shot = () if masks_per_class is None else ("masks_per_class", "classes", "seed")
+    protocols: dict[_Protocol, tuple[tuple[str, ...], Callable[[Dataset], Split]]] = {
+        _Protocol.RANDOM: (sizes, lambda train: _sized(draw_split, train, full, weak, seed)),
+        _Protocol.STRATIFIED: (sizes, lambda train: _sized(draw_stratified, train, full, weak, seed)),
+        _Protocol.PAPER: (sizes[:2], lambda train: draw_paper_split(train, _needed(full), _count(weak))),
+        _Protocol.LABELS: ((), split_by_labels),
+        _Protocol.FEW_SHOT: (few_shot, lambda train: _few_shot(train, masks_per_class, seed, classes)),
+        _Protocol.LISTS: (("full_list", "weak_list"), lambda train: _by_lists(train, full_list, weak_list)),
+    }
+    used, draw_from = protocols[protocol]
     unless = " without --masks-per-class" if protocol == _Protocol.FEW_SHOT else ""
-    refuse_others(context, used, f"the protocol {protocol} does not use this{unless}. Leave it out.")
+    why = f"the protocol {protocol} does not use this{unless}. Leave it out."
+    refuse_others(context, {"data", "protocol", "as_json", "save", *used}, why)
     if save is not None:
         check_place(save)
     train = opened(data, Workspace.here(), ("train",)).train
-    counts = count_images(train)
-
-    def sized(draw: Callable[[Dataset, int, int, int], Split]) -> Split:
-        size = _needed(full)
-        return draw(train, size, counts.to_draw - size if weak == "all" else _count(weak), seed)
-
-    drawn = {
-        _Protocol.RANDOM: lambda: sized(draw_split),
-        _Protocol.STRATIFIED: lambda: sized(draw_stratified),
-        _Protocol.PAPER: lambda: draw_paper_split(train, _needed(full), None if weak == "all" else _count(weak)),
-        _Protocol.LABELS: lambda: split_by_labels(train),
-        _Protocol.FEW_SHOT: lambda: _few_shot(train, masks_per_class, seed, classes),
-        _Protocol.LISTS: lambda: _by_lists(train, full_list, weak_list),
-    }[protocol]()
+    counts, drawn = count_images(train), draw_from(train)
     if save is not None:
         write_json(save, drawn.to_json())
     if as_json:
@@ -277,17 +276,11 @@ def _drawn_from(counts: ImageCounts) -> str:
     )
 
 
-def _used_by(protocol: _Protocol, masks_per_class: int | None) -> tuple[str, ...]:
-    """Return the names of the parameters that a protocol uses."""
-    return {
-        _Protocol.RANDOM: ("full", "weak", "seed"),
-        _Protocol.STRATIFIED: ("full", "weak", "seed"),
-        _Protocol.PAPER: ("full", "weak"),
-        _Protocol.LABELS: (),
-        # Without a number: the paper's images.
-        _Protocol.FEW_SHOT: () if masks_per_class is None else ("masks_per_class", "classes", "seed"),
-        _Protocol.LISTS: ("full_list", "weak_list"),
-    }[protocol]
+def _sized(
+    draw: Callable[[Dataset, int, int, int], Split], train: Dataset, full: int | None, weak: str, seed: int
+) -> Split:
+    size, count = _needed(full), _count(weak)
+    return draw(train, size, count_images(train).to_draw - size if count is None else count, seed)
 
 
 def _needed(full: int | None) -> int:
@@ -296,9 +289,9 @@ def _needed(full: int | None) -> int:
     return full
 
 
-def _count(weak: str) -> int:
+def _count(weak: str) -> int | None:
     try:
-        return int(weak)
+        return None if weak == "all" else int(weak)
     except ValueError as error:
         raise SplitError(f"--weak is '{weak}'; give a number of images, or the word all.") from error
 

@@ -1,4 +1,4 @@
-"""A work space for real workers."""
+"""A workspace for real workers."""
 
 import pytest
 
