@@ -66,7 +66,7 @@ def test_train_makes_the_batch_of_the_split_only_when_it_is_opened(monkeypatch):
     app = open_page("train", fused_batch="true")
     assert made == [(16, 30, 150, 0)]
     assert any("<b>4</b> of F: masks" in each.value for each in app.get("html"))
-    assert "the images of F alone" in texts(app)
+    assert "the images of F only" in texts(app)
 
 
 def test_train_says_why_a_run_in_two_stages_has_no_mixed_batch():
@@ -74,4 +74,4 @@ def test_train_says_why_a_run_in_two_stages_has_no_mixed_batch():
     assert "detr-lite0-few learns boxes of F and W first, then masks of F" in texts(app)
     app.selectbox(key="model_embedded_quick-detr").set_value("yolov5n-lite0-seg").run()
     assert "learns boxes of F and W first" not in texts(app)
-    assert "the images of F alone" in texts(app)
+    assert "the images of F only" in texts(app)

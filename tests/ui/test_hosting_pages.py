@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from splitlab.app.hosting import Hosting
 from splitlab.app.widgets.checkpoints import _find, _get, _import
-from splitlab.app.widgets.photos import _photo_room
+from splitlab.app.widgets.photos import _photo_memory
 from splitlab.app.widgets.uploads import MEGABYTE
 from splitlab.checkpoints.files import facts_of, zipped
 from splitlab.errors import CheckpointError, SettingsError
@@ -195,16 +195,16 @@ def test_a_link_that_names_a_path_opens_none(embedded, page, tmp_path):
 
 
 def test_photos_are_counted_and_given_back_when_they_are_removed():
-    room = _photo_room()
-    before = room.taken
+    memory = _photo_memory()
+    before = memory.taken
     app = open_page("compare_masks")
     uploader = app.get("file_uploader")[0]
     files = [photo_file(400, "one.png"), photo_file(300, "two.png")]
     uploader.set_value(files).run()
     taken = sum(len(content) for _, content, _ in files) + 3 * (400**2 + 300**2)
-    assert room.taken - before == taken
+    assert memory.taken - before == taken
     app.get("file_uploader")[0].set_value([]).run()
-    assert room.taken == before
+    assert memory.taken == before
 
 
 def test_a_photo_over_the_limit_of_a_visitor_is_refused_and_not_held(monkeypatch):
@@ -215,12 +215,12 @@ def test_a_photo_over_the_limit_of_a_visitor_is_refused_and_not_held(monkeypatch
         "remove_file",
         lambda manager, session_id, file_id: (dropped.append(file_id), remove(manager, session_id, file_id)),
     )
-    room = _photo_room()
-    before = room.taken
+    memory = _photo_memory()
+    before = memory.taken
     app = open_page("compare_masks")
     app.get("file_uploader")[0].set_value([photo_file(400, "small.png"), photo_file(900, "large.png")]).run()
     assert "large.png was not kept" in said(app)
-    assert room.taken - before < 2 * MEGABYTE
+    assert memory.taken - before < 2 * MEGABYTE
     assert len(dropped) == 1
     assert app.selectbox(key="photo").options[0] == "small.png"
     assert not app.exception

@@ -113,7 +113,7 @@ def written():
 @pytest.fixture
 def fill(monkeypatch):
     """Fills screens one after another and returns what was filled by screen."""
-    monkeypatch.setattr(labels, "_show_fused_batch", lambda: None)
+    monkeypatch.setattr(labels, "show_mixed_batch", lambda: None)
     monkeypatch.setattr(mistakes, "choose_models", lambda known: [name for name in known if name == CHOSEN])
     monkeypatch.setattr(mistakes, "choose_view", lambda: None)
     monkeypatch.setattr(mistakes, "show_panels", lambda *_: None)
@@ -151,7 +151,7 @@ def test_every_placeholder_is_filled_in_some_case_and_nothing_else_is(written, f
 
 def test_a_value_that_the_text_has_no_place_for_is_an_error():
     view = ScreenView(_LESSONS[0].screens[0].blocks)
-    with pytest.raises(KeyError, match="no place for surplus"):
+    with pytest.raises(KeyError, match="does not use surplus"):
         view.say(surplus=1)
 
 

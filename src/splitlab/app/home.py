@@ -19,8 +19,8 @@ def show_page() -> None:
     """Show the page."""
     page_head(
         "How many masks, how many boxes?",
-        "A mask takes 6 to 11 times as long to draw as a box. SplitLab shows what each split of your labelling hours "
-        "into images **with masks (F)** and images **with boxes only (W)** buys.",
+        "A mask takes 6 to 11 times as long to draw as a box. SplitLab predicts how well a model will do for each "
+        "split of your labelling hours into images **with masks (F)** and images **with boxes only (W)**.",
     )
     hours = st.slider("Hours of labelling", 15, 195, _FIRST_HOURS, key="hours", bind="query-params", format="%d h")
     _show_answer(hours)
@@ -51,7 +51,8 @@ def _show_answer(hours: int) -> None:
     )
     answer.caption(
         f"Predicted from the {len(fitted.ap)} published {_METHOD} models on {_DATASET}, scored on its val images; "
-        f"90% interval. {limit_in_words(limit, pool)} {unspent_in_words(limit, pool)} {other_ways(plan, hours)}"
+        "90% interval. AP70 is the average precision of masks at an IoU of 0.70; 100 is perfect. "
+        f"{limit_in_words(limit, pool)} {unspent_in_words(limit, pool)} {other_ways(plan, hours)}"
     )
     for sentence in (FLATTERED, *caveats(fitted, best)):
         answer.caption(f":material/info: {sentence}")

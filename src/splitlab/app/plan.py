@@ -76,8 +76,8 @@ def show_page() -> None:
     """Show the page."""
     page_head(
         "Plan a budget",
-        "With a fixed budget, more masks (F) mean fewer boxes (W). The chart shows the AP to expect for each number of "
-        "mask images that the hours pay for.",
+        "With a fixed budget, more images with masks (F) mean fewer with boxes only (W). The chart shows the average "
+        "precision (AP) to expect for each number of mask images that the hours pay for.",
     )
     settings, picture = st.columns([1, 2.2], gap="large")
     with picture, errors_shown():
@@ -165,7 +165,7 @@ def _show_answer(request: _Request, answer: PlanAnswer) -> None:
     expected = f"expect AP **{shown(best.ap)}** ({shown(best.low)} to {shown(best.high)})"
     st.markdown(f"### {with_bold_numbers(labels_to_make(best, request.pool))}: {expected}")
     split_chip(best.full, best.weak, request.prices, cost_hours(float(best.full), float(best.weak), request.prices))
-    st.markdown(f"{best.hours:,.1f} hours of labelling. {with_bold_numbers(answer.ways_told)}")
+    st.markdown(f"New labels take {best.hours:,.1f} hours. {with_bold_numbers(answer.ways_told)}")
     st.markdown(answer.limit_told)
     if answer.trained_is_ahead:
         st.info(answer.trained_told)

@@ -167,14 +167,10 @@ def _progress_html(screen: int, screens: int) -> str:
 
 def _neighbours(lessons: Sequence[Lesson], place: _Place) -> tuple[_Place | None, _Place | None]:
     """Return the previous and the next screen; None for the list of all lessons."""
-    every = [
-        _Place(number, screen)
-        for number, lesson in enumerate(lessons, start=1)
-        for screen in range(1, len(lesson.screens) + 1)
-    ]
-    here = every.index(_Place(place.lesson, place.screen))
-    before = every[here - 1] if here and place.screen > 1 else None
-    return before, every[here + 1] if here + 1 < len(every) else None
+    before = _Place(place.lesson, place.screen - 1) if place.screen > 1 else None
+    if place.screen < len(lessons[place.lesson - 1].screens):
+        return before, _Place(place.lesson, place.screen + 1)
+    return before, _Place(place.lesson + 1) if place.lesson < len(lessons) else None
 
 
 def _go(place: _Place | None) -> None:

@@ -106,7 +106,7 @@ _Key = tuple[str, int, str, str]
 
 
 @dataclass
-class _Shelf:
+class _Stored:
     """A checkpoint's detections in a dataset, once they are known."""
 
     seen: Seen | None
@@ -114,7 +114,7 @@ class _Shelf:
 
 def known(choice: Choice, dataset: Dataset, workspace: Workspace) -> Seen | None:
     """Return a checkpoint's stored detections in a dataset, if it was run on it before."""
-    return _shelf(_key(choice, dataset), choice, dataset, workspace).seen
+    return _stored(_key(choice, dataset), choice, dataset, workspace).seen
 
 
 def offer_look(choices: Mapping[str, Choice], dataset: Dataset, workspace: Workspace) -> None:
@@ -147,8 +147,8 @@ def _look(choices: Mapping[str, Choice], dataset: Dataset, workspace: Workspace)
     bar = st.progress(0.0, "Loading")
     st.button("Stop", icon=":material/stop:", key="stop_looking")
     for name, choice in choices.items():
-        shelf = _shelf(_key(choice, dataset), choice, dataset, workspace)
-        shelf.seen = see(choice.folder, dataset, workspace.detections, partial(_show_progress, bar, name))
+        stored = _stored(_key(choice, dataset), choice, dataset, workspace)
+        stored.seen = see(choice.folder, dataset, workspace.detections, partial(_show_progress, bar, name))
 
 
 def _show_progress(bar: DeltaGenerator, name: str, _what: str, done: int, total: int) -> None:
@@ -190,12 +190,12 @@ def _key(choice: Choice, dataset: Dataset) -> _Key:
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _shelf(key: _Key, _choice: Choice, _dataset: Dataset, _workspace: Workspace) -> _Shelf:
+def _stored(key: _Key, _choice: Choice, _dataset: Dataset, _workspace: Workspace) -> _Stored:
     from splitlab.evaluation.compare_models import stored_detections, weights_hash
 
     classes = class_map_for(_choice.card, _dataset.class_names)
     found = stored_detections(_choice.folder, _dataset, _workspace.detections, classes)
-    return _Shelf(None if found is None else Seen(_choice.card, weights_hash(_choice.folder), found, classes))
+    return _Stored(None if found is None else Seen(_choice.card, weights_hash(_choice.folder), found, classes))
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)

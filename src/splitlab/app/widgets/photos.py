@@ -62,7 +62,7 @@ def uploaded_photo(file_id: str, name: str, file: UploadedFile) -> Photo:
         ImageError: It is not an image, is broken or too large, or there is no memory for it.
     """
     try:
-        return _shelf().photo(file_id, name, file.size, lambda: _photo(name, f"upload {file_id}", file))
+        return _visitor_photos().photo(file_id, name, file.size, lambda: _photo(name, f"upload {file_id}", file))
     except ImageError:
         _drop(file_id)
         raise
@@ -70,7 +70,7 @@ def uploaded_photo(file_id: str, name: str, file: UploadedFile) -> Photo:
 
 def keep_photos(uploads: Sequence[UploadedFile]) -> None:
     """Free the photos that are no longer uploaded."""
-    _shelf().keep_only([upload.file_id for upload in uploads])
+    _visitor_photos().keep_only([upload.file_id for upload in uploads])
 
 
 def _drop(file_id: str) -> None:
@@ -85,7 +85,7 @@ def _photo(name: str, key: str, source: Path | BinaryIO) -> Photo:
     return Photo(name, key, pixels, size if max(size) > _MAX_SIDE else None)
 
 
-class _PhotoRoom:
+class _PhotoMemory:
     """Counts the memory that the photos of all visitors take."""
 
     def __init__(self) -> None:
@@ -106,11 +106,11 @@ class _PhotoRoom:
             return fits
 
 
-class _PhotoShelf:
+class _VisitorPhotos:
     """One visitor's photos. A photo takes memory for its file, which Streamlit keeps, and for its pixels."""
 
-    def __init__(self, room: _PhotoRoom) -> None:
-        self._room = room
+    def __init__(self, memory: _PhotoMemory) -> None:
+        self._memory = memory
         self._lock = Lock()
         self._photos: dict[str, Photo] = {}
         self._sizes: dict[str, int] = {}
@@ -130,7 +130,7 @@ class _PhotoShelf:
             if file_id not in self._photos:
                 self._take(file_id, name, file_bytes + _MOST_PIXEL_BYTES)
                 try:
-                    with self._room.opening:
+                    with self._memory.opening:
                         photo = open_it()
                 except BaseException:
                     self._give_back(file_id)
@@ -157,7 +157,7 @@ class _PhotoShelf:
                 f"{name} was not kept: with your other photos it would take over {hosting.session_photo_megabytes} MB, "
                 "the limit for one visitor. Remove some of them."
             )
-        if not self._room.take(size, hosting.photo_megabytes * MEGABYTE):
+        if not self._memory.take(size, hosting.photo_megabytes * MEGABYTE):
             raise ImageError(
                 f"{name} was not kept: all visitors' photos together take {hosting.photo_megabytes} MB, the limit of "
                 "this server. Try again in a few minutes."
@@ -165,18 +165,18 @@ class _PhotoShelf:
         self._sizes[file_id] = size
 
     def _shrink(self, file_id: str, size: int) -> None:
-        self._room.take(size - self._sizes[file_id], 0)
+        self._memory.take(size - self._sizes[file_id], 0)
         self._sizes[file_id] = size
 
     def _give_back(self, file_id: str) -> None:
-        self._room.take(-self._sizes.pop(file_id), 0)
+        self._memory.take(-self._sizes.pop(file_id), 0)
 
 
 @st.cache_resource(show_spinner=False)
-def _photo_room() -> _PhotoRoom:
-    return _PhotoRoom()
+def _photo_memory() -> _PhotoMemory:
+    return _PhotoMemory()
 
 
-@st.cache_resource(show_spinner=False, scope="session", on_release=_PhotoShelf.close)
-def _shelf() -> _PhotoShelf:
-    return _PhotoShelf(_photo_room())
+@st.cache_resource(show_spinner=False, scope="session", on_release=_VisitorPhotos.close)
+def _visitor_photos() -> _VisitorPhotos:
+    return _VisitorPhotos(_photo_memory())
