@@ -48,8 +48,8 @@ def show_page() -> None:
     """Show the page."""
     page_head(
         "Cost against AP",
-        "Each mark is one model: hours of labelling to the right, mask AP upwards. Lines join models with the same "
-        "number of images with masks |F|; along a line only images with boxes |W| are added.",
+        "Each mark is one model: hours of labelling to the right, average precision (AP) of its masks upwards. Lines "
+        "join models with the same number of images with masks |F|; along a line only images with boxes |W| are added.",
     )
     here = by_common_seeds(measured(Workspace.here()))
     controls = st.container(horizontal=True, gap="medium")

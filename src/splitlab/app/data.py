@@ -40,8 +40,8 @@ def show_page() -> None:
     """Show the page."""
     page_head(
         "Data",
-        "The images that splits are drawn from: what is labelled, what **F** (images with masks) and **W** (images "
-        "with boxes) each see of it, and a split that you build from them.",
+        "The images that splits are drawn from. A model learns masks from the images in **F**, and boxes only from "
+        "those in **W**. Look at the labels, then build a split.",
     )
     workspace = Workspace.here()
     with errors_shown():
@@ -107,7 +107,7 @@ def _show_numbers(data: TrainVal) -> None:
         "boxes only": f"{counts.boxes:,}",
         "Objects": f"{sum(len(image.targets) for image in train.images):,}",
         "Classes": f"{len(train.class_names):,}",
-        "Validation images": f"{len(data.val.images):,}",
+        "Val images": f"{len(data.val.images):,}",
         "Format": data.format,
     }
     for column, (label, value) in zip(st.columns(len(numbers)), numbers.items(), strict=True):

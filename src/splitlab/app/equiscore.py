@@ -44,7 +44,7 @@ def show_page() -> None:
     curves = {
         f"{c.dataset} {c.method}, AP about {c.score:g}": c for c in (*PAPER_CURVES, *atlas_curves(Workspace.here()))
     }
-    settings, picture = st.columns([1, 2.2], gap="large")
+    settings, picture = st.columns([1.05, 2.2], gap="large")
     with settings:
         curve = curves[st.selectbox("Curve", list(curves), key="curve", bind="query-params")]
         rows = _rows_of(curve)

@@ -35,7 +35,7 @@ _SUMMARY = (
     "A training set is a **full set F**, images with masks, and a **weak set W**, images with boxes only. A mask takes "
     "6 to 11 times as long to draw as a box. YOLOv5 learns from batches that mix both: boxes and classes from all "
     "images, masks from F alone. DETR learns boxes from F and W first, then masks from F. At equal cost, a split in "
-    "the middle scores best. Splits of equal score lie on a hyperbola |W| = k phi0² / |F|. Models of equal score make "
+    "the middle scores best. Splits of equal score lie on a hyperbola |W| = k φ₀² / |F|. Models of equal score make "
     "different mistakes."
 )
 _RULE = (
