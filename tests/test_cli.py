@@ -241,7 +241,7 @@ def test_a_plan_goes_by_the_users_own_prices_images_and_runs(tmp_path):
     words = ("plan", "--hours", "10", "--images", "480", "--pilot", tmp_path / "runs.csv", "--json")
     plan = json.loads(run(*words))
     assert plan["full"] + plan["weak"] <= 480
-    assert "borrowed" in " ".join(plan["caveats"])
+    assert "comes from" in " ".join(plan["caveats"])
     assert "Mind:" in run(*words[:-1])
 
 
@@ -287,7 +287,7 @@ def test_what_is_asked_of_an_atlas_wants_the_atlas(words):
 def test_claims_are_listed_with_their_verdicts():
     checked = json.loads(run("claims", "--json"))
     assert len(checked) > 25
-    assert {claim["verdict"] for claim in checked} == {"holds", "holds but for", "does not hold", "not shown"}
+    assert {claim["verdict"] for claim in checked} == {"holds", "holds but for", "does not hold", "not enough evidence"}
     assert "verdict" in run("claims")
 
 

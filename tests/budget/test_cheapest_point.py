@@ -3,9 +3,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from splitlab.budget.cost import CITYSCAPES, VOC2012, Prices, cost_hours
+from splitlab.budget.cost import CITYSCAPES, VOC2012, Prices, cost_hours, equal_cost_weak
 from splitlab.budget.law import PAPER_CURVES, EquiscoreLaw
-from splitlab.budget.planner import _allowed_full, cheapest_point, equal_cost_weak, tangent_full
+from splitlab.budget.planner import _allowed_full, cheapest_point, tangent_full
 from splitlab.errors import BudgetError
 
 laws = st.builds(EquiscoreLaw, k=st.floats(0.05, 5), phi0=st.integers(50, 5000).map(float))
@@ -81,5 +81,5 @@ def test_too_few_images_for_the_curve_are_answered_with_how_many_it_needs():
 
 
 def test_a_phi0_without_a_whole_image_on_the_curve_is_refused():
-    with pytest.raises(BudgetError, match="phi0 of 10 or more"):
+    with pytest.raises(BudgetError, match="phi0 of at least 10"):
         cheapest_point(EquiscoreLaw(k=1, phi0=1), VOC2012, images=1000)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splitlab.budget.law import PAPER_CURVES, EquiscoreLaw, _tau, c_of_tau, fit_law
+from splitlab.budget.law import PAPER_CURVES, EquiscoreLaw, c_of_tau, fit_law
 from splitlab.budget.published import method_rows, published_results
 from splitlab.errors import BudgetError
 
@@ -51,7 +51,6 @@ def test_points_on_a_curve_give_back_its_k_and_leave_no_residual(law, taus):
 @given(laws, st.floats(0.01, 1))
 def test_eq_2_holds_with_c_equal_to_k_on_the_whole_hyperbola(law, t):
     full = t * law.phi0
-    assert _tau(full, law.phi0) == pytest.approx(t)
     assert law.weak(full) == pytest.approx(law.k / t * law.phi0)
     assert c_of_tau(full, law.weak(full), law.phi0) == pytest.approx(law.k)
 

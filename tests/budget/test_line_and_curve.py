@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splitlab.app.lessons.curves import _least_hours, _meeting_full
-from splitlab.budget.cost import VOC2012, Prices, box_hours, cost_hours, mask_hours
+from splitlab.budget.cost import VOC2012, Prices, box_hours, cost_hours, equal_cost_weak, mask_hours
 from splitlab.budget.law import PAPER_CURVES, EquiscoreLaw
-from splitlab.budget.planner import equal_cost_weak, tangent_full
+from splitlab.budget.planner import tangent_full
 from splitlab.errors import BudgetError
 
 LAWS = st.builds(EquiscoreLaw, st.floats(0.05, 5), st.floats(50, 20_000))

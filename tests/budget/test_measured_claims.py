@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from splitlab.atlas.advice import BUDGETS, _advice, _Counted, advice_was_good, advised_splits, read_told
+from splitlab.atlas.advice import BUDGETS, _advice, _Counted, advice_was_good, advised_splits, read_advice
 from splitlab.atlas.grid import SAME_AP, equal_score_splits, measured_grid
 from splitlab.atlas.law import law_holds, measured_law, surface_predicts
 from splitlab.atlas.mask_observations import (
@@ -99,12 +99,12 @@ def balanced(full, weak):
 def test_an_observation_that_holds_by_construction_holds_and_one_that_does_not_does_not(check, good, bad, drowned):
     assert check(made_grid(**good)).verdict == "holds"
     assert check(made_grid(**bad)).verdict == "does not hold"
-    assert check(made_grid(**drowned)).verdict == "not shown"
+    assert check(made_grid(**drowned)).verdict == "not enough evidence"
 
 
 def test_equal_scores_say_nothing_where_any_two_splits_draw_alike():
     claim = equal_scores_look_alike(made_grid(iou=lambda _f, _w: 0.8))
-    assert claim.verdict == "not shown"
+    assert claim.verdict == "not enough evidence"
     assert "pairs with unequal scores" in claim.finding
 
 
@@ -132,7 +132,7 @@ def test_observation_7_asks_for_both_halves():
     worse = middle_is_balanced(made_grid(ap=equal, iou=lambda f, w: 1.4 - better_masks(f, w)))
     assert worse.verdict == "does not hold"
     open_half = middle_is_balanced(made_grid(ap=equal, confusion=lambda _f, _w: 0.2))
-    assert open_half.verdict == "not shown"
+    assert open_half.verdict == "not enough evidence"
     assert "About equal score: 25/400, 50/200, 100/100, 200/0" in open_half.finding
 
 
@@ -166,7 +166,7 @@ def test_another_exponent_is_no_equiscore_law():
 
 
 def test_noise_leaves_the_law_open_and_no_crossing_leaves_it_unmeasured():
-    assert law_holds(made_grid(ap=hyperbola(0.2), noise=1.5)).verdict == "not shown"
+    assert law_holds(made_grid(ap=hyperbola(0.2), noise=1.5)).verdict == "not enough evidence"
     steep = law_holds(made_grid(ap=lambda full, _w: 10.0 + full / 10, noise=0.001))
     assert steep.verdict == "not measured yet"
 
@@ -244,14 +244,14 @@ def test_advice_holds_only_where_it_beats_half_and_half():
     runs = [(*split_of(told), 0), (*split_of(told), 1)]
     good = advice_was_good(hours, made_grid(extra=runs, ap=by_masks_alone))
     assert good.verdict == "holds"
-    assert f"Against the split nearest to half and half, {half[0]}/{half[1]} to" in good.finding
+    assert f"Compared with the split nearest to half of the hours on each label, {half[0]}/{half[1]} to" in good.finding
     level = made_grid(extra=runs, ap=lambda f, w: told.ap if (f, w) == half else by_masks_alone(f, w))
-    assert advice_was_good(hours, level).verdict == "not shown"
+    assert advice_was_good(hours, level).verdict == "not enough evidence"
 
 
 @pytest.mark.parametrize(
     ("name", "told", "inside", "verdict"),
-    [("embedded", "36.7 to 47.1", "6 of 6", "holds"), ("pets", "62.8 to 75.9", "4 of 6", "not shown")],
+    [("embedded", "36.7 to 47.1", "6 of 6", "holds"), ("pets", "62.8 to 75.9", "4 of 6", "not enough evidence")],
 )
 def test_the_intervals_told_before_the_runs_hold_that_many_single_runs(tmp_path, name, told, inside, verdict):
     claims = {claim.key: claim for claim in atlas_claims(name, "ap70", Workspace(tmp_path, tmp_path))}
@@ -264,9 +264,9 @@ def test_the_intervals_told_before_the_runs_hold_that_many_single_runs(tmp_path,
 def test_an_interval_that_is_refuted_by_few_runs_is_told_from_one_that_is_not():
     counts = {
         (6, 6): "holds",
-        (4, 6): "not shown",
+        (4, 6): "not enough evidence",
         (3, 6): "does not hold",
-        (1, 2): "not shown",
+        (1, 2): "not enough evidence",
         (0, 2): "does not hold",
     }
     assert {count: _Counted(*count).verdict for count in counts} == counts
@@ -274,10 +274,10 @@ def test_an_interval_that_is_refuted_by_few_runs_is_told_from_one_that_is_not():
 
 
 def test_told_advice_that_is_no_table_gets_a_sentence(tmp_path):
-    assert read_told(tmp_path / "advice.csv", "ap70") == {}
+    assert read_advice(tmp_path / "advice.csv", "ap70") == {}
     (tmp_path / "advice.csv").write_text("metric,hours\nap70,3\n")
     with pytest.raises(BudgetError, match=r"advice\.csv cannot be read"):
-        read_told(tmp_path / "advice.csv", "ap70")
+        read_advice(tmp_path / "advice.csv", "ap70")
 
 
 def test_a_partial_table_gives_no_verdict_and_says_how_many_runs_are_missing():
@@ -333,8 +333,8 @@ def test_splits_whose_models_found_nothing_are_named_and_in_no_pair():
     grid = measured_grid(rows, PLANNED, "ap70")
     claims = [check(grid) for check in (equal_scores_look_alike, more_masks_draw_better)]
     # With one IoU everywhere, unequal scores look alike as well: nothing is shown.
-    assert claims[0].verdict == "not shown"
-    assert all(claim.finding.endswith("Left out, for they found no object: 100/0.") for claim in claims)
+    assert claims[0].verdict == "not enough evidence"
+    assert all(claim.finding.endswith("Left out because they found no object: 100/0.") for claim in claims)
 
 
 def test_where_second_seeds_found_nothing_scores_still_have_verdicts_and_masks_have_none():
@@ -352,7 +352,7 @@ def test_masks_alone_say_nothing_of_boxes():
     grid = measured_grid([made_row((*run[:2], seed)) for run in alone for seed in (0, 1)], PLANNED, "ap70")
     claim = few_masks_compete(grid)
     assert (claim.verdict, claim.finding) == ("not measured yet", "No split of the fewest masks has boxes.")
-    assert extremes_lose(grid).finding.endswith("against each: none.")
+    assert extremes_lose(grid).finding.endswith("such split: none.")
 
 
 def test_luck_that_a_seed_brings_to_all_its_splits_hides_nothing_and_moves_nothing():

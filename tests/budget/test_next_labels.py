@@ -66,7 +66,7 @@ def test_with_masks_on_every_image_nothing_is_left_to_label(voc):
 
 
 def test_hours_for_less_than_one_image_and_a_pool_without_masks_are_refused(voc):
-    with pytest.raises(BudgetError, match="ask about more hours"):
+    with pytest.raises(BudgetError, match="give more hours"):
         next_labels(voc, VOC2012, ImagePool(1000, full=200), hours=0.05)
-    with pytest.raises(BudgetError, match="no mask image yet"):
+    with pytest.raises(BudgetError, match="no image has masks yet"):
         next_labels(voc, VOC2012, ImagePool(1000, weak=200), hours=5)

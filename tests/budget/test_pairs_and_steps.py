@@ -44,10 +44,7 @@ def test_an_empty_table_has_no_pairs_and_an_unknown_score_is_refused():
 
 @pytest.mark.parametrize(
     ("dataset", "metric", "extreme", "unbeaten"),
-    [
-        ("VOC2012", "ap70", 6, []),
-        ("Cityscapes", "ap50_95", 6, [(200, 2775), (1475, 1500)]),
-    ],
+    [("VOC2012", "ap70", 6, []), ("Cityscapes", "ap50_95", 6, [(200, 2775), (1475, 1500)])],
 )
 def test_extreme_splits_of_the_paper_are_beaten_but_for_its_exceptions(dataset, metric, extreme, unbeaten):
     rows = method_rows(published_results(), dataset, "YOLOv5")

@@ -49,7 +49,7 @@ def test_a_plan_by_measured_runs_says_what_it_borrows():
     app.selectbox(key="source").set_value("pets detr-lite0-few, measured").run()
     app.number_input(key="hours_planned").set_value(10.0).run()
     assert not app.exception
-    assert any("rests on one split" in warning.value for warning in app.warning)
+    assert any("based on one split" in warning.value for warning in app.warning)
 
 
 def test_the_points_of_an_equiscore_fit_travel_in_the_link():
@@ -145,15 +145,15 @@ def test_where_the_labels_there_are_do_already_the_page_says_so_and_shows_the_re
     app = open_page("plan", mode="score I need", have_full="400", have_weak="5000")
     app.number_input(key="score_VOC2012_YOLOv5_ap70").set_value(40.0).run()
     assert not app.exception
-    assert "Label nothing more than the **400/5,000** there are" in texts(app)
-    assert "The labels there are reach the score already" in texts(app)
+    assert "No more labels are needed than the existing **400/5,000**" in texts(app)
+    assert "The existing labels already reach the score" in texts(app)
     assert {expander.label for expander in app.expander} >= {"How far to trust it"}
     assert len(app.get("plotly_chart")) == 2
 
 
 def test_labels_already_paid_for_are_told_apart_from_those_to_make():
     app = open_page("plan", have_full="400", have_weak="5000", hours_planned="10")
-    assert "Label **150** more images with masks and **1** more with boxes, **550/5,001** in all" in texts(app)
+    assert "Label **150** more images with masks and **1** more with boxes, **550/5,001** in total" in texts(app)
 
 
 def test_the_images_that_end_a_plan_are_said_wherever_they_end_it():
@@ -172,9 +172,9 @@ def test_the_images_that_end_a_plan_are_said_wherever_they_end_it():
     ("parameters", "told"),
     [
         ({"images_10731": "1"}, "Limited by the images: masks on the only image leave 79.9 hours unspent."),
-        ({"images_10731": "1000", "have_full": "1000"}, "all 1,000 images have masks already"),
-        ({"images_10731": "1000", "have_full": "200", "have_weak": "800"}, "masks take the place of boxes"),
-        ({"images_10731": "4072"}, "Limited by the hours: they just label all 4,072 images."),
+        ({"images_10731": "1000", "have_full": "1000"}, "all 1,000 images already have masks"),
+        ({"images_10731": "1000", "have_full": "200", "have_weak": "800"}, "masks replace boxes"),
+        ({"images_10731": "4072"}, "Limited by the hours: they are just enough to label all 4,072 images."),
         ({}, "Limited by the hours: 6,659 of 10,731 images stay without a label."),
     ],
 )

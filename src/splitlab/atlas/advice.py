@@ -1,4 +1,4 @@
-"""Advice from measured rows: which split of a dataset to label for given hours."""
+"""Check the planner's recommendations against the runs that were trained to test them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from splitlab.atlas.grid import Grid, named, verdict_metric
 from splitlab.atlas.noise import DOUBT, Split
 from splitlab.atlas.score_observations import change_in_words, split_name
 from splitlab.budget.claims.claim import Claim, Verdict
-from splitlab.budget.cost import SECONDS_PER_HOUR, ImagePool
+from splitlab.budget.cost import ImagePool
 from splitlab.budget.fit import FittedSurface, fit_surface
 from splitlab.budget.planner import SplitForecast, forecast_split, plan_for_hours
 from splitlab.budget.results import SHORT_METRICS
@@ -31,40 +31,36 @@ _LEVEL = 0.9
 """Share of single runs that should lie inside a forecast's interval."""
 
 HONEST = 0.8
-"""A 90 % interval that holds fewer than this share of what it is for is not shown to be one."""
+"""Least share of runs inside a 90 % interval for its claim to hold."""
 
 
 @dataclass(frozen=True)
 class _Counted:
-    """How many single runs lie inside the intervals that they were forecast with."""
+    """How many single runs lie inside the intervals of their forecasts."""
 
     inside: int
     runs: int
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict on "nine in ten lie inside"; refuted only by a count that is rare where it is true."""
+        """The verdict on "90 % lie inside"; refuted only by a count that would be rare if it were true."""
         if not self.runs:
             return "not measured yet"
         if binom.cdf(self.inside, self.runs, _LEVEL) < DOUBT:
             return "does not hold"
-        return "holds" if self.inside >= HONEST * self.runs else "not shown"
+        return "holds" if self.inside >= HONEST * self.runs else "not enough evidence"
 
 
 def _advice(grid: Grid, hours: float) -> SplitForecast:
-    """Return the advice for a budget: what was told before the runs, where that is written down, or today's.
-
-    Raises:
-        BudgetError: the budget pays for no mask, or nothing was measured.
-    """
-    told = grid.told.get(hours)
-    return plan_for_hours(_fitted(grid), grid.prices, hours, ImagePool(grid.images)).best if told is None else told
+    """Return the recommendation for a budget: as recorded before the runs, else by the current planner."""
+    recorded = grid.recorded.get(hours)
+    return recorded or plan_for_hours(_fitted(grid), grid.prices, hours, ImagePool(grid.images)).best
 
 
 def advised_splits(grid: Grid) -> tuple[Split, ...]:
-    """Return the splits to train to see whether the advice was good.
+    """Return the splits to train to test the recommendations.
 
-    None before all planned runs are measured, or where too few splits have two seeds to judge an outcome.
+    There are none before all planned runs are measured, or if too few splits have two seeds to judge a result.
     """
     if grid.missing or not grid.scores(grid.metric).knows_noise:
         return ()
@@ -73,41 +69,41 @@ def advised_splits(grid: Grid) -> tuple[Split, ...]:
 
 
 def advice_was_good(hours: float, grid: Grid) -> Claim:
-    """Check the advice for a budget against its own interval, against other splits and against half and half."""
+    """Check the recommendation for a budget against its interval, other splits, and half of the hours on each label."""
     advised = _advice(grid, hours)
-    when = "before the runs, by the planner of then" if hours in grid.told else "by today's planner"
-    told = (
-        f"Advised for {hours:g} hours {when}: {split_name(_split(advised))} ({advised.hours:.1f} h), with "
+    when = "before the runs, by an earlier planner" if hours in grid.recorded else "by the current planner"
+    forecast = (
+        f"Recommended for {hours:g} hours {when}: {split_name(_split(advised))} ({advised.hours:.1f} h), with "
         f"{SHORT_METRICS[grid.metric]} {shown(advised.ap)} ({shown(advised.low)} to {shown(advised.high)})."
     )
     return Claim(
         key=f"advice-{hours:g}h",
         section="here",
-        statement=f"The planner's advice for {hours:g} hours is worth following: its single runs lie inside the 90 % "
-        "interval that was told, no split of the plan that costs no more beats it by more than noise, and it beats "
-        "half of the hours on masks and half on boxes by more than noise.",
+        statement=f"The planner's recommendation for {hours:g} hours is good: its single runs lie inside their 90 % "
+        "interval, no split of the plan that costs no more beats it by more than noise, and it beats half of the hours "
+        "on masks and half on boxes by more than noise.",
         verdict=_verdict(grid, advised, hours),
-        finding=f"{told} {_outcome(grid, advised, hours)}",
+        finding=f"{forecast} {_outcome(grid, advised, hours)}",
         rows=grid.runs,
     )
 
 
 def intervals_hold(grid: Grid) -> Claim:
-    """Check the intervals that were told with the advice, by the single runs of all budgets together."""
-    forecasts = {_split(told): told for told in (_advice(grid, hours) for hours in BUDGETS)}
-    counts = [_count(grid, told) for told in forecasts.values()]
+    """Check the intervals of the recommendations by the single runs of all budgets together."""
+    forecasts = {_split(advised): advised for advised in (_advice(grid, hours) for hours in BUDGETS)}
+    counts = [_count(grid, advised) for advised in forecasts.values()]
     counted = _Counted(sum(one.inside for one in counts), sum(one.runs for one in counts))
-    width = float(np.mean([told.high - told.low for told in forecasts.values()]))
+    width = float(np.mean([advised.high - advised.low for advised in forecasts.values()]))
     naive = 2 * float(norm.ppf(0.5 + _LEVEL / 2) * grid.rows[grid.metric].std())
     sharper = width < naive
     return Claim(
         key="advice-intervals",
         section="here",
-        statement="Nine in ten single runs of advised splits lie inside the 90 % interval that was told for one run. "
+        statement="90 % of the single runs of recommended splits lie inside the 90 % interval for one run. "
         f"(Here: at least {HONEST:.0%} do, and the intervals are narrower than the spread of all planned runs.)",
         verdict="does not hold" if counted.runs and not sharper else counted.verdict,
         finding=f"{counted.inside} of {counted.runs} single runs lie inside. The intervals are {shown(width)} "
-        f"{SHORT_METRICS[grid.metric]} wide on average; one by the mean and the spread of all planned runs would be "
+        f"{SHORT_METRICS[grid.metric]} wide on average; one from the mean and the spread of all planned runs would be "
         f"{shown(naive)} wide.",
         rows=grid.runs,
     )
@@ -128,9 +124,9 @@ def _single_runs(grid: Grid, split: Split) -> Floats:
     return own[grid.metric].dropna().to_numpy(dtype=np.float64)
 
 
-def _count(grid: Grid, told: SplitForecast) -> _Counted:
-    reached = _single_runs(grid, _split(told))
-    return _Counted(int(((reached >= told.low) & (reached <= told.high)).sum()), reached.size)
+def _count(grid: Grid, forecast: SplitForecast) -> _Counted:
+    reached = _single_runs(grid, _split(forecast))
+    return _Counted(int(((reached >= forecast.low) & (reached <= forecast.high)).sum()), reached.size)
 
 
 def _verdict(grid: Grid, advised: SplitForecast, hours: float) -> Verdict:
@@ -138,15 +134,15 @@ def _verdict(grid: Grid, advised: SplitForecast, hours: float) -> Verdict:
     by_interval = _count(grid, advised).verdict
     if by_interval == "not measured yet":
         return by_interval
-    # "Nothing beats it" needs no sharing out of doubt: it fails if one does.
+    # "Nothing beats it" needs no correction for multiple comparisons: it fails if one split does.
     others = _for_the_same_money(grid, split, hours)
     if by_interval == "does not hold" or any(grid.change(split, other, grid.metric).rises for other in others):
         return "does not hold"
     rival = _half_and_half(grid, others, hours)
-    if rival is None or by_interval == "not shown":
-        return "not shown"
+    if rival is None or by_interval == "not enough evidence":
+        return "not enough evidence"
     gain = grid.change(rival, split, grid.metric)
-    return "holds" if gain.rises else "does not hold" if gain.falls else "not shown"
+    return "holds" if gain.rises else "does not hold" if gain.falls else "not enough evidence"
 
 
 def _outcome(grid: Grid, advised: SplitForecast, hours: float) -> str:
@@ -154,24 +150,24 @@ def _outcome(grid: Grid, advised: SplitForecast, hours: float) -> str:
     reached, others = _single_runs(grid, split), _for_the_same_money(grid, split, hours)
     if not reached.size:
         by = verdict_metric(str(grid.rows["dataset"].iloc[0]))
-        followed = "" if grid.metric == by else f" Advice is followed for {SHORT_METRICS[by]} alone."
-        return f"That split is not trained.{followed}"
-    told = f"It reached {' and '.join(shown(score) for score in reached)}: {_inside(_count(grid, advised))}."
-    if hours in grid.told:
-        today = forecast_split(_fitted(grid), grid.prices, *split, ImagePool(grid.images))
-        told += (
-            f" Today's planner would tell {shown(today.ap)} ({shown(today.low)} to {shown(today.high)}) for a new "
-            f"seed: {_inside(_count(grid, today))}."
+        only = "" if grid.metric == by else f" Only recommendations for {SHORT_METRICS[by]} are trained."
+        return f"That split was not trained.{only}"
+    text = f"It reached {' and '.join(shown(score) for score in reached)}: {_inside(_count(grid, advised))}."
+    if hours in grid.recorded:
+        now = forecast_split(_fitted(grid), grid.prices, *split, ImagePool(grid.images))
+        text += (
+            f" The current planner forecasts {shown(now.ap)} ({shown(now.low)} to {shown(now.high)}) for a new seed: "
+            f"{_inside(_count(grid, now))}."
         )
     if not others:
-        return told
+        return text
     best = max(others, key=lambda other: grid.mean(other, grid.metric).value)
-    told += f" The best other split for that money: {split_name(best)}, {shown(grid.mean(best, grid.metric).value)}."
+    text += f" The best other split at that cost: {split_name(best)}, {shown(grid.mean(best, grid.metric).value)}."
     rival = _half_and_half(grid, others, hours)
     if rival is None:
-        return told
+        return text
     gain = change_in_words(grid.change(rival, split, grid.metric), SHORT_METRICS[grid.metric])
-    return f"{told} Against the split nearest to half and half, {gain}."
+    return f"{text} Compared with the split nearest to half of the hours on each label, {gain}."
 
 
 def _inside(counted: _Counted) -> str:
@@ -183,24 +179,23 @@ def _for_the_same_money(grid: Grid, split: Split, hours: float) -> list[Split]:
 
 
 def _half_and_half(grid: Grid, affordable: list[Split], hours: float) -> Split | None:
-    """Return the measured split nearest to half of the hours on masks and half on boxes, by ratios of images."""
+    """Return the measured split nearest, by ratios of images, to half of the hours on masks and half on boxes."""
     if not affordable:
         return None
-    seconds = hours * SECONDS_PER_HOUR / 2
-    full = min(seconds / grid.prices.mask_seconds, grid.images)
-    weak = min(seconds / grid.prices.box_seconds, grid.images - full)
+    full = min(grid.prices.masks_for(hours / 2), grid.images)
+    weak = min(grid.prices.boxes_for(hours / 2), grid.images - full)
     return min(
         affordable, key=lambda split: abs(math.log(split[0] / full)) + abs(math.log((split[1] + 1) / (weak + 1)))
     )
 
 
-def read_told(path: Path, metric: str) -> dict[float, SplitForecast]:
-    """Read the advice of one metric by its budget in hours; a file that is not there tells of none.
+def read_advice(path: Path, metric: str) -> dict[float, SplitForecast]:
+    """Read the recorded recommendations of one metric by budget in hours; empty if the file is missing.
 
-    The intervals are those of one training by the planner of November 2026, which counted the luck of a seed as noise.
+    Their intervals are for one run by the planner of November 2026, which treated the seed effect as noise.
 
     Raises:
-        BudgetError: the file is no such table.
+        BudgetError: If the file is not such a table.
     """
     if not path.is_file():
         return {}
@@ -209,7 +204,7 @@ def read_told(path: Path, metric: str) -> dict[float, SplitForecast]:
         rows = table[table["metric"] == metric]
         return {float(row["hours"]): _forecast(row) for row in rows.to_dict("records")}
     except (KeyError, TypeError, ValueError, OSError) as error:
-        raise BudgetError(f"{path} cannot be read ({error}). Put the file of the repository back.") from error
+        raise BudgetError(f"{path} cannot be read ({error}). Restore it from the repository.") from error
 
 
 def _forecast(row: dict[Hashable, Any]) -> SplitForecast:

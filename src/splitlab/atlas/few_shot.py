@@ -1,4 +1,4 @@
-"""Measure few-shot training: prepare the runs, train them, score them class by class, and write the table."""
+"""Measure few-shot training: prepare and train the runs, score them by class, and write the table."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ from splitlab.training.experiment import carry_out, prepare_run
 from splitlab.training.few_shot import BACKBONE, F_SIZE, background_images, plan_few_shot
 from splitlab.training.start import as_run_sees
 
-# What changes nothing of what a model learns; what it starts from is told by its own hash.
+# Settings that do not affect what a model learns; the start has its own hash.
 _NOT_LEARNT = ("data", "device", "compiled", "tracker", "evaluate_every", "start_from")
-# Left out at their defaults, so that rows measured before there were these settings keep their hashes.
+# Newer settings, left out at their defaults so that older rows keep their hashes.
 _YOUNGER = ("background", "refine_boxes")
 
 
@@ -43,7 +43,7 @@ class Variant:
     novel: tuple[str, ...]
 
 
-# Of the embedded scenes: a pair of classes unlike any other, and one class of each look-alike pair.
+# Classes of the embedded scenes: a pair unlike any other class, and one class of each look-alike pair.
 VARIANTS = (
     Variant("new pair", ("compass jelly", "moon jelly")),
     Variant("look-alikes", ("spotted fish", "beaded star", "moon jelly")),
@@ -52,13 +52,7 @@ VARIANTS = (
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many labels the runs get.
-
-    Attributes:
-        base_masks: |F| of the base model, which has no W.
-        masks: of each novel class, in the few-shot runs.
-        full, weak: |F| and |W| of the partly supervised run and of the one with all masks.
-    """
+    """Number of labels: |F| of the base model, masks of each novel class, and |F| and |W| of the other runs."""
 
     base_masks: int = 300
     masks: int = 3
@@ -68,15 +62,7 @@ class Sizes:
 
 @dataclass(frozen=True)
 class FewShotRun:
-    """One run of a measurement.
-
-    Attributes:
-        variant: which classes are novel.
-        setting, start: as the table has them (`few_shot_measured`).
-        spec: its settings.
-        split: its F and W.
-        path: its run folder.
-    """
+    """One run of a measurement; `setting` and `start` are those of the table, see `measured_few_shot`."""
 
     variant: Variant
     setting: str
@@ -88,15 +74,7 @@ class FewShotRun:
 
 @dataclass(frozen=True)
 class Measurement:
-    """What all runs of a measurement share.
-
-    Attributes:
-        name: of the data set, as a spec has it.
-        data: it, whole.
-        runs: the folder of all runs.
-        settings: of the recipe, and what differs from it.
-        sizes: of the splits.
-    """
+    """What all runs of a measurement share: the dataset by name and opened, the folder of runs, settings and sizes."""
 
     name: str
     data: TrainVal
@@ -108,7 +86,7 @@ class Measurement:
         """Yield the seven runs of a variant, the base model before those that start from it.
 
         Raises:
-            SplitLabError: the data set lacks a class, or has not so many images or masks.
+            SplitLabError: If the dataset lacks a class, images or masks.
         """
         others = in_one_line(name for name in self.data.train.class_names if name not in variant.novel)
         base = self._random(variant, BASE, seed, {"classes": others}, self.sizes.base_masks, 0)
@@ -127,31 +105,30 @@ class Measurement:
     def _random(
         self, variant: Variant, setting: str, seed: int, seen: dict[str, str], full: int, weak: int
     ) -> FewShotRun:
-        told = {"data": self.name, "full": full, "weak": weak, "seed": seed}
-        spec = RunSpec.from_json({**self.settings, **seen, **told})
+        split_settings = {"data": self.name, "full": full, "weak": weak, "seed": seed}
+        spec = RunSpec.from_json({**self.settings, **seen, **split_settings})
         split = draw_split(as_run_sees(self.data, spec.data.classes, spec.data.mask_classes).train, full, weak, seed)
         return FewShotRun(variant, setting, BACKBONE, spec, split, self._path(variant, setting, BACKBONE, seed))
 
     def _path(self, variant: Variant, setting: str, start: str, seed: int) -> Path:
         parts = ("few-shot", Path(self.name).name, variant.name, setting, start, f"seed{seed}")
-        # With all masks no class is novel: the run is the same in every variant.
+        # With all masks no class is novel, so all variants share the run.
         kept = [part for part in parts if setting != "all masks" or part != variant.name]
         return self.runs / "-".join(part.replace(" ", "-") for part in kept)
 
 
 def train_planned(planned: FewShotRun, data_dir: Path, progress: Progress = no_progress) -> RunFolder | None:
-    """Train a run, or on from where it stands; None where somebody stopped it.
+    """Train a run, or continue it; return None if it was stopped.
 
     Raises:
-        RunError: its folder holds a run with other settings or other labels.
-        SplitLabError: it cannot be trained.
+        RunError: If its folder has a run with other settings or labels.
+        SplitLabError: If it cannot be trained.
     """
     if (planned.path / "spec.json").is_file():
         run = RunFolder.open(planned.path)
         if run.spec() != planned.spec or read_split(run.split_path) != planned.split:
             raise RunError(
-                f"{planned.path} holds a run with other settings or other labels than asked for. Delete it, or measure "
-                "in another work space."
+                f"{planned.path} contains a run with other settings or labels. Delete it, or use another workspace."
             )
     else:
         run = prepare_run(planned.path, planned.spec, data_dir, planned.split)
@@ -159,29 +136,20 @@ def train_planned(planned: FewShotRun, data_dir: Path, progress: Progress = no_p
 
 
 def _spec_hash(spec: RunSpec) -> str:
-    """Return 12 hexadecimal digits for all settings that a model learns by, whatever the machine.
-
-    A start from a checkpoint counts by that run's own settings.
-    """
-    told = {
+    """Return 12 hexadecimal digits for all settings that affect what a model learns, including those of its start."""
+    settings = {
         name: value
         for name, value in spec.to_json().items()
         if name not in _NOT_LEARNT and not (name in _YOUNGER and value == SETTINGS[name].default)
     }
     start = Path(spec.start_from).parent if spec.start_from else None
-    told["start"] = _spec_hash(RunFolder.open(start).spec()) if start else ""
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
+    settings["start"] = _spec_hash(RunFolder.open(start).spec()) if start else ""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
 
 
 @dataclass(frozen=True)
 class _MasksOfClass:
-    """Masks of one class.
-
-    Attributes:
-        mask_iou: mean mask IoU over the objects whose box was found, 0..1; None where none was.
-        found: objects whose box was found.
-        objects: all objects of the class that have a mask.
-    """
+    """Mean mask IoU over the objects of a class whose box was found (None if there are none), and the counts."""
 
     mask_iou: float | None
     found: int
@@ -191,16 +159,10 @@ class _MasksOfClass:
 def _masks_in_found_boxes(
     dataset: Dataset, detections: Sequence[ImageDetections], min_score: float
 ) -> dict[str, _MasksOfClass]:
-    """Return the masks of each class, by its name.
+    """Return the masks of each class by its name.
 
-    A box is found where a detection of its class, scored `min_score` or more, overlaps it at IoU 0.5; matched as COCO
-    does it. The mask IoU is that of the same detection, however bad: a mean over masks that were found would leave out
-    the very ones that failed.
-
-    Args:
-        dataset: the truth, with masks.
-        detections: in the order of its images.
-        min_score: of the detections that count, 0..1.
+    A box is found if a detection of its class with at least `min_score` overlaps it at IoU 0.5, matched as in COCO. The
+    mask IoU is that of the same detection, however low: a mean over matched masks would leave out the failed ones.
     """
     ious: dict[int, list[float]] = defaultdict(list)
     boxes, masks = (overlaps_of_dataset(dataset, detections, kind) for kind in ("box", "mask"))
@@ -217,7 +179,7 @@ def _masks_in_found_boxes(
 
 
 def _found(boxes: ImageOverlaps, masks: ImageOverlaps) -> list[tuple[int, float]]:
-    """Return class and mask IoU of each object whose box was found, crowds and those without a mask left out."""
+    """Return class and mask IoU of each object whose box was found, without crowds and objects without a mask."""
     matched = match_by_score(boxes)
     return [
         (int(boxes.truth_classes[target]), float(masks.iou[place, target]))
@@ -227,15 +189,12 @@ def _found(boxes: ImageOverlaps, masks: ImageOverlaps) -> list[tuple[int, float]
 
 
 def class_rows(planned: FewShotRun, data: TrainVal, measured_with: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Return the rows of a finished run, one for each of its classes, with the columns of the table.
+    """Return the rows of a finished run, one per class, with the columns of the few-shot table.
 
     Args:
-        planned: the run, which is done.
-        data: its data set, whole.
+        planned: The finished run.
+        data: Its whole dataset.
         measured_with: `code_version` and `machine`.
-
-    Raises:
-        SplitLabError: its files are broken.
     """
     run, spec = RunFolder.open(planned.path), planned.spec
     val = as_run_sees(data, spec.data.classes, spec.data.mask_classes).val
@@ -262,17 +221,17 @@ def class_rows(planned: FewShotRun, data: TrainVal, measured_with: Mapping[str, 
 
 
 def store_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Add the rows of a run to a table, in place of those it had before; the file is replaced in one step.
+    """Add the rows of a run to a table, replacing its old ones; the file is replaced atomically.
 
     Raises:
-        BudgetError: the file that is there is no such table.
-        RunError: it cannot be written.
+        BudgetError: If the existing file is not such a table.
+        RunError: If it cannot be written.
     """
     new = pd.DataFrame(list(rows), columns=list(FEW_SHOT_COLUMNS))
     old = measured_few_shot(path)
     again = set(new[KEY].itertuples(index=False, name=None))
     kept = old[np.array([key not in again for key in old[KEY].itertuples(index=False, name=None)], bool)]
-    # An empty part would decide the types of the whole.
+    # An empty part would change the column types.
     table = pd.concat([kept, new], ignore_index=True) if len(kept) else new
     path.parent.mkdir(parents=True, exist_ok=True)
     write_bytes(path, table.to_csv(index=False).encode())

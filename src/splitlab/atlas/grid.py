@@ -1,4 +1,4 @@
-"""The grids of splits that are trained here, and the pairs of splits with equal scores."""
+"""The grids of splits that the atlas trains, and sets of splits with equal scores."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from splitlab.budget.planner import SplitForecast
 from splitlab.budget.results import check_metric
 
 _INTERVAL_WIDTH = 2 * 1.96
-"""A 95 % interval is so many standard errors wide."""
+"""Width of a 95 % interval in standard errors."""
 
 CONFUSION, MASK_IOU = "class_confusion", "mask_iou"
 
@@ -29,47 +29,47 @@ _SCORES = ("ap50", "ap70", "ap75", "ap50_95", "box_ap50", CONFUSION, MASK_IOU)
 _ALIKE = ("model", "data_hash", "test_hash")
 
 _Planned = Mapping[str, tuple[int, int, int]]
-"""The runs of a plan: |F|, |W| and seed by the hash of their settings."""
+_Recorded = Mapping[float, SplitForecast]
 
-_NOTHING_TOLD: Mapping[float, SplitForecast] = MappingProxyType({})
+_NONE_RECORDED: _Recorded = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """What was measured of a plan.
+    """The measured runs of a plan.
 
     Attributes:
-        rows: one row a run of the plan, with the columns of `MeasuredRow`; of one data set, model and test part.
-        extra: runs of other splits with the same settings, such as those that a planner advised.
+        rows: One row per planned run with the columns of `MeasuredRow`; one dataset, model and test part.
+        extra: Runs of other splits with the same settings, such as those recommended by the planner.
         missing: (|F|, |W|, seed) of the planned runs without a row.
-        metric: the column of AP that verdicts go by.
-        told: advice for this metric that was written down before its runs, by its budget in hours.
+        metric: Column of AP that verdicts are based on.
+        recorded: Recommendations for this metric recorded before their runs, by budget in hours.
     """
 
     rows: pd.DataFrame
     extra: pd.DataFrame
     missing: tuple[tuple[int, int, int], ...]
     metric: str
-    told: Mapping[float, SplitForecast] = field(default_factory=dict)
+    recorded: _Recorded = field(default_factory=dict)
 
     @property
     def images(self) -> int:
-        """Images that F and W are drawn from."""
+        """Number of images that F and W are drawn from."""
         return int(self.rows["train_images"].iloc[0])
 
     @property
     def prices(self) -> Prices:
-        """What labels cost."""
+        """Prices of the dataset's labels."""
         return prices_for(str(self.rows["dataset"].iloc[0]))
 
     @cached_property
     def runs(self) -> pd.DataFrame:
-        """All runs, planned and extra: noise rests on them, and what is said of advice."""
+        """All runs, planned and extra."""
         return pd.concat([self.rows, self.extra], ignore_index=True)
 
     @cached_property
     def splits(self) -> pd.DataFrame:
-        """One row a planned split, cheapest first: full, weak, runs, cost_hours, each score with the average seed."""
+        """One row per planned split, cheapest first: full, weak, runs, cost_hours, each score for the average seed."""
         runs = self.rows.groupby(["full", "weak"]).size().rename("runs")
         scores = {score: self.scores(score).values for score in _SCORES}
         table = pd.DataFrame(scores).reindex(runs.index).assign(runs=runs).reset_index()
@@ -81,22 +81,14 @@ class Grid:
         return self._fitted[score]
 
     def mean(self, split: Split, score: str) -> Mean:
-        """Return the score of a split, planned or extra; over no runs where it was not measured."""
+        """Return the score of a split, planned or extra; over no runs if it was not measured."""
         ours = self.runs[(self.runs["full"] == split[0]) & (self.runs["weak"] == split[1]) & self.runs[score].notna()]
         return Mean(float(self.scores(score).values.get(split, math.nan)), len(ours), _image_error(ours, score))
 
     def change(self, start: Split, end: Split, score: str, comparisons: int = 1, sign: int = 1) -> Change:
-        """Return how a score changes between two measured splits.
+        """Return how a score changes between two measured splits, as one of several `comparisons` of a claim.
 
-        Args:
-            start: where from.
-            end: where to.
-            score: the column.
-            comparisons: how many changes one claim looks at, this one among them.
-            sign: -1 to count a fall as a rise.
-
-        Raises:
-            BudgetError: too few splits have two seeds.
+        A `sign` of -1 counts a fall as a rise.
         """
         first, second = self.mean(start, score), self.mean(end, score)
         image_error = math.hypot(first.image_error, second.image_error)
@@ -109,9 +101,9 @@ class Grid:
 
 
 def verdict_metric(atlas: str) -> str:
-    """Return the column of AP that an atlas's verdicts go by, chosen before any of its runs was measured.
+    """Return the column of AP that an atlas's verdicts are based on, chosen before any of its runs was measured.
 
-    That is AP70, as in the paper on VOC2012. On street it is AP50: its AP70 was known to stay near 2.
+    This is AP70, as in the paper on VOC2012; for street it is AP50, since its AP70 stays near 2.
     """
     return _METRICS.get(atlas, _METRIC)
 
@@ -122,20 +114,20 @@ def named(splits: pd.DataFrame) -> list[Split]:
 
 
 def measured_grid(
-    rows: Iterable[MeasuredRow], planned: _Planned, metric: str, told: Mapping[float, SplitForecast] = _NOTHING_TOLD
+    rows: Iterable[MeasuredRow],
+    planned: _Planned,
+    metric: str,
+    recorded: _Recorded = _NONE_RECORDED,
 ) -> Grid | None:
-    """Pick the rows of a plan; None where there is none.
+    """Select the rows of a plan; None if there are none.
 
-    Rows of older data or an older test part than those of the row that was measured last are passed over.
+    Rows with older data or an older test part than the newest row are ignored.
 
     Args:
-        rows: of one table.
-        planned: the runs of its plan.
-        metric: a column of AP.
-        told: advice that was written down before its runs.
-
-    Raises:
-        BudgetError: the metric is none.
+        rows: Rows of one table.
+        planned: Runs of its plan: |F|, |W| and seed by the hash of their settings.
+        metric: A column of AP.
+        recorded: Recommendations recorded before their runs.
     """
     check_metric(metric)
     rows = list(rows)
@@ -147,33 +139,33 @@ def measured_grid(
     alike = (table[list(_ALIKE)] == [getattr(last, name) for name in _ALIKE]).all(axis=1)
     is_planned = table["spec_hash"].isin(list(planned))
     ours = table[alike & is_planned]
-    # The plan's hashes say how its own runs were trained; of other runs their settings in words do.
+    # Runs outside of the plan are matched by their settings in words.
     others = table[alike & ~is_planned & table["settings"].isin(ours["settings"])]
     missing = tuple(run for spec_hash, run in planned.items() if spec_hash not in set(ours["spec_hash"]))
-    return Grid(ours.reset_index(drop=True), others.reset_index(drop=True), missing, metric, told)
+    return Grid(ours.reset_index(drop=True), others.reset_index(drop=True), missing, metric, recorded)
 
 
 def _image_error(rows: pd.DataFrame, score: str) -> float:
-    """Return the standard error that test images add to a score of one split; 0 where the table has no interval."""
+    """Return the standard error of a split's score due to the test images; 0 if the table has no interval."""
     if f"{score}_low" not in rows or rows.empty:
         return 0.0
-    # The runs share their test images, so more of them do not make this smaller.
+    # The runs share their test images, so averaging over runs does not reduce this error.
     return float((rows[f"{score}_high"] - rows[f"{score}_low"]).mean()) / _INTERVAL_WIDTH
 
 
 SAME_AP = 1.0
-"""AP within which scores count as the same, as for the published tables."""
+"""AP within which scores count as equal, as for the published tables."""
 
 
 def equal_score_splits(splits: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Pick the largest set of splits that score about the same, one for each |F|, from few masks to many.
+    """Select the largest set of splits that score about the same, one for each |F|, fewest masks first.
 
-    Every split's score is tried as the level: of each |F| the split nearest to it is taken, if it is within `SAME_AP`.
-    The level that most |F| reach is kept; of equals the one that its splits lie closest to.
+    Each split's score is tried as the level: for each |F| the nearest split within `SAME_AP` is taken. The level that
+    most |F| reach wins; ties go to the level with the smallest mean distance.
 
     Args:
-        splits: of a grid.
-        metric: the column of AP.
+        splits: The splits of a grid.
+        metric: A column of AP.
     """
     found = [_around(splits, metric, level) for level in splits[metric].dropna()]
     return max(found, key=lambda rows: (len(rows), -float(rows["off"].mean()))).drop(columns="off")

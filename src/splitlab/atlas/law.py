@@ -1,4 +1,4 @@
-"""The equiscore law on measured rows: fitted, tested, and put beside the paper's claims."""
+"""The equiscore law on measured rows: fitted, tested, and compared with the paper's claims."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ from splitlab.budget.results import SHORT_METRICS
 from splitlab.budget.surface import Floats
 from splitlab.errors import BudgetError
 
+_NEAR_ONE = 0.5
+"""The law holds if the whole interval of the exponent is within this distance of 1."""
+
+_ENOUGH_TO_LEAVE_OUT = 6
 _DRAWS = 1000
 _INTERVAL = (2.5, 97.5)
 _LEVELS = 101
@@ -40,14 +44,14 @@ class MeasuredLaw:
     """An equiscore law fitted to a grid.
 
     Attributes:
-        level: the AP that the splits reach.
-        law: |W| = k phi0^2 / |F|, phi0 the largest |F| of the grid.
-        k: the law's k with its interval.
-        exponent: b of |W| = a |F|^-b, fitted to the same points; the law says 1.
+        level: The AP that the splits reach.
+        law: |W| = k phi0^2 / |F|; phi0 is the largest |F| of the grid.
+        k: The law's k with its interval.
+        exponent: b of |W| = a |F|^-b, fitted to the same points; 1 by the law.
         points: full and weak (images, not rounded) at which each line reaches the level.
-        whole_draws: share of the draws in which enough lines reached the level to fit at all.
-        off: the factor by which a point's |W| differs from the law fitted to the others, on average; 1 on the law.
-        off_of_one_weak: the same for the naive rival, one |W| for all |F|.
+        whole_draws: Share of the draws in which enough lines reached the level to fit.
+        off: Mean factor by which a point's |W| differs from the law fitted to the others; 1 on the law.
+        off_of_one_weak: The same for the baseline, one |W| for all |F|.
     """
 
     level: float
@@ -61,17 +65,17 @@ class MeasuredLaw:
 
 
 def measured_law(grid: Grid) -> MeasuredLaw:
-    """Fit the law at the level that most numbers of masks reach by adding boxes; the middle one, where several are.
+    """Fit the law at the level that most numbers of masks reach by adding boxes; the median of these levels.
 
     Raises:
-        BudgetError: fewer than three numbers of masks reach any one level, or too few splits have two seeds.
+        BudgetError: If fewer than three numbers of masks reach any level, or too few splits have two seeds.
     """
     lines = _lines(grid)
     level = _level(lines)
     full, weak = _crossings(lines, level)
     if len(full) < _ENOUGH_POINTS:
         raise BudgetError(
-            f"{len(full)} numbers of masks reach AP {level:.1f} by adding boxes; a law needs {_ENOUGH_POINTS} or more."
+            f"{len(full)} numbers of masks reach AP {level:.1f} by adding boxes; at least {_ENOUGH_POINTS} are needed."
         )
     phi0 = float(grid.splits["full"].max())
     k, exponent = _fit(full, weak, phi0)
@@ -99,7 +103,7 @@ class _Line:
 
 
 def _lines(grid: Grid) -> list[_Line]:
-    """The splits of each |F| below the largest, where the law is fitted; at least two |W| each."""
+    """Return the splits of each |F| below the largest, if it has at least two |W|."""
     known = grid.splits[grid.splits[grid.metric].notna()].sort_values("weak")
     errors = grid.scores(grid.metric).errors
     splits = known.assign(error=errors.loc[named(known)].to_numpy())
@@ -113,7 +117,7 @@ def _lines(grid: Grid) -> list[_Line]:
 
 def _level(lines: list[_Line]) -> float:
     if not lines:
-        raise BudgetError("no number of masks was trained with two numbers of boxes: no law can be fitted.")
+        raise BudgetError("no number of masks was trained with two numbers of boxes, so no law can be fitted.")
     scores = np.concatenate([line.ap for line in lines])
     levels = np.linspace(scores.min(), scores.max(), _LEVELS)
     reached = np.array([len(_crossings(lines, level)[0]) for level in levels])
@@ -130,7 +134,7 @@ def _crossings(lines: list[_Line], level: float) -> tuple[Floats, Floats]:
 
 
 def _weak_at(line: _Line, level: float) -> float | None:
-    """Return the |W| at which a line reaches the level; None where it lies outside of it."""
+    """Return the |W| at which a line reaches the level; None if it does not."""
     rising = isotonic_regression(line.ap, weights=line.runs).x
     if not rising[0] < level < rising[-1]:
         return None
@@ -140,13 +144,13 @@ def _weak_at(line: _Line, level: float) -> float | None:
 
 
 def _fit(full: Floats, weak: Floats, phi0: float) -> tuple[float, float]:
-    """Fit k as `fit_law` does, and the exponent with a k of its own, both by least squares on ln |W|."""
+    """Fit k as `fit_law` does, and the exponent with its own k, both by least squares on ln |W|."""
     slope, _ = np.polyfit(np.log(full), np.log(weak), 1)
     return float(np.exp(np.log(c_of_tau(full, weak, phi0)).mean())), -float(slope)
 
 
 def _drawn_again(lines: list[_Line], level: float, phi0: float) -> Floats:
-    """Return k and exponent, shape (N, 2), of grids whose scores are drawn again around those measured."""
+    """Return k and exponent, shape (N, 2), of grids with scores drawn around those measured."""
     rng = np.random.default_rng(0)
     found = []
     for _ in range(_DRAWS):
@@ -156,38 +160,35 @@ def _drawn_again(lines: list[_Line], level: float, phi0: float) -> Floats:
             found.append(_fit(full, weak, phi0))
     if not found:
         raise BudgetError(
-            f"with noise counted in, no {_ENOUGH_POINTS} lines reach AP {level:.1f}: no interval can be given."
+            f"with noise, fewer than {_ENOUGH_POINTS} lines reach AP {level:.1f}, so there is no interval."
         )
     return np.array(found)
-
-
-_NEAR_ONE = 0.5
-"""The law is shown where the exponent lies within so much of 1 with its whole interval."""
 
 
 def law_holds(grid: Grid) -> Claim:
     """Check Eq. 5 to 7: at equal score |W| falls as 1 / |F|, with one k."""
     statement = (
-        "Models of equal score lie on |W| = k phi0^2 / |F|. (Here: fitted as |W| = a |F|^-b, b is 1, and surely "
-        f"between {1 - _NEAR_ONE:g} and {1 + _NEAR_ONE:g}; and the law is nearer to them than one |W| for all |F|.)"
+        "Models of equal score lie on |W| = k phi0^2 / |F|. (Here: in a fit of |W| = a |F|^-b, the interval of b "
+        f"includes 1 and lies between {1 - _NEAR_ONE:g} and {1 + _NEAR_ONE:g}; and the law fits better than one |W| "
+        "for all |F|.)"
     )
     try:
         fitted = measured_law(grid)
     except BudgetError as error:
-        told = str(error)
-        return Claim("equiscore", "4.5", statement, "not measured yet", told[0].upper() + told[1:], grid.runs)
+        reason = str(error)
+        return Claim("equiscore", "4.5", statement, "not measured yet", reason[0].upper() + reason[1:], grid.runs)
     return Claim("equiscore", "4.5", statement, _verdict(fitted), _law_in_words(fitted, grid), grid.runs)
 
 
 def surface_predicts(grid: Grid) -> Claim:
-    """Check the AP surface: every split left out in turn and predicted from the others."""
+    """Check the AP surface: leave out every split in turn and predict it from the others."""
     statement = (
-        "The AP surface, fitted to all other splits, predicts a split: nine in ten lie inside their 90 % interval. "
-        f"(Here: at least {HONEST:.0%} do, and its mean error is below that of the other splits' mean score.)"
+        "The AP surface, fitted to all other splits, predicts a split: 90 % of its runs lie inside their 90 % interval."
+        f" (Here: at least {HONEST:.0%} do, and the mean error is below that of the other splits' mean score.)"
     )
     known = grid.rows[grid.rows[grid.metric].notna()]
     if len(named(known.drop_duplicates(["full", "weak"]))) < _ENOUGH_TO_LEAVE_OUT:
-        return Claim("surface", "here", statement, "not measured yet", f"{len(known)} runs are too few.", grid.runs)
+        return Claim("surface", "here", statement, "not measured yet", f"There are only {len(known)} runs.", grid.runs)
     left = leave_one_out(fit_surface(known["full"], known["weak"], known[grid.metric]))
     return Claim(
         key="surface",
@@ -201,15 +202,12 @@ def surface_predicts(grid: Grid) -> Claim:
     )
 
 
-_ENOUGH_TO_LEAVE_OUT = 6
-
-
 def _verdict(fitted: MeasuredLaw) -> Verdict:
     exponent = fitted.exponent
     if not exponent.low <= 1 <= exponent.high:
         return "does not hold"
     is_near = exponent.low >= 1 - _NEAR_ONE and exponent.high <= 1 + _NEAR_ONE
-    return "holds" if is_near and fitted.off < fitted.off_of_one_weak else "not shown"
+    return "holds" if is_near and fitted.off < fitted.off_of_one_weak else "not enough evidence"
 
 
 def _law_in_words(fitted: MeasuredLaw, grid: Grid) -> str:
@@ -218,19 +216,17 @@ def _law_in_words(fitted: MeasuredLaw, grid: Grid) -> str:
     )
     outside = [str(full) for full in fitted.points["full"] if not TAU_LOW <= full / fitted.law.phi0 <= TAU_HIGH]
     k, exponent, phi0 = fitted.k, fitted.exponent, fitted.law.phi0
-    # Only k phi0^2 shows in a curve, so phi0 is said for the paper's k of 1.
+    # A curve determines only k phi0^2, so phi0 is also given for the paper's k of 1.
     low, value, high = (math.sqrt(end) * phi0 for end in (k.low, k.value, k.high))
-    told = (
+    text = (
         f"{SHORT_METRICS[grid.metric]} {fitted.level:.1f} is reached at {points}. With phi0 = {phi0:.0f}, the largest "
         f"|F|, k = {k.value:.2f} ({k.low:.2f} to {k.high:.2f}); with k = 1, phi0 = {value:.0f} ({low:.0f} to "
-        f"{high:.0f}). b = {exponent.value:.2f} ({exponent.low:.2f} to {exponent.high:.2f}); 95 % intervals."
-    )
-    told += (
-        f" Left out one by one, the points' |W| are off the law by a factor of {fitted.off:.2f} on average, and off "
-        f"one |W| for all |F| by {fitted.off_of_one_weak:.2f}."
+        f"{high:.0f}). b = {exponent.value:.2f} ({exponent.low:.2f} to {exponent.high:.2f}); 95 % intervals. Left out "
+        f"one by one, the points' |W| differ from the law by a factor of {fitted.off:.2f} on average, and from one |W| "
+        f"for all |F| by {fitted.off_of_one_weak:.2f}."
     )
     if fitted.whole_draws < 1:
-        told += f" In {1 - fitted.whole_draws:.0%} of the draws too few lines reached that score: they are left out."
+        text += f" {1 - fitted.whole_draws:.0%} of the draws are left out because too few lines reached that score."
     if outside:
-        told += f" |F| = {', '.join(outside)} lies outside the range of Remark 2."
-    return told
+        text += f" |F| = {', '.join(outside)} is outside the range of Remark 2."
+    return text

@@ -1,4 +1,4 @@
-"""Observations 4 to 7 of the paper (Sec. 4.4), on a measured grid: classes and masks of models with like scores."""
+"""Observations 4 to 7 of the paper (Sec. 4.4) on a measured grid: classes and masks at similar scores."""
 
 from __future__ import annotations
 
@@ -11,46 +11,46 @@ from splitlab.budget.claims.claim import Claim, Verdict
 from splitlab.budget.results import SHORT_METRICS
 
 _CLOSE_IOU = 0.03
-"""Mean mask IoUs that differ by no more count as alike; fixed before anything was measured."""
+"""Mean mask IoUs within this distance count as similar; fixed before anything was measured."""
 
-_PERCENT, _IOU = "% wrong classes", "mask IoU"
+_PERCENT, _IOU = "% misclassified", "mask IoU"
 
 
 def equal_scores_look_alike(grid: Grid) -> Claim:
-    """Check Observation 4: splits of equal AP draw masks of close IoU."""
+    """Check Observation 4: splits of equal AP have masks of similar IoU."""
     pairs = _pairs(grid, equal=True)
-    # "All are alike" needs no sharing out of doubt: it fails if one pair is not.
+    # "All are similar" needs no correction for multiple comparisons: it fails if one pair is not.
     alike = [pair for pair in pairs if grid.change(*pair, MASK_IOU).is_within(_CLOSE_IOU)]
     strict = [grid.change(*pair, MASK_IOU, len(pairs)) for pair in pairs]
     apart = [change for change in strict if abs(change.change) - change.margin > _CLOSE_IOU]
     unlike = _pairs(grid, equal=False)
     unlike_alike = [pair for pair in unlike if grid.change(*pair, MASK_IOU).is_within(_CLOSE_IOU)]
     whole = grid.splits[MASK_IOU]
-    differ = f" Apart: {listed(change_in_words(change, _IOU, digits=3) for change in apart)}." if apart else ""
+    differ = f" Different: {listed(change_in_words(change, _IOU, digits=3) for change in apart)}." if apart else ""
     left_out = _left_out(grid, MASK_IOU)
     return Claim(
         key="observation-4",
         section="4.4",
         statement=f"Observation 4. Models with identical {SHORT_METRICS[grid.metric]} scores produce visually similar "
-        f"segmentations. (Here: within {SAME_AP:g} AP of each other, their mask IoUs lie within {_CLOSE_IOU:g}, and "
-        "more often so than those of unequal scores.)",
+        f"segmentations. (Here: if scores are within {SAME_AP:g} AP, mask IoUs are within {_CLOSE_IOU:g}, and more "
+        "often so than for unequal scores.)",
         verdict=_verdict_of_pairs(len(pairs), len(alike), len(apart), _share(unlike_alike, unlike)),
-        finding=f"Of {len(pairs)} pairs with other numbers of masks and equal scores, {len(alike)} have mask IoUs that "
-        f"are that close with noise counted in, {len(apart)} have not; of {len(unlike)} pairs with unequal scores "
-        f"{len(unlike_alike)} have. Over all splits the mask IoU runs from "
-        f"{whole.min():.3f} to {whole.max():.3f}.{differ}{left_out}",
+        finding=f"Of {len(pairs)} pairs with different numbers of masks and equal scores, {len(alike)} have mask IoUs "
+        f"that close even with noise, and {len(apart)} differ by more than noise. Of {len(unlike)} pairs with unequal "
+        f"scores, {len(unlike_alike)} are that close. Over all splits the mask IoU ranges from {whole.min():.3f} to "
+        f"{whole.max():.3f}.{differ}{left_out}",
         rows=grid.runs,
     )
 
 
 def more_boxes_name_better(grid: Grid) -> Claim:
-    """Check Observation 5: more boxes make wrong classes rarer."""
+    """Check Observation 5: with more boxes, fewer objects are misclassified."""
     falls = lines_along(grid, "weak", CONFUSION, sign=-1)
     return Claim(
         key="observation-5",
         section="4.4",
         statement="Observation 5. Training with more weak examples improves a model's ability to locate and classify "
-        "objects. (Here: the share of localised objects with a wrong class falls with |W| for every |F|.)",
+        "objects. (Here: the share of localised objects that are misclassified falls with |W| for every |F|.)",
         verdict=falls.verdict,
         finding=rises_in_words(falls, "weak", _PERCENT, 100, up="falls") + _left_out(grid, CONFUSION),
         rows=grid.runs,
@@ -58,7 +58,7 @@ def more_boxes_name_better(grid: Grid) -> Claim:
 
 
 def more_masks_draw_better(grid: Grid) -> Claim:
-    """Check Observation 6: more masks make better masks."""
+    """Check Observation 6: with more masks, the masks are better."""
     rises = lines_along(grid, "full", MASK_IOU)
     return Claim(
         key="observation-6",
@@ -72,11 +72,11 @@ def more_masks_draw_better(grid: Grid) -> Claim:
 
 
 def middle_is_balanced(grid: Grid) -> Claim:
-    """Check Observation 7: of splits that score alike, the middle one draws better than one end and names better."""
+    """Check Observation 7: of splits with equal scores, the middle one balances mask quality and classification."""
     statement = (
         'Observation 7. The "middle" split appears to be the optimal choice visually, as it strikes a balance between '
         "mask quality and class identification. (Here: of the splits of about equal score, the middle one has better "
-        "masks than the one with the fewest masks, and fewer wrong classes than the one with the most.)"
+        "masks than the one with the fewest masks, and misclassifies fewer objects than the one with the most.)"
     )
     ends = named(equal_score_splits(grid.splits, grid.metric))
     if len(ends) < 3:
@@ -97,7 +97,7 @@ def middle_is_balanced(grid: Grid) -> Claim:
 
 
 def _pairs(grid: Grid, *, equal: bool) -> list[tuple[Split, Split]]:
-    """Return the pairs of splits with other numbers of masks whose scores are equal, or those whose are not."""
+    """Return the pairs of splits with different |F| whose scores are equal, or those whose scores differ."""
     known = grid.splits.dropna(subset=[grid.metric, MASK_IOU])
     scores = known.set_index(["full", "weak"])[grid.metric]
     return [
@@ -108,9 +108,9 @@ def _pairs(grid: Grid, *, equal: bool) -> list[tuple[Split, Split]]:
 
 
 def _left_out(grid: Grid, score: str) -> str:
-    """Name the splits that a claim says nothing about, because their models found nothing."""
+    """Name the splits that a claim leaves out because their models found nothing."""
     without = named(grid.splits[grid.splits[score].isna()])
-    return f" Left out, for they found no object: {listed(map(split_name, without))}." if without else ""
+    return f" Left out because they found no object: {listed(map(split_name, without))}." if without else ""
 
 
 def _share(some: list[tuple[Split, Split]], pairs: list[tuple[Split, Split]]) -> float:
@@ -123,14 +123,14 @@ def _verdict_of_pairs(pairs: int, alike: int, apart: int, share_of_unequal: floa
     if apart > pairs / 2:
         return "does not hold"
     if alike / pairs <= share_of_unequal:
-        # Where any two splits draw alike, equal scores are not what makes them.
-        return "not shown"
+        # If splits of unequal scores are as similar, equal scores are not the reason.
+        return "not enough evidence"
     if alike == pairs:
         return "holds"
-    return "holds but for" if apart and alike > pairs / 2 else "not shown"
+    return "holds but for" if apart and alike > pairs / 2 else "not enough evidence"
 
 
 def _verdict_of_both(draws: Change, names: Change) -> Verdict:
     if draws.rises and names.rises:
         return "holds"
-    return "does not hold" if draws.falls or names.falls else "not shown"
+    return "does not hold" if draws.falls or names.falls else "not enough evidence"

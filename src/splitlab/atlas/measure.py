@@ -1,4 +1,4 @@
-"""Measure one trained run on the images held out for the atlas, and note the machine it ran on."""
+"""Measure a trained run on the test part of the atlas, and record the machine it ran on."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from splitlab.models.registry import load_model
 from splitlab.runs.run_folder import RunFolder
 
 _CODE_VERSION = "SPLITLAB_CODE_VERSION"
-"""Says the version of code that was carried to another machine without its history."""
+"""Environment variable with the version of code that was copied without its repository."""
 
 _PACKAGE = Path(splitlab.__file__).parent
 
 
 def code_version() -> str:
-    """Return the commit, with a plus where code was changed since; without a history what was told, or the version."""
-    # A package installed inside of another project lies in that one's folders, but not in its history.
+    """Return the commit, with a plus for uncommitted changes, or the version if there is no repository."""
+    # A package installed inside another project's folder is not tracked by that project's repository.
     commit = _git("ls-files", "--error-unmatch", str(_PACKAGE / "__init__.py")) and _git(
         "rev-parse", "--short=10", "HEAD"
     )
@@ -46,7 +46,7 @@ def code_version() -> str:
 
 
 def _machine_name(device: str) -> str:
-    """Return the accelerator's name, or the processor's."""
+    """Return the name of the accelerator, or of the processor."""
     if device == "cuda":
         return torch.cuda.get_device_name()
     return _processor() or platform.machine() or "unknown processor"
@@ -61,7 +61,7 @@ def _processor() -> str:
 
 
 def _git(*words: str) -> str:
-    """Ask git about the package's own folder; empty where there is no git, or no history that holds it."""
+    """Run git on the package's folder; empty without git or a repository that contains it."""
     git = shutil.which("git")
     if git is None:
         return ""
@@ -70,11 +70,7 @@ def _git(*words: str) -> str:
 
 
 def measure_checkpoint(weights: Path, test: Dataset, progress: Progress = no_progress) -> dict[str, Any]:
-    """Measure a stored checkpoint on a test part; return the columns of `MeasuredRow` that say what it reached.
-
-    Raises:
-        SplitLabError: the checkpoint is not whole, or a photo cannot be read.
-    """
+    """Measure a checkpoint on a test part and return the measured columns of `MeasuredRow`."""
     model, card = load_model(weights)
     total = len(test.images)
     scores, detections = evaluate_model(model, test, card.image_size, lambda done: progress("test", done, total))
@@ -96,18 +92,15 @@ def measure_checkpoint(weights: Path, test: Dataset, progress: Progress = no_pro
 def measured_row(
     run: RunFolder, reached: dict[str, Any], name: str, train_images: int, hashes: Mapping[str, Any], version: str
 ) -> MeasuredRow:
-    """Put what a run reached beside what it is.
+    """Combine measured values with a description of the run.
 
     Args:
-        run: a finished run, on the machine that trained it.
-        reached: of `measure_checkpoint`.
-        name: of the data set.
-        train_images: that its split was drawn from.
+        run: A finished run, on the machine that trained it.
+        reached: Result of `measure_checkpoint`.
+        name: Name of the dataset.
+        train_images: Number of images that its split was drawn from.
         hashes: `spec_hash`, `data_hash` and `test_hash`.
-        version: of the code that trained it.
-
-    Raises:
-        SplitLabError: the run folder is broken.
+        version: Version of the code that trained it.
     """
     spec, card = run.spec(), read_card(run.weights)
     return MeasuredRow(
@@ -130,11 +123,7 @@ def measured_row(
 
 
 def _training_seconds(run: RunFolder) -> float:
-    """Add up how long the steps of a run took, over all processes that trained it; evaluations are not in it.
-
-    Raises:
-        RunError: its events are broken.
-    """
+    """Return the time of all training steps of a run, over all processes, without evaluations."""
     return math.fsum(event.get("seconds", 0.0) for event in run.events() if event.get("kind") == "train")
 
 

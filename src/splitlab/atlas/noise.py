@@ -1,11 +1,11 @@
-"""How far apart two trainings lie that differ by their seed alone, and what difference is more than that.
+"""How much training runs differ by their seed alone, and which differences are larger than that.
 
-A seed draws nested sets and the head's first weights for all its splits, so its luck is shared: a score is taken as its
-split's, plus its seed's luck, plus noise, fitted by least squares. What the seeds share drops out of differences.
+All splits of one seed share nested sets and the initial weights of the head, so they share the effect of the seed. A
+score is modelled as the score of its split plus the effect of its seed plus noise, fitted by least squares. Effects
+that the seeds share cancel in differences.
 
-A verdict of the atlas compares such fitted scores. A difference counts when it is larger than the margin that
-Student's t allows at 95 %, shared out over all comparisons of one kind that a claim looks at (Bonferroni): among twenty
-comparisons of nothing but noise, one would pass an ordinary test.
+The verdicts of the atlas compare these fitted scores. A difference counts if it is larger than the margin of Student's
+t at 95 %, divided over all comparisons of one kind within a claim (Bonferroni).
 """
 
 from __future__ import annotations
@@ -26,69 +26,55 @@ Split = tuple[int, int]
 DOUBT = 0.05
 """The chance that noise alone makes any difference of a claim count."""
 
-NOISE_UNKNOWN = (
-    "Fewer than two splits have been trained with the same two seeds, so nobody knows yet what a difference means."
-)
+NOISE_UNKNOWN = "Fewer than two splits have been trained with the same two seeds, so the noise is unknown."
 
 
 @dataclass(frozen=True, eq=False)
 class SplitScores:
-    """One score of every split with the average seed, and how surely it is known.
+    """One score of every split for the average seed, with its uncertainty.
 
     Attributes:
-        values: (N,) the scores by split (|F|, |W|), in the score's unit.
-        covariance: (N, N) of the values, for noise of variance 1 in each run.
-        squares: sum of the squares of what the fit leaves over.
-        freedom: how many runs there are beyond one for each split and for each seed but the first.
-        told_apart: whether the seeds share enough splits to tell their luck from that of the splits.
+        values: (N,) scores indexed by split (|F|, |W|), in the unit of the score.
+        covariance: (N, N) covariance of the values for noise of variance 1 per run.
+        squares: Sum of squared residuals.
+        freedom: Residual degrees of freedom.
+        separable: Whether the seeds share enough splits to separate seed effects from splits.
     """
 
     values: pd.Series
     covariance: Floats
     squares: float
     freedom: int
-    told_apart: bool
+    separable: bool
 
     @property
     def knows_noise(self) -> bool:
-        """Whether enough splits were trained with the same two seeds to say what a difference means."""
-        return self.told_apart and self.freedom > 0
+        """Whether enough splits were trained with the same two seeds to estimate the noise."""
+        return self.separable and self.freedom > 0
 
     @property
     def deviation(self) -> float:
-        """Standard deviation of the noise of one run, in the score's unit.
-
-        Raises:
-            BudgetError: nobody knows it (`knows_noise`).
-        """
+        """Standard deviation of the noise of one run, in the unit of the score."""
         if not self.knows_noise:
             raise BudgetError(NOISE_UNKNOWN)
         return math.sqrt(self.squares / self.freedom)
 
     @property
     def errors(self) -> pd.Series:
-        """(N,) standard errors of the values, in the score's unit.
-
-        Raises:
-            BudgetError: as `deviation`.
-        """
+        """(N,) standard errors of the values, in the unit of the score."""
         return pd.Series(self.deviation * np.sqrt(np.diag(self.covariance)), self.values.index)
 
     def margin(self, start: Split, end: Split, comparisons: int, image_error: float = 0.0) -> float:
-        """Return how large the difference of two splits must be to count, among so many comparisons.
+        """Return how large the difference between two splits must be to count among several `comparisons` of one claim.
 
-        Args:
-            start: one split.
-            end: the other.
-            comparisons: how many differences one claim looks at, this one among them.
-            image_error: standard error that the choice of test images adds, counted as if each split had images of its
-                own (they share them, so it is too large); 0 where nobody knows it, as for AP.
+        `image_error` is the standard error due to the choice of test images, as if each split had its own (they share
+        them, so this is an upper bound); 0 if unknown, as for AP.
 
         Raises:
-            BudgetError: as `deviation`, or there are no comparisons.
+            BudgetError: If the noise is unknown, or there are no comparisons.
         """
         if comparisons < 1:
-            raise BudgetError(f"{comparisons} comparisons: a margin is for one at least.")
+            raise BudgetError(f"{comparisons} comparisons: a margin needs at least one.")
         contrast = (self.values.index == end).astype(float) - (self.values.index == start).astype(float)
         own = float(contrast @ self.covariance @ contrast)
         seeds = self.deviation * math.sqrt(max(own, 0.0))
@@ -97,12 +83,9 @@ class SplitScores:
 
 @dataclass(frozen=True)
 class Mean:
-    """A score of a split.
+    """A score of a split for the average seed (NaN if there is none), and the number of its runs.
 
-    Attributes:
-        value: with the average seed; NaN where there is none.
-        runs: how many it rests on.
-        image_error: standard error that the choice of test images adds; 0 where the table has no interval, as for AP.
+    `image_error` is the standard error due to the choice of test images; 0 if unknown, as for AP.
     """
 
     value: float
@@ -112,13 +95,7 @@ class Mean:
 
 @dataclass(frozen=True)
 class Change:
-    """A score's change from one split to another, beside what noise alone would change.
-
-    Attributes:
-        start, end: the splits (|F|, |W|).
-        change: the difference of their scores with the average seed.
-        margin: how large it must be to count.
-    """
+    """The change of a score between two splits for the average seed, and the margin it must exceed to count."""
 
     start: Split
     end: Split
@@ -136,16 +113,16 @@ class Change:
         return self.change < -self.margin
 
     def is_within(self, limit: float) -> bool:
-        """Whether it is smaller than a limit whatever noise hides."""
+        """Return whether the change is within a limit even if the noise margin is added."""
         return abs(self.change) + self.margin <= limit
 
 
 def split_scores(rows: pd.DataFrame, score: str) -> SplitScores:
-    """Fit split and seed to a score.
+    """Fit the effects of split and seed to a score.
 
     Args:
-        rows: one row a run, with the columns full, weak, seed and the score's; equal but for split and seed.
-        score: the column; runs without it are left out.
+        rows: One row per run with the columns full, weak, seed and `score`, otherwise trained alike.
+        score: Column of the score; runs without it are left out.
     """
     known = rows[rows[score].notna()]
     split_of, splits = pd.factorize(pd.MultiIndex.from_frame(known[["full", "weak"]]), sort=True)
@@ -160,11 +137,11 @@ def split_scores(rows: pd.DataFrame, score: str) -> SplitScores:
         covariance=inverse[: len(splits), : len(splits)],
         squares=float(((measured - design @ fitted) ** 2).sum()),
         freedom=len(known) - rank,
-        told_apart=rank == design.shape[1],
+        separable=rank == design.shape[1],
     )
 
 
 def _sum_to_zero(seeds: int) -> Floats:
-    """Return shape (seeds, seeds - 1): the luck of each seed, where that of all adds up to none."""
+    """Return the contrasts of the seeds, shape (seeds, seeds - 1), whose effects sum to zero."""
     others = max(seeds - 1, 0)
     return np.vstack([np.eye(others), -np.ones((min(seeds, 1), others))])

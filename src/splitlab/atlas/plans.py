@@ -1,15 +1,15 @@
-"""What is left to train for a grid: its plan file, the parts of its dataset, and the runs that are still open."""
+"""The plans of an atlas, the parts of its dataset, and the runs that are still open."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from splitlab.atlas.advice import advised_splits, read_told
+from splitlab.atlas.advice import advised_splits, read_advice
 from splitlab.atlas.grid import measured_grid, verdict_metric
 from splitlab.atlas.rows import MeasuredRow
 from splitlab.data.dataset import Dataset, ImageId, count_images
@@ -24,21 +24,25 @@ from splitlab.sweeps.file import read_plan
 from splitlab.sweeps.plan import SweepPlan
 from splitlab.workspace import Workspace
 
-# What changes nothing of what a model learns.
+# Settings that do not affect what a model learns.
 _NOT_LEARNT = ("data", "device", "compiled", "tracker", "evaluate_every")
 
 
 def _spec_hash(spec: RunSpec) -> str:
-    """Return 12 hexadecimal digits for all settings that a model learns by.
+    """Return 12 hexadecimal digits for all settings that affect what a model learns.
 
-    Settings at their default are left out, so that one that is added to `RunSpec` later opens no measured run again.
+    Settings at their defaults are left out, so that a new setting does not change the hashes of measured runs.
     """
-    told = {
+    settings = {
         name: value
         for name, value in spec.to_json().items()
         if name not in _NOT_LEARNT and value != SETTINGS[name].default
     }
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
+    return _digits(json.dumps(settings, sort_keys=True))
+
+
+def _digits(text: str, count: int = 12) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:count]
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,9 @@ class Atlas:
     """What one atlas trains.
 
     Attributes:
-        name: of the data set, of the folder of plans, and of the table beside it.
-        stages: in the order they are trained; a run that stands in several of them is trained once.
-        table: the file of its measured rows.
+        name: Name of the dataset, of the folder of plans, and of the table next to it.
+        stages: Plans in training order; a run in several of them is trained once.
+        table: File of the measured rows.
     """
 
     name: str
@@ -57,19 +61,16 @@ class Atlas:
 
     @property
     def advice(self) -> Path:
-        """The file of the advice that was written down before its runs; it need not be there."""
+        """File of the recommendations that were recorded before their runs; optional."""
         return self.table.with_suffix("") / "advice.csv"
 
     def planned(self, images: int) -> dict[str, tuple[int, int, int]]:
-        """Return |F|, |W| and seed of the runs of the grid by their `spec_hash`.
+        """Return |F|, |W| and seed of the runs of the grid by their `_spec_hash`.
 
-        The grid is what trains the first stage's model: what other models are in the plans is there to be looked at.
+        The grid consists of the runs with the model of the first stage.
 
         Args:
-            images: that F and W are drawn from.
-
-        Raises:
-            SettingsError: a setting may not stand there.
+            images: Number of images that F and W are drawn from.
         """
         specs = [spec for stage in self.stages for spec in stage.specs(images)]
         return {
@@ -80,7 +81,7 @@ class Atlas:
 
 
 def atlas_names(measured: Path) -> list[str]:
-    """List the atlases there are plans for."""
+    """List the atlases that have plans."""
     return sorted({path.parent.name for path in measured.glob("*/*.yaml")})
 
 
@@ -88,13 +89,13 @@ def read_atlas(name: str, measured: Path, data_dir: Path, data: str | None = Non
     """Read the plans `measured/<name>/*.yaml` in the order of their names.
 
     Args:
-        name: of the atlas.
-        measured: the folder of plans and tables.
-        data_dir: the work space's folder of data sets.
-        data: where the data set is, in place of what the plans say.
+        name: Name of the atlas.
+        measured: Folder of plans and tables.
+        data_dir: The workspace's folder of datasets.
+        data: Dataset to use in place of that of the plans.
 
     Raises:
-        SettingsError: there is no such atlas, a plan is none, or they are not of one data set.
+        SettingsError: If there is no such atlas, a plan is invalid, or the plans have different datasets.
     """
     if name not in atlas_names(measured):
         raise SettingsError(f"There is no atlas '{name}'. Choose one of {', '.join(atlas_names(measured)) or 'none'}.")
@@ -102,38 +103,26 @@ def read_atlas(name: str, measured: Path, data_dir: Path, data: str | None = Non
     plans = [_read(path, data_dir) for path in paths]
     if data is not None:
         plans = [replace(plan, data=data) for plan in plans]
-    _refuse_several([plan.data for plan in plans], name)
+    if len(found := {plan.data for plan in plans}) > 1:
+        raise SettingsError(f"The plans of '{name}' are for several datasets ({', '.join(sorted(found))}). Keep one.")
     return Atlas(name, tuple(plans), measured / f"{name}.csv")
 
 
 def _read(path: Path, data_dir: Path) -> SweepPlan:
     plan = read_plan(path, data_dir)
-    # What lies beside the plans is no data set: a plan names one of the work space's.
+    # A plan names a dataset of the workspace, not a file next to the plan.
     return replace(plan, data=Path(plan.data).name) if Path(plan.data).parent == path.parent.absolute() else plan
-
-
-def _refuse_several(data: Sequence[str], name: str) -> None:
-    if len(set(data)) > 1:
-        raise SettingsError(
-            f"The plans of '{name}' are of several data sets ({', '.join(sorted(set(data)))}). Keep one."
-        )
 
 
 _TEST_FOLDER = "embedded-test"
 _TEST_SEED, _TEST_SCENES = 901, 600
 _TEST_SHARE = 4
-"""One in so many photos goes into the test part."""
+"""One in four photos goes into the test part."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """A data set as the atlas sees it.
-
-    Attributes:
-        train: what F and W are drawn from.
-        val: what choices are made by; runs are followed on it while they train.
-        test: what is reported.
-    """
+    """A dataset as the atlas uses it: `train` for F and W, `val` for evaluation while training, `test` for results."""
 
     train: Dataset
     val: Dataset
@@ -141,15 +130,7 @@ class Parts:
 
 
 def _open_parts(data: str, data_dir: Path) -> Parts:
-    """Open a data set and take its test part out.
-
-    Args:
-        data: what `open_dataset` takes; the scenes of `embedded` and of its test part are drawn on first use.
-        data_dir: the work space's folder of data sets.
-
-    Raises:
-        DataError: it cannot be read, or has too few images to take some out.
-    """
+    """Open a dataset and hold out its test part; embedded scenes are drawn on first use."""
     whole = open_dataset(data, data_dir)
     if data == EMBEDDED:
         scenes = EmbeddedSettings(train_images=1, val_images=_TEST_SCENES)
@@ -158,20 +139,18 @@ def _open_parts(data: str, data_dir: Path) -> Parts:
         )
     taken = _held_out([image.image_id for image in whole.train.images])
     if not taken:
-        raise DataError(
-            f"'{whole.train.name}' has {len(whole.train.images)} images to train on: too few to test on some."
-        )
-    # All photos of the atlas were labelled: one without an object counts as it did when the rows were measured.
+        raise DataError(f"'{whole.train.name}' has {len(whole.train.images)} training images, too few for a test part.")
+    # Photos without objects were included when the rows were measured.
     train = with_background(whole.train)
-    return Parts(
-        _with(train, lambda image_id: image_id not in taken),
-        whole.val,
-        _with(train, taken.__contains__),
+    test, rest = (
+        replace(train, images=tuple(image for image in train.images if (image.image_id in taken) == is_test))
+        for is_test in (True, False)
     )
+    return Parts(rest, whole.val, test)
 
 
 def _held_out(image_ids: list[ImageId]) -> frozenset[ImageId]:
-    """Choose a quarter of some images: those whose ids have the smallest hashes."""
+    """Select a quarter of the images: those whose ids have the smallest hashes."""
 
     def place(image_id: ImageId) -> bytes:
         return hashlib.sha256(str(image_id).encode()).digest()
@@ -180,13 +159,8 @@ def _held_out(image_ids: list[ImageId]) -> frozenset[ImageId]:
 
 
 def _part_hash(part: Dataset) -> str:
-    """Return 12 hexadecimal digits for a part: of the labels it was read from and of the images that are in it."""
-    told = f"{part.source_hash} {[image.image_id for image in part.images]}"
-    return hashlib.sha256(told.encode()).hexdigest()[:12]
-
-
-def _with(dataset: Dataset, is_in: Callable[[ImageId], bool]) -> Dataset:
-    return replace(dataset, images=tuple(image for image in dataset.images if is_in(image.image_id)))
+    """Return 12 hexadecimal digits for a part: its label file and its images."""
+    return _digits(f"{part.source_hash} {[image.image_id for image in part.images]}")
 
 
 _ADVISED_SEEDS = (0, 1)
@@ -194,14 +168,7 @@ _ADVISED_SEEDS = (0, 1)
 
 @dataclass(frozen=True)
 class AtlasRun:
-    """One run that an atlas asks for.
-
-    Attributes:
-        spec: its settings.
-        path: its run folder; a run of other settings or other data has another one.
-        key: what its row will say, see `MeasuredRow.key`.
-        tag: of the run.
-    """
+    """One run of an atlas: settings, run folder, key of its row (see `MeasuredRow.key`), and tag."""
 
     spec: RunSpec
     path: Path
@@ -216,14 +183,7 @@ class AtlasRun:
 
 @dataclass(frozen=True)
 class OpenedAtlas:
-    """An atlas with its data.
-
-    Attributes:
-        atlas: its plans.
-        parts: of its data set.
-        runs: the folder of all runs.
-        device: what to train on in place of what the plans say.
-    """
+    """An atlas with its data and the folder of all runs; `device` replaces that of the plans."""
 
     atlas: Atlas
     parts: Parts
@@ -232,36 +192,30 @@ class OpenedAtlas:
 
     @cached_property
     def planned(self) -> tuple[AtlasRun, ...]:
-        """Every run of the plans once, in the order they are trained; corners of a grid without images are left out."""
-        return self._once(run for stage in self.atlas.stages for run in self.runs_of(stage))
+        """Every run of the plans once, in training order, without splits of a grid that need too many images."""
+        return self._once(run for stage in self.atlas.stages for run in self._runs_of(stage))
 
     def asked(self, rows: Sequence[MeasuredRow]) -> tuple[AtlasRun, ...]:
-        """Return the runs of the plans, and once they are all measured those that the planner advises by their rows."""
+        """Return the runs of the plans, and once all are measured also those that the planner recommends."""
         return self._once([*self.planned, *self._advised(rows)])
 
     def _advised(self, rows: Sequence[MeasuredRow]) -> list[AtlasRun]:
         planned = self.atlas.planned(count_images(self.parts.train).to_draw)
         metric = verdict_metric(self.atlas.name)
-        grid = measured_grid(rows, planned, metric, read_told(self.atlas.advice, metric))
+        grid = measured_grid(rows, planned, metric, read_advice(self.atlas.advice, metric))
         splits = advised_splits(grid) if grid else ()
         if not splits:
             return []
-        return self.runs_of(replace(self.atlas.stages[0], splits=splits, is_grid=False, seeds=_ADVISED_SEEDS))
+        return self._runs_of(replace(self.atlas.stages[0], splits=splits, is_grid=False, seeds=_ADVISED_SEEDS))
 
-    def runs_of(self, stage: SweepPlan) -> list[AtlasRun]:
-        """Return the runs of one plan that the data set can give.
-
-        Raises:
-            SplitError: a split that was asked for by itself cannot be drawn.
-        """
+    def _runs_of(self, stage: SweepPlan) -> list[AtlasRun]:
         specs = stage.specs(count_images(self.parts.train).to_draw)
         return [self._run(spec, stage) for spec in specs if self._can_draw(spec, stage)]
 
     def _run(self, spec: RunSpec, stage: SweepPlan) -> AtlasRun:
         key = (_spec_hash(spec), _part_hash(self.parts.train), _part_hash(self.parts.test))
-        digits = hashlib.sha256("".join(key[:2]).encode()).hexdigest()[:8]
-        placed = replace(spec, device=self.device or spec.device)
-        return AtlasRun(placed, self.runs / f"{stage.folder_name(spec)}-{digits}", key, stage.name)
+        path = self.runs / f"{stage.folder_name(spec)}-{_digits(''.join(key[:2]), 8)}"
+        return AtlasRun(replace(spec, device=self.device or spec.device), path, key, stage.name)
 
     def _can_draw(self, spec: RunSpec, stage: SweepPlan) -> bool:
         try:
@@ -280,15 +234,11 @@ class OpenedAtlas:
 
 
 def open_atlas(atlas: Atlas, workspace: Workspace, device: str | None = None) -> OpenedAtlas:
-    """Open the data of an atlas; the embedded scenes are drawn on first use.
-
-    Raises:
-        DataError: it cannot be read.
-    """
+    """Open the data of an atlas; embedded scenes are drawn on first use."""
     return OpenedAtlas(atlas, _open_parts(atlas.stages[0].data, workspace.data), workspace.runs, device)
 
 
 def not_measured(runs: Iterable[AtlasRun], rows: Iterable[MeasuredRow]) -> list[AtlasRun]:
-    """Return those runs that have no row."""
+    """Return the runs that have no row."""
     measured = {row.key for row in rows}
     return [run for run in runs if run.key not in measured]

@@ -1,4 +1,4 @@
-"""The paper's observations about scores, tested on measured rows: lines of equal |F| or |W| and their slopes."""
+"""The paper's observations about scores, tested on measured rows along lines of equal |F| or |W|."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _Size = Literal["full", "weak"]
 
 @dataclass(frozen=True)
 class Rises:
-    """What a score does as one size grows.
+    """How a score changes as one size grows.
 
     Attributes:
-        ends: of each line the change from its smallest to its largest split.
-        steps: of all lines the changes between neighbours.
+        ends: For each line the change from its smallest to its largest split.
+        steps: For all lines the changes between neighbours.
     """
 
     ends: tuple[Change, ...]
@@ -31,11 +31,11 @@ class Rises:
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict on "it rises in every line".
+        """The verdict on "the score rises along every line".
 
-        It holds where every line rises by more than noise and no step falls by more; with exceptions, where more than
-        half of the lines rise and more than fall. Where less is shown, it is not shown; it does not hold where lines
-        or steps fall and no more lines rise.
+        It holds if every line rises by more than noise and no step falls by more. It holds with exceptions if more than
+        half of the lines rise, and more rise than fall. It does not hold if lines or steps fall and no more lines rise
+        than fall. Otherwise there is not enough evidence.
         """
         if not self.ends:
             return "not measured yet"
@@ -45,23 +45,20 @@ class Rises:
             return "holds"
         if rising > max(len(self.ends) / 2, falling):
             return "holds but for"
-        return "does not hold" if falls and rising <= falling else "not shown"
+        return "does not hold" if falls and rising <= falling else "not enough evidence"
 
 
 def lines_along(grid: Grid, grows: _Size, score: str, sign: int = 1) -> Rises:
     """Look at every line of at least two splits along which one size grows.
 
-    Ends and steps share out their doubt each among themselves: noise alone makes any line rise with at most 5 %, and
-    refutes a claim, by a line or a step, with at most 10 %.
+    Lines and steps are corrected for multiple comparisons separately: noise alone makes any line rise with a chance of
+    at most 5 %, and refutes a claim with a chance of at most 10 %.
 
     Args:
-        grid: what was measured.
-        grows: the size that grows; the other stays.
-        score: the column that is looked at.
+        grid: The measured grid.
+        grows: The size that grows; the other is fixed.
+        score: Column of the score.
         sign: 1 to ask whether it rises, -1 to ask whether it falls.
-
-    Raises:
-        BudgetError: too few splits have two seeds.
     """
     fixed = "weak" if grows == "full" else "full"
     by_line = grid.splits[grid.splits[score].notna()].sort_values(grows).groupby(fixed)
@@ -77,19 +74,19 @@ _MOST_NAMED = 6
 
 
 def split_name(split: Split) -> str:
-    """Write a split as the paper does."""
+    """Return a split as the paper writes it."""
     return f"{split[0]}/{split[1]}"
 
 
 def listed(parts: Iterable[str]) -> str:
-    """List some things, and say how many more there are."""
-    told = list(parts)
-    more = f" and {len(told) - _MOST_NAMED} more" if len(told) > _MOST_NAMED else ""
-    return ", ".join(told[:_MOST_NAMED]) + more
+    """List some parts, and say how many more there are."""
+    names = list(parts)
+    more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more
 
 
 def change_in_words(change: Change, unit: str, scale: float = 1.0, digits: int = 1) -> str:
-    """Say a change with the margin that noise leaves it, such as "25/0 to 25/400: +4.2 AP70 (noise: 3.1)"."""
+    """Describe a change with its noise margin, such as "25/0 to 25/400: +4.2 AP70 (noise: 3.1)"."""
     return (
         f"{split_name(change.start)} to {split_name(change.end)}: {change.change * scale:+.{digits}f} {unit} "
         f"(noise: {change.margin * scale:.{digits}f})"
@@ -102,37 +99,34 @@ def rises_in_words(
     """Say how many lines rise by more than noise, which do not, and which steps go the other way.
 
     Args:
-        rises: the changes; turned round where a fall was asked for, and told as they were measured.
-        grows: the size that grows along a line.
-        unit: of the score.
-        scale: what a change is told times.
-        digits: behind its point.
-        up: what was asked for, "rises" or "falls".
+        rises: The changes; with inverted sign if `up` is "falls", but described as measured.
+        grows: The size that grows along a line.
+        unit: Unit of the score.
+        scale: Factor from the score to its unit.
+        digits: Number of decimals.
+        up: The expected direction, "rises" or "falls".
     """
     if not rises.ends:
         return f"No two splits with equal {_SIZES[_OTHER[grows]]} are measured."
-    shown = [line for line in rises.ends if line.rises]
-    against = [line for line in rises.ends if line.falls]
-    open_lines = [line for line in rises.ends if not line.rises and not line.falls]
-    steps = [step for step in rises.steps if step.falls]
+    rising = sum(line.rises for line in rises.ends)
     mean = sum(line.change for line in rises.ends) / len(rises.ends) * scale
 
-    def told_as(change: Change) -> str:
+    def as_measured(change: Change) -> str:
         measured = replace(change, change=-change.change) if up == "falls" else change
         return change_in_words(measured, unit, scale, digits)
 
-    told = [
-        f"From the smallest {_SIZES[grows]} to the largest it {up} by more than noise in {len(shown)} of "
+    sentences = [
+        f"From the smallest {_SIZES[grows]} to the largest it {up} by more than noise in {rising} of "
         f"{len(rises.ends)} lines, on average by {mean:.{digits}f} {unit}"
     ]
     for what, changes in (
-        ("Within noise", open_lines),
-        ("The other way", against),
-        ("Single steps the other way", steps),
+        ("Within noise", [line for line in rises.ends if not line.rises and not line.falls]),
+        ("The other way", [line for line in rises.ends if line.falls]),
+        ("Single steps the other way", [step for step in rises.steps if step.falls]),
     ):
         if changes:
-            told.append(f"{what}: {listed(told_as(line) for line in changes)}")
-    return ". ".join(told) + "."
+            sentences.append(f"{what}: {listed(map(as_measured, changes))}")
+    return ". ".join(sentences) + "."
 
 
 def extremes_lose(grid: Grid) -> Claim:
@@ -142,28 +136,28 @@ def extremes_lose(grid: Grid) -> Claim:
     changes = {extreme: _best_change(grid, extreme, rivals[extreme], comparisons) for extreme in rivals}
     beaten = [extreme for extreme, change in changes.items() if change.rises]
     unbeaten = [extreme for extreme, change in changes.items() if change.falls]
-    told = "; ".join(change_in_words(change, SHORT_METRICS[grid.metric]) for change in changes.values())
+    best = "; ".join(change_in_words(change, SHORT_METRICS[grid.metric]) for change in changes.values())
     return Claim(
         key="observation-1",
         section="4.3",
         statement="Observation 1. Extreme training data splits, where the absolute majority is either F or W, are "
         "not optimal in terms of labeling cost and performance.",
         verdict=_verdict_of_extremes(len(changes), len(beaten), len(unbeaten)),
-        finding=f"{len(changes)} splits have no boxes or all of them and a middle split that costs no more. Beaten by "
-        f"it by more than noise: {len(beaten)}; better than every such one by more than noise: {len(unbeaten)}. "
-        f"The best middle split of the plan against each: {told or 'none'}.",
+        finding=f"{len(changes)} extreme splits have a middle split that costs no more. Beaten by it by more than "
+        f"noise: {len(beaten)}; better than every such split by more than noise: {len(unbeaten)}. "
+        f"Change from each to the best such split: {best or 'none'}.",
         rows=grid.runs,
     )
 
 
 def few_masks_compete(grid: Grid) -> Claim:
-    """Check Observation 2: the fewest masks with the most boxes against masks alone that cost as much or more."""
+    """Check Observation 2: the fewest masks with the most boxes against masks alone at the same cost or more."""
     few = _fewest_masks_most_boxes(grid.splits)
     (small,), hours = named(few), float(few["cost_hours"].iloc[0])
     alone = grid.splits[(grid.splits["weak"] == 0) & (grid.splits["cost_hours"] >= hours)]
     statement = (
         "Observation 2. Even with a small |F|, the model achieves competitive results, provided that |W| is large "
-        "enough. (Here: it scores more than masks alone that cost as much or more.)"
+        "enough. (Here: it scores more than masks alone at the same cost or more.)"
     )
     finding = ""
     if small[1] == 0:
@@ -178,8 +172,8 @@ def few_masks_compete(grid: Grid) -> Claim:
         key="observation-2",
         section="4.3",
         statement=statement,
-        verdict="holds" if change.rises else "does not hold" if change.falls else "not shown",
-        finding=f"{change_in_words(change, SHORT_METRICS[grid.metric])}; it costs {hours:.1f} h, those masks "
+        verdict="holds" if change.rises else "does not hold" if change.falls else "not enough evidence",
+        finding=f"{change_in_words(change, SHORT_METRICS[grid.metric])}; it costs {hours:.1f} h, the masks alone "
         f"{float(alone['cost_hours'].iloc[0]):.1f} h.",
         rows=grid.runs,
     )
@@ -212,10 +206,7 @@ def more_masks_help(grid: Grid) -> Claim:
 
 
 def _rivals(grid: Grid) -> dict[Split, list[Split]]:
-    """Return for each extreme split the middle ones that cost no more.
-
-    The cheapest and the dearest split of all are left out, as the paper does, and those without such a rival.
-    """
+    """Return for each extreme split the middle splits that cost no more, without the cheapest and the dearest split."""
     splits = grid.splits
     extreme = (splits["weak"] == 0) | (splits["full"] + splits["weak"] >= grid.images)
     judged = splits.iloc[1:-1][extreme.iloc[1:-1]]
@@ -238,7 +229,7 @@ def _verdict_of_extremes(extremes: int, beaten: int, unbeaten: int) -> Verdict:
         return "holds"
     if beaten > max(extremes / 2, unbeaten):
         return "holds but for"
-    return "does not hold" if unbeaten and beaten <= unbeaten else "not shown"
+    return "does not hold" if unbeaten and beaten <= unbeaten else "not enough evidence"
 
 
 def _fewest_masks_most_boxes(splits: pd.DataFrame) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from splitlab.atlas.advice import BUDGETS, advice_was_good, intervals_hold, read_told
+from splitlab.atlas.advice import BUDGETS, advice_was_good, intervals_hold, read_advice
 from splitlab.atlas.grid import CONFUSION, MASK_IOU, SAME_AP, Grid, measured_grid, named, verdict_metric
 from splitlab.atlas.law import law_holds, measured_law, surface_predicts
 from splitlab.atlas.mask_observations import (
@@ -58,17 +58,16 @@ _CHECKS: tuple[_Check, ...] = (
 )
 
 _MASKS_UNKNOWN = (
-    "Observations 4 to 7 are left out: fewer than two splits have found objects with the same two seeds, so nobody "
-    "knows yet what a difference of masks means."
+    "Observations 4 to 7 are left out: fewer than two splits have found objects with the same two seeds, so the noise "
+    "of mask scores is unknown."
 )
 
 
 def _measured_claims(grid: Grid) -> list[Claim]:
-    """Check Observations 1 to 7, the law, the surface and the planner's advice on a measured grid.
+    """Check Observations 1 to 7, the law, the surface and the planner's recommendations on a measured grid.
 
-    Where planned runs are missing no verdict is given: the finding says how many, and what it looks like so far. Where
-    too few splits have two seeds nobody knows what a difference means: one claim says so in place of those it is about,
-    all of them, or Observations 4 to 7 where only models that found nothing lack masks to compare.
+    While planned runs are missing, the verdict is "not measured yet" and the finding says what it would be so far. If
+    too few splits have two seeds to estimate the noise, one claim says so in place of the affected ones.
     """
     if not grid.scores(grid.metric).knows_noise:
         return [_unknown_noise(NOISE_UNKNOWN, grid)]
@@ -89,7 +88,7 @@ def _unknown_noise(why: str, grid: Grid) -> Claim:
     return Claim(
         key="noise",
         section="here",
-        statement="Two trainings that differ by their seed alone lie close together.",
+        statement="Two training runs that differ by their seed alone have similar scores.",
         verdict="not measured yet",
         finding=f"{why} {_missing(grid)}",
         rows=grid.rows,
@@ -101,71 +100,46 @@ def _missing(grid: Grid) -> str:
 
 
 TEST_PART = ", test part"
-"""Follows a data set's name in charts: scores on another part do not compare."""
+"""Suffix of a dataset's name in charts, since scores on different parts are not comparable."""
 
 
 def main_metric(dataset: str) -> str:
-    """Return the column of AP that models of a data set are compared by, where nobody asks for another.
-
-    The paper's for its own data sets, else what an atlas's verdicts go by.
-
-    Args:
-        dataset: as a results table names it.
-    """
+    """Return the default column of AP for a dataset: the paper's, else that of the atlas's verdicts."""
     return MAIN_METRIC.get(dataset) or verdict_metric(dataset.removesuffix(TEST_PART))
 
 
 def _grid_of(atlas: Atlas, metric: str) -> Grid | None:
-    """Return what was measured of an atlas; None where nothing was.
-
-    Raises:
-        SplitLabError: its table or a plan is broken, or the metric is none.
-    """
+    """Return the measured grid of an atlas; None if nothing was measured."""
     rows = read_rows(atlas.table)
     if not rows:
         return None
-    return measured_grid(rows, atlas.planned(newest(rows).train_images), metric, read_told(atlas.advice, metric))
+    return measured_grid(rows, atlas.planned(newest(rows).train_images), metric, read_advice(atlas.advice, metric))
 
 
 def atlas_claims(name: str, metric: str, workspace: Workspace) -> list[Claim]:
-    """Return what an atlas says of the paper's observations, the law and the planner; nothing where it has no row.
+    """Return an atlas's verdicts on the paper's observations, the law and the planner; empty if it has no rows.
 
     Raises:
-        SplitLabError: there is no such atlas, its table or a plan is broken, or the metric is none.
+        SplitLabError: If there is no such atlas or metric, or its table or a plan is invalid.
     """
     grid = _grid_of(read_atlas(name, workspace.measured, workspace.data), metric)
     return _measured_claims(grid) if grid else []
 
 
 def _atlas_results(measured: Path) -> pd.DataFrame:
-    """Return the rows of all atlases as a results table; of each the newest data and test part alone.
-
-    Args:
-        measured: the folder of tables.
-
-    Raises:
-        BudgetError: a table is broken.
-    """
+    """Return the rows of all atlases as a results table, each with its newest data and test part only."""
     tables = [read_rows(path) for path in sorted(measured.glob("[!.]*.csv"))]
     return results_table(_result(row) for rows in tables for row in rows if _parts(row) == _parts(newest(rows)))
 
 
 def train_images(measured: Path) -> dict[str, int]:
-    """Return how many images F and W are drawn from, by the data sets' names in `atlas_results`.
-
-    Raises:
-        BudgetError: a table is broken.
-    """
+    """Return the number of images that F and W are drawn from, by dataset as named in the results table."""
     tables = [read_rows(path) for path in sorted(measured.glob("[!.]*.csv"))]
     return {row.dataset + TEST_PART: row.train_images for row in map(newest, filter(None, tables))}
 
 
 def measured_curves(workspace: Workspace) -> tuple[PaperCurve, ...]:
-    """Return the equiscore curve of each atlas whose grid shows one, with the splits that score within an AP of it.
-
-    Raises:
-        SplitLabError: a table or a plan is broken.
-    """
+    """Return the equiscore curve of each atlas that has one, with the splits within 1 AP of its score."""
     atlases = [read_atlas(name, workspace.measured, workspace.data) for name in atlas_names(workspace.measured)]
     grids = [grid for atlas in atlases if (grid := _grid_of(atlas, verdict_metric(atlas.name))) is not None]
     return tuple(curve for grid in grids if (curve := _curve(grid)) is not None)
@@ -175,7 +149,7 @@ def _curve(grid: Grid) -> PaperCurve | None:
     try:
         fitted = measured_law(grid)
     except BudgetError:
-        return None  # too few lines reach a score, or too few splits have two seeds yet
+        return None  # too few lines reach a score, or too few splits have two seeds
     first, splits = grid.rows.iloc[0], grid.splits
     near = splits[(splits[grid.metric] - fitted.level).abs() <= SAME_AP]
     return PaperCurve(
@@ -207,8 +181,8 @@ def _result(row: MeasuredRow) -> ResultRow:
         run=f"atlas-{row.spec_hash}",
         settings=row.settings,
         scored_on=f"test part of {row.dataset}, {row.test_images:,} images",
-        note=f"One run, seed {row.seed}, scored on {row.test_images} images that no choice has seen. "
-        f"Cost by {prices.name} prices.",
+        note=f"One run, seed {row.seed}, scored on {row.test_images} test images that no choice was based on. "
+        f"Cost at {prices.name} prices.",
     )
 
 
@@ -217,41 +191,32 @@ _OF_THE_SPLIT = ("images_of_f",)
 
 
 def all_measured(workspace: Workspace) -> pd.DataFrame:
-    """Return what was measured on this machine, and behind it the rows of the atlas, which come with the package.
-
-    Raises:
-        BudgetError: a table of the atlas is broken.
-    """
+    """Return what was measured on this machine, followed by the rows of the atlas, which are part of the package."""
     own = measured_results(workspace.checkpoint_folders, workspace.runs)
     return pd.concat([own, _atlas_results(workspace.measured)], ignore_index=True).astype(dict(COLUMN_TYPES))
 
 
 def measured_results(checkpoints: Sequence[Path], runs: Path) -> pd.DataFrame:
-    """Return one row for each scored checkpoint of these folders and runs; see `trained_models`."""
+    """Return one row per scored checkpoint of these folders and runs; see `trained_models`."""
     cards = (card for _, card in trained_models(checkpoints, runs).values())
     return results_table(_row(card) for card in cards if card.scores)
 
 
 def run_results(runs: Path, names: Collection[str]) -> pd.DataFrame:
-    """Return one row for each of these runs that is scored, whether it was published as a checkpoint or not.
-
-    Args:
-        runs: the folder of all runs.
-        names: of the run folders.
-    """
+    """Return one row per scored run of these names, whether it was published as a checkpoint or not."""
     named = ((folder.parent.name, card) for folder, card in cards_of_runs(runs))
     return results_table(_row(replace(card, name=name)) for name, card in named if name in names and card.scores)
 
 
 def settings_of(card: Card) -> str:
-    """Say in a few words how a model was trained, and with a few digits all of it but the seed and the machine."""
-    told = {name: value for name, value in card.trained_by.items() if name not in _OF_THE_MACHINE + _OF_THE_SPLIT}
-    if isinstance(told.get("anchors"), dict):
-        # Anchors are fitted to the split's boxes, and so to the seed's.
-        told["anchors"] = "auto"
-    everything = [card.image_size, card.steps, told]
+    """Return in short how a model was trained, with a hash of all settings except the seed and the machine."""
+    settings = {name: value for name, value in card.trained_by.items() if name not in _OF_THE_MACHINE + _OF_THE_SPLIT}
+    if isinstance(settings.get("anchors"), dict):
+        # Anchors are fitted to the boxes of the split, which depend on the seed.
+        settings["anchors"] = "auto"
+    everything = [card.image_size, card.steps, settings]
     digits = hashlib.sha256(json.dumps(everything, sort_keys=True, default=str).encode()).hexdigest()[:6]
-    recipe = told.get("recipe", "settings unknown")
+    recipe = settings.get("recipe", "settings unknown")
     return f"{recipe}, {card.steps} steps, {card.image_size} px ({digits})"
 
 
@@ -263,7 +228,7 @@ def _row(card: Card) -> ResultRow:
     prices = prices_for(card.dataset)
     scores: dict[str, Any] = card.scores["mask"]
     of_masks = card.trained_by.get("mask_classes")
-    boxes_in_f = f" In F only {of_masks} have masks; the cost counts those of all." if of_masks else ""
+    boxes_in_f = f" In F only {of_masks} have masks; the cost includes masks of all classes." if of_masks else ""
     return ResultRow(
         source=MEASURED,
         dataset=card.dataset,
@@ -276,5 +241,5 @@ def _row(card: Card) -> ResultRow:
         run=card.name,
         settings=settings_of(card),
         scored_on=scored_on(card.scores, card.dataset),
-        note=f"One run, seed {card.seed}. Cost by {prices.name} prices.{boxes_in_f}",
+        note=f"One run, seed {card.seed}. Cost at {prices.name} prices.{boxes_in_f}",
     )

@@ -1,4 +1,4 @@
-"""Work through the open runs of a grid, and take over rows that were measured elsewhere."""
+"""Train and measure the open runs of a grid, and take over rows that were measured elsewhere."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ from splitlab.workspace import Workspace
 
 @dataclass(frozen=True)
 class Taken:
-    """What was taken: new rows by atlas, and the names of run folders that are further than ours were."""
+    """What `take_back` took over: new rows by atlas, and the names of the updated run folders."""
 
     rows: dict[str, int]
     runs: tuple[str, ...]
 
 
 def take_back(came: Path, workspace: Workspace) -> Taken:
-    """Take in what `scripts/train_on_gpu.sh run` left in a folder; twice is once.
+    """Take over the results of `scripts/train_on_gpu.sh run`; doing it twice changes nothing.
 
     Args:
-        came: the folder, with `measured/` and `runs/`.
-        workspace: where tables and runs go.
+        came: Folder with `measured/` and `runs/`.
+        workspace: Destination of tables and runs.
 
     Raises:
-        SplitLabError: it is no such folder, a table in it is broken, or ours cannot be written.
+        SplitLabError: If it is not such a folder, a table in it is invalid, or the workspace cannot be written.
     """
     if not (came / "measured").is_dir():
-        raise SettingsError(f"{came} holds no measured/. Give the folder that scripts/train_on_gpu.sh run wrote.")
+        raise SettingsError(f"{came} has no measured/. Give the folder that scripts/train_on_gpu.sh run wrote.")
     rows = {
         name: add_rows(workspace.measured / f"{name}.csv", read_rows(came / "measured" / f"{name}.csv"))
         for name in atlas_names(workspace.measured)
@@ -52,10 +52,10 @@ def take_back(came: Path, workspace: Workspace) -> Taken:
 
 
 def _take_run(folder: Path, ours: Path) -> bool:
-    """Copy a run folder in place of ours where it is further; say whether it was."""
+    """Replace our run folder if the other one is further; return whether it was replaced."""
     linked = next((path for path in (folder, *folder.rglob("*")) if path.is_symlink()), None)
     if linked is not None:
-        raise RunError(f"{linked} is a link. Bring run folders back as they are, without links.")
+        raise RunError(f"{linked} is a link. Copy run folders without links.")
     if _progress(folder) <= _progress(ours):
         return False
     ours.parent.mkdir(parents=True, exist_ok=True)
@@ -73,13 +73,13 @@ def _put(draft: Path, ours: Path, old: Path) -> bool:
         ours.rename(old)
         draft.rename(ours)
         return True
-    return False  # it is being trained here
+    return False  # it is being trained on this machine
 
 
 def _progress(folder: Path) -> tuple[bool, int]:
-    """Say to which step a run was saved; one that is not there or broken is at none.
+    """Return whether a run is done and its last saved step; -1 if it is missing or broken.
 
-    A polite stop saves the step that its status says. A kill leaves the state of the last evaluation.
+    A cancelled run is saved at the step in its status, a killed one at its last evaluation.
     """
     run = RunFolder(folder)
     try:
@@ -96,7 +96,7 @@ _LOOK_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Deadline:
-    """When to stop; the run at hand is saved and goes on with the next call."""
+    """When to stop; the current run is saved and continues with the next call."""
 
     seconds: float = float("inf")
     start: float = field(default_factory=time.monotonic)
@@ -109,13 +109,7 @@ class Deadline:
 
 @dataclass
 class Outcome:
-    """What a call of `work_through` did.
-
-    Attributes:
-        measured: names of the runs whose rows it wrote.
-        failed: reasons by the names of the runs that could not be trained or measured.
-        stopped: whether it was asked to stop, or its time was over, before all was done.
-    """
+    """What a call of `work_through` did: the runs it measured, error messages by run, and whether it was stopped."""
 
     measured: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
@@ -124,15 +118,14 @@ class Outcome:
 
 @dataclass(frozen=True)
 class AtlasWork:
-    """One process that works an atlas off; several may do so side by side.
+    """One process that works on an atlas; several may do so in parallel.
 
     Attributes:
-        opened: the atlas with its data.
-        workspace: where data sets and runs are.
-        deadline: when to stop.
-        progress: told how far the run at hand is.
-        tell: takes a line for each run.
-        version: of the code that trains; asked for at the start, for the files may have changed by the end.
+        opened: The atlas with its data.
+        workspace: Where datasets and runs are.
+        deadline: When to stop.
+        progress, tell: Called with the progress of the current run, and with a line of text for each run.
+        version: Version of the code, read at the start because the files may change meanwhile.
     """
 
     opened: OpenedAtlas
@@ -145,18 +138,18 @@ class AtlasWork:
     def work_through(self) -> Outcome:
         """Train and measure run after run until none is left, it is stopped, or the time is over.
 
-        A run that fails does not stop the others. One that another process trains is left to it, and looked for again
-        once nothing else is left. Ctrl-C and a polite kill save the run at hand.
+        A failed run does not stop the others. Runs that another process trains are skipped and checked again at the
+        end. Ctrl-C and SIGTERM save the current run.
 
         Raises:
-            SplitLabError: the table cannot be read.
-            KeyboardInterrupt: Ctrl-C came while no run was being trained.
+            SplitLabError: If the table cannot be read.
+            KeyboardInterrupt: If Ctrl-C came while no run was being trained.
         """
         outcome = Outcome()
         while not outcome.stopped and (left := self._left(outcome)):
             outcome.stopped = self.deadline.is_over
             if not outcome.stopped and not any(self._take(run, outcome) for run in left):
-                time.sleep(_LOOK_SECONDS)  # others train all that is left
+                time.sleep(_LOOK_SECONDS)  # other processes train all remaining runs
         return outcome
 
     def _left(self, outcome: Outcome) -> list[AtlasRun]:
@@ -164,7 +157,7 @@ class AtlasWork:
         return [run for run in not_measured(self.opened.asked(rows), rows) if run.path.name not in outcome.failed]
 
     def _take(self, run: AtlasRun, outcome: Outcome) -> bool:
-        """Train and measure a run unless another process does; say whether it was taken."""
+        """Train and measure a run unless another process does; return whether it was taken."""
         try:
             with suppress(HeldError):
                 folder = self._folder(run)
@@ -181,7 +174,7 @@ class AtlasWork:
         if not not_measured([run], read_rows(self.opened.atlas.table)):
             return  # another process measured it a moment ago
         if folder.spec() != run.spec:
-            # The same run, taken over from another machine: its data lie elsewhere, or it has another device.
+            # A run from another machine may have another data path or device.
             write_json(folder.spec_path, run.spec.to_json())
         self.tell(f"{folder.name}: starts")
         state = carry_out(folder, self.workspace.data, partial(self._watch, folder), self.tell)
@@ -189,11 +182,11 @@ class AtlasWork:
             outcome.stopped = True
             self.tell(f"{folder.name}: saved at step {folder.status().step} of {run.spec.steps}")
             return
-        # Before the row, so that no kill leaves it behind: a run that is done needs it no more.
+        # Before the row is written: after that, a killed process would leave the state behind.
         _forget_training(folder)
         self._measure(run, folder)
         outcome.measured.append(folder.name)
-        # In its last step and its last evaluation a run has nothing to save: it ends, and then the work does.
+        # A run that is cancelled in its last step or evaluation still finishes.
         outcome.stopped = folder.cancel_is_asked()
 
     def _measure(self, run: AtlasRun, folder: RunFolder) -> None:
@@ -209,14 +202,14 @@ class AtlasWork:
         self.progress(what, done, total)
 
     def _folder(self, run: AtlasRun) -> RunFolder:
-        """Return the run's folder, made where it is missing."""
+        """Return the run's folder; create it if it is missing."""
         folder = RunFolder(run.path)
         if not folder.spec_path.exists():
             train = self.opened.parts.train
             try:
                 prepare_run_on(run.path, run.spec, TrainVal(train, self.opened.parts.val), draw(run.spec, train))
             except RunError:
-                # Another process may have made it in this moment.
+                # Another process may have created it in the meantime.
                 if not folder.spec_path.exists():
                     raise
         with suppress(RunError):
@@ -225,11 +218,7 @@ class AtlasWork:
 
 
 def _forget_training(folder: RunFolder) -> None:
-    """Delete what a finished run needs only to go on; its checkpoint stays.
-
-    Raises:
-        RunError: the folder cannot be written.
-    """
+    """Delete the training state of a finished run; its checkpoint stays."""
     try:
         for path in folder.weights.glob(f"{folder.state_path.stem}*{folder.state_path.suffix}"):
             path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Fit the AP surface to results, with the uncertainty of each prediction and the luck of a single seed."""
+"""Fit the AP surface to results, with the uncertainty of each prediction and the effect of the seed."""
 
 from dataclasses import astuple, dataclass, replace
 from functools import cached_property
@@ -26,19 +26,32 @@ from splitlab.budget.surface import (
 from splitlab.errors import BudgetError
 
 _LEAST_LUCK = 0.01
-"""AP by which a seed of models that find nothing may still differ: a deviation of 0 could not be fitted with."""
+"""Least prior deviation of the seed effect, AP; a deviation of 0 could not be fitted."""
+
+_DOUBT_OUTSIDE = 0.25
+"""Outside the data, an interval grows by this share of the change since the edge of the data."""
+
+_ALLOWED = 0.9
+"""Interval level at which the noise makes an allowance for few results."""
+
+ENOUGH_SPLITS = 4
+"""With fewer different splits, the shape of the surface is that of the prior."""
+
+_ROUNDS = 12
+_SETTLED = 1e-3
+"""Relative change of noise and seed effect below which the fit has converged."""
 
 
 @dataclass(frozen=True, eq=False)
 class SeedLuck:
-    """How far the seeds of some runs lie apart, and how far a new one may lie from them.
+    """The effect that a seed has on all of its runs.
 
     Attributes:
-        seeds: How many different seeds the runs have.
-        contrasts: Share of each difference between seeds in each run, shape (runs, seeds - 1).
+        seeds: Number of different seeds.
+        contrasts: Contribution of each difference between seeds to each run, shape (runs, seeds - 1).
         differences: The differences in units of `contrasts`, AP, shape (seeds - 1,).
-        deviation: Standard deviation of the luck of one seed, AP.
-        freedom: Degrees of freedom of that deviation, those of the borrowed guess among them.
+        deviation: Standard deviation of the effect of one seed, AP.
+        freedom: Degrees of freedom of that deviation, including those of the prior.
     """
 
     seeds: int
@@ -49,42 +62,36 @@ class SeedLuck:
 
     @property
     def of_runs(self) -> Floats:
-        """Luck of each run's seed, AP, shape (runs,); that of all seeds adds up to 0."""
+        """Effect of each run's seed, AP, shape (runs,); the effects of all seeds add up to 0."""
         return np.asarray(self.contrasts @ self.differences, dtype=np.float64)
 
     @property
     def of_new_seed(self) -> float:
-        """Standard deviation of a new seed's luck against the average of the seeds there are, AP."""
+        """Standard deviation of a new seed against the mean of the known seeds, AP."""
         return self.deviation * float(np.sqrt(1 + 1 / self.seeds))
 
     def with_run_of_first_seed(self) -> "SeedLuck":
-        """The same with one run more, of the seed of the first run."""
+        """Return the same with one more run, with the seed of the first run."""
         return replace(self, contrasts=np.vstack([self.contrasts, self.contrasts[:1]]))
 
 
 def _luck_before_pairs(seed: ArrayLike, noise: float, score: float) -> SeedLuck:
-    """The guess for runs whose differences between seeds are not looked at yet.
-
-    Args:
-        seed: The seed of each run, shape (runs,).
-        noise: Standard deviation of one run, AP.
-        score: The runs' mean score, AP.
-    """
+    """Return the prior effect of the seeds, before their differences are fitted; `noise` and mean `score` in AP."""
     seeds, of_run = np.unique(np.asarray(seed), return_inverse=True)
     contrasts = helmert(seeds.size).T[of_run] if seeds.size > 1 else np.zeros((of_run.size, 0))
     return SeedLuck(seeds.size, contrasts, np.zeros(seeds.size - 1), _borrowed(noise, score), PRIOR_LUCK_SEEDS)
 
 
-def _luck_from_pairs(fitted: SeedLuck, told: float, noise: float, score: float) -> SeedLuck:
-    """The luck that fitted differences between seeds and the borrowed guess show together.
+def _luck_from_pairs(fitted: SeedLuck, decided: float, noise: float, score: float) -> SeedLuck:
+    """Combine the fitted differences between seeds with the prior.
 
     Args:
-        fitted: The luck with its differences fitted.
-        told: How many of the differences the runs decide, and not the guess; 0 to seeds - 1.
-        noise: Standard deviation of one run, AP, with an allowance for how few runs tell of it.
-        score: The runs' mean score, AP.
+        fitted: The seed effect with its differences fitted.
+        decided: How many of the differences the runs determine rather than the prior, 0 to seeds - 1.
+        noise: Standard deviation of one run, AP, with an allowance for few runs.
+        score: Mean score of the runs, AP.
     """
-    freedom = PRIOR_LUCK_SEEDS + told
+    freedom = PRIOR_LUCK_SEEDS + decided
     squares = PRIOR_LUCK_SEEDS * _borrowed(noise, score) ** 2 + float(fitted.differences @ fitted.differences)
     return replace(fitted, deviation=float(np.sqrt(squares / freedom)), freedom=freedom)
 
@@ -93,25 +100,11 @@ def _borrowed(noise: float, score: float) -> float:
     return min(PRIOR_LUCK_RATIO * noise, PRIOR_LUCK_MOST, PRIOR_LUCK_SHARE * score + _LEAST_LUCK)
 
 
-_DOUBT_OUTSIDE = 0.25
-"""Share of the change since the edge of the data by which an interval grows outside of it."""
-
-_ALLOWED = 0.9
-"""The level of interval whose growth with few results is allowed for in the noise."""
-
-ENOUGH_SPLITS = 4
-"""With fewer different splits than this, the shape of the surface is the prior's."""
-
-
 @dataclass(frozen=True)
 class Forecast:
-    """Expected scores, each with the interval that a new result falls into; arrays of one shape.
+    """Expected mask AP (0..100) with the ends of its interval, and whether F or W lies outside the fitted results.
 
-    Attributes:
-        ap: Expected mask AP, 0..100.
-        low: Lower end of the interval.
-        high: Upper end of the interval.
-        extrapolates: True where F or W lies outside the results the surface was fitted to.
+    All arrays have one shape.
     """
 
     ap: Floats
@@ -122,16 +115,16 @@ class Forecast:
 
 @dataclass(frozen=True, eq=False)
 class FittedSurface:
-    """An AP surface with the results it rests on.
+    """An AP surface with the results it was fitted to.
 
     Attributes:
         surface: The surface.
         full: |F| of the results, images, shape (N,).
         weak: |W| of the results, images, shape (N,).
-        ap: Their scores, 0..100, shape (N,).
-        luck: The luck of their seeds. None where the seeds are unknown, as for published results: a forecast is then
-            for one more result of the same series, and says nothing of a new seed.
-        fit_noise: The noise of one result that the fit went by, AP.
+        ap: Scores of the results, 0..100, shape (N,).
+        luck: The effect of the seeds. None if the seeds are unknown, as for published results: a forecast is then for
+            one more result of the same series, not for a new seed.
+        fit_noise: Noise of one result that was used in the fit, AP.
     """
 
     surface: ApSurface
@@ -143,57 +136,57 @@ class FittedSurface:
 
     @property
     def different_splits(self) -> int:
-        """Number of different splits among the results; a repeated training counts once."""
+        """Number of different splits among the results."""
         return len(set(zip(self.full.tolist(), self.weak.tolist(), strict=True)))
 
     @property
     def borrows(self) -> bool:
-        """Whether there are so few different splits that the shape is borrowed from the published tables."""
+        """Whether there are so few different splits that the prior determines the shape."""
         return self.different_splits < ENOUGH_SPLITS
 
     @cached_property
     def noise(self) -> float:
-        """Standard deviation of one training about the surface, the luck of its seed aside, AP."""
+        """Standard deviation of one training run about the surface, without the seed effect, AP."""
         squares = float(np.sum(self.residuals**2)) + PRIOR_NOISE_RUNS * PRIOR_NOISE**2
         return float(np.sqrt(squares / self._freedom))
 
     @property
     def noise_at_most(self) -> float:
-        """The noise of one training with an allowance for how few results tell of it, AP."""
+        """The noise of one training run with an allowance for few results, AP."""
         return self.noise * float(stdtrit(self._freedom, _upper_tail(_ALLOWED)) / ndtri(_upper_tail(_ALLOWED)))
 
     @property
     def residuals(self) -> Floats:
-        """Score minus expected score of each result with its seed, AP, shape (N,)."""
+        """Score minus expected score of each result, including its seed effect, AP, shape (N,)."""
         of_seed = 0.0 if self.luck is None else self.luck.of_runs
         return self.ap - self.surface.ap(self.full, self.weak) - of_seed
 
     @property
     def contrasts(self) -> Floats:
-        """Share of each difference between seeds in each result, shape (N, seeds - 1); (N, 0) for unknown seeds."""
+        """Contribution of each seed difference to each result, shape (N, seeds - 1); (N, 0) for unknown seeds."""
         return np.zeros((self.ap.size, 0)) if self.luck is None else self.luck.contrasts
 
     @property
     def prior_sd(self) -> Floats:
-        """Standard deviation that each parameter has before a result is seen, the five first, then the differences."""
+        """Prior standard deviation of each parameter: the five of the surface, then the seed differences."""
         deviation = 0.0 if self.luck is None else self.luck.deviation
         return np.concatenate([PRIOR_SD, np.full(self.contrasts.shape[1], deviation)])
 
     @cached_property
     def decided(self) -> Floats:
-        """How far the results, and not the prior, decide each parameter, 0..1, in the order of `prior_sd`."""
+        """How far the results rather than the prior determine each parameter, 0..1, in the order of `prior_sd`."""
         return np.asarray(1 - np.diag(np.linalg.inv(self._information(self.fit_noise))) / self.prior_sd**2)
 
     def forecast(self, full: ArrayLike, weak: ArrayLike, level: float = 0.9) -> Forecast:
-        """Score to expect of one more result on each split: of a new training with a new seed, where seeds are known.
+        """Forecast one more result on each split: a new training run with a new seed, if the seeds are known.
 
         Args:
             full: |F|, images.
             weak: |W|, images, broadcast against `full`.
-            level: Share of new results that should fall inside the interval, such as 0.9.
+            level: Share of new results that should fall inside the interval.
 
         Raises:
-            BudgetError: If a number of images is negative, or the level lies outside 0..1.
+            BudgetError: If a number of images is negative, or the level is not between 0 and 1.
         """
         ap = self.surface.ap(full, weak)
         sampling = stdtrit(self._freedom, _upper_tail(level)) * self.noise
@@ -204,12 +197,9 @@ class FittedSurface:
     def change(
         self, start: tuple[float, float], end: tuple[float, float], level: float = 0.9
     ) -> tuple[float, float, float]:
-        """Expected change of AP from one split (F, W) to another, and its interval: (change, low, high).
+        """Return the expected change of AP from one split (F, W) to another with its interval: (change, low, high).
 
-        It is the change of the surface: the luck of single trainings is not in it.
-
-        Raises:
-            BudgetError: If a number of images is negative, or the level lies outside 0..1.
+        This is the change of the surface, without the noise of single runs.
         """
         change = float(self.surface.ap(*end) - self.surface.ap(*start))
         slopes = self.surface.slopes(*end) - self.surface.slopes(*start)
@@ -218,12 +208,12 @@ class FittedSurface:
         return change, float(change - half), float(change + half)
 
     def extrapolates(self, full: ArrayLike, weak: ArrayLike) -> NDArray[np.bool_]:
-        """True for each split whose F or W lies outside the range of the results."""
+        """Return True for each split whose F or W lies outside the range of the results."""
         masks, boxes = self._to_edge(full, weak)
         return np.asarray((masks != full) | (boxes != weak))
 
     def covariance(self) -> Floats:
-        """Covariance of the five parameters, shape (5, 5), in the order of `ApSurface`."""
+        """Return the covariance of the five parameters, shape (5, 5), in the order of `ApSurface`."""
         inverse = np.linalg.inv(self._information(self.noise))
         return np.asarray(inverse[: PRIOR_SD.size, : PRIOR_SD.size], dtype=np.float64)
 
@@ -261,22 +251,17 @@ def _upper_tail(level: float) -> float:
     return 0.5 + level / 2
 
 
-_ROUNDS = 12
-_SETTLED = 1e-3
-"""The share by which the last round may still change the noise and the luck."""
-
-
 def fit_surface(full: ArrayLike, weak: ArrayLike, ap: ArrayLike, seed: ArrayLike | None = None) -> FittedSurface:
-    """Fit the AP surface to the scores of trained splits; one result is enough, with a shape borrowed from the prior.
+    """Fit the AP surface to the scores of trained splits; one result is enough, since the prior supplies the shape.
 
-    A score is taken as the surface at its split, plus the luck of its seed, plus noise. Noise and luck are estimated
-    with the surface: each round weighs the results by those of the round before, never below the published noise.
+    A score is modelled as the surface at its split, plus the effect of its seed, plus noise. Noise and seed effect are
+    estimated together with the surface by iterative reweighting; the noise never falls below the published noise.
 
     Args:
         full: |F| of each result, images, shape (N,).
         weak: |W| of each result, images, shape (N,).
         ap: Mask AP of each result, 0..100, shape (N,); results without a score (NaN) are left out.
-        seed: Seed of each result, any numbers that tell seeds apart, shape (N,); None where nobody knows them.
+        seed: Seed of each result, shape (N,); None if the seeds are unknown.
 
     Raises:
         BudgetError: If no score is left, a score lies outside 0..100, or an |F| is not above 0.
@@ -295,7 +280,7 @@ def fit_surface(full: ArrayLike, weak: ArrayLike, ap: ArrayLike, seed: ArrayLike
 
 
 def _best_fit(start: FittedSurface) -> FittedSurface:
-    """Move the surface and the differences between seeds to the least squares, by the noise and the luck of `start`."""
+    """Fit surface and seed differences by least squares, with the noise and seed effect of `start`."""
     five, seeds = PRIOR_MEAN.size, start.contrasts
     unknown = np.zeros(seeds.shape[1])
 
@@ -320,9 +305,9 @@ def _best_fit(start: FittedSurface) -> FittedSurface:
 
 
 def _weighed_anew(fitted: FittedSurface) -> FittedSurface:
-    """Estimate noise and luck from what the fit leaves over."""
-    told = float(fitted.decided[PRIOR_MEAN.size :].sum())
-    luck = fitted.luck and _luck_from_pairs(fitted.luck, told, fitted.noise_at_most, float(fitted.ap.mean()))
+    """Estimate noise and seed effect from the residuals."""
+    decided = float(fitted.decided[PRIOR_MEAN.size :].sum())
+    luck = fitted.luck and _luck_from_pairs(fitted.luck, decided, fitted.noise_at_most, float(fitted.ap.mean()))
     return replace(fitted, luck=luck, fit_noise=max(fitted.noise, PRIOR_NOISE))
 
 

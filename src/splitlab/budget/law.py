@@ -15,21 +15,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TAU_LOW, TAU_HIGH = 0.13, 0.55
-"""Where Remark 2 holds, as read here: the paper's own points follow its curves from tau = 0.137 to tau = 0.546."""
+"""Range of tau in which Remark 2 holds: the paper's points follow its curves from tau = 0.137 to tau = 0.546."""
 
 
 @dataclass(frozen=True)
 class EquiscoreLaw:
     """|W| = k phi0^2 / |F|: models trained on these splits score about the same (Eq. 5 to 7).
 
-    With tau = |F| / phi0 the paper writes |W| = c(tau) phi0 / tau, and c(tau) = k away from 0 and 1 (Eq. 2 to 4).
+    With tau = |F| / phi0 the paper writes |W| = c(tau) phi0 / tau; c(tau) = k away from 0 and 1 (Eq. 2 to 4).
 
     Attributes:
-        k: The constant c(tau) takes away from the ends; without unit.
+        k: The constant value of c(tau); dimensionless.
         phi0: The largest |F| used in the experiments, images.
-
-    Raises:
-        BudgetError: If one of them is not a positive, finite number.
     """
 
     k: float
@@ -41,10 +38,7 @@ class EquiscoreLaw:
                 raise BudgetError(f"{name} of an equiscore law is {value}: it must be a number above 0.")
 
     def weak(self, full: ArrayLike) -> NDArray[np.float64]:
-        """|W| that goes with |F| on the curve, images; not rounded, and drawn beyond `valid_full` as well.
-
-        Args:
-            full: |F| > 0, any shape.
+        """Return the |W| on the curve for each |F| > 0, in images, not rounded and also outside `valid_full`.
 
         Raises:
             BudgetError: If an |F| is not above 0.
@@ -56,29 +50,21 @@ class EquiscoreLaw:
 
     @property
     def valid_full(self) -> tuple[float, float]:
-        """The range of |F| in which the law may be used, images (Remark 2, as read by `TAU_LOW` and `TAU_HIGH`)."""
+        """The range of |F| in which the law may be used, images (Remark 2)."""
         return TAU_LOW * self.phi0, TAU_HIGH * self.phi0
 
 
-def _tau(full: ArrayLike, phi0: float) -> NDArray[np.float64]:
-    """|F| / phi0, the parameter of the curve (Eq. 2)."""
-    return np.asarray(full, dtype=np.float64) / phi0
-
-
 def c_of_tau(full: ArrayLike, weak: ArrayLike, phi0: float) -> NDArray[np.float64]:
-    """The c(tau) at which a split lies: |F| |W| / phi0^2 (Eq. 2); k where the law holds, 0 at tau = 1 (Eq. 3, 4)."""
+    """Return c(tau) = |F| |W| / phi0^2 of splits (Eq. 2): k where the law holds, 0 at tau = 1 (Eq. 3, 4)."""
     return np.asarray(full, dtype=np.float64) * np.asarray(weak, dtype=np.float64) / phi0**2
 
 
 def off_left_out(same: ArrayLike) -> float:
-    """By which factor numbers that a law takes for equal differ from the geometric mean of the others, on average.
+    """Return the mean factor by which each number differs from the geometric mean of the others; 1 if all are equal.
 
     Args:
-        same: |F| |W| of each split for the equiscore law, |W| alone for its naive rival "the same |W| for all |F|";
-            above 0, shape (N,), N at least 2.
-
-    Returns:
-        The factor, 1 or more.
+        same: Numbers that a law considers equal: |F| |W| of each split for the equiscore law, |W| for its baseline "the
+            same |W| for all |F|"; above 0, shape (N,), N at least 2.
     """
     logs = np.log(np.asarray(same, dtype=np.float64))
     others = (logs.sum() - logs) / (logs.size - 1)
@@ -91,8 +77,8 @@ class LawFit:
 
     Attributes:
         law: The fitted law.
-        points: One row for each split: full, weak, tau, c, used (whether k rests on it), weak_of_law (images),
-            ratio (weak / weak_of_law; 1 on the curve).
+        points: One row per split: full, weak, tau, c, used (whether it was used to fit k), weak_of_law (images), ratio
+            (weak / weak_of_law; 1 on the curve).
     """
 
     law: EquiscoreLaw
@@ -102,17 +88,16 @@ class LawFit:
 def fit_law(full: ArrayLike, weak: ArrayLike, phi0: float | None = None) -> LawFit:
     """Fit k to splits that score about the same: the geometric mean of their c(tau).
 
-    That is least squares on ln |W|, so a curve that is 10 percent off is equally wrong at both ends. Splits with
-    |F| >= phi0 or without boxes are left out, since c(tau) falls to 0 there (Eq. 3). The curve alone cannot tell k from
-    phi0 (only k phi0^2 shows in it), so phi0 keeps the paper's meaning: the largest |F| used.
+    This is least squares on ln |W|. Splits with |F| >= phi0 or without boxes are left out, since c(tau) falls to 0
+    there (Eq. 3). The curve determines only k phi0^2, so phi0 keeps the paper's meaning: the largest |F| used.
 
     Args:
         full: |F| of each split, images, shape (N,).
         weak: |W| of each split, images, shape (N,).
-        phi0: The largest |F| used in the experiments; that of the splits handed in if left out.
+        phi0: The largest |F| used in the experiments; by default that of the given splits.
 
     Raises:
-        BudgetError: If no split is left to fit to.
+        BudgetError: If no split is left to fit.
     """
     masks, boxes = np.asarray(full, dtype=np.float64), np.asarray(weak, dtype=np.float64)
     if not masks.size:
@@ -125,35 +110,27 @@ def fit_law(full: ArrayLike, weak: ArrayLike, phi0: float | None = None) -> LawF
         )
     c = c_of_tau(masks, boxes, largest)
     law = EquiscoreLaw(k=float(np.exp(np.log(c[used]).mean())), phi0=largest)
-    with np.errstate(divide="ignore"):
-        weak_of_law = law.k * law.phi0 * law.phi0 / masks
-    columns = {
-        "full": masks,
-        "weak": boxes,
-        "tau": _tau(masks, largest),
-        "c": c,
-        "used": used,
-        "weak_of_law": weak_of_law,
-    }
-    # A page draws these; `splitlab equiscore` starts without pandas.
+    # `splitlab equiscore` starts without pandas.
     import pandas as pd
 
-    return LawFit(law, pd.DataFrame(columns).assign(ratio=boxes / weak_of_law))
+    points = pd.DataFrame({"full": masks, "weak": boxes, "tau": masks / largest, "c": c, "used": used})
+    points["weak_of_law"] = law.k * law.phi0 * law.phi0 / points["full"]
+    return LawFit(law, points.assign(ratio=points["weak"] / points["weak_of_law"]))
 
 
 @dataclass(frozen=True)
 class PaperCurve:
-    """One panel of Fig. 5, or a curve measured here: a law and the splits it was drawn through.
+    """A law and the splits it was fitted to: one panel of Fig. 5, or a curve measured with SplitLab.
 
     Attributes:
-        panel: The panel's letter; the data set's name of a measured one.
-        dataset: Data set of the points.
+        panel: Letter of the panel; name of the dataset for a measured curve.
+        dataset: Dataset of the points.
         method: Model that was trained.
         metric: Column of the results table that is about equal on the curve.
         score: The AP it is about equal to, 0..100.
-        law: The paper's law (Eq. 5, 6 or 7).
-        splits: The underlined splits of Table 2 or 3 as (|F|, |W|), from few masks to many.
-        off_curve: Those of them that the paper itself calls off the curve.
+        law: The law (Eq. 5, 6 or 7 of the paper).
+        splits: Splits as (|F|, |W|), fewest masks first; those of the paper are underlined in Table 2 or 3.
+        off_curve: Splits that the paper itself calls off the curve.
     """
 
     panel: str
@@ -168,32 +145,16 @@ class PaperCurve:
 
 PAPER_CURVES: tuple[PaperCurve, ...] = (
     PaperCurve(
-        panel="a",
-        dataset="VOC2012",
-        method="YOLOv5",
-        metric="ap70",
-        score=50.0,
-        law=EquiscoreLaw(k=1.0, phi0=1464),
+        "a", "VOC2012", "YOLOv5", "ap70", score=50.0, law=EquiscoreLaw(k=1.0, phi0=1464),
         splits=((200, 10531), (400, 5000), (800, 3000), (1464, 0)),
     ),
     PaperCurve(
-        panel="b",
-        dataset="Cityscapes",
-        method="YOLOv5",
-        metric="ap50_95",
-        score=31.5,
-        law=EquiscoreLaw(k=1 / 3, phi0=1475),
-        splits=((200, 2775), (400, 2000), (800, 1000), (1475, 0)),
-        off_curve=((200, 2775),),
+        "b", "Cityscapes", "YOLOv5", "ap50_95", score=31.5, law=EquiscoreLaw(k=1 / 3, phi0=1475),
+        splits=((200, 2775), (400, 2000), (800, 1000), (1475, 0)), off_curve=((200, 2775),),
     ),
     PaperCurve(
-        panel="c",
-        dataset="VOC2012",
-        method="DETR",
-        metric="ap70",
-        score=34.0,
-        law=EquiscoreLaw(k=3 / 2, phi0=1464),
+        "c", "VOC2012", "DETR", "ap70", score=34.0, law=EquiscoreLaw(k=3 / 2, phi0=1464),
         splits=((400, 10331), (800, 3000), (1464, 1000)),
     ),
-)
+)  # fmt: skip
 """Fig. 5 a to c, in the paper's order."""

@@ -5,26 +5,21 @@ from itertools import product
 
 import numpy as np
 
-from splitlab.budget.cost import SECONDS_PER_HOUR, ImagePool, Prices
+from splitlab.budget.cost import ImagePool, Prices, box_hours, cost_hours
 from splitlab.budget.fit import FittedSurface
 from splitlab.errors import BudgetError
 from splitlab.shown_numbers import shown
 
-# What a division of hours by a price may lose, as in `ImagePool.affordable`.
-_LAST_DIGITS = 1e-7
+# Tolerance for rounding errors, as in `ImagePool.affordable`.
+_TOLERANCE = 1e-7
+_SHARES = (1.0, 0.75, 0.5, 0.25, 0.125, 0.0)
 
 
 @dataclass(frozen=True)
 class Gain:
-    """What the next hours add.
+    """What the next hours add: the split (F, W) after them, and the expected gain in AP with its 90% interval.
 
-    Attributes:
-        full: |F| after them, images.
-        weak: |W| after them, images.
-        hours: Hours they take; less than asked for where whole images, or masks on every image, end it.
-        ap: Expected gain, AP.
-        low: Lower end of the 90% interval of the gain.
-        high: Its upper end.
+    The hours are fewer than asked for if they do not divide into whole images, or no image is left.
     """
 
     full: int
@@ -42,14 +37,12 @@ class Gain:
 
 @dataclass(frozen=True)
 class NextLabels:
-    """The two ways to go on, to be compared by `ap_per_hour`: both take the same hours, but for whole images.
+    """Two ways to spend the same hours, to be compared by `ap_per_hour`.
 
     Attributes:
         masks: All hours on masks.
-        boxes: The hours on boxes, and what is left of them, once every image has a label, on masks; None if every
-            image has a label already.
-        box_images: Images that get boxes on the second way.
-        box_hours: Hours those boxes take.
+        boxes: The hours on boxes, and on masks once every image has a label; None if every image has one already.
+        box_images, box_hours: Images that get boxes in the second way, and the hours that takes.
     """
 
     masks: Gain
@@ -59,67 +52,52 @@ class NextLabels:
 
 
 def next_labels(fitted: FittedSurface, prices: Prices, pool: ImagePool, hours: float) -> NextLabels:
-    """What the next `hours` would add, spent on masks, or on boxes for as long as there are images for them.
+    """Forecast what the next `hours` would add, spent on masks or on boxes.
 
     Masks go to images without a label first, then to images that have boxes.
 
     Args:
-        fitted: The surface to go by.
+        fitted: The fitted AP surface.
         prices: Seconds per image.
-        pool: Images there are and the labels to go on from; at least one mask among them, and one image without.
-        hours: The next hours, such as a week's; enough for one mask image.
+        pool: The images and their existing labels, with at least one mask.
+        hours: The next hours, such as a week's.
 
     Raises:
-        BudgetError: If there is no mask yet, every image has masks, or the hours do not pay for one mask image and one
-            box image.
+        BudgetError: If no image has masks, every image has masks, or the hours do not pay for an image of each kind.
     """
     if pool.full == 0:
-        raise BudgetError(
-            "there is no mask image yet: start with a plan for a budget, what comes next is asked after it."
-        )
+        raise BudgetError("no image has masks yet: start with a plan for a budget.")
     if pool.full == pool.images:
         raise BudgetError(f"all {pool.images:,} images have masks: nothing is left to label.")
-    if hours * SECONDS_PER_HOUR < max(prices.mask_seconds, prices.box_seconds):
-        raise BudgetError(f"{hours:g} hours do not pay for one image of each kind: ask about more hours.")
-    boxes = min(_images_for(hours, prices.box_seconds), pool.images - pool.full - pool.weak)
-    box_hours = boxes * prices.box_seconds / SECONDS_PER_HOUR
+    if min(prices.masks_for(hours), prices.boxes_for(hours)) < 1:
+        raise BudgetError(f"{hours:g} hours do not pay for one image of each kind: give more hours.")
+    boxes = min(_whole(prices.boxes_for(hours)), pool.images - pool.full - pool.weak)
     return NextLabels(
         masks=_gain(fitted, prices, pool, 0, hours),
         boxes=_gain(fitted, prices, pool, boxes, hours) if boxes else None,
         box_images=boxes,
-        box_hours=box_hours,
+        box_hours=box_hours(boxes, prices),
     )
 
 
-def _images_for(hours: float, seconds: float) -> int:
-    return int(min(hours * SECONDS_PER_HOUR / seconds + _LAST_DIGITS, 1e9))
+def _whole(images: float) -> int:
+    return int(min(images + _TOLERANCE, 1e9))
 
 
 def _gain(fitted: FittedSurface, prices: Prices, pool: ImagePool, boxes: int, hours: float) -> Gain:
-    """What `boxes` new box images add, with masks for the hours that are left once no image is without a label."""
-    box_hours = boxes * prices.box_seconds / SECONDS_PER_HOUR
-    no_image_left = pool.full + pool.weak + boxes == pool.images
-    on_masks = hours - box_hours if no_image_left or not boxes else 0.0
-    masks = min(_images_for(on_masks, prices.mask_seconds), pool.images - pool.full)
+    """Forecast the gain of `boxes` new box images, and of masks for the remaining hours if every image has a label."""
+    all_labelled = pool.full + pool.weak + boxes == pool.images
+    hours_for_masks = hours - box_hours(boxes, prices) if all_labelled or not boxes else 0.0
+    masks = min(_whole(prices.masks_for(hours_for_masks)), pool.images - pool.full)
     full = pool.full + masks
     weak = min(pool.weak + boxes, pool.images - full)
     ap, low, high = fitted.change((pool.full, pool.weak), (full, weak))
-    return Gain(full, weak, box_hours + masks * prices.mask_seconds / SECONDS_PER_HOUR, ap, low, high)
-
-
-_SHARES = (1.0, 0.75, 0.5, 0.25, 0.125, 0.0)
+    return Gain(full, weak, cost_hours(masks, boxes, prices), ap, low, high)
 
 
 @dataclass(frozen=True)
 class RunAdvice:
-    """The training that narrows a forecast most; it needs no new label.
-
-    Attributes:
-        full: |F| to train on, images.
-        weak: |W| to train on, images.
-        width_now: Width of the 90% interval of the plan today, AP.
-        width_then: Width to expect once the run is known, AP.
-    """
+    """The split (F, W) whose training narrows a forecast most, and the width of the 90% interval now and then, AP."""
 
     full: int
     weak: int
@@ -128,18 +106,18 @@ class RunAdvice:
 
 
 def next_run(fitted: FittedSurface, planned: tuple[int, int], labels: tuple[int, int]) -> RunAdvice:
-    """The split of the labels there are whose training narrows the interval of a planned split most.
+    """Find the split of the existing labels whose training narrows the interval of a planned split most.
 
-    Each split not yet trained is tried with the score expected of it, and with a seed that was trained before; images
-    with masks may serve as box images.
+    Each untrained split is tried with its expected score and with a seed that was trained before. Images with masks
+    may serve as box images.
 
     Args:
         fitted: The surface fitted to the runs so far.
         planned: The split (F, W) that the plan forecasts.
-        labels: Images labelled so far with masks and with boxes only.
+        labels: Images labelled so far with masks, and with boxes only.
 
     Raises:
-        BudgetError: If the labels hold no mask, or every split of them has been trained.
+        BudgetError: If there are no masks, or every such split has been trained.
     """
     trained = set(zip(fitted.full.tolist(), fitted.weak.tolist(), strict=True))
     untried = sorted(_splits_of(*labels) - trained)
@@ -153,25 +131,22 @@ def next_run(fitted: FittedSurface, planned: tuple[int, int], labels: tuple[int,
 
 
 def advice_in_words(advice: RunAdvice, fitted: FittedSurface) -> str:
-    """Say which run to train next; where the runs have one seed, that a second seed comes first."""
-    told = (
+    """Say which run to train next, in Markdown; if all runs have one seed, recommend a second seed first."""
+    text = (
         f"**{advice.full:,}/{advice.weak:,}**. It would narrow the interval of this plan from "
         f"{shown(advice.width_now)} to about {shown(advice.width_then)} AP."
     )
     if fitted.luck is None or fitted.luck.seeds > 1:
-        return f"The run that would tell most: {told}"
+        return f"The most informative run: {text}"
     return (
-        "First train one of your splits again with another seed: no run of the same seed can show how far "
-        f"seeds lie apart. Among new splits with the same seed, the run that would tell most: {told}"
+        "First train one of your splits again with another seed: runs with one seed cannot show how much seeds "
+        f"differ. The most informative new split with the same seed: {text}"
     )
 
 
 def _splits_of(full: int, weak: int) -> set[tuple[int, int]]:
-    splits = set()
-    for mask_share, box_share in product(_SHARES, _SHARES):
-        masks = int(full * mask_share)
-        splits.add((masks, int((full + weak - masks) * box_share)))
-    return {split for split in splits if split[0] > 0}
+    masks = [int(full * share) for share in _SHARES]
+    return {(f, int((full + weak - f) * share)) for f, share in product(masks, _SHARES) if f > 0}
 
 
 def _with_run(fitted: FittedSurface, full: int, weak: int) -> FittedSurface:

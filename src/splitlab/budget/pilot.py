@@ -15,42 +15,40 @@ from splitlab.errors import BudgetError
 
 SCORE, _SEED = "score", "seed"
 _UNKNOWN_SEED = -1
-"""Stands for the seeds of runs of which at least one names none; such runs count as runs of one seed."""
+"""Seed of all runs if at least one is unknown; they count as runs of one seed."""
 
-# Those of 2^63, the first number too large for a seed.
-_SEED_DIGITS = 19
+_SEED_DIGITS = 19  # of 2^63, the first number too large for a seed
 
-# Columns that tell kinds of runs apart, where a file has them.
+# Optional columns in which all runs must agree.
 _KIND = ("source", "dataset", "method", "settings")
 
 
 def read_pilot(text: str, name: str = "the CSV", score: str = SCORE) -> pd.DataFrame:
-    """The runs of a pilot: one line for each trained model, with a header line above.
+    """Read the runs of a pilot: a header line, then one line per trained model.
 
     Args:
-        text: Content of the CSV; columns beside full, weak, the score and seed are left alone. A cell of seed may be
-            empty, as `splitlab results --csv` leaves it for a mean over several.
-        name: The file's name, for messages.
-        score: The column of the score, such as "ap50" in what `splitlab results --csv` writes.
+        text: Content of the CSV. Columns other than full, weak, the score and seed are ignored. A seed cell may be
+            empty, as `splitlab results --csv` writes it for a mean over several seeds.
+        name: Name of the file, for messages.
+        score: Column of the score, such as "ap50" in the output of `splitlab results --csv`.
 
     Returns:
-        A table with the columns full, weak (images) and ap (0..100), and seed where the file has it, for `fit_pilot`.
-        If the cell of seed is empty in one line, every run has the seed `UNKNOWN_SEED`.
+        A table with the columns full, weak (images) and ap (0..100), and seed if the file has it, for `fit_pilot`. If a
+        seed cell is empty, every run gets the seed `_UNKNOWN_SEED`.
 
     Raises:
-        BudgetError: If a column is missing, a cell is wrong (the message names the file, the line, the column and the
-            value), or a column dataset, method or settings tells runs of several kinds.
+        BudgetError: If a column is missing, a cell is invalid, or the runs differ by more than split and seed.
     """
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff")), strict=True, skipinitialspace=True)
     try:
         _check_header(name, list(reader.fieldnames or []), score)
         rows = [(row, f"{name}, line {reader.line_num}") for row in reader]
     except csv.Error as error:
-        # The inner reader counts the line that fails, too.
+        # Only the inner reader counts the line that fails.
         place = f"{name}, line {reader.reader.line_num}"
         raise BudgetError(f"{place}: not a CSV ({error}). Save it as comma-separated text.") from error
     if not rows:
-        raise BudgetError(f"{name} has a header but no run: add one line for each trained model.")
+        raise BudgetError(f"{name} has a header but no runs: add one line for each trained model.")
     runs = [_run(row, place, score) for row, place in rows]
     table = pd.DataFrame(runs)
     _check_alike(name, table.assign(**{of: [row.get(of) or "" for row, _ in rows] for of in _KIND}))
@@ -60,25 +58,20 @@ def read_pilot(text: str, name: str = "the CSV", score: str = SCORE) -> pd.DataF
 
 
 def fit_pilot(runs: pd.DataFrame) -> FittedSurface:
-    """Fit the AP surface to the runs of a pilot, for forecasts of new runs with a new seed.
-
-    Without the column seed, the runs are taken for runs of one seed; see `seeds_or_unknown`.
+    """Fit the AP surface to the runs of a pilot, to forecast new runs with a new seed.
 
     Args:
-        runs: The columns full, weak (images), ap (0..100) and, where known, seed.
+        runs: Columns full, weak (images), ap (0..100) and optionally seed. Without it, all runs count as one seed.
     """
     seed = seeds_or_unknown(runs[_SEED]) if _SEED in runs else np.full(len(runs), _UNKNOWN_SEED)
     return fit_surface(runs["full"], runs["weak"], runs["ap"], seed)
 
 
 def seeds_or_unknown(seed: pd.Series) -> pd.Series:
-    """Return the seeds where all are known; where one is unknown, `UNKNOWN_SEED` for every run.
+    """Return the seeds if all are known, else `_UNKNOWN_SEED` for every run.
 
-    An unknown seed may be one of the known ones. Taken for one more seed, it would show differences between seeds that
-    nobody measured, and the interval for a new seed would be too narrow.
-
-    Args:
-        seed: The seed of each run; NaN or `UNKNOWN_SEED` where it is unknown.
+    An unknown seed may equal one of the known ones. Counted as a new seed, it would show differences between seeds that
+    were never measured, and the interval for a new seed would be too narrow.
     """
     some_unknown = bool((seed.isna() | (seed == _UNKNOWN_SEED)).any())
     return seed.mask(seed.notna(), _UNKNOWN_SEED).fillna(_UNKNOWN_SEED) if some_unknown else seed
@@ -89,7 +82,7 @@ def _check_header(name: str, header: list[str], score: str) -> None:
     if not missing:
         return
     metrics = [column for column in header if column in METRICS]
-    rename = f" Say --metric {metrics[0]} on the command line, or name that column {SCORE}." if metrics else ""
+    rename = f" Use --metric {metrics[0]} on the command line, or rename that column to {SCORE}." if metrics else ""
     raise BudgetError(
         f"{name}, line 1: column {missing[0]} is missing. The first line must name full, weak, {score}, "
         f"separated by commas; it reads {','.join(header)!r}.{rename}"
@@ -97,16 +90,16 @@ def _check_header(name: str, header: list[str], score: str) -> None:
 
 
 def _check_alike(name: str, runs: pd.DataFrame) -> None:
-    """Refuse runs of several kinds: their differences would be taken for those of their splits."""
-    told_apart = runs.assign(settings=ways_of_training(runs))
+    """Raise an error for runs of several kinds, whose differences would be attributed to their splits."""
+    runs = runs.assign(settings=ways_of_training(runs))
     for column in _KIND:
-        kinds = sorted(told_apart[column].unique())
+        kinds = sorted(runs[column].unique())
         if len(kinds) > 1:
             shown = " and ".join(repr(kind) for kind in kinds[:2])
             raise BudgetError(
-                f"{name}, column {column}: {len(kinds)} kinds of runs, such as {shown}. A plan goes by runs that "
-                "differ by their split alone: keep the lines of one kind. `splitlab results --sweep NAME` writes those "
-                "of one sweep."
+                f"{name}, column {column}: {len(kinds)} kinds of runs, such as {shown}. A plan needs runs that differ "
+                "by split and seed alone: keep the lines of one kind. `splitlab results --sweep NAME` writes those of "
+                "one sweep."
             )
 
 
@@ -114,11 +107,11 @@ def _run(row: dict[str, str | None], place: str, score_column: str) -> dict[str,
     full, weak, score = (_number(row, column, place) for column in ("full", "weak", score_column))
     for column, images, least in (("full", full, 1), ("weak", weak, 0)):
         if images < least or not images.is_integer():
-            raise BudgetError(f"{place}, column {column}: {images:g} is no whole number of images from {least} on.")
+            raise BudgetError(f"{place}, column {column}: {images:g} is not a whole number of at least {least}.")
         if images > MAX_IMAGES:
             raise BudgetError(f"{place}, column {column}: {images:g} images are too many; give at most {MAX_IMAGES:,}.")
     if not 0 <= score <= 100:
-        raise BudgetError(f"{place}, column {score_column}: {score:g} is no AP; it lies between 0 and 100.")
+        raise BudgetError(f"{place}, column {score_column}: {score:g} is not an AP between 0 and 100.")
     run = {"full": int(full), "weak": int(weak), "ap": score}
     return {**run, _SEED: _seed(row, place)} if _SEED in row else run
 
@@ -127,36 +120,36 @@ def _seed(row: dict[str, str | None], place: str) -> int:
     cell = (row[_SEED] or "").strip()
     if not cell:
         return _UNKNOWN_SEED
-    # A float would merge whole numbers beyond 2^53.
+    # Not by float, which rounds whole numbers beyond 2^53.
     if cell.isascii() and cell.isdigit() and len(cell) <= _SEED_DIGITS and int(cell) < 2**63:
         return int(cell)
     seed = _number(row, _SEED, place)
     if not (0 <= seed < 2**63 and seed.is_integer()):
-        raise BudgetError(f"{place}, column {_SEED}: {seed:g} is not a seed. Write a whole number from 0 on.")
+        raise BudgetError(f"{place}, column {_SEED}: {seed:g} is not a seed. Write a whole number, 0 or more.")
     return int(seed)
 
 
 def _number(row: dict[str, str | None], column: str, place: str) -> float:
     cell = (row[column] or "").strip()
     if not cell:
-        raise BudgetError(f"{place}, column {column}: the cell is empty. Write a number, or take the line out.")
+        raise BudgetError(f"{place}, column {column}: the cell is empty. Write a number, or delete the line.")
     try:
         number = float(cell)
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
-        raise BudgetError(f"{place}, column {column}: {cell!r} is no number.")
+        raise BudgetError(f"{place}, column {column}: {cell!r} is not a number.")
     return number
 
 
 @dataclass(frozen=True)
 class LeaveOneOut:
-    """What a surface, fitted to all other splits, says of each split.
+    """Forecasts of each split by a surface fitted to all other splits.
 
     Attributes:
-        rows: One row for each result: full, weak, ap, mean_of_others (what a guess without a surface would be),
-            expected, low, high, error (expected - ap), inside, extrapolates.
-        level: The level of the intervals.
+        rows: One row per result: full, weak, ap, mean_of_others (the baseline forecast), expected, low, high, error
+            (expected - ap), inside, extrapolates.
+        level: Level of the intervals.
     """
 
     rows: pd.DataFrame
@@ -174,23 +167,19 @@ class LeaveOneOut:
 
     @property
     def mean_error_of_mean(self) -> float:
-        """Mean absolute error, AP, of the naive rival: the mean score of all other splits' results."""
+        """Mean absolute error, AP, of the baseline: the mean score of all other splits' results."""
         return float((self.rows["mean_of_others"] - self.rows["ap"]).abs().mean())
 
     @property
     def coverage(self) -> float:
-        """Share of the left-out results that fall inside their interval, 0..1; honest if about `level`."""
+        """Share of the left-out results inside their interval, 0..1; should be about `level`."""
         return float(self.rows["inside"].mean())
 
 
 def leave_one_out(fitted: FittedSurface, level: float = 0.9) -> LeaveOneOut:
-    """Leave out each split in turn (with all its repetitions), fit to the others and forecast it.
+    """Leave out each split in turn with all its repetitions, fit to the others and forecast it.
 
-    Seeds are left aside, so the intervals are those of one more result of the same series.
-
-    Args:
-        fitted: The surface whose results are left out.
-        level: Level of the intervals, such as 0.9.
+    Seeds are ignored, so the intervals are for one more result of the same series.
 
     Raises:
         BudgetError: If there are fewer than two different splits.
@@ -198,7 +187,7 @@ def leave_one_out(fitted: FittedSurface, level: float = 0.9) -> LeaveOneOut:
     rows = pd.DataFrame({"full": fitted.full, "weak": fitted.weak, "ap": fitted.ap})
     splits = [left_out for _, left_out in rows.groupby(["full", "weak"])]
     if len(splits) < 2:
-        raise BudgetError("one split alone cannot be left out: at least two different splits with a score are needed.")
+        raise BudgetError("cannot leave out the only split: at least two different splits with a score are needed.")
     forecasts = pd.concat([_forecast(left_out, rows.drop(left_out.index), level) for left_out in splits]).sort_index()
     inside = forecasts["ap"].between(forecasts["low"], forecasts["high"])
     return LeaveOneOut(forecasts.assign(error=forecasts["expected"] - forecasts["ap"], inside=inside), level)

@@ -28,21 +28,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PlanAnswer:
-    """A plan and what a reader must know beside it.
+    """A plan with everything that is shown beside it.
 
     Attributes:
         plan: The plan.
         hours: Its budget; for a score, the hours it takes.
         limit: What limits the plan for these hours.
-        limited_by: The same in a word or two, with the score among the limits where one was asked for.
+        limited_by: The same in a word or two, including the score if one was asked for.
         trained: The best trained split for the same hours, or the cheapest that reached the score; None if there is
             none.
-        trained_is_ahead: Whether `trained` scored more than is expected of the plan, or took fewer hours to the score.
-        falls: Where more boxes lowered the score in the results the forecast rests on.
-        limit_told: A sentence or more on what limits the plan, and which splits leave hours unspent.
-        ways_told: A sentence or more on the flat region and the extremes; empty if the hours buy one split alone.
-        trained_told: A sentence on `trained`; empty if it is None, or the plan for a budget labels nothing.
-        caveats: What keeps the forecast from being a promise, a sentence each.
+        trained_is_ahead: Whether `trained` scored more than the plan's expected score, or reached the score in fewer
+            hours.
+        falls: Where more boxes lowered the score in the results behind the forecast.
+        limit_told: What limits the plan, and which splits leave hours unspent, in words.
+        ways_told: The flat region and the extremes in words; empty if the hours buy only one split.
+        trained_told: A sentence on `trained`; empty if it is None, or if the plan for a budget labels nothing.
+        caveats: Reasons why the forecast may be unreliable, a sentence each.
     """
 
     plan: Plan
@@ -64,18 +65,16 @@ def answer_for_hours(
     """Plan for a budget in hours.
 
     Args:
-        fitted: The surface to go by.
-        results: The results it rests on, as `trained_splits` takes them.
-        of: Whose results they are, "published", "measured" or "own".
+        fitted: The fitted AP surface.
+        results: The results it was fitted to; see `best_for_hours`.
+        of: The source of the results: "published", "measured" or "own".
         prices: Seconds per image.
         hours: Hours to spend on new labels.
-        pool: Images there are and labels already paid for.
-
-    Raises:
-        BudgetError: As `plan_for_hours`.
+        pool: The images and their existing labels.
     """
     plan = plan_for_hours(fitted, prices, hours, pool)
-    limit = plan_limit(fitted, prices, hours, pool, plan.best)
+    best = plan.best
+    limit = plan_limit(fitted, prices, hours, pool, best)
     trained, fallen = best_for_hours(results, prices, hours, pool), falls(results)
     return PlanAnswer(
         plan=plan,
@@ -83,26 +82,22 @@ def answer_for_hours(
         limit=limit,
         limited_by=limit.by,
         trained=trained,
-        trained_is_ahead=trained is not None and trained.ap > plan.best.ap,
+        trained_is_ahead=trained is not None and trained.ap > best.ap,
         falls=fallen,
         limit_told=_joined(limit_in_words(limit, pool), unspent_in_words(limit, pool)),
         ways_told=other_ways(plan, hours),
-        trained_told=best_trained_in_words(trained, plan.best, of) if trained and plan.best.hours else "",
-        caveats=(*caveats(fitted, plan.best), *falls_in_words(fallen)),
+        trained_told=best_trained_in_words(trained, best, of) if trained and best.hours else "",
+        caveats=(*caveats(fitted, best), *falls_in_words(fallen)),
     )
 
 
 def answer_for_score(
     fitted: FittedSurface, results: Results, of: str, prices: Prices, ap: float, pool: ImagePool
 ) -> PlanAnswer:
-    """Plan for a score; see `answer_for_hours`.
-
-    Raises:
-        BudgetError: As `plan_for_score`.
-    """
+    """Plan for a score; the other arguments are those of `answer_for_hours`."""
     plan = plan_for_score(fitted, prices, ap, pool)
-    hours = plan.best.hours
-    limit = plan_limit(fitted, prices, hours, pool, plan.best)
+    best, hours = plan.best, plan.best.hours
+    limit = plan_limit(fitted, prices, hours, pool, best)
     trained, fallen = cheapest_for_score(results, prices, ap, pool), falls(results)
     return PlanAnswer(
         plan=plan,
@@ -112,10 +107,10 @@ def answer_for_score(
         trained=trained,
         trained_is_ahead=trained is not None and trained.hours < hours,
         falls=fallen,
-        limit_told=_joined(score_in_words(limit, plan.best, pool), unspent_in_words(limit, pool)),
+        limit_told=_joined(score_in_words(limit, best, pool), unspent_in_words(limit, pool)),
         ways_told=other_ways(plan, hours) if hours else "",
-        trained_told=cheapest_trained_in_words(trained, plan.best, of) if trained else "",
-        caveats=(*caveats(fitted, plan.best), *falls_in_words(fallen)),
+        trained_told=cheapest_trained_in_words(trained, best, of) if trained else "",
+        caveats=(*caveats(fitted, best), *falls_in_words(fallen)),
     )
 
 

@@ -20,17 +20,18 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TRAINING_IMAGES: Mapping[str, int] = MappingProxyType({"VOC2012": 10731, "Cityscapes": 2975})
-"""Training images there are (Sec. 3.1): |F| + |W| cannot exceed them."""
+"""Number of training images (Sec. 3.1), the limit of |F| + |W|."""
 
 MAIN_METRIC: Mapping[str, str] = MappingProxyType({"VOC2012": "ap70", "Cityscapes": "ap50_95"})
-"""The score the paper argues with on each data set (Fig. 1)."""
+"""The paper's main score on each dataset (Fig. 1)."""
 
 FLATTERED_METHOD = "YOLOv5"
 FLATTERED = (
-    "The paper's YOLOv5 scores are flattered: they are those of best.pt, the checkpoint that scored highest on the "
-    "same images that are reported. Scores measured here are those of the averaged weights at the end of a run."
+    "The paper's YOLOv5 scores are optimistic: they are those of best.pt, the checkpoint that scored highest on the "
+    "same images that are reported. Scores measured with SplitLab are those of the averaged weights at the end of a "
+    "run."
 )
-"""Stands beside the rows of `FLATTERED_METHOD` in Tables 2 and 3, wherever they are shown."""
+"""Shown beside the rows of `FLATTERED_METHOD` in Tables 2 and 3."""
 
 _SCORED_ON = {"VOC2012": "val of VOC2012, 1,449 images", "Cityscapes": "val of Cityscapes, 500 images"}
 _RESULT_FILES = {"VOC2012": "table2_voc2012.csv", "Cityscapes": "table3_cityscapes.csv"}
@@ -46,11 +47,7 @@ def published_results() -> pd.DataFrame:
 
 
 def _published_splits(dataset: str, method: str) -> list[ResultRow]:
-    """Return the published rows of one model trained on F/W splits of one data set, without pandas.
-
-    Raises:
-        BudgetError: If there is no such row.
-    """
+    """Return the published rows of one model trained on F/W splits of a dataset, without pandas."""
     splits = [row for row in _published_rows() if row.group == "split"]
     rows = [row for row in splits if (row.dataset, row.method) == (dataset, method)]
     if not rows:
@@ -59,21 +56,17 @@ def _published_splits(dataset: str, method: str) -> list[ResultRow]:
 
 
 def _published_prices() -> pd.DataFrame:
-    """Table 1: one row for each label ("box", "mask"), its seconds per image for each data set in columns."""
+    """Return Table 1: one row per label ("box", "mask") with its seconds per image on each dataset."""
     return _read("table1_annotation_cost.csv")
 
 
 def published_few_shot() -> pd.DataFrame:
-    """Table 4: AP70 (0..100) for each of eight VOC2012 classes and over all, one row for each way to pretrain."""
+    """Return Table 4: AP70 (0..100) for each of eight VOC2012 classes and all, one row per pretraining."""
     return _read("table4_few_shot_ap70.csv")
 
 
 def method_rows(table: pd.DataFrame, dataset: str, method: str) -> pd.DataFrame:
-    """The rows of one model trained on F/W splits of one data set, such as the paper's YOLOv5 on VOC2012 (20 rows).
-
-    Raises:
-        BudgetError: If there is no such row.
-    """
+    """Return the rows of one model trained on F/W splits of a dataset, such as YOLOv5 on VOC2012 (20 rows)."""
     splits = table[table["group"] == "split"]
     rows = splits[(splits["dataset"] == dataset) & (splits["method"] == method)]
     if rows.empty:
@@ -86,7 +79,7 @@ def _no_splits(dataset: str, method: str, known: Iterable[str]) -> BudgetError:
 
 
 def _read(name: str) -> pd.DataFrame:
-    # A plan reads the results alone, and starts without pandas.
+    # `splitlab plan` starts without pandas.
     import pandas as pd
 
     with files("splitlab.budget").joinpath("tables", name).open() as file:
@@ -131,7 +124,7 @@ def _result_row(dataset: str, row: Mapping[str, str]) -> ResultRow:
 
 @dataclass(frozen=True)
 class FigureColumn:
-    """One column: its head as printed, such as "200/10k", and its row in the paper's tables."""
+    """One column of a figure: its printed header, such as "200/10k", and its split in the paper's tables."""
 
     printed: str
     full: int
@@ -140,13 +133,9 @@ class FigureColumn:
 
 @dataclass(frozen=True)
 class PublishedFigure:
-    """A figure of masks side by side.
+    """A figure of the paper with the masks of several models side by side, and the recipe that trains its models.
 
-    Attributes:
-        name: such as "Fig. 2".
-        dataset, method: as the paper's tables name them.
-        recipe: the recipe that trains its models.
-        columns: left to right, after the photo and the truth.
+    The columns are those after the photo and the ground truth.
     """
 
     name: str
@@ -188,12 +177,12 @@ FIGURES = (
 
 @cache
 def published_surface(dataset: str, method: str, metric: str) -> FittedSurface:
-    """The surface of a model of Table 2 or 3, such as ("VOC2012", "YOLOv5", "ap70").
+    """Fit the AP surface to a model of Table 2 or 3, such as ("VOC2012", "YOLOv5", "ap70").
 
-    The impossible AP75 of DETR 400/10331 is left out of its fit: it alone would bend the surface by ten AP.
+    The impossible AP75 of DETR 400/10331 is left out: it would shift the surface by ten AP.
 
     Raises:
-        BudgetError: If the paper trained no such model, or does not report this metric for it.
+        BudgetError: If the paper does not report this metric for this model.
     """
     check_metric(metric)
     rows = [row for row in _published_splits(dataset, method) if not math.isnan(getattr(row, metric))]

@@ -1,4 +1,4 @@
-"""Tables of results: one row for each trained model, how it was trained, and the spread over seeds."""
+"""Tables of results: one row per trained model, how it was trained, and the spread over seeds."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from splitlab.errors import BudgetError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PUBLISHED = "published"
 MEASURED = "measured"
@@ -22,12 +24,12 @@ METRICS: Mapping[str, str] = MappingProxyType(
         "ap50_95": "mask AP, mean over IoU 0.50 to 0.95",
     }
 )
-"""Columns that hold a score, with the words to put on an axis. All are 0..100."""
+"""Columns with scores, 0..100, and their axis titles."""
 
 SHORT_METRICS: Mapping[str, str] = MappingProxyType(
     {"ap50": "AP50", "ap70": "AP70", "ap75": "AP75", "ap50_95": "AP50:95"}
 )
-"""The same columns, with names short enough for a table's head."""
+"""The same columns with short names for table headers."""
 
 COLUMN_TYPES: Mapping[str, str] = MappingProxyType(
     {
@@ -47,7 +49,26 @@ COLUMN_TYPES: Mapping[str, str] = MappingProxyType(
         "note": "str",
     }
 )
-"""The columns of a results table, in order, with their pandas types."""
+"""The columns of a results table with their pandas types."""
+
+ENOUGH_SEEDS = 3
+"""From this many seeds on a standard deviation is shown; below, the scores themselves."""
+
+SPREAD_COLUMNS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {metric: (f"{metric}_low", f"{metric}_high") for metric in METRICS}
+)
+"""For each metric the columns of the two ends of its spread."""
+
+_SERIES = ("source", "dataset", "group", "method", "way")
+"""Rows with equal values here differ by split and seed alone; `way` comes from `ways_of_training`."""
+
+_KEY = ("source", "dataset", "group", "method", "full", "weak", "settings")
+"""Rows with equal values here are training runs of one split that differ by their seed."""
+
+_BY_SPLIT = "steps by split"
+"""Way of training if the settings follow from the split, such as steps counted in epochs."""
+
+_COMMON_ALONE = " The score shown is the mean over the seeds that all splits share."
 
 
 @dataclass(frozen=True)
@@ -56,22 +77,19 @@ class ResultRow:
 
     Attributes:
         source: `PUBLISHED` or `MEASURED`.
-        dataset: Data set, such as "VOC2012"; rows of one data set may be compared.
+        dataset: Dataset, such as "VOC2012"; only rows of one dataset may be compared.
         method: The model, such as "YOLOv5".
         full: |F|, images with masks.
         weak: |W|, images with boxes only.
         cost_hours: Annotation cost computed from the prices, not rounded.
         group: Kind of supervision; "split" for models trained on an F/W split.
-        cost_hours_printed: The cost as a paper prints it; NaN if none does.
-        ap50: Mask AP at IoU 0.50, 0..100; NaN if not reported, as for the other three.
-        ap70: Mask AP at IoU 0.70.
-        ap75: Mask AP at IoU 0.75.
-        ap50_95: Mask AP, mean over IoU 0.50 to 0.95.
+        cost_hours_printed: The cost as printed in the paper; NaN if none is.
+        ap50, ap70, ap75, ap50_95: Mask AP, 0..100, see `METRICS`; NaN if not reported.
         seed: Seed of a measured run.
         run: Folder name of a measured run.
-        settings: How it was trained, so that runs which differ by their seed alone say the same; empty if unknown.
-        scored_on: Which images the scores were measured on, such as "val of pets, 119 images"; empty if unknown.
-        note: What a reader must know about the row; empty if nothing.
+        settings: How it was trained; equal for runs that differ by their seed alone; empty if unknown.
+        scored_on: The images the scores were measured on, such as "val of pets, 119 images"; empty if unknown.
+        note: A remark on the row; may be empty.
 
     Raises:
         BudgetError: If a count or a cost is negative, or an AP lies outside 0..100.
@@ -105,16 +123,12 @@ class ResultRow:
             score = getattr(self, metric)
             if not (math.isnan(score) or 0 <= score <= 100):
                 raise BudgetError(
-                    f"{metric} of {self.method} is {score}: an AP lies in 0..100; leave it out if unknown."
+                    f"{metric} of {self.method} is {score}: AP must be between 0 and 100; leave it out if unknown."
                 )
 
 
 def results_table(rows: Iterable[ResultRow]) -> pd.DataFrame:
-    """The rows as one table with the columns and types of `COLUMN_TYPES`; empty if there are none.
-
-    Tables made here can be joined with `pd.concat([published_results(), measured], ignore_index=True)`.
-    """
-    # A plan by published results starts without pandas.
+    """Return rows as one table with the columns and types of `COLUMN_TYPES`."""
     import pandas as pd
 
     records = [{name: getattr(row, name) for name in COLUMN_TYPES} for row in rows]
@@ -122,34 +136,29 @@ def results_table(rows: Iterable[ResultRow]) -> pd.DataFrame:
 
 
 def reported_metrics(table: pd.DataFrame, dataset: str) -> list[str]:
-    """The metrics that at least one row of the data set reports, in the order of `METRICS`.
+    """Return the metrics that at least one row of the dataset reports, in the order of `METRICS`.
 
     Raises:
-        BudgetError: If the table has no row of that data set.
+        BudgetError: If the table has no row of that dataset.
     """
     rows = table[table["dataset"] == dataset]
     if rows.empty:
         known = ", ".join(sorted(table["dataset"].unique())) or "none"
-        raise BudgetError(f"no results for data set {dataset!r}: the table holds {known}.")
+        raise BudgetError(f"no results for dataset {dataset!r}: the table has {known}.")
     return [metric for metric in METRICS if rows[metric].notna().any()]
 
 
 def cheaper_and_better(table: pd.DataFrame, cost_hours: float, ap: float, metric: str) -> pd.DataFrame:
-    """Rows that cost no more and score no less than the point given, and beat it in at least one of the two.
-
-    Hand in the rows of one data set: costs and scores of different data sets do not compare.
+    """Return the rows that cost no more and score no less than a point, and are better in at least one of the two.
 
     Args:
-        table: A results table.
-        cost_hours: Annotation cost of the point, hours, not rounded: a rounded cost makes a row beat itself.
-        ap: Its score, 0..100.
-        metric: The column the score is of, one of `METRICS`.
+        table: Rows of one dataset; costs and scores of different datasets are not comparable.
+        cost_hours: Cost of the point in hours, not rounded: with a rounded cost a row could beat itself.
+        ap: Score of the point, 0..100.
+        metric: Column of the score, one of `METRICS`.
 
     Returns:
         The rows, best score first, then cheapest first.
-
-    Raises:
-        BudgetError: If the metric is none of `METRICS`.
     """
     check_metric(metric)
     cost, score = table["cost_hours"], table[metric]
@@ -158,23 +167,19 @@ def cheaper_and_better(table: pd.DataFrame, cost_hours: float, ap: float, metric
 
 
 def check_metric(metric: str) -> None:
-    """Raise a `BudgetError` that lists the choices if `metric` is no column of scores."""
+    """Raise a `BudgetError` that lists the choices if `metric` is not one of `METRICS`."""
     if metric not in METRICS:
         raise BudgetError(f"unknown metric {metric!r}: choose one of {', '.join(METRICS)}.")
-
-
-_BY_SPLIT = "steps by split"
-"""The way of models whose settings follow from their split, such as steps that are counted in passes over it."""
 
 
 def ways_of_training(rows: pd.DataFrame) -> pd.Series[str]:
     """Name for each row of a results table how it was trained; empty for published models.
 
-    That is its settings. Where every split of one model on one data set has settings of its own, and splits share some
-    only where they hold as many images, the settings follow from the split, and all are trained in one way.
+    This is usually the settings. If each split of a model has its own settings, and splits share settings only if they
+    have the same number of images, then the settings follow from the split and all splits count as trained alike.
 
     Args:
-        rows: with the columns source, dataset, method, full, weak and settings.
+        rows: Table with the columns source, dataset, method, full, weak and settings.
     """
     model = ["source", "dataset", "method"]
     runs = rows.assign(labelled=rows["full"] + rows["weak"])
@@ -187,40 +192,20 @@ def ways_of_training(rows: pd.DataFrame) -> pd.Series[str]:
 
 
 def where_it_tells_apart(ways: pd.Series[str], names: pd.Series[str]) -> pd.Series[str]:
-    """Return ", " and the way for each row whose name stands for several ways, and nothing for the others."""
+    """Return ", " and the way of training for each row whose name stands for several ways, else an empty string."""
     return (", " + ways).where(ways.groupby(names).transform("nunique") > 1, "")
 
 
-ENOUGH_SEEDS = 3
-"""From so many on a standard deviation says something; of two their own scores say more."""
-
-_SERIES = ("source", "dataset", "group", "method", "way")
-"""Rows that agree in these differ by split and seed alone; `way` is that of `ways_of_training`."""
-
-_KEY = ("source", "dataset", "group", "method", "full", "weak", "settings")
-"""Rows that agree in all of these are trainings of one split that differ by their seed."""
-
-_COMMON_ALONE = " The score shown is over the seeds alone that all splits here have."
-
-SPREAD_COLUMNS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {metric: (f"{metric}_low", f"{metric}_high") for metric in METRICS}
-)
-"""For each metric the columns of the spread's two ends."""
-
-
 def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
-    """Return one row for each split that was trained alike, with the mean over its seeds.
+    """Average measured rows over seeds: one row per split that was trained alike.
 
-    A seed that was trained more than once counts once, with its own mean: equal seeds are no independent trials.
-
-    Args:
-        table: A results table of measured rows.
+    A seed that was trained more than once counts once, with its own mean.
 
     Returns:
-        The table's columns, each metric the mean; `seed` is missing where there are several, `run` names the first of
-        them, `note` says which, after its own. Beside them `seeds` (how many), and for each metric the two ends of its
-        spread (`SPREAD_COLUMNS`): one standard deviation (n - 1) each way from 3 seeds on, the smallest and the largest
-        of 2, missing for 1.
+        The columns of the table with the mean of each metric. If there are several seeds, `seed` is missing, `run`
+        names the first run and `note` lists the seeds. Added are `seeds` (their number) and for each metric the two
+        ends of its spread (`SPREAD_COLUMNS`): one standard deviation (n - 1) each way for 3 seeds or more, smallest and
+        largest for 2, missing for 1.
     """
     key, metrics = list(_KEY), list(METRICS)
     first = table.sort_values("run", kind="stable").drop_duplicates(key).set_index(key)
@@ -241,13 +226,10 @@ def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_common_seeds(table: pd.DataFrame) -> pd.DataFrame:
-    """Return what `over_seeds` does, each metric the mean over the seeds that all splits of its series have.
+    """Average as `over_seeds`, but each metric only over the seeds that all splits of its series share.
 
-    The spread stays that of all seeds; `note` says where the mean does not hold them all. Where no seed is common to
-    the splits of a series, their means stay.
-
-    Args:
-        table: A results table of measured rows.
+    The spread still covers all seeds; `note` says where the mean does not. If the splits of a series share no seed,
+    their means cover all seeds.
     """
     merged, common = over_seeds(table), _is_common(table)
     if common.all():
@@ -262,14 +244,14 @@ def by_common_seeds(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _spread_in_words(seeds: int) -> str:
-    """Say what the two ends of a spread over so many seeds are; empty for one seed."""
+    """Say what the two ends of a spread over `seeds` seeds are; empty for one seed."""
     if seeds < 2:
         return ""
     return "standard deviation each way" if seeds >= ENOUGH_SEEDS else "smallest and largest"
 
 
 def _is_common(table: pd.DataFrame) -> pd.Series[bool]:
-    """Say of each row whether all splits of its series have its seed, or share none."""
+    """Return for each row whether all splits of its series have its seed, or share none."""
     runs = table.assign(way=ways_of_training(table))
     series = [runs[name] for name in _SERIES]
     split = runs["full"].astype(str) + "/" + runs["weak"].astype(str)
@@ -278,9 +260,9 @@ def _is_common(table: pd.DataFrame) -> pd.Series[bool]:
     return common | ~common.groupby(series).transform("any")
 
 
-def _after(notes: pd.Series[str], told: pd.Series[str]) -> pd.Series[str]:
+def _after(notes: pd.Series[str], more: pd.Series[str]) -> pd.Series[str]:
     first = notes.str.rstrip(".") + ". "
-    return first.where(notes != "", "") + told
+    return first.where(notes != "", "") + more
 
 
 def _notes(table: pd.DataFrame, key: list[str]) -> pd.Series[str]:

@@ -1,4 +1,4 @@
-"""AP as a function of |F| and |W|, and what is assumed of it before any result is seen."""
+"""AP as a function of |F| and |W|, and the prior on its parameters."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -12,25 +12,25 @@ from splitlab.errors import BudgetError
 Floats = NDArray[np.float64]
 
 _REFERENCE_FULL = 400.0
-"""|F| at which R(F / 400) is 0: it only fixes what `level` means."""
+"""|F| at which R(F / 400) is 0; it only defines what `level` means."""
 
 _NO_SATURATION = 1e-4
-"""Below it R is computed by its series: the quotient would lose its digits."""
+"""Below this saturation, R is computed by its series to avoid cancellation."""
 
 _NO_MASKS = -30.0
-"""Stands for ln 0, to keep R finite there; less than a billionth of an image."""
+"""Stands for ln 0 to keep R finite; less than a billionth of an image."""
 
 
 @dataclass(frozen=True)
 class ApSurface:
-    """One AP surface, by its five parameters.
+    """An AP surface, given by its five parameters.
 
     Attributes:
         level: Score, in logits, of a model trained on few images, 400 of them with masks.
-        log_mask_gain: ln m; m is the gain in logits for each e-fold of F, where returns do not yet level off.
+        log_mask_gain: ln m; m is the gain in logits per e-fold of F before returns diminish.
         log_image_gain: ln n; n is the same for F + W.
-        log_knee: ln of the number of images from which on F + W brings diminishing returns.
-        saturation: s; 0 for returns that never level off.
+        log_knee: ln of the number of images F + W at which returns start to diminish.
+        saturation: s; 0 if returns never level off.
     """
 
     level: float
@@ -41,18 +41,15 @@ class ApSurface:
 
     @classmethod
     def from_vector(cls, parameters: Floats) -> Self:
-        """The surface of a parameter vector, shape (5,), in the order of the attributes."""
+        """Return the surface of a parameter vector, shape (5,), in the order of the attributes."""
         return cls(*(float(value) for value in parameters))
 
     def ap(self, full: ArrayLike, weak: ArrayLike) -> Floats:
-        """Expected mask AP, 0..100, of models trained on the splits `full`/`weak`.
+        """Return the expected mask AP, 0..100, of models trained on the splits `full`/`weak`.
 
         Args:
             full: |F| >= 0, images.
-            weak: |W| >= 0, images; `full` and `weak` are broadcast against each other.
-
-        Returns:
-            The scores in the broadcast shape.
+            weak: |W| >= 0, images, broadcast against `full`.
 
         Raises:
             BudgetError: If a number of images is negative.
@@ -63,17 +60,17 @@ class ApSurface:
         return np.where(masks > _NO_MASKS, 100 * expit(self.level + returns), 0.0)
 
     def weak_for(self, ap: float, full: ArrayLike) -> Floats:
-        """|W| at which models with `full` mask images reach the score: the curve of equal AP, not rounded to images.
+        """Return the |W| at which models with `full` mask images reach a score: the curve of equal AP, not rounded.
 
         Args:
             ap: The score, between 0 and 100.
             full: |F| >= 0, images, any shape.
 
         Returns:
-            The least |W| of each |F|: 0 where the masks alone suffice, infinite where no number of boxes does.
+            The least |W| for each |F|: 0 if the masks alone suffice, infinite if no number of boxes does.
 
         Raises:
-            BudgetError: If the score does not lie between 0 and 100, or a number of images is negative.
+            BudgetError: If the score is not between 0 and 100.
         """
         if not 0 < ap < 100:
             raise BudgetError(f"a score of {ap:g} cannot be planned for: give an AP between 0 and 100.")
@@ -85,11 +82,7 @@ class ApSurface:
         return np.where(masks > _NO_MASKS, np.maximum(images - np.asarray(full, dtype=np.float64), 0), np.inf)
 
     def slopes(self, full: ArrayLike, weak: ArrayLike) -> Floats:
-        """Change of the expected AP for each unit of each parameter, shape (..., 5); for fits and intervals.
-
-        Raises:
-            BudgetError: If a number of images is negative.
-        """
+        """Return the derivatives of the expected AP with respect to the parameters, shape (..., 5)."""
         masks, images = _logs(full, weak, self.log_knee)
         s, gain_masks, gain_images = self.saturation, np.exp(self.log_mask_gain), np.exp(self.log_image_gain)
         # d/d ln knee of R(1 + N/knee), with x = 1 + N/knee: -x^(-s-1) N/knee = -x^-s (1 - 1/x).
@@ -129,13 +122,13 @@ def _returns_slope(log_x: Floats, s: float) -> Floats:
 def _log_of_returns(returns: Floats, s: float) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         if s < _NO_SATURATION:
-            # The root of the parabola that `_returns` takes there, in the form that divides by no small s.
+            # The root of the series in `_returns`, in the form that does not divide by a small s.
             return np.where(2 * s * returns < 1, 2 * returns / (1 + np.sqrt(1 - 2 * s * returns)), np.inf)
         return np.where(s * returns < 1, -np.log1p(-s * returns) / s, np.inf)
 
 
 # In the order of ApSurface's attributes: level, log_mask_gain, log_image_gain, log_knee, saturation.
-# The level is as good as unknown: it is a data set's own.
+# The prior of the level is wide, because it depends on the dataset.
 PRIOR_MEAN: Floats = np.array([0.0, -1.5, -0.8, 5.8, 0.3])
 PRIOR_SD: Floats = np.array([3.0, 1.0, 1.0, 1.0, 0.5])
 
@@ -143,21 +136,21 @@ PARAMETERS_LOW: Floats = np.array([-10.0, -6.0, -6.0, 2.3, 0.0])
 PARAMETERS_HIGH: Floats = np.array([10.0, 3.0, 3.0, 11.5, 3.0])
 
 PRIOR_NOISE = 0.7
-"""Standard deviation of one training about the surface, AP, as the published rows show it."""
+"""Standard deviation of one training run about the surface, AP, estimated from the published results."""
 
 PRIOR_NOISE_RUNS = 2
-"""How many runs that guess of the noise counts for."""
+"""Number of runs that this prior counts as."""
 
-# The luck that all runs of one seed share, before pairs of seeds are seen; from the splits that the atlas trained with
-# seeds 0 and 1 (12 of the embedded scenes, 12 of pets, 4 of street). Details: docs/decisions/0105-seed-luck.md.
+# Prior of the seed effect, which all runs with one seed share. It comes from the splits that the atlas trained with
+# seeds 0 and 1: 12 of embedded, 12 of pets, 4 of street.
 PRIOR_LUCK_RATIO = 2.5
-"""Standard deviation of a seed's luck, in units of the noise of a run; pets show 0.5, the embedded scenes 2.1."""
+"""Standard deviation of the seed effect in units of a run's noise; 0.5 on pets, 2.1 on embedded."""
 
 PRIOR_LUCK_MOST = 2.3
-"""The largest standard deviation of luck that is assumed before pairs are seen, AP; pets show 1.3, the scenes 2.8."""
+"""Upper limit of the prior standard deviation, AP; 1.3 on pets, 2.8 on embedded."""
 
 PRIOR_LUCK_SHARE = 0.1
-"""And as a share of the mean score: models that find little cannot differ by much."""
+"""Upper limit as a share of the mean score: models with low scores cannot differ much."""
 
 PRIOR_LUCK_SEEDS = 2
-"""How many degrees of freedom that guess counts for."""
+"""Degrees of freedom that this prior counts as."""

@@ -1,7 +1,7 @@
-"""The splits a forecast rests on, as they scored: which of them is best for a budget, and where boxes lower the score.
+"""The splits behind a forecast as they scored: the best of them for a budget, and where boxes lower the score.
 
-A forecast comes from a surface that rises in F and in W. Where the rows themselves say otherwise, or a trained split
-did better for the same money, the reader should see it beside the advice.
+A forecast comes from a surface that always rises with F and W. If the results themselves disagree, or a trained split
+scored better for the same cost, the reader should see it beside the recommended split.
 """
 
 from __future__ import annotations
@@ -25,19 +25,20 @@ if TYPE_CHECKING:
     Results = pd.DataFrame | Mapping[str, Floats]
 
 _FALSE_ALARM = 0.1
-"""Chance, over all |F| together, to report a fall where the true scores are level."""
+"""Chance of reporting any fall, over all |F| together, if the true scores are level."""
+
+_SHOWN_HOURS = 0.1
+# For budgets of minutes, half of the last shown digit would be too much.
+_SLACK = 0.005
+# Rounding errors must not decide what the hours pay for.
+_TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
 class TrainedSplit:
-    """A split that was trained, with its score.
+    """A split that was trained, the hours still to pay for it, and its score, 0..100.
 
-    Attributes:
-        full: |F|, images with masks.
-        weak: |W|, images with boxes only.
-        hours: Hours of labelling still to pay for it.
-        ap: Its score, 0..100: the mean over the seeds that all splits have, or over its runs where they share none.
-        runs: Runs that mean is over.
+    The score is the mean over the seeds that all splits share, or over all its runs; `runs` is their number.
     """
 
     full: int
@@ -49,15 +50,13 @@ class TrainedSplit:
 
 @dataclass(frozen=True)
 class Fall:
-    """A number of masks at which more boxes lowered the score by more than single runs scatter.
+    """A number of masks at which more boxes lowered the score by more than noise.
 
     Attributes:
         full: |F|, images with masks.
-        weak: The smallest |W| trained beside it.
-        ap: Mean score of that split, 0..100, over the seeds that both splits have; over its runs where they share
-            none.
-        more_weak: The largest |W| trained beside it.
-        more_ap: Mean score of that split over the same seeds. Where they share none, `ap` plus the fitted change.
+        weak, more_weak: The smallest and the largest |W| trained with it.
+        ap: Mean score with `weak`, 0..100, over the seeds that both splits share, or over all its runs.
+        more_ap: Mean score with `more_weak` over the same seeds; if they share none, `ap` plus the fitted change.
     """
 
     full: int
@@ -75,18 +74,12 @@ class _Run(NamedTuple):
 
 
 def results_of(fitted: FittedSurface) -> dict[str, Floats]:
-    """The results a surface rests on, one row a run: full, weak, ap."""
+    """Return the results a surface was fitted to, one row per run: full, weak, ap."""
     return {"full": fitted.full, "weak": fitted.weak, "ap": fitted.ap}
 
 
 def _trained_splits(rows: Results, prices: Prices, pool: ImagePool) -> list[TrainedSplit]:
-    """Return each trained split that the images allow, best score first, then cheapest first.
-
-    Args:
-        rows: One row a run with the columns full, weak, ap, and seed where it is known.
-        prices: Seconds per image.
-        pool: Images there are and labels already paid for.
-    """
+    """Return each trained split within the pool, best score first, then cheapest first."""
     scores: dict[tuple[float, float], list[float]] = {}
     for run in sorted(_of_common_seeds(_runs(rows)), key=lambda run: run[:2]):
         scores.setdefault((run.full, run.weak), []).append(run.ap)
@@ -99,43 +92,36 @@ def _trained_splits(rows: Results, prices: Prices, pool: ImagePool) -> list[Trai
 
 
 def best_for_hours(rows: Results, prices: Prices, hours: float, pool: ImagePool) -> TrainedSplit | None:
-    """The trained split with the best score among those that `hours` pay for; None if they pay for none.
+    """Return the best trained split that `hours` pay for; None if they pay for none.
 
-    Hours are shown and typed with one decimal, so a split that costs 26.63 hours counts as paid for by 26.6.
+    Hours are shown and typed with one decimal, so a split that costs 26.63 hours counts as affordable with 26.6.
 
     Args:
-        rows: As `trained_splits`.
+        rows: One row per run with the columns full, weak, ap, and seed if it is known.
         prices: Seconds per image.
         hours: Hours to spend on new labels.
-        pool: Images there are and labels already paid for.
+        pool: The images and their existing labels.
     """
     splits = _trained_splits(rows, prices, pool)
     slack = min(_SHOWN_HOURS / 2, _SLACK * hours)
-    return next((split for split in splits if split.hours <= hours + slack + _ROUNDING), None)
+    return next((split for split in splits if split.hours <= hours + slack + _TOLERANCE), None)
 
 
 def cheapest_for_score(rows: Results, prices: Prices, ap: float, pool: ImagePool) -> TrainedSplit | None:
-    """The cheapest trained split that scored `ap` or more; None if none did.
-
-    Args:
-        rows: As `trained_splits`.
-        prices: Seconds per image.
-        ap: The score to reach, 0..100.
-        pool: Images there are and labels already paid for.
-    """
+    """Return the cheapest trained split that scored `ap` or more; None if none did."""
     splits = _trained_splits(rows, prices, pool)
     return min((split for split in splits if split.ap >= ap), key=lambda split: split.hours, default=None)
 
 
 def falls(rows: Results) -> tuple[Fall, ...]:
-    """Where the score falls as boxes are added and the masks stay, few masks first.
+    """Find where the score falls as boxes are added to the same masks, fewest masks first.
 
-    One least-squares fit to all runs: a level for each |F|, a shift for each seed, and a slope in ln(1 + W/F) for each
-    |F| with two |W| or more. A slope counts as a fall by a one-sided t-test; the tests share `FALSE_ALARM` equally.
-    The scatter of single runs comes from the fit and, as in the forecasts, from a guess that counts for two runs.
+    One least-squares fit covers all runs: a level for each |F|, a shift for each seed, and a slope in ln(1 + W/F) for
+    each |F| with at least two |W|. A slope counts as a fall by a one-sided t-test; the tests share `_FALSE_ALARM`
+    equally. The noise of single runs comes from the fit and from a prior that counts as two runs, as in the forecasts.
 
     Args:
-        rows: One row a run with the columns full, weak, ap, and seed where it is known.
+        rows: One row per run with the columns full, weak, ap, and seed if it is known.
     """
     runs = _runs(rows)
     splits = {(run.full, run.weak) for run in runs}
@@ -156,25 +142,18 @@ def falls(rows: Results) -> tuple[Fall, ...]:
     )
 
 
-_SHOWN_HOURS = 0.1
-# For budgets of minutes half of the last digit shown would be too much.
-_SLACK = 0.005
-# Hours are computed from prices by more than one way; the last digits must not decide what they pay for.
-_ROUNDING = 1e-6
-
-
 def _runs(rows: Results) -> list[_Run]:
     full, weak, ap = (np.asarray(rows[name], dtype=float).tolist() for name in ("full", "weak", "ap"))
     seeds: list[int | None] = [None] * len(full)
     if "seed" in rows:
-        # Only tables of pandas have seeds, some of them unknown.
+        # Only pandas tables have a seed column; some seeds may be missing.
         column: Any = rows["seed"]
         seeds = [None if unknown else int(seed) for seed, unknown in zip(column, column.isna(), strict=True)]
     return [_Run(*run) for run in zip(full, weak, ap, seeds, strict=True)]
 
 
 def _of_common_seeds(runs: list[_Run]) -> list[_Run]:
-    """Keep the seeds that all splits have: a seed's luck is shared by its splits, and would favour some of them."""
+    """Keep the seeds that all splits have; other seeds would favour some of the splits."""
     if any(run.seed is None for run in runs):
         return runs
     splits = {(run.full, run.weak) for run in runs}
@@ -186,7 +165,7 @@ def _design(runs: list[_Run], lines: list[float]) -> Floats:
     full, weak = np.array([run[:2] for run in runs]).T
     seeds = sorted({run.seed for run in runs if run.seed is not None})
     levels = full[:, None] == np.unique(full)
-    # The first seed's shift is part of the levels.
+    # The levels include the shift of the first seed.
     shifts = np.array([[run.seed == seed for seed in seeds[1:]] for run in runs])
     slopes = np.log1p(weak / full)[:, None] * (full[:, None] == lines)
     return np.hstack([levels, shifts, slopes], dtype=float)
@@ -200,7 +179,7 @@ def _fall(runs: list[_Run], full: float, slope: float) -> Fall:
     ap, more_ap = (fmean(run.ap for run in alike if run.weak == weak) for weak in (least, most))
     change = more_ap - ap
     if _share_no_seed(ends) or change >= 0:
-        # The runs of different seeds differ by the luck of their seeds, too; the fit takes that out.
+        # Runs with different seeds also differ by the effect of the seed; the fit removes it.
         change = slope * float(np.log1p(most / full) - np.log1p(least / full))
     return Fall(int(full), int(least), ap, int(most), ap + change)
 
