@@ -170,9 +170,9 @@ def test_a_row_comes_back_as_it_was_written_and_once(tmp_path):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda text: text.replace("60.0", "160.0"), r"line 2: ap50 is 160.0: it lies between 0 and 100"),
+        (lambda text: text.replace("60.0", "160.0"), r"line 2: ap50 is 160.0: it must be between 0 and 100"),
         (lambda text: text.replace("60.0", "many"), "line 2: could not convert"),
-        (lambda text: text.replace(",2026-11-25", ""), f"line 2 has more or fewer than {len(COLUMNS)} cells"),
+        (lambda text: text.replace(",2026-11-25", ""), f"line 2 does not have {len(COLUMNS)} cells"),
         (lambda text: text.replace("dataset,full", "full,dataset"), "does not name the columns"),
         (lambda text: text.replace("tiny,2,", "tiny,-2,"), "full is -2"),
         (lambda text: text.replace("tiny,", ",", 1), "dataset is empty"),

@@ -169,7 +169,7 @@ def test_links_in_what_came_back_are_refused(tiny_folder, tmp_path):
     (came / "runs/atlas-tiny-4-0/weights/state.pt").symlink_to("/etc/passwd")
     with pytest.raises(RunError, match="is a link"):
         take_back(came, Workspace.here())
-    with pytest.raises(SettingsError, match="holds no measured/"):
+    with pytest.raises(SettingsError, match="has no measured/"):
         take_back(came / "runs", Workspace.here())
 
 

@@ -76,7 +76,7 @@ def split(name, full, weak, confusion, iou, spread=0.01, trained="yolo"):
 def test_intervals_without_width_decide_nothing():
     models = [split("30/0", 30, 0, 0.0, 0.80, spread=0.0), split("30/450", 30, 450, 0.4, 0.81)]
     (_, boxes), _ = observations_in_words(models)
-    assert boxes.endswith("it decides nothing.")
+    assert boxes.endswith("not enough evidence.")
 
 
 def test_observations_compare_models_that_differ_in_one_size_alone():
@@ -87,33 +87,36 @@ def test_observations_compare_models_that_differ_in_one_size_alone():
     ]
     (_, boxes), (_, masks) = observations_in_words(models)
     assert boxes == (
-        "Here, at |F| = 30, 30/0 names 12.0% (95 %: 11.0% to 13.0%) of what it localises wrongly and 30/450 names 3.0% "
-        "(95 %: 2.0% to 4.0%) of what it localises wrongly. The intervals lie apart, as the observation says."
+        "Here, at |F| = 30, 30/0 misclassifies 12.0% (95 %: 11.0% to 13.0%) of the objects it localises and "
+        "30/450 misclassifies 3.0% (95 %: 2.0% to 4.0%) of the objects it localises. The "
+        "intervals do not overlap, which supports the observation."
     )
-    assert "at |W| = 0, what 30/0 finds has a mean mask IoU of 0.800" in masks
+    assert "at |W| = 0, the objects found by 30/0 have a mean mask IoU of 0.800" in masks
     assert "480/0" in masks
 
 
 @pytest.mark.parametrize("models", [[], [split("30/0", 30, 0, 0.1, 0.8)]])
 def test_observations_ask_for_models_that_could_show_them(models):
     assert [told for _, told in observations_in_words(models)] == [
-        "Two models that were trained alike, with equal |F|, would show it: pick such models.",
-        "Two models that were trained alike, with equal |W|, would show it: pick such models.",
+        "To check this, select two models that were trained alike, with equal |F|.",
+        "To check this, select two models that were trained alike, with equal |W|.",
     ]
 
 
 def test_models_of_other_networks_or_settings_show_nothing_of_a_split():
     models = [split("30/0", 30, 0, 0.12, 0.80), split("30/450", 30, 450, 0.03, 0.81, trained="detr")]
-    assert observations_in_words(models)[0][1].endswith("pick such models.")
+    assert observations_in_words(models)[0][1].endswith("with equal |F|.")
 
 
 def test_what_goes_the_other_way_is_said_to_be_against_the_observation():
     models = [split("30/0", 30, 0, 0.03, 0.87), split("480/0", 480, 0, 0.05, 0.80), split("30/450", 30, 450, 0.12, 0.8)]
     (_, boxes), (_, masks) = observations_in_words(models)
-    assert boxes.endswith("The intervals lie apart, against the observation.")
-    assert masks.endswith("The intervals lie apart, against the observation.")
+    assert boxes.endswith("The intervals do not overlap, which contradicts the observation.")
+    assert masks.endswith("The intervals do not overlap, which contradicts the observation.")
 
 
 def test_intervals_that_overlap_settle_nothing():
     models = [split("30/0", 30, 0, 0.12, 0.8, 0.2), split("30/450", 30, 450, 0.03, 0.8, 0.2)]
-    assert observations_in_words(models)[0][1].endswith("The intervals overlap, so these images alone leave it open.")
+    assert observations_in_words(models)[0][1].endswith(
+        "The intervals overlap, so these images alone are not enough evidence."
+    )

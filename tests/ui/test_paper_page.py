@@ -88,7 +88,7 @@ def test_street_goes_by_the_score_that_was_fixed_before_and_the_control_says_so(
     told = CliRunner().invoke(cli.app, words, catch_exceptions=False)
     findings = {row["key"]: row["finding"] for row in json.loads(told.stdout)}
     assert "with AP50" in findings["advice-6h"]
-    assert findings["advice-6h"].endswith("That split is not trained.")
+    assert findings["advice-6h"].endswith("That split was not trained.")
     assert as_plain(findings["advice-6h"]) in texts(app)
 
 

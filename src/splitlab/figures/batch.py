@@ -1,4 +1,4 @@
-"""One mixed batch as charts: which image feeds which part of the loss."""
+"""Charts of one mixed batch: which image contributes to which part of the loss."""
 
 from __future__ import annotations
 
@@ -18,17 +18,14 @@ from splitlab.training.fused_batch import MASK_PART, BatchImage, BatchLook, Chan
 _Picture = NDArray[np.uint8]
 
 _SIDE = 240
-# Lines and frames are to be seen where a whole batch shares a screen.
+# Lines and frames must be visible with a whole batch on the screen.
 _LINE, _FRAME = 3, 10
 _OPACITY = 0.5
 _COLUMNS, _GAP = 4, 12
 
 
 def _batch_picture(image: BatchImage) -> _Picture:
-    """Draw one image of the batch: (`SIDE`, `SIDE`, 3) uint8 RGB.
-
-    An object with a mask in the batch, whoever's it is, is drawn by its mask, any other by its box.
-    """
+    """Draw one image of the batch, (`_SIDE`, `_SIDE`, 3) uint8 RGB: masks if there are any in the batch, else boxes."""
     inner = _SIDE - 2 * _FRAME
     picture = np.array(cv2.resize(image.pixels, (inner, inner), interpolation=cv2.INTER_AREA), np.uint8)
     for box, class_index, mask in zip(image.boxes, image.classes, image.masks, strict=True):
@@ -44,7 +41,7 @@ def _batch_picture(image: BatchImage) -> _Picture:
 
 
 def batch_sheet(images: Sequence[BatchImage]) -> _Picture:
-    """Lay all images of a batch side by side, four in a row, into one (H, W, 4) uint8 RGBA picture, clear between."""
+    """Arrange all images of a batch, four per row, in one (H, W, 4) uint8 RGBA picture with transparent gaps."""
     rows = [images[start : start + _COLUMNS] for start in range(0, len(images), _COLUMNS)]
     step = _SIDE + _GAP
     sheet = np.zeros((len(rows) * step - _GAP, min(len(images), _COLUMNS) * step - _GAP, 4), np.uint8)
@@ -56,7 +53,7 @@ def batch_sheet(images: Sequence[BatchImage]) -> _Picture:
 
 
 def _hue_of(image: BatchImage) -> str:
-    """Return F's hue for an image of F, W's for one of W."""
+    """Return the colour of F or of W."""
     return FULL_HUE if image.has_mask else WEAK_HUE
 
 
@@ -68,7 +65,7 @@ def _short_names(images: Sequence[BatchImage]) -> list[str]:
 
 def _draw_mask(picture: _Picture, mask: _Picture, colour: tuple[int, int, int]) -> None:
     size = picture.shape[1], picture.shape[0]
-    # Half of the values between two pixels: edges of the quarter-size masks run straight.
+    # Interpolate before the threshold: masks have a quarter of the size.
     large = np.asarray(cv2.resize(mask * 255, size, interpolation=cv2.INTER_LINEAR) > 127)
     picture[large] = ((1 - _OPACITY) * picture[large] + _OPACITY * np.array(colour)).astype(np.uint8)
     outlines, _ = cv2.findContours(large.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
@@ -79,26 +76,20 @@ _PALEST = 0.3
 _CELL = 0.42
 _LETTERS = 16
 _NOTHING = "0"
-# In rows of cells, of all pictures side by side, and of one.
+# In rows of cells: width of all pictures side by side, and height of one.
 _ACROSS, _HIGHEST = 13.0, 3.2
 
 
 def _picture_rows(images: int) -> float:
-    """Return how many rows of cells the pictures of so many images are high, so that they fill their columns."""
+    """Return the height of the pictures in rows of cells."""
     return min(_ACROSS / images, _HIGHEST)
 
 
 def _add_matrix(figure: go.Figure, look: BatchLook, changes: Changes, letters: str) -> None:
-    """Draw images and cells into the first column of a figure; its rows are 0 for the first part, 1 for the next.
+    """Draw pictures and cells into the first column of a figure; changed cells are framed.
 
-    A cell is as strong as the image's share of the part's gradients (norms, over all images); a cell without any
-    gradient is an empty outline with a 0.
-
-    Args:
-        figure: with two columns.
-        look: the batch.
-        changes: what is to be framed.
-        letters: the colour of the page's letters.
+    The strength of a cell is the image's share of the part's gradient norms; without a gradient it is an outline with a
+    0.
     """
     above = _picture_rows(len(look.images))
     for place, image in enumerate(look.images):
@@ -148,7 +139,7 @@ def _add_cell(figure: go.Figure, cell: tuple[int, int], hue: str, share: float, 
 
 
 def _numbers(look: BatchLook, letters: str) -> go.Scatter:
-    """Return the cells' numbers, which also answer to hovering."""
+    """Return the numbers in the cells, which also carry the hover text."""
     names = _short_names(look.images)
     cells = [(place, row, part) for row, part in enumerate(look.pulls) for place in range(len(look.images))]
     shares = [_share(look.pulls[part], place) for place, _, part in cells]
@@ -169,34 +160,18 @@ _BAR_LETTERS = 16
 
 
 def _add_loss_bars(figure: go.Figure, look: BatchLook, before: BatchLook, letters: str) -> None:
-    """Draw the parts, each over the batch size, into the second column of a figure; its rows are `add_matrix`'s.
-
-    Args:
-        figure: with two columns.
-        look: the batch's losses.
-        before: those of the same batch before something was scrambled: parts that are others get a mark there.
-        letters: the colour of the page's letters.
-    """
+    """Draw the loss parts per image into the second column, with a mark at the old value where `before` differs."""
     parts = look.per_image
     rows = list(range(len(parts)))
-    figure.add_trace(
-        go.Bar(
-            x=list(parts.values()),
-            y=rows,
-            orientation="h",
-            width=_BAR,
-            marker={"color": [FULL_HUE if part == MASK_PART else compared_grey(0) for part in parts]},
-            text=[f" <b>{value:.3f}</b>" for value in parts.values()],
-            textposition="outside",
-            textfont={"color": letters, "size": _BAR_LETTERS},
-            cliponaxis=False,
-            customdata=[[part, look.gains[part]] for part in parts],
-            hovertemplate="<b>%{customdata[0]}</b>: %{x:.4f} an image, gain %{customdata[1]:.4g}<extra></extra>",
-            showlegend=False,
-        ),
-        row=1,
-        col=2,
-    )
+    figure.add_bar(
+        x=list(parts.values()), y=rows, orientation="h", width=_BAR,
+        marker={"color": [FULL_HUE if part == MASK_PART else compared_grey(0) for part in parts]},
+        text=[f" <b>{value:.3f}</b>" for value in parts.values()], textposition="outside",
+        textfont={"color": letters, "size": _BAR_LETTERS}, cliponaxis=False,
+        customdata=[[part, look.gains[part]] for part in parts],
+        hovertemplate="<b>%{customdata[0]}</b>: %{x:.4f} an image, gain %{customdata[1]:.4g}<extra></extra>",
+        showlegend=False, row=1, col=2,
+    )  # fmt: skip
     mask_row = list(parts).index(MASK_PART)
     _add_mark(figure, look.mask_over_batch, mask_row, letters, "divided by the batch size it would be")
     for row, (part, value) in enumerate(before.per_image.items()):
@@ -209,43 +184,28 @@ def _add_loss_bars(figure: go.Figure, look: BatchLook, before: BatchLook, letter
 
 def _add_mark(figure: go.Figure, value: float, row: int, colour: str, words: str) -> None:
     ends = [row - _BAR / 2 - 0.08, row + _BAR / 2 + 0.08]
-    figure.add_trace(
-        go.Scatter(
-            x=[value, value],
-            y=ends,
-            mode="lines",
-            line={"color": colour, "width": 4},
-            hovertemplate=f"{words} %{{x:.4f}}<extra></extra>",
-            showlegend=False,
-        ),
-        row=1,
-        col=2,
-    )
+    figure.add_scatter(
+        x=[value, value], y=ends, mode="lines", line={"color": colour, "width": 4},
+        hovertemplate=f"{words} %{{x:.4f}}<extra></extra>", showlegend=False, row=1, col=2,
+    )  # fmt: skip
 
 
 _ROW_PIXELS, _HEAD_PIXELS = 54, 60
 
 
 def mixed_batch_chart(look: BatchLook, before: BatchLook, letters: str) -> go.Figure:
-    """Draw a batch over its parts of the loss.
+    """Draw a batch against the parts of the loss.
 
     Args:
-        look: the batch.
-        before: the same batch before masks were scrambled: what is no longer the same is framed and marked.
-        letters: the colour of the page's letters, which stand on the cells; plotly takes all pages for white.
+        look: The batch.
+        before: The same batch before masks were scrambled; differences are framed and marked.
+        letters: Text colour of the page; plotly assumes a white page.
     """
     figure = make_subplots(1, 2, column_widths=[0.81, 0.19], horizontal_spacing=0.015)
     _add_matrix(figure, look, changes_between(before, look), letters)
     _add_loss_bars(figure, look, before, letters)
     figure.add_annotation(
-        text="loss",
-        xref="x2 domain",
-        yref="y",
-        x=0,
-        y=-0.7,
-        xanchor="left",
-        showarrow=False,
-        font={"color": letters},
+        text="loss", xref="x2 domain", yref="y", x=0, y=-0.7, xanchor="left", showarrow=False, font={"color": letters}
     )
     figure.update_layout(
         height=round(_HEAD_PIXELS + _ROW_PIXELS * (len(look.pulls) + _picture_rows(len(look.images)))),
@@ -258,19 +218,17 @@ def mixed_batch_chart(look: BatchLook, before: BatchLook, letters: str) -> go.Fi
 
 
 def who_feeds_what(look: BatchLook) -> str:
-    """Say from how many images each part of the loss learns, and which the mask part does not see. Markdown."""
+    """Say how many images contribute to each part of the loss, in Markdown."""
     full, weak = look.mask_images, len(look.images) - look.mask_images
     blind = look.unmoved(MASK_PART)
     names = _short_names(look.images)
     if weak and blind == tuple(range(full, full + weak)):
-        nothing = "About the images of W the mask part says exactly nothing."
+        without = "images of W"
     else:
-        nothing = (
-            f"The mask part says exactly nothing about {_listed([names[place] for place in blind]) or 'no image'}."
-        )
+        without = _listed([names[place] for place in blind]) or "no image"
     return (
-        f"This batch holds **{_count(full, 'image')} of F** and **{weak} of W**. {_learnt_by_others(look)}, the **"
-        f"{MASK_PART} part from {len(look.images) - len(blind)}**. {nothing}"
+        f"This batch has **{_count(full, 'image')} of F** and **{weak} of W**. {_learnt_by_others(look)}, the **"
+        f"{MASK_PART} part from {len(look.images) - len(blind)}**. The mask part has no gradient for {without}."
     )
 
 
@@ -279,18 +237,18 @@ def _learnt_by_others(look: BatchLook) -> str:
     seen = {part: total - len(look.unmoved(part)) for part in look.pulls if part != MASK_PART}
     if set(seen.values()) == {total}:
         return f"The {_listed(list(seen))} parts of the loss learn from all {_count(total, 'image')}"
-    told = _listed([f"{part} part from {count}" for part, count in seen.items()])
-    return f"Of these {_count(total, 'image')} the model learns: the {told}"
+    parts = _listed([f"{part} part from {count}" for part, count in seen.items()])
+    return f"Of these {_count(total, 'image')}, the model learns the {parts}"
 
 
 def what_divides(look: BatchLook) -> str:
-    """Say what the mask part is divided by, and what dividing it by the batch size would make of it. Markdown."""
+    """Say what the mask part is divided by, and what dividing by the batch size would give, in Markdown."""
     total, full = len(look.images), look.mask_images
     mask = look.per_image[MASK_PART]
     if not full:
-        return "Without an image of F there is no mask loss to divide."
+        return "Without images of F there is no mask loss."
     if not look.mask_over_batch or full == total:
-        return f"The mask loss is divided by the images of F: {full}. Here that is the batch size."
+        return f"The mask loss is divided by the number of images of F: {full}. Here this is the batch size."
     return (
         f"The mask loss is divided by the **{_count(full, 'image')} of F**: {mask:.3f}. Divided by all {total}, it "
         f"would be {look.mask_over_batch:.3f}, {mask / look.mask_over_batch:.3g} times smaller."
@@ -298,20 +256,21 @@ def what_divides(look: BatchLook) -> str:
 
 
 def what_changed(scramble: Scramble, scrambled: int, changes: Changes) -> str:
-    """Say what scrambling masks has changed. Markdown."""
+    """Say what scrambling masks has changed, in Markdown."""
     if not scrambled:
-        return "There is no mask of that kind in this batch to scramble. Take another batch."
+        return "This batch has no such masks to scramble. Take another batch."
     masks = _count(scrambled, "mask")
     where = "in the labels and in the batch" if scramble is Scramble.WEAK else "in the batch"
-    head = f"{masks} of {'W' if scramble is Scramble.WEAK else 'F'} became coin flips, {where}."
+    head = f"{masks} of {'W' if scramble is Scramble.WEAK else 'F'} replaced by random pixels, {where}."
     if changes.are_none:
         return (
-            f"{head} **Not one bit changed**: all parts of the loss and all {changes.parameters:,} gradients are equal."
+            f"{head} **Nothing changed**: all parts of the loss and all {changes.parameters:,} gradients are "
+            "bit-identical."
         )
     parts = _listed([f"**{part}**" for part in changes.losses]) or "no part of the loss"
     return (
         f"{head} Changed: {parts}, and {len(changes.gradients):,} of {changes.parameters:,} gradients of the model. "
-        "All other parts are equal to the last bit."
+        "All other parts are bit-identical."
     )
 
 

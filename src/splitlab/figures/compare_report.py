@@ -1,6 +1,6 @@
-"""A comparison as one HTML file that needs nothing else: no script, no font, no picture from elsewhere.
+"""A comparison as a self-contained HTML file without scripts, fonts or pictures from elsewhere.
 
-Names of classes, models and photos come from files and are escaped wherever they stand.
+Names of classes, models and photos come from files and are always escaped.
 """
 
 from __future__ import annotations
@@ -26,17 +26,9 @@ from splitlab.shown_numbers import shown
 _PICTURED_IMAGES = 12
 _JPEG_QUALITY = 80
 _MODEL_COLUMNS = {
-    "model": "model",
-    "checkpoint": "checkpoint",
-    "network": "network",
-    "full": "|F|",
-    "weak": "|W|",
-    "masks": "masks",
-    "mask_ap50": "mask AP50",
-    "mask_ap70": "mask AP70",
-    "mask_ap75": "mask AP75",
-    "box_ap50": "box AP50",
-}
+    "model": "model", "checkpoint": "checkpoint", "network": "network", "full": "|F|", "weak": "|W|", "masks": "masks",
+    "mask_ap50": "mask AP50", "mask_ap70": "mask AP70", "mask_ap75": "mask AP75", "box_ap50": "box AP50",
+}  # fmt: skip
 _STYLE = """
 :root{color-scheme:light dark}
 body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem}
@@ -52,22 +44,23 @@ code{overflow-wrap:anywhere}
 
 
 def report_html(comparison: Comparison) -> str:
-    """Return the report: models, Observations 5 and 6, errors, classes, a dozen telling images, settings.
+    """Return the report: models, Observations 5 and 6, errors, classes, a dozen images, settings.
 
-    A photo that cannot be read has its sentence in the place of its pictures.
+    If a photo cannot be read, the report shows the error message in place of its pictures.
     """
     title = f"Models compared on {comparison.dataset.name}"
     body = [
         f"<h1>{escape(title)}</h1>",
         f"<p>All figures: val of {escape(comparison.dataset.name)}, {len(comparison.dataset.images):,} images. "
-        "Mistakes are counted among detections that score "
-        f"{comparison.settings.min_score:.2f} or more; AP takes all.</p>",
-        *(f"<p>{escape(told)}</p>" for told in classes_in_words(comparison)),
-        "<h2>Models</h2>", _models(comparison),
-        "<h2>What F and W teach</h2>", _observations(comparison),
-        "<h2>What goes wrong</h2>", _errors(comparison),
+        f"Errors are counted among detections with a score of at least {comparison.settings.min_score:.2f}; AP "
+        "includes all detections.</p>",
+        *(f"<p>{escape(sentence)}</p>" for sentence in classes_in_words(comparison)),
+        "<h2>Models</h2>", _table(model_table(comparison)[list(_MODEL_COLUMNS)].rename(columns=_MODEL_COLUMNS)),
+        "<h2>Effect of F and W</h2>", _observations(comparison),
+        "<h2>Errors</h2>", _errors(comparison),
         "<h2>Classes</h2><p>AP at IoU 0.50.</p>", _table(class_table(comparison, "ap50")),
-        "<h2>Where the models differ most</h2>", _legend(), *_images(comparison),
+        "<h2>Where the models differ most</h2>", _legend(),
+        *(_image(comparison, image) for image in comparison.ranking[:_PICTURED_IMAGES]),
         "<h2>Settings</h2>", _settings(comparison),
     ]  # fmt: skip
     return (
@@ -79,15 +72,10 @@ def report_html(comparison: Comparison) -> str:
     )
 
 
-def _models(comparison: Comparison) -> str:
-    table = model_table(comparison)
-    return _table(table[list(_MODEL_COLUMNS)].rename(columns=_MODEL_COLUMNS))
-
-
 def _observations(comparison: Comparison) -> str:
     said = "".join(
-        f"<p><b>{escape(claim)}</b> {escape(told)}</p>"
-        for claim, told in observations_in_words(split_mistakes(comparison))
+        f"<p><b>{escape(claim)}</b> {escape(finding)}</p>"
+        for claim, finding in observations_in_words(split_mistakes(comparison))
     )
     rows = [
         {"model": model.name, **{title: _interval(model.mistakes, name) for name, title in MEANS.items()}}
@@ -113,8 +101,8 @@ def _errors(comparison: Comparison) -> str:
     for model in comparison.models:
         table[f"{model.name}: times"] = [model.mistakes.counts[kind] for kind in ERRORS]
         table[f"{model.name}: AP lost"] = [model.measured.ap_cost.lost[kind] for kind in ERRORS]
-    told = "AP at IoU 0.50 that each kind costs, of all detections; how often, of those that are looked at."
-    return f"<p>{_legend()}</p><p>{told}</p>{bars}{_table(table)}"
+    note = "AP at IoU 0.50 lost to each kind, over all detections; counts over detections above the score threshold."
+    return f"<p>{_legend()}</p><p>{note}</p>{bars}{_table(table)}"
 
 
 def _bar(lost: dict[ErrorKind, float], widest: float) -> str:
@@ -134,13 +122,9 @@ def _legend() -> str:
     )
 
 
-def _images(comparison: Comparison) -> list[str]:
-    return [_image(comparison, image) for image in comparison.ranking[:_PICTURED_IMAGES]]
-
-
 def _image(comparison: Comparison, image: ComparedImage) -> str:
-    told = difference_in_words(image, comparison.dataset.class_names)
-    head = f"<p><b>{escape(str(image.image_id))}</b>: {escape(told)}</p>"
+    difference = difference_in_words(image, comparison.dataset.class_names)
+    head = f"<p><b>{escape(str(image.image_id))}</b>: {escape(difference)}</p>"
     try:
         pictures = _pictures(comparison, image.image_id)
     except SplitLabError as error:
@@ -154,7 +138,7 @@ def _image(comparison: Comparison, image: ComparedImage) -> str:
 
 
 def _pictures(comparison: Comparison, image_id: ImageId) -> list[tuple[str, Picture]]:
-    pictures = [("truth", truth_picture(comparison, image_id))]
+    pictures = [("ground truth", truth_picture(comparison, image_id))]
     pictures += [(model.name, model_picture(comparison, model, image_id)) for model in comparison.models]
     return pictures
 
@@ -167,10 +151,10 @@ def _as_jpeg(picture: Picture) -> str:
 def _settings(comparison: Comparison) -> str:
     rows = [
         ("SplitLab", splitlab.__version__),
-        ("data set", comparison.dataset.name),
+        ("dataset", comparison.dataset.name),
         ("sha256 of its labels", comparison.dataset.source_hash),
         ("licence of the photos", comparison.dataset.licence or "not stated"),
-        ("least score", f"{comparison.settings.min_score:.2f}"),
+        ("score threshold", f"{comparison.settings.min_score:.2f}"),
         *((f"sha256 of the weights of {model.name}", model.seen.weights_hash) for model in comparison.models),
     ]
     cells = "".join(f"<tr><td>{escape(name)}</td><td><code>{escape(value)}</code></td></tr>" for name, value in rows)

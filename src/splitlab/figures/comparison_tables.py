@@ -20,20 +20,16 @@ from splitlab.figures.palette import compared_grey, full_ramp
 
 _SIZE_AXES = (("full", "|F|, images with masks"), ("weak", "|W|, images with boxes"))
 _MEASURES = (
-    ("class_confusion", "objects given<br>the wrong class", ".0%"),
+    ("class_confusion", "misclassified<br>objects", ".0%"),
     ("mask_iou", "mask IoU of<br>found objects", ".2f"),
 )
 
 
 @dataclass(frozen=True)
 class SplitMistakes:
-    """One model, and what `class_confusion_rate` and `mean_mask_iou` say of it.
+    """One model with its split, `class_confusion_rate` and `mean_mask_iou`.
 
-    Attributes:
-        name: of the model.
-        trained: its network and how it was trained, but for split and seed.
-        full, weak: |F| and |W|, images.
-        class_confusion, mask_iou: the two means.
+    `trained` describes its network and how it was trained, except for split and seed.
     """
 
     name: str
@@ -45,11 +41,11 @@ class SplitMistakes:
 
 
 def mistakes_by_split(models: Sequence[SplitMistakes]) -> go.Figure:
-    """Draw the share of wrong classes (top) and the mean mask IoU (below) against |F| (left) and |W| (right).
+    """Draw the share of misclassified objects (top) and the mean mask IoU (bottom) against |F| (left) and |W| (right).
 
-    Bars are 95 % intervals over images. A model without such objects is left out.
+    Bars are 95 % intervals over images. Models without such objects are left out.
     """
-    # Axes that share a fixed range keep plotly.js 3 from finding the range of the others: each has its own here.
+    # In plotly.js 3, shared axes with a fixed range break the range of the others, so each axis has its own.
     figure = make_subplots(2, 2, shared_yaxes="rows", horizontal_spacing=0.04, vertical_spacing=0.1)
     for row, (measure, title, number) in enumerate(_MEASURES, start=1):
         for column, (size, size_title) in enumerate(_SIZE_AXES, start=1):
@@ -60,18 +56,14 @@ def mistakes_by_split(models: Sequence[SplitMistakes]) -> go.Figure:
             )
         figure.update_yaxes(title=title, tickformat=number, row=row, col=1)
     figure.update_layout(
-        height=560,
-        margin={"l": 10, "r": 10, "t": 20, "b": 10},
-        showlegend=False,
-        clickmode="event+select",
-        uirevision="keep",
-        hoverlabel={"align": "left"},
-    )
+        height=560, margin={"l": 10, "r": 10, "t": 20, "b": 10}, showlegend=False, clickmode="event+select",
+        uirevision="keep", hoverlabel={"align": "left"},
+    )  # fmt: skip
     return figure
 
 
 def _span(sizes: Sequence[int]) -> list[float]:
-    """Leave room for marks at 0 and for names to the right of the last."""
+    """Leave space for marks at 0 and for names to the right of the last mark."""
     largest = max(sizes, default=0) or 1
     return [-0.06 * largest, 1.6 * largest]
 
@@ -80,28 +72,24 @@ def _marks(models: Sequence[SplitMistakes], measure: str, size: str, number: str
     shown = [(model, getattr(model, measure)) for model in models if getattr(model, measure).value is not None]
     ramp = full_ramp([model.full for model in models])
     return go.Scatter(
-        x=[getattr(model, size) for model, _ in shown],
-        y=[estimate.value for _, estimate in shown],
+        x=[getattr(model, size) for model, _ in shown], y=[estimate.value for _, estimate in shown],
         error_y={
             "array": [estimate.high - estimate.value for _, estimate in shown],
             "arrayminus": [estimate.value - estimate.low for _, estimate in shown],
             "color": compared_grey(0),
             "thickness": 1.2,
         },
-        mode="markers+text",
-        text=[model.name for model, _ in shown],
-        textposition="middle right",
+        mode="markers+text", text=[model.name for model, _ in shown], textposition="middle right",
         customdata=[[model.name, estimate.low, estimate.high, estimate.objects] for model, estimate in shown],
-        marker={"size": 11, "color": [ramp[model.full] for model, _ in shown]},
-        unselected={"marker": {"opacity": 1}},
+        marker={"size": 11, "color": [ramp[model.full] for model, _ in shown]}, unselected={"marker": {"opacity": 1}},
         cliponaxis=False,
         hovertemplate=f"<b>%{{customdata[0]}}</b>: %{{y:{number}}}<br>95 % interval %{{customdata[1]:{number}}} to "
         f"%{{customdata[2]:{number}}}, %{{customdata[3]:,}} objects<extra></extra>",
-    )
+    )  # fmt: skip
 
 
 MEANS = {
-    "class_confusion": "objects given the wrong class",
+    "class_confusion": "misclassified objects",
     "mask_iou": "mask IoU of found objects",
     "boundary_iou": "boundary IoU of found objects",
 }
@@ -127,12 +115,12 @@ def all_tables(comparison: Comparison) -> dict[str, pd.DataFrame]:
 
 
 def model_table(comparison: Comparison) -> pd.DataFrame:
-    """Return a row for each model: what it is, AP of masks and boxes, and its means with 95 % intervals."""
+    """Return a row per model: what it is, AP of masks and boxes, and its means with 95 % intervals."""
     return pd.DataFrame([_model_row(model) for model in comparison.models])
 
 
 def class_table(comparison: Comparison, metric: str) -> pd.DataFrame:
-    """Return a row for each class and one for the mean: mask AP and box AP of each model, 0..100."""
+    """Return a row per class and one for the mean: mask AP and box AP of each model, 0..100."""
     names = list(comparison.dataset.class_names)
     columns: dict[str, Any] = {"class": [*names, "mean"]}
     for model in comparison.models:
@@ -144,7 +132,7 @@ def class_table(comparison: Comparison, metric: str) -> pd.DataFrame:
 
 
 def _error_kind_table(comparison: Comparison) -> pd.DataFrame:
-    """Return a row for each model and kind of error: how often, and the AP at IoU 0.5 it costs."""
+    """Return a row per model and kind of error: its count, and the AP at IoU 0.5 it costs."""
     return pd.DataFrame(
         {
             "model": model.name,
@@ -158,7 +146,7 @@ def _error_kind_table(comparison: Comparison) -> pd.DataFrame:
 
 
 def _confusion_table(model: ComparedModel, dataset: Dataset) -> pd.DataFrame:
-    """Return a row for each pair of true and named class that occurs."""
+    """Return a row per pair of true and predicted class that occurs."""
     names = [*dataset.class_names, _NOTHING]
     confusion = model.mistakes.confusion
     return pd.DataFrame(
@@ -175,7 +163,7 @@ def _confusion_table(model: ComparedModel, dataset: Dataset) -> pd.DataFrame:
 
 
 def _object_table(model: ComparedModel, dataset: Dataset) -> pd.DataFrame:
-    """Return a row for each labelled object, its class by name."""
+    """Return a row per labelled object with class names."""
     objects = model.mistakes.objects
     names = dict(enumerate(dataset.class_names)) | {NO_MATCH: ""}
     named: pd.DataFrame = objects.assign(
@@ -185,7 +173,7 @@ def _object_table(model: ComparedModel, dataset: Dataset) -> pd.DataFrame:
 
 
 def _image_table(comparison: Comparison) -> pd.DataFrame:
-    """Return the images, those where the models differ most first, and in words what differs."""
+    """Return the images, those where the models differ most first, with a description of the difference."""
     return pd.DataFrame(
         {
             "image_id": image.image_id,
@@ -241,26 +229,26 @@ class _Observation:
     measure: str
     grows: str
     fixed: str
-    told: str
+    sentence: str
     number: str
     should_rise: bool
 
 
 _OBSERVATIONS = (
     _Observation(
-        "Observation 5: more box images should make wrong classes rarer.",
-        "class_confusion", "weak", "full", "{name} names {value} of what it localises wrongly", ".1%", False,
+        "Observation 5: with more box images, fewer objects should be misclassified.",
+        "class_confusion", "weak", "full", "{name} misclassifies {value} of the objects it localises", ".1%", False,
     ),
     _Observation(
-        "Observation 6: more mask images should make the masks of found objects better.",
-        "mask_iou", "full", "weak", "what {name} finds has a mean mask IoU of {value}", ".3f", True,
+        "Observation 6: with more mask images, the masks of found objects should be better.",
+        "mask_iou", "full", "weak", "the objects found by {name} have a mean mask IoU of {value}", ".3f", True,
     ),
 )  # fmt: skip
 _SIZES = {"full": "|F|", "weak": "|W|"}
 
 
 def observations_in_words(models: Sequence[SplitMistakes]) -> list[tuple[str, str]]:
-    """Return each observation and what the models show of it; "95 %" stands for intervals over images."""
+    """Return each observation and what the models show of it, with 95 % intervals over images."""
     return [(observation.claim, _tell(models, observation)) for observation in _OBSERVATIONS]
 
 
@@ -268,7 +256,7 @@ def _tell(models: Sequence[SplitMistakes], observation: _Observation) -> str:
     pair = _furthest_apart(models, observation)
     size = _SIZES[observation.fixed]
     if pair is None:
-        return f"Two models that were trained alike, with equal {size}, would show it: pick such models."
+        return f"To check this, select two models that were trained alike, with equal {size}."
     said = " and ".join(_of_model(model, observation) for model in pair)
     less, more = (getattr(model, observation.measure) for model in pair)
     verdict = _verdict(less, more, observation)
@@ -278,10 +266,7 @@ def _tell(models: Sequence[SplitMistakes], observation: _Observation) -> str:
 def _furthest_apart(
     models: Sequence[SplitMistakes], observation: _Observation
 ) -> tuple[SplitMistakes, SplitMistakes] | None:
-    """Of models that were trained alike, take the two that differ most in one size while the other is equal.
-
-    The smaller one comes first.
-    """
+    """Return the two models trained alike that differ most in one size at equal other size, the smaller first."""
     known = [model for model in models if getattr(model, observation.measure).value is not None]
 
     def gap(pair: tuple[SplitMistakes, SplitMistakes]) -> int:
@@ -303,13 +288,13 @@ def _of_model(model: SplitMistakes, observation: _Observation) -> str:
     value, low, high = (
         format(number or 0.0, observation.number) for number in (estimate.value, estimate.low, estimate.high)
     )
-    return observation.told.format(name=model.name, value=f"{value} (95 %: {low} to {high})")
+    return observation.sentence.format(name=model.name, value=f"{value} (95 %: {low} to {high})")
 
 
 def _verdict(first: Estimate, second: Estimate, observation: _Observation) -> str:
     if first.low == first.high or second.low == second.high:
-        return "An interval without width comes from too few images, or objects that are all alike: it decides nothing."
+        return "An interval of width 0 means too few images, or objects that are all alike: not enough evidence."
     if (first.low or 0) <= (second.high or 0) and (second.low or 0) <= (first.high or 0):
-        return "The intervals overlap, so these images alone leave it open."
-    as_said = ((second.value or 0) > (first.value or 0)) == observation.should_rise
-    return f"The intervals lie apart, {'as the observation says' if as_said else 'against the observation'}."
+        return "The intervals overlap, so these images alone are not enough evidence."
+    agrees = ((second.value or 0) > (first.value or 0)) == observation.should_rise
+    return f"The intervals do not overlap, which {'supports' if agrees else 'contradicts'} the observation."

@@ -1,4 +1,4 @@
-"""Labelling cost against AP: the paper's Fig. 1 a and b, and what was measured here beside it."""
+"""Labelling cost against AP: the paper's Fig. 1 a and b, together with measured results."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _COST_TICKS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
 
 
 def row_key(row: pd.Series) -> str:
-    """Name one row of a results table; charts carry it, and clicks bring it back."""
+    """Return an identifier of a row of a results table, which charts return on a click."""
     return "|".join(str(row[name]) for name in ("source", "dataset", "method", "full", "weak", "run"))
 
 
@@ -36,16 +36,15 @@ def cost_against_ap(
 ) -> go.Figure:
     """Draw rows of a results table as a scatter of cost (hours, log) against a metric (AP, 0..100).
 
-    The paper's models with one |F| are joined by a line and outlined; methods compared against are grey marks;
-    measured rows are filled, with bars where several seeds were trained, and joined likewise where they were trained
-    alike. Rows without the metric are left out.
+    The paper's models are outlined and joined by a line for each |F|; methods compared with are grey. Measured rows are
+    filled, joined if they were trained alike, and have bars if several seeds were trained.
 
     Args:
-        table: rows to draw; with the columns of `by_common_seeds` where there are bars.
-        metric: a key of `METRICS`.
-        picked: the `row_key` of the row to ring.
-        measured_sets: all data sets that were measured on, hidden ones too, so that each keeps its mark; those of the
-            table where left out.
+        table: Rows to draw, from `by_common_seeds` if there are bars; rows without the metric are left out.
+        metric: A key of `METRICS`.
+        picked: The `row_key` of the row to ring.
+        measured_sets: All measured datasets, including hidden ones, so that each keeps its symbol; by default those of
+            the table.
     """
     figure = go.Figure()
     shown = table[table[metric].notna()]
@@ -58,14 +57,10 @@ def cost_against_ap(
     _ring(figure, shown, metric, picked)
     figure.update_layout(
         xaxis={"title": "labelling cost (hours, log scale)", "type": "log", "tickvals": _COST_TICKS},
-        yaxis={"title": METRICS[metric]},
-        legend={"tracegroupgap": 4, "font": {"size": 11}, "itemwidth": 30},
-        margin={"l": 10, "r": 10, "t": 10, "b": 10},
-        height=560,
-        hoverlabel={"align": "left"},
-        clickmode="event+select",
+        yaxis={"title": METRICS[metric]}, legend={"tracegroupgap": 4, "font": {"size": 11}, "itemwidth": 30},
+        margin={"l": 10, "r": 10, "t": 10, "b": 10}, height=560, hoverlabel={"align": "left"}, clickmode="event+select",
         uirevision="keep",
-    )
+    )  # fmt: skip
     return figure
 
 
@@ -113,19 +108,12 @@ def _add_measured_lines(figure: go.Figure, rows: pd.DataFrame, metric: str, ramp
     for _, line in lines:
         full = int(line["full"].iloc[0])
         if len(line) > 1:
-            figure.add_trace(
-                go.Scatter(
-                    x=line["cost_hours"],
-                    y=line[metric],
-                    name=f"|F| = {full}",
-                    mode="lines",
-                    line={"color": ramp[full], "width": 1.5},
-                    legendgroup="measured",
-                    # Beside published lines the legend would hold each |F| twice.
-                    showlegend=by_itself,
-                    hoverinfo="skip",
-                )
-            )
+            figure.add_scatter(
+                x=line["cost_hours"], y=line[metric], name=f"|F| = {full}", mode="lines",
+                line={"color": ramp[full], "width": 1.5}, legendgroup="measured",
+                # Beside published lines the legend would hold each |F| twice.
+                showlegend=by_itself, hoverinfo="skip",
+            )  # fmt: skip
 
 
 def _add_measured(
@@ -156,7 +144,7 @@ def _bars(rows: pd.DataFrame, metric: str) -> dict[str, Any] | None:
     low, high = SPREAD_COLUMNS[metric]
     if low not in rows or rows[low].isna().all():
         return None
-    # A mark may be one seed of several, and lie outside of their spread.
+    # A mark may be one of several seeds, outside of their spread.
     up, down = (end.fillna(0).clip(lower=0) for end in (rows[high] - rows[metric], rows[metric] - rows[low]))
     return {"array": up, "arrayminus": down, "color": compared_grey(0), "thickness": 1.2}
 
@@ -164,29 +152,20 @@ def _bars(rows: pd.DataFrame, metric: str) -> dict[str, Any] | None:
 def _ring(figure: go.Figure, rows: pd.DataFrame, metric: str, picked: str | None) -> None:
     chosen = rows[rows.apply(row_key, axis=1) == picked] if len(rows) else rows
     if len(chosen):
-        figure.add_trace(
-            go.Scatter(
-                x=chosen["cost_hours"],
-                y=chosen[metric],
-                mode="markers",
-                marker={"symbol": "circle-open", "size": 22, "color": PICK_HUE, "line": {"width": 3}},
-                name="your pick",
-                hoverinfo="skip",
-            )
-        )
+        figure.add_scatter(
+            x=chosen["cost_hours"], y=chosen[metric], mode="markers",
+            marker={"symbol": "circle-open", "size": 22, "color": PICK_HUE, "line": {"width": 3}}, name="your pick",
+            hoverinfo="skip",
+        )  # fmt: skip
 
 
 def _points(rows: pd.DataFrame, metric: str, **style: Any) -> go.Scatter:
     return go.Scatter(
-        x=rows["cost_hours"],
-        y=rows[metric],
-        customdata=[[row_key(row)] for _, row in rows.iterrows()],
-        text=[_hover(row) for _, row in rows.iterrows()],
-        hovertemplate="%{text}<extra></extra>",
-        # A selection rings its point; the others keep their strength.
-        unselected={"marker": {"opacity": 1}},
-        **style,
-    )
+        x=rows["cost_hours"], y=rows[metric], customdata=[[row_key(row)] for _, row in rows.iterrows()],
+        text=[_hover(row) for _, row in rows.iterrows()], hovertemplate="%{text}<extra></extra>",
+        # A selection does not fade the other points.
+        unselected={"marker": {"opacity": 1}}, **style,
+    )  # fmt: skip
 
 
 def _hover(row: pd.Series) -> str:

@@ -17,7 +17,7 @@ from splitlab.figures.palette import ERROR_COLOURS, PICK_HUE, class_colour, comp
 
 _NOTHING = "nothing"
 _CELL_PIXELS, _MATRIX_HEAD_PIXELS = 42, 140
-# What is right is neutral; seen on white as on near-black.
+# Right cells are neutral; visible on white and on near-black.
 _SCALE = [
     [0, translucent(ERROR_COLOURS[ErrorKind.MISCLASSIFIED], 0.85)],
     [0.5, translucent(compared_grey(0), 0.06)],
@@ -27,14 +27,14 @@ _FULL_SHADE = 0.2
 
 
 def confusion_heatmap(confusion: Confusion, class_names: Sequence[str]) -> go.Figure:
-    """Draw counts as numbers and shares of the true class as shades: grey where right, orange where wrong.
+    """Draw counts as numbers and shares of the true class as shades: grey for right, orange for misclassified.
 
-    A click brings back `customdata`, [row, column]: the key of `Confusion.images`. Detections on nothing labelled have
-    no share, for there is no number of nothings: their row stays pale.
+    A click returns `customdata`, [row, column], the key of `Confusion.images`. The last row, detections of nothing, has
+    no shares.
 
     Args:
-        confusion: counts and images.
-        class_names: of the data set.
+        confusion: Counts and images.
+        class_names: Class names of the dataset.
     """
     names = [*class_names, _NOTHING]
     figure = go.Figure()
@@ -44,27 +44,23 @@ def confusion_heatmap(confusion: Confusion, class_names: Sequence[str]) -> go.Fi
     )  # fmt: skip
     figure.add_trace(_cells(confusion, names))
     figure.update_layout(
-        height=_MATRIX_HEAD_PIXELS + _CELL_PIXELS * len(names),
-        margin={"l": 10, "r": 10, "t": 10, "b": 10},
-        clickmode="event+select",
-        dragmode=False,
-        uirevision="keep",
-        hoverlabel={"align": "left"},
-    )
-    figure.update_xaxes(title="what the model says", type="category", automargin=True, showgrid=False)
-    figure.update_yaxes(title="what is there", type="category", autorange="reversed", automargin=True, showgrid=False)
+        height=_MATRIX_HEAD_PIXELS + _CELL_PIXELS * len(names), margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        clickmode="event+select", dragmode=False, uirevision="keep", hoverlabel={"align": "left"},
+    )  # fmt: skip
+    figure.update_xaxes(title="predicted class", type="category", automargin=True, showgrid=False)
+    figure.update_yaxes(title="true class", type="category", autorange="reversed", automargin=True, showgrid=False)
     return figure
 
 
 def _shares(confusion: Confusion) -> NDArray[np.float64]:
-    """Return (K + 1, K + 1) shares of the true class; 0 in the row of nothings, of which there is no number."""
+    """Return (K + 1, K + 1) shares of the true class; 0 in the last row, detections of nothing."""
     shares: NDArray[np.float64] = confusion.counts / np.maximum(confusion.counts.sum(axis=1, keepdims=True), 1)
     shares[-1] = 0
     return shares
 
 
 def _shades(confusion: Confusion) -> list[list[float]]:
-    """Return what is right as 0..1 and what is wrong as 0..-1, which it reaches early: mistakes are to be seen."""
+    """Return right cells as 0..1 and wrong ones as 0..-1, saturating early so that mistakes stand out."""
     shares = _shares(confusion)
     shades = np.where(np.eye(len(shares), dtype=bool), shares, -np.minimum(shares / _FULL_SHADE, 1))
     rows: list[list[float]] = shades.tolist()
@@ -72,23 +68,17 @@ def _shades(confusion: Confusion) -> list[list[float]]:
 
 
 def _cells(confusion: Confusion, names: Sequence[str]) -> go.Scatter:
-    """Return unseen marks over the cells: a heat map cannot be clicked on a page, marks can."""
+    """Return invisible marks over the cells, because a heat map cannot be clicked on a page."""
     cells = [
         (row, column) for row in range(len(names)) for column in range(len(names)) if confusion.counts[row, column]
     ]
     return go.Scatter(
-        x=[names[column] for _, column in cells],
-        y=[names[row] for row, _ in cells],
-        mode="markers+text",
-        text=[f"{confusion.counts[cell]:,}" for cell in cells],
-        customdata=[list(cell) for cell in cells],
-        hovertext=[_hover(confusion, names, *cell) for cell in cells],
-        hovertemplate="%{hovertext}<extra></extra>",
-        marker={"symbol": "square", "size": _CELL_PIXELS - 6, "opacity": 0},
-        unselected={"marker": {"opacity": 0}},
-        selected={"marker": {"opacity": 0.25}},
-        showlegend=False,
-    )
+        x=[names[column] for _, column in cells], y=[names[row] for row, _ in cells], mode="markers+text",
+        text=[f"{confusion.counts[cell]:,}" for cell in cells], customdata=[list(cell) for cell in cells],
+        hovertext=[_hover(confusion, names, *cell) for cell in cells], hovertemplate="%{hovertext}<extra></extra>",
+        marker={"symbol": "square", "size": _CELL_PIXELS - 6, "opacity": 0}, unselected={"marker": {"opacity": 0}},
+        selected={"marker": {"opacity": 0.25}}, showlegend=False,
+    )  # fmt: skip
 
 
 def _hover(confusion: Confusion, names: Sequence[str], row: int, column: int) -> str:
@@ -96,32 +86,32 @@ def _hover(confusion: Confusion, names: Sequence[str], row: int, column: int) ->
     share = f"{count / confusion.counts[row].sum():.0%} of them"
     where = f"in {images:,} image{'s' if images != 1 else ''}"
     if row == len(names) - 1:
-        return f"<b>{names[column]}</b> seen where no labelled object is left to fit<br>{count:,} times {where}"
+        return f"<b>{names[column]}</b> detected where no labelled object matches<br>{count:,} times {where}"
     if column == len(names) - 1:
-        return f"<b>{names[row]}</b> not seen<br>{count:,} times {where}, {share}"
-    verb = "seen as" if row == column else "taken for"
+        return f"<b>{names[row]}</b> not detected<br>{count:,} times {where}, {share}"
+    verb = "classified as" if row == column else "misclassified as"
     return f"<b>{names[row]}</b> {verb} <b>{names[column]}</b><br>{count:,} times {where}, {share}"
 
 
 _ERROR_ROW_PIXELS, _ERROR_HEAD_PIXELS = 44, 170
-# Six rows, on a narrow page; plotly's own limit is half of the chart, which cuts the last kinds where it is small.
+# Six rows on a narrow page; plotly's own limit, half of the chart, would cut off the last kinds.
 _LEGEND_PIXELS = 140
 
 
 def error_cost_bars(lost: Mapping[str, Mapping[ErrorKind, float]]) -> go.Figure:
-    """Draw the AP each kind of error costs, stacked; the first model on top, costs below nothing to the left.
+    """Draw the AP that each kind of error costs as stacked bars, first model on top; negative costs go to the left.
 
     Args:
-        lost: of each model, `ApCost.lost`, in points of AP.
+        lost: `ApCost.lost` of each model, in points of AP.
     """
     return _bars(lost, "mask AP at IoU 0.50 lost to this kind of error alone", "%{x:.1f} points of AP")
 
 
 def error_count_bars(counts: Mapping[str, Mapping[ErrorKind, int]]) -> go.Figure:
-    """Draw how often each kind of error happens, stacked; the first model on top.
+    """Draw how often each kind of error occurs as stacked bars, first model on top.
 
     Args:
-        counts: of each model, `count_errors` of its table.
+        counts: `count_errors` of each model.
     """
     return _bars(counts, "errors", "%{x:,} times")
 
@@ -131,74 +121,56 @@ def _bars(values: Mapping[str, Mapping[ErrorKind, float]], title: str, amount: s
     models = list(values)
     for kind in ERRORS:
         figure.add_bar(
-            y=models,
-            x=[values[model][kind] for model in models],
-            orientation="h",
-            name=kind.value,
+            y=models, x=[values[model][kind] for model in models], orientation="h", name=kind.value,
             marker={"color": ERROR_COLOURS[kind], "line": {"width": 0}},
             customdata=[[model, kind.value] for model in models],
             hovertemplate=f"<b>{kind.value}</b>, %{{y}}: {amount}<br>{MEANINGS[kind]}<extra></extra>",
-        )
+        )  # fmt: skip
+    return _stacked(figure, title, _ERROR_HEAD_PIXELS + _ERROR_ROW_PIXELS * len(models))
+
+
+def _stacked(figure: go.Figure, title: str, height: int) -> go.Figure:
     figure.update_layout(
         # "relative" keeps negative pieces on their side of zero.
-        barmode="relative",
-        xaxis_title=title,
-        height=_ERROR_HEAD_PIXELS + _ERROR_ROW_PIXELS * len(models),
-        margin={"l": 10, "r": 10, "t": 10, "b": 40},
-        # Above the bars, however many rows it takes: plotly keeps room for what is placed against the container.
+        barmode="relative", xaxis_title=title, height=height, margin={"l": 10, "r": 10, "t": 10, "b": 40},
+        # Placed against the container, the legend is above the bars whatever its number of rows.
         legend={
-            "orientation": "h",
-            "yref": "container",
-            "y": 1,
-            "yanchor": "top",
-            "x": 0,
-            "traceorder": "normal",
+            "orientation": "h", "yref": "container", "y": 1, "yanchor": "top", "x": 0, "traceorder": "normal",
             "maxheight": _LEGEND_PIXELS,
         },
-        hoverlabel={"align": "left"},
-        clickmode="event+select",
-        uirevision="keep",
-    )
-    figure.update_yaxes(autorange="reversed", automargin=True, type="category", ticksuffix=" ")
-    return figure
+        hoverlabel={"align": "left"}, clickmode="event+select", uirevision="keep",
+    )  # fmt: skip
+    return figure.update_yaxes(autorange="reversed", automargin=True, type="category", ticksuffix=" ")
 
 
 def precision_recall_lines(curves: pd.DataFrame, class_names: Sequence[str]) -> go.Figure:
-    """Draw one line a class; pointing at it tells the score down to which one goes.
+    """Draw one line per class; hovering shows the score threshold.
 
-    A click brings back `customdata`, [words, class index, score], the score None where the recall is never reached.
+    A click returns `customdata`, [text, class index, score]; the score is None if the recall is never reached.
 
     Args:
-        curves: rows of `precision_recall_curves` at one IoU threshold.
-        class_names: of the data set.
+        curves: Rows of `precision_recall_curves` at one IoU threshold.
+        class_names: Class names of the dataset.
     """
     figure = go.Figure()
     for index, curve in curves.groupby("class_index"):
         name = class_names[int(str(index))]
         figure.add_scatter(
-            x=curve["recall"].tolist(),
-            y=curve["precision"].tolist(),
+            x=curve["recall"].tolist(), y=curve["precision"].tolist(),
             customdata=[
                 [_score(score), int(str(index)), None if pd.isna(score) else score] for score in curve["score"]
             ],
-            # A line cannot be clicked on a page; marks can, even unseen ones.
-            mode="lines+markers",
-            marker={"size": 10, "opacity": 0},
-            unselected={"marker": {"opacity": 0}},
-            selected={"marker": {"opacity": 0.5}},
-            name=name,
-            line={"color": class_colour(int(str(index))), "width": 2},
+            # A line cannot be clicked on a page; marks can, even invisible ones.
+            mode="lines+markers", marker={"size": 10, "opacity": 0}, unselected={"marker": {"opacity": 0}},
+            selected={"marker": {"opacity": 0.5}}, name=name, line={"color": class_colour(int(str(index))), "width": 2},
             hovertemplate=f"<b>{name}</b><br>recall %{{x:.2f}}, precision %{{y:.2f}}<br>"
             "%{customdata[0]}<extra></extra>",
-        )
+        )  # fmt: skip
     figure.update_layout(
         xaxis={"title": "recall: share of objects found", "range": [0, 1.01]},
-        yaxis={"title": "precision: share of detections that are right", "range": [0, 1.02]},
-        height=440,
-        margin={"l": 10, "r": 10, "t": 10, "b": 10},
-        legend={"title": {"text": "class"}},
-        uirevision="keep",
-    )
+        yaxis={"title": "precision: share of detections that are right", "range": [0, 1.02]}, height=440,
+        margin={"l": 10, "r": 10, "t": 10, "b": 10}, legend={"title": {"text": "class"}}, uirevision="keep",
+    )  # fmt: skip
     return figure
 
 
@@ -207,11 +179,7 @@ def _score(score: float) -> str:
 
 
 def reliability_diagram(bins: pd.DataFrame) -> go.Figure:
-    """Draw the share of right detections in each bin of scores, and the line where score and share are one.
-
-    Args:
-        bins: `Calibration.bins`.
-    """
+    """Draw the share of right detections in each bin of scores (`Calibration.bins`), and the diagonal."""
     filled = bins[bins["detections"] > 0]
     figure = go.Figure()
     figure.add_bar(
@@ -225,13 +193,9 @@ def reliability_diagram(bins: pd.DataFrame) -> go.Figure:
         "<extra></extra>",
     )
     figure.add_scatter(
-        x=[0, 1],
-        y=[0, 1],
-        mode="lines",
-        line={"color": PICK_HUE, "dash": "dot", "width": 1.5},
-        name="scores that mean what they say",
-        hoverinfo="skip",
-    )
+        x=[0, 1], y=[0, 1], mode="lines", line={"color": PICK_HUE, "dash": "dot", "width": 1.5},
+        name="perfect calibration", hoverinfo="skip",
+    )  # fmt: skip
     figure.update_layout(
         xaxis={"title": "score", "range": [0, 1]},
         yaxis={"title": "share of detections that are right", "range": [0, 1.02], "tickformat": ".0%"},
@@ -244,56 +208,35 @@ def reliability_diagram(bins: pd.DataFrame) -> go.Figure:
 
 
 _SEEN_ROW_PIXELS, _SEEN_HEAD_PIXELS = 30, 130
-# The more models, the further from the page, be it white or near-black; what none sees is hollow.
+# More models, stronger colour; objects seen by none are hollow.
 _OPACITIES: Mapping[SeenBy, float] = MappingProxyType(
     {SeenBy.ALL: 0.65, SeenBy.SOME: 0.4, SeenBy.ONE: 0.15, SeenBy.NONE: 0.0}
 )
 
 
 def seen_bars(counts: pd.DataFrame, row_names: Sequence[str], models: int, letters: str) -> go.Figure:
-    """Draw counts, stacked; a click brings back `customdata`: the row's name and the `SeenBy`.
+    """Draw stacked counts of objects; a click returns `customdata`: the row's name and the `SeenBy`.
 
     Args:
-        counts: of `count_seen`.
-        row_names: of its rows, the classes and what stands for nothing labelled.
-        models: how many were compared.
-        letters: the colour of the page's letters, which stand on it and on the bars; plotly takes all pages for white.
+        counts: Result of `count_seen`.
+        row_names: Names of its rows: the classes, and detections of nothing.
+        models: Number of compared models.
+        letters: Text colour of the page; plotly assumes a white page.
     """
     figure = go.Figure()
     for each, opacity in _OPACITIES.items():
         if each is SeenBy.SOME and models < 3:
             continue
         figure.add_bar(
-            y=list(row_names),
-            x=counts[each].tolist(),
-            orientation="h",
-            name=seen_in_words(each, models),
-            marker={
-                "color": translucent(compared_grey(0), opacity),
-                "line": {"width": 1, "color": compared_grey(0)},
-            },
-            text=[count or "" for count in counts[each]],
-            textposition="inside",
-            insidetextanchor="middle",
-            textangle=0,
-            insidetextfont={"color": letters},
-            customdata=[[name, each.value] for name in row_names],
+            y=list(row_names), x=counts[each].tolist(), orientation="h", name=seen_in_words(each, models),
+            marker={"color": translucent(compared_grey(0), opacity), "line": {"width": 1, "color": compared_grey(0)}},
+            text=[count or "" for count in counts[each]], textposition="inside", insidetextanchor="middle", textangle=0,
+            insidetextfont={"color": letters}, customdata=[[name, each.value] for name in row_names],
             hovertemplate=f"%{{y}}: %{{x:,}} seen {seen_in_words(each, models)}<extra></extra>",
-        )
-    figure.update_layout(
-        barmode="stack",
-        xaxis_title="objects",
-        height=_SEEN_HEAD_PIXELS + _SEEN_ROW_PIXELS * len(row_names),
-        margin={"l": 10, "r": 10, "t": 10, "b": 40},
-        # Above the bars, however many rows it takes: plotly keeps room for what is placed against the container.
-        legend={"orientation": "h", "yref": "container", "y": 1, "yanchor": "top", "x": 0, "traceorder": "normal"},
-        clickmode="event+select",
-        uirevision="keep",
-    )
-    figure.update_yaxes(autorange="reversed", automargin=True, type="category", ticksuffix=" ")
-    return figure
+        )  # fmt: skip
+    return _stacked(figure, "objects", _SEEN_HEAD_PIXELS + _SEEN_ROW_PIXELS * len(row_names))
 
 
 def seen_in_words(each: SeenBy, models: int) -> str:
-    """Say it for this many models, such as "by all 4"."""
+    """Describe it for this number of models, such as "by all 4"."""
     return f"by all {models}" if each is SeenBy.ALL else f"by {each.value}"

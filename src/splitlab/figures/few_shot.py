@@ -1,4 +1,4 @@
-"""The few-shot table as bars and tables."""
+"""The few-shot table as bar charts and tables."""
 
 from __future__ import annotations
 
@@ -14,19 +14,12 @@ from splitlab.figures.palette import FULL_HUE, WEAK_HUE, translucent
 
 _HEIGHT = 380
 _FEW_MASKS, _ALL_MASKS, _NO_MASKS, _NO_MASKS_BUT_OTHERS = "#A3ADF8", FULL_HUE, WEAK_HUE, "#A66A00"
-"""A light F for a few masks of a class, F for all of them, W for boxes alone, a dark W where others have masks."""
+"""Light F for few masks of a class, F for all masks, W for boxes alone, dark W if other classes have masks."""
 
 
 @dataclass(frozen=True)
 class BarStyle:
-    """How one way to learn is drawn.
-
-    Attributes:
-        name: in the legend.
-        colour: "#rrggbb".
-        hatched: where only the backbone's weights are there to start with.
-        published: drawn as an outline; measured ones are filled.
-    """
+    """How one way of training is drawn: hatched if it starts from a backbone only, as an outline if published."""
 
     name: str
     colour: str
@@ -38,34 +31,24 @@ def class_bars(rows: pd.DataFrame, styles: Mapping[str, BarStyle], axis: str, hi
     """Draw a group of bars for each class.
 
     Args:
-        rows: a column `class`, in its order, and one for each key of `styles`; NaN where there is no score.
-        styles: of the bars, from left to right.
-        axis: title of the y axis.
-        highest: where the y axis ends.
+        rows: A column `class` and one for each key of `styles`; NaN if there is no score.
+        styles: Styles of the bars, left to right.
+        axis: Title of the y axis.
+        highest: Upper end of the y axis.
     """
     figure = go.Figure()
     digits = ".1f" if highest > 1 else ".2f"
     for key, style in styles.items():
         figure.add_bar(
-            x=rows["class"].tolist(),
-            y=rows[key].tolist(),
-            name=style.name,
-            marker=_marker(style),
-            texttemplate=f"%{{y:{digits}}}",
-            textposition="outside",
-            textangle=0,
-            cliponaxis=False,
+            x=rows["class"].tolist(), y=rows[key].tolist(), name=style.name, marker=_marker(style),
+            texttemplate=f"%{{y:{digits}}}", textposition="outside", textangle=0, cliponaxis=False,
             hovertemplate=f"%{{x}}, {style.name}: %{{y:{digits}}}<extra></extra>",
-        )
+        )  # fmt: skip
     figure.update_layout(
-        barmode="group",
-        bargap=0.22,
-        height=_HEIGHT,
-        margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        barmode="group", bargap=0.22, height=_HEIGHT, margin={"l": 10, "r": 10, "t": 10, "b": 10},
         yaxis={"title": axis, "range": [0, highest * 1.08]},
-        legend={"orientation": "h", "y": -0.14, "yanchor": "top", "x": 0, "traceorder": "normal"},
-        uirevision="keep",
-    )
+        legend={"orientation": "h", "y": -0.14, "yanchor": "top", "x": 0, "traceorder": "normal"}, uirevision="keep",
+    )  # fmt: skip
     return figure
 
 
@@ -102,18 +85,18 @@ MEASURED: Mapping[str, BarStyle] = MappingProxyType(
 
 
 def published_by_class(table: pd.DataFrame) -> pd.DataFrame:
-    """Turn Table 4 so that each class is a row and each start a column; the last row is the mean, as printed."""
+    """Return Table 4 with one row per class and one column per start; the last row is the printed mean."""
     turned = table.set_index("pretrain").T.rename(index={"all": _MEAN})
     return turned.rename_axis("class").reset_index().rename_axis(columns=None)
 
 
 def measured_by_class(table: pd.DataFrame, variant: str, metric: str) -> pd.DataFrame:
-    """Return a row for each novel class of a variant and one for their mean, and a column for each way measured.
+    """Return a row per novel class of a variant and one for their mean, and a column per way of training.
 
     Args:
-        table: of `measured_few_shot`.
-        variant: which classes are novel.
-        metric: a column of it; the mean over seeds where there are several.
+        table: Result of `measured_few_shot`.
+        variant: Which classes are novel.
+        metric: One of its columns, averaged over seeds.
     """
     rows = table[(table["variant"] == variant) & (table["group"] == NOVEL)]
     rows = rows.assign(way=rows["setting"] + ", " + rows["start"])

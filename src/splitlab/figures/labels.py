@@ -1,4 +1,4 @@
-"""Pictures of labels, and how many objects each class has."""
+"""Pictures of labels, and the number of objects per class."""
 
 from __future__ import annotations
 
@@ -20,13 +20,9 @@ _ROW_PIXELS, _HEAD_PIXELS = 26, 90
 def class_counts_chart(
     with_masks: Mapping[str, int], boxes_only: Mapping[str, int], title: str, names: tuple[str, str]
 ) -> go.Figure:
-    """Draw one bar a class, the largest on top: objects with masks, then objects with only boxes.
+    """Draw one bar per class, the largest on top: objects with masks, then objects with boxes only.
 
-    Args:
-        with_masks: objects of each class that have a mask.
-        boxes_only: objects of the same classes that have none.
-        title: above the chart.
-        names: what the two are called in the legend.
+    `names` are the legend entries of the two.
     """
     classes = sorted(with_masks, key=lambda name: with_masks[name] + boxes_only[name])
     figure = go.Figure()
@@ -36,13 +32,10 @@ def class_counts_chart(
             hover = f"%{{y}}: %{{x:,}} {label}<extra></extra>"
             figure.add_bar(y=classes, x=values, orientation="h", name=label, marker_color=colour, hovertemplate=hover)
     figure.update_layout(
-        barmode="stack",
-        title={"text": title, "font": {"size": 15}},
-        xaxis_title="objects",
-        height=_HEAD_PIXELS + _ROW_PIXELS * max(len(classes), 3),
-        margin={"l": 10, "r": 10, "t": 40, "b": 40},
+        barmode="stack", title={"text": title, "font": {"size": 15}}, xaxis_title="objects",
+        height=_HEAD_PIXELS + _ROW_PIXELS * max(len(classes), 3), margin={"l": 10, "r": 10, "t": 40, "b": 40},
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right", "traceorder": "normal"},
-    )
+    )  # fmt: skip
     figure.update_yaxes(automargin=True)
     return figure
 
@@ -54,13 +47,7 @@ _MIN_SIDE = 320
 
 
 def as_full(photo: _Picture, labels: ImageLabels) -> _Picture:
-    """Draw an image's masks over its (H, W, 3) uint8 RGB photo, each object in its class's colour.
-
-    Objects without a mask are left as they are; crowds are drawn grey.
-
-    Raises:
-        DataError: a mask's file is missing or broken.
-    """
+    """Draw an image's masks over its (H, W, 3) uint8 RGB photo, in class colours; crowds are grey."""
     picture, scale = _enlarged(photo)
     for label in labels.objects:
         if label.mask is not None:
@@ -73,7 +60,7 @@ def as_full(photo: _Picture, labels: ImageLabels) -> _Picture:
 
 
 def as_weak(photo: _Picture, labels: ImageLabels) -> _Picture:
-    """Draw an image's boxes over its (H, W, 3) uint8 RGB photo: all that a box image tells."""
+    """Draw an image's boxes over its (H, W, 3) uint8 RGB photo, as a model sees an image of W."""
     picture, scale = _enlarged(photo)
     for label in labels.targets:
         if not label.is_difficult:
@@ -83,7 +70,7 @@ def as_weak(photo: _Picture, labels: ImageLabels) -> _Picture:
 
 
 def class_legend_html(class_names: Sequence[str], shown: Sequence[int]) -> str:
-    """Return a line of HTML that names the classes `shown` beside their colours."""
+    """Return a line of HTML with the names and colours of the classes `shown`."""
     items = "".join(
         f'<span style="white-space:nowrap"><span style="display:inline-block;width:.75rem;height:.75rem;'
         f'border-radius:.2rem;background:{class_colour(index)};margin-right:.35rem"></span>'
@@ -98,7 +85,7 @@ def _escaped(text: str) -> str:
 
 
 def _enlarged(photo: _Picture) -> tuple[_Picture, float]:
-    """Copy a photo, and double small ones so that lines stay thin on them."""
+    """Copy a photo, doubled if it is small so that lines stay thin."""
     scale = 2 if max(photo.shape[:2]) < _MIN_SIDE else 1
     size = photo.shape[1] * scale, photo.shape[0] * scale
     return np.array(cv2.resize(photo, size, interpolation=cv2.INTER_CUBIC), np.uint8), scale

@@ -24,17 +24,13 @@ _THRESHOLDS = ("ap50", "ap70", "ap75")
 _WEAK_RAMP = ("#F2CC85", WEAK_HUE, "#9A6405")
 _GROWING_AXIS = {"weak": "images with boxes only, W", "full": "images with masks, F"}
 _SLOPES_HEIGHT = 460
-# Pixels of a label of two lines, and the share of the chart's height that is left to the marks.
+# Height of a two-line label in pixels, and the share of the chart's height that the plot takes.
 _LABEL, _PLOT_SHARE = 50, 0.75
 _BESIDE_MARK = 16
 
 
 def by_threshold(rows: pd.DataFrame) -> go.Figure:
-    """Draw a line for each row over AP50, AP70 and AP75; published dotted and outlined, measured solid and filled.
-
-    Args:
-        rows: of the results table; a metric that is missing leaves a gap.
-    """
+    """Draw AP50, AP70 and AP75 of each row as a line: dotted and outlined if published, else solid and filled."""
     ramp = full_ramp(rows["full"].tolist())
     figure = go.Figure()
     for _, row in rows.sort_values(["full", "weak"]).iterrows():
@@ -55,15 +51,9 @@ def by_threshold(rows: pd.DataFrame) -> go.Figure:
 def extremes_chart(
     rows: pd.DataFrame, metric: str, extremes: pd.DataFrame, picked: pd.Series, axis_title: str, *, filled: bool
 ) -> go.Figure:
-    """Draw cost against AP of one model's splits; an arrow leads from the chosen extreme split to what beats it.
+    """Draw cost against AP of one model's splits, with an arrow from the chosen extreme split to one that beats it.
 
-    Args:
-        rows: of the results table, one model on one dataset.
-        metric: the score, a column.
-        extremes: of `extreme_splits`.
-        picked: one of their rows.
-        axis_title: what the score is.
-        filled: whether the rows were measured here; published ones are outlined.
+    `extremes` is the result of `extreme_splits`, and `picked` one of its rows. Published points are outlined.
     """
     figure = go.Figure()
     middle = rows.merge(extremes[["full", "weak"]], on=["full", "weak"], how="left", indicator=True)
@@ -107,15 +97,9 @@ def _point_at(figure: go.Figure, picked: pd.Series) -> None:
 def growing_lines(
     rows: pd.DataFrame, metric: str, grows: Grows, reach: int, axis_title: str, *, filled: bool
 ) -> go.Figure:
-    """Draw AP against |W| for each |F|, or against |F| for each |W|; points beyond `reach` are faint.
+    """Draw AP against |W| for each |F|, or against |F| for each |W|; points beyond the size `reach` are faint.
 
-    Args:
-        rows: of the results table, one model on one dataset.
-        metric: the score, a column.
-        grows: what is on the x axis.
-        reach: the largest size that is drawn strongly.
-        axis_title: what the score is.
-        filled: whether the rows were measured here; published ones are outlined.
+    The rows are those of one model on one dataset. Published points are outlined.
     """
     fixed = "full" if grows == "weak" else "weak"
     figure = go.Figure()
@@ -126,7 +110,7 @@ def growing_lines(
                 x=drawn[grows], y=drawn[metric], mode="lines+markers", opacity=opacity, cliponaxis=False,
                 line={"color": hues[int(str(size))], "width": 3}, name=f"{fixed[0].upper()} = {size:,}",
                 marker={"symbol": _symbol(filled), "size": 11, "line": {"width": 2.5}},
-                # The largest number of boxes differs from |F| to |F|: a single point needs no legend entry.
+                # A line of a single point (the largest |W| of some |F|) needs no legend entry.
                 showlegend=opacity == 1.0 and len(line) > 1,
                 hovertemplate="%{x:,}: AP %{y:.1f}<extra>" + f"{size:,}" + "</extra>",
             )  # fmt: skip
@@ -143,12 +127,9 @@ def _weak_ramp(sizes: Iterable[int]) -> dict[int, str]:
 
 
 def step_bars(steps: pd.DataFrame, score: str, *, filled: bool) -> go.Figure:
-    """Draw one bar for each step of one |F|, as high as the AP that a thousand boxes bring along it.
+    """Draw the AP gained per 1,000 boxes for each step between box counts of one |F| (rows of `steps_of`).
 
-    Args:
-        steps: of `steps_of`, those of one |F|, growing in |W|.
-        score: what the AP is called.
-        filled: whether they were measured here; published ones are outlined.
+    Bars of measured rows are filled, of published ones outlined.
     """
     figure = go.Figure()
     figure.add_bar(
@@ -164,13 +145,9 @@ def step_bars(steps: pd.DataFrame, score: str, *, filled: bool) -> go.Figure:
 
 
 def one_budget(line: pd.DataFrame, chosen: SplitForecast, axis_title: str, spends_from: int) -> go.Figure:
-    """Draw expected AP along one budget with its interval, and the split that is looked at.
+    """Draw expected AP along one budget (rows of `budget_line`) with its interval, and a chosen split.
 
-    Args:
-        line: rows of `budget_line`, those with masks.
-        chosen: the split that is looked at.
-        axis_title: what the AP is.
-        spends_from: the |F| of `PlanLimit`; splits with fewer masks leave hours unspent and are drawn dotted.
+    Splits with fewer masks than `spends_from` of `PlanLimit` leave hours unspent and are drawn dotted.
     """
     edges = {"x": line["full"], "mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
     beside = "top left" if chosen.full > line["full"].max() / 2 else "top right"
@@ -185,17 +162,15 @@ def one_budget(line: pd.DataFrame, chosen: SplitForecast, axis_title: str, spend
     )  # fmt: skip
     figure.update_layout(height=390)
     figure.update_xaxes(title=masks_axis(line, spends_from), rangemode="tozero")
-    # Towards no masks at all the curve falls to 0, which would flatten the rest.
+    # The curve falls to 0 towards no masks, which would flatten the rest.
     figure.update_yaxes(title=axis_title, range=[max(line["low"].quantile(0.1) - 4, 0), line["high"].max() + 3])
     return figure
 
 
 def pair_slopes(pairs: pd.DataFrame, axis_title: str) -> go.Figure:
-    """Draw a slope from masks alone to masks with boxes for each pair, labelled at both ends without overlap.
+    """Draw a slope from masks alone to masks with boxes for each pair (rows of `weak_gains`), labelled at both ends.
 
-    Args:
-        pairs: rows of `weak_gains`; published ones are dotted and outlined, measured ones solid and filled.
-        axis_title: what the AP is.
+    Published pairs are dotted and outlined, measured ones solid and filled.
     """
     figure = go.Figure()
     places = ("masks alone", "with boxes<br>added")
@@ -223,7 +198,7 @@ def pair_slopes(pairs: pd.DataFrame, axis_title: str) -> go.Figure:
                 xshift=shift * _BESIDE_MARK,
             )  # fmt: skip
     figure.update_layout(height=_SLOPES_HEIGHT, showlegend=False)
-    # Room for labels on a phone; every score stands beside its mark, so the axis needs no numbers.
+    # Leave space for labels on a phone; every mark shows its score, so the axis needs no numbers.
     figure.update_xaxes(range=[-0.7, 2.3], title="", tickangle=0)
     figure.update_yaxes(title=axis_title, range=[low, high], showticklabels=False)
     return figure

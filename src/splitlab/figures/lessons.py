@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from splitlab.budget.cost import Prices, box_hours, mask_hours
+from splitlab.budget.cost import Prices, box_hours, equal_cost_weak, mask_hours
 from splitlab.budget.law import EquiscoreLaw, LawFit, PaperCurve
-from splitlab.budget.planner import equal_cost_weak
 from splitlab.budget.results import MEASURED, PUBLISHED
 from splitlab.figures.palette import FULL_HUE, PICK_HUE, WEAK_HUE, compared_grey, translucent
+from splitlab.figures.plan import law_lines
 from splitlab.shown_numbers import hours_and_sum, shown
 
 YOURS = "yours"
@@ -46,19 +46,19 @@ def price_bars(prices: Prices) -> go.Figure:
 
 
 def split_hours(rows: pd.DataFrame) -> go.Figure:
-    """Draw one bar of hours for each split, from the top down; published ones outlined, others filled.
+    """Draw one bar of hours per split, from the top down; published splits outlined, others filled.
 
     Args:
-        rows: with the columns name (shown beside the bar), source (`PUBLISHED`, `MEASURED` or `YOURS`), mask_hours,
-            box_hours, and told (written below the name).
+        rows: Table with the columns name (shown beside the bar), source (`PUBLISHED`, `MEASURED` or `YOURS`),
+            mask_hours, box_hours, and told (shown below the name).
     """
-    # Beside the bar and not behind it: there a narrow page cuts the longest.
+    # Left of the bar: a label at its end would be cut off on a narrow page.
     lines = [f"{name}<br>{told}" for name, told in zip(rows["name"], rows["told"], strict=True)]
     longest = float((rows["mask_hours"] + rows["box_hours"]).max())
     figure = go.Figure()
     for part, hue, name in _PARTS:
         fills = [translucent(hue, _FILL[source]) for source in rows["source"]]
-        # The legend entry is a trace of its own: it shows the full hue whatever the first bar's source is.
+        # A separate trace for the legend entry, so that it always shows the full colour.
         figure.add_bar(
             y=lines, x=rows[part], orientation="h", name=name, showlegend=False,
             marker={"color": fills, "line": {"color": hue, "width": 2.5}},
@@ -77,7 +77,7 @@ def split_hours(rows: pd.DataFrame) -> go.Figure:
 
 
 def hours_along(law: EquiscoreLaw, prices: Prices, full: float) -> go.Figure:
-    """Draw mask hours, box hours and their sum along the curve where the law holds, and a line at `full`."""
+    """Draw mask hours, box hours and their sum along the curve in the range of the law, and a line at `full`."""
     x = np.linspace(*law.valid_full, 200)
     masks, boxes = mask_hours(x, prices), box_hours(law.weak(x), prices)
     figure = go.Figure()
@@ -98,12 +98,7 @@ def hours_along(law: EquiscoreLaw, prices: Prices, full: float) -> go.Figure:
 
 
 def equal_area(masks: float, boxes: float) -> go.Figure:
-    """Draw a rectangle as wide as the mask hours and as high as the box hours, and the square of the same area.
-
-    Args:
-        masks: hours for masks, above 0.
-        boxes: hours for boxes, above 0.
-    """
+    """Draw a rectangle with the mask hours as width and the box hours as height, and the square of the same area."""
     side = float(np.sqrt(masks * boxes))
     (masks_shown, boxes_shown), both = hours_and_sum([masks, boxes])
     figure = go.Figure()
@@ -121,33 +116,15 @@ def equal_area(masks: float, boxes: float) -> go.Figure:
     shown = {"range": [-0.01 * longest, longest], "constrain": "domain"}
     figure.update_layout(height=400, legend=LEGEND_ABOVE)
     figure.update_xaxes(title="hours for masks", **shown)
-    # One hour is as wide as it is high: otherwise the square does not look like one.
+    # Equal scales, so that the square looks like one.
     figure.update_yaxes(title="hours for boxes", scaleanchor="x", **shown)
     return figure
 
 
 def law_point(curve: PaperCurve, full: float, scores: dict[tuple[int, int], float]) -> go.Figure:
-    """Draw the paper's curve, solid where the law holds, its published points, and the point at `full`.
-
-    Args:
-        curve: of the paper.
-        full: |F| of the point, images.
-        scores: of the published splits on it, AP.
-    """
-    low, high = curve.law.valid_full
+    """Draw the paper's curve, its published splits with their scores, and the point at `full`."""
     end, top = 1.1 * curve.law.phi0, 1.15 * max(weak for _, weak in curve.splits)
-    figure = go.Figure()
-    for start, stop, dash, name in (
-        (end / 400, low, "dot", "outside the law's range"),
-        (low, high, "solid", "equal score, by the law"),
-        (high, end, "dot", ""),
-    ):
-        x = np.linspace(start, stop, 200)
-        x = x[curve.law.weak(x) <= top]
-        figure.add_scatter(
-            x=x, y=curve.law.weak(x), mode="lines", hoverinfo="skip", name=name, showlegend=bool(name),
-            line={"color": FULL_HUE, "width": 4 if dash == "solid" else 2.5, "dash": dash},
-        )  # fmt: skip
+    figure = go.Figure(law_lines(curve.law, end, top, width=4))
     weak = float(curve.law.weak(full))
     for line_x, line_y, hue in (([full, full], [0, weak], FULL_HUE), ([0, full], [weak, weak], WEAK_HUE)):
         figure.add_scatter(
@@ -169,9 +146,9 @@ def own_points(points: pd.DataFrame, fit: LawFit | None, *, filled: bool) -> go.
     """Draw |W| against |F|: every split with its score, the chosen ones highlighted, and the law fitted to those.
 
     Args:
-        points: splits with the columns full, weak, ap, taken.
-        fit: the law through the chosen ones; None where there is none yet.
-        filled: whether they were measured here; published ones are outlined.
+        points: Splits with the columns full, weak, ap, taken (whether it was chosen).
+        fit: The law fitted to the chosen splits; None if there is none yet.
+        filled: Whether they were measured with SplitLab; published points are outlined.
     """
     figure = go.Figure()
     end, top = 1.12 * float(points["full"].max()), 1.12 * max(float(points["weak"].max()), 1.0)
@@ -189,7 +166,7 @@ def own_points(points: pd.DataFrame, fit: LawFit | None, *, filled: bool) -> go.
             x=rows["full"], y=rows["weak"], mode="markers+text", text=[shown(ap) for ap in rows["ap"]],
             textposition="top right", textfont={"color": hue}, cliponaxis=False, name=name,
             marker={"size": 18, "color": hue, "symbol": symbol, "line": {"width": 3.5}},
-            # A list: numpy arrays come back from a click as objects with numbered keys.
+            # Not a numpy array, which a click returns as an object with numbered keys.
             customdata=rows[["full", "weak"]].to_numpy().tolist(),
             hovertemplate="<b>%{x:,} / %{y:,}</b><br>AP %{text}<extra></extra>",
             unselected={"marker": {"opacity": 1}, "textfont": {"color": hue}},
@@ -199,14 +176,7 @@ def own_points(points: pd.DataFrame, fit: LawFit | None, *, filled: bool) -> go.
 
 
 def sliding_line(law: EquiscoreLaw, prices: Prices, hours: float, met: tuple[float, float] | None) -> go.Figure:
-    """Draw the curve, everything that `hours` pay for below their line, and where the two meet.
-
-    Args:
-        law: the curve.
-        prices: seconds per image.
-        hours: cost of the line.
-        met: |F| of the two splits on both; None where there is none.
-    """
+    """Draw the curve, the region that `hours` pay for, and the points where the two meet (|F| in `met`)."""
     low, _ = law.valid_full
     end, top = 1.05 * law.phi0, 1.05 * float(law.weak(low))
     figure = go.Figure()

@@ -18,24 +18,16 @@ from splitlab.evaluation.matches import ErrorKind
 from splitlab.figures.palette import ERROR_COLOURS, class_colour, translucent
 from splitlab.geometry import Rle, rle_to_mask
 
-# (left, right, top): what labels drawn before take of a line.
+# (left, right, top) of a label.
 Taken = tuple[float, float, float]
 
-# Of the letters' size.
+# Relative to the size of the letters.
 _LINE_HEIGHT = 1.25
 _LETTER_WIDTH = 0.6
 
 
 def free_line(taken: Sequence[Taken], left: float, right: float, y: float, height: float) -> float:
-    """Move a label down until no label drawn before lies in its way.
-
-    Args:
-        taken: by labels drawn before, all of this height.
-        left: where the label begins.
-        right: where it ends.
-        y: its line, counted downwards.
-        height: of a line, in the unit of the others.
-    """
+    """Move a label of the given ends and height down from `y` until it overlaps no label drawn before."""
     for start, end, line in sorted(taken, key=lambda label: label[2]):
         if left < end and start < right and abs(line - y) < height:
             y = line + height
@@ -43,13 +35,7 @@ def free_line(taken: Sequence[Taken], left: float, right: float, y: float, heigh
 
 
 def _free_lines(wanted: Sequence[tuple[float, float]], texts: Sequence[str], size: float) -> list[float]:
-    """Return a line for each of some centred labels, as far down as it must be to be read.
-
-    Args:
-        wanted: centre and line of each, in the order they are drawn.
-        texts: theirs; how wide a text is can only be guessed from its letters.
-        size: of the letters, in the same unit.
-    """
+    """Return the top of each centred label so that none overlap, given its preferred centre and top."""
     taken: list[Taken] = []
     for (x, y), text in zip(wanted, texts, strict=True):
         half = len(text) * size * _LETTER_WIDTH / 2
@@ -57,7 +43,7 @@ def _free_lines(wanted: Sequence[tuple[float, float]], texts: Sequence[str], siz
     return [line for _, _, line in taken]
 
 
-# What the panels of one row share on a usual screen.
+# Width of a row of panels on a typical screen.
 _ROW_PIXELS = 930
 _OUTLINE_TOLERANCE_PIXELS = 0.7
 _LABEL_MARGIN = 0.02
@@ -72,12 +58,12 @@ class DrawnObject:
     """One object as it is drawn.
 
     Attributes:
-        class_index, class_name: which class is named; the index decides the colour.
-        score: 0..1; None for the truth.
+        class_index, class_name: Its class; the index determines the colour.
+        score: 0..1; None for the ground truth.
         box: xyxy, pixels of the photo.
-        mask: in the photo's size.
-        kind: what became of it; given, it decides the colour. A missed object has only an outline.
-        place: where it stands among the model's detections, or without a score among the image's labels.
+        mask: Mask in the photo's size.
+        kind: Kind of error; if given, it determines the colour. A missed object is drawn as an outline.
+        place: Index among the model's detections, or among the image's labels for the ground truth.
     """
 
     class_index: int
@@ -90,43 +76,42 @@ class DrawnObject:
 
     @property
     def colour(self) -> str:
-        """The colour of its kind of error where it has one, else of its class."""
+        """Colour of its kind of error if it has one, else of its class."""
         return class_colour(self.class_index) if self.kind is None else ERROR_COLOURS[self.kind]
 
     @property
     def group(self) -> str:
-        """What the legend calls its colour."""
+        """Legend entry of its colour."""
         return self.class_name if self.kind is None else self.kind.value
 
     @property
     def label(self) -> str:
-        """The class, and the score where there is one."""
+        """The class, and the score if there is one."""
         name = f"{ErrorKind.MISSED.value}: {self.class_name}" if self.kind is ErrorKind.MISSED else self.class_name
         return name if self.score is None else f"{name} {self.score:.2f}"
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One panel: a model's, the truth's, or the bare photo's."""
+    """One panel: a model, the ground truth, or the photo alone."""
 
     title: str
     objects: Sequence[DrawnObject]
 
 
 def mask_panels(photo: NDArray[np.uint8], panels: Sequence[Panel]) -> go.Figure:
-    """Draw the photo once for each panel, with its objects as filled outlines.
+    """Draw the photo once per panel, with its objects as filled outlines.
 
     Args:
         photo: (H, W, 3) uint8 RGB.
-        panels: left to right, then down; at least one.
+        panels: Left to right, then down; at least one.
     """
-    # Plotly's own checks take half a millisecond a trace, more than all else that a page draws again does together;
-    # a test holds that figures made here pass them.
+    # Plotly's validation takes half a millisecond per trace, more than everything else; a test validates the figures.
     return go.Figure(data=_traces(photo, panels), layout=_layout(photo, panels), _validate=False)
 
 
 def _columns_of(panels: int) -> int:
-    """Say how many of N panels share a row: up to three, and four as two by two."""
+    """Return the number of columns: up to three, and two for four panels."""
     return 2 if panels == 4 else min(panels, 3)
 
 
@@ -134,14 +119,10 @@ def _layout(photo: NDArray[np.uint8], panels: Sequence[Panel]) -> dict[str, Any]
     height, width = photo.shape[:2]
     columns, rows, shown_height = _sizes(height, width, len(panels))
     layout: dict[str, Any] = {
-        "height": int(rows * shown_height) + 80,
-        "margin": {"l": 0, "r": 0, "t": 30, "b": 0},
-        "legend": {"orientation": "h", "y": -0.02},
-        "dragmode": "pan",
-        "uirevision": "keep",
-        "hoverlabel": {"align": "left"},
-        "annotations": [],
-    }
+        "height": int(rows * shown_height) + 80, "margin": {"l": 0, "r": 0, "t": 30, "b": 0},
+        "legend": {"orientation": "h", "y": -0.02}, "hoverlabel": {"align": "left"}, "dragmode": "pan",
+        "uirevision": "keep", "annotations": [],
+    }  # fmt: skip
     for place, panel in enumerate(panels):
         across = _domain(place % columns, columns, _COLUMN_GAP)
         up = _domain(rows - 1 - place // columns, rows, _ROW_GAP)
@@ -157,7 +138,7 @@ def _layout(photo: NDArray[np.uint8], panels: Sequence[Panel]) -> dict[str, Any]
 
 
 def _sizes(height: int, width: int, panels: int) -> tuple[int, int, float]:
-    """Return columns, rows, and how high a panel is shown, in pixels of a usual screen."""
+    """Return columns, rows, and the height of a panel in pixels of a typical screen."""
     columns = _columns_of(panels)
     return columns, -(-panels // columns), min(_ROW_PIXELS / columns * height / width, _MOST_HIGH)
 
@@ -173,16 +154,9 @@ def _axis(letter: str, place: int) -> str:
 
 def _title(text: str, x: float, y: float) -> dict[str, Any]:
     return {
-        "text": escape(text),
-        "x": x,
-        "y": y,
-        "xref": "paper",
-        "yref": "paper",
-        "xanchor": "center",
-        "yanchor": "bottom",
-        "showarrow": False,
-        "font": {"size": 16},
-    }
+        "text": escape(text), "x": x, "y": y, "xref": "paper", "yref": "paper", "xanchor": "center",
+        "yanchor": "bottom", "showarrow": False, "font": {"size": 16},
+    }  # fmt: skip
 
 
 def _traces(photo: NDArray[np.uint8], panels: Sequence[Panel]) -> list[dict[str, Any]]:
@@ -201,7 +175,7 @@ def _traces(photo: NDArray[np.uint8], panels: Sequence[Panel]) -> list[dict[str,
 
 
 def as_jpeg(photo: NDArray[np.uint8]) -> str:
-    """Return a (H, W, 3) uint8 RGB photo as a JPEG inside a link, the source of a picture."""
+    """Return a (H, W, 3) uint8 RGB photo as a data URL of a JPEG."""
     _, encoded = cv2.imencode(".jpg", photo[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
     return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()
 
@@ -210,43 +184,35 @@ def _outline(found: DrawnObject, *, first: bool) -> dict[str, Any]:
     x, y = mask_outlines(found.mask)
     missed = is_missed(found)
     return {
-        "type": "scatter",
-        "x": x,
-        "y": y,
-        "mode": "lines",
-        "fill": "toself",
+        "type": "scatter", "x": x, "y": y, "mode": "lines", "fill": "toself",
         "line": {"color": found.colour, "width": 2.5 if missed else 2, "dash": "dash" if missed else "solid"},
         "fillcolor": translucent(found.colour, 0.05 if missed else 0.4),
-        "name": escape(found.group),
-        "legendgroup": found.group,
-        "showlegend": first,
-        "hoveron": "fills",
-        "hoverinfo": "text",
-        "text": escape(_told(found)),
-    }
+        "name": escape(found.group), "legendgroup": found.group, "showlegend": first,
+        "hoveron": "fills", "hoverinfo": "text", "text": escape(_hover_text(found)),
+    }  # fmt: skip
 
 
 def _label_line(found: DrawnObject, letter_height: float) -> float:
-    """Place a label at its box's edge, but where the photo's edge does not cut it."""
+    """Return the top of a label at its box's edge, within the photo."""
     height = found.mask["size"][0]
     if is_missed(found):
-        # It ends where the box does, so that it hides no detection's.
+        # At the bottom of the box, so that it does not hide the label of a detection.
         return min(found.box[3], (1 - _LABEL_MARGIN) * height) - _LINE_HEIGHT * letter_height
     return max(found.box[1], _LABEL_MARGIN * height)
 
 
 def is_missed(found: DrawnObject) -> bool:
-    """Say whether it is a label that no detection found."""
+    """Return whether it is a label that no detection matched."""
     return found.kind is ErrorKind.MISSED
 
 
-def _told(found: DrawnObject) -> str:
+def _hover_text(found: DrawnObject) -> str:
     text = found.class_name if found.score is None else f"{found.class_name}, score {found.score:.2f}"
     return text if found.kind is None else f"{text}: {found.kind.value}"
 
 
 def label_points(objects: Sequence[DrawnObject], letter_height: float) -> list[tuple[float, float]]:
-    """Return the middle of each object's label and its upper edge, in pixels of the photo: clear of one another."""
+    """Return the centre and top of each object's label in pixels of the photo, without overlaps."""
     wanted = [((found.box[0] + found.box[2]) / 2, _label_line(found, letter_height)) for found in objects]
     lines = _free_lines(wanted, [found.label for found in objects], letter_height)
     return [(x, line) for (x, _), line in zip(wanted, lines, strict=True)]
@@ -255,28 +221,21 @@ def label_points(objects: Sequence[DrawnObject], letter_height: float) -> list[t
 def _labels(objects: Sequence[DrawnObject], letter_height: float) -> dict[str, Any]:
     points = label_points(objects, letter_height)
     return {
-        "type": "scatter",
-        "x": [x for x, _ in points],
-        "y": [y for _, y in points],
-        "mode": "text",
-        "text": [f"<b>{escape(found.label)}</b>" for found in objects],
-        "textposition": "bottom center",
+        "type": "scatter", "x": [x for x, _ in points], "y": [y for _, y in points], "mode": "text",
+        "text": [f"<b>{escape(found.label)}</b>" for found in objects], "textposition": "bottom center",
         "textfont": {"color": "white", "size": _LABEL_PIXELS, "shadow": "0 0 3px black, 0 0 3px black"},
-        "hoverinfo": "skip",
-        "showlegend": False,
-        "cliponaxis": True,
-    }
+        "hoverinfo": "skip", "showlegend": False, "cliponaxis": True,
+    }  # fmt: skip
 
 
 def mask_outlines(mask: Rle) -> tuple[_Line, _Line]:
-    """Return a mask's outlines, holes among them, as x and y in pixels, with NaN between one and the next."""
+    """Return a mask's outlines, including holes, as x and y in pixels, separated by NaN."""
     return _outlines(mask["counts"], *mask["size"])
 
 
 @lru_cache(maxsize=4096)
 def _outlines(counts: str, height: int, width: int) -> tuple[_Line, _Line]:
-    # Kept, because a page draws the same masks again whenever a control moves; as arrays, which plotly takes as they
-    # are, where it copies a list number by number.
+    # Cached because a page redraws the same masks often; arrays, because plotly copies lists number by number.
     mask = rle_to_mask({"size": [height, width], "counts": counts}).astype(np.uint8)
     contours, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     gap = np.full((1, 2), np.nan, np.float32)

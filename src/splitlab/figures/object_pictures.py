@@ -1,4 +1,4 @@
-"""Pictures of single objects: the ground truth and what each model found."""
+"""Pictures of single objects: the ground truth and the detections of each model."""
 
 from __future__ import annotations
 
@@ -23,16 +23,12 @@ from splitlab.geometry import rle_to_mask
 
 
 def drawn_truth(labels: ImageLabels, class_names: Sequence[str]) -> list[DrawnObject]:
-    """Return the labelled objects that have a mask; crowds are left out.
-
-    Raises:
-        DataError: a mask on disk cannot be read.
-    """
+    """Return the labelled objects that have a mask, without crowds."""
     return [_drawn_label(labels, index, class_names) for index in _with_mask(labels)]
 
 
 def _drawn_label(labels: ImageLabels, index: int, class_names: Sequence[str]) -> DrawnObject:
-    """Return one labelled object that has a mask, by its place in the image."""
+    """Return one labelled object that has a mask, by its index in the image."""
     label = labels.objects[index]
     if label.mask is None:
         raise ValueError(f"object {index} of image {labels.image_id} has no mask")
@@ -42,7 +38,7 @@ def _drawn_label(labels: ImageLabels, index: int, class_names: Sequence[str]) ->
 
 
 def drawn_detections(found: ImageDetections, class_names: Sequence[str], min_score: float) -> list[DrawnObject]:
-    """Return the detections that score `min_score` or more, best first."""
+    """Return the detections that score at least `min_score`, best first."""
     return [
         _drawn_detection(found, place, class_names)
         for place in np.argsort(-found.scores, kind="stable")
@@ -51,7 +47,7 @@ def drawn_detections(found: ImageDetections, class_names: Sequence[str], min_sco
 
 
 def _drawn_detection(found: ImageDetections, place: int, class_names: Sequence[str]) -> DrawnObject:
-    """Return one detection by its place in the image."""
+    """Return one detection by its index in the image."""
     index = int(found.classes[place])
     left, top, right, bottom = (float(side) for side in found.boxes[place])
     box = left, top, right, bottom
@@ -61,14 +57,7 @@ def _drawn_detection(found: ImageDetections, place: int, class_names: Sequence[s
 def drawn_errors(
     labels: ImageLabels, found: ImageDetections, overlaps: ImageOverlaps, class_names: Sequence[str]
 ) -> list[DrawnObject]:
-    """Return detections with what became of each, and the objects that were missed.
-
-    Args:
-        labels: the image.
-        found: what a model sees in it.
-        overlaps: of those of the detections that are to be looked at.
-        class_names: of the data set.
-    """
+    """Return the detections in `overlaps` with their kinds of error, and the missed objects."""
     wrong = errors_of_image(overlaps)
     shown = [
         replace(_drawn_detection(found, int(place), class_names), kind=kind)
@@ -81,13 +70,7 @@ def drawn_errors(
 
 
 def keep_shown(objects: Iterable[DrawnObject], model: str, shown: ShownObjects) -> list[DrawnObject]:
-    """Keep the objects of a panel that are to be shown: labels, and the detections of a model.
-
-    Args:
-        objects: as they are drawn.
-        model: whose detections they are; of the truth any name.
-        shown: what is to be shown.
-    """
+    """Return the selected objects of a panel: labels, and the detections of `model` (any name for the ground truth)."""
     detections = shown.detections.get(model, frozenset())
     return [found for found in objects if found.place in (shown.labels if found.score is None else detections)]
 
@@ -105,9 +88,9 @@ _MARGIN = 2
 
 
 def object_picture(photo: Picture, objects: Sequence[DrawnObject], long_side: int = _LONG_SIDE) -> Picture:
-    """Draw objects with their classes and scores over a (H, W, 3) uint8 RGB photo, scaled to `long_side` pixels.
+    """Draw objects with classes and scores over a (H, W, 3) uint8 RGB photo, scaled to `long_side` pixels.
 
-    A missed object is an outline alone.
+    A missed object is drawn as an outline.
     """
     ratio = long_side / max(photo.shape[:2])
     size = max(round(photo.shape[1] * ratio), 1), max(round(photo.shape[0] * ratio), 1)
@@ -146,21 +129,13 @@ def _with_labels(picture: Picture, objects: Sequence[DrawnObject], ratio: float)
 
 
 def truth_picture(comparison: Comparison, image_id: ImageId) -> Picture:
-    """Draw an image's labels, in the colours of their classes.
-
-    Raises:
-        SplitLabError: the photo or a mask cannot be read.
-    """
+    """Draw an image's labels in the colours of their classes."""
     labels = comparison.dataset.by_id[image_id]
     return object_picture(load_labelled(labels), drawn_truth(labels, comparison.dataset.class_names))
 
 
 def model_picture(comparison: Comparison, model: ComparedModel, image_id: ImageId) -> Picture:
-    """Draw a model's detections and what it missed, in the colours of the kinds of error.
-
-    Raises:
-        SplitLabError: the photo or a mask cannot be read.
-    """
+    """Draw a model's detections and missed objects in the colours of the kinds of error."""
     labels = comparison.dataset.by_id[image_id]
     place = comparison.dataset.images.index(labels)
     overlaps = model.measured.overlaps[place].above(comparison.settings.min_score)

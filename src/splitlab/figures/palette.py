@@ -1,4 +1,4 @@
-"""Colours and styles of all charts, in light and dark, and on a projector."""
+"""Colours and styles of all charts, for light and dark pages and projectors."""
 
 from __future__ import annotations
 
@@ -10,47 +10,38 @@ from plotly.colors import sample_colorscale
 
 from splitlab.evaluation.matches import ErrorKind
 
-# Indigo and amber: told apart with any colour vision, readable on white and on near-black.
+# Indigo and amber: distinguishable with any colour vision, readable on white and on near-black.
 FULL_HUE = "#5B6CF0"
 WEAK_HUE = "#E0930A"
 PICK_HUE = "#D6336C"
 
 _FULL_RAMP = ("#B9C2FA", "#8794F5", "#5B6CF0", "#4350D0")
 _COMPARED = ("#8A8F98", "#6B7280", "#A3A8B0", "#7C828C")
-# None is indigo or amber, which mean F and W.
+# Without indigo and amber, which stand for F and W.
 _CLASSES = (
-    "#00A087",
-    "#E64B35",
-    "#56B4E9",
-    "#CC79A7",
-    "#8FB339",
-    "#9467BD",
-    "#17BECF",
-    "#B5651D",
-    "#F781BF",
-    "#5D8AA8",
-)
+    "#00A087", "#E64B35", "#56B4E9", "#CC79A7", "#8FB339", "#9467BD", "#17BECF", "#B5651D", "#F781BF", "#5D8AA8",
+)  # fmt: skip
 
 
 def full_ramp(sizes: Sequence[int]) -> dict[int, str]:
-    """Give each |F| a shade of F's hue, light to dark with size."""
+    """Return a shade of F's colour for each |F|, darker with size."""
     ordered = sorted(set(sizes))
     places = [rank / max(len(ordered) - 1, 1) for rank in range(len(ordered))]
     return dict(zip(ordered, sample_colorscale(list(_FULL_RAMP), places), strict=True))
 
 
 def compared_grey(rank: int) -> str:
-    """Give each method compared against a grey."""
+    """Return the grey of a compared method."""
     return _COMPARED[rank % len(_COMPARED)]
 
 
 def class_colour(class_index: int) -> str:
-    """Give each class its colour, the same everywhere."""
+    """Return the colour of a class, the same in all charts."""
     return _CLASSES[class_index % len(_CLASSES)]
 
 
 def translucent(colour: str, opacity: float) -> str:
-    """Turn "#rrggbb" into an rgba() of this opacity, 0..1."""
+    """Return "#rrggbb" as an rgba() with this opacity, 0..1."""
     red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
     return f"rgba({red},{green},{blue},{opacity})"
 
@@ -72,7 +63,7 @@ _LETTERS = 17
 
 
 def projected(figure: go.Figure) -> go.Figure:
-    """Return the figure with large letters on axes, in the legend and on hovering, and without a title's empty room."""
+    """Return the figure with large text, and without the space for a title."""
     large = {"size": _LETTERS}
     return go.Figure(figure).update_layout(
         font=large, legend_font=large, hoverlabel_font=large, margin={"l": 10, "r": 10, "t": 30, "b": 10}

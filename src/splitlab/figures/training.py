@@ -1,4 +1,4 @@
-"""Training curves of one run, or of several over one another."""
+"""Training curves of one run, or of several overlaid."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from splitlab.figures.palette import FULL_HUE, WEAK_HUE, compared_grey
 
 Event = dict[str, Any]
 
-# The mask part learns from F alone, the box part from F and W.
+# Colours of F and W: the mask part uses F only, the box part F and W.
 _LOSS_COLOURS = {"mask": FULL_HUE, "box": WEAK_HUE}
 _AP_COLOURS = {"ap50": "#00A087", "ap70": "#56B4E9", "ap75": "#9467BD", "ap50_95": "#8A8F98"}
 
 
 def training_curves(events: Sequence[Event], steps: int) -> go.Figure:
-    """Draw three charts over steps 0 to `steps`: loss parts per image, AP (0..100), images a second.
+    """Draw three charts over steps 0 to `steps`: loss parts per image, AP (0..100), images per second.
 
-    A run of two stages has other parts in each, and no mask AP before it has learnt masks.
+    A run with two stages has different parts in each, and no mask AP before it has learnt masks.
     """
     figure = make_subplots(1, 3, subplot_titles=("loss per image, by part", "AP on val", "images a second"))
     windows = [event for event in events if event.get("kind") == "train"]
@@ -68,16 +68,16 @@ def _line(
 
 
 MOST_RUNS = 8
-# More points than a chart of a third of a page has pixels across are not seen.
+# A chart of a third of the page cannot show more points.
 _MOST_POINTS = 300
 # With more points than this, marks would hide the line.
 _MOST_MARKS = 12
 _COLUMNS, _ROW_HEIGHT, _LEGEND_LINE = 3, 230, 22
-# Four colours that stay apart with any colour vision, on white and on near-black, and two kinds of line: eight runs.
+# Four colours for any colour vision, on white and on near-black, and two line styles: eight runs.
 _RUN_COLOURS = ("#1B9E9E", "#A8434B", "#8B2FF0", "#9C9A0A")
 _DASHES = ("solid", "dot")
 _AP_PANELS = {"mask AP50": ("mask", "ap50"), "mask AP70": ("mask", "ap70"), "box AP50": ("box", "ap50")}
-# Those of F and of both come first, the others as they come.
+
 _FIRST_PARTS = ("mask", "box")
 
 _Points = list[tuple[float, float]]
@@ -91,14 +91,14 @@ class _Panel:
 
 
 def overlaid_curves(runs: Mapping[str, Sequence[Event]], places: Mapping[str, int]) -> go.Figure:
-    """Draw a panel for mask AP50 and AP70, box AP50, each loss part (per image) and images a second, over steps.
+    """Draw panels for mask AP50 and AP70, box AP50, each loss part (per image) and images per second, over steps.
 
-    Long runs are thinned to 300 points a line: losses and speeds as means of what lies between, scores as every n-th.
-    Values that are no finite numbers are left out, and so are panels without any.
+    Long runs are thinned to 300 points per line: the mean of each bin for losses and speed, every n-th for scores.
+    Values that are not finite are left out, and so are empty panels.
 
     Args:
-        runs: the events of each run by its name; the first 8 are drawn.
-        places: a number for each run, 0 to 7, which keeps its colour and kind of line whoever is drawn beside it.
+        runs: Events of each run by its name; the first 8 are drawn.
+        places: A number 0 to 7 for each run, which determines its colour and line style.
     """
     drawn = dict(list(runs.items())[:MOST_RUNS])
     lines = {panel.title: {name: _points(events, panel) for name, events in drawn.items()} for panel in _panels(drawn)}
@@ -128,7 +128,7 @@ def overlaid_curves(runs: Mapping[str, Sequence[Event]], places: Mapping[str, in
 
 
 def keep_places(names: Sequence[str], before: Mapping[str, int]) -> dict[str, int]:
-    """Give each of at most 8 runs a place 0 to 7: the one it had before, else the lowest that is free."""
+    """Give each of at most 8 runs a number 0 to 7: its previous one, else the lowest free one."""
     kept = {name: before[name] for name in names if name in before}
     free = iter(place for place in range(MOST_RUNS) if place not in kept.values())
     return {name: kept[name] if name in kept else next(free) for name in names}
@@ -155,7 +155,7 @@ def _loss(part: str) -> Callable[[Event], Any]:
 
 
 def _inside(event: Event, *names: str) -> dict[str, Any]:
-    """Return an object within an event; an empty one where it holds something else, as a file may."""
+    """Return an object within an event; empty if the file contains something else."""
     found: Any = event
     for name in names:
         found = found.get(name)
@@ -183,13 +183,8 @@ def _trace(name: str, points: _Points, place: int, *, showlegend: bool) -> go.Sc
     steps, values = zip(*points, strict=True)
     colour = _RUN_COLOURS[place % len(_RUN_COLOURS)]
     return go.Scatter(
-        x=steps,
-        y=values,
-        name=html.escape(name),
-        legendgroup=name,
-        showlegend=showlegend,
+        x=steps, y=values, name=html.escape(name), legendgroup=name, showlegend=showlegend,
         mode="lines+markers" if len(points) <= _MOST_MARKS else "lines",
         line={"color": colour, "width": 2, "dash": _DASHES[place // len(_RUN_COLOURS) % len(_DASHES)]},
-        marker={"size": 4, "color": colour},
-        hovertemplate="step %{x:,}: %{y:.3~g}",
-    )
+        marker={"size": 4, "color": colour}, hovertemplate="step %{x:,}: %{y:.3~g}",
+    )  # fmt: skip
