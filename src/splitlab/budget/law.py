@@ -27,6 +27,9 @@ class EquiscoreLaw:
     Attributes:
         k: The constant value of c(tau); dimensionless.
         phi0: The largest |F| used in the experiments, images.
+
+    Raises:
+        BudgetError: If one of them is not a positive, finite number.
     """
 
     k: float

@@ -84,7 +84,10 @@ class ResultRow:
         cost_hours: Annotation cost computed from the prices, not rounded.
         group: Kind of supervision; "split" for models trained on an F/W split.
         cost_hours_printed: The cost as printed in the paper; NaN if none is.
-        ap50, ap70, ap75, ap50_95: Mask AP, 0..100, see `METRICS`; NaN if not reported.
+        ap50: Mask AP at IoU 0.50, 0..100; NaN if not reported.
+        ap70: Mask AP at IoU 0.70.
+        ap75: Mask AP at IoU 0.75.
+        ap50_95: Mask AP, mean over IoU 0.50 to 0.95.
         seed: Seed of a measured run.
         run: Folder name of a measured run.
         settings: How it was trained; equal for runs that differ by their seed alone; empty if unknown.
