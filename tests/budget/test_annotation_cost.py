@@ -1,4 +1,5 @@
 import math
+from importlib.resources import files
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,6 @@ from splitlab.budget.cost import (
     mask_share,
     preset,
 )
-from splitlab.budget.published import _published_prices
 from splitlab.errors import BudgetError
 
 counts = st.integers(min_value=0, max_value=100_000)
@@ -33,7 +33,7 @@ def test_the_split_400_5000_of_voc2012_costs_79_and_a_half_hours():
 
 
 def test_presets_are_table_1():
-    table = _published_prices().set_index("label")
+    table = pd.read_csv(files("splitlab.budget") / "tables" / "table1_annotation_cost.csv").set_index("label")
     for column, prices_of_set in (("voc2012_seconds_per_image", VOC2012), ("cityscapes_seconds_per_image", CITYSCAPES)):
         assert table[column].to_dict() == {"box": prices_of_set.box_seconds, "mask": prices_of_set.mask_seconds}
     assert list(PRESETS) == ["VOC2012", "Cityscapes"]

@@ -33,6 +33,7 @@ FLATTERED = (
 )
 """Shown beside the rows of `FLATTERED_METHOD` in Tables 2 and 3."""
 
+_TABLES = files("splitlab.budget") / "tables"
 _SCORED_ON = {"VOC2012": "val of VOC2012, 1,449 images", "Cityscapes": "val of Cityscapes, 500 images"}
 _RESULT_FILES = {"VOC2012": "table2_voc2012.csv", "Cityscapes": "table3_cityscapes.csv"}
 
@@ -55,14 +56,13 @@ def _published_splits(dataset: str, method: str) -> list[ResultRow]:
     return rows
 
 
-def _published_prices() -> pd.DataFrame:
-    """Return Table 1: one row per label ("box", "mask") with its seconds per image on each dataset."""
-    return _read("table1_annotation_cost.csv")
-
-
 def published_few_shot() -> pd.DataFrame:
     """Return Table 4: AP70 (0..100) for each of eight VOC2012 classes and all, one row per pretraining."""
-    return _read("table4_few_shot_ap70.csv")
+    # `splitlab plan` starts without pandas.
+    import pandas as pd
+
+    with (_TABLES / "table4_few_shot_ap70.csv").open() as file:
+        return pd.read_csv(file)
 
 
 def method_rows(table: pd.DataFrame, dataset: str, method: str) -> pd.DataFrame:
@@ -78,18 +78,10 @@ def _no_splits(dataset: str, method: str, known: Iterable[str]) -> BudgetError:
     return BudgetError(f"no F/W splits of {method} on {dataset}: there are {', '.join(sorted(set(known)))}.")
 
 
-def _read(name: str) -> pd.DataFrame:
-    # `splitlab plan` starts without pandas.
-    import pandas as pd
-
-    with files("splitlab.budget").joinpath("tables", name).open() as file:
-        return pd.read_csv(file)
-
-
 def _published_rows() -> list[ResultRow]:
     rows = []
     for dataset, name in _RESULT_FILES.items():
-        with files("splitlab.budget").joinpath("tables", name).open() as file:
+        with (_TABLES / name).open() as file:
             rows += [_result_row(dataset, row) for row in csv.DictReader(file)]
     return rows
 

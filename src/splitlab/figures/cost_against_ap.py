@@ -68,37 +68,22 @@ def _add_own(figure: go.Figure, rows: pd.DataFrame, metric: str, ramp: dict[int,
     for mark, (method, models) in zip(_METHOD_MARKS, rows.groupby("method", sort=False), strict=False):
         for full, line in models.sort_values("weak").groupby("full"):
             colour = ramp[int(str(full))]
-            figure.add_trace(
-                _points(
-                    line,
-                    metric,
-                    name=f"|F| = {full}",
-                    mode="lines+markers",
-                    line={"color": colour, "width": 1.5, "dash": "solid" if mark == "circle" else "dot"},
-                    marker={"symbol": f"{mark}-open", "size": 9, "color": colour, "line": {"width": 2.2}},
-                    legendgroup=method,
-                    legendgrouptitle={"text": f"{method}, published"},
-                )
-            )
+            _add_points(
+                figure, line, metric, name=f"|F| = {full}", mode="lines+markers",
+                line={"color": colour, "width": 1.5, "dash": "solid" if mark == "circle" else "dot"},
+                marker={"symbol": f"{mark}-open", "size": 9, "color": colour, "line": {"width": 2.2}},
+                legendgroup=method, legendgrouptitle={"text": f"{method}, published"},
+            )  # fmt: skip
 
 
 def _add_compared(figure: go.Figure, rows: pd.DataFrame, metric: str) -> None:
     for rank, ((group, method), marks) in enumerate(rows.groupby(["group", "method"], sort=False)):
-        figure.add_trace(
-            _points(
-                marks,
-                metric,
-                name=str(method),
-                mode="markers",
-                marker={
-                    "symbol": f"{_COMPARED_MARKS[rank % len(_COMPARED_MARKS)]}-open",
-                    "size": 8,
-                    "color": compared_grey(rank),
-                },
-                legendgroup=str(group),
-                legendgrouptitle={"text": f"{GROUP_LABELS[str(group)]}, published"},
-            )
-        )
+        symbol = f"{_COMPARED_MARKS[rank % len(_COMPARED_MARKS)]}-open"
+        _add_points(
+            figure, marks, metric, name=str(method), mode="markers",
+            marker={"symbol": symbol, "size": 8, "color": compared_grey(rank)},
+            legendgroup=str(group), legendgrouptitle={"text": f"{GROUP_LABELS[str(group)]}, published"},
+        )  # fmt: skip
 
 
 def _add_measured_lines(figure: go.Figure, rows: pd.DataFrame, metric: str, ramp: dict[int, str]) -> None:
@@ -111,7 +96,7 @@ def _add_measured_lines(figure: go.Figure, rows: pd.DataFrame, metric: str, ramp
             figure.add_scatter(
                 x=line["cost_hours"], y=line[metric], name=f"|F| = {full}", mode="lines",
                 line={"color": ramp[full], "width": 1.5}, legendgroup="measured",
-                # Beside published lines the legend would hold each |F| twice.
+                # Together with published lines, the legend would list each |F| twice.
                 showlegend=by_itself, hoverinfo="skip",
             )  # fmt: skip
 
@@ -121,23 +106,12 @@ def _add_measured(
 ) -> None:
     marks = dict(zip(measured_sets, cycle(_MEASURED_MARKS), strict=False))
     for dataset, models in rows.groupby("dataset"):
-        figure.add_trace(
-            _points(
-                models,
-                metric,
-                name=str(dataset),
-                mode="markers",
-                error_y=_bars(models, metric),
-                marker={
-                    "symbol": marks[str(dataset)],
-                    "size": 14,
-                    "color": [ramp[full] for full in models["full"]],
-                    "line": {"width": 1, "color": "#7C828C"},
-                },
-                legendgroup="measured",
-                legendgrouptitle={"text": "measured here, filled"},
-            )
-        )
+        hues = [ramp[full] for full in models["full"]]
+        _add_points(
+            figure, models, metric, name=str(dataset), mode="markers", error_y=_bars(models, metric),
+            marker={"symbol": marks[str(dataset)], "size": 14, "color": hues, "line": {"width": 1, "color": "#7C828C"}},
+            legendgroup="measured", legendgrouptitle={"text": "measured here, filled"},
+        )  # fmt: skip
 
 
 def _bars(rows: pd.DataFrame, metric: str) -> dict[str, Any] | None:
@@ -159,8 +133,8 @@ def _ring(figure: go.Figure, rows: pd.DataFrame, metric: str, picked: str | None
         )  # fmt: skip
 
 
-def _points(rows: pd.DataFrame, metric: str, **style: Any) -> go.Scatter:
-    return go.Scatter(
+def _add_points(figure: go.Figure, rows: pd.DataFrame, metric: str, **style: Any) -> None:
+    figure.add_scatter(
         x=rows["cost_hours"], y=rows[metric], customdata=[[row_key(row)] for _, row in rows.iterrows()],
         text=[_hover(row) for _, row in rows.iterrows()], hovertemplate="%{text}<extra></extra>",
         # A selection does not fade the other points.

@@ -59,7 +59,6 @@ def masks_axis(line: pd.DataFrame, spends_from: int) -> str:
 def lines_by_spending(line: pd.DataFrame, spends_from: int, width: float = 2.5) -> list[go.Scatter]:
     """Draw a budget line: solid where the hours are spent, dotted where every image has a label before that."""
     spent = line["full"] >= spends_from
-    # The dotted part ends where the solid one begins.
     unspent = line[~spent | (line["full"] == line.loc[spent, "full"].min())]
     traces = [_line(line[spent], "full", width)]
     if not spent.all():
