@@ -31,7 +31,7 @@ class _Line(NamedTuple):
 
 _PANELS: Mapping[str, Mapping[str, _Line]] = {
     "Open the app": {
-        "app": _Line("app", "Open the app in the browser."),
+        "app": _Line("main", "Open the app in the browser."),
     },
     "Plan a budget": {
         "cost": _Line("cost", "Show the annotation cost of a split in hours, and the share of it that masks take."),

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 import streamlit as st
@@ -137,7 +138,10 @@ def _rank(card: Card) -> tuple[bool, str, bool, int, int]:
     return card.dataset == EMBEDDED, card.dataset, family_of(card.model).two_stages, card.full, card.weak
 
 
-_CACHE_KEYS = {Choice: lambda choice: (str(choice.folder), choice.version), Photo: lambda photo: photo.key}
+_CACHE_KEYS: dict[str | type, Callable[[Any], object]] = {
+    Choice: lambda choice: (str(choice.folder), choice.version),
+    Photo: lambda photo: photo.key,
+}
 
 
 @st.cache_resource(show_spinner=False, max_entries=512, hash_funcs=_CACHE_KEYS)
