@@ -219,7 +219,7 @@ def test_models_of_one_recipe_with_f_size_auto_are_trained_in_one_way(done):
 
 def test_a_run_for_a_device_that_is_not_here_fails_and_trains_on_no_other(tiny_spec, tiny, tmp_path):
     run = prepare_run_on(tmp_path / "run", tiny_spec.changed(device="mps"), tiny)
-    with pytest.raises(SettingsError, match="'mps' is not on this machine"):
+    with pytest.raises(SettingsError, match="'mps' is not available on this machine"):
         carry_out(run, tmp_path)
     assert run.status().state == State.FAILED
     assert not run.weights.joinpath("model.safetensors").exists()
@@ -283,7 +283,7 @@ def test_weights_that_are_refused_leave_no_run_that_blocks_the_next_try(done, ti
 
 def test_a_start_of_another_kind_of_model_is_refused_before_there_is_a_run(done, tiny_spec, tmp_path):
     spec = tiny_spec.changed(model="detr-lite0-few", start_from=str(done.weights))
-    with pytest.raises(CheckpointError, match="to start detr-lite0-few from: None of the checkpoint's tensors fits"):
+    with pytest.raises(CheckpointError, match="cannot start detr-lite0-few: None of the checkpoint's tensors fits"):
         prepare_run(tmp_path / "run", spec, tmp_path)
     assert not (tmp_path / "run").exists()
 

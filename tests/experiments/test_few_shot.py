@@ -57,7 +57,7 @@ def test_its_scores_stand_under_another_name_than_the_whole_data_sets(squares):
 
 def test_the_split_of_a_run_on_some_classes_is_not_that_of_the_whole(tiny_spec, tiny, tmp_path):
     whole = draw_split(tiny.train, 3, 2, 0)
-    with pytest.raises(Exception, match="drawn from other labels"):
+    with pytest.raises(Exception, match="does not belong to the current labels"):
         prepare_run(tmp_path / "run", tiny_spec.changed(classes="square"), tmp_path, whole)
 
 
@@ -106,8 +106,8 @@ def test_background_images_are_left_out_where_a_run_does_not_want_them(tiny_spec
 
 
 def test_all_classes_need_no_view_and_others_are_written_in_the_data_sets_order(tiny_spec, tiny):
-    assert shots(tiny_spec, tiny, 1)[0].classes == ""
-    assert shots(tiny_spec, tiny, 1, classes=" disc, square")[0].classes == "square,disc"
+    assert shots(tiny_spec, tiny, 1)[0].data.classes == ""
+    assert shots(tiny_spec, tiny, 1, classes=" disc, square")[0].data.classes == "square,disc"
 
 
 def test_the_papers_images_are_refused_elsewhere(tiny_spec, tiny):

@@ -154,8 +154,8 @@ def test_a_run_killed_in_both_stages_ends_bit_for_bit_as_if_it_had_not_been(spec
 
 def test_masks_are_read_in_the_second_stage_alone_and_those_of_w_in_neither(spec, tiny, tmp_path, monkeypatch):
     read, step_at = [], [0]
-    draw = augment._draw_mask
-    monkeypatch.setattr(augment, "_draw_mask", lambda *args: read.append((step_at[0], args[0])) or draw(*args))
+    read_mask = augment.read_mask
+    monkeypatch.setattr(augment, "read_mask", lambda mask: read.append((step_at[0], mask)) or read_mask(mask))
     run = prepare_run(tmp_path / "run", spec, tmp_path)
 
     def note_step(what, done, _):
@@ -207,10 +207,10 @@ def test_the_frozen_part_looks_once_at_an_image_that_comes_again_as_it_was(chang
     seen = []
     real = DETR.forward
 
-    def noting(self, images, padding=None):
+    def noting(self, images):
         if self.training is False and not any(p.requires_grad for p in self.parameters()):
             seen.append(len(images))
-        return real(self, images, padding)
+        return real(self, images)
 
     run = prepare_run(tmp_path / "run", spec.changed(steps=MASKS + 1, evaluate_every=6, **changes), tmp_path)
     monkeypatch.setattr(DETR, "forward", noting)
