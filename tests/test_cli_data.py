@@ -251,10 +251,8 @@ def test_bad_entries_are_counted_by_kind_and_said_on_standard_error_by_other_com
 
 def commands_in(text):
     """The words of each `splitlab data` command that a message names, up to where its sentence goes on."""
-    return [
-        shlex.split(found)[1:]
-        for found in re.findall(r"splitlab data .*?(?= lists| marks| reads| sets|$)", text, re.MULTILINE)
-    ]
+    sentence_goes_on = "(?= lists| marks| reads| sets|$)"
+    return [shlex.split(found)[1:] for found in re.findall(rf"splitlab data .*?{sentence_goes_on}", text, re.MULTILINE)]
 
 
 @pytest.mark.parametrize("place", ["elsewhere", "workspace/data"])
