@@ -33,7 +33,7 @@ def about() -> None:
 def open_app(
     context: typer.Context,
     port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Of the address; the first free one from 8501 on if left out.")
+        int | None, typer.Option(min=1, max=65535, help="The app's port; by default the first free one from 8501.")
     ] = None,
 ) -> None:
     """Open the app in the browser.
