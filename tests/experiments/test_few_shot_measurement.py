@@ -66,9 +66,9 @@ def test_a_run_is_trained_once_and_another_one_in_its_folder_is_refused(measurem
     written = run.scores_path.stat().st_mtime_ns
     assert train_planned(base, measurement.runs).path == run.path
     assert run.scores_path.stat().st_mtime_ns == written
-    with pytest.raises(RunError, match="other settings or other labels"):
+    with pytest.raises(RunError, match="other settings or labels"):
         train_planned(replace(base, spec=base.spec.changed(steps=2)), measurement.runs)
-    with pytest.raises(RunError, match="other settings or other labels"):
+    with pytest.raises(RunError, match="other settings or labels"):
         train_planned(replace(base, split=replace(base.split, source="other labels")), measurement.runs)
 
 
@@ -114,7 +114,7 @@ def test_a_table_that_is_not_there_has_no_rows_and_a_broken_one_is_told(tmp_path
     with pytest.raises(BudgetError, match="lacks the column start"):
         measured_few_shot(tmp_path / "bad.csv")
     (tmp_path / "bad.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(BudgetError, match="is no table"):
+    with pytest.raises(BudgetError, match="is not a table"):
         measured_few_shot(tmp_path / "bad.csv")
 
 
