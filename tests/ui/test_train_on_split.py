@@ -22,7 +22,7 @@ def test_the_way_from_a_kept_split_to_train_leads_to_that_split(embedded):
     next(box for box in app.text_input if box.label == "Name").set_value("three + seven").run()
     next(button for button in app.button if button.label == "Save").click().run()
     label, asked = way_to_train(app)
-    assert label == "Train on it"
+    assert label == "Train on this split"
     train = open_page("train", **asked)
     assert train.selectbox(key="split_embedded").value == "three + seven"
     assert "**3** mask images and **7** box images of 20" in texts(train)

@@ -76,7 +76,7 @@ def show_page() -> None:
     """Show the page."""
     page_head(
         "Plan a budget",
-        "With a fixed budget, more images with masks (F) mean fewer with boxes only (W). The chart shows the average "
+        "Within a fixed budget, each image with masks (F) means fewer with boxes only (W). The chart shows the average "
         "precision (AP) to expect for each number of mask images that the hours pay for.",
     )
     settings, picture = st.columns([1, 2.2], gap="large")

@@ -138,7 +138,7 @@ def _rank(card: Card) -> tuple[bool, str, bool, int, int]:
     return card.dataset == EMBEDDED, card.dataset, family_of(card.model).two_stages, card.full, card.weak
 
 
-_CACHE_KEYS: dict[str | type, Callable[[Any], object]] = {
+_CACHE_KEYS: dict[str | type[Any], Callable[[Any], object]] = {
     Choice: lambda choice: (str(choice.folder), choice.version),
     Photo: lambda photo: photo.key,
 }
