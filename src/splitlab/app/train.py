@@ -35,7 +35,7 @@ from splitlab.runs.store import RunSummary, free_run_path, trained_models
 from splitlab.training.fused_batch import BatchImage
 from splitlab.workspace import Workspace
 
-_RUN = "run"
+_RUN, _BATCH = "run", "fused_batch"
 _DRAWN = "drawn at random"
 _FULL, _WEAK = 30, 150
 _NO_START = "nothing: a Lite0 backbone has ImageNet weights, all else is random"
@@ -56,7 +56,7 @@ _START_HELP = (
 
 
 @dataclass(frozen=True)
-class _Choice:
+class _Training:
     """Settings of a run, its data, and its split if that was built before."""
 
     spec: RunSpec
@@ -100,7 +100,7 @@ def _show_run(workspace: Workspace, listing: RunsListing) -> None:
     st.page_link("pages/runs.py", label="All runs, side by side", icon=":material/list_alt:")
 
 
-def _choose(workspace: Workspace) -> _Choice:
+def _choose(workspace: Workspace) -> _Training:
     name = st.selectbox("Dataset", dataset_names(workspace.data), key="data", bind="query-params")
     data = read_dataset(name, workspace)
     split = _choose_kept_split(name, data, workspace)
@@ -113,7 +113,7 @@ def _choose(workspace: Workspace) -> _Choice:
         chosen["mask_steps"] = start.mask_stage.steps
     chosen["evaluate_every"] = max(min(start.evaluate_every, chosen["steps"] // _EVALUATIONS), 1)
     settings = run_settings(recipe, {**changes, **chosen}, full, weak)
-    return _Choice(RunSpec.of(name, full, weak, **settings), data, split)
+    return _Training(RunSpec.of(name, full, weak, **settings), data, split)
 
 
 def _choose_kept_split(name: str, data: TrainVal, workspace: Workspace) -> Split | None:
@@ -189,7 +189,7 @@ def _models_to_start_from(workspace: Workspace) -> dict[str, tuple[Path, Card]]:
     return trained_models(workspace.checkpoint_folders, workspace.runs)
 
 
-def _explain(chosen: _Choice, earlier: Iterable[RunSummary]) -> None:
+def _explain(chosen: _Training, earlier: Iterable[RunSummary]) -> None:
     """Show what training will do, how long it may take by earlier runs, and what the labels would cost."""
     spec, dataset = chosen.spec, chosen.data.train
     seconds = training_seconds(spec, measured_speeds(earlier, [kind_of(spec)]))
@@ -206,7 +206,7 @@ def _explain(chosen: _Choice, earlier: Iterable[RunSummary]) -> None:
     show_cost(spec.data.full, spec.data.weak, dataset, prices)
 
 
-def _start_run(chosen: _Choice, workspace: Workspace) -> None:
+def _start_run(chosen: _Training, workspace: Workspace) -> None:
     """Create a run folder, put it into the queue, make sure that a worker runs, and select the run."""
     from splitlab.training.experiment import prepare_run
 
@@ -224,12 +224,12 @@ def _start_run(chosen: _Choice, workspace: Workspace) -> None:
     st.session_state[_RUN] = run.name
 
 
-def _offer_batch(chosen: _Choice) -> None:
+def _offer_batch(chosen: _Training) -> None:
     """Show, folded away, a mixed batch of the run."""
     folded = st.expander(
         "A mixed batch of this split",
         icon=":material/grid_view:",
-        key="fused_batch",
+        key=_BATCH,
         on_change="rerun",
         bind="query-params",
     )
