@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 from splitlab.atlas.few_shot import VARIANTS, FewShotRun, Measurement, Sizes, class_rows, store_rows, train_planned
-from splitlab.atlas.measure import code_version
 from splitlab.atlas.rows import table_path
+from splitlab.atlas.work import code_version
 from splitlab.cli.output import err, out, progress_bar
 from splitlab.cli.train_settings import chosen_settings
 from splitlab.data.open_dataset import EMBEDDED, open_dataset

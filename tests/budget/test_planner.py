@@ -5,14 +5,7 @@ from hypothesis import strategies as st
 
 from splitlab.budget.cost import CITYSCAPES, VOC2012, ImagePool, Prices, cost_hours
 from splitlab.budget.fit import FittedSurface
-from splitlab.budget.planner import (
-    FLAT_LOSS,
-    best_splits,
-    budget_line,
-    forecast_split,
-    plan_for_hours,
-    plan_for_score,
-)
+from splitlab.budget.planner import FLAT_LOSS, best_splits, budget_line, forecast_split, plan_for_hours, plan_for_score
 from splitlab.budget.published import published_surface
 from splitlab.budget.surface import ApSurface
 from splitlab.errors import BudgetError

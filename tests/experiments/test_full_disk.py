@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from splitlab.checkpoints.checkpoint import read_weights
-from splitlab.checkpoints.publish import publish
+from splitlab.checkpoints.files import publish
 from splitlab.data.saved_splits import save_split
 from splitlab.data.split import read_split
 from splitlab.errors import RunError, SplitLabError

@@ -15,7 +15,7 @@ from splitlab.models.detr.seg import DETRSeg
 from splitlab.models.registry import load_model
 from splitlab.models.yolov5.seg import YOLOv5Seg
 from splitlab.runs.run_folder import RunFolder, State
-from splitlab.training import augment
+from splitlab.training import mixed_batches as augment
 from splitlab.training.experiment import carry_out, evaluate_run, prepare_run
 from splitlab.training.schedule import stages_of
 from splitlab.training.start import batches_of

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from splitlab.checkpoints.publish import publish
+from splitlab.checkpoints.files import publish
 from splitlab.data.saved_splits import save_split, saved_splits
 from splitlab.data.split import Split
 from splitlab.errors import SplitLabError

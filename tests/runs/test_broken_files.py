@@ -14,8 +14,7 @@ from splitlab.app.runs.rows import _rows_as_csv, _run_rows
 from splitlab.app.widgets.live_run import _seconds_left
 from splitlab.atlas.tables import measured_results
 from splitlab.checkpoints.checkpoint import read_card, read_weights
-from splitlab.checkpoints.files import card_in_words
-from splitlab.checkpoints.publish import publish
+from splitlab.checkpoints.files import card_in_words, publish
 from splitlab.checkpoints.scores import read_scores
 from splitlab.cli.main import app as commands
 from splitlab.data.saved_splits import save_split, saved_splits

@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from splitlab.checkpoints.checkpoint import read_card
-from splitlab.checkpoints.publish import publish
+from splitlab.checkpoints.files import publish
 from splitlab.errors import CheckpointError, RunError
 from splitlab.models.registry import load_model
 from splitlab.runs.run_folder import RunFolder
@@ -108,7 +108,7 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(run, tmp_path):
 
 def test_publishing_needs_no_torch(run, into):
     code = (
-        "import sys; from pathlib import Path; from splitlab.checkpoints.publish import publish; "
+        "import sys; from pathlib import Path; from splitlab.checkpoints.files import publish; "
         "publish(Path(sys.argv[1]), 'best', Path(sys.argv[2])); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code, str(run), str(into)], check=False).returncode == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from splitlab.checkpoints.publish import publish
+from splitlab.checkpoints.files import publish
 from splitlab.cli.main import app as commands
 from splitlab.errors import SplitLabError
 from splitlab.queue.queue import Where, cancel, delete, enqueue, move

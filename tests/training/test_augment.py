@@ -3,7 +3,7 @@ import pytest
 
 from splitlab.data.dataset import ObjectLabel
 from splitlab.geometry import mask_to_rle
-from splitlab.training.augment import _place_object
+from splitlab.training.mixed_batches import _place_object
 
 
 def an_l(box_only=False):

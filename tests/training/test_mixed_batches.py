@@ -13,9 +13,8 @@ from splitlab.data.split import boxes_only
 from splitlab.errors import DataError
 from splitlab.geometry import mask_to_rle
 from splitlab.runs.settings import AugmentationSettings
-from splitlab.training import augment as photo_cache
-from splitlab.training.augment import PhotoCache
-from splitlab.training.mixed_batches import BatchSettings, MixedBatches
+from splitlab.training import mixed_batches as photo_cache
+from splitlab.training.mixed_batches import BatchSettings, MixedBatches, PhotoCache
 
 AUGMENTED = AugmentationSettings(plain_tail=0.0)
 STILL = AugmentationSettings(mosaic=0, plain_tail=0, hue=0, saturation=0, value=0, translate=0, scale=0, flip=0)
@@ -23,11 +22,11 @@ SETTINGS = BatchSettings(image_size=64, batch_size=6, f_size=2, steps=10, seed=3
 
 
 def test_workers_share_the_memory_for_photos(tiny, monkeypatch):
-    monkeypatch.setattr("splitlab.training.augment._MAX_BYTES", 4 * 64 * 64 * 3)
+    monkeypatch.setattr("splitlab.training.mixed_batches._MAX_BYTES", 4 * 64 * 64 * 3)
     kept = {}
     for workers in (1, 4):
         monkeypatch.setattr(
-            "splitlab.training.augment.get_worker_info", lambda count=workers: SimpleNamespace(num_workers=count)
+            "splitlab.training.mixed_batches.get_worker_info", lambda count=workers: SimpleNamespace(num_workers=count)
         )
         cache = PhotoCache(64)
         kept[workers] = sum(cache.get(labels) is cache.get(labels) for labels in tiny.train.images)
@@ -35,7 +34,7 @@ def test_workers_share_the_memory_for_photos(tiny, monkeypatch):
 
 
 def test_both_streams_keep_their_photos_in_one_memory(tiny, monkeypatch):
-    monkeypatch.setattr("splitlab.training.augment._MAX_BYTES", 4 * 64 * 64 * 3)
+    monkeypatch.setattr("splitlab.training.mixed_batches._MAX_BYTES", 4 * 64 * 64 * 3)
     read = []
     load = photo_cache.load_labelled
     monkeypatch.setattr(photo_cache, "load_labelled", lambda labels: read.append(labels.path) or load(labels))
@@ -153,7 +152,7 @@ def test_an_epoch_is_one_pass_over_f_while_w_cycles(full, weak, monkeypatch):
 
 
 def blank():
-    from splitlab.training.augment import Example
+    from splitlab.training.mixed_batches import Example
 
     return Example(
         np.zeros((64, 64, 3), np.uint8),

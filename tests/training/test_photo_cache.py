@@ -4,7 +4,7 @@ import pytest
 
 from splitlab.data.dataset import ImageLabels
 from splitlab.evaluation.predict import letterbox
-from splitlab.training.augment import PhotoCache
+from splitlab.training.mixed_batches import PhotoCache
 
 
 def noise(height, width):

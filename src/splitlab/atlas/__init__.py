@@ -1,7 +1,7 @@
 """Grids of training runs measured with SplitLab, and what they say about the paper's observations.
 
 - `grid`, `plans`: which splits of which dataset are trained, with which settings
-- `work`, `measure`: train and measure them; an interrupted measurement can be continued
+- `work`: train and measure them; an interrupted measurement can be continued
 - `rows`: the measured rows as files
 - `noise`, `law`, `score_observations`, `mask_observations`: statistics on the rows
 - `tables`, `advice`: verdicts and recommendations, as the app and the command line show them

@@ -3,6 +3,5 @@
 - `checkpoint`: read and write cards and checkpoints
 - `weights`: weights as safetensors, in 8 or 16 bits
 - `scores`: the scores on a card
-- `files`: sizes, checksums, zips, and the card in words
-- `publish`: make a checkpoint from a training run
+- `files`: sizes, checksums, the card in words, and publishing a training run
 """

@@ -16,8 +16,7 @@ from splitlab.checkpoints.checkpoint import (
     save_checkpoint,
     write_card,
 )
-from splitlab.checkpoints.files import card_in_words, facts_of, megabytes, zipped
-from splitlab.checkpoints.publish import new_checkpoint, publish
+from splitlab.checkpoints.files import card_in_words, facts_of, megabytes, new_checkpoint, publish, zipped
 from splitlab.checkpoints.weights import eight_bits
 from splitlab.cli.options import opened
 from splitlab.cli.output import JsonOption, app, out, print_json, progress_bar

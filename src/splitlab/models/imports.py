@@ -12,8 +12,7 @@ from typing import Any, BinaryIO
 
 from splitlab import __version__
 from splitlab.checkpoints.checkpoint import CARD_NAME, Card, read_card, save_checkpoint
-from splitlab.checkpoints.files import MOST_BYTES
-from splitlab.checkpoints.publish import new_checkpoint
+from splitlab.checkpoints.files import MOST_BYTES, new_checkpoint
 from splitlab.data.archives import Limits, find_dataset_root, unpack
 from splitlab.errors import CheckpointError, RunError, shown_as
 from splitlab.io import swept_in_temp, write_json

@@ -1,24 +1,208 @@
-"""Batches that fuse two streams, F and W (Sec. 3.4).
-
-A batch is a function of seed and step alone, so a resumed run sees the same batches.
-"""
+"""Batches that mix images of F and W, augmented: photos, boxes and masks change together."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import Dataset as TorchDataset
+from torch.utils.data import get_worker_info
 
-from splitlab.data.dataset import ImageLabels
+from splitlab.data.dataset import ImageLabels, ObjectLabel
+from splitlab.data.images import ImageArray, load_labelled
+from splitlab.data.masks import read_mask
 from splitlab.data.split import boxes_only, without_masks
 from splitlab.errors import SettingsError
+from splitlab.geometry import FloatArray, rle_to_mask
 from splitlab.models.contract import Batch
 from splitlab.runs.settings import AugmentationSettings
-from splitlab.training.augment import Example, PhotoCache, mosaic_example, single_example
+
+# Per process, shared by its data loader workers.
+_MAX_BYTES = 1_000_000_000
+_GREY = 114
+_MASK_STRIDE = 4
+_HALF_COVERED = 127
+# Minimum visibility of a target, with or without a mask: YOLOv5's rule for outlines, which the authors apply to F and W
+# alike (docs/protocol.md, YOLOv5).
+_MIN_SIDE_PIXELS, _MIN_VISIBLE_SHARE, _MAX_ASPECT_RATIO = 2.0, 0.01, 100.0
+
+_Matrix = NDArray[np.float64]
+_Image = NDArray[np.uint8]
+
+
+class PhotoCache:
+    """Reads photos, resizes their long side to `size` pixels, and keeps as many as fit in memory."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._cached: dict[Path, ImageArray] = {}
+        self._bytes = 0
+
+    def get(self, labels: ImageLabels) -> ImageArray:
+        """Return the resized photo, (h, w, 3) uint8 RGB with max(h, w) = size."""
+        if labels.path in self._cached:
+            return self._cached[labels.path]
+        photo = self._scaled(labels)
+        worker = get_worker_info()
+        if self._bytes + photo.nbytes <= _MAX_BYTES / (worker.num_workers if worker else 1):
+            self._cached[labels.path] = photo
+            self._bytes += photo.nbytes
+        return photo
+
+    def _scaled(self, labels: ImageLabels) -> ImageArray:
+        photo = load_labelled(labels)
+        ratio = self._size / max(photo.shape[:2])
+        width, height = (max(round(side * ratio), 1) for side in (photo.shape[1], photo.shape[0]))
+        interpolation = cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(photo, (width, height), interpolation=interpolation), np.uint8)
+
+
+@dataclass(frozen=True)
+class Example:
+    """One augmented image with its targets."""
+
+    image: _Image  # (S, S, 3) uint8 RGB
+    boxes: FloatArray  # (N, 4) float32 xyxy, pixels
+    classes: NDArray[np.int64]  # (N,) int64
+    has_mask: NDArray[np.bool_]  # (N,) bool; False for objects with only a box
+    masks: _Image  # (N, S/4, S/4) uint8, 0 or 1; all zero for objects with only a box
+
+
+def mosaic_example(
+    four: Sequence[ImageLabels], photos: PhotoCache, size: int, rng: np.random.Generator, changes: AugmentationSettings
+) -> Example:
+    """Place four images around a random centre, and crop a random window."""
+    centre = rng.uniform(0.5 * size, 1.5 * size, 2)
+    window = _random_window(2 * size, size, rng, changes)
+    tiles = []
+    for corner, labels in zip(((1, 1), (0, 1), (1, 0), (0, 0)), four, strict=True):
+        photo = photos.get(labels)
+        extent = np.array([photo.shape[1], photo.shape[0]])
+        tiles.append((labels, photo, window @ _shift(*(centre - extent * corner))))
+    return _render(tiles, size, rng, changes)
+
+
+def single_example(
+    labels: ImageLabels, photos: PhotoCache, size: int, rng: np.random.Generator, changes: AugmentationSettings
+) -> Example:
+    """Place one whole image in the middle, randomly scaled, shifted and flipped."""
+    photo = photos.get(labels)
+    middle = _shift((size - photo.shape[1]) / 2, (size - photo.shape[0]) / 2)
+    window = _random_window(size, size, rng, changes)
+    return _render([(labels, photo, window @ middle)], size, rng, changes)
+
+
+def _random_window(canvas: int, size: int, rng: np.random.Generator, changes: AugmentationSettings) -> _Matrix:
+    zoom = rng.uniform(1 - changes.scale, 1 + changes.scale)
+    target = rng.uniform(0.5 - changes.translate, 0.5 + changes.translate, 2) * size
+    window = _shift(*target) @ np.diag([zoom, zoom, 1.0]) @ _shift(-canvas / 2, -canvas / 2)
+    if rng.random() < changes.flip:
+        window = _shift(size, 0) @ np.diag([-1.0, 1.0, 1.0]) @ window
+    return window
+
+
+def _shift(x: float, y: float) -> _Matrix:
+    return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
+
+
+def _render(
+    tiles: Sequence[tuple[ImageLabels, _Image, _Matrix]],
+    size: int,
+    rng: np.random.Generator,
+    changes: AugmentationSettings,
+) -> Example:
+    canvas = np.full((size, size, 3), _GREY, np.uint8)
+    boxes: list[FloatArray] = []
+    classes: list[int] = []
+    has_mask: list[bool] = []
+    masks: list[_Image] = []
+    for labels, photo, placed in tiles:
+        cv2.warpAffine(
+            photo,
+            _on_pixels(placed),
+            (size, size),
+            dst=canvas,
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_TRANSPARENT,
+        )
+        from_original = placed @ np.diag([photo.shape[1] / labels.width, photo.shape[0] / labels.height, 1.0])
+        for label in labels.targets:
+            target = _place_object(label, from_original, size)
+            if target is not None:
+                boxes.append(target[0])
+                classes.append(label.class_index)
+                has_mask.append(label.mask is not None)
+                masks.append(target[1])
+    return Example(
+        image=_jitter_colour(canvas, rng, changes),
+        boxes=np.array(boxes, np.float32).reshape(-1, 4),
+        classes=np.array(classes, np.int64),
+        has_mask=np.array(has_mask, np.bool_),
+        masks=np.array(masks, np.uint8).reshape(-1, size // _MASK_STRIDE, size // _MASK_STRIDE),
+    )
+
+
+def _on_pixels(matrix: _Matrix) -> _Matrix:
+    # OpenCV's origin is the centre of the first pixel, that of boxes its corner.
+    return (_shift(-0.5, -0.5) @ matrix @ _shift(0.5, 0.5))[:2]
+
+
+def _place_object(label: ObjectLabel, from_original: _Matrix, size: int) -> tuple[FloatArray, _Image] | None:
+    """Return an object's box and mask (blank if it has none) in the image, or None if too little of it is visible.
+
+    A clipped box is refitted to the visible mask, as in Ultralytics' `segment2box`.
+    """
+    corners = np.array(label.box, np.float64).reshape(2, 2) @ from_original[:2, :2].T + from_original[:2, 2]
+    whole = np.concatenate([corners.min(axis=0), corners.max(axis=0)])
+    box = whole.clip(0, size)
+    if not _is_seen(box, whole):
+        return None
+    if label.mask is None:
+        return box.astype(np.float32), np.zeros((size // _MASK_STRIDE, size // _MASK_STRIDE), np.uint8)
+    bitmap = rle_to_mask(read_mask(label.mask)).astype(np.uint8) * 255
+    drawn = np.asarray(cv2.warpAffine(bitmap, _on_pixels(from_original), (size, size)), np.uint8)
+    if not np.array_equal(box, whole):
+        box = _refit(box, drawn)
+        if not _is_seen(box, whole):
+            return None
+    return box.astype(np.float32), _shrink(drawn)
+
+
+def _is_seen(box: _Matrix, whole: _Matrix) -> bool:
+    sides, all_sides = box[2:] - box[:2], whole[2:] - whole[:2]
+    return bool(
+        sides.min() > _MIN_SIDE_PIXELS
+        and sides.max() < _MAX_ASPECT_RATIO * sides.min()
+        and sides.prod() > _MIN_VISIBLE_SHARE * all_sides.prod()
+    )
+
+
+def _refit(box: _Matrix, mask: _Image) -> _Matrix:
+    """Move the sides of a clipped box to the mask, unless they are within a pixel: drawn masks have whole pixels."""
+    left, top, width, height = cv2.boundingRect((mask > _HALF_COVERED).astype(np.uint8))
+    of_mask = np.array([left, top, left + width, top + height], np.float64)
+    return np.where(np.abs(of_mask - box) < 1, box, of_mask)
+
+
+def _shrink(drawn: _Image) -> _Image:
+    side = drawn.shape[0] // _MASK_STRIDE
+    return (cv2.resize(drawn, (side, side), interpolation=cv2.INTER_AREA) > _HALF_COVERED).astype(np.uint8)
+
+
+def _jitter_colour(image: _Image, rng: np.random.Generator, changes: AugmentationSettings) -> _Image:
+    most = changes.hue, changes.saturation, changes.value
+    hue, saturation, value = rng.uniform(-1, 1, 3) * most + 1
+    levels = np.arange(256)
+    tables = (levels * hue % 180, (levels * saturation).clip(0, 255), (levels * value).clip(0, 255))
+    channels = cv2.split(cv2.cvtColor(image, cv2.COLOR_RGB2HSV))
+    changed = [cv2.LUT(channel, table.astype(np.uint8)) for channel, table in zip(channels, tables, strict=True)]
+    return np.asarray(cv2.cvtColor(cv2.merge(changed), cv2.COLOR_HSV2RGB), np.uint8)
 
 
 @dataclass(frozen=True)

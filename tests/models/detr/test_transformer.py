@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as nnf
 
-from splitlab.models.detr.transformer import Transformer
+from splitlab.models.detr.detr import Transformer
 from tests.models.detr.small import CALM
 
 SIZE = replace(CALM, encoder_layers=2, decoder_layers=3)

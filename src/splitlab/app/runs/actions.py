@@ -17,8 +17,7 @@ from splitlab.app.runs.table import choose_none
 from splitlab.app.widgets.checkpoints import facts_in, show_card
 from splitlab.app.widgets.text import as_plain
 from splitlab.checkpoints.checkpoint import CARD_NAME, MOST_LETTERS, proposed_name, read_card
-from splitlab.checkpoints.files import megabytes
-from splitlab.checkpoints.publish import publish
+from splitlab.checkpoints.files import megabytes, publish
 from splitlab.errors import SplitLabError
 from splitlab.queue.queue import Where, cancel, delete, move, run_named, waiting_runs
 from splitlab.queue.worker import launch

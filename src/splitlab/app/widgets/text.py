@@ -10,7 +10,6 @@ import streamlit as st
 if TYPE_CHECKING:
     import pandas as pd
 
-
 _ORDINARY = re.compile(r"[\w .,/-]+")
 _NUMBER = re.compile(r"\d[\d,.]*(?:/[\d,]+)?(?<![,.])")
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>#$~:|!])")
