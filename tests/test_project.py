@@ -20,10 +20,10 @@ LEAST_AP50 = {
 def test_pages_that_show_numbers_open_without_torch():
     pages = [
         "figures.cost_against_ap",
-        "ui.tables",
-        "ui.split_chip",
-        "experiments.measured_results",
-        "ui.models",
+        "app.cost",
+        "app.widgets.text",
+        "atlas.tables",
+        "app.widgets.sources",
         "cli.main",
     ]
     code = "import sys\n" + "".join(f"import splitlab.{page}\n" for page in pages) + "sys.exit('torch' in sys.modules)"

@@ -231,8 +231,8 @@ def split(
 ) -> None:
     """Draw a full set F and a weak set W.
 
-    **random** and **stratified** (classes in proportion) draw by seed: with the same seed, a larger F contains a
-    smaller one, and so does W for the same F. They leave out images without labels, and put background images only
+    **random** and **stratified** (classes in proportion) draw by seed: with one seed, a smaller F lies in a larger one,
+    and a smaller W in a larger one of the same F. They leave out images without labels, and put background images only
     into W.
     **paper**: the images of VOC2012 and Cityscapes that the authors drew for YOLOv5. **labels**: images with masks are
     F, those with only boxes are W. **few-shot**: a number of masks per class by seed, or the paper's 17 images if no
