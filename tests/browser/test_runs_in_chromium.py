@@ -56,7 +56,7 @@ def test_ticks_stay_with_their_runs_when_a_new_one_comes_and_a_question_stays_op
         page.get_by_role("button", name="Delete").click()
         make(runs, "newer still", State.DONE, 3000)
         page.get_by_text("5 runs").wait_for()
-        page.get_by_role("dialog").get_by_role("button", name="Save").click()
+        page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
         page.get_by_role("dialog").wait_for(state="hidden")
         with page.expect_download() as download:
             page.get_by_test_id("stDownloadButton").get_by_role("button").click()
