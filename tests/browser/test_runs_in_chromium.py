@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from splitlab.queue.queue import enqueue
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
 from tests.app_server import app_server
+from tests.runs.queue_tools import workspace_in
 
 ROW = 35
 
@@ -19,9 +21,7 @@ def runs(tmp_path):
     folder = tmp_path / "workspace" / "runs"
     for number, state in enumerate([State.WAITING, State.DONE, State.DONE]):
         make(folder, f"run{number}", state, 1000 - number)
-    queue = tmp_path / "workspace" / "queue"
-    queue.mkdir()
-    (queue / f"500000000000-{'0' * 16}-cpu-run0").write_text("{}")
+    enqueue(workspace_in(tmp_path / "workspace"), "run0")
     return folder
 
 
