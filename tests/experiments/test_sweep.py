@@ -143,7 +143,7 @@ def test_a_start_that_one_model_of_a_sweep_cannot_take_is_told_before_any_folder
     start = str(write_checkpoint(tmp_path / "start"))
     models = ("yolov5n-seg", "detr-lite0-few")
     settings = {name: value for name, value in SETTINGS.items() if name != "model"} | {"start_from": start}
-    with pytest.raises(CheckpointError, match="to start detr-lite0-few from: None of"):
+    with pytest.raises(CheckpointError, match="cannot start detr-lite0-few: None of"):
         make_folders(open_sweep(replace(plan, models=models, settings=MappingProxyType(settings)), workspace))
     assert not list_runs(workspace.runs)
 

@@ -24,7 +24,7 @@ from splitlab.workspace import Workspace
 _AT_ONCE = 200  # runs added under one hold of the lock, so that others need not wait long
 _FILE, _LOCK_SECONDS = "queue.json", 30.0
 # Longer than another process needs to cancel or delete a run. A worker holds its run until the training ends.
-_MOMENT_SECONDS = 1.0
+_MOMENT_SECONDS = 3.0
 _RUN_NAME = re.compile(r"(?!\.)[^/\\\0]+")
 
 
