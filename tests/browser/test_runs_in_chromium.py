@@ -22,13 +22,18 @@ def runs(tmp_path):
     for number, state in enumerate([State.WAITING, State.DONE, State.DONE]):
         make(folder, f"run{number}", state, 1000 - number)
     enqueue(workspace_in(tmp_path / "workspace"), "run0")
+    give_heartbeat(folder / "run0", 1000)
     return folder
 
 
 def make(folder, name, state, heartbeat):
     run = RunFolder.create(folder / name, RunSpec.of("embedded", 30, 150, steps=20), {})
     run.write_status(state, 20 if state == State.DONE else 0, 20)
-    path = run.path / "status.json"
+    give_heartbeat(run.path, heartbeat)
+
+
+def give_heartbeat(folder, heartbeat):
+    path = folder / "status.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "heartbeat": heartbeat}))
 
 
