@@ -40,7 +40,7 @@ def served(words: list[str], folder: Path, env: dict[str, str], log_path: Path) 
             yield f"http://127.0.0.1:{port}"
         finally:
             server.terminate()
-            server.wait(timeout=20)
+            server.wait(timeout=60)
 
 
 def _wait_for(url: str, server: subprocess.Popen[bytes]) -> None:
