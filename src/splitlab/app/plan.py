@@ -16,7 +16,7 @@ from splitlab.app.widgets.sources import training_images
 from splitlab.app.widgets.split_chip import split_chip
 from splitlab.app.widgets.text import as_plain, offer_csv, with_bold_numbers
 from splitlab.atlas.tables import TEST_PART
-from splitlab.budget.cost import MAX_IMAGES, ImagePool, Prices, cost_hours
+from splitlab.budget.cost import MAX_IMAGES, ImagePool, Prices, cost_hours, mask_hours
 from splitlab.budget.fit import FittedSurface, fit_surface
 from splitlab.budget.next_step import advice_in_words, next_labels, next_run
 from splitlab.budget.pilot import LeaveOneOut, fit_pilot, leave_one_out, read_pilot
@@ -34,7 +34,7 @@ _BY_HOURS, _BY_SCORE = "hours I have", "score I need"
 _LEAST_AP = 0.1
 _FIRST_HOURS, _NEXT_HOURS = 80.0, 8.0
 _GUESSED_IMAGES = 1000
-_CURVE_POINTS = 50
+_CURVE_POINTS, _FEWEST_MASKS = 50, 20
 _CHART = {"displaylogo": False}
 
 
@@ -221,7 +221,7 @@ def _show_next_labels(request: _Request, best: SplitForecast) -> None:
 def _show_budgets(request: _Request, spent: float) -> None:
     # If the existing labels reach the score already, the curve shows what a few more hours would bring.
     most = 3 * spent or _NEXT_HOURS
-    budgets = np.geomspace(max(most / 12, request.prices.mask_seconds / 3600 * 20), most, _CURVE_POINTS)
+    budgets = np.geomspace(max(most / 12, mask_hours(_FEWEST_MASKS, request.prices)), most, _CURVE_POINTS)
     curve = best_splits(request.fitted, request.prices, budgets, request.pool)
     st.plotly_chart(hours_curve(curve, spent, request.axis), key="hours_curve", config=_CHART)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Counts = NDArray[np.int64]
 
-SECONDS_PER_HOUR = 3600.0
+_SECONDS_PER_HOUR = 3600.0
 MAX_IMAGES = 10_000_000
 _MAX_HOURS = 1e12
 # Tolerance for rounding errors: without it 10 hours might not buy the labels that cost 10 hours.
@@ -75,11 +75,11 @@ class Prices:
 
     def masks_for(self, hours: float) -> float:
         """Return the number of images that `hours` can label with masks, not rounded."""
-        return hours * SECONDS_PER_HOUR / self.mask_seconds
+        return hours * _SECONDS_PER_HOUR / self.mask_seconds
 
     def boxes_for(self, hours: float) -> float:
         """Return the number of images that `hours` can label with boxes, not rounded."""
-        return hours * SECONDS_PER_HOUR / self.box_seconds
+        return hours * _SECONDS_PER_HOUR / self.box_seconds
 
 
 VOC2012 = Prices(box_seconds=38.1, mask_seconds=239.7, name="VOC2012")
@@ -112,13 +112,13 @@ def preset(dataset: str) -> Prices:
 def mask_hours(full: Amount, prices: Prices) -> Amount:
     """Return the hours to label `full` images with masks."""
     _check_counts("full", full)
-    return full * prices.mask_seconds / SECONDS_PER_HOUR
+    return full * prices.mask_seconds / _SECONDS_PER_HOUR
 
 
 def box_hours(weak: Amount, prices: Prices) -> Amount:
     """Return the hours to label `weak` images with boxes."""
     _check_counts("weak", weak)
-    return weak * prices.box_seconds / SECONDS_PER_HOUR
+    return weak * prices.box_seconds / _SECONDS_PER_HOUR
 
 
 def cost_hours(full: Amount, weak: Amount, prices: Prices) -> Amount:
@@ -146,7 +146,7 @@ def equal_cost_weak(full: ArrayLike, hours: float, prices: Prices) -> NDArray[np
     import numpy as np
 
     masks = np.asarray(full, dtype=np.float64)
-    return (hours * SECONDS_PER_HOUR - masks * prices.mask_seconds) / prices.box_seconds
+    return (hours * _SECONDS_PER_HOUR - masks * prices.mask_seconds) / prices.box_seconds
 
 
 def _check_counts(name: str, images: Any) -> None:
@@ -195,7 +195,7 @@ class ImagePool:
         masks = np.asarray(full, dtype=np.float64) - self.full
         boxes = np.asarray(weak, dtype=np.float64) - self.weak + np.minimum(masks, 0)
         masks, boxes = np.maximum(masks, 0), np.maximum(boxes, 0)
-        return (masks * prices.mask_seconds + boxes * prices.box_seconds) / SECONDS_PER_HOUR
+        return (masks * prices.mask_seconds + boxes * prices.box_seconds) / _SECONDS_PER_HOUR
 
     def affordable(self, hours: float, prices: Prices) -> tuple[Counts, Counts]:
         """Return every |F| that `hours` can pay for, each with the largest |W| that the remaining hours buy.
@@ -212,7 +212,7 @@ class ImagePool:
             raise BudgetError(f"the budget is {hours:g} hours: give a number of hours from 0 to {_MAX_HOURS:,.0f}.")
         masks = min(prices.masks_for(hours) + _TOLERANCE, self.images - self.full)
         full = np.arange(self.full, self.full + int(masks) + 1)
-        left = hours * SECONDS_PER_HOUR - (full - self.full) * prices.mask_seconds
+        left = hours * _SECONDS_PER_HOUR - (full - self.full) * prices.mask_seconds
         with np.errstate(over="ignore"):  # an overflow means more boxes than images, which is clipped
             bought = np.floor(left / prices.box_seconds + _TOLERANCE).clip(0, self.images)
         return full, np.minimum(self.weak + bought.astype(np.int64), self.images - full)

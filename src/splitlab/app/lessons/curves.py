@@ -24,7 +24,7 @@ from splitlab.app.lessons.rows import (
 from splitlab.app.widgets.budget_choices import read_splits, toggle_clicked_splits
 from splitlab.app.widgets.sources import published
 from splitlab.app.widgets.text import as_plain
-from splitlab.budget.cost import SECONDS_PER_HOUR, VOC2012, Prices, box_hours, cost_hours, mask_hours, mask_share
+from splitlab.budget.cost import VOC2012, Prices, box_hours, cost_hours, mask_hours, mask_share
 from splitlab.budget.law import PAPER_CURVES, EquiscoreLaw, LawFit, PaperCurve, fit_law
 from splitlab.budget.planner import CheapestPoint, cheapest_point
 from splitlab.budget.published import TRAINING_IMAGES, method_rows
@@ -218,12 +218,11 @@ def _meeting_full(law: EquiscoreLaw, prices: Prices, hours: float) -> tuple[floa
     if inside < -1e-9 * hours * hours:
         return None
     root = math.sqrt(max(inside, 0.0))
-    mask_hours_each = prices.mask_seconds / SECONDS_PER_HOUR
-    return (hours / 2 - root) / mask_hours_each, (hours / 2 + root) / mask_hours_each
+    return prices.masks_for(hours / 2 - root), prices.masks_for(hours / 2 + root)
 
 
 def _product(law: EquiscoreLaw, prices: Prices) -> float:
-    return law.k * law.phi0 * law.phi0 * prices.mask_seconds * prices.box_seconds / SECONDS_PER_HOUR**2
+    return law.k * law.phi0 * law.phi0 * mask_hours(1, prices) * box_hours(1, prices)
 
 
 def _two_halves(view: ScreenView) -> None:

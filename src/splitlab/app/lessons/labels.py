@@ -76,7 +76,7 @@ def _judge_spending(full: int, weak: int, hours: float, prices: Prices) -> Verdi
         over = round(cost, digits) - hours
         return Verdict(False, "too_much", {"cost": f"{cost:,.{digits}f}", "over": f"{over:,.{digits}f}"})
     if hours - cost > _MOST_LEFT_HOURS:
-        more = int((hours - cost) * 3600 / prices.box_seconds)
+        more = int(prices.boxes_for(hours - cost))
         return Verdict(False, "too_little", {"cost": cost, "left": hours - round(cost, 1), "more": more})
     seconds = {"mask_seconds": prices.mask_seconds, "box_seconds": prices.box_seconds}
     return Verdict(True, "spent", {"full": full, "weak": weak, "cost": cost, **seconds})

@@ -11,7 +11,7 @@ from splitlab.app.lessons.lesson import ScreenView, Verdict, read_lesson
 from splitlab.app.lessons.rows import Series, pick_series
 from splitlab.app.widgets.sources import claims_of_paper, published
 from splitlab.app.widgets.text import as_plain
-from splitlab.budget.cost import VOC2012, ImagePool, mask_share
+from splitlab.budget.cost import VOC2012, ImagePool, equal_cost_weak, mask_share
 from splitlab.budget.fit import FittedSurface
 from splitlab.budget.plan_in_words import PlanLimit, interval_in_words, plan_limit, unspent_in_words
 from splitlab.budget.planner import Plan, SplitForecast, budget_line, forecast_split, plan_for_hours
@@ -119,9 +119,8 @@ def _show_budget(view: ScreenView, key: str, chosen: SplitForecast, hours: float
 
 def _spend(hours: float, share: float) -> SplitForecast:
     """Spend a share (0..1) of the hours on masks and the rest on boxes, with VOC2012's prices and images."""
-    seconds = hours * 3600
-    full = min(max(int(share * seconds / VOC2012.mask_seconds), 1), _POOL.images)
-    weak = int((seconds - full * VOC2012.mask_seconds) / VOC2012.box_seconds)
+    full = min(max(int(share * VOC2012.masks_for(hours)), 1), _POOL.images)
+    weak = int(equal_cost_weak(full, hours, VOC2012))
     return forecast_split(_fitted(), VOC2012, full, max(min(weak, _POOL.images - full), 0), _POOL)
 
 
