@@ -1,5 +1,6 @@
 """The project's own files agree with one another."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -76,3 +77,10 @@ def test_what_was_measured_and_ships_can_be_read_by_those_who_show_it():
     assert len(results) == sum(len(path.read_text().splitlines()) - 1 for path in _MEASURED.glob("*.csv"))
     assert set(results["dataset"]) == set(train_images(_MEASURED))
     assert len(measured_few_shot()) == len(table_path().read_text().splitlines()) - 1 > 0
+
+
+def test_the_app_of_a_package_is_the_app_of_a_checkout():
+    of_checkout, of_package = (
+        ast.parse((ROOT / name).read_text()) for name in ("app.py", "src/splitlab/shipped/app.py")
+    )
+    assert ast.dump(ast.Module(of_checkout.body[1:], [])) == ast.dump(ast.Module(of_package.body[1:], []))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +14,7 @@ import pandas as pd
 from splitlab.atlas.rows import BASE, FEW_SHOT_COLUMNS, KEY, NOVEL, measured_few_shot
 from splitlab.checkpoints.scores import read_scores
 from splitlab.data.classes import in_one_line
-from splitlab.data.dataset import Dataset, TrainVal
+from splitlab.data.dataset import Dataset, TrainVal, json_hash
 from splitlab.data.split import Split, draw_split, read_split
 from splitlab.errors import RunError
 from splitlab.evaluation.comparison import MIN_SCORE
@@ -144,7 +142,7 @@ def _spec_hash(spec: RunSpec) -> str:
     }
     start = Path(spec.start_from).parent if spec.start_from else None
     settings["start"] = _spec_hash(RunFolder.open(start).spec()) if start else ""
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+    return json_hash(settings)[:12]
 
 
 @dataclass(frozen=True)

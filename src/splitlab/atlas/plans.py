@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -12,7 +11,7 @@ from pathlib import Path
 from splitlab.atlas.advice import advised_splits, read_advice
 from splitlab.atlas.grid import measured_grid, verdict_metric
 from splitlab.atlas.rows import MeasuredRow
-from splitlab.data.dataset import Dataset, ImageId, count_images
+from splitlab.data.dataset import Dataset, ImageId, count_images, json_hash
 from splitlab.data.formats.coco import read_coco_folder
 from splitlab.data.open_dataset import EMBEDDED, open_dataset
 from splitlab.data.reading import with_background
@@ -38,7 +37,7 @@ def _spec_hash(spec: RunSpec) -> str:
         for name, value in spec.to_json().items()
         if name not in _NOT_LEARNT and value != SETTINGS[name].default
     }
-    return _digits(json.dumps(settings, sort_keys=True))
+    return json_hash(settings)[:12]
 
 
 def _digits(text: str, count: int = 12) -> str:

@@ -181,28 +181,20 @@ def few_masks_compete(grid: Grid) -> Claim:
 
 def more_boxes_help(grid: Grid) -> Claim:
     """Check the first half of Observation 3: more boxes raise the score for every number of masks."""
-    rises = lines_along(grid, "weak", grid.metric)
-    return Claim(
-        key="observation-3-boxes",
-        section="4.3",
-        statement="Observation 3. Larger sizes of W result in better performance for any given size of F.",
-        verdict=rises.verdict,
-        finding=rises_in_words(rises, "weak", SHORT_METRICS[grid.metric]),
-        rows=grid.runs,
-    )
+    statement = "Observation 3. Larger sizes of W result in better performance for any given size of F."
+    return _observation_3(grid, "weak", "observation-3-boxes", statement)
 
 
 def more_masks_help(grid: Grid) -> Claim:
     """Check the second half of Observation 3: more masks raise the score for every number of boxes."""
-    rises = lines_along(grid, "full", grid.metric)
-    return Claim(
-        key="observation-3-masks",
-        section="4.3",
-        statement="Observation 3. Larger sizes of F lead to better performance regardless of the size of W.",
-        verdict=rises.verdict,
-        finding=rises_in_words(rises, "full", SHORT_METRICS[grid.metric]),
-        rows=grid.runs,
-    )
+    statement = "Observation 3. Larger sizes of F lead to better performance regardless of the size of W."
+    return _observation_3(grid, "full", "observation-3-masks", statement)
+
+
+def _observation_3(grid: Grid, grows: _Size, key: str, statement: str) -> Claim:
+    rises = lines_along(grid, grows, grid.metric)
+    finding = rises_in_words(rises, grows, SHORT_METRICS[grid.metric])
+    return Claim(key, "4.3", statement, rises.verdict, finding, grid.runs)
 
 
 def _rivals(grid: Grid) -> dict[Split, list[Split]]:
