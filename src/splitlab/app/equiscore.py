@@ -26,8 +26,8 @@ from splitlab.workspace import Workspace
 _CHART = "equiscore_chart"
 _PUBLISHED_LAW, _MEASURED_LAW, _FITTED_LAW, _OWN_LAW = "the paper's", "as measured", "fitted", "mine"
 _DECIDED_BY = {
-    "prices": "The prices decide: equal halves, whatever k is.",
-    "law": "The end of the law's range decides: the curve is not known beyond it.",
+    "prices": "With enough images, the cheapest split spends half on masks, for any k.",
+    "law": "The split is at the end of the known part of the curve, so the halves are not equal.",
     "images": "The number of images decides: |F| + |W| cannot exceed it.",
 }
 _Split = tuple[int, int]
