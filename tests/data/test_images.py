@@ -107,15 +107,13 @@ def test_a_path_that_is_not_there_is_named(tmp_path):
         load_image(tmp_path / "nowhere.png")
 
 
-@pytest.mark.parametrize(
-    ("brand", "kind"), [(b"heic", "HEIC"), (b"mif1", "HEIC"), (b"hevc", "HEIC"), (b"avif", "AVIF")]
-)
-def test_a_phones_photo_is_told_by_its_content_not_its_name(brand, kind, tmp_path):
+@pytest.mark.parametrize("brand", [b"heic", b"mif1", b"hevc"])
+def test_a_phones_photo_is_told_by_its_content_not_its_name(brand, tmp_path):
     content = b"\0\0\0\x18ftyp" + brand + b"\0\0\0\0" + b"\0" * 64
-    with pytest.raises(ImageError, match=rf"holiday\.jpg is {kind}, which is not supported: save it as JPEG"):
+    with pytest.raises(ImageError, match=r"holiday\.jpg is HEIC, which is not supported: save it as JPEG"):
         load_image(io.BytesIO(content), "holiday.jpg")
     (tmp_path / "holiday.jpg").write_bytes(content)
-    with pytest.raises(ImageError, match=f"is {kind}"):
+    with pytest.raises(ImageError, match="is HEIC"):
         load_image(tmp_path / "holiday.jpg")
 
 

@@ -164,8 +164,8 @@ def test_where_nothing_is_labelled_or_all_are_crowds_the_sentence_says_so():
 
 def test_images_are_counted_once_each():
     data = with_states(WHOLE, WHOLE, NONE, BROKEN, NONE, empty=(1, 2))
-    assert count_images(data) == ImageCounts(masks=1, boxes=0, background=1, unlabelled=2, broken=1)
-    assert count_images(dataset(5, boxes_only=2)) == ImageCounts(3, 2, 0, 0, 0)
+    assert count_images(data) == ImageCounts(masks=1, half_masked=0, boxes=0, background=1, unlabelled=2, broken=1)
+    assert count_images(dataset(5, boxes_only=2)) == ImageCounts(3, 0, 2, 0, 0, 0)
 
 
 @pytest.mark.parametrize("change", [{"full": (1,)}, {"weak": (2,)}, {"seed": 9}, {"source": "other labels"}])

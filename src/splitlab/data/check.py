@@ -21,7 +21,7 @@ from splitlab.data.dataset import (
     count_images,
     count_kinds,
 )
-from splitlab.data.images import find_photo_problem, load_image
+from splitlab.data.images import decode_size, find_photo_problem
 from splitlab.data.masks import read_mask
 from splitlab.errors import DataError
 from splitlab.geometry import box_iou, rle_area, rle_to_xyxy
@@ -171,7 +171,7 @@ def _count(dataset: Dataset) -> SubsetCounts:
         objects=len(targets),
         objects_by_class={name: by_class[index] for index, name in enumerate(dataset.class_names)},
         images_with_masks=counts.masks,
-        images_with_boxes_only=counts.boxes,
+        images_with_boxes_only=counts.half_masked + counts.boxes,
         images_background=counts.background,
         images_unlabelled=counts.unlabelled,
         images_broken=counts.broken,
@@ -184,18 +184,13 @@ def _count(dataset: Dataset) -> SubsetCounts:
 
 def _find_image_problems(image: ImageLabels) -> list[Problem]:
     """Open an image's photo and masks; return their problems and those of its boxes."""
-    in_photo = find_photo_problem(image, _decoded_size)
+    in_photo = find_photo_problem(image, decode_size)
     problems = [*([in_photo] if in_photo else []), *_find_repeated_objects(image)]
     for number, label in enumerate(image.objects, start=1):
         problems += _find_in_box(image, label, number)
         problems += _find_in_mask(image, label, number)
     # Objects that share a broken mask file have equal problems.
     return list(dict.fromkeys(problems))
-
-
-def _decoded_size(photo: Path) -> tuple[int, int]:
-    height, width = load_image(photo).shape[:2]
-    return width, height
 
 
 def _find_in_box(image: ImageLabels, label: ObjectLabel, number: int) -> Iterator[Problem]:

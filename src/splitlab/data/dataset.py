@@ -139,15 +139,22 @@ class ImageLabels:
         return has_masks and self.state == LabelState.WHOLE
 
     @property
+    def is_half_masked(self) -> bool:
+        """Whether some targets have a mask and others have none."""
+        return len({label.mask is None for label in self.targets}) > 1
+
+    @property
     def kind(self) -> str:
-        """How it is counted, a field of `ImageCounts`: "masks", "boxes", "background", "unlabelled" or "broken"."""
+        """How it is counted, a field of `ImageCounts`."""
         if self.state == LabelState.BROKEN:
             return "broken"
         if self.state == LabelState.NONE:
             return "unlabelled"
         if not self.targets:
             return "background"
-        return "masks" if self.can_be_full else "boxes"
+        if self.can_be_full:
+            return "masks"
+        return "half_masked" if self.is_half_masked else "boxes"
 
 
 @dataclass(frozen=True)
@@ -214,11 +221,19 @@ class Dataset:
 
 @dataclass(frozen=True)
 class TrainVal:
-    """A dataset's two subsets: one to draw F and W from, one to score on. `format` names the file format."""
+    """A dataset's two subsets.
+
+    Attributes:
+        train: to draw F and W from.
+        val: to score on; without images if the dataset has no such part.
+        format: the name of the file format.
+        notes: sentences about what was left out on purpose, such as a test part.
+    """
 
     train: Dataset
     val: Dataset
     format: str = "COCO"
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.train.class_names != self.val.class_names:
@@ -227,20 +242,27 @@ class TrainVal:
                 f"val has {list(self.val.class_names)}. Give both files the same categories in the same order."
             )
 
+    @property
+    def has_val(self) -> bool:
+        """Whether there is a part to score on."""
+        return bool(self.val.images)
+
 
 @dataclass(frozen=True, slots=True)
 class ImageCounts:
     """The images of a subset, each counted once.
 
     Attributes:
-        masks: show objects that all have masks.
-        boxes: show objects, at least one with a box only.
+        masks: can be in F: show objects that all have masks, or half-masked ones that were accepted for F.
+        half_masked: show objects, some with masks and others with boxes only.
+        boxes: show objects, all with boxes only.
         background: labelled, without objects.
         unlabelled: not labelled.
         broken: some labels cannot be read.
     """
 
     masks: int
+    half_masked: int
     boxes: int
     background: int
     unlabelled: int
@@ -249,7 +271,7 @@ class ImageCounts:
     @property
     def to_draw(self) -> int:
         """The number of images that a split may contain: all whose labels are known."""
-        return self.masks + self.boxes + self.background
+        return self.masks + self.half_masked + self.boxes + self.background
 
 
 def entry_error(kind: ProblemKind, file: object, what: str, way_out: str) -> EntryError:

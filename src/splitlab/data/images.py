@@ -6,6 +6,7 @@ import struct
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,16 +20,19 @@ from splitlab.errors import DataError, ImageError
 
 # Cameras sold as 50 megapixels have up to 50.4 million pixels, such as 8192 x 6144.
 _MEGAPIXELS, MAX_PIXELS = 50, 51_000_000
-_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF")
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "AVIF")
+PHOTO_ENDINGS = (
+    ".jpg", ".jpeg", ".jfif", ".jpe", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".gif", ".avif",
+)  # fmt: skip
+"""The endings of photos that can be read, in lower case."""
 # ISO media files start with "ftyp" and a brand; phones store photos as HEIC.
-_FTYP, _HEIC_BRANDS, _AVIF_BRANDS = b"ftyp", (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"mif1", b"msf1"), (b"avif",)
+_FTYP, _HEIC_BRANDS = b"ftyp", (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"mif1", b"msf1")
 
 # Pillow allocates some bytes for every row, so a column of 51 million pixels would be costly.
 _MOST_SIDE = 65_535
 _STRIP_PIXELS = 250_000
 
 ImageArray = NDArray[np.uint8]
-_ReadSize = Callable[[Path], tuple[int, int]]
 
 # EXIF's eight orientations: whether to mirror the pixels, and then how many quarter turns make them upright.
 _TURNS = {1: (0, 0), 2: (1, 0), 3: (0, 2), 4: (1, 2), 5: (1, 1), 6: (0, -1), 7: (1, -1), 8: (0, 1)}
@@ -43,9 +47,14 @@ def load_image(source: Path | BinaryIO, name: str | None = None) -> ImageArray:
     Raises:
         ImageError: it is missing, not an image, broken, over 50 megapixels, or over 65,535 pixels wide or high.
     """
-    with _opened(source, name or str(source)) as image:
-        pixels, turn = _rgb(image, source, 1), _turn_of(image)
+    pixels, turn = _load_stored(source, name)
     return _turned(pixels, turn)
+
+
+def _load_stored(source: Path | BinaryIO, name: str | None = None) -> tuple[ImageArray, int]:
+    """Read a photo as it is stored, and its EXIF orientation."""
+    with _opened(source, name or str(source)) as image:
+        return _rgb(image, source, 1), _turn_of(image)
 
 
 def load_reduced(
@@ -78,19 +87,60 @@ def load_reduced(
 
 
 def load_labelled(labels: ImageLabels) -> ImageArray:
-    """Read a dataset's photo.
+    """Read a dataset's photo, turned as in its labels: upright by EXIF, or as stored if only that size fits.
 
     Raises:
         ImageError: it cannot be read.
         DataError: its size differs from that in its labels.
     """
-    photo = load_image(labels.path)
-    if photo.shape[:2] != (labels.height, labels.width):
-        raise DataError(
-            f"{labels.path} has {photo.shape[1]} x {photo.shape[0]} pixels, its labels say "
-            f"{labels.width} x {labels.height}. Correct the labels or the photo."
+    stored, turn = _load_stored(labels.path)
+    size = PhotoSize.of_stored(stored.shape[1], stored.shape[0], turn)
+    if size.upright == (labels.width, labels.height):
+        return _turned(stored, turn)
+    if size.stored == (labels.width, labels.height):
+        return stored
+    raise DataError(f"{labels.path}: {size.differs_from(labels)}. Correct the labels or the photo.")
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoSize:
+    """The (width, height) of a photo in pixels: as stored, and upright, as its EXIF orientation turns it."""
+
+    stored: tuple[int, int]
+    upright: tuple[int, int]
+
+    @classmethod
+    def of_stored(cls, width: int, height: int, turn: int) -> PhotoSize:
+        """Return the size of a photo with the EXIF orientation `turn`."""
+        return cls((width, height), (height, width) if turn in _SIDEWAYS else (width, height))
+
+    @property
+    def is_sideways(self) -> bool:
+        """Whether EXIF turns it by a quarter."""
+        return self.stored != self.upright
+
+    def fits(self, width: int, height: int) -> bool:
+        """Return whether labels of this size fit the photo, in one of the two conventions."""
+        return (width, height) in (self.stored, self.upright)
+
+    def differs_from(self, labels: ImageLabels) -> str:
+        """Return a clause that states both sizes."""
+        turned = " once turned by its EXIF orientation" if self.is_sideways else ""
+        return (
+            f"the photo has {self.upright[0]} x {self.upright[1]} pixels{turned}, its labels say "
+            f"{labels.width} x {labels.height}"
         )
-    return photo
+
+
+def read_size(path: Path) -> PhotoSize:
+    """Read a photo's size from its header.
+
+    Raises:
+        ImageError: as `load_image`, as far as the header shows it.
+    """
+    with _opened(path, str(path)) as image:
+        upright = image.size[::-1] if _is_turned(image) else image.size
+        return PhotoSize(image.size, upright)
 
 
 def read_photo_size(path: Path) -> tuple[int, int]:
@@ -99,22 +149,30 @@ def read_photo_size(path: Path) -> tuple[int, int]:
     Raises:
         ImageError: as `load_image`, as far as the header shows it.
     """
-    with _opened(path, str(path)) as image:
-        return image.size[::-1] if _is_turned(image) else image.size
+    return read_size(path).upright
 
 
-def find_photo_problem(
-    image: ImageLabels, read_size: Callable[[Path], tuple[int, int]] | None = None
-) -> Problem | None:
+def decode_size(path: Path) -> PhotoSize:
+    """Decode a whole photo and return its size, to find files that are cut short.
+
+    Raises:
+        ImageError: as `load_image`.
+    """
+    stored, turn = _load_stored(path)
+    return PhotoSize.of_stored(stored.shape[1], stored.shape[0], turn)
+
+
+def find_photo_problem(image: ImageLabels, size_of: Callable[[Path], PhotoSize] = read_size) -> Problem | None:
     """Return the problem of a labelled photo, or None; by default only its header is read."""
     try:
-        width, height = (read_size or read_photo_size)(image.path)
+        size = size_of(image.path)
     except ImageError as error:
         return unread_photo(image.path, error)
-    if (width, height) == (image.width, image.height):
+    if size.fits(image.width, image.height):
         return None
-    what = f"the photo has {width} x {height} pixels, its labels say {image.width} x {image.height}"
-    return Problem(ProblemKind.PHOTO_SIZE, str(image.path), what, "Correct the labels or the photo.")
+    return Problem(
+        ProblemKind.PHOTO_SIZE, str(image.path), size.differs_from(image), "Correct the labels or the photo."
+    )
 
 
 def unread_photo(path: Path, error: ImageError) -> Problem:
@@ -171,10 +229,9 @@ def _unread(source: Path | BinaryIO, name: str) -> str:
     """Explain by a file's content why it cannot be read; its name may be misleading."""
     head = _content(source, 12)
     brand = head[8:12] if head[4:8] == _FTYP else b""
-    for kind, brands in (("HEIC", _HEIC_BRANDS), ("AVIF", _AVIF_BRANDS)):
-        if brand in brands:
-            return f"{name} is {kind}, which is not supported: save it as JPEG."
-    return f"{name} is not a readable image. Use JPEG, PNG, WebP, BMP, TIFF or GIF."
+    if brand in _HEIC_BRANDS:
+        return f"{name} is HEIC, which is not supported: save it as JPEG."
+    return f"{name} is not a readable image. Use JPEG, PNG, WebP, AVIF, BMP, TIFF or GIF."
 
 
 def _content(source: Path | BinaryIO, size: int = -1) -> bytes:

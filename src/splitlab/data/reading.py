@@ -12,6 +12,7 @@ from pathlib import Path
 
 from splitlab.data.dataset import (
     Dataset,
+    ImageLabels,
     LabelState,
     Problem,
     ProblemKind,
@@ -22,6 +23,7 @@ from splitlab.data.dataset import (
     unreadable,
 )
 from splitlab.data.images import MAX_PIXELS
+from splitlab.data.photo_index import Outside
 from splitlab.errors import DataError
 
 _MAX_LIST_BYTES = 10_000_000
@@ -50,12 +52,27 @@ class WithoutLabels(StrEnum):
     """It was labelled and shows no object."""
 
 
+class HalfMasked(StrEnum):
+    """Where an image may stand of whose objects only some have masks."""
+
+    WEAK = "weak"
+    """In W only; its masks are not used."""
+    FULL = "full"
+    """Also in F: the mask loss skips the objects without masks."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How ambiguous labels are read; by default as COCO defines crowds, and photos without labels as not labelled."""
+    """How ambiguous labels are read.
+
+    By default, as COCO defines crowds, photos without labels as not labelled, half-masked images in W only, and no
+    photos outside the folder.
+    """
 
     crowds: Crowds = Crowds.REGIONS
     without_labels: WithoutLabels = WithoutLabels.UNLABELLED
+    half_masked: HalfMasked = HalfMasked.WEAK
+    outside: Outside = Outside.REFUSED
 
 
 def printable(name: str) -> str:
@@ -148,9 +165,13 @@ def load_reading(folder: Path) -> Reading:
         return Reading()
     try:
         content = dict(json.loads(read_bounded(path, _MAX_BYTES)))
+        # A file in an archive cannot know the folder's number on this disk, so it cannot ask to be followed.
+        is_asked_here = content.pop("followed_from", None) == _number_of(folder)
         return Reading(
             Crowds(content.pop("crowds", Crowds.REGIONS)),
             WithoutLabels(content.pop("without_labels", WithoutLabels.UNLABELLED)),
+            HalfMasked(content.pop("half_masked", HalfMasked.WEAK)),
+            Outside.FOLLOWED if is_asked_here else Outside.REFUSED,
             **content,
         )
     except (ValueError, TypeError, RecursionError) as error:
@@ -164,8 +185,11 @@ def save_reading(folder: Path, reading: Reading) -> Path:
         DataError: the folder cannot be written.
     """
     path = folder / _FILE_NAME
+    content = asdict(reading)
+    if content.pop("outside") == Outside.FOLLOWED:
+        content["followed_from"] = _number_of(folder)
     try:
-        path.write_text(json.dumps(asdict(reading)) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(content) + "\n", encoding="utf-8")
     except OSError as error:
         raise DataError(
             f"{path}: cannot be written ({error.strerror}). Copy the dataset to a folder that can."
@@ -189,16 +213,31 @@ def with_background(dataset: Dataset) -> Dataset:
     return replace(dataset, images=tuple(images))
 
 
+def _number_of(folder: Path) -> str:
+    found = folder.stat()
+    return f"{found.st_dev}:{found.st_ino}"
+
+
 def _twice(name: str, where: Path) -> Problem:
     return Problem(ProblemKind.PHOTO_TWICE, str(where), f"image {name} is listed twice", "Take one of them out.")
 
 
 def _read_part(dataset: Dataset, reading: Reading) -> Dataset:
     part = with_background(dataset) if reading.without_labels == WithoutLabels.BACKGROUND else dataset
-    if reading.crowds == Crowds.REGIONS:
-        return part
-    images = tuple(
-        replace(image, objects=tuple(replace(label, is_crowd=False) for label in image.objects))
-        for image in part.images
-    )
-    return replace(part, images=images, source_hash=json_hash([part.source_hash, Crowds.OBJECTS.value]))
+    if reading.crowds == Crowds.OBJECTS:
+        source_hash = json_hash([part.source_hash, Crowds.OBJECTS.value])
+        part = replace(part, images=tuple(map(_without_crowds, part.images)), source_hash=source_hash)
+    if reading.half_masked == HalfMasked.FULL:
+        accepted = (_accepted(image) if image.is_half_masked else image for image in part.images)
+        part = replace(part, images=tuple(accepted))
+    return part
+
+
+def _without_crowds(image: ImageLabels) -> ImageLabels:
+    return replace(image, objects=tuple(replace(label, is_crowd=False) for label in image.objects))
+
+
+def _accepted(image: ImageLabels) -> ImageLabels:
+    """Mark the objects without masks as learned from their boxes alone."""
+    objects = (replace(label, is_box_only=label.is_box_only or label.mask is None) for label in image.objects)
+    return replace(image, objects=tuple(objects))

@@ -1,0 +1,261 @@
+r"""The files of a dataset's folder, found by the paths that label files state.
+
+Label files name photos as they lay on another machine: `images/a.jpg`, `..\media\a.jpg`, `https://host/u/7/a.jpg`,
+`/home/me/a%20b.jpg`. A photo is the file whose path agrees with the stated one in the most parts, counted from the end.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from splitlab.data.dataset import ProblemKind, entry_error
+from splitlab.data.images import PHOTO_ENDINGS
+from splitlab.errors import DataError
+
+_MOST_FILES, _MOST_DEPTH = 2_000_000, 40
+_MOST_LETTERS = 1000
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+_DRIVE = re.compile(r"[A-Za-z]:")
+
+
+class Outside(StrEnum):
+    """What to do with photos outside a dataset's folder, which links and paths may lead to."""
+
+    REFUSED = "refused"
+    FOLLOWED = "followed"
+
+
+class PhotoIndex:
+    """The files below a folder.
+
+    Hidden files are left out. Links are followed within the folder, and out of it only if `outside` says so.
+
+    Raises:
+        DataError: the folder cannot be listed, or has over two million files.
+    """
+
+    def __init__(self, root: Path, outside: Outside = Outside.REFUSED) -> None:
+        self.root = root
+        self._outside = outside
+        self._real_root = os.path.realpath(root)
+        self._files: set[str] = set()
+        self._left_out: set[str] = set()
+        self._by_name: dict[str, list[str]] = defaultdict(list)
+        self._has_links = False
+        self._scan()
+
+    def find(self, stated: str, near: Sequence[Path], label_file: Path) -> Path:
+        """Return the photo that a label file names.
+
+        A path that exists as written, relative to one of the folders in `near` or to the root, comes first; then the
+        longest tail that only one file has, ignoring case; then the same for the decoded path (%20). Of equally long
+        tails, the one in the first of `near` is meant. If there is none, returns where it should be.
+
+        Raises:
+            EntryError: several files fit equally well; the path leads outside and no file inside has its name; or it
+                is over 1,000 letters long.
+        """
+        found = self.look_up(stated, near, label_file)
+        if found is not None:
+            return found
+        parts = _parts(stated)
+        if not parts or _leads_out(stated):
+            what = f"'{stated}' points outside {self.root}, and no photo inside has its name: the photo is missing"
+            raise entry_error(ProblemKind.PHOTO_MISSING, label_file, what, "Put it into the folder.")
+        return (near[0] if near else self.root).joinpath(*parts)
+
+    def look_up(self, stated: str, near: Sequence[Path], label_file: Path) -> Path | None:
+        """Return the photo that a label file names, as `find`, or None if there is none.
+
+        Raises:
+            EntryError: several files fit equally well, the path leads outside, or is too long.
+        """
+        if len(stated) > _MOST_LETTERS:
+            what = f"the path '{stated[:40]} …' is {len(stated):,} letters long"
+            raise entry_error(ProblemKind.PHOTO_MISSING, label_file, what, "Give the photo a shorter name.")
+        bases = [self._relative(folder) for folder in (*near, self.root)]
+        for text in dict.fromkeys((stated, unquote(stated))):
+            found = self._as_written(text, bases, label_file) or self._by_tail(text, bases, label_file)
+            if found is not None:
+                return self.root / found
+        return self._followed(stated, near)
+
+    def photos(self, folder: Path | None = None) -> list[Path]:
+        """Return the files with a photo's ending in a folder (default: the root) and below, sorted by path.
+
+        Of several links to one photo, only the first is returned.
+        """
+        start = "" if folder is None else self._relative(folder)
+        prefix = f"{start}/" if start else ""
+        names = sorted(name for name in self._files if name.startswith(prefix) and _is_photo(name))
+        paths = [self.root / name for name in names]
+        if not self._has_links:
+            return paths
+        return list({os.path.realpath(path): path for path in reversed(paths)}.values())[::-1]
+
+    def files(self, ending: str) -> list[Path]:
+        """Return the files with an ending such as ".xml", in any case, sorted by path."""
+        return [self.root / name for name in sorted(self._files) if name.lower().endswith(ending)]
+
+    def has(self, path: Path) -> bool:
+        """Return whether a path below the root is one of the files."""
+        return self._relative(path) in self._files
+
+    def folder(self, stated: str) -> Path | None:
+        """Return the folder that a label file names: as written, else by the longest tail that only one folder has."""
+        parts = _parts(stated)
+        folders = self._folders
+        for start in range(len(parts)):
+            tail = [part.casefold() for part in parts[start:]]
+            fitting = [one for one in folders if [part.casefold() for part in one.split("/")][-len(tail) :] == tail]
+            exact = "/".join(parts[start:])
+            if exact in fitting:
+                return self.root / exact
+            if len(fitting) == 1:
+                return self.root / fitting[0]
+        return self.root if not parts and not _leads_out(stated) else None
+
+    @property
+    def _folders(self) -> set[str]:
+        parents = {name.rpartition("/")[0] for name in self._files}
+        whole = set(parents)
+        for parent in parents:
+            parts = parent.split("/")
+            whole.update("/".join(parts[:end]) for end in range(1, len(parts)))
+        return whole - {""}
+
+    def _scan(self) -> None:
+        waiting: list[tuple[str, str, tuple[str, ...]]] = [(str(self.root), "", (self._real_root,))]
+        while waiting:
+            folder, prefix, above = waiting.pop()
+            try:
+                with os.scandir(folder) as entries:
+                    for entry in entries:
+                        below = self._take(entry, prefix, above)
+                        if below is not None:
+                            waiting.append((entry.path, f"{prefix}{entry.name}/", below))
+            except OSError as error:
+                if not prefix:
+                    raise DataError(f"{folder}: cannot be listed ({error.strerror}). Check the path.") from error
+
+    def _take(self, entry: os.DirEntry[str], prefix: str, above: tuple[str, ...]) -> tuple[str, ...] | None:
+        """Keep a file; return the real folders above the content of a folder that should be listed."""
+        if entry.name.startswith(".") or entry.name == "__MACOSX" or len(above) > _MOST_DEPTH:
+            return None
+        name, real = f"{prefix}{entry.name}", f"{above[-1]}{os.sep}{entry.name}"
+        if entry.is_symlink():
+            self._has_links = True
+            real = os.path.realpath(entry.path)
+            if self._outside == Outside.REFUSED and not self._is_inside(real):
+                self._left_out.add(name)
+                return None
+        try:
+            is_folder = entry.is_dir()
+        except OSError:
+            return None
+        if is_folder:
+            return None if real in above else (*above, real)
+        if len(self._files) >= _MOST_FILES:
+            raise DataError(f"{self.root} has over {_MOST_FILES:,} files. Give the folder of one dataset.")
+        self._files.add(name)
+        self._by_name[entry.name.casefold()].append(name)
+        return None
+
+    def _is_inside(self, real: str) -> bool:
+        return real == self._real_root or real.startswith(self._real_root.rstrip(os.sep) + os.sep)
+
+    def _relative(self, path: Path) -> str:
+        text = os.path.relpath(os.path.normpath(path), os.path.normpath(self.root))
+        return "" if text == os.curdir else text.replace(os.sep, "/")
+
+    def _as_written(self, stated: str, bases: Sequence[str], label_file: Path) -> str | None:
+        text = stated.replace("\\", "/")
+        if _leads_out(text):
+            return None
+        for base in bases:
+            name = os.path.normpath(f"{base}/{text}" if base else text)
+            if name in self._files:
+                return name
+            if self._left_out and not self._left_out.isdisjoint(_with_parents(name)):
+                what = f"'{stated}' points outside {self.root}"
+                raise entry_error(ProblemKind.PHOTO_UNREADABLE, label_file, what, "Only files inside are read.")
+        return None
+
+    def _by_tail(self, stated: str, bases: Sequence[str], label_file: Path) -> str | None:
+        parts = [part.casefold() for part in _parts(stated)]
+        if not parts:
+            return None
+        candidates = self._by_name.get(parts[-1], [])
+        if len(candidates) <= 1:
+            return candidates[0] if candidates else None
+        scores = {name: _equal_parts(name.casefold().split("/"), parts) for name in candidates}
+        best = [name for name, score in scores.items() if score == max(scores.values())]
+        for base in bases:
+            inside = [name for name in best if name.startswith(f"{base}/" if base else "")]
+            real = {os.path.realpath(self.root / name) for name in inside}
+            if len(real) == 1:
+                return min(inside)
+        shown = " and ".join(sorted(best)[:2])
+        what = f"'{stated}' may be one of {len(best)} photos, such as {shown}"
+        raise entry_error(ProblemKind.PHOTO_MISSING, label_file, what, "State its folder too, or rename one of them.")
+
+    def _followed(self, stated: str, near: Sequence[Path]) -> Path | None:
+        """Return a photo outside the folder, if such photos are to be followed."""
+        if self._outside == Outside.REFUSED or "\0" in stated:
+            return None
+        places = [folder / stated for folder in near or (self.root,)]
+        return next((place for place in places if place.is_file()), None)
+
+
+def _parts(stated: str) -> list[str]:
+    """Return the parts of a path or URL that may exist in another place: what follows the last `..`."""
+    text = stated.strip()
+    if _URL.match(text) or text.startswith("/data/local-files/"):
+        try:
+            url = urlsplit(text)
+            # Label Studio serves local files as /data/local-files/?d=path/to/photo.jpg.
+            text = parse_qs(url.query).get("d", [unquote(url.path)])[0]
+        except ValueError:
+            text = text.partition("://")[2]
+    text = _DRIVE.sub("", text.replace("\\", "/"), count=1) if _DRIVE.match(text) else text.replace("\\", "/")
+    parts = [part for part in text.split("/") if part not in ("", ".") and "\0" not in part]
+    last = max((place for place, part in enumerate(parts) if part == ".."), default=-1)
+    return parts[last + 1 :]
+
+
+def _leads_out(stated: str) -> bool:
+    text = stated.strip().replace("\\", "/")
+    return bool(text.startswith("/") or _DRIVE.match(text) or _URL.match(text) or _climbs(text) or "\0" in text)
+
+
+def _climbs(text: str) -> bool:
+    depth = 0
+    for part in text.split("/"):
+        depth += -1 if part == ".." else part not in ("", ".")
+        if depth < 0:
+            return True
+    return False
+
+
+def _with_parents(name: str) -> set[str]:
+    parts = name.split("/")
+    return {"/".join(parts[:end]) for end in range(1, len(parts) + 1)}
+
+
+def _equal_parts(first: Sequence[str], second: Sequence[str]) -> int:
+    count = 0
+    for one, other in zip(reversed(first), reversed(second), strict=False):
+        if one != other:
+            break
+        count += 1
+    return count
+
+
+def _is_photo(name: str) -> bool:
+    return name.lower().endswith(PHOTO_ENDINGS)
