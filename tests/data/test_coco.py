@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from splitlab.data.dataset import LabelState
-from splitlab.data.formats.coco import _read_coco
+from splitlab.data.formats.coco import read_coco_folder
 from splitlab.errors import DataError
 from splitlab.geometry import mask_to_rle, rle_to_mask
 
@@ -38,7 +38,7 @@ def annotation(**changes):
 def read(tmp_path, content):
     path = tmp_path / "instances_train.json"
     path.write_text(content if isinstance(content, str) else json.dumps(content))
-    return _read_coco(path, tmp_path / "images", "test")
+    return read_coco_folder(tmp_path).train
 
 
 def test_classes_are_ordered_by_category_id_and_boxes_become_xyxy(tmp_path):
@@ -170,7 +170,8 @@ def test_an_object_whose_mask_cannot_be_read_is_named_and_kept_with_its_box(tmp_
     ("odd", "says"),
     [
         (annotation(image_id=77), "annotation 1 is of image 77"),
-        (annotation(image_id="a"), "annotation 1 is not valid COCO"),
+        (annotation(image_id="a"), "annotation 1 is of image a"),
+        (annotation(image_id=None), "annotation 1 is not valid COCO"),
         (None, "annotation None is not valid COCO"),
         ([1, 2], "annotation [1, 2] is not valid COCO"),
     ],
@@ -190,7 +191,8 @@ def test_an_annotation_of_no_image_is_named_and_nothing_else_is_lost(tmp_path, o
         (SECOND | {"file_name": "x/" * 3000}, "is 6,000 letters long"),
         (SECOND | {"width": -5}, "image 6 is -5 x 10 pixels"),
         (SECOND | {"width": INF}, "image 6 is not valid COCO"),
-        (SECOND | {"id": "first"}, "image first is not valid COCO"),
+        (SECOND | {"id": [1]}, "image [1] is not valid COCO"),
+        (SECOND | {"id": "x" * 300}, "not valid COCO"),
         ({"id": 6}, "image 6 is not valid COCO"),
         (7, "an image is not valid COCO"),
         (SECOND | {"id": 5}, "image id 5 is listed twice"),
@@ -300,11 +302,6 @@ def test_class_names_that_differ_in_the_blanks_around_them_are_one_name(tmp_path
     with pytest.raises(DataError, match="two categories with objects are called 'moon jelly'"):
         read(tmp_path, labels(categories=two, annotations=both_used))
     assert read(tmp_path, labels(categories=two)).class_names == ("moon jelly",)
-
-
-def test_a_missing_labels_file_is_named(tmp_path):
-    with pytest.raises(DataError, match=r"nowhere\.json: cannot be read"):
-        _read_coco(tmp_path / "nowhere.json", tmp_path, "test")
 
 
 @pytest.mark.parametrize(

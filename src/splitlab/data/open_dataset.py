@@ -17,7 +17,8 @@ from typing import BinaryIO, NamedTuple
 from splitlab.data.archives import Limits, find_dataset_root, unpack
 from splitlab.data.dataset import TrainVal
 from splitlab.data.formats.cityscapes import is_cityscapes_folder, read_cityscapes_folder
-from splitlab.data.formats.coco import is_coco_folder, read_coco_folder
+from splitlab.data.formats.coco import read_coco_folder
+from splitlab.data.formats.coco_files import is_coco_folder
 from splitlab.data.formats.pets import is_pets_folder, read_pets_folder
 from splitlab.data.formats.voc import is_voc_folder, read_voc_folder
 from splitlab.data.formats.yolo import is_yolo_folder, read_yolo_folder

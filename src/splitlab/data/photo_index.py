@@ -184,7 +184,8 @@ class PhotoIndex:
                 return name
             if self._left_out and not self._left_out.isdisjoint(_with_parents(name)):
                 what = f"'{stated}' points outside {self.root}"
-                raise entry_error(ProblemKind.PHOTO_UNREADABLE, label_file, what, "Only files inside are read.")
+                way_out = "To read such photos, run: splitlab data read-as FOLDER --outside followed"
+                raise entry_error(ProblemKind.PHOTO_UNREADABLE, label_file, what, way_out)
         return None
 
     def _by_tail(self, stated: str, bases: Sequence[str], label_file: Path) -> str | None:

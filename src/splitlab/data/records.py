@@ -166,10 +166,11 @@ def labelled_size(photo: Path, stated: tuple[int, int] | None, boxes: Iterable[B
     Raises:
         ImageError: no size is stated and the photo cannot be read.
     """
-    if stated is None or min(stated) < 1:
+    if stated is None or 0 in stated:
         return read_size(photo).upright
     turned = stated[::-1]
-    right, bottom = np.max([[box[2], box[3]] for box in boxes] or [[0.0, 0.0]], axis=0).tolist()
+    far = [(box[2], box[3]) for box in boxes]
+    right, bottom = max((x for x, _ in far), default=0.0), max((y for _, y in far), default=0.0)
     if _holds(stated, right, bottom) or not _holds(turned, right, bottom):
         return stated
     try:

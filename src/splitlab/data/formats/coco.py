@@ -3,248 +3,270 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import textwrap
 from collections import defaultdict
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from splitlab.data.dataset import (
+    Box,
     Dataset,
     EntryError,
+    ImageId,
     ImageLabels,
     LabelState,
     ObjectLabel,
     Problem,
     ProblemKind,
     TrainVal,
+    json_hash,
     refuse_nothing_left,
     unreadable,
 )
-from splitlab.data.formats.coco_objects import ODD_ENTRY, entry_name, has_box_in_fractions, read_object
+from splitlab.data.formats.coco_classes import ClassTable, class_table, coco_id
+from splitlab.data.formats.coco_files import label_files, read_labels
+from splitlab.data.formats.coco_objects import ODD_ENTRY, entry_name, has_box_in_fractions, read_object, stated_box
+from splitlab.data.images import read_size, unread_photo
+from splitlab.data.photo_index import Outside, PhotoIndex
 from splitlab.data.reading import check_image_size, printable
-from splitlab.errors import DataError
+from splitlab.data.records import labelled_size
+from splitlab.errors import DataError, ImageError
 
-_MOST_NAME_BYTES = 1000
 _LICENCE_LETTERS = 300  # longer texts are shortened, because cards and pages show them
 
-_SUBSETS = ("train", "val")
 
+def read_coco_folder(folder: Path, outside: Outside = Outside.REFUSED) -> TrainVal:
+    """Read a COCO file for each part; see `label_files` for their names.
 
-def read_coco_folder(folder: Path) -> TrainVal:
-    """Read `instances_train*.json` and `instances_val*.json`, in the folder or in its `annotations/`.
-
-    Photos are in `images/` or in a folder named after the subset, such as `train2017/`.
+    Photos are found by the end of their `file_name`. Classes are those of train by id, then others of val; a group that
+    Roboflow lists as a class is left out. Entries that cannot be read are in `Dataset.problems`. An image without
+    annotations counts as not labelled, unless it has `"labelled": true`, an extension of SplitLab. Photos beside those
+    of train that no file lists are not labelled either.
 
     Raises:
-        DataError: the folder, a label file or the photos' folder is missing, or the labels are broken.
+        DataError: the folder or its labels are missing, a file is not JSON, its categories contradict each other, or no
+            image of it can be read.
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder. Give the folder that holds instances_train.json and images/.")
-    train, val = (_read_subset(folder, subset) for subset in _SUBSETS)
-    return TrainVal(train, val)
+    files = {part: _LabelFile.read(part, path) for part, path in label_files(folder).items() if part != "test"}
+    photos = PhotoIndex(folder, outside)
+    table = class_table({file.path: file.content for file in files.values()})
+    parts = {part: _read_part(file, photos, table) for part, file in files.items()}
+    train = parts["train"]
+    val = parts.get("val") or replace(train, images=(), problems=(), source_hash=json_hash([train.source_hash, "none"]))
+    unlisted = _unlisted(photos, (*train.images, *val.images), label_files(folder).get("test"))
+    notes = ("The test part is not used.",) if "test" in label_files(folder) else ()
+    return TrainVal(replace(train, images=(*train.images, *unlisted)), val, notes=notes)
 
 
-def is_coco_folder(folder: Path) -> bool:
-    """Return whether the folder has label files for both subsets."""
-    return all(_labels_of(folder, subset) for subset in _SUBSETS)
+@dataclass(frozen=True)
+class _LabelFile:
+    """One part's file."""
+
+    part: str
+    path: Path
+    content: dict[str, Any]
+    sha256: str
+
+    @classmethod
+    def read(cls, part: str, path: Path) -> _LabelFile:
+        raw, content = read_labels(path)
+        return cls(part, path, content, hashlib.sha256(raw).hexdigest())
 
 
-def _read_subset(folder: Path, subset: str) -> Dataset:
-    labels = _labels_of(folder, subset)
-    if not labels:
-        raise DataError(
-            f"{folder} has no instances_{subset}.json (nor in annotations/). "
-            f"Put the COCO labels of the {subset} set there."
-        )
-    if len(labels) > 1:
-        raise DataError(f"{folder} has {len(labels)} labels files for {subset}: {labels[0]}, {labels[1]}. Keep one.")
-    return _read_coco(labels[0], _images_of(folder, subset, labels[0]), folder.resolve().name)
-
-
-def _labels_of(folder: Path, subset: str) -> list[Path]:
-    """Find label files; some tools capitalise the name."""
-    files = [*folder.glob("[iI]nstances_*.json"), *folder.glob("annotations/[iI]nstances_*.json")]
-    return sorted(file for file in files if file.stem.lower().startswith(f"instances_{subset}"))
-
-
-def _read_coco(labels_path: Path, images_dir: Path, name: str) -> Dataset:
-    """Read one COCO instances file; the photos are in `images_dir`.
-
-    Entries that cannot be read are in `Dataset.problems`. An image without annotations counts as not labelled, unless
-    it has `"labelled": true`, an extension of SplitLab.
-
-    Raises:
-        DataError: the file is missing or not JSON, its categories contradict each other, or no image can be read.
-    """
-    raw = _read_bytes(labels_path)
-    content = _parse(raw, labels_path)
+def _read_part(file: _LabelFile, photos: PhotoIndex, table: ClassTable) -> Dataset:
     try:
-        return _to_dataset(content, labels_path, images_dir, name, hashlib.sha256(raw).hexdigest())
+        return _to_dataset(file, photos, table)
     except ODD_ENTRY as error:
         raise DataError(
-            f"{labels_path}: an entry is not valid COCO ({type(error).__name__}: {error}). "
+            f"{file.path}: an entry is not valid COCO ({type(error).__name__}: {error}). "
             "See cocodataset.org/#format-data for the fields that images, annotations and categories need."
         ) from error
 
 
-def _read_bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path and its permissions.") from error
-
-
-def _parse(raw: bytes, path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: is not valid JSON ({error}). Export the labels again.") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: does not hold COCO labels. It must be a COCO instances file.")
-    missing = [key for key in ("images", "annotations", "categories") if not isinstance(content.get(key), list)]
-    if missing:
-        raise DataError(f"{path}: has no list '{missing[0]}'. It must be a COCO instances file.")
-    return content
-
-
-def _to_dataset(content: dict[str, Any], path: Path, images_dir: Path, name: str, source_hash: str) -> Dataset:
-    categories = _categories(content, path)
-    index_of = {int(category["id"]): index for index, category in enumerate(categories)}
-    images, problems = _read_images(content["images"], images_dir, path)
-    refuse_nothing_left(images, problems)
-    with_objects, found = _add_objects(images, content["annotations"], index_of, path)
+def _to_dataset(file: _LabelFile, photos: PhotoIndex, table: ClassTable) -> Dataset:
+    content, index_of = file.content, table.index_of[file.path]
+    by_image, problems = _by_image(content["annotations"], file.path)
+    reader = _ImageReader(file, photos, index_of)
+    images, unread = reader.read(content["images"], by_image)
+    refuse_nothing_left(images, unread)
+    problems = [*unread, *problems, *_of_no_image(by_image, images, file.path)]
+    own_hash = file.sha256 if table.is_of(file.path) else json_hash([file.sha256, table.names])
     return Dataset(
-        name=name,
-        class_names=tuple(_name(category) for category in categories),
-        category_ids=tuple(index_of),
-        images=tuple(sorted(with_objects, key=lambda image: image.image_id)),
-        source_hash=source_hash,
+        name=photos.root.resolve().name,
+        class_names=table.names,
+        category_ids=table.category_ids,
+        images=tuple(images[key] for key in sorted(images, key=_order)),
+        source_hash=own_hash,
         licence=_licence(content),
-        problems=(*problems, *found),
+        problems=(*problems, *reader.found, *_in_fractions(reader.in_fractions, content, file.path)),
     )
 
 
-def _categories(content: dict[str, Any], path: Path) -> list[dict[str, Any]]:
-    """Return the classes by id; of classes with equal names, the one with objects, else the last."""
-    categories = sorted(content["categories"], key=lambda category: int(category["id"]))
-    if not categories or len({int(category["id"]) for category in categories}) < len(categories):
-        raise DataError(f"{path}: 'categories' is empty or names an id twice. Give each class an id of its own.")
-    annotations = [annotation for annotation in content["annotations"] if isinstance(annotation, dict)]
-    ids = [annotation.get("category_id") for annotation in annotations]
-    used = {category_id for category_id in ids if isinstance(category_id, int | str)}
-    kept: dict[str, dict[str, Any]] = {}
-    for category in categories:
-        # Some tools list a group before its only class, with the same name.
-        before = kept.get(_name(category))
-        if before and before["id"] in used and category["id"] in used:
-            raise DataError(f"{path}: two categories with objects are called '{_name(category)}'. Rename one.")
-        if not before or before["id"] not in used:
-            kept[_name(category)] = category
-    return sorted(kept.values(), key=lambda category: int(category["id"]))
+def _order(image_id: ImageId) -> tuple[bool, ImageId]:
+    return isinstance(image_id, str), image_id
 
 
-def _name(category: dict[str, Any]) -> str:
-    return printable(str(category["name"]))
-
-
-def _read_images(entries: list[Any], images_dir: Path, path: Path) -> tuple[dict[int, ImageLabels], list[Problem]]:
-    """Return the images by id, without objects, and the problems of the other entries."""
-    images: dict[int, ImageLabels] = {}
+def _by_image(annotations: list[Any], path: Path) -> tuple[dict[ImageId, list[dict[str, Any]]], list[Problem]]:
+    """Group annotations by their image; return the problems of those that name none."""
+    grouped: dict[ImageId, list[dict[str, Any]]] = defaultdict(list)
     problems: list[Problem] = []
-    folder = images_dir.resolve()
-    for entry in entries:
-        try:
-            image = _read_image(entry, images_dir, folder, path)
-            if image.image_id in images:
-                raise unreadable(
-                    path, f"image id {image.image_id} is listed twice", "Give each image an id of its own."
-                )
-            images[int(image.image_id)] = image
-        except EntryError as error:
-            problems.append(error.problem)
-    return images, problems
-
-
-def _read_image(entry: Any, images_dir: Path, folder: Path, path: Path) -> ImageLabels:
-    try:
-        image_id, photo = int(entry["id"]), _inside(images_dir, folder, str(entry["file_name"]), path)
-        width, height = int(entry["width"]), int(entry["height"])
-        # COCO does not say whether an image without annotations was labelled.
-        state = LabelState.WHOLE if entry.get("labelled") is True else LabelState.NONE
-    except (*ODD_ENTRY, OSError) as error:
-        named = f"image {entry.get('id')}" if isinstance(entry, dict) else "an image"
-        what = f"{named} is not valid COCO ({type(error).__name__}: {error})"
-        raise unreadable(path, what, "It needs id, file_name, width and height.") from error
-    check_image_size(width, height, path, f"image {image_id}")
-    return ImageLabels(image_id, photo, width, height, (), state)
-
-
-def _inside(images_dir: Path, folder: Path, file_name: str, labels_path: Path) -> Path:
-    if len(file_name.encode(errors="replace")) > _MOST_NAME_BYTES:
-        what = f"file_name '{file_name[:40]} …' is {len(file_name):,} letters long"
-        raise unreadable(labels_path, what, "Give the photo a shorter name.")
-    path = images_dir / file_name
-    if not path.resolve().is_relative_to(folder):
-        raise unreadable(
-            labels_path, f"file_name '{file_name}' points outside {images_dir}", "Only photos inside are read."
-        )
-    return path
-
-
-def _add_objects(
-    images: dict[int, ImageLabels], annotations: list[Any], index_of: dict[int, int], path: Path
-) -> tuple[list[ImageLabels], list[Problem]]:
-    """Add the objects; an image with an unreadable annotation has broken labels."""
-    objects: dict[int, list[ObjectLabel]] = defaultdict(list)
-    broken: set[int] = set()
-    problems: list[Problem] = []
-    in_fractions: list[dict[str, Any]] = []
     for annotation in annotations:
-        image_id = None
         try:
-            image_id = _image_of(annotation, images, path)
-            image = images[image_id]
-            label, found = read_object(annotation, index_of, image.height, image.width, path)
-        except EntryError as error:
-            problems.append(error.problem)
-            broken |= set() if image_id is None else {image_id}
-            continue
-        objects[image_id].append(label)
-        problems += found
-        if has_box_in_fractions(annotation):
-            in_fractions.append(annotation)
-            broken.add(image_id)
-    problems += _in_fractions(in_fractions, len(annotations), path)
-    return [_labelled(image, objects[key], key in broken) for key, image in images.items()], problems
+            grouped[coco_id(annotation["image_id"])].append(annotation)
+        except ODD_ENTRY as error:
+            what = f"{entry_name(annotation)} is not valid COCO ({type(error).__name__}: {error})"
+            problems.append(unreadable(path, what, "It needs an image_id.").problem)
+    return grouped, problems
 
 
-def _in_fractions(annotations: list[dict[str, Any]], all_of_them: int, path: Path) -> list[Problem]:
+def _of_no_image(
+    by_image: dict[ImageId, list[dict[str, Any]]], images: dict[ImageId, ImageLabels], path: Path
+) -> list[Problem]:
+    return [
+        unreadable(
+            path,
+            f"{entry_name(annotation)} is of image {image_id}, which is not in 'images' or cannot be read",
+            "Add the image, or remove the annotation.",
+        ).problem
+        for image_id, annotations in by_image.items()
+        if image_id not in images
+        for annotation in annotations
+    ]
+
+
+class _ImageReader:
+    """Reads the images of one file with their objects; collects the problems of objects."""
+
+    def __init__(self, file: _LabelFile, photos: PhotoIndex, index_of: dict[ImageId, int]) -> None:
+        self._path = file.path
+        self._photos = photos
+        self._index_of = index_of
+        self._near = _places(file, photos.root)
+        self.found: list[Problem] = []
+        self.in_fractions: list[dict[str, Any]] = []
+
+    def read(
+        self, entries: list[Any], by_image: dict[ImageId, list[dict[str, Any]]]
+    ) -> tuple[dict[ImageId, ImageLabels], list[Problem]]:
+        """Return the images by id, and the problems of entries that cannot be read."""
+        images: dict[ImageId, ImageLabels] = {}
+        problems: list[Problem] = []
+        for entry in entries:
+            try:
+                image_id = _id_of(entry, self._path)
+                if image_id in images:
+                    what = f"image id {image_id} is listed twice"
+                    raise unreadable(self._path, what, "Give each image an id of its own.")
+                images[image_id] = self._read_image(image_id, entry, by_image.get(image_id, []))
+            except EntryError as error:
+                problems.append(error.problem)
+        return images, problems
+
+    def _read_image(self, image_id: ImageId, entry: dict[str, Any], annotations: list[dict[str, Any]]) -> ImageLabels:
+        try:
+            photo = self._photos.find(_file_name(entry), self._near, self._path)
+            stated = _stated_size(entry)
+        except (*ODD_ENTRY, OSError) as error:
+            raise _not_valid(entry, error, self._path) from error
+        boxes: Iterable[Box] = [box for box in map(stated_box, annotations) if box is not None]
+        try:
+            width, height = labelled_size(photo, stated, boxes)
+        except ImageError as error:
+            raise EntryError(unread_photo(photo, error)) from error
+        check_image_size(width, height, self._path, f"image {image_id}")
+        objects, is_broken = self._read_objects(annotations, height, width)
+        # COCO does not say whether an image without annotations was labelled.
+        unlabelled = LabelState.WHOLE if entry.get("labelled") is True else LabelState.NONE
+        state = LabelState.BROKEN if is_broken else LabelState.WHOLE if objects else unlabelled
+        return ImageLabels(image_id, photo, width, height, objects, state)
+
+    def _read_objects(
+        self, annotations: list[dict[str, Any]], height: int, width: int
+    ) -> tuple[tuple[ObjectLabel, ...], bool]:
+        """Return the objects, and whether an annotation is lost or its box cannot be trusted."""
+        objects: list[ObjectLabel] = []
+        is_broken = False
+        for annotation in annotations:
+            try:
+                label, found = read_object(annotation, self._index_of, height, width, self._path)
+            except EntryError as error:
+                self.found.append(error.problem)
+                is_broken = True
+                continue
+            objects.append(label)
+            self.found += found
+            if has_box_in_fractions(annotation):
+                self.in_fractions.append(annotation)
+                is_broken = True
+        return tuple(objects), is_broken
+
+
+def _id_of(entry: Any, path: Path) -> ImageId:
+    try:
+        return coco_id(entry["id"])
+    except ODD_ENTRY as error:
+        raise _not_valid(entry, error, path) from error
+
+
+def _not_valid(entry: Any, error: Exception, path: Path) -> EntryError:
+    named = f"image {entry.get('id')}" if isinstance(entry, dict) else "an image"
+    what = f"{named} is not valid COCO ({type(error).__name__}: {error})"
+    return unreadable(path, what, "It needs id and file_name, and width and height in pixels.")
+
+
+def _file_name(entry: dict[str, Any]) -> str:
+    name = entry["file_name"]
+    if not isinstance(name, str) or not name.strip() or "\0" in name:
+        raise ValueError(f"file_name is {name!r:.80}")
+    return name
+
+
+def _stated_size(entry: dict[str, Any]) -> tuple[int, int] | None:
+    """Return the stated size; None if it is missing or 0, as some tools write it."""
+    width, height = (int(entry.get(side) or 0) for side in ("width", "height"))
+    return None if (width, height) == (0, 0) else (width, height)
+
+
+def _places(file: _LabelFile, root: Path) -> list[Path]:
+    """Return the folders that a file's photos may be in, the most likely first."""
+    own_name = file.path.stem.partition("_")[2] or file.path.stem
+    names = (own_name, file.part, f"images/{own_name}", f"images/{file.part}", "images", "data")
+    places = [place for place in (root / name for name in names) if place.is_dir()]
+    return [*places, file.path.parent] if file.path.parent != root / "annotations" else [*places, root]
+
+
+def _unlisted(photos: PhotoIndex, images: Iterable[ImageLabels], test: Path | None) -> list[ImageLabels]:
+    """Return the photos beside those of train that no file lists, as not labelled."""
+    listed = {image.path for image in images}
+    folders = {path.parent for path in listed}
+    others = [path for path in photos.photos() if path not in listed and path.parent in folders]
+    if others and test is not None:
+        entries = read_labels(test)[1]["images"]
+        names = {str(entry.get("file_name")).rpartition("/")[2] for entry in entries if isinstance(entry, dict)}
+        others = [path for path in others if path.name not in names]
+    found = []
+    for path in others:
+        try:
+            width, height = read_size(path).upright
+        except ImageError:
+            continue  # some tools leave previews and lists of colours there
+        image_id = path.relative_to(photos.root).as_posix()
+        found.append(ImageLabels(image_id, path, width, height, (), LabelState.NONE))
+    return found
+
+
+def _in_fractions(annotations: list[dict[str, Any]], content: dict[str, Any], path: Path) -> list[Problem]:
     if not annotations:
         return []
     what = (
-        f"{len(annotations):,} of {all_of_them:,} boxes lie in 0..1, the first in {entry_name(annotations[0])}: COCO "
-        "boxes are in pixels, not in fractions of the image"
+        f"{len(annotations):,} of {len(content['annotations']):,} boxes lie in 0..1, the first in "
+        f"{entry_name(annotations[0])}: COCO boxes are in pixels, not in fractions of the image"
     )
     return [Problem(ProblemKind.BOX_IN_FRACTIONS, str(path), what, "Export the boxes in pixels.")]
-
-
-def _image_of(annotation: Any, images: dict[int, ImageLabels], path: Path) -> int:
-    try:
-        image_id = int(annotation["image_id"])
-    except ODD_ENTRY as error:
-        what = f"{entry_name(annotation)} is not valid COCO ({type(error).__name__}: {error})"
-        raise unreadable(path, what, "It needs an image_id.") from error
-    if image_id not in images:
-        what = f"{entry_name(annotation)} is of image {image_id}, which is not in 'images' or cannot be read"
-        raise unreadable(path, what, "Add the image, or remove the annotation.")
-    return image_id
-
-
-def _labelled(image: ImageLabels, objects: list[ObjectLabel], is_broken: bool) -> ImageLabels:
-    state = LabelState.BROKEN if is_broken else LabelState.WHOLE if objects else image.state
-    return replace(image, objects=tuple(objects), state=state)
 
 
 def _licence(content: dict[str, Any]) -> str:
@@ -259,11 +281,3 @@ def _licence(content: dict[str, Any]) -> str:
 
 def _shown(licence: object) -> str:
     return textwrap.shorten(printable(str(licence)), _LICENCE_LETTERS, placeholder=" …")
-
-
-def _images_of(folder: Path, subset: str, labels: Path) -> Path:
-    own_name = labels.stem[len("instances_") :]
-    for name in (own_name, subset, f"images/{own_name}", f"images/{subset}", "images"):
-        if (folder / name).is_dir():
-            return folder / name
-    raise DataError(f"{folder} has no images/ and no {own_name}/. Put the photos in one of them.")

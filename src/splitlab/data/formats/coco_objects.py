@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from splitlab.data.dataset import Box, EntryError, ObjectLabel, Problem, ProblemKind, entry_error, unreadable
+from splitlab.data.dataset import Box, EntryError, ImageId, ObjectLabel, Problem, ProblemKind, entry_error, unreadable
+from splitlab.data.formats.coco_classes import coco_id
 from splitlab.geometry import (
     LEAST_OUTLINE_NUMBERS,
     MAX_OUTLINE_PIXELS,
@@ -29,7 +30,7 @@ _POINT_NUMBERS = 2
 
 
 def read_object(
-    annotation: dict[str, Any], index_of: dict[int, int], height: int, width: int, path: Path
+    annotation: dict[str, Any], index_of: dict[ImageId, int], height: int, width: int, path: Path
 ) -> tuple[ObjectLabel, list[Problem]]:
     """Read one annotation; if only its mask is broken, the object keeps its box.
 
@@ -40,7 +41,7 @@ def read_object(
     """
     where = entry_name(annotation)
     try:
-        category_id = int(annotation["category_id"])
+        category_id = coco_id(annotation["category_id"])
         if category_id not in index_of:
             what = f"{where} has category {category_id}, which is not in 'categories'"
             raise unreadable(path, what, "Add the category, or remove the annotation.")
@@ -64,11 +65,25 @@ def entry_name(annotation: object) -> str:
 
 def has_box_in_fractions(annotation: dict[str, Any]) -> bool:
     """Return whether a box is in fractions, as in YOLO; a whole pixel in the corner is not."""
+    sides = _sides(annotation)
+    return sides is not None and all(0 <= side <= 1 for side in sides) and not all(side.is_integer() for side in sides)
+
+
+def stated_box(annotation: dict[str, Any]) -> Box | None:
+    """Return the stated box as xyxy, pixels; None if it is missing or not four finite numbers."""
+    sides = _sides(annotation)
+    if sides is None or not all(map(math.isfinite, sides)):
+        return None
+    left, top, width, height = sides
+    return left, top, left + width, top + height
+
+
+def _sides(annotation: dict[str, Any]) -> Box | None:
     try:
-        sides = [float(side) for side in annotation["bbox"]]
+        left, top, width, height = (float(side) for side in annotation["bbox"])
     except ODD_ENTRY:
-        return False
-    return bool(sides) and all(0 <= side <= 1 for side in sides) and not all(side.is_integer() for side in sides)
+        return None
+    return left, top, width, height
 
 
 def _mask_or_problems(
