@@ -7,9 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NoReturn
-from xml.etree.ElementTree import Element, TreeBuilder
-from xml.parsers import expat
+from xml.etree.ElementTree import Element
 
 from splitlab.data.dataset import (
     Dataset,
@@ -28,6 +26,7 @@ from splitlab.data.dataset import (
     unreadable,
 )
 from splitlab.data.reading import check_image_size, read_bounded, read_name_list
+from splitlab.data.safe_xml import parse_xml
 from splitlab.errors import DataError
 
 _MAX_XML_BYTES = 1_000_000
@@ -116,7 +115,7 @@ def _read_image(root: Path, name: str) -> _Read:
     """Read Annotations/ID.xml; the order of objects is their number in SegmentationObject."""
     path = root / "Annotations" / f"{name}.xml"
     raw = read_bounded(path, _MAX_XML_BYTES)
-    xml = _parse(raw, path)
+    xml = parse_xml(raw, path)
     width, height = int(_number(xml, "size/width", path)), int(_number(xml, "size/height", path))
     check_image_size(width, height, path, "its image")
     elements = xml.findall("object")
@@ -135,28 +134,6 @@ def _read_image(root: Path, name: str) -> _Read:
     state = LabelState.BROKEN if problems else LabelState.WHOLE
     labels = ImageLabels(name, photo, width, height, tuple(objects), state)
     return _Read(labels, hashlib.sha256(raw).hexdigest(), tuple(problems))
-
-
-def _parse(raw: bytes, path: Path) -> Element:
-    builder = TreeBuilder()
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-    parser.StartElementHandler = builder.start
-    parser.EndElementHandler = builder.end
-    parser.CharacterDataHandler = builder.data
-
-    def refuse_doctype(*_declared: object) -> NoReturn:
-        # Only a DOCTYPE can declare entities, and a few of them can expand to gigabytes.
-        what = "has a DOCTYPE, which no VOC annotation has"
-        raise unreadable(path, what, "Unpack the dataset again.")
-
-    parser.StartDoctypeDeclHandler = refuse_doctype
-    try:
-        parser.Parse(raw, True)
-    except (expat.ExpatError, LookupError, ValueError) as error:
-        what = f"is not valid XML ({error})"
-        raise unreadable(path, what, "Unpack the dataset again.") from error
-    return builder.close()
 
 
 def _number(element: Element, tag: str, path: Path) -> float:
