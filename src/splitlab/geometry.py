@@ -82,8 +82,10 @@ def box_iou(first: ArrayLike, second: ArrayLike) -> float:
 
 def outline_length(points: NDArray[np.float64]) -> float:
     """Return the length in pixels of a closed outline of (N, 2) xy. Check it before drawing a foreign one."""
-    steps = np.abs(points - np.roll(points, 1, axis=0))
-    return float(steps.max(axis=1).sum())
+    if not len(points):
+        return 0.0
+    steps, last = np.abs(points[1:] - points[:-1]), np.abs(points[0] - points[-1])
+    return float(steps.max(axis=1).sum() + last.max())
 
 
 def polygons_to_rle(polygons: Sequence[Sequence[float]], height: int, width: int) -> Rle:

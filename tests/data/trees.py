@@ -35,6 +35,8 @@ def voc_tree(root: Path) -> Path:
         "Segmentation/train": ["2007_000003", "2007_000001"],
         "Segmentation/val": ["2007_000002"],
         "Main/trainval": ["2008_000009", "2008_000004", "2007_000003", "2007_000002"],
+        # Only PASCAL's own archive has lists of classes.
+        "Main/dog_trainval": ["2008_000009"],
     }
     for name, ids in lists.items():
         write(root / "ImageSets" / f"{name}.txt", "".join(f"{image_id}\n" for image_id in ids))

@@ -22,7 +22,9 @@ from splitlab.errors import DataError, RunError
 from splitlab.geometry import Rle, mask_to_rle, rle_area
 from splitlab.io import write_bytes
 
-_INDEX_MODES = ("P", "L", "I", "I;16", "I;16B")
+_INDEX_MODES = ("P", "L", "I", "I;16", "I;16B", "RGB")
+
+_MOST_NUMBER = 65_535
 
 # Called with how many images were opened, and how many will be.
 Progress = Callable[[int, int], None]
@@ -132,16 +134,34 @@ def _indices(path: Path) -> NDArray[np.int32]:
 
 
 def _read_indices(path: Path) -> NDArray[np.int32]:
-    """Read an indexed image, such as a palette PNG, as (H, W) int32 of its stored values."""
+    """Read an indexed image, such as a palette PNG, as (H, W) int32 of its stored values.
+
+    The colours of an RGB image are turned back into the numbers that they have in VOC's palette.
+    """
     try:
         with Image.open(path, formats=("PNG",)) as image:
             if image.mode not in _INDEX_MODES or image.width * image.height > MAX_PIXELS:
                 raise DataError(f"{path} is not an indexed image of up to {MAX_PIXELS // 1_000_000} megapixels.")
-            return np.asarray(image).astype(np.int32)
+            pixels = np.asarray(image)
+            return _numbers_of_colours(pixels) if image.mode == "RGB" else pixels.astype(np.int32)
     except FileNotFoundError as error:
         raise DataError(f"{path} does not exist. Unpack the dataset again.") from error
     except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError) as error:
         raise DataError(f"{path} is not a readable indexed PNG ({error}). Unpack the dataset again.") from error
+
+
+def _numbers_of_colours(pixels: NDArray[np.uint8]) -> NDArray[np.int32]:
+    """Invert VOC's palette: bits 0, 1, 2 of a number are the highest bits of R, G, B, the next three those below.
+
+    Colours of numbers over 16 bits are no palette's, and become 0.
+    """
+    numbers = np.zeros(pixels.shape[:2], np.int32)
+    for place in range(8):
+        for channel in range(3):
+            bit = (pixels[:, :, channel] >> (7 - place)) & 1
+            numbers |= bit.astype(np.int32) << (3 * place + channel)
+    numbers[numbers > _MOST_NUMBER] = 0
+    return numbers
 
 
 def _is_seen(mask: Rle | IndexedMask | None) -> bool:

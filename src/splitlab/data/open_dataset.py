@@ -20,9 +20,12 @@ from splitlab.data.formats.cityscapes import is_cityscapes_folder, read_cityscap
 from splitlab.data.formats.coco import read_coco_folder
 from splitlab.data.formats.coco_files import is_coco_folder
 from splitlab.data.formats.pets import is_pets_folder, read_pets_folder
+from splitlab.data.formats.photos import is_photo_folder, read_photo_folder
 from splitlab.data.formats.voc import is_voc_folder, read_voc_folder
+from splitlab.data.formats.voc_xml import is_voc_xml_folder, read_voc_xml_folder
 from splitlab.data.formats.yolo import is_yolo_folder, read_yolo_folder
 from splitlab.data.masks import move_index
+from splitlab.data.photo_index import Outside
 from splitlab.data.reading import load_reading, read_as
 from splitlab.data.scenes.embedded import make_embedded
 from splitlab.errors import DataError, shown_as
@@ -38,20 +41,25 @@ _UPLOAD_LIMITS = Limits(members=50_000, total_bytes=4_000_000_000)
 
 
 class _Format(NamedTuple):
-    """A dataset format; `read` takes the folder, and a folder for an index of boxes found in masks."""
+    """A dataset format.
+
+    `read` takes the folder, a folder for an index of boxes found in masks, and whether photos outside may be read.
+    """
 
     name: str
     detect: Callable[[Path], bool]
-    read: Callable[[Path, Path], TrainVal]
+    read: Callable[[Path, Path, Outside], TrainVal]
 
 
 # The first format that recognises a folder reads it.
 _FORMATS = (
-    _Format("COCO", is_coco_folder, lambda folder, _: read_coco_folder(folder)),
-    _Format("VOC2012", is_voc_folder, lambda folder, _: read_voc_folder(folder)),
-    _Format("Cityscapes", is_cityscapes_folder, read_cityscapes_folder),
-    _Format("Oxford-IIIT Pet", is_pets_folder, read_pets_folder),
-    _Format("YOLO", is_yolo_folder, lambda folder, _: read_yolo_folder(folder)),
+    _Format("COCO", is_coco_folder, lambda folder, _, outside: read_coco_folder(folder, outside)),
+    _Format("VOC2012", is_voc_folder, lambda folder, _, outside: read_voc_folder(folder, outside)),
+    _Format("Cityscapes", is_cityscapes_folder, lambda folder, index, _: read_cityscapes_folder(folder, index)),
+    _Format("Oxford-IIIT Pet", is_pets_folder, lambda folder, index, _: read_pets_folder(folder, index)),
+    _Format("VOC XML", is_voc_xml_folder, lambda folder, _, outside: read_voc_xml_folder(folder, outside)),
+    _Format("YOLO", is_yolo_folder, lambda folder, _, outside: read_yolo_folder(folder, outside)),
+    _Format("photos", is_photo_folder, lambda folder, _, outside: read_photo_folder(folder, outside)),
 )
 
 
@@ -66,7 +74,11 @@ def open_dataset(where: str, data_dir: Path) -> TrainVal:
     if where == EMBEDDED:
         return _opened_as(read_coco_folder(make_embedded(data_dir / EMBEDDED)), EMBEDDED)
     folder, known = _find(where, data_dir)
-    data = read_as(known.read(folder, data_dir / _INDEX), load_reading(folder))
+    reading = load_reading(folder)
+    try:
+        data = read_as(known.read(folder, data_dir / _INDEX, reading.outside), reading)
+    except DataError as error:
+        raise DataError(f"Recognised as {known.name}, but {error}") from error
     is_in_workspace = folder == data_dir / where and not Path(where).is_absolute()
     return _opened_as(data, where if is_in_workspace else str(folder.absolute()))
 

@@ -48,6 +48,7 @@ class PhotoIndex:
         self._left_out: set[str] = set()
         self._by_name: dict[str, list[str]] = defaultdict(list)
         self._has_links = False
+        self._relative_of: dict[Path, str] = {}
         self._scan()
 
     def find(self, stated: str, near: Sequence[Path], label_file: Path) -> Path:
@@ -170,9 +171,11 @@ class PhotoIndex:
     def _is_inside(self, real: str) -> bool:
         return real == self._real_root or real.startswith(self._real_root.rstrip(os.sep) + os.sep)
 
-    def _relative(self, path: Path) -> str:
-        text = os.path.relpath(os.path.normpath(path), os.path.normpath(self.root))
-        return "" if text == os.curdir else text.replace(os.sep, "/")
+    def _relative(self, folder: Path) -> str:
+        if folder not in self._relative_of:
+            text = os.path.relpath(os.path.normpath(folder), os.path.normpath(self.root))
+            self._relative_of[folder] = "" if text == os.curdir else text.replace(os.sep, "/")
+        return self._relative_of[folder]
 
     def _as_written(self, stated: str, bases: Sequence[str], label_file: Path) -> str | None:
         text = stated.replace("\\", "/")

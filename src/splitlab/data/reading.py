@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
@@ -29,6 +29,8 @@ from splitlab.errors import DataError
 _MAX_LIST_BYTES = 10_000_000
 _NOT_PRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _PLAIN_NAME = re.compile(r"\w[\w.-]{0,200}")
+_SEPARATORS = re.compile(r"[/\\\x00-\x1f]")
+_MOST_NAME_LETTERS = 200
 
 _FILE_NAME = "splitlab.json"
 _MAX_BYTES = 10_000
@@ -116,10 +118,17 @@ def check_image_size(width: int, height: int, path: Path, whose: str) -> None:
         )
 
 
-def read_name_list(path: Path) -> tuple[list[list[str]], list[Problem]]:
+def _no_line_is_a_name(_line: str) -> bool:
+    return False
+
+
+def read_name_list(
+    path: Path, is_name: Callable[[str], bool] = _no_line_is_a_name
+) -> tuple[list[list[str]], list[Problem]]:
     """Read a list of images: one per line, the name first and then fields that depend on the format.
 
-    Empty lines and lines that start with # are skipped.
+    Empty lines and lines that start with # are skipped. A line without slashes is a name as a whole if `is_name` says
+    so, which allows for names with blanks.
 
     Returns:
         The words of each valid line, and the problems of the others: invalid or repeated names.
@@ -131,14 +140,15 @@ def read_name_list(path: Path) -> tuple[list[list[str]], list[Problem]]:
         text = read_bounded(path, _MAX_LIST_BYTES).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text. Unpack the dataset again.") from error
-    lines = [line.split() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+    stripped = [line.strip() for line in text.splitlines()]
+    lines = [_words(line, is_name) for line in stripped if line and not line.startswith("#")]
     if not lines:
         raise DataError(f"{path} lists no images. Unpack the dataset again.")
     named: dict[str, list[str]] = {}
     problems: list[Problem] = []
     for words in lines:
         name = words[0]
-        if not _PLAIN_NAME.fullmatch(name):
+        if not _PLAIN_NAME.fullmatch(name) and not (" " in name and _is_file_name(name)):
             what = f"'{name[:80]}' is not an image name: letters, digits, '_', '.' and '-' only"
             problems.append(Problem(ProblemKind.LABELS_UNREADABLE, str(path), what, "Correct the line."))
         elif name in named:
@@ -147,6 +157,14 @@ def read_name_list(path: Path) -> tuple[list[list[str]], list[Problem]]:
             named[name] = words
     refuse_nothing_left(named, problems)
     return list(named.values()), problems
+
+
+def _words(line: str, is_name: Callable[[str], bool]) -> list[str]:
+    return [line] if " " in line and _is_file_name(line) and is_name(line) else line.split()
+
+
+def _is_file_name(name: str) -> bool:
+    return not name.startswith(".") and not _SEPARATORS.search(name) and len(name) <= _MOST_NAME_LETTERS
 
 
 def find_repeats(names: Sequence[str], where: Path) -> list[Problem]:

@@ -210,7 +210,7 @@ class _Builder:
         part = record.part or "train"
         try:
             photo = self._photo_of(record)
-            image, problems = _to_image(record, photo, self._index_of)
+            image, problems = to_image(record, photo, self._index_of)
         except EntryError as error:
             self.problems[part].append(error.problem)
             return
@@ -267,7 +267,14 @@ def _class_names(records: Sequence[Record], declared: Sequence[str]) -> tuple[st
     return tuple(name for name in names if name)
 
 
-def _to_image(record: Record, photo: Path, index_of: dict[str, int]) -> tuple[ImageLabels, list[Problem]]:
+def to_image(record: Record, photo: Path, index_of: dict[str, int]) -> tuple[ImageLabels, list[Problem]]:
+    """Return the labels of a record's photo, with an empty id, and the problems of its entries.
+
+    `index_of` maps class names to indices.
+
+    Raises:
+        EntryError: the size of the photo is neither stated nor readable, or impossible.
+    """
     boxes = [_extent(shape) for shape in record.shapes]
     try:
         width, height = labelled_size(photo, record.size, [box for box in boxes if box])

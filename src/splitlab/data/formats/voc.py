@@ -1,35 +1,30 @@
-"""PASCAL VOC: XML annotations, and masks of objects as indexed images."""
+"""VOC2012 as PASCAL publishes it: lists of images with masks and with boxes only."""
 
 from __future__ import annotations
 
-import hashlib
-import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from xml.etree.ElementTree import Element
 
 from splitlab.data.dataset import (
     Dataset,
     EntryError,
     ImageId,
     ImageLabels,
-    IndexedMask,
-    LabelState,
-    ObjectLabel,
     Problem,
-    ProblemKind,
     TrainVal,
-    entry_error,
     json_hash,
     refuse_nothing_left,
     unreadable,
 )
-from splitlab.data.reading import check_image_size, read_bounded, read_name_list
-from splitlab.data.safe_xml import parse_xml
+from splitlab.data.formats.voc_files import read_annotation
+from splitlab.data.formats.voc_xml import read_voc_xml_folder
+from splitlab.data.images import PHOTO_ENDINGS
+from splitlab.data.photo_index import Outside
+from splitlab.data.reading import read_name_list
+from splitlab.data.records import Record, to_image
 from splitlab.errors import DataError
-
-_MAX_XML_BYTES = 1_000_000
 
 NAME = "VOC2012"
 _LICENCE = "Photos from Flickr, under Flickr's terms of use"
@@ -37,17 +32,20 @@ CLASS_NAMES = (
     "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable", "dog",
     "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
 )  # fmt: skip
-# In SegmentationObject 255 is the border between objects.
-_BORDER = 255
+_INDEX_OF = {name: index for index, name in enumerate(CLASS_NAMES)}
+_FULL, _VAL, _ALL = _LISTS = ("Segmentation/train.txt", "Segmentation/val.txt", "Main/trainval.txt")
 
 
 def is_voc_folder(folder: Path) -> bool:
-    """Return whether the folder has VOC's lists."""
+    """Return whether the folder has VOC2012's lists."""
     return _root_of(folder) is not None
 
 
-def read_voc_folder(folder: Path) -> TrainVal:
+def read_voc_folder(folder: Path, outside: Outside = Outside.REFUSED) -> TrainVal:
     """Read VOC2012, given as the folder itself or as one that contains VOCdevkit/VOC2012 or VOC2012.
+
+    A dataset of this layout with other classes is read by `read_voc_xml_folder`, unless it has the lists of each class
+    that only PASCAL's archive has: there, another class is a mistake.
 
     Train is the two pools of the paper's authors: ImageSets/Segmentation/train.txt with masks, and the images of
     Main/trainval.txt in neither segmentation list, with boxes only. Val is Segmentation/val.txt. Masks are not opened;
@@ -57,14 +55,16 @@ def read_voc_folder(folder: Path) -> TrainVal:
         DataError: a list is missing or broken, or none of its images can be read. The message names it.
     """
     root = _root_of(folder)
+    if root is not None and not _is_published(root) and _has_other_classes(root):
+        return read_voc_xml_folder(root, outside)
     if root is None:
         raise DataError(
             f"{folder} has no ImageSets/Segmentation/train.txt, itself or in VOCdevkit/VOC2012 or VOC2012. "
             "Unpack VOCtrainval_11-May-2012.tar there."
         )
-    full_pool, problems = _names(root, "Segmentation/train.txt")
-    val, val_problems = _names(root, "Segmentation/val.txt")
-    trainval, more = _names(root, "Main/trainval.txt")
+    full_pool, problems = _names(root, _FULL)
+    val, val_problems = _names(root, _VAL)
+    trainval, more = _names(root, _ALL)
     few_shot_pool = set(trainval) - set(val)
     masked, masked_problems = _read_images(root, full_pool)
     boxed, boxed_problems = _read_images(root, sorted(few_shot_pool - set(full_pool)))
@@ -80,13 +80,29 @@ def read_voc_folder(folder: Path) -> TrainVal:
 
 def _root_of(folder: Path) -> Path | None:
     for root in (folder, folder / "VOCdevkit" / "VOC2012", folder / "VOC2012"):
-        if (root / "ImageSets" / "Segmentation" / "train.txt").is_file():
+        lists = root / "ImageSets"
+        if (lists / _FULL).is_file() and (_is_published(root) or all((lists / name).is_file() for name in _LISTS)):
             return root
     return None
 
 
+def _is_published(root: Path) -> bool:
+    return any((root / "ImageSets" / "Main" / f"{name}_trainval.txt").is_file() for name in CLASS_NAMES)
+
+
+def _has_other_classes(root: Path) -> bool:
+    for path in sorted((root / "Annotations").glob("*.xml")):
+        with suppress(EntryError):  # reported when the dataset is read
+            if any(shape.class_name not in _INDEX_OF for shape in read_annotation(path, path, None).shapes):
+                return True
+    return False
+
+
 def _names(root: Path, list_name: str) -> tuple[list[str], list[Problem]]:
-    lines, problems = read_name_list(root / "ImageSets" / list_name)
+    def is_image(line: str) -> bool:
+        return (root / "Annotations" / f"{line}.xml").is_file()
+
+    lines, problems = read_name_list(root / "ImageSets" / list_name, is_image)
     return [words[0] for words in lines], problems
 
 
@@ -95,12 +111,12 @@ def _read_images(root: Path, names: Sequence[str]) -> tuple[list[_Read], list[Pr
     problems: list[Problem] = []
     for name in names:
         try:
-            image = _read_image(root, name)
+            image, found = _read_image(root, name)
         except EntryError as error:
             problems.append(error.problem)
         else:
             read.append(image)
-            problems += image.problems
+            problems += found
     return read, problems
 
 
@@ -108,61 +124,34 @@ def _read_images(root: Path, names: Sequence[str]) -> tuple[list[_Read], list[Pr
 class _Read:
     labels: ImageLabels
     xml_sha256: str
-    problems: tuple[Problem, ...]
 
 
-def _read_image(root: Path, name: str) -> _Read:
+def _read_image(root: Path, name: str) -> tuple[_Read, list[Problem]]:
     """Read Annotations/ID.xml; the order of objects is their number in SegmentationObject."""
-    path = root / "Annotations" / f"{name}.xml"
-    raw = read_bounded(path, _MAX_XML_BYTES)
-    xml = parse_xml(raw, path)
-    width, height = int(_number(xml, "size/width", path)), int(_number(xml, "size/height", path))
-    check_image_size(width, height, path, "its image")
-    elements = xml.findall("object")
-    if len(elements) >= _BORDER:
-        what = f"has {len(elements)} objects; VOC's masks can distinguish {_BORDER - 1}"
-        raise unreadable(path, what, "Correct the annotation.")
-    objects: list[ObjectLabel] = []
-    problems: list[Problem] = []
-    for value, element in enumerate(elements, start=1):
-        try:
-            mask = IndexedMask(root / "SegmentationObject" / f"{name}.png", value)
-            objects.append(_to_object(element, width, height, mask, path))
-        except EntryError as error:
-            problems.append(error.problem)
-    photo = root / "JPEGImages" / f"{name}.jpg"
-    state = LabelState.BROKEN if problems else LabelState.WHOLE
-    labels = ImageLabels(name, photo, width, height, tuple(objects), state)
-    return _Read(labels, hashlib.sha256(raw).hexdigest(), tuple(problems))
+    photo = _photo(root / "JPEGImages", name)
+    masks = root / "SegmentationObject" / f"{name}.png"
+    record = _with_known_classes(read_annotation(root / "Annotations" / f"{name}.xml", photo, masks))
+    labels, problems = to_image(record, photo, _INDEX_OF)
+    return _Read(replace(labels, image_id=name), record.digest), problems
 
 
-def _number(element: Element, tag: str, path: Path) -> float:
-    text = element.findtext(tag)
-    try:
-        number = float(text or "")
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        what = f"<{tag}> is {(text or 'missing')[:40]!r}, not a number"
-        raise unreadable(path, what, "Correct the annotation.")
-    return number
+def _photo(folder: Path, name: str) -> Path:
+    found = (folder / f"{name}{ending}" for ending in PHOTO_ENDINGS)
+    return next((path for path in found if path.is_file()), folder / f"{name}.jpg")
 
 
-def _to_object(element: Element, width: int, height: int, mask: IndexedMask, path: Path) -> ObjectLabel:
-    # VOC counts pixels from 1, and includes xmax and ymax.
-    left = max(_number(element, "bndbox/xmin", path) - 1, 0)
-    top = max(_number(element, "bndbox/ymin", path) - 1, 0)
-    right = min(_number(element, "bndbox/xmax", path), width)
-    bottom = min(_number(element, "bndbox/ymax", path), height)
-    name = (element.findtext("name") or "").strip()
-    if left >= right or top >= bottom:
-        box = f"{left:g} {top:g} {right:g} {bottom:g}"
-        what = f"the box of '{name[:40]}' (xyxy {box}) holds no pixel of its {width} x {height} image"
-        raise entry_error(ProblemKind.BOX, path, what, "Correct its bndbox.")
-    if name not in CLASS_NAMES:
-        raise unreadable(path, f"'{name[:40]}' is not one of VOC's {len(CLASS_NAMES)} classes", "Correct its name.")
-    is_difficult = (element.findtext("difficult") or "").strip() == "1"
-    return ObjectLabel(CLASS_NAMES.index(name), (left, top, right, bottom), mask, is_difficult=is_difficult)
+def _with_known_classes(record: Record) -> Record:
+    problems = [
+        unreadable(
+            record.label_file,
+            f"'{shape.class_name[:40]}' is not one of VOC's {len(CLASS_NAMES)} classes",
+            "Correct its name.",
+        ).problem
+        for shape in record.shapes
+        if shape.class_name not in _INDEX_OF
+    ]
+    known = tuple(shape for shape in record.shapes if shape.class_name in _INDEX_OF)
+    return replace(record, shapes=known, problems=(*record.problems, *problems))
 
 
 def _to_dataset(read: Sequence[_Read], pools: tuple[tuple[ImageId, ...], ...], problems: Sequence[Problem]) -> Dataset:
