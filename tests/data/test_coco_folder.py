@@ -39,7 +39,7 @@ def test_subsets_may_be_written_with_a_capital_and_the_place_may_be_a_dot(tiny_f
 def test_photos_behind_a_link_out_of_the_folder_are_read_only_if_asked(tiny_folder, tmp_path):
     for path in tiny_folder.iterdir():
         (tmp_path / path.name).symlink_to(path)
-    with pytest.raises(DataError, match="points outside .* --outside followed"):
+    with pytest.raises(DataError, match=r"points outside .* --outside followed"):
         read_coco_folder(tmp_path)
     assert read_coco_folder(tmp_path, Outside.FOLLOWED).train.images[0].path.is_file()
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from splitlab.data.dataset import ProblemKind, entry_error
+from splitlab.data.dataset import EntryError, Problem, ProblemKind, entry_error
 from splitlab.data.images import PHOTO_ENDINGS
 from splitlab.errors import DataError
 
@@ -104,12 +104,34 @@ class PhotoIndex:
         """Return the files with an ending such as ".xml", in any case, sorted by path."""
         return [self.root / name for name in sorted(self._files) if name.lower().endswith(ending)]
 
-    def has(self, path: Path) -> bool:
-        """Return whether a path below the root is one of the files."""
-        return self._relative(path) in self._files
+    def file(self, name: str) -> Path | None:
+        """Return a file by its path relative to the root, or None if there is none.
+
+        Raises:
+            EntryError: it is a link that leads outside.
+        """
+        if name in self._files:
+            return self.root / name
+        self._refuse_left_out(name, self.root / name, ProblemKind.LABELS_UNREADABLE)
+        return None
+
+    def file_by_tail(self, name: str, least: int) -> Path | None:
+        """Return the only file that shares the longest tail of a relative path, of `least` parts or more."""
+        parts = name.casefold().split("/")
+        scores = {one: _equal_parts(one.casefold().split("/"), parts) for one in self._by_name.get(parts[-1], ())}
+        best = [one for one, score in scores.items() if score == max(scores.values()) and score >= least]
+        return self.root / best[0] if len(best) == 1 else None
+
+    def left_out(self, folder: Path) -> list[Problem]:
+        """Return a problem for each link in a folder and below that leads outside."""
+        prefix = self._relative(folder)
+        names = [name for name in sorted(self._left_out) if not prefix or f"{name}/".startswith(f"{prefix}/")]
+        return [
+            _points_outside(name, self.root / name, self.root, ProblemKind.PHOTO_UNREADABLE).problem for name in names
+        ]
 
     def folder(self, stated: str) -> Path | None:
-        """Return the folder that a label file names: as written, else by the longest tail that only one folder has."""
+        """Return the folder of photos that is named: as written, else by the longest tail that only one folder has."""
         parts = _parts(stated)
         folders = self._folders
         for start in range(len(parts)):
@@ -124,7 +146,7 @@ class PhotoIndex:
 
     @property
     def _folders(self) -> set[str]:
-        parents = {name.rpartition("/")[0] for name in self._files}
+        parents = {name.rpartition("/")[0] for name in self._files if _is_photo(name)}
         whole = set(parents)
         for parent in parents:
             parts = parent.split("/")
@@ -156,11 +178,7 @@ class PhotoIndex:
             if self._outside == Outside.REFUSED and not self._is_inside(real):
                 self._left_out.add(name)
                 return None
-        try:
-            is_folder = entry.is_dir()
-        except OSError:
-            return None
-        if is_folder:
+        if _is_folder(entry):
             return None if real in above else (*above, real)
         if len(self._files) >= _MOST_FILES:
             raise DataError(f"{self.root} has over {_MOST_FILES:,} files. Give the folder of one dataset.")
@@ -185,11 +203,12 @@ class PhotoIndex:
             name = os.path.normpath(f"{base}/{text}" if base else text)
             if name in self._files:
                 return name
-            if self._left_out and not self._left_out.isdisjoint(_with_parents(name)):
-                what = f"'{stated}' points outside {self.root}"
-                way_out = "To read such photos, run: splitlab data read-as FOLDER --outside followed"
-                raise entry_error(ProblemKind.PHOTO_UNREADABLE, label_file, what, way_out)
+            self._refuse_left_out(name, label_file, ProblemKind.PHOTO_UNREADABLE)
         return None
+
+    def _refuse_left_out(self, name: str, file: Path, kind: ProblemKind) -> None:
+        if self._left_out and not self._left_out.isdisjoint(_with_parents(name)):
+            raise _points_outside(name, file, self.root, kind)
 
     def _by_tail(self, stated: str, bases: Sequence[str], label_file: Path) -> str | None:
         parts = [part.casefold() for part in _parts(stated)]
@@ -245,6 +264,18 @@ def _climbs(text: str) -> bool:
         if depth < 0:
             return True
     return False
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False  # a link to itself: reading the file will say so
+
+
+def _points_outside(name: str, file: Path, root: Path, kind: ProblemKind) -> EntryError:
+    way_out = "To read such files, run: splitlab data read-as FOLDER --outside followed"
+    return entry_error(kind, file, f"'{name}' points outside {root}", way_out)
 
 
 def _with_parents(name: str) -> set[str]:
