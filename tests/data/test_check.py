@@ -107,7 +107,7 @@ def test_a_mask_file_that_is_missing_broken_or_no_index_is_one_problem_for_all_i
     Image.new("L", (SIDE, SIDE)).save(path)
     path.write_bytes(path.read_bytes()[:-30])
     (broken,) = _find_image_problems(masked)
-    Image.new("RGB", (SIDE, SIDE)).save(path)
+    Image.new("RGBA", (SIDE, SIDE)).save(path)
     (coloured,) = _find_image_problems(masked)
     assert missing.what == "the masks are missing"
     assert "cannot be read" in broken.what

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splitlab.data import open_dataset as module
+from splitlab.data import import_dataset as module
 from splitlab.data.archives import Limits
-from splitlab.data.open_dataset import _NAME, dataset_names, import_archive, open_dataset, proposed_name
+from splitlab.data.import_dataset import _NAME, import_archive, proposed_name
+from splitlab.data.open_dataset import dataset_names, open_dataset
 from splitlab.errors import DataError
 from tests.data.trees import cityscapes_tree, pets_tree, write
 
@@ -66,13 +67,13 @@ def test_limits_hold(tmp_path):
 
 
 def test_a_name_that_is_taken_while_the_archive_is_read_stays_what_it_is(tiny_folder, tmp_path, monkeypatch):
-    original = module.find_dataset_root
+    original = module.unpack
 
-    def meanwhile(folder):
+    def meanwhile(*settings):
         write(tmp_path / "data" / "mine" / "of-another", "mine")
-        return original(folder)
+        return original(*settings)
 
-    monkeypatch.setattr(module, "find_dataset_root", meanwhile)
+    monkeypatch.setattr(module, "unpack", meanwhile)
     with pytest.raises(DataError, match="A dataset named 'mine' already exists"):
         import_archive(zipped_folder(tiny_folder), "mine", tmp_path / "data")
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["mine"]
@@ -103,6 +104,8 @@ def test_a_disk_that_refuses_the_last_step_is_named_and_nothing_is_left(tiny_fol
 def test_masks_are_opened_once_and_their_index_is_kept_under_the_new_name_alone(tree, tmp_path, opened):
     # Something beside the one folder of a tree, so that this is not taken for the dataset itself.
     write(tree(tmp_path / "set") / "readme.txt", "where it is from")
+    for place in ("images", "oxford-iiit-pet/images"):
+        write(tmp_path / "set" / place / "Bengal_7.jpg", "a photo")
     added = import_archive(zipped_folder(tmp_path / "set"), "mine", tmp_path / "data")
     open_dataset("mine", tmp_path / "data")
     assert len(opened) == len(added.train.images) + len(added.val.images)

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -46,10 +47,7 @@ def test_images_without_labels_become_background_and_broken_ones_stay_broken(dat
 
 
 def test_what_was_saved_is_read_again_and_a_data_set_opens_so(tiny_folder, tmp_path):
-    folder = tmp_path / "tiny"
-    folder.mkdir()
-    for path in tiny_folder.iterdir():
-        (folder / path.name).symlink_to(path)
+    folder = shutil.copytree(tiny_folder, tmp_path / "tiny")
     reading = Reading(Crowds.OBJECTS, WithoutLabels.BACKGROUND)
     before = open_dataset(str(folder), tmp_path).train.source_hash
     assert save_reading(folder, reading) == folder / _FILE_NAME

@@ -2,10 +2,10 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from splitlab.data.formats.yolo_settings import _parse
 from torchvision.models.detection import MaskRCNN_ResNet50_FPN_Weights
 
 from splitlab.data.classes import TABLES, UNUSED, fitting_tables, same_classes
+from splitlab.data.formats.yolo_settings import _parse
 
 
 @pytest.mark.parametrize(

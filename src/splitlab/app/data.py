@@ -20,7 +20,8 @@ from splitlab.app.widgets.uploads import name_upload
 from splitlab.data.check import check_dataset
 from splitlab.data.dataset import Dataset, ImageLabels, TrainVal, count_images, count_kinds
 from splitlab.data.fit_for_training import notes_on
-from splitlab.data.open_dataset import EMBEDDED, dataset_folder, dataset_names, import_archive, proposed_name
+from splitlab.data.import_dataset import import_archive, proposed_name
+from splitlab.data.open_dataset import EMBEDDED, dataset_folder, dataset_names
 from splitlab.data.reading import Crowds, Reading, WithoutLabels, load_reading, save_reading
 from splitlab.errors import SplitLabError
 from splitlab.figures.labels import class_counts_chart, class_legend_html

@@ -1,4 +1,4 @@
-"""Commands for datasets and splits."""
+"""Commands for datasets."""
 
 from __future__ import annotations
 
@@ -6,35 +6,32 @@ from collections.abc import Callable
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import typer
 from rich.table import Table
 
-from splitlab.cli.options import opened, refuse_others
+from splitlab.cli.options import opened
 from splitlab.cli.output import DataArgument, JsonOption, SeedOption, app, err, out, print_json, progress_bar
 from splitlab.data.archives import Limits
 from splitlab.data.check import Check, SubsetCounts, check_dataset
-from splitlab.data.classes import asked_names
-from splitlab.data.dataset import Dataset, ImageCounts, count_images, count_kinds, left_out_in_words
+from splitlab.data.dataset import count_images, count_kinds, images_in_words
 from splitlab.data.exports import YoloLabels, export_coco, export_yolo
-from splitlab.data.few_shot_split import draw_few_shot, paper_few_shot
 from splitlab.data.fit_for_training import notes_on
-from splitlab.data.open_dataset import dataset_folder, import_archive, open_dataset, proposed_name
-from splitlab.data.reading import Crowds, Reading, WithoutLabels, load_reading, save_reading
-from splitlab.data.saved_splits import split_by_labels, split_by_lists
+from splitlab.data.import_dataset import keep, proposed_name, refuse_name, stage_archive, stage_folder
+from splitlab.data.labelling_plan import plan_labelling, write_plan
+from splitlab.data.near_duplicates import find_near_duplicates
+from splitlab.data.open_dataset import INDEX, dataset_folder, open_dataset
+from splitlab.data.photo_index import Outside
+from splitlab.data.reading import Crowds, HalfMasked, Reading, WithoutLabels, load_reading, save_reading
 from splitlab.data.split import (
-    Split,
     as_split,
     boxes_only,
-    draw_paper_split,
-    draw_split,
-    draw_stratified,
     read_split,
     without_masks,
 )
-from splitlab.errors import DataError, SplitError
-from splitlab.io import check_place, write_json
+from splitlab.data.val_cut import DEFAULT_SHARE, cut_val, delete_cut, save_cut
+from splitlab.errors import DataError
 from splitlab.workspace import Workspace
 
 _PROBLEMS_EXIT = 1
@@ -62,15 +59,26 @@ app.add_typer(_data_app, name="data", help="Check, download, add, export dataset
 _ExportFormat = StrEnum("_ExportFormat", ["COCO", "YOLO"])
 
 
-@_data_app.command(epilog="Example: `splitlab data check path/to/VOC2012 --json`")
-def check(data: DataArgument, as_json: JsonOption = False) -> None:
-    """Count images, objects and classes, and list all problems by kind and by file.
+@_data_app.command(epilog="Examples: `splitlab data check path/to/VOC2012 --json` · `splitlab data check export.zip`")
+def check(
+    data: Annotated[
+        str, typer.Argument(metavar="DATA", help="A dataset's folder, zip or tar, its name, or `embedded`.")
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Say what a dataset is, count images, objects and classes, and list all problems by kind and by file.
 
-    Opens every photo and every mask, and continues after a bad entry. Exits with code 1 if there is a problem.
+    Opens every photo and every mask, and continues after a bad entry. An archive is unpacked for this, and not kept.
+    Exits with code 1 if there is a problem.
     """
-    dataset = open_dataset(data, Workspace.here().data)
     with progress_bar() as progress:
-        found = check_dataset(dataset, progress)
+        if Path(data).is_file():
+            with _archive_of(Path(data)) as file:
+                staged = stage_archive(file, Workspace.here().data, Limits(), progress)
+            found = staged.check(progress)
+            staged.discard()
+        else:
+            found = check_dataset(open_dataset(data, Workspace.here().data), progress)
     if as_json:
         print_json(found.to_json())
     else:
@@ -88,6 +96,12 @@ def set_reading(
     without_labels: Annotated[
         WithoutLabels | None, typer.Option(help="How to read photos without labels; splits use only background.")
     ] = None,
+    half_masked: Annotated[
+        HalfMasked | None, typer.Option(help="Where images may stand of whose objects only some have masks.")
+    ] = None,
+    outside: Annotated[
+        Outside | None, typer.Option(help="Whether photos outside the folder are read, if links or paths lead there.")
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Set how ambiguous labels of a dataset are read; the choice is kept beside its files.
@@ -96,7 +110,12 @@ def set_reading(
     """
     folder = dataset_folder(data, Workspace.here().data)
     before = load_reading(folder)
-    reading = Reading(crowds or before.crowds, without_labels or before.without_labels)
+    reading = Reading(
+        crowds or before.crowds,
+        without_labels or before.without_labels,
+        half_masked or before.half_masked,
+        outside or before.outside,
+    )
     if reading != before:
         save_reading(folder, reading)
     counts = count_images(open_dataset(data, Workspace.here().data).train)
@@ -104,10 +123,70 @@ def set_reading(
         print_json({**asdict(reading), "images": asdict(counts)})
         return
     out.print(f"Labels with iscrowd 1 are {reading.crowds}; photos without labels are {reading.without_labels}.")
+    out.print(f"Half-masked images are {reading.half_masked}; photos outside the folder are {reading.outside}.")
+    out.print(f"In train, {images_in_words(counts)}.")
+
+
+@_data_app.command(epilog="Example: `splitlab data cut my-leaves --share 0.2 --seed 0`")
+def cut(
+    data: DataArgument,
+    share: Annotated[float, typer.Option(help="Share of the images that can be scored.")] = DEFAULT_SHARE,
+    seed: SeedOption = 0,
+    remove: Annotated[bool, typer.Option("--remove", help="Give the images back to train.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Cut a val part from train, for a dataset without one.
+
+    Classes keep their proportions, and near-duplicates stay together. The cut is kept beside the dataset's files, so
+    that every run sees the same. Splits drawn before no longer fit.
+    """
+    workspace = Workspace.here()
+    folder = dataset_folder(data, workspace.data)
+    delete_cut(folder)
+    whole = open_dataset(data, workspace.data)
+    if whole.has_val:
+        raise DataError(f"'{data}' has a val part of its own, with {len(whole.val.images):,} images. Use that one.")
+    if not remove:
+        with progress_bar() as progress:
+            groups = find_near_duplicates(whole.train.images, folder, workspace.data / INDEX, progress)
+        save_cut(folder, cut_val(whole.train, share, seed, groups))
+    parts = open_dataset(data, workspace.data)
+    counts = {part: count_images(images) for part, images in (("train", parts.train), ("val", parts.val))}
+    if as_json:
+        print_json({part: asdict(count) for part, count in counts.items()})
+        return
+    for part, count in counts.items():
+        out.print(f"In {part}, {images_in_words(count)}.")
+
+
+@_data_app.command("plan-labels", epilog="Example: `splitlab data plan-labels my-photos todo --masks 100 --boxes 400`")
+def plan_labels(
+    data: DataArgument,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="For labelling-plan.csv and labelling-plan.json.")],
+    masks: Annotated[int, typer.Option(help="Number of photos to draw masks on.")],
+    boxes: Annotated[int, typer.Option(help="Number of photos to draw boxes on.")],
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Choose among photos without labels those to draw masks on, those to draw boxes on, and those to leave.
+
+    At random by seed, near-duplicates of a chosen photo last. **splitlab plan** says how many of each.
+    """
+    workspace = Workspace.here()
+    train = opened(data, workspace, ("train",)).train
+    root = dataset_folder(data, workspace.data)
+    with progress_bar() as progress:
+        groups = find_near_duplicates(train.images, root, workspace.data / INDEX, progress)
+    plan = plan_labelling(train, masks, boxes, seed, groups)
+    table, whole = write_plan(folder, plan, train, root)
+    if as_json:
+        print_json({**asdict(plan), "hash": plan.hash})
+        return
     out.print(
-        f"In train, {counts.masks:,} images have masks, {counts.boxes:,} boxes only, {counts.background:,} are "
-        f"background, {counts.unlabelled:,} unlabelled."
+        f"Draw masks on {len(plan.masks):,} photos and boxes on {len(plan.boxes):,}; leave {len(plan.leave):,}, of "
+        f"which {len(plan.near_duplicates):,} are near-duplicates of chosen ones."
     )
+    out.print(f"Written to {table} and {whole}.")
 
 
 @_data_app.command(epilog="Example: `splitlab data get pets`")
@@ -124,22 +203,35 @@ def get(
 
 @_data_app.command(epilog="Example: `splitlab data add my-photos.zip --name cells`")
 def add(
-    archive: Annotated[Path, typer.Argument(metavar="ARCHIVE", help="A zip or tar of a dataset in any known format.")],
-    name: Annotated[str | None, typer.Option(help="A name for it; by default the archive's.")] = None,
+    source: Annotated[
+        Path,
+        typer.Argument(metavar="SOURCE", help="A zip, tar or folder of a dataset in any known format, or of photos."),
+    ],
+    name: Annotated[str | None, typer.Option(help="A name for it; by default the archive's or folder's.")] = None,
 ) -> None:
-    """Unpack a dataset into the workspace; nothing is kept if it cannot be read."""
+    """Unpack or copy a dataset into the workspace; nothing is kept if it cannot be read."""
     data_dir = Workspace.here().data
-    if archive.is_dir():
-        raise DataError(f"{archive} is a folder; use its path as it is. To use it by name, move it into {data_dir}.")
-    try:
-        file = archive.open("rb")
-    except OSError as error:
-        raise DataError(f"{archive}: cannot be read ({error.strerror}). Check the path.") from error
-    with file:
-        added = import_archive(file, name or proposed_name(archive.name), data_dir, Limits())
-    out.print(f"{added.train.name} is here: {len(added.train.images):,} training images, format {added.format}.")
+    name = name or proposed_name(source.resolve().name)
+    refuse_name(name, data_dir)
+    with progress_bar() as progress:
+        if source.is_dir():
+            staged = stage_folder(source, data_dir)
+        else:
+            with _archive_of(source) as file:
+                staged = stage_archive(file, data_dir, Limits(), progress)
+    added = keep(staged, name, data_dir)
+    out.print(f"{name} is here, recognised as {added.format}. In train, {images_in_words(count_images(added.train))}.")
     for note in notes_on(added):
         err.print(note, soft_wrap=True)
+    if not added.has_val:
+        err.print(f"It has no val part. To cut one from train: splitlab data cut {added.train.as_argument}")
+
+
+def _archive_of(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}). Check the path.") from error
 
 
 @_data_app.command(
@@ -178,6 +270,9 @@ def export(
 
 
 def _print_check(found: Check) -> None:
+    out.print(f"Recognised as {found.format}.")
+    for kind, number in count_kinds(found.problems).items():
+        out.print(f"{number:,} x {kind}")
     counts = Table("", "train", "val")
     for name, number_of in _COUNTED.items():
         counts.add_row(name, f"{number_of(found.train):,}", f"{number_of(found.val):,}")
@@ -186,8 +281,6 @@ def _print_check(found: Check) -> None:
     for name, objects in found.train.objects_by_class.items():
         classes.add_row(name, f"{objects:,}", f"{found.val.objects_by_class[name]:,}")
     out.print(classes)
-    for kind, number in count_kinds(found.problems).items():
-        out.print(f"{number:,} x {kind}")
     for problem in found.problems[:_MOST_SHOWN]:
         out.print(f"{problem.file}: {problem.what}. {problem.way_out}")
     if len(found.problems) > _MOST_SHOWN:
@@ -198,111 +291,7 @@ def _print_check(found: Check) -> None:
             out.print(f"{some}: they can be in W, but not in F.")
         if subset.images_unlabelled:
             out.print(f"{subset.images_unlabelled:,} {name} images have no labels. {_UNLABELLED[name]}")
+    for note in found.notes:
+        out.print(note, soft_wrap=True)
     if not found.problems:
         out.print("Every photo opens, every label fits its photo.")
-
-
-class _Protocol(StrEnum):
-    RANDOM = "random"
-    STRATIFIED = "stratified"
-    PAPER = "paper"
-    LABELS = "labels"
-    FEW_SHOT = "few-shot"
-    LISTS = "lists"
-
-
-@app.command(
-    epilog="Examples: `splitlab split embedded --full 30 --weak 150 --seed 0 --json` · "
-    "`splitlab split VOC2012 --protocol paper --full 400 --weak all --out paper-400.json`"
-)
-def split(
-    context: typer.Context,
-    data: DataArgument,
-    full: Annotated[int | None, typer.Option(help="|F|: images with masks.")] = None,
-    weak: Annotated[str, typer.Option(help="|W|: images with boxes only, or `all` others.")] = "0",
-    seed: SeedOption = 0,
-    protocol: Annotated[_Protocol, typer.Option(help="How to draw; see above.")] = _Protocol.RANDOM,
-    full_list: Annotated[Path | None, typer.Option(help="lists: a file that names the images of F.")] = None,
-    weak_list: Annotated[Path | None, typer.Option(help="lists: a file that names those of W, or of F and W.")] = None,
-    masks_per_class: Annotated[int | None, typer.Option(help="few-shot: masks of each class.")] = None,
-    classes: Annotated[str | None, typer.Option(help='few-shot: classes to learn, such as `cat,"dog, big"`.')] = None,
-    as_json: JsonOption = False,
-    save: Annotated[Path | None, typer.Option("--out", help="Also write the split to this file.")] = None,
-) -> None:
-    """Draw a full set F and a weak set W.
-
-    **random** and **stratified** (classes in proportion) draw by seed: with one seed, a smaller F lies in a larger one,
-    and a smaller W in a larger one of the same F. They leave out images without labels, and put background images only
-    into W.
-    **paper**: the images of VOC2012 and Cityscapes that the authors drew for YOLOv5. **labels**: images with masks are
-    F, those with only boxes are W. **few-shot**: a number of masks per class by seed, or the paper's 17 images if no
-    number is given. **lists**: two text files, such as the authors' `train_seg_400.txt` and `train_det_400_1000.txt`
-    for DETR; images of F are removed from W if the second file names them all.
-    """
-    # What each protocol uses, and how it draws from the training images.
-    sizes = ("full", "weak", "seed")
-    few_shot = () if masks_per_class is None else ("masks_per_class", "classes", "seed")
-    protocols: dict[_Protocol, tuple[tuple[str, ...], Callable[[Dataset], Split]]] = {
-        _Protocol.RANDOM: (sizes, lambda train: _sized(draw_split, train, full, weak, seed)),
-        _Protocol.STRATIFIED: (sizes, lambda train: _sized(draw_stratified, train, full, weak, seed)),
-        _Protocol.PAPER: (sizes[:2], lambda train: draw_paper_split(train, _needed(full), _count(weak))),
-        _Protocol.LABELS: ((), split_by_labels),
-        _Protocol.FEW_SHOT: (few_shot, lambda train: _few_shot(train, masks_per_class, seed, classes)),
-        _Protocol.LISTS: (("full_list", "weak_list"), lambda train: _by_lists(train, full_list, weak_list)),
-    }
-    used, draw_from = protocols[protocol]
-    unless = " without --masks-per-class" if protocol == _Protocol.FEW_SHOT else ""
-    why = f"the protocol {protocol} does not use this{unless}. Leave it out."
-    refuse_others(context, {"data", "protocol", "as_json", "save", *used}, why)
-    if save is not None:
-        check_place(save)
-    train = opened(data, Workspace.here(), ("train",)).train
-    counts, drawn = count_images(train), draw_from(train)
-    if save is not None:
-        write_json(save, drawn.to_json())
-    if as_json:
-        print_json({**drawn.to_json(), "images": asdict(counts)})
-        return
-    out.print(f"{drawn.name} of {data}, {drawn.drawn}, seed {drawn.seed}, hash {drawn.hash[:12]}")
-    out.print(_drawn_from(counts))
-    if left_out := left_out_in_words(counts, train):
-        out.print(left_out, soft_wrap=True)
-
-
-def _drawn_from(counts: ImageCounts) -> str:
-    return (
-        f"Of {counts.to_draw:,} labelled images: {counts.masks:,} with masks, {counts.boxes:,} with boxes only, "
-        f"{counts.background:,} background (in W only)."
-    )
-
-
-def _sized(
-    draw: Callable[[Dataset, int, int, int], Split], train: Dataset, full: int | None, weak: str, seed: int
-) -> Split:
-    size, count = _needed(full), _count(weak)
-    return draw(train, size, count_images(train).to_draw - size if count is None else count, seed)
-
-
-def _needed(full: int | None) -> int:
-    if full is None:
-        raise SplitError("Give the number of images with masks, such as --full 400.")
-    return full
-
-
-def _count(weak: str) -> int | None:
-    try:
-        return None if weak == "all" else int(weak)
-    except ValueError as error:
-        raise SplitError(f"--weak is '{weak}'; give a number of images, or the word all.") from error
-
-
-def _few_shot(train: Dataset, masks_per_class: int | None, seed: int, classes: str | None) -> Split:
-    if masks_per_class is None:
-        return paper_few_shot(train)
-    return draw_few_shot(train, masks_per_class, seed, asked_names(classes))
-
-
-def _by_lists(train: Dataset, full_list: Path | None, weak_list: Path | None) -> Split:
-    if full_list is None:
-        raise SplitError("--protocol lists needs --full-list, a text file with one image per line.")
-    return split_by_lists(train, full_list, weak_list)

@@ -18,12 +18,13 @@ from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO
 
 from splitlab.errors import DataError
-from splitlab.io import written_whole
+from splitlab.io import Progress, no_progress, written_whole
 
 _ZIP_STARTS, _GZIP_START = (b"PK\x03\x04", b"PK\x05\x06"), b"\x1f\x8b"
 _ZIP_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _ZIP_ENCRYPTED = 0x1
 _DRIVE = re.compile(r"[A-Za-z]:")
+_IGNORED = re.compile(r"\.|__MACOSX\Z|splitlab[\w-]*\.json\Z")
 # A zip's file list is read at once: 200,000 names of 100 letters fit. A tar has one name at a time.
 _MAX_ZIP_READ_BYTES, _CHUNK_BYTES = 32_000_000, 1 << 14
 # Allowed whatever the compression ratio.
@@ -59,13 +60,13 @@ class Limits:
     ratio: float = 100.0
 
 
-def unpack(archive: Path | BinaryIO, target: Path, limits: Limits = Limits()) -> Path:
+def unpack(archive: Path | BinaryIO, target: Path, limits: Limits = Limits(), progress: Progress = no_progress) -> Path:
     """Unpack a zip, tar or tar.gz into `target`; return it.
 
     Only plain files and folders below `target` are created. They are written to a draft that is renamed, so a refused
     archive leaves nothing behind.
 
-    `archive` is a path or an open seekable file; `target` must not exist, or be empty.
+    `archive` is a path or an open seekable file; `target` must not exist, or be empty. Progress is in bytes of it.
 
     Raises:
         DataError: the disk is full, or the archive is of another kind, broken, encrypted or over a limit, or a member
@@ -76,8 +77,10 @@ def unpack(archive: Path | BinaryIO, target: Path, limits: Limits = Limits()) ->
         try:
             file = opened.enter_context(archive.open("rb")) if isinstance(archive, Path) else archive
             unpacking = _Unpacking(draft, limits, file.seek(0, 2), name)
+            size = file.seek(0, 2)
             for member in _members(file, name, limits):
                 unpacking.write(member)
+                progress("unpack", min(file.tell(), size), size)
         except _BROKEN as error:
             if isinstance(error, OSError) and error.errno in _NO_ROOM:
                 raise DataError(
@@ -88,8 +91,11 @@ def unpack(archive: Path | BinaryIO, target: Path, limits: Limits = Limits()) ->
 
 
 def find_dataset_root(folder: Path) -> Path:
-    """Return the only folder in an unpacked archive, else `folder` itself. Hidden and macOS's files are ignored."""
-    inside = [path for path in folder.iterdir() if path.name != "__MACOSX" and not path.name.startswith(".")]
+    """Return the only folder in an unpacked archive, else `folder` itself.
+
+    Hidden files, macOS's and the settings that SplitLab keeps beside a dataset are ignored.
+    """
+    inside = [path for path in folder.iterdir() if not _IGNORED.match(path.name)]
     return inside[0] if len(inside) == 1 and inside[0].is_dir() else folder
 
 

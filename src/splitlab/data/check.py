@@ -70,14 +70,18 @@ class Check:
     """The result for a dataset; without problems it is ready for training."""
 
     name: str
+    format: str
     train: SubsetCounts
     val: SubsetCounts
     problems: tuple[Problem, ...]
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return plain dicts, lists, texts and numbers for the command line."""
         return {
             "name": self.name,
+            "format": self.format,
+            "notes": list(self.notes),
             "train": asdict(self.train),
             "val": asdict(self.val),
             "problem_counts": count_kinds(self.problems),
@@ -94,14 +98,20 @@ def check_dataset(data: TrainVal, progress: Progress = no_progress) -> Check:
     for subset, dataset in (("train", data.train), ("val", data.val)):
         problems += dataset.problems
         problems += _find_repeated_photos(dataset)
-        problems += find_empty_classes(dataset, subset)
+        problems += find_empty_classes(dataset, subset) if dataset.images else ()
         for done, image in enumerate(dataset.images, start=1):
             problems += _find_image_problems(image)
             progress(f"check {subset}", done, len(dataset.images))
     problems += _find_leaks(data)
     order = list(ProblemKind)
     by_kind = sorted(dict.fromkeys(problems), key=lambda problem: order.index(problem.kind))
-    return Check(data.train.name, _count(data.train), _count(data.val), tuple(by_kind))
+    return Check(data.train.name, data.format, _count(data.train), _count(data.val), tuple(by_kind), _notes(data))
+
+
+def _notes(data: TrainVal) -> tuple[str, ...]:
+    if data.has_val:
+        return data.notes
+    return (*data.notes, f"There is no val part. To cut one from train: splitlab data cut {data.train.as_argument}")
 
 
 def find_empty_classes(dataset: Dataset, subset: str) -> Iterator[Problem]:

@@ -306,6 +306,20 @@ def count_images(dataset: Dataset) -> ImageCounts:
     return ImageCounts(**{kind: dataset.kinds[kind] for kind in ImageCounts.__slots__})
 
 
+def images_in_words(counts: ImageCounts) -> str:
+    """Return a clause that counts the images by their labels; kinds without images are left out."""
+    kinds = {
+        "have masks": counts.masks,
+        "are half-masked": counts.half_masked,
+        "have boxes only": counts.boxes,
+        "are background": counts.background,
+        "are not labelled": counts.unlabelled,
+        "have labels that cannot be read": counts.broken,
+    }
+    known = [f"{number:,} {kind}" for kind, number in kinds.items() if number]
+    return f"of {sum(kinds.values()):,} images {', '.join(known)}" if known else "there are no images"
+
+
 def left_out_in_words(counts: ImageCounts, dataset: Dataset) -> str:
     """Explain which images no split can contain and what to do about it; empty if there are none."""
     sentences = []

@@ -35,7 +35,11 @@ def refuse_unfit(data: TrainVal, split: Split) -> None:
 
 
 def refuse_unscorable(dataset: Dataset) -> None:
-    """Raise DataError if scores on a dataset would be wrong: labels are unreadable, or all objects are crowds."""
+    """Raise DataError if scores on a dataset would be wrong: it is empty, labels are unreadable, or all are crowds."""
+    if not dataset.images:
+        raise DataError(
+            f"'{dataset.name}' has no val part to score on. Cut one from train: splitlab data cut {dataset.as_argument}"
+        )
     broken = [image for image in dataset.images if image.state == LabelState.BROKEN]
     if broken:
         raise DataError(

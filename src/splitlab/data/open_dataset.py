@@ -1,4 +1,4 @@
-"""Open a dataset of any known format, and add one to the workspace from an archive.
+"""Open a dataset of any known format.
 
 A new format is one module in `data/formats` and one line in `_FORMATS`: its name, a function that recognises a folder
 of that format, and a function that reads the folder into a `TrainVal`.
@@ -6,15 +6,14 @@ of that format, and a function that reads the folder into a `TrainVal`.
 
 from __future__ import annotations
 
-import re
-import tempfile
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
-from splitlab.data.archives import Limits, find_dataset_root, unpack
+from splitlab.data.archives import find_dataset_root
 from splitlab.data.dataset import TrainVal
 from splitlab.data.formats.cityscapes import is_cityscapes_folder, read_cityscapes_folder
 from splitlab.data.formats.coco import read_coco_folder
@@ -24,20 +23,19 @@ from splitlab.data.formats.photos import is_photo_folder, read_photo_folder
 from splitlab.data.formats.voc import is_voc_folder, read_voc_folder
 from splitlab.data.formats.voc_xml import is_voc_xml_folder, read_voc_xml_folder
 from splitlab.data.formats.yolo import is_yolo_folder, read_yolo_folder
-from splitlab.data.masks import move_index
 from splitlab.data.photo_index import Outside
 from splitlab.data.reading import load_reading, read_as
 from splitlab.data.scenes.embedded import make_embedded
-from splitlab.errors import DataError, shown_as
-from splitlab.io import swept
+from splitlab.data.val_cut import apply_cut, load_cut
+from splitlab.errors import DataError
 
 EMBEDDED = "embedded"
-_INDEX = ".index"  # beside the datasets
-_MOST_LETTERS = 60
-_NAME = re.compile(rf"\w[\w.-]{{0,{_MOST_LETTERS - 1}}}")
-_NOT_IN_A_NAME = re.compile(r"[^\w.-]+")
-_ARCHIVE_ENDING = re.compile(r"\.(zip|tgz|tar|(tar\.)?gz)\Z", re.IGNORECASE)
-_UPLOAD_LIMITS = Limits(members=50_000, total_bytes=4_000_000_000)
+INDEX = ".index"
+"""The folder for indices, beside the datasets."""
+_MOST_WRAPPERS = 3
+_UNFOLLOWED = (OSError, ValueError)
+"""Raised for paths with a NUL, too long ones, cyclic links and folders without permission."""
+_PARTS_OF_DATASETS = ("images", "labels", "annotations", "train", "valid", "val", "ann", "img", "data")
 
 
 class _Format(NamedTuple):
@@ -76,9 +74,12 @@ def open_dataset(where: str, data_dir: Path) -> TrainVal:
     folder, known = _find(where, data_dir)
     reading = load_reading(folder)
     try:
-        data = read_as(known.read(folder, data_dir / _INDEX, reading.outside), reading)
+        data = known.read(_root_of(folder), data_dir / INDEX, reading.outside)
     except DataError as error:
-        raise DataError(f"Recognised as {known.name}, but {error}") from error
+        raise DataError(f"Recognised as {known.name}. {error}") from error
+    data = read_as(_named(data, folder), reading)
+    if not data.has_val and (cut := load_cut(folder)) is not None:
+        data = apply_cut(data, cut)
     is_in_workspace = folder == data_dir / where and not Path(where).is_absolute()
     return _opened_as(data, where if is_in_workspace else str(folder.absolute()))
 
@@ -100,35 +101,6 @@ def dataset_names(data_dir: Path) -> list[str]:
     return [EMBEDDED, *(name for name in own if name != EMBEDDED)]
 
 
-def proposed_name(file_name: str) -> str:
-    """Derive a dataset's name from its archive's: no ending, and dashes in place of characters that are not allowed."""
-    stem = _ARCHIVE_ENDING.sub("", file_name)
-    return _NOT_IN_A_NAME.sub("-", stem).strip(".-")[:_MOST_LETTERS] or "data"
-
-
-def import_archive(archive: BinaryIO, name: str, data_dir: Path, limits: Limits = _UPLOAD_LIMITS) -> TrainVal:
-    """Unpack a zip or tar of a dataset into `data_dir`/`name` and open it.
-
-    Raises:
-        DataError: the name is taken or not valid; the archive is broken, hostile, too large, or holds no readable
-            dataset; or `data_dir` cannot be written. Nothing is left behind.
-    """
-    if not _NAME.fullmatch(name) or name == EMBEDDED:
-        raise DataError(f"'{name}' is not a valid dataset name: use up to 60 letters, digits, dots and dashes.")
-    target = data_dir / name
-    with _draft_in(data_dir) as draft:
-        if target.exists():
-            raise DataError(_taken(name))
-        unpack(archive, Path(draft) / "whole", limits)
-        root = find_dataset_root(Path(draft) / "whole")
-        # The index is written into the draft, so that a refused dataset leaves none behind.
-        with shown_as(root, str(getattr(archive, "name", name))):
-            open_dataset(str(root), Path(draft))
-        _rename(root, target)
-        move_index(root, target, Path(draft) / _INDEX, data_dir / _INDEX)
-    return open_dataset(name, data_dir)
-
-
 def _find(where: str, data_dir: Path) -> tuple[Path, _Format]:
     try:
         named = data_dir / where
@@ -136,51 +108,56 @@ def _find(where: str, data_dir: Path) -> tuple[Path, _Format]:
         known = _format_of(folder)
         if known is None:
             raise DataError(_unknown(folder))
-    except OSError as error:
-        raise DataError(f"{where[:100]}: cannot be opened ({error.strerror}). Check the path.") from error
+    except _UNFOLLOWED as error:
+        raise DataError(f"{where[:100]}: cannot be opened ({error}). Check the path.") from error
     return folder, known
 
 
 def _format_of(folder: Path) -> _Format | None:
-    for known in _FORMATS:
-        with suppress(DataError, OSError):
-            if known.detect(folder):
-                return known
+    with suppress(*_UNFOLLOWED):
+        root = _root_of(folder)
+        for known in _FORMATS:
+            with suppress(DataError, *_UNFOLLOWED):
+                if known.detect(root):
+                    return known
     return None
+
+
+def _root_of(folder: Path) -> Path:
+    """Return the folder in which a dataset begins: many archives hold one folder, which holds everything."""
+    for _ in range(_MOST_WRAPPERS):
+        inner = find_dataset_root(folder)
+        if inner == folder or inner.name.lower() in _PARTS_OF_DATASETS:
+            break
+        folder = inner
+    return folder
+
+
+def _named(data: TrainVal, folder: Path) -> TrainVal:
+    """Name a dataset after its own folder, not after one in it; published ones keep their names."""
+    root = _root_of(folder)
+    if root == folder or data.train.name != root.resolve().name:
+        return data
+    name = folder.resolve().name
+    return replace(data, train=replace(data.train, name=name), val=replace(data.val, name=name))
 
 
 def _unknown(folder: Path) -> str:
     if not folder.is_dir():
         return f"{folder} is not a folder. Give a dataset's folder, a name in the workspace, or the word embedded."
+    formats = ", ".join(known.name for known in _FORMATS)
     return (
-        f"{folder} is not a dataset of a known format: {', '.join(known.name for known in _FORMATS)}. A COCO dataset "
-        "has images/, instances_train.json and instances_val.json; a YOLO dataset has a data.yaml."
+        f"{folder} is not a dataset of a known format: {formats}. {_seen_in(folder)}"
+        "A COCO dataset has a JSON file with images, annotations and categories; a YOLO dataset has a data.yaml; a "
+        "folder of photos needs nothing else."
     )
+
+
+def _seen_in(folder: Path) -> str:
+    endings = Counter(path.suffix.lower() or "no ending" for path in folder.rglob("[!.]*") if path.is_file())
+    seen = ", ".join(f"{number:,} files with {ending}" for ending, number in endings.most_common(3))
+    return f"It has {seen}. " if seen else "It has no files. "
 
 
 def _opened_as(data: TrainVal, where: str) -> TrainVal:
     return replace(data, train=replace(data.train, opened_as=where), val=replace(data.val, opened_as=where))
-
-
-def _draft_in(data_dir: Path) -> tempfile.TemporaryDirectory[str]:
-    try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        return tempfile.TemporaryDirectory(prefix=swept(".import-", data_dir), dir=data_dir, ignore_cleanup_errors=True)
-    except OSError as error:
-        raise DataError(_cannot_write(data_dir, error)) from error
-
-
-def _cannot_write(folder: Path, error: OSError) -> str:
-    return f"{folder}: cannot be written ({error.strerror}). Free some space there, or choose another workspace."
-
-
-def _rename(root: Path, target: Path) -> None:
-    # A move would put the folder into one that somebody created at `target` in the meantime.
-    try:
-        root.rename(target)
-    except OSError as error:
-        raise DataError(_taken(target.name) if target.exists() else _cannot_write(target.parent, error)) from error
-
-
-def _taken(name: str) -> str:
-    return f"A dataset named '{name}' already exists. Choose another name."

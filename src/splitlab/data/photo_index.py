@@ -274,7 +274,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _points_outside(name: str, file: Path, root: Path, kind: ProblemKind) -> EntryError:
-    way_out = "To read such files, run: splitlab data read-as FOLDER --outside followed"
+    way_out = f"To read such files, run: splitlab data read-as {root} --outside followed"
     return entry_error(kind, file, f"'{name}' points outside {root}", way_out)
 
 

@@ -92,8 +92,8 @@ def read_split(path: Path) -> Split:
     try:
         content = json.loads(path.read_text())
         split = Split(
-            tuple(_image_id(image_id) for image_id in content["full"]),
-            tuple(_image_id(image_id) for image_id in content["weak"]),
+            tuple(as_image_id(image_id) for image_id in content["full"]),
+            tuple(as_image_id(image_id) for image_id in content["weak"]),
             int(content["seed"]),
             str(content["source"]),
             str(content.get("drawn", "random")),
@@ -104,6 +104,13 @@ def read_split(path: Path) -> Split:
     if stated != split.hash:
         raise SplitError(f"{path}: its ids were changed after it was drawn (the hash differs). Draw the split again.")
     return split
+
+
+def as_image_id(value: object) -> ImageId:
+    """Return a value from a JSON file as an image id. Raise TypeError if it is none."""
+    if isinstance(value, int | str):
+        return value
+    raise TypeError(f"{value!r} is not an image id")
 
 
 def boxes_only(labels: ImageLabels) -> ImageLabels:
@@ -211,12 +218,6 @@ def draw_paper_split(dataset: Dataset, full: int, weak: int | None) -> Split:
     left = [*others, *first[full:]]
     _check(dataset, "|W|", weak or 0, len(left))
     return Split(tuple(first[:full]), tuple(left[:weak]), _PAPER_SEED, dataset.source_hash, "paper")
-
-
-def _image_id(value: object) -> ImageId:
-    if isinstance(value, int | str):
-        return value
-    raise TypeError(f"{value!r} is not an image id")
 
 
 def _from_both_ends(dataset: Dataset, ordered: list[ImageLabels], full: int, weak: int, seed: int, drawn: str) -> Split:

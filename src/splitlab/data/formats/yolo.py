@@ -207,10 +207,10 @@ class _Reader:
         if not photo.is_relative_to(root):
             beside = Path(*_in_labels(photo.parts)).with_suffix(".txt")
             return beside if beside.is_file() else None
-        beside = photo.relative_to(root).with_suffix(".txt").as_posix()
-        own = self._photos.file(_labels_name(photo, root)) or self._photos.file(beside)
+        name = photo.relative_to(root).with_suffix(".txt").as_posix()
+        own = self._photos.file(_labels_name(photo, root)) or self._photos.file(name)
         # A folder of another name in place of images/: photos/train/a.jpg has labels/train/a.txt.
-        return own or self._photos.file_by_tail(beside, _LEAST_TAIL)
+        return own or self._photos.file_by_tail(name, _LEAST_TAIL)
 
     def _labels_without_photo(self, place: Path, known: set[str]) -> Iterator[Problem]:
         """Find label files without photos, if labels have their own folder."""
