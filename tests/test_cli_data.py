@@ -47,10 +47,76 @@ def test_a_clean_dataset_is_said_to_be_clean(tiny_folder):
     assert "every label fits its photo" in run("data", "check", tiny_folder)
 
 
-def test_a_folder_to_add_is_told_that_its_path_will_do(tiny_folder):
-    said = str(runner.invoke(cli.app, ["data", "add", str(tiny_folder)]).exception)
-    assert said.startswith(f"{tiny_folder} is a folder")
-    assert "workspace/data" in said
+def test_a_folder_is_copied_into_the_workspace_and_opens_by_its_name(tiny_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("SPLITLAB_WORKSPACE", str(tmp_path / "workspace"))
+    assert "mine is here, recognised as COCO. In train, of 12 images" in words_of(
+        "data", "add", tiny_folder, "--name", "mine"
+    )
+    checked = json.loads(run("data", "check", "mine", "--json"))
+    assert checked["train"]["images"] == 12
+    assert [path.name for path in (tmp_path / "workspace" / "data").iterdir()] == ["mine"]
+
+
+def test_an_archive_is_checked_without_being_kept(tiny_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("SPLITLAB_WORKSPACE", str(tmp_path / "workspace"))
+    shutil.copytree(tiny_folder, tmp_path / "mine")
+    next((tmp_path / "mine" / "images").glob("*.png")).unlink()
+    archive = shutil.make_archive(str(tmp_path / "mine"), "zip", tmp_path / "mine")
+    found = json.loads(run("data", "check", archive, "--json", code=1))
+    assert found["format"] == "COCO"
+    assert [problem["kind"] for problem in found["problems"]] == ["missing photo"]
+    assert found["problems"][0]["file"].startswith(f"{archive}/images/")
+    assert not list((tmp_path / "workspace" / "data").iterdir())
+
+
+def test_labels_without_their_photos_are_refused_by_name(tiny_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("SPLITLAB_WORKSPACE", str(tmp_path / "workspace"))
+    (tmp_path / "labels").mkdir()
+    shutil.copy(tiny_folder / "instances_train.json", tmp_path / "labels")
+    said = str(runner.invoke(cli.app, ["data", "add", str(tmp_path / "labels")]).exception)
+    assert said.startswith("Recognised as COCO.")
+    assert "has labels of 12 images, but none of the photos" in said
+
+
+@pytest.fixture
+def without_val(tiny_folder, tmp_path):
+    folder = shutil.copytree(tiny_folder, tmp_path / "leaves")
+    (folder / "instances_val.json").unlink()
+    return folder
+
+
+def test_a_val_part_is_cut_kept_and_given_back(without_val):
+    assert "There is no val part" in words_of("data", "check", without_val)
+    whole = json.loads(run("data", "check", without_val, "--json"))["train"]["images"]
+    cut = json.loads(run("data", "cut", without_val, "--share", 0.25, "--json"))
+    assert cut["val"]["masks"] > 0
+    assert sum(cut["train"].values()) + sum(cut["val"].values()) == whole
+    again = json.loads(run("data", "check", without_val, "--json"))
+    assert again["val"]["images"] == sum(cut["val"].values())
+    assert "val" in run("data", "cut", without_val, "--remove")
+    assert json.loads(run("data", "check", without_val, "--json"))["train"]["images"] == whole
+
+
+def test_a_dataset_with_a_val_part_of_its_own_is_not_cut(tiny_folder):
+    said = str(runner.invoke(cli.app, ["data", "cut", str(tiny_folder)]).exception)
+    assert "has a val part of its own, with 4 images" in said
+
+
+def test_training_without_a_val_part_is_told_how_to_cut_one(without_val):
+    said = str(runner.invoke(cli.app, ["train", str(without_val), "--full", "2", "--weak", "2"]).exception)
+    assert "has no val part to score on" in said
+    assert "splitlab data cut" in said
+
+
+def test_photos_alone_are_a_dataset_of_which_a_plan_says_what_to_label(tiny_folder, tmp_path):
+    photos = shutil.copytree(tiny_folder / "images", tmp_path / "photos")
+    assert "no labels" in words_of("data", "check", photos)
+    plan = json.loads(run("data", "plan-labels", photos, tmp_path / "todo", "--masks", 3, "--boxes", 5, "--json"))
+    whole = len(list(photos.rglob("*.png")))
+    assert [len(plan[task]) for task in ("masks", "boxes", "leave")] == [3, 5, whole - 8]
+    lines = (tmp_path / "todo" / "labelling-plan.csv").read_text().splitlines()
+    assert len(lines) == whole + 1
+    assert sum(line.endswith(",draw masks") for line in lines) == 3
 
 
 def test_an_archive_is_added_under_its_own_name_where_none_is_given(tiny_folder, tmp_path, monkeypatch):
@@ -197,7 +263,11 @@ def test_photos_that_nobody_labelled_are_in_no_split_and_their_number_is_named(l
     assert "--without-labels background" in said
     drawn = json.loads(run("split", leaves, "--full", 2, "--weak", "all", "--json"))
     assert sorted([*drawn["full"], *drawn["weak"]]) == [1, 2, 3, 4]
-    assert drawn["images"] == {"masks": 4, "boxes": 0, "background": 0, "unlabelled": 8, "broken": 0}
+    assert drawn["images"] == {
+        **dict.fromkeys(("half_masked", "boxes", "background", "broken"), 0),
+        "masks": 4,
+        "unlabelled": 8,
+    }
     said = words_of("split", leaves, "--full", 2, "--weak", 1)
     assert "Of 4 labelled images: 4 with masks, 0 with boxes only, 0 background" in said
     assert "8 images have no labels" in said
@@ -205,7 +275,7 @@ def test_photos_that_nobody_labelled_are_in_no_split_and_their_number_is_named(l
 
 
 def test_photos_said_to_be_background_are_drawn_into_w_alone(leaves):
-    assert "8 are background, 0 unlabelled" in words_of("data", "read-as", leaves, "--without-labels", "background")
+    assert "4 have masks, 8 are background" in words_of("data", "read-as", leaves, "--without-labels", "background")
     drawn = json.loads(run("split", leaves, "--full", 4, "--weak", "all", "--json"))
     assert sorted(drawn["full"]) == [1, 2, 3, 4]
     assert len(drawn["weak"]) == 8

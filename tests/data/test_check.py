@@ -214,7 +214,7 @@ def test_what_the_reader_could_not_read_is_listed_by_kind_with_counts_first(tiny
         for number, kind in enumerate([ProblemKind.MASK, ProblemKind.PHOTO_MISSING, ProblemKind.MASK])
     )
     shown = check_dataset(replace(tiny, train=replace(tiny.train, problems=unread))).to_json()
-    assert list(shown) == ["name", "train", "val", "problem_counts", "problems"]
+    assert list(shown) == ["name", "format", "notes", "train", "val", "problem_counts", "problems"]
     assert shown["problem_counts"] == {"wrong mask": 2, "missing photo": 1}
     assert [problem["kind"] for problem in shown["problems"]] == ["missing photo", "wrong mask", "wrong mask"]
 

@@ -149,7 +149,10 @@ def cut(
     if not remove:
         with progress_bar() as progress:
             groups = find_near_duplicates(whole.train.images, folder, workspace.data / INDEX, progress)
-        save_cut(folder, cut_val(whole.train, share, seed, groups))
+        made = cut_val(whole.train, share, seed, groups)
+        save_cut(folder, made)
+        if made.aside:
+            err.print(f"{len(made.aside):,} near-duplicates of val images cannot be scored: they are in neither part.")
     parts = open_dataset(data, workspace.data)
     counts = {part: count_images(images) for part, images in (("train", parts.train), ("val", parts.val))}
     if as_json:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -17,11 +16,12 @@ from PIL import Image, UnidentifiedImageError
 from scipy import ndimage
 
 from splitlab.data.dataset import Box, ImageLabels, IndexedMask, Problem, ProblemKind
+from splitlab.data.file_index import file_key, index_path, load_index, save_index
 from splitlab.data.images import MAX_PIXELS
-from splitlab.errors import DataError, RunError
+from splitlab.errors import DataError
 from splitlab.geometry import Rle, mask_to_rle, rle_area
-from splitlab.io import write_bytes
 
+_INDEX = "mask_boxes"
 _INDEX_MODES = ("P", "L", "I", "I;16", "I;16B", "RGB")
 
 _MOST_NUMBER = 65_535
@@ -93,8 +93,8 @@ def read_mask_boxes(
         index_dir: the folder of the index file, created if missing.
         progress: called after every image that is opened.
     """
-    index_path = _index_path(root, index_dir)
-    index = _load(index_path)
+    index_file = index_path(_INDEX, root, index_dir)
+    index = _load(index_file)
     keys = [_key(path, root) for path in paths]
     found = {key: index[key] for key in keys if isinstance(key, str) and key in index}
     unread = [(key, path) for key, path in zip(keys, paths, strict=True) if isinstance(key, str) and key not in found]
@@ -109,7 +109,7 @@ def read_mask_boxes(
     finally:
         # Keep what was read even after Ctrl-C.
         if unread:
-            _save(index_path, found)
+            save_index(index_file, {key: _to_json(entry) for key, entry in found.items()})
     return [key if isinstance(key, Problem) else found.get(key) or wrong[key] for key in keys]
 
 
@@ -120,11 +120,11 @@ def move_index(before: Path, after: Path, index_dir: Path, new_index_dir: Path) 
     """
     # Some formats read their images from a folder below the dataset's own.
     for root in (after, *after.glob("*/")):
-        index_path = _index_path(before / root.relative_to(after), index_dir)
-        if index_path.is_file():
+        index_file = index_path(_INDEX, before / root.relative_to(after), index_dir)
+        if index_file.is_file():
             with contextlib.suppress(OSError):
                 new_index_dir.mkdir(parents=True, exist_ok=True)
-                index_path.replace(_index_path(root, new_index_dir))
+                index_file.replace(index_path(_INDEX, root, new_index_dir))
 
 
 @lru_cache(maxsize=2)
@@ -168,15 +168,10 @@ def _is_seen(mask: Rle | IndexedMask | None) -> bool:
     return not isinstance(mask, dict) or rle_area(mask) > 0
 
 
-def _index_path(root: Path, index_dir: Path) -> Path:
-    return index_dir / f"mask_boxes_{hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:16]}.json"
-
-
-def _load(index_path: Path) -> dict[str, MaskBoxes]:
+def _load(index_file: Path) -> dict[str, MaskBoxes]:
     try:
-        content = json.loads(index_path.read_bytes())
-        return {key: _from_json(entry) for key, entry in content.items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
+        return {key: _from_json(entry) for key, entry in load_index(index_file).items()}
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
         return {}
 
 
@@ -190,21 +185,13 @@ def _from_json(entry: dict[str, Any]) -> MaskBoxes:
 
 def _key(path: Path, root: Path) -> str | Problem:
     try:
-        stat = path.stat()
+        return file_key(path, root)
     except OSError as error:
         return _unread(path, f"the masks are missing ({error.strerror})")
-    return f"{path.relative_to(root).as_posix()} {stat.st_size} {stat.st_mtime_ns}"
 
 
 def _unread(path: Path, what: str) -> Problem:
     return Problem(ProblemKind.LABELS_UNREADABLE, str(path), what, "Unpack the dataset again.")
-
-
-def _save(index_path: Path, found: dict[str, MaskBoxes]) -> None:
-    content = json.dumps({key: _to_json(entry) for key, entry in found.items()})
-    with contextlib.suppress(OSError, RunError):
-        index_path.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(index_path, content.encode())
 
 
 def _to_json(entry: MaskBoxes) -> dict[str, Any]:

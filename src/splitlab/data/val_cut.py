@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -203,18 +202,16 @@ def _choose(
     together: Sequence[Sequence[ImageLabels]], counts: NDArray[np.int64], wish: int, rng: np.random.Generator
 ) -> Iterator[int]:
     """Yield the groups of the val part in the order in which they are taken."""
-    missing, left = wish, sum(map(len, together))
-    shown_left = counts.sum(axis=0)
+    missing, left = wish, counts.sum(axis=0)
     for index in in_proportion(counts, rng):
         size = len(together[index])
         # A val part of background alone could not be scored.
         if missing == wish and not _shows_objects(counts[index]):
             continue
         # A group that exceeds the wish is taken if that comes closer to it.
-        if size < 2 * missing and size < left and not _empties(counts[index], shown_left):
+        if size < 2 * missing and not _empties(counts[index], left):
             yield index
-            missing, left = missing - size, left - size
-            shown_left = shown_left - counts[index]
+            missing, left = missing - size, left - counts[index]
         if missing <= 0:
             return
 
@@ -258,6 +255,6 @@ def _from_json(content: Any) -> ValCut:
     if not val or len({*val, *aside}) != len(val) + len(aside):
         raise ValueError("it lists no image, or one twice")
     share = float(content["share"])
-    if not (math.isfinite(share) and 0 < share < 1):
+    if not 0 < share < 1:
         raise ValueError(f"its share is {share}")
     return ValCut(val, aside, int(content["seed"]), share, printable(str(content["how"])[:_MOST_LETTERS]))
