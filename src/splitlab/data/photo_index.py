@@ -131,27 +131,22 @@ class PhotoIndex:
         ]
 
     def folder(self, stated: str) -> Path | None:
-        """Return the folder of photos that is named: as written, else by the longest tail that only one folder has."""
+        """Return the folder of photos that is named: as written, else by the longest tail that only one has.
+
+        Only folders that hold photos themselves are found by their tail: `images/` may hold those of all parts.
+        """
         parts = _parts(stated)
-        folders = self._folders
+        if not parts:
+            return None if _leads_out(stated) else self.root
+        holding = {name.rpartition("/")[0] for name in self._files if _is_photo(name)}
+        if any(f"{one}/".startswith(f"{'/'.join(parts)}/") for one in holding):
+            return self.root.joinpath(*parts)
         for start in range(len(parts)):
             tail = [part.casefold() for part in parts[start:]]
-            fitting = [one for one in folders if [part.casefold() for part in one.split("/")][-len(tail) :] == tail]
-            exact = "/".join(parts[start:])
-            if exact in fitting:
-                return self.root / exact
+            fitting = [one for one in holding if [part.casefold() for part in one.split("/")][-len(tail) :] == tail]
             if len(fitting) == 1:
                 return self.root / fitting[0]
-        return self.root if not parts and not _leads_out(stated) else None
-
-    @property
-    def _folders(self) -> set[str]:
-        parents = {name.rpartition("/")[0] for name in self._files if _is_photo(name)}
-        whole = set(parents)
-        for parent in parents:
-            parts = parent.split("/")
-            whole.update("/".join(parts[:end]) for end in range(1, len(parts)))
-        return whole - {""}
+        return None
 
     def _scan(self) -> None:
         waiting: list[tuple[str, str, tuple[str, ...]]] = [(str(self.root), "", (self._real_root,))]

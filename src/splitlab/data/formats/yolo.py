@@ -70,6 +70,8 @@ def read_yolo_folder(folder: Path, outside: Outside = Outside.REFUSED) -> TrainV
         if not train_places:
             stated = settings.train[0][:200] if settings.train else "images"
             raise DataError(f"{path}: '{stated}' does not exist in {folder}. Put the photos of train there.")
+        if val_places == train_places:
+            val_places = []
         train = reader.read(train_places)
         val = reader.read(val_places) if val_places else reader.empty()
     except _UNFOLLOWED as error:
