@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 from splitlab.atlas.advice import advised_splits, read_advice
 from splitlab.atlas.grid import measured_grid, verdict_metric
@@ -22,6 +23,8 @@ from splitlab.runs.spec import SETTINGS, RunSpec
 from splitlab.sweeps.file import read_plan
 from splitlab.sweeps.plan import SweepPlan
 from splitlab.workspace import Workspace
+
+_EXPERIMENTS = "experiments"
 
 # Settings that do not affect what a model learns.
 _NOT_LEARNT = ("data", "device", "compiled", "tracker", "evaluate_every")
@@ -59,6 +62,21 @@ class Atlas:
     table: Path
 
     @property
+    def is_experiment(self) -> bool:
+        """Whether it compares recipes on few splits, so that it is in no chart and gets no advice."""
+        return self.table.parent.name == _EXPERIMENTS
+
+    @property
+    def dataset(self) -> str:
+        """Name of the dataset in its rows."""
+        return self.stages[0].data if self.is_experiment else self.name
+
+    @property
+    def choice_table(self) -> Path:
+        """File of an experiment's rows on validation images, which its choices rest on."""
+        return self.table.with_name(f"{self.table.stem}-choice.csv")
+
+    @property
     def advice(self) -> Path:
         """File of the recommendations that were recorded before their runs; optional."""
         return self.table.with_suffix("") / "advice.csv"
@@ -80,15 +98,25 @@ class Atlas:
 
 
 def atlas_names(measured: Path) -> list[str]:
-    """List the atlases that have plans."""
+    """List the atlases that have plans, without experiments."""
     return sorted({path.parent.name for path in measured.glob("*/*.yaml")})
 
 
+def _folder_of(name: str, measured: Path) -> Path:
+    """Return the folder that holds the folder of plans and the table of an atlas or experiment."""
+    experiments = measured / _EXPERIMENTS
+    atlases, others = atlas_names(measured), atlas_names(experiments)
+    if name not in [*atlases, *others]:
+        known = ", ".join([*atlases, *others]) or "none"
+        raise SettingsError(f"There is no atlas '{name}'. Choose one of {known}.")
+    return measured if name in atlases else experiments
+
+
 def read_atlas(name: str, measured: Path, data_dir: Path, data: str | None = None) -> Atlas:
-    """Read the plans `measured/<name>/*.yaml` in the order of their names.
+    """Read the plans `<name>/*.yaml` in `measured` or its folder of experiments, in the order of their names.
 
     Args:
-        name: Name of the atlas.
+        name: Name of the atlas or experiment.
         measured: Folder of plans and tables.
         data_dir: The workspace's folder of datasets.
         data: Dataset to use in place of that of the plans.
@@ -96,15 +124,14 @@ def read_atlas(name: str, measured: Path, data_dir: Path, data: str | None = Non
     Raises:
         SettingsError: If there is no such atlas, a plan is invalid, or the plans have different datasets.
     """
-    if name not in atlas_names(measured):
-        raise SettingsError(f"There is no atlas '{name}'. Choose one of {', '.join(atlas_names(measured)) or 'none'}.")
-    paths = sorted((measured / name).glob("*.yaml"))
+    folder = _folder_of(name, measured)
+    paths = sorted((folder / name).glob("*.yaml"))
     plans = [_read(path, data_dir) for path in paths]
     if data is not None:
         plans = [replace(plan, data=data) for plan in plans]
     if len(found := {plan.data for plan in plans}) > 1:
         raise SettingsError(f"The plans of '{name}' are for several datasets ({', '.join(sorted(found))}). Keep one.")
-    return Atlas(name, tuple(plans), measured / f"{name}.csv")
+    return Atlas(name, tuple(plans), folder / f"{name}.csv")
 
 
 def _read(path: Path, data_dir: Path) -> SweepPlan:
@@ -113,29 +140,47 @@ def _read(path: Path, data_dir: Path) -> SweepPlan:
     return replace(plan, data=Path(plan.data).name) if Path(plan.data).parent == path.parent.absolute() else plan
 
 
-_TEST_FOLDER = "embedded-test"
-_TEST_SEED, _TEST_SCENES = 901, 600
+@dataclass(frozen=True)
+class _DrawnScenes:
+    """Embedded scenes beside those of training: folder in the workspace, seed, and number for choices and for tests."""
+
+    folder: str
+    seed: int
+    choice: int
+    test: int
+
+
+_SCENES = _DrawnScenes("embedded-test", 901, 0, 600)
+_SCENES_OF: Mapping[str, _DrawnScenes] = MappingProxyType({"recipe": _DrawnScenes("embedded-recipe", 904, 1000, 3000)})
 _TEST_SHARE = 4
 """One in four photos goes into the test part."""
 
 
 @dataclass(frozen=True)
 class Parts:
-    """A dataset as the atlas uses it: `train` for F and W, `val` for evaluation while training, `test` for results."""
+    """A dataset as the atlas uses it.
+
+    Attributes:
+        train: Images that F and W are drawn from.
+        val: Images for evaluation while training.
+        test: Images for results.
+        choice: Images on which an experiment compares recipes to choose one; none in an atlas.
+    """
 
     train: Dataset
     val: Dataset
     test: Dataset
+    choice: Dataset | None = None
 
 
-def _open_parts(data: str, data_dir: Path) -> Parts:
+def _open_parts(data: str, data_dir: Path, scenes: _DrawnScenes = _SCENES) -> Parts:
     """Open a dataset and hold out its test part; embedded scenes are drawn on first use."""
     whole = open_dataset(data, data_dir)
     if data == EMBEDDED:
-        scenes = EmbeddedSettings(train_images=1, val_images=_TEST_SCENES)
-        return Parts(
-            whole.train, whole.val, read_coco_folder(make_embedded(data_dir / _TEST_FOLDER, _TEST_SEED, scenes)).val
-        )
+        # Scenes for choices are the train images of the drawn folder, which needs at least one.
+        settings = EmbeddedSettings(train_images=max(scenes.choice, 1), val_images=scenes.test)
+        drawn = read_coco_folder(make_embedded(data_dir / scenes.folder, scenes.seed, settings))
+        return Parts(whole.train, whole.val, drawn.val, drawn.train if scenes.choice else None)
     taken = _held_out([image.image_id for image in whole.train.images])
     if not taken:
         raise DataError(f"'{whole.train.name}' has {len(whole.train.images)} training images, too few for a test part.")
@@ -181,6 +226,15 @@ class AtlasRun:
 
 
 @dataclass(frozen=True)
+class ScoredPart:
+    """Images that a run is scored on, the table of the row, and the row's hashes."""
+
+    images: Dataset
+    table: Path
+    hashes: dict[str, str]
+
+
+@dataclass(frozen=True)
 class OpenedAtlas:
     """An atlas with its data and the folder of all runs; `device` replaces that of the plans."""
 
@@ -191,12 +245,28 @@ class OpenedAtlas:
 
     @cached_property
     def planned(self) -> tuple[AtlasRun, ...]:
-        """Every run of the plans once, in training order, without splits of a grid that need too many images."""
-        return self._once(run for stage in self.atlas.stages for run in self._runs_of(stage))
+        """Every run of the plans once, in training order, without splits of a grid that need too many images.
+
+        An experiment's runs are sorted by seed and falling |F|, so that one that stops early has whole comparisons.
+        """
+        runs = [run for stage in self.atlas.stages for run in self._runs_of(stage)]
+        if self.atlas.is_experiment:
+            runs.sort(key=lambda run: (run.spec.seed, -run.spec.data.full))
+        return self._once(runs)
 
     def asked(self, rows: Sequence[MeasuredRow]) -> tuple[AtlasRun, ...]:
-        """Return the runs of the plans, and once all are measured also those that the planner recommends."""
+        """Return the runs of the plans, and once all are measured also those that the planner recommends for an atlas."""
+        if self.atlas.is_experiment:
+            return self.planned
         return self._once([*self.planned, *self._advised(rows)])
+
+    def scored(self, run: AtlasRun) -> tuple[ScoredPart, ...]:
+        """Return the images that a run is scored on, the test part last: its row says that the run is done."""
+        test = ScoredPart(self.parts.test, self.atlas.table, run.hashes)
+        if self.parts.choice is None:
+            return (test,)
+        hashes = {**run.hashes, "test_hash": _part_hash(self.parts.choice)}
+        return ScoredPart(self.parts.choice, self.atlas.choice_table, hashes), test
 
     def _advised(self, rows: Sequence[MeasuredRow]) -> list[AtlasRun]:
         planned = self.atlas.planned(count_images(self.parts.train).to_draw)
@@ -234,7 +304,8 @@ class OpenedAtlas:
 
 def open_atlas(atlas: Atlas, workspace: Workspace, device: str | None = None) -> OpenedAtlas:
     """Open the data of an atlas; embedded scenes are drawn on first use."""
-    return OpenedAtlas(atlas, _open_parts(atlas.stages[0].data, workspace.data), workspace.runs, device)
+    scenes = _SCENES_OF.get(atlas.name, _SCENES)
+    return OpenedAtlas(atlas, _open_parts(atlas.stages[0].data, workspace.data, scenes), workspace.runs, device)
 
 
 def not_measured(runs: Iterable[AtlasRun], rows: Iterable[MeasuredRow]) -> list[AtlasRun]:

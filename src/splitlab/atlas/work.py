@@ -314,10 +314,11 @@ class AtlasWork:
         outcome.stopped = folder.cancel_is_asked()
 
     def _measure(self, run: AtlasRun, folder: RunFolder) -> None:
-        parts, atlas = self.opened.parts, self.opened.atlas
-        reached = measure_checkpoint(folder.weights, parts.test, self.progress)
-        row = measured_row(folder, reached, atlas.name, len(parts.train.images), run.hashes, self.version)
-        add_rows(atlas.table, (row,))
+        dataset, train_images = self.opened.atlas.dataset, len(self.opened.parts.train.images)
+        for part in self.opened.scored(run):
+            reached = measure_checkpoint(folder.weights, part.images, self.progress)
+            row = measured_row(folder, reached, dataset, train_images, part.hashes, self.version)
+            add_rows(part.table, (row,))
         self.tell(f"{folder.name}: AP50 {row.ap50:.1f}, AP70 {row.ap70:.1f}, {row.train_seconds:.0f} s")
 
     def _watch(self, folder: RunFolder, what: str, done: int, total: int) -> None:
