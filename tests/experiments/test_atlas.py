@@ -4,14 +4,14 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
 
-from splitlab.atlas import plans as parts_of
 from splitlab.atlas.advice import advised_splits
 from splitlab.atlas.grid import measured_grid
-from splitlab.atlas.plans import _held_out, _open_parts, _part_hash, _spec_hash, not_measured, read_atlas
+from splitlab.atlas.plans import _SCENES, _held_out, _open_parts, _part_hash, _spec_hash, not_measured, read_atlas
 from splitlab.atlas.rows import COLUMNS, _rows_as_csv, add_rows, read_rows
 from splitlab.cli import main as cli
 from splitlab.data.open_dataset import open_dataset
@@ -57,10 +57,9 @@ def test_what_is_held_out_depends_on_the_ids_alone_and_not_on_their_order():
     assert _held_out(ids) & set(kept) >= _held_out(kept) & _held_out(ids)
 
 
-def test_the_test_scenes_of_the_embedded_data_set_are_other_scenes(tmp_path, monkeypatch):
-    monkeypatch.setattr(parts_of, "_TEST_SCENES", 3)
+def test_the_test_scenes_of_the_embedded_data_set_are_other_scenes(tmp_path):
     make_embedded(tmp_path / "embedded", settings=EmbeddedSettings(4, 3))
-    parts = _open_parts("embedded", tmp_path)
+    parts = _open_parts("embedded", tmp_path, replace(_SCENES, test=3))
     assert [len(part.images) for part in (parts.train, parts.val, parts.test)] == [4, 3, 3]
     photos = [image.path.read_bytes() for part in (parts.train, parts.val, parts.test) for image in part.images]
     assert len(set(photos)) == 10

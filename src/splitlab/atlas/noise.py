@@ -11,6 +11,7 @@ t at 95 %, divided over all comparisons of one kind within a claim (Bonferroni).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -117,15 +118,16 @@ class Change:
         return abs(self.change) + self.margin <= limit
 
 
-def split_scores(rows: pd.DataFrame, score: str) -> SplitScores:
+def split_scores(rows: pd.DataFrame, score: str, alike: Sequence[str] = ("full", "weak")) -> SplitScores:
     """Fit the effects of split and seed to a score.
 
     Args:
-        rows: One row per run with the columns full, weak, seed and `score`, otherwise trained alike.
+        rows: One row per run with the columns `alike`, seed and `score`.
         score: Column of the score; runs without it are left out.
+        alike: Columns that are equal in runs that differ by seed alone; more than the split if recipes are compared.
     """
     known = rows[rows[score].notna()]
-    split_of, splits = pd.factorize(pd.MultiIndex.from_frame(known[["full", "weak"]]), sort=True)
+    split_of, splits = pd.factorize(pd.MultiIndex.from_frame(known[list(alike)]), sort=True)
     seed_of, seeds = pd.factorize(known["seed"], sort=True)
     design = np.hstack([np.eye(len(splits))[split_of], _sum_to_zero(len(seeds))[seed_of]])
     measured = known[score].to_numpy(float)

@@ -81,8 +81,8 @@ class Atlas:
         """File of the recommendations that were recorded before their runs; optional."""
         return self.table.with_suffix("") / "advice.csv"
 
-    def planned(self, images: int) -> dict[str, tuple[int, int, int]]:
-        """Return |F|, |W| and seed of the runs of the grid by their `_spec_hash`.
+    def specs(self, images: int) -> dict[str, RunSpec]:
+        """Return the settings of the runs of the grid by their hash in the rows, in the order of the plans.
 
         The grid consists of the runs with the model of the first stage.
 
@@ -91,10 +91,14 @@ class Atlas:
         """
         specs = [spec for stage in self.stages for spec in stage.specs(images)]
         return {
-            _spec_hash(spec): (spec.data.full, spec.data.weak, spec.seed)
+            _spec_hash(spec): spec
             for spec in specs
             if spec.model == specs[0].model and spec.data.full + spec.data.weak <= images
         }
+
+    def planned(self, images: int) -> dict[str, tuple[int, int, int]]:
+        """Return |F|, |W| and seed of the runs in `specs` by their hash."""
+        return {digits: (spec.data.full, spec.data.weak, spec.seed) for digits, spec in self.specs(images).items()}
 
 
 def atlas_names(measured: Path) -> list[str]:
@@ -255,7 +259,7 @@ class OpenedAtlas:
         return self._once(runs)
 
     def asked(self, rows: Sequence[MeasuredRow]) -> tuple[AtlasRun, ...]:
-        """Return the runs of the plans, and once all are measured also those that the planner recommends for an atlas."""
+        """Return the planned runs, and once all of an atlas are measured also those that the planner recommends."""
         if self.atlas.is_experiment:
             return self.planned
         return self._once([*self.planned, *self._advised(rows)])
