@@ -1,5 +1,8 @@
 """The recipe experiment: its plans, its two tables, and what made-up rows with known effects say by its rules."""
 
+import runpy
+import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +22,7 @@ from splitlab.atlas.recipe import (
     recipe_runs,
     what_the_fall_was,
 )
-from splitlab.atlas.rows import read_rows
+from splitlab.atlas.rows import add_rows, read_rows
 from splitlab.atlas.tables import _atlas_results
 from splitlab.atlas.work import AtlasWork
 from splitlab.cli import main as cli
@@ -30,6 +33,7 @@ from tests.experiments.atlas_tools import row
 
 ATLAS = read_atlas("recipe", _MEASURED, Path("nowhere"))
 SPECS = ATLAS.specs(800)
+ROOT = Path(__file__).parents[2]
 LUCK = {0: 3.0, 1: -2.0, 2: 0.5}
 
 SHORT, LONG = (480, 16), (1280, 16)
@@ -200,6 +204,23 @@ def test_each_run_is_scored_on_both_parts_and_shown_as_no_atlas(few_scenes):
     assert _atlas_results(measured).empty
     listed = CliRunner().invoke(cli.app, ["atlas", "status", "recipe"], catch_exceptions=False).output
     assert "recipe: 2 of 2 runs measured" in listed
+
+
+def test_the_script_prints_both_parts_and_says_nothing_before_all_is_measured(monkeypatch, capsys, tmp_path):
+    folder = tmp_path / "measured" / "experiments"
+    shutil.copytree(_MEASURED / "experiments" / "recipe", folder / "recipe")
+    few = [row(spec_hash=digits, full=spec.data.full, weak=spec.data.weak, train_images=800)
+           for digits, spec in SPECS.items() if spec.data.full == 400 and spec.seed == 0]  # fmt: skip
+    add_rows(folder / "recipe.csv", tuple(few))
+    monkeypatch.setattr(sys, "argv", ["compare_recipes.py"])
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(ROOT / "scripts" / "compare_recipes.py"), run_name="__main__")
+    said = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert "ap75 on test scenes: 5 runs" in said
+    assert "ap75 on validation scenes: 0 runs" in said
+    assert "d: equal mask views, half masks   400" in said
+    assert said.count("not measured yet") == 2
 
 
 def test_an_unknown_name_is_answered_with_atlases_and_experiments():
