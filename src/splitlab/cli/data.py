@@ -283,7 +283,8 @@ def _print_check(found: Check) -> None:
     classes = Table("class", "objects in train", "in val")
     for name, objects in found.train.objects_by_class.items():
         classes.add_row(name, f"{objects:,}", f"{found.val.objects_by_class[name]:,}")
-    out.print(classes)
+    if found.train.objects_by_class:
+        out.print(classes)
     for problem in found.problems[:_MOST_SHOWN]:
         out.print(f"{problem.file}: {problem.what}. {problem.way_out}")
     if len(found.problems) > _MOST_SHOWN:
@@ -291,7 +292,7 @@ def _print_check(found: Check) -> None:
     for name, subset in (("train", found.train), ("val", found.val)):
         if subset.images_with_some_masks:
             some = f"{subset.images_with_some_masks:,} {name} images have masks on only some of their objects"
-            out.print(f"{some}: they can be in W, but not in F.")
+            out.print(f"{some}: they can be in W, and with splitlab data read-as --half-masked full also in F.")
         if subset.images_unlabelled:
             out.print(f"{subset.images_unlabelled:,} {name} images have no labels. {_UNLABELLED[name]}")
     for note in found.notes:

@@ -323,7 +323,12 @@ def images_in_words(counts: ImageCounts) -> str:
 def left_out_in_words(counts: ImageCounts, dataset: Dataset) -> str:
     """Explain which images no split can contain and what to do about it; empty if there are none."""
     sentences = []
-    if counts.unlabelled:
+    if counts.unlabelled == len(dataset.images):
+        sentences.append(
+            f"None of its {counts.unlabelled:,} photos is labelled. splitlab data plan-labels {dataset.as_argument} "
+            "chooses which of them to label first."
+        )
+    elif counts.unlabelled:
         sentences.append(
             f"{counts.unlabelled:,} images have no labels and are left out. If they are known to show no object, "
             f"splitlab data read-as {dataset.as_argument} --without-labels background marks them as background."
