@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,20 @@ ClassMapOption = Annotated[
         f"{', '.join(TABLES)}, or `order`. Kept in the checkpoint's card.",
     ),
 ]
+
+_Masks = StrEnum("_Masks", ["CUT", "WHOLE"])
+MasksOption = Annotated[
+    _Masks | None,
+    typer.Option(
+        help="Whether masks are `cut` to their boxes or left `whole`; by default as the card says: cut for YOLO, whole "
+        "for DETR, as published."
+    ),
+]
+
+
+def are_cut(masks: _Masks | None) -> bool | None:
+    """Return whether masks should be cut to their boxes; None if the card decides."""
+    return None if masks is None else masks == _Masks.CUT
 
 
 def opened(data: str, workspace: Workspace, parts: Sequence[Part] = PARTS) -> TrainVal:
