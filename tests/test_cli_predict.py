@@ -99,6 +99,14 @@ def test_classes_of_another_model_are_those_of_the_dataset(tiny_folder, tmp_path
     assert {one["category_id"] for one in content["annotations"]} == {2}
 
 
+def test_a_dataset_that_nobody_labelled_gets_the_classes_of_the_model(model, photos, tmp_path):
+    run("predict", model, "--data", photos, *ALL, "--out", tmp_path / "out")
+    content = json.loads((tmp_path / "out" / "annotations" / "instances_train.json").read_text())
+    assert [category["name"] for category in content["categories"]] == ["square", "disc"]
+    assert len(content["images"]) == 2
+    assert content["annotations"]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -111,13 +111,26 @@ def _photos_of(
         photos = read_photos(images, card.class_names)
         say([str(problem) for problem in photos.problems])
         return TrainVal(photos, replace(photos, images=(), problems=())), None
-    dataset = opened(data, Workspace.here())
+    dataset = _only(opened(data, Workspace.here()), part)
+    if not dataset.train.class_names:
+        return _with_classes_of(card, dataset), None
     (classes,) = class_maps_of([weights_folder(checkpoint)], dataset.train, class_map)
     if not classes.is_own:
         say(map_in_words(classes, card.name, dataset.train.name))
-    train = replace(dataset.train, images=()) if part == _Part.VAL else dataset.train
-    val = replace(dataset.val, images=()) if part == _Part.TRAIN else dataset.val
-    return TrainVal(train, val, dataset.format), classes
+    return dataset, classes
+
+
+def _only(data: TrainVal, part: _Part | None) -> TrainVal:
+    train = replace(data.train, images=()) if part == _Part.VAL else data.train
+    val = replace(data.val, images=()) if part == _Part.TRAIN else data.val
+    return replace(data, train=train, val=val)
+
+
+def _with_classes_of(card: Card, data: TrainVal) -> TrainVal:
+    """Return photos that nobody labelled, as a dataset of the model's classes."""
+    names, ids = tuple(card.class_names), tuple(range(1, len(card.class_names) + 1))
+    train, val = (replace(part, class_names=names, category_ids=ids) for part in (data.train, data.val))
+    return replace(data, train=train, val=val)
 
 
 def _find_all(
@@ -135,7 +148,7 @@ def _find_all(
         say([str(problem) for problem in found.problems[len(dataset.problems) :]])
         return found
 
-    return TrainVal(find(photos.train), find(photos.val), photos.format)
+    return replace(photos, train=find(photos.train), val=find(photos.val))
 
 
 def _find_one_by_one(

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from splitlab.data.dataset import Dataset, ImageLabels, LabelState, Problem, json_hash
-from splitlab.data.images import read_photo_size, unread_photo
+from splitlab.data.images import PHOTO_ENDINGS, read_photo_size, unread_photo
+from splitlab.data.photo_index import Outside, PhotoIndex
 from splitlab.errors import DataError, ImageError
-
-PHOTO_ENDINGS = (".jpg", ".jpeg", ".jfif", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 
 
 def find_photos(paths: Sequence[Path]) -> list[tuple[str, Path]]:
@@ -62,7 +61,7 @@ def _photos_at(path: Path) -> Iterator[tuple[str, Path]]:
             raise DataError(f"{path} is not a photo or a folder. Check the path.")
         yield path.stem, path
         return
-    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in PHOTO_ENDINGS and file.is_file())
+    found = PhotoIndex(path, Outside.FOLLOWED).photos()
     if not found:
         raise DataError(f"{path} has no photo ({', '.join(PHOTO_ENDINGS)}). Give another folder.")
     for file in found:
