@@ -184,5 +184,7 @@ def test_darknet_lists_every_photo_and_has_a_label_file_for_each(tmp_path):
     ]
     photos = (out / "train.txt").read_text().splitlines()
     assert photos == [f"obj_train_data/{name}.jpg" for name in ("one", "town/two", "three", "four")]
-    assert [len((out / photo).with_suffix(".txt").read_text().splitlines()) for photo in photos] == [3, 1, 0, 0]
+    lines = [(out / photo).with_suffix(".txt").read_text().splitlines() for photo in photos]
+    assert [len(of_photo) for of_photo in lines] == [3, 1, 0, 0]
+    assert {len(line.split()) for of_photo in lines for line in of_photo} == {5}
     assert (out / "obj_valid_data" / "five.txt").read_text() == "1 0.254167 0.503125 0.337500 0.493750\n"
