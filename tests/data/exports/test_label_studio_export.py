@@ -64,6 +64,15 @@ def test_label_studio_itself_reads_the_brushes_alike(tmp_path):
     assert (values.reshape(120, 120, 4)[..., 3] > 0).tolist() == mask.tolist()
 
 
+@pytest.mark.parametrize("labels", [None, *LabelShape])
+def test_label_studio_itself_finds_no_fault_in_predictions_and_configuration(tmp_path, labels):
+    interface = pytest.importorskip("label_studio_sdk.label_interface")
+    out = export_label_studio(found(several(tmp_path)), tmp_path / "out", labels=labels)
+    configuration = interface.LabelInterface((out / "labeling_config.xml").read_text())
+    configuration.validate()
+    assert all(configuration.validate_prediction(task["predictions"][0]) for task in tasks_in(out)[:2])
+
+
 def test_boxes_are_in_percent_of_the_photo(tmp_path):
     data = one_image(tmp_path, [ObjectLabel(1, (30, 60, 90, 130), None)])
     (task,) = tasks_in(export_label_studio(data, tmp_path / "out"))
