@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -107,6 +108,13 @@ def test_classes_of_another_model_are_those_of_the_dataset(tiny_folder, tmp_path
     content = json.loads((tmp_path / "out" / "annotations" / "instances_train.json").read_text())
     assert [category["name"] for category in content["categories"]] == ["square", "disc"]
     assert {one["category_id"] for one in content["annotations"]} == {2}
+
+
+def test_classes_of_a_strange_checkpoint_do_not_break_the_file(photos, tmp_path):
+    strange = write_checkpoint(tmp_path / "strange", class_names=["a\x1b[31m</label>", "b"])
+    run("predict", strange, photos, *ALL, "--out", tmp_path / "out", "--format", "cvat")
+    root = ElementTree.parse(tmp_path / "out" / "train" / "annotations.xml").getroot()  # noqa: S314
+    assert root.find("meta/task/labels/label/name").text == "a\N{REPLACEMENT CHARACTER}[31m</label>"
 
 
 def test_a_dataset_that_nobody_labelled_gets_the_classes_of_the_model(model, photos, tmp_path):

@@ -18,6 +18,7 @@ from splitlab.data.dataset import Dataset, TrainVal
 from splitlab.data.exports.objects import LabelShape
 from splitlab.data.images import load_image
 from splitlab.data.photos import find_photos, read_photos
+from splitlab.data.reading import printable
 from splitlab.errors import RunError
 from splitlab.evaluation.class_map import ClassMap, map_in_words
 from splitlab.io import Progress
@@ -107,13 +108,14 @@ def _photos_of(
     class_map: list[str] | None,
 ) -> tuple[TrainVal, ClassMap | None]:
     """Return the photos to find objects in, as a dataset of the model's or the dataset's classes."""
+    names = tuple(map(printable, card.class_names))
     if data is None:
-        photos = read_photos(images, card.class_names)
+        photos = read_photos(images, names)
         say([str(problem) for problem in photos.problems])
         return TrainVal(photos, replace(photos, images=(), problems=())), None
     dataset = _only(opened(data, Workspace.here()), part)
     if not dataset.train.class_names:
-        return _with_classes_of(card, dataset), None
+        return _with_classes(names, dataset), None
     (classes,) = class_maps_of([weights_folder(checkpoint)], dataset.train, class_map)
     if not classes.is_own:
         say(map_in_words(classes, card.name, dataset.train.name))
@@ -126,9 +128,9 @@ def _only(data: TrainVal, part: _Part | None) -> TrainVal:
     return replace(data, train=train, val=val)
 
 
-def _with_classes_of(card: Card, data: TrainVal) -> TrainVal:
-    """Return photos that nobody labelled, as a dataset of the model's classes."""
-    names, ids = tuple(card.class_names), tuple(range(1, len(card.class_names) + 1))
+def _with_classes(names: tuple[str, ...], data: TrainVal) -> TrainVal:
+    """Return photos that nobody labelled, as a dataset of a model's classes."""
+    ids = tuple(range(1, len(names) + 1))
     train, val = (replace(part, class_names=names, category_ids=ids) for part in (data.train, data.val))
     return replace(data, train=train, val=val)
 
