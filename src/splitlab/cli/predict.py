@@ -16,8 +16,8 @@ from splitlab.cli.options import ClassMapOption, MasksOption, are_cut, class_map
 from splitlab.cli.output import JsonOption, app, out, print_json, progress_bar
 from splitlab.data.dataset import Dataset, TrainVal
 from splitlab.data.exports.objects import LabelShape
+from splitlab.data.formats.photos import find_photos, read_photos
 from splitlab.data.images import load_image
-from splitlab.data.photos import find_photos, read_photos
 from splitlab.data.reading import printable
 from splitlab.errors import RunError
 from splitlab.evaluation.class_map import ClassMap, map_in_words

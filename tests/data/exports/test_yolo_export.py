@@ -167,9 +167,11 @@ def test_a_part_without_images_is_not_named_in_data_yaml(tmp_path):
 def test_the_licence_is_a_comment_of_one_line_because_cvat_takes_keys_for_subsets(tmp_path):
     data = one_image(tmp_path, [])
     train = replace(data.train, licence="CC0\ntrain: /etc")
-    text = (export_yolo(replace(data, train=train), tmp_path / "out") / "data.yaml").read_text()
+    out = export_yolo(replace(data, train=train), tmp_path / "out")
+    text = (out / "data.yaml").read_text()
     assert text.startswith("# License: CC0 train: /etc\n")
     assert yaml.safe_load(text)["train"] == "images/train"
+    assert read_yolo_folder(out).train.licence == "CC0 train: /etc"
 
 
 def test_darknet_lists_every_photo_and_has_a_label_file_for_each(tmp_path):
