@@ -46,6 +46,24 @@ def mask_to_rle(mask: MaskArray) -> Rle:
     return _with_text_counts(encoded)
 
 
+def patch_to_rle(patch: MaskArray, left: int, top: int, height: int, width: int) -> Rle:
+    """Encode a mask of height x width pixels of which only an (H, W) patch at `left`, `top` is known; the rest is empty.
+
+    It takes memory for the patch alone. What lies outside the image is cut off.
+    """
+    inside = patch[max(-top, 0) : max(height - top, 0), max(-left, 0) : max(width - left, 0)]
+    if not inside.any():
+        return empty_rle(height, width)
+    bordered = np.pad(inside.T, ((0, 0), (1, 1))).astype(np.int8)
+    columns, places = np.nonzero(np.diff(bordered, axis=1))
+    edges = (columns + max(left, 0)) * height + places + max(top, 0)
+    # A run that ends at the bottom of a column goes on at the top of the next one.
+    is_edge = np.ones(edges.size, bool)
+    is_edge[1:-1] = np.repeat(edges[1:-1:2] != edges[2::2], 2)
+    lengths = np.diff(edges[is_edge], prepend=0, append=height * width)
+    return run_lengths_to_rle(lengths.tolist(), height, width)
+
+
 def empty_rle(height: int, width: int) -> Rle:
     """Return an empty mask; it takes no memory, whatever its size."""
     return run_lengths_to_rle([height * width], height, width)

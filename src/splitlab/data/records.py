@@ -116,6 +116,8 @@ def part_of(name: str) -> str:
 
 def part_of_folders(path: Path, root: Path) -> str:
     """Return the part that a folder above a file below `root` means; the nearest one counts."""
+    if not path.is_relative_to(root):
+        return ""
     for folder in reversed(path.relative_to(root).parts[:-1]):
         if part := part_of(folder):
             return part
@@ -310,6 +312,10 @@ def _to_object(
                 problem = Problem(ProblemKind.OUTLINE, str(label_file), what, "Draw the outline again.")
         except EntryError as error:
             problem = error.problem
+    if isinstance(mask, dict) and mask["size"] != [height, width]:
+        what = f"the mask of {shape.where} is not as large as its image of {width} x {height} pixels"
+        problem = Problem(ProblemKind.MASK, str(label_file), what, "Export it again; only its box is kept.")
+        shape, mask = replace(shape, box=shape.box or _box_of(mask)), None
     box = shape.box or _box_of(mask) or _extent(shape)
     if box is None:
         raise unreadable(label_file, f"{shape.where} has neither a box nor a mask", "Draw it again, or remove it.")
