@@ -47,7 +47,7 @@ def mask_to_rle(mask: MaskArray) -> Rle:
 
 
 def patch_to_rle(patch: MaskArray, left: int, top: int, height: int, width: int) -> Rle:
-    """Encode a mask of height x width pixels of which only an (H, W) patch at `left`, `top` is known; the rest is empty.
+    """Encode a mask of height x width pixels that is empty but for an (H, W) patch at `left`, `top`.
 
     It takes memory for the patch alone. What lies outside the image is cut off.
     """
@@ -61,7 +61,7 @@ def patch_to_rle(patch: MaskArray, left: int, top: int, height: int, width: int)
     is_edge = np.ones(edges.size, bool)
     is_edge[1:-1] = np.repeat(edges[1:-1:2] != edges[2::2], 2)
     lengths = np.diff(edges[is_edge], prepend=0, append=height * width)
-    return run_lengths_to_rle(lengths.tolist(), height, width)
+    return run_lengths_to_rle(np.trim_zeros(lengths, "b").tolist(), height, width)
 
 
 def empty_rle(height: int, width: int) -> Rle:

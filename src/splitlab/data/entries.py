@@ -89,11 +89,12 @@ def box_around(outline: Outline) -> Box:
 
 
 def ellipse(x: float, y: float, radius_x: float, radius_y: float, radians: float = 0.0) -> Outline:
-    """Return the outline of an ellipse around (x, y), turned clockwise; it is at most a quarter of a pixel off."""
+    """Return the outline of an ellipse around (x, y), turned clockwise; it is at most a tenth of a pixel off."""
     largest = max(radius_x, radius_y)
     if min(radius_x, radius_y) <= 0 or largest > _FARTHEST:
         raise ValueError(f"its radius is {radius_x:g}, {radius_y:g}")
-    angles = np.linspace(0, 2 * np.pi, min(max(math.ceil(np.pi * math.sqrt(2 * largest)), 16), 1000), endpoint=False)
+    count = min(max(math.ceil(np.pi * math.sqrt(5 * largest)), 32), 1000)
+    angles = np.linspace(0, 2 * np.pi, count, endpoint=False)
     return turned(np.stack([x + radius_x * np.cos(angles), y + radius_y * np.sin(angles)], axis=1), x, y, radians)
 
 
