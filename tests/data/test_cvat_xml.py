@@ -111,6 +111,16 @@ def test_subsets_of_a_project_are_the_parts(tmp_path):
     assert [image.path.parent.name for image in data.val.images] == ["Validation"]
 
 
+def test_the_subset_of_a_task_is_the_part_of_all_its_images(tmp_path):
+    for name in ("train", "val"):
+        root = cvat_tree(tmp_path / f"task {name}")
+        xml = (root / "annotations.xml").read_text().replace("<task>", f"<task><subset>{name}</subset>")
+        (root / "annotations.xml").write_text(xml)
+    data = read_cvat_folder(tmp_path)
+    assert {image.path.parts[-3] for image in data.val.images} == {"task val"}
+    assert sum(image.state != LabelState.NONE for image in data.val.images) == 1
+
+
 def test_several_tasks_in_folders_are_one_dataset(tmp_path):
     for name in ("one", "two"):
         cvat_tree(tmp_path / name)

@@ -72,13 +72,17 @@ class _Reader:
 
     def __init__(self, photos: PhotoIndex) -> None:
         self._photos = photos
+        self._subset = ""
         self.class_names: list[str] = []
 
     def read(self, path: Path) -> Iterator[Record | Problem]:
+        self._subset = ""
         try:
             for line, element in iter_children(path, _MAX_BYTES):
                 if element.tag == "meta":
                     self.class_names += _declared(element)
+                    # All images of a task are in one subset; those of a project state their own.
+                    self._subset = element.findtext("task/subset") or element.findtext("job/subset") or ""
                 elif element.tag == "image":
                     yield self._image_or_problem(element, path, line)
                 elif element.tag == "track":
@@ -98,7 +102,7 @@ class _Reader:
             return unreadable(path, f"{where} cannot be read ({str(error)[:200]})", "Export it again.").problem
 
     def _read_image(self, image: Element, path: Path, where: str) -> Record:
-        subset, name = image.get("subset", ""), image.attrib["name"]
+        subset, name = image.get("subset") or self._subset, image.attrib["name"]
         width, height = int(number(image.attrib["width"])), int(number(image.attrib["height"]))
         check_image_size(width, height, path, where)
         images = path.parent / "images"
