@@ -73,8 +73,8 @@ LABEL_ENDINGS = (".json", ".xml", ".csv", ".txt", ".yaml")
 DEEP = "<deep>"
 HOSTILE = (
     "", " ", "../../x", "/etc/passwd", "C:\\x\\a.png", "a.png", "..", "a\0b", "\x1b[31m", "x" * 5000, "nan", "-1",
-    "1e999", "9" * 400, "iVBORw0KGgo=", "eJwDAAAAAAE=", "http://[", "%00", "%2e%2e/%2e%2e/x", "0,1", "1,2;3,4", "é\u2028",
-    DEEP,
+    "1e999", "9" * 400, "iVBORw0KGgo=", "eJwDAAAAAAE=", "http://[", "%00", "%2e%2e/%2e%2e/x", "0,1", "1,2;3,4",
+    "é\u2028", DEEP,
 )  # fmt: skip
 TEXTS = st.sampled_from(HOSTILE) | st.text(max_size=20)
 NUMBERS = (

@@ -73,6 +73,8 @@ def test_several_rectangles_of_a_group_stay_objects_of_their_own(tmp_path):
     boxes = [labelme_shape("rectangle", [[x, 3], [x + 9, 9]], group_id=5) for x in (2, 20)]
     image, _ = read_one(tmp_path, *boxes)
     assert [label.box for label in image.objects] == [(2, 3, 11, 9), (20, 3, 29, 9)]
+    image, _ = read_one(tmp_path, *boxes, labelme_shape(group_id=5))
+    assert [label.box for label in image.objects] == [(2, 3, 11, 9), (20, 3, 29, 9), (10, 10, 40, 30)]
 
 
 def test_shapes_that_are_no_areas_are_one_problem_and_break_the_labels(tmp_path):

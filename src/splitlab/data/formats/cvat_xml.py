@@ -26,7 +26,7 @@ from splitlab.geometry import Rle, patch_to_rle
 
 NAME = "CVAT for images"
 
-_MAX_BYTES = 2_000_000_000
+_MAX_BYTES = 500_000_000
 _LABEL_LISTS = ("task", "project", "job")
 _STROKES = ("polyline", "points", "skeleton", "cuboid")
 _LEAST_POINTS = 3
@@ -41,7 +41,8 @@ def read_cvat_folder(folder: Path, outside: Outside = Outside.REFUSED) -> TrainV
     """Read all XML files of CVAT for images; subsets and folders called train, val and test are the parts.
 
     Polygons, ellipses and masks are outlines, boxes are boxes; shapes with one group and label are one object. An image
-    without shapes is not labelled, because CVAT lists every image of a task.
+    without shapes is not labelled, because CVAT lists every image of a task. Lines, points, skeletons and cuboids are
+    reported, and break the labels of their image.
 
     Raises:
         DataError: the folder cannot be listed, has no such file, has tracks of a video, or no image can be read.

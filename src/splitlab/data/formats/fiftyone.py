@@ -21,7 +21,7 @@ from splitlab.errors import DataError, ImageError
 
 NAME = "FiftyOne"
 
-_MAX_BYTES, _MAX_METADATA_BYTES = 1_000_000_000, 10_000_000
+_MAX_BYTES, _MAX_METADATA_BYTES = 300_000_000, 10_000_000
 _LABELS, _SAMPLES, _METADATA, _PHOTOS = "labels.json", "samples.json", "metadata.json", "data"
 _TRUTH = "ground_truth"
 

@@ -42,7 +42,8 @@ def read_labelme_folder(folder: Path, outside: Outside = Outside.REFUSED) -> Tra
     """Read Labelme's files in a folder and below it; folders called train, val and test are the parts.
 
     Polygons, circles and masks are outlines, rectangles are boxes; shapes with one `group_id` and label are one object.
-    A photo without a file is not labelled; one whose file has no shapes is background.
+    A photo without a file is not labelled; one whose file has no shapes is background. Lines and points are reported,
+    and break the labels of their photo, unless they are in the group of an object.
 
     Raises:
         DataError: the folder cannot be listed, or none of the files can be read.

@@ -48,21 +48,22 @@ def read_supervisely_folder(folder: Path, outside: Outside = Outside.REFUSED) ->
     """Read a project with its meta.json, or one of its folders; those called train, val and test are the parts.
 
     Polygons and bitmaps are outlines, rectangles are boxes. A photo without a file is not labelled; one whose file has
-    no objects is background.
+    no objects is background. Lines, points and graphs are reported, and break the labels of their photo.
 
     Raises:
         DataError: the folder cannot be listed, has no files in ann/, or none of them can be read.
     """
     photos = PhotoIndex(folder, outside)
-    by_stem: dict[tuple[Path, str], list[Path]] = defaultdict(list)
+    by_name: dict[tuple[Path, str], list[Path]] = defaultdict(list)
     for photo in photos.photos():
-        by_stem[photo.parent, photo.stem].append(photo)
+        by_name[photo.parent, photo.name].append(photo)
+        by_name[photo.parent, photo.stem].append(photo)
     files = photos.files(".json")
     labels = [path for path in files if path.parent.name == _LABELS]
     if not labels:
         raise DataError(f"{folder} has no JSON files in a folder called {_LABELS}. Export the project with labels.")
     titles, problems = _read_titles([path for path in files if path.name == _META and path.parent.name != _LABELS])
-    found = _read_all(photos, labels, by_stem, titles)
+    found = _read_all(photos, labels, by_name, titles)
     return dataset_of(photos, NAME, [*problems, *found], list(titles.values()))
 
 
@@ -94,14 +95,14 @@ def _read_titles(files: list[Path]) -> tuple[dict[Hashable, str], list[Problem]]
 def _read_all(
     photos: PhotoIndex,
     labels: list[Path],
-    by_stem: dict[tuple[Path, str], list[Path]],
+    by_name: dict[tuple[Path, str], list[Path]],
     titles: dict[Hashable, str],
 ) -> Iterator[Record | Problem]:
     for path in labels:
         try:
             raw = read_bounded(path, _MAX_BYTES)
             content = as_json(raw, path)
-            photo = _photo_of(path, photos, by_stem)
+            photo = _photo_of(path, photos, by_name)
             shapes, size, problems = _read_content(content.get("annotation", content), path, titles)
         except EntryError as error:
             yield error.problem
@@ -113,13 +114,13 @@ def _read_all(
             yield Record(path, photo, shapes, size, part, digest=digest, problems=problems)
 
 
-def _photo_of(path: Path, photos: PhotoIndex, by_stem: dict[tuple[Path, str], list[Path]]) -> Path:
+def _photo_of(path: Path, photos: PhotoIndex, by_name: dict[tuple[Path, str], list[Path]]) -> Path:
     """Return the photo in img/: called as the file without .json, or as the file but for its ending."""
     folder, name = path.parent.parent / _PHOTOS, path.stem
-    if photos.has(folder / name):
-        return folder / name
-    same = by_stem.get((folder, name), [])
-    return same[0] if len(same) == 1 else photos.find(f"{_PHOTOS}/{name}", [path.parent.parent], path)
+    same = by_name.get((folder, name), [])
+    if folder / name in same or len(same) == 1:
+        return folder / name if folder / name in same else same[0]
+    return photos.find(f"{_PHOTOS}/{name}", [path.parent.parent], path)
 
 
 def _read_content(

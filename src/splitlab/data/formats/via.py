@@ -38,7 +38,8 @@ def read_via_folder(folder: Path, outside: Outside = Outside.REFUSED) -> TrainVa
 
     Polygons, circles and ellipses are outlines, rectangles are boxes. The class is the value of the only region
     attribute, or of the one called class, label, name, type, category or object; without attributes, all regions are of
-    one class. A photo without regions is not labelled, because VIA lists every photo.
+    one class. A photo without regions is not labelled, because VIA lists every photo. Open lines and points are
+    reported, and break the labels of their photo.
 
     Raises:
         DataError: the folder cannot be listed, has no such file, was written by VIA 3, has several attributes of which
