@@ -153,10 +153,6 @@ def test_tracks_of_a_video_are_refused_with_what_to_export(tmp_path):
         ('<polygon label="cat" points="1,1;2,2"></polygon>', "fewer than three points"),
         ('<polygon label="cat" points="1,1;2;3,3"></polygon>', "not enough values"),
         ('<ellipse label="cat" cx="1" cy="1" rx="-1" ry="1"></ellipse>', "its radius is -1, 1"),
-        (cvat_mask(patch(), 3, 4).replace('width="6"', 'width="7"'), "its rle does not fill its 7 x 5 pixels"),
-        ('<mask label="cat" rle="-1,2" left="0" top="0" width="1" height="1"/>', "its rle does not fill"),
-        ('<mask label="cat" rle="0,99999999999" left="0" top="0" width="9999999" height="9999"/>', "pixels large"),
-        ('<mask label="cat" rle="0,99999999999999999999" left="0" top="0" width="1" height="1"/>', "OverflowError"),
         (BOX.format("inf"), "inf is not a place"),
     ],
 )
@@ -165,6 +161,30 @@ def test_a_broken_shape_is_reported_with_its_line_and_the_others_are_read(tmp_pa
     assert "annotations.xml: line 3: image 'a.png':" in str(problem)
     assert message in str(problem)
     assert len(image.objects) == 1
+
+
+@pytest.mark.parametrize(
+    ("rle", "message"),
+    [
+        ("0, 29", "it does not fill 6 x 5 pixels"),
+        ("0, 31", "it does not fill 6 x 5 pixels"),
+        ("-1, 31", "it does not fill 6 x 5 pixels"),
+        ("0, x", "invalid literal"),
+        ("0, 99999999999999999999", "too large"),
+    ],
+)
+def test_the_box_of_a_mask_that_cannot_be_read_is_kept(tmp_path, rle, message):
+    mask = f'<mask label="cat" rle="{rle}" left="3" top="4" width="6" height="5"></mask>'
+    image, (problem,) = read_one(tmp_path, mask)
+    assert "line 3: image 'a.png': mask 1: its rle cannot be read" in str(problem)
+    assert message in str(problem)
+    assert [(label.box, label.mask) for label in image.objects] == [((3, 4, 9, 9), None)]
+
+
+def test_a_mask_larger_than_its_image_is_refused_before_it_is_in_memory(tmp_path):
+    huge = '<mask label="cat" rle="0,99999980000001" left="0" top="0" width="9999999" height="9999999"></mask>'
+    _, (problem,) = read_one(tmp_path, huge)
+    assert "9999999 x 9999999 pixels, which do not fit its image" in str(problem)
 
 
 def test_a_broken_image_is_reported_and_the_others_are_read(tmp_path):

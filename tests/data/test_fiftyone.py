@@ -72,7 +72,7 @@ def test_masks_in_files_are_read_beside_the_samples_only(tmp_path):
     labels = [detection(BOX, mask_path="fields/m.png"), detection(BOX, mask_path="../other.png")]
     image, (problem,) = read_one(tmp_path / "inside", *labels)
     assert (rle_to_mask(image.objects[0].mask) == placed(patch(), 3, 4)).all()
-    assert "label 2: its mask '../other.png' is missing" in str(problem)
+    assert "label 2: its mask cannot be read ('../other.png' is missing)" in str(problem)
 
 
 def test_masks_of_another_size_are_stretched_to_their_box(tmp_path):
@@ -153,13 +153,6 @@ def test_its_format_for_detections_is_read_with_names_or_numbers_of_classes(tmp_
         (detection((0.1, 0.1, 0.2)), "not enough values"),
         (detection((0.1, 0.1, 0.2, "x")), "could not convert"),
         (detection(BOX, None), "label 2 has no class"),
-        (detection(BOX, mask="AAAA"), "its mask cannot be unpacked"),
-        (detection(BOX, mask={"$binary": 7}), "its mask is not text"),
-        (detection(BOX, mask=base64_text(zlib.compress(b"\x93NUMPY"))), "not a NumPy array"),
-        (detection(BOX, mask=base64_text(zlib.compress(npy(np.ones((2, 2), bool))[:-3]))), "a broken NumPy array"),
-        (detection(BOX, mask=stored_mask(np.ones((2, 2, 2), bool))), "not a NumPy array of numbers with two dim"),
-        (detection(BOX, mask=stored_mask(np.array([["a"]]))), "not a NumPy array of numbers with two dim"),
-        (detection(BOX, mask=stored_mask(np.ones((90, 90), bool))), "90 x 90 pixels, which do not fit its image"),
         ({"label": "cat"}, "KeyError: 'bounding_box'"),
         ([], "TypeError"),
     ],
@@ -169,6 +162,26 @@ def test_a_broken_label_is_reported_and_the_others_are_read(tmp_path, label, mes
     assert "samples.json: sample 1: label 2" in str(problem)
     assert message in str(problem)
     assert len(image.objects) == 1
+
+
+@pytest.mark.parametrize(
+    ("stored", "message"),
+    [
+        ("AAAA", "its mask cannot be unpacked"),
+        ({"$binary": 7}, "its mask is not text"),
+        (base64_text(zlib.compress(b"\x93NUMPY")), "not a NumPy array"),
+        (base64_text(zlib.compress(npy(np.ones((2, 2), bool))[:-3])), "a broken NumPy array"),
+        (stored_mask(np.ones((2, 2, 2), bool)), "not a NumPy array of numbers with two dim"),
+        (stored_mask(np.array([["a"]])), "not a NumPy array of numbers with two dim"),
+        (stored_mask(np.ones((90, 90), bool)), "90 x 90 pixels, which do not fit its image"),
+    ],
+)
+def test_the_box_of_a_mask_that_cannot_be_read_is_kept(tmp_path, stored, message):
+    image, (problem,) = read_one(tmp_path, detection(BOX, mask=stored))
+    assert "samples.json: sample 1: label 1: its mask cannot be read" in str(problem)
+    assert message in str(problem)
+    assert [label.mask for label in image.objects] == [None]
+    assert image.state == LabelState.WHOLE
 
 
 class _Runs:

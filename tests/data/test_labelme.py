@@ -166,9 +166,6 @@ def test_folders_are_the_parts_and_the_test_part_is_left_out(tmp_path):
         (labelme_shape(label=""), "shape 2 has no class"),
         (labelme_shape(label=None), "shape 2 cannot be read"),
         (labelme_shape("circle", [[1, 2]]), "shape 2 cannot be read"),
-        (labelme_shape("mask", [[3, 4], [9, 9]], mask=base64_text(png(patch()))), "a mask of 6 x 5 pixels, which its"),
-        (labelme_shape("mask", [[3, 4], [8, 8]], mask="?"), "shape 2 cannot be read (its mask is not"),
-        (labelme_shape("mask", [[3, 4], [8, 8]]), "shape 2 cannot be read"),
         ("a shape", "shape 2 cannot be read"),
         (labelme_shape(points=SQUARE[:2]), "shape 2 has fewer than three points, so it has no mask"),
         (labelme_shape(points=[[9000, 9000], [9100, 9000], [9000, 9100]]), "shape 2 has points far outside its image"),
@@ -178,6 +175,34 @@ def test_a_broken_shape_is_reported_and_the_others_are_read(tmp_path, shape, mes
     image, (problem,) = read_one(tmp_path, labelme_shape(), shape)
     assert message in str(problem)
     assert rle_area(image.objects[0].mask) == 600
+
+
+@pytest.mark.parametrize(
+    ("corner", "stored", "message"),
+    [
+        ([9, 9], base64_text(png(patch())), "it has 6 x 5 pixels, its points enclose 7 x 6"),
+        ([8, 8], "?", "its mask is not a PNG image"),
+        ([8, 8], "A", "its mask is not base64"),
+        ([8, 8], None, "its mask is not text"),
+        ([8, 8], base64_text(png(np.ones((200, 200), bool))), "200 x 200 pixels, larger than its image"),
+    ],
+)
+def test_the_box_of_a_mask_that_cannot_be_read_is_kept(tmp_path, corner, stored, message):
+    image, (problem,) = read_one(tmp_path, labelme_shape("mask", [[3, 4], corner], mask=stored))
+    assert problem.kind == ProblemKind.MASK
+    assert "a.json: shape 1: its mask cannot be read" in str(problem)
+    assert message in str(problem)
+    assert [(label.box, label.mask) for label in image.objects] == [((3, 4, corner[0] + 1, corner[1] + 1), None)]
+    assert image.state == LabelState.WHOLE
+
+
+def test_a_mask_in_a_group_that_cannot_be_read_leaves_its_photo_without_labels(tmp_path):
+    broken = labelme_shape("mask", [[3, 4], [8, 8]], mask="?", group_id=1)
+    photo(tmp_path / "b.png")
+    write_json(tmp_path / "b.json", labelme_json(photo_name="b.png"))
+    image, (problem,) = read_one(tmp_path, labelme_shape(group_id=1), broken)
+    assert "shape 2: its mask cannot be read" in str(problem)
+    assert (image.objects, image.state) == ((), LabelState.NONE)
 
 
 def test_a_file_that_is_not_json_is_reported_and_other_json_files_are_ignored(tmp_path):

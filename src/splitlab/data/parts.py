@@ -7,6 +7,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from splitlab.data.dataset import unreadable
 from splitlab.data.records import Shape, draw_mask
 from splitlab.geometry import Rle, union
 
@@ -20,13 +21,16 @@ def join_groups(
     Several boxes are objects of their own: groups also hold things that belong together.
 
     Raises:
-        EntryError: an outline cannot be drawn that is in a group with masks.
+        EntryError: a mask in a group cannot be read, or an outline that is in a group with masks cannot be drawn.
     """
     groups: dict[Hashable, list[Shape]] = defaultdict(list)
     for place, (group, shape) in enumerate(shapes):
         groups[("alone", place) if group is None else ("group", group, shape.class_name)].append(shape)
     objects: list[Shape] = []
     for members in groups.values():
+        lost = next((shape for shape in members if shape.lost_mask), None)
+        if lost and len(members) > 1:
+            raise unreadable(label_file, f"{lost.where}: {lost.lost_mask}", "Draw its group again.")
         areas = [shape for shape in members if shape.outlines or shape.mask]
         boxes = [shape for shape in members if not (shape.outlines or shape.mask)]
         if areas and len(boxes) == 1:

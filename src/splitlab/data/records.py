@@ -72,6 +72,7 @@ class Shape:
         holes: (N, 2) xy arrays that are cut out of it.
         mask: in place of outlines: in image size, or the pixels of one value in an image of all objects.
         is_crowd, is_difficult: as in `ObjectLabel`.
+        lost_mask: why its mask cannot be read, a clause; its box is kept.
     """
 
     where: str
@@ -82,6 +83,7 @@ class Shape:
     mask: Rle | IndexedMask | None = None
     is_crowd: bool = False
     is_difficult: bool = False
+    lost_mask: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +306,9 @@ def _to_object(
     """Return the object, and the problem of its mask if only its box is kept."""
     problem = None
     mask = shape.mask
+    if shape.lost_mask:
+        what = f"{shape.where}: {shape.lost_mask}"
+        problem = Problem(ProblemKind.MASK, str(label_file), what, "Draw it again; only its box is kept.")
     if shape.outlines:
         try:
             mask = draw_mask(shape, label_file, width, height)

@@ -22,7 +22,7 @@ from splitlab.data.reading import check_image_size
 from splitlab.data.records import Outline, Record, Shape, dataset_of, part_of, part_of_folders
 from splitlab.data.safe_xml import iter_children
 from splitlab.errors import DataError
-from splitlab.geometry import Rle, patch_to_rle
+from splitlab.geometry import MaskArray, patch_to_rle
 
 NAME = "CVAT for images"
 
@@ -140,8 +140,8 @@ def _read_shapes(
                 shape = replace(_READERS[element.tag](element), where=named, class_name=element.attrib["label"])
                 shapes.append((element.get("group_id"), shape))
             elif element.tag == "mask":
-                mask = _read_mask(element, width, height)
-                shapes.append((element.get("group_id"), Shape(named, element.attrib["label"], mask=mask)))
+                shape = replace(_mask(element, width, height), where=named, class_name=element.attrib["label"])
+                shapes.append((element.get("group_id"), shape))
             elif element.tag in _STROKES:
                 strokes.append(element.tag)
         except ODD_ENTRY as error:
@@ -172,16 +172,24 @@ def _rotated(outline: Outline, element: Element, x: float, y: float) -> Outline:
     return turned(outline, x, y, math.radians(number(element.get("rotation", "0"))))
 
 
-def _read_mask(element: Element, width: int, height: int) -> Rle:
-    """Read run lengths within the mask's own rectangle: row by row, background first."""
+def _mask(element: Element, width: int, height: int) -> Shape:
     left, top, wide, high = (int(number(element.attrib[side])) for side in ("left", "top", "width", "height"))
-    counts = np.array([int(count) for count in element.attrib["rle"].split(",")], np.int64)
-    if min(wide, high) < 1 or wide * high > width * height:
-        raise ValueError(f"it is {wide} x {high} pixels large")
+    try:
+        patch = _patch(element.attrib["rle"], wide, high, width * height)
+    except ODD_ENTRY as error:
+        box = (float(left), float(top), float(left + wide), float(top + high))
+        return Shape("", "", box=box, lost_mask=f"its rle cannot be read ({str(error)[:200]})")
+    return Shape("", "", mask=patch_to_rle(patch, left, top, height, width))
+
+
+def _patch(rle: str, wide: int, high: int, most_pixels: int) -> MaskArray:
+    """Read run lengths within the mask's own rectangle: row by row, background first."""
+    if min(wide, high) < 1 or wide * high > most_pixels:
+        raise ValueError(f"its mask is {wide} x {high} pixels, which do not fit its image")
+    counts = np.array([int(count) for count in rle.split(",")], np.int64)
     if (counts < 0).any() or (counts > wide * high).any() or counts.sum() != wide * high:
-        raise ValueError(f"its rle does not fill its {wide} x {high} pixels")
-    values = np.arange(counts.size) % 2 == 1
-    return patch_to_rle(np.repeat(values, counts).reshape(high, wide), left, top, height, width)
+        raise ValueError(f"it does not fill {wide} x {high} pixels")
+    return np.repeat(np.arange(counts.size) % 2 == 1, counts).reshape(high, wide)
 
 
 _READERS = {"box": _box, "polygon": _polygon, "ellipse": _ellipse}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from splitlab.data.dataset import ProblemKind, entry_error
-from splitlab.data.entries import as_list, number, points, text
+from splitlab.data.dataset import EntryError
+from splitlab.data.entries import ODD_ENTRY, as_list, number, points, text
 from splitlab.data.images import MAX_PIXELS
 from splitlab.data.packed_masks import from_base64, inflated, npy_to_mask, png_to_mask
 from splitlab.data.photo_index import PhotoIndex
@@ -52,8 +53,13 @@ def read_label(
         return Shape(where, name, outlines=outlines)
     left, top, right, bottom = _fractions(label["bounding_box"])
     box = (left * width, top * height, right * width, bottom * height)
-    mask = _mask_of(label, where, box, path, photos, size)
-    return Shape(where, name, box=box, mask=mask, is_crowd=_is_crowd(label))
+    shape = Shape(where, name, box=box, is_crowd=_is_crowd(label))
+    try:
+        return replace(shape, mask=_mask_of(label, box, path, photos, size))
+    except EntryError as error:
+        return replace(shape, lost_mask=error.problem.what)
+    except ODD_ENTRY as error:
+        return replace(shape, lost_mask=f"its mask cannot be read ({str(error)[:200]})")
 
 
 def _class_name(stated: object, names: list[str]) -> str:
@@ -82,7 +88,6 @@ def _is_crowd(label: dict[str, Any]) -> bool:
 
 def _mask_of(
     label: dict[str, Any],
-    where: str,
     box: tuple[float, float, float, float],
     path: Path,
     photos: PhotoIndex,
@@ -96,8 +101,7 @@ def _mask_of(
         stated = text(label["mask_path"])
         file = photos.look_up(stated, [path.parent], path)
         if file is None:
-            what = f"{where}: its mask {stated[:80]!r} is missing"
-            raise entry_error(ProblemKind.MASK, path, what, "Export the dataset again.")
+            raise ValueError(f"{stated[:80]!r} is missing")
         patch = png_to_mask(read_bounded(file, _MAX_MASK_BYTES), pixels)
     else:
         return None

@@ -9,6 +9,7 @@ import hashlib
 import math
 from collections import defaultdict
 from collections.abc import Hashable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from splitlab.data.photo_index import Outside, PhotoIndex
 from splitlab.data.reading import check_image_size, read_bounded
 from splitlab.data.records import Outline, Record, Shape, dataset_of, labelled_size, part_of_folders
 from splitlab.errors import DataError, ImageError
-from splitlab.geometry import Rle, patch_to_rle
+from splitlab.geometry import patch_to_rle
 
 NAME = "Labelme"
 
@@ -89,7 +90,7 @@ def _read_file(
         try:
             group, kind = _group_of(entry), str(entry.get("shape_type") or "")
             if kind in _OUTLINES or kind in _BOXES or kind in ("circle", "mask"):
-                shapes.append((group, _read_shape(entry, kind, where, path, width, height)))
+                shapes.append((group, _read_shape(entry, kind, where, width, height)))
             else:
                 strokes.append((group, kind))
         except EntryError as error:
@@ -156,7 +157,7 @@ def _group_of(entry: dict[str, Any]) -> Hashable:
     return group if isinstance(group, int | str) and group != "" else None
 
 
-def _read_shape(entry: dict[str, Any], kind: str, where: str, path: Path, width: int, height: int) -> Shape:
+def _read_shape(entry: dict[str, Any], kind: str, where: str, width: int, height: int) -> Shape:
     name, is_difficult = text(entry["label"]), entry.get("difficult") is True
     outline = points(entry["points"])
     if kind in _BOXES:
@@ -166,21 +167,24 @@ def _read_shape(entry: dict[str, Any], kind: str, where: str, path: Path, width:
         radius = math.hypot(edge_x - x, edge_y - y)
         return Shape(where, name, outlines=(ellipse(x, y, radius, radius),), is_difficult=is_difficult)
     if kind == "mask":
-        mask = _read_mask(entry, outline, where, path, width, height)
-        return Shape(where, name, mask=mask, is_difficult=is_difficult)
+        return replace(_mask_shape(entry, outline, where, name, width, height), is_difficult=is_difficult)
     if not outline.size:
         raise ValueError("it has no points")
     return Shape(where, name, outlines=(outline,), is_difficult=is_difficult)
 
 
-def _read_mask(entry: dict[str, Any], corners: Outline, where: str, path: Path, width: int, height: int) -> Rle:
-    (left, top), (right, bottom) = corners.astype(int).tolist()
-    mask = png_to_mask(from_base64(entry["mask"]), width * height)
+def _mask_shape(entry: dict[str, Any], corners: Outline, where: str, name: str, width: int, height: int) -> Shape:
     # The corners are the first and the last pixel.
-    if mask.shape != (bottom - top + 1, right - left + 1):
-        what = f"{where} has a mask of {mask.shape[1]} x {mask.shape[0]} pixels, which its points do not enclose"
-        raise entry_error(ProblemKind.MASK, path, what, "Draw it again.")
-    return patch_to_rle(mask, left, top, height, width)
+    left, top, right, bottom = (int(side) for side in box_around(corners))
+    wide, high = right - left + 1, bottom - top + 1
+    try:
+        mask = png_to_mask(from_base64(entry["mask"]), width * height)
+        if mask.shape != (high, wide):
+            raise ValueError(f"it has {mask.shape[1]} x {mask.shape[0]} pixels, its points enclose {wide} x {high}")
+    except ODD_ENTRY as error:
+        box = (float(left), float(top), float(left + wide), float(top + high))
+        return Shape(where, name, box=box, lost_mask=f"its mask cannot be read ({str(error)[:200]})")
+    return Shape(where, name, mask=patch_to_rle(mask, left, top, height, width))
 
 
 def _not_labelme(path: Path, error: Exception) -> Problem:
