@@ -148,6 +148,22 @@ def test_old_files_without_shape_types_have_polygons(tmp_path):
     assert rle_area(image.objects[0].mask) == 600
 
 
+def test_files_of_isat_are_read_with_its_groups_and_without_its_background(tmp_path):
+    far = [[50, 40], [60, 40], [60, 50], [50, 50]]
+    areas = [("cat", SQUARE, 1), ("cat", far, 1), ("cat", far, 2), ("__background__", far, 3)]
+    objects = [
+        {"category": name, "group": group, "segmentation": points, "area": 1, "layer": 1, "iscrowd": False}
+        for name, points, group in areas
+    ]
+    photo(tmp_path / "images" / "a.png")
+    info = {"description": "ISAT", "folder": "x", "name": "a.png", "width": WIDTH, "height": HEIGHT, "depth": 3}
+    write_json(tmp_path / "labels" / "a.json", {"info": info, "objects": objects})
+    assert is_labelme_folder(tmp_path)
+    data = read_labelme_folder(tmp_path)
+    assert data.train.problems == ()
+    assert [rle_area(label.mask) for label in data.train.images[0].objects] == [700, 100]
+
+
 def test_folders_are_the_parts_and_the_test_part_is_left_out(tmp_path):
     for part in ("train", "val", "test"):
         labelme_tree(tmp_path / part)

@@ -1,6 +1,7 @@
 """Labelme: one JSON file for each photo, beside it or in another folder.
 
-Files of X-AnyLabeling have the same form. See github.com/wkentaro/labelme.
+Files of X-AnyLabeling have the same form, those of ISAT a similar one. See github.com/wkentaro/labelme and
+github.com/yatengLG/ISAT_with_segment_anything.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ NAME = "Labelme"
 # By default, files hold the photo itself, as base64.
 _MAX_BYTES = 100_000_000
 
+_ISAT, _ISAT_BACKGROUND = "ISAT", "__background__"
 _OUTLINES = ("polygon", "")
 # A turned rectangle is a box around the object, not its outline.
 _BOXES = ("rectangle", "rotation", "oriented_rectangle", "quadrilateral")
@@ -60,6 +62,8 @@ def read_labelme_folder(folder: Path, outside: Outside = Outside.REFUSED) -> Tra
 
 
 def _is_labelme(said: bytes) -> bool:
+    if b'"ISAT"' in said and b'"objects"' in said and b'"segmentation"' in said:
+        return True
     return b'"shapes"' in said and any(key in said for key in (b'"imagePath"', b'"imageData"', b'"imageHeight"'))
 
 
@@ -68,12 +72,31 @@ def _read_all(photos: PhotoIndex, beside: dict[tuple[Path, str], list[Path]]) ->
         try:
             raw = read_bounded(path, _MAX_BYTES)
             content = as_json(raw, path)
+            if _is_isat(content):
+                content = _from_isat(content)
             if isinstance(content, dict) and ("shapes" in content or "imagePath" in content):
                 yield _read_file(path, content, photos, beside, hashlib.sha256(raw).hexdigest())
         except EntryError as error:
             yield error.problem
         except ODD_ENTRY as error:
             yield _not_labelme(path, error)
+
+
+def _is_isat(content: Any) -> bool:
+    info = content.get("info") if isinstance(content, dict) else None
+    return isinstance(info, dict) and info.get("description") == _ISAT and "objects" in content
+
+
+def _from_isat(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the content of a file of ISAT as Labelme would write it; areas of its background are left out."""
+    info = content["info"]
+    shapes = [
+        {"label": one["category"], "points": one["segmentation"], "group_id": one.get("group")}
+        for one in as_list(content["objects"])
+        if one["category"] != _ISAT_BACKGROUND
+    ]
+    size = {"imageWidth": info.get("width"), "imageHeight": info.get("height")}
+    return {"shapes": shapes, "imagePath": info.get("name"), **size}
 
 
 def _read_file(
