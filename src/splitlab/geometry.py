@@ -20,6 +20,8 @@ MaskArray = NDArray[np.bool_]
 LEAST_OUTLINE_NUMBERS = 6
 # pycocotools allocates memory for every pixel along an outline, inside the image or not.
 MAX_OUTLINE_PIXELS = 4_000_000
+# Run lengths of a patch are counted with NumPy, which takes about 20 bytes per pixel where they are short.
+_SMALL_PART = 16
 
 
 class Rle(TypedDict):
@@ -49,11 +51,15 @@ def mask_to_rle(mask: MaskArray) -> Rle:
 def patch_to_rle(patch: MaskArray, left: int, top: int, height: int, width: int) -> Rle:
     """Encode a mask of height x width pixels that is empty but for an (H, W) patch at `left`, `top`.
 
-    It takes memory for the patch alone. What lies outside the image is cut off.
+    A small patch takes memory for itself alone. What lies outside the image is cut off.
     """
     inside = patch[max(-top, 0) : max(height - top, 0), max(-left, 0) : max(width - left, 0)]
     if not inside.any():
         return empty_rle(height, width)
+    if inside.size * _SMALL_PART > height * width:
+        whole = np.zeros((height, width), bool, order="F")
+        whole[max(top, 0) :, max(left, 0) :][: inside.shape[0], : inside.shape[1]] = inside
+        return mask_to_rle(whole)
     bordered = np.pad(inside.T, ((0, 0), (1, 1))).astype(np.int8)
     columns, places = np.nonzero(np.diff(bordered, axis=1))
     edges = (columns + max(left, 0)) * height + places + max(top, 0)
