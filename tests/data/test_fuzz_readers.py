@@ -19,11 +19,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from splitlab.data.dataset import TrainVal
+from splitlab.data.formats.coco import read_coco_folder
+from splitlab.data.formats.coco_files import is_coco_folder
 from splitlab.data.formats.cvat_xml import is_cvat_folder, read_cvat_folder
 from splitlab.data.formats.fiftyone import is_fiftyone_folder, read_fiftyone_folder
 from splitlab.data.formats.labelme import is_labelme_folder, read_labelme_folder
 from splitlab.data.formats.supervisely import is_supervisely_folder, read_supervisely_folder
 from splitlab.data.formats.via import is_via_folder, read_via_folder
+from splitlab.data.formats.voc_xml import is_voc_xml_folder, read_voc_xml_folder
+from splitlab.data.formats.yolo import is_yolo_folder, read_yolo_folder
 from splitlab.errors import DataError
 from splitlab.geometry import rle_fits
 from tests.data.label_trees import (
@@ -35,6 +39,7 @@ from tests.data.label_trees import (
     via_tree,
     write_json,
 )
+from tests.data.trees import voc_object, voc_xml
 
 
 def via_csv_tree(root: Path) -> Path:
@@ -53,6 +58,49 @@ def fiftyone_labels_tree(root: Path) -> Path:
     return root
 
 
+def coco_tree(root: Path) -> Path:
+    outline = [[1, 1, 30, 1, 30, 20]]
+    for part, name in (("train", "a"), ("val", "b")):
+        photo(root / "images" / f"{name}.png")
+        objects = [
+            {"id": 1, "image_id": 1, "category_id": 3, "bbox": [1, 1, 29, 19], "segmentation": outline, "iscrowd": 0},
+            {"id": 2, "image_id": 1, "category_id": 3, "segmentation": {"size": [40, 80], "counts": [0, 3200]}},
+        ]
+        images = [{"id": 1, "file_name": f"{name}.png", "width": 80, "height": 40}]
+        categories = [{"id": 3, "name": "cat", "supercategory": "animals"}]
+        content = {"images": images, "annotations": objects, "categories": categories}
+        write_json(root / f"instances_{part}.json", content)
+    return root
+
+
+def voc_tree(root: Path) -> Path:
+    photo(root / "JPEGImages" / "a.png")
+    (root / "Annotations").mkdir()
+    (root / "Annotations" / "a.xml").write_text(voc_xml(voc_object("scratch", 2, 2, 4, 4)))
+    (root / "ImageSets" / "Main").mkdir(parents=True)
+    (root / "ImageSets" / "Main" / "train.txt").write_text("a\n")
+    return root
+
+
+def yolo_tree(root: Path) -> Path:
+    for part, name in (("train", "a"), ("val", "b")):
+        photo(root / "images" / part / f"{name}.png")
+        (root / "labels" / part).mkdir(parents=True)
+        (root / "labels" / part / f"{name}.txt").write_text("0 0.5 0.5 0.2 0.2 0.9\n0 0.1 0.1 0.5 0.1 0.5 0.5\n")
+    (root / "train.txt").write_text("images/train/a.png\n")
+    (root / "data.yaml").write_text("path: .\ntrain: train.txt\nval: images/val\nnames: {0: cat}\n")
+    return root
+
+
+def darknet_tree(root: Path) -> Path:
+    photo(root / "obj_train_data" / "a.png")
+    (root / "obj_train_data" / "a.txt").write_text("0 0.5 0.5 0.2 0.2\n")
+    (root / "obj.data").write_text("classes = 1\ntrain = data/train.txt\nnames = data/obj.names\n")
+    for name, text in (("obj.names", "cat\n"), ("train.txt", "data/obj_train_data/a.png\n")):
+        (root / name).write_text(text)
+    return root
+
+
 class Case(NamedTuple):
     build: Callable[[Path], Path]
     detect: Callable[[Path], bool]
@@ -60,6 +108,10 @@ class Case(NamedTuple):
 
 
 CASES = {
+    "COCO": Case(coco_tree, is_coco_folder, read_coco_folder),
+    "VOC XML": Case(voc_tree, is_voc_xml_folder, read_voc_xml_folder),
+    "YOLO": Case(yolo_tree, is_yolo_folder, read_yolo_folder),
+    "YOLO 1.1": Case(darknet_tree, is_yolo_folder, read_yolo_folder),
     "Labelme": Case(labelme_tree, is_labelme_folder, read_labelme_folder),
     "Supervisely": Case(supervisely_tree, is_supervisely_folder, read_supervisely_folder),
     "VIA": Case(via_tree, is_via_folder, read_via_folder),
@@ -69,7 +121,7 @@ CASES = {
     "FiftyOne labels": Case(fiftyone_labels_tree, is_fiftyone_folder, read_fiftyone_folder),
 }
 
-LABEL_ENDINGS = (".json", ".xml", ".csv", ".txt", ".yaml")
+LABEL_ENDINGS = (".json", ".xml", ".csv", ".txt", ".yaml", ".data", ".names")
 DEEP = "<deep>"
 HOSTILE = (
     "", " ", "../../x", "/etc/passwd", "C:\\x\\a.png", "a.png", "..", "a\0b", "\x1b[31m", "x" * 5000, "nan", "-1",
@@ -183,7 +235,7 @@ def places_in(content: Any):
 
 def with_other_text(text: str, data: st.DataObject) -> str:
     """Replace what is between two quotes, tags or separators in a file that is not JSON."""
-    places = [found.span(1) for found in re.finditer(r'[">,;=\s]([^"<>,;=\s]+)(?=["<,;\s])', text)]
+    places = [found.span(1) for found in re.finditer(r'(?:^|[">,;=\s])([^"<>,;=\s]+)(?=["<,;\s])', text)]
     start, end = data.draw(st.sampled_from(places))
     value = data.draw(TEXTS | NUMBERS.map(lambda number: str(number) if number != 10**400 else "9" * 400))
     return text[:start] + str(value) + text[end:]
