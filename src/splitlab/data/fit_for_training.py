@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from splitlab.data.check import find_empty_classes
@@ -32,6 +33,12 @@ def refuse_unfit(data: TrainVal, split: Split) -> None:
         )
     refuse_unscorable(data.val)
     _refuse_photos((*drawn, *data.val.images))
+
+
+def with_scorable_val(data: TrainVal) -> TrainVal:
+    """Leave images out of val whose labels cannot be read: scores on the others stay right."""
+    images = tuple(image for image in data.val.images if image.state != LabelState.BROKEN)
+    return data if len(images) == len(data.val.images) else replace(data, val=replace(data.val, images=images))
 
 
 def refuse_unscorable(dataset: Dataset) -> None:
