@@ -73,7 +73,7 @@ def find_ultralytics(tree: Any) -> ForeignYOLO | None:
             "its batch norms are merged into its convolutions, as Ultralytics does to predict or export; give the file "
             "from before, such as best.pt."
         )
-    if isinstance(tree, dict) and tree.get("modelopt"):
+    if isinstance(tree, dict) and isinstance(quantized := tree.get("modelopt"), dict) and quantized:
         raise CheckpointError("it was trained for 8-bit numbers (QAT), which is not supported; give an ordinary file.")
     class_count = _class_count(head)
     model = f"{_model_of(found, head)}-seg"
@@ -82,8 +82,8 @@ def find_ultralytics(tree: Any) -> ForeignYOLO | None:
     expected = {name.removeprefix(_PREFIX): tensor for name, tensor in state.items()}
     if difference := _difference(found, expected):
         raise CheckpointError(
-            f"it is a segmentation model of Ultralytics{_layout(network)}, but not {_KNOWN} ({difference}); give one of "
-            "those."
+            f"it is a segmentation model of Ultralytics{_layout(network)}, but not {_KNOWN} ({difference}); give one "
+            "of those."
         )
     return ForeignYOLO(
         model=model,
