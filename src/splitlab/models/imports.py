@@ -157,11 +157,10 @@ def names_in_words(card: Card) -> list[str]:
     if taken not in fitting_tables(count):
         return []
     others = [table for table in fitting_tables(count) if table != taken]
+    as_well = f" ({' and '.join(others)} would fit as well)" if others else ""
     return [
-        f"The file holds no class names; its {count} class numbers were taken as {taken}"
-        + (f", not as {' or '.join(others)}" if others else "")
-        + ". If they mean others, import the file on the command line with --class-names, or map the classes with "
-        "--class-map or on the page."
+        f"The file holds no class names, so its {count} class numbers are taken as {taken}{as_well}. Choose others "
+        "with --class-names when importing it, or with --class-map or on the page when scoring it."
     ]
 
 
