@@ -65,6 +65,10 @@ KINDS = {
     "TorchScript": (torchscript, "a TorchScript file.*give the .pt or .pth file that it was made from"),
     "NumPy": (numpy_archive, "an archive of NumPy arrays"),
     "zip with weights": (lambda: zip_of("runs/best.pt", "runs/args.yaml"), "unpack it and give the .pt or .pth file"),
+    "zip of a folder of ours": (
+        lambda: zip_of("mine/", "mine/card.json"),
+        "a zip with a checkpoint of SplitLab; give it",
+    ),
     "zip": (lambda: zip_of("readme.txt"), r"a zip archive, not a PyTorch file \(it has no data.pkl\); give"),
     "gzip": (lambda: gzip.compress(b"a" * 99), "a compressed archive; unpack it"),
     "picture": (lambda: b"\x89PNG\r\n\x1a\n" + bytes(99), "not a PyTorch file"),
@@ -95,7 +99,7 @@ def test_a_checkpoint_and_a_pytorch_file_are_told_apart_by_their_content(tmp_pat
 
 
 def test_an_upload_is_told_by_its_content_and_left_at_its_start(tmp_path):
-    upload = io.BytesIO(zip_of("mine/card.json", "mine/model.safetensors"))
+    upload = io.BytesIO(zip_of("mine/model.safetensors", "mine/card.json"))
     assert is_own(upload)
     assert upload.tell() == 0
     broken = io.BytesIO(b"PK\3\4 and no more")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -29,7 +28,10 @@ from splitlab.models.registry import load_model
 
 # In `Card.trained_by`: the table that an imported checkpoint's class names come from.
 _TABLE = "class_table"
+# PyTorch writes it first.
 _PYTORCH_ROOT = "data.pkl"
+# Before the first member's name.
+_ZIP_HEADER_BYTES = 30
 # The two files, the folder they may be in, and files that archivers add.
 _LIMITS = Limits(members=20, total_bytes=sum(MOST_BYTES.values()), file_bytes=max(MOST_BYTES.values()))
 
@@ -41,15 +43,25 @@ def is_own(file: Path | BinaryIO) -> bool:
     """
     if isinstance(file, Path) and file.is_dir():
         return True
+    first = _first_member(file)
+    return first in MOST_BYTES or (PurePath(_shown(file)).suffix.lower() == ".zip" and first != _PYTORCH_ROOT)
+
+
+def _first_member(file: Path | BinaryIO) -> str:
+    """Return the name of a zip's first member without its folder; empty if the file is no zip or cannot be read.
+
+    The list of members, at the end of a zip, can be made to fill memory.
+    """
     try:
-        names = {PurePath(name).name for name in zipfile.ZipFile(file).namelist()}
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        names = set()
-    if not isinstance(file, Path):
+        if isinstance(file, Path):
+            with file.open("rb") as opened:
+                return _first_member(opened)
+        start = file.read(_ZIP_HEADER_BYTES)
+        name = file.read(int.from_bytes(start[26:28], "little")) if start.startswith(b"PK\3\4") else b""
         file.seek(0)
-    if CARD_NAME in names or _PYTORCH_ROOT in names:
-        return CARD_NAME in names
-    return PurePath(_shown(file)).suffix.lower() == ".zip"
+    except OSError:
+        return ""
+    return PurePath(name.decode(errors="replace")).name
 
 
 def import_own(source: Path | BinaryIO, into: Path) -> Path:

@@ -27,6 +27,8 @@ def kind_by_members(names: Collection[str]) -> str | None:
         )
     if "data.pkl" in last_parts:
         return None
+    if "card.json" in last_parts:
+        return "it is a zip with a checkpoint of SplitLab; give it a name that ends in .zip"
     if "model.weights.h5" in last_parts:
         return _KERAS
     if any(name.endswith(".npy") for name in names):
