@@ -70,15 +70,13 @@ def import_file(
 
     into = Workspace.here().imported / checked_name(name or proposed_name(file.stem))
     names = _asked_names(class_names)
-    if not is_own(file):
-        import_checkpoint(file, into, names)
-    elif names is None:
-        import_own(file, into)
-    else:
+    own = is_own(file)
+    if own and names is not None:
         raise SettingsError(f"--class-names: {file} is a checkpoint of SplitLab, whose card names its classes.")
-    card = read_card(into)
+    card = read_card(import_own(file, into) if own else import_checkpoint(file, into, names))
     out.print(f"{card.model}, {len(card.used_names)} classes, {card.image_size} px: {into}")
-    say(names_in_words(card))
+    if not own:
+        say(names_in_words(card))
 
 
 def _asked_names(word: str | None) -> tuple[str, ...] | None:
@@ -231,7 +229,7 @@ def _shrink_checkpoint(checkpoint: Path, name: str, into: Path, dataset: Dataset
         save_checkpoint(draft, weights, card, eight_bits)
         if card.class_names != list(dataset.class_names):
             raise CheckpointError(
-                f"{checkpoint} has the classes {few(card.class_names)}, '{dataset.name}' has "
+                f"{checkpoint} has the classes {few(card.used_names)}, '{dataset.name}' has "
                 f"{few(dataset.class_names)}. Give a dataset of the checkpoint's own classes."
             )
         scores = evaluate_checkpoint(draft, dataset, progress)

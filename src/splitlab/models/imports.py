@@ -163,16 +163,19 @@ def import_checkpoint(file: Path, into: Path, class_names: Sequence[str] | None 
 
 
 def names_in_words(card: Card) -> list[str]:
-    """Say in a sentence that the class names of an imported checkpoint were taken from a table, if they were."""
-    taken = card.trained_by.get(_TABLE)
+    """Say in a sentence which class names a foreign file without names was given; empty if it has names."""
     count = len(card.class_names)
-    if taken not in fitting_tables(count):
+    fitting, taken = fitting_tables(count), card.trained_by.get(_TABLE)
+    if taken in fitting:
+        others = " and ".join(table for table in fitting if table != taken)
+        named = f"its {count} class numbers are taken as {taken}" + (f" ({others} would fit as well)" if others else "")
+    elif card.finds_objects and all(name.removeprefix("class_").isdecimal() for name in card.class_names):
+        named = f"its {count} classes are numbers"
+    else:
         return []
-    others = [table for table in fitting_tables(count) if table != taken]
-    as_well = f" ({' and '.join(others)} would fit as well)" if others else ""
     return [
-        f"The file holds no class names, so its {count} class numbers are taken as {taken}{as_well}. Choose others "
-        "with --class-names when importing it, or with --class-map or on the page when scoring it."
+        f"The file holds no class names, so {named}. Choose others with --class-names when importing it, or with "
+        "--class-map or on the page when scoring it."
     ]
 
 
