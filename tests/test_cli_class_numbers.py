@@ -2,7 +2,9 @@
 
 import json
 
+import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from splitlab.checkpoints.checkpoint import read_card
@@ -77,6 +79,23 @@ def test_class_names_are_chosen_at_import(tmp_path):
     folder, result = imported(tmp_path, 3, "--class-names", names)
     assert "2 classes" in result.stdout
     assert read_card(folder).class_names == ["N/A", "leaf", "stem"]
+
+
+def test_exported_objects_have_the_classes_that_can_be_predicted_and_no_others(tmp_path):
+    folder, _ = imported(tmp_path, 91)
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (48, 64, 3)).astype(np.uint8)).save(
+        tmp_path / "photo.png"
+    )
+    run("predict", folder, tmp_path / "photo.png", "--min-score", "0", "--out", tmp_path / "found")
+    (file,) = (path for path in (tmp_path / "found").rglob("*.json") if "annotations" in json.loads(path.read_text()))
+    content = json.loads(file.read_text())
+    names = {category["id"]: category["name"] for category in content["categories"]}
+    assert len(names) == 80
+    assert "N/A" not in names.values()
+    seen = json.loads(run("predict", folder, tmp_path / "photo.png", "--min-score", "0", "--json").stdout)
+    of_photo = {found["class"] for found in seen[0]["detections"]}
+    assert {names[found["category_id"]] for found in content["annotations"]} <= of_photo
+    assert content["annotations"]
 
 
 @pytest.mark.parametrize("word", ["order", "a=b"])

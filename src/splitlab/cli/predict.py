@@ -20,7 +20,7 @@ from splitlab.data.formats.photos import find_photos, read_photos
 from splitlab.data.images import load_image
 from splitlab.data.reading import printable
 from splitlab.errors import RunError
-from splitlab.evaluation.class_map import ClassMap, map_in_words
+from splitlab.evaluation.class_map import ClassMap, by_place, map_in_words
 from splitlab.io import Progress
 from splitlab.runs.store import weights_folder
 from splitlab.workspace import Workspace
@@ -108,14 +108,15 @@ def _photos_of(
     class_map: list[str] | None,
 ) -> tuple[TrainVal, ClassMap | None]:
     """Return the photos to find objects in, as a dataset of the model's or the dataset's classes."""
-    names = tuple(map(printable, card.class_names))
+    names = tuple(map(printable, card.used_names))
+    own = by_place(card.class_names, card.used_names) if card.unused_classes else None
     if data is None:
         photos = read_photos(images, names)
         say([str(problem) for problem in photos.problems])
-        return TrainVal(photos, replace(photos, images=(), problems=())), None
+        return TrainVal(photos, replace(photos, images=(), problems=())), own
     dataset = _only(opened(data, Workspace.here()), part)
     if not dataset.train.class_names:
-        return _with_classes(names, dataset), None
+        return _with_classes(names, dataset), own
     (classes,) = class_maps_of([weights_folder(checkpoint)], dataset.train, class_map)
     if not classes.is_own:
         say(map_in_words(classes, card.name, dataset.train.name))
