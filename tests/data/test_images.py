@@ -37,8 +37,10 @@ def test_all_eight_ways_to_hold_a_camera_are_turned_as_pillow_turns_them(kind, t
     exif = Image.Exif()
     exif[0x0112] = turn
     photo = Image.effect_noise((40, 30), 80).convert("RGB")
-    expected = ImageOps.exif_transpose(Image.open(as_file(photo, format=kind, exif=exif))).convert("RGB")
-    assert (load_image(as_file(photo, format=kind, exif=exif)) == np.asarray(expected)).all()
+    # AVIF's encoder does not write the same bytes twice.
+    file = as_file(photo, format=kind, exif=exif)
+    expected = ImageOps.exif_transpose(Image.open(io.BytesIO(file.getvalue()))).convert("RGB")
+    assert (load_image(file) == np.asarray(expected)).all()
 
 
 @pytest.mark.parametrize(
