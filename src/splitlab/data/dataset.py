@@ -292,8 +292,8 @@ def json_hash(content: object) -> str:
 def refuse_nothing_left(images: Sized, problems: Sequence[Problem]) -> None:
     """Raise DataError if no image of a subset could be read."""
     if problems and not images:
-        more = f" No image is left; {len(problems) - 1:,} more entries cannot be read." if len(problems) > 1 else ""
-        raise DataError(f"{problems[0]}{more}")
+        of_all = f"No image can be read; the first of {len(problems):,} problems: " if len(problems) > 1 else ""
+        raise DataError(f"{of_all}{problems[0]}")
 
 
 def count_kinds(problems: Iterable[Problem]) -> dict[str, int]:
