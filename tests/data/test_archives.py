@@ -1,5 +1,6 @@
 import gzip
 import io
+import re
 import stat
 import struct
 import tarfile
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from splitlab.data import archives
-from splitlab.data.archives import Limits, _BoundedReader, find_dataset_root, unpack
+from splitlab.data.archives import Limits, _BoundedReader, find_dataset_root, gather, unpack
 from splitlab.errors import DataError
 
 FILES = {"pets/data.yaml": b"names: [cat]\n", "pets/images/a b.png": b"\x00\x01" * 500, "pets/labels/ü.txt": b""}
@@ -368,3 +369,39 @@ def test_the_root_is_the_single_top_folder_whatever_macos_adds(tmp_path):
     assert find_dataset_root(tmp_path / "pets") == tmp_path / "pets"
     (tmp_path / "data.yaml").write_text("")
     assert find_dataset_root(tmp_path) == tmp_path
+
+
+def gathered(tmp_path, *files, **limits):
+    return gather([(name, io.BytesIO(content)) for name, content in files], tmp_path / "out", "mine", Limits(**limits))
+
+
+def test_files_are_gathered_at_their_paths(tmp_path):
+    folder = gathered(tmp_path, ("images/a.jpg", b"a"), ("labels\\a.txt", b"b"))
+    assert (folder / "images" / "a.jpg").read_bytes() == b"a"
+    assert (folder / "labels" / "a.txt").read_bytes() == b"b"
+
+
+@pytest.mark.parametrize(
+    ("names", "why"),
+    [
+        (["a.jpg", "../b.jpg"], "'../b.jpg' would lie outside the folder"),
+        (["a.jpg", "/b.jpg"], "'/b.jpg' would lie outside the folder"),
+        (["a.jpg", "C:\\b.jpg"], "would lie outside the folder"),
+        (["a.jpg", "a\0.jpg"], "would lie outside the folder"),
+        (["a.jpg", "a.jpg"], "'a.jpg' is in it twice"),
+        (["a", "a/b.jpg"], "'a/b.jpg' is in it twice"),
+        (["a.jpg", ""], "'' is in it twice"),
+        (["a.jpg", "b" * 300], "mine cannot be unpacked"),
+    ],
+)
+def test_gathered_files_are_refused_as_members_of_an_archive_are(names, why, tmp_path):
+    with pytest.raises(DataError, match=re.escape(why)):
+        gathered(tmp_path, *((name, b"x") for name in names))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("limit", [{"members": 1}, {"total_bytes": 3}, {"file_bytes": 1}])
+def test_gathered_files_keep_the_limits(limit, tmp_path):
+    with pytest.raises(DataError, match="mine"):
+        gathered(tmp_path, ("a.jpg", b"xx"), ("b.jpg", b"xx"), **limit)
+    assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""Unpack archives safely: nothing is written outside the folder, and sizes and numbers of files are limited."""
+"""Write files from outside safely: nothing lies outside the folder, and sizes and numbers of files are limited."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO
@@ -76,22 +76,56 @@ def unpack(archive: Path | BinaryIO, target: Path, limits: Limits = Limits(), pr
             the member.
     """
     name = str(archive) if isinstance(archive, Path) else str(getattr(archive, "name", "the archive"))
-    with written_whole(target) as draft, ExitStack() as opened:
+    with _draft_of(target, name, "Download or pack it again") as draft, _opened(archive) as file:
+        size = file.seek(0, 2)
+        unpacking = _Unpacking(draft, limits, size, name)
+        for member in _members(file, name, limits):
+            unpacking.write(member)
+            progress("unpack", min(file.tell(), size), size)
+        unpacking.write_links()
+    return target
+
+
+def gather(
+    files: Sequence[tuple[str, BinaryIO]],
+    target: Path,
+    name: str = "the files",
+    limits: Limits = Limits(),
+    progress: Progress = no_progress,
+) -> Path:
+    """Write files, given by their paths below `target` and open for reading, into `target`; return it.
+
+    The checks and limits are those of `unpack`. Messages call the files together `name`. Progress is in files.
+
+    Raises:
+        DataError: the disk is full, the files are over a limit, or one would lie outside the folder or is named twice.
+    """
+    with _draft_of(target, name, "Choose them again") as draft:
+        sizes = [file.seek(0, 2) for _, file in files]
+        unpacking = _Unpacking(draft, limits, sum(sizes), name)
+        for done, ((path, file), size) in enumerate(zip(files, sizes, strict=True), start=1):
+            file.seek(0)
+            unpacking.write(_Member(path, size, file))
+            progress("copy", done, len(files))
+    return target
+
+
+@contextmanager
+def _draft_of(target: Path, name: str, way_out: str) -> Iterator[Path]:
+    """Yield a folder that becomes `target`; errors of broken content name it and say what to do."""
+    with written_whole(target) as draft:
         try:
-            file = opened.enter_context(archive.open("rb")) if isinstance(archive, Path) else archive
-            unpacking = _Unpacking(draft, limits, file.seek(0, 2), name)
-            size = file.seek(0, 2)
-            for member in _members(file, name, limits):
-                unpacking.write(member)
-                progress("unpack", min(file.tell(), size), size)
-            unpacking.write_links()
+            yield draft
         except _BROKEN as error:
             if isinstance(error, OSError) and error.errno in _NO_ROOM:
                 raise DataError(
                     f"{target.parent} has no space for the content of {name} ({error.strerror}). Free some space there."
                 ) from error
-            raise DataError(f"{name} cannot be unpacked ({error}). Download or pack it again.") from error
-    return target
+            raise DataError(f"{name} cannot be unpacked ({error}). {way_out}.") from error
+
+
+def _opened(archive: Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
+    return archive.open("rb") if isinstance(archive, Path) else nullcontext(archive)
 
 
 def find_dataset_root(folder: Path) -> Path:

@@ -70,6 +70,9 @@ _FORMATS = (
     _Format("photos", is_photo_folder, lambda folder, _, outside: read_photo_folder(folder, outside)),
 )
 
+FORMAT_NAMES = tuple(known.name for known in _FORMATS)
+"""The formats that are recognised, in the order in which they are tried."""
+
 
 def open_dataset(where: str, data_dir: Path) -> TrainVal:
     """Open a dataset of any known format; the embedded one is created in `data_dir` on first use.
@@ -155,9 +158,8 @@ def _named(data: TrainVal, folder: Path) -> TrainVal:
 def _unknown(folder: Path) -> str:
     if not folder.is_dir():
         return f"{folder} is not a folder. Give a dataset's folder, a name in the workspace, or the word embedded."
-    formats = ", ".join(known.name for known in _FORMATS)
     return (
-        f"{folder} is not a dataset of a known format: {formats}. {_seen_in(folder)}"
+        f"{folder} is not a dataset of a known format: {', '.join(FORMAT_NAMES)}. {_seen_in(folder)}"
         "A COCO dataset has a JSON file with images, annotations and categories; a YOLO dataset has a data.yaml; a "
         "folder of photos needs nothing else."
     )
