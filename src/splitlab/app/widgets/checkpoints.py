@@ -113,7 +113,7 @@ def _upload_checkpoint(workspace: Workspace) -> None:
     own = _is_own(file.file_id, file)
     if own:
         show_card(_card_in(file.file_id, file), {})
-    name = name_upload(file, proposed_name(PurePath(file.name).stem), "weights_name", MOST_LETTERS)
+    name = name_upload(file.file_id, proposed_name(PurePath(file.name).stem), "weights_name", MOST_LETTERS)
     if st.button("Import checkpoint", type="primary", icon=":material/add:", width="stretch"):
         with st.spinner("Reading"):
             notes = _import(file, own, workspace.imported / checked_name(name))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
 
 import streamlit as st
 from streamlit import runtime
@@ -13,9 +12,6 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 from splitlab.app.hosting import Hosting
-
-if TYPE_CHECKING:
-    from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 MEGABYTE = 1_000_000
 _CHECK_SECONDS = 10.0
@@ -30,11 +26,14 @@ def bound_uploads() -> None:
         _bound(context.uploaded_file_mgr)
 
 
-def name_upload(file: UploadedFile, proposed: str, key: str, most_letters: int) -> str:
-    """Show a field for the name of an upload, which starts with `proposed` for each new file."""
+def name_upload(upload: object, proposed: str, key: str, most_letters: int) -> str:
+    """Show a field for the name of an upload, which starts with `proposed` for each new file.
+
+    `upload` is the id of its file, or of its files.
+    """
     of = f"file of {key}"
-    if st.session_state.get(of) != file.file_id:
-        st.session_state[of] = file.file_id
+    if st.session_state.get(of) != upload:
+        st.session_state[of] = upload
         st.session_state[key] = proposed
     return st.text_input("Name", key=key, max_chars=most_letters).strip()
 
