@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import time
+import weakref
 
 import pytest
 from starlette.exceptions import HTTPException
@@ -104,11 +105,13 @@ def test_uploads_go_by_themselves_after_their_page_was_closed_and_those_of_open_
             uploads.add_file(still_open, file("a", 1))
             with pytest.raises(HTTPException):
                 uploads.add_file(still_open, file("b", 3))
+            gone = weakref.ref(running._session_mgr.get_session_info(closed).session)
             running.disconnect_session(closed)
             await until(lambda: closed not in uploads.file_storage)
             assert held(uploads, still_open) == {"a"}
             assert not uploads.file_storage.get(closed)
             assert running._session_mgr.get_session_info(closed) is None
+            assert gone() is None  # and with it what it unpacked
             uploads.add_file(still_open, file("b", 2))
 
     asyncio.run(close_one_page())

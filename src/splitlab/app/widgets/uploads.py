@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 
 import streamlit as st
@@ -112,3 +113,5 @@ class _ClosedPages:
                 server.close_session(session)
                 # For a file that arrived after its session had ended.
                 self._uploads.remove_session_files(session)
+                # What the session had unpacked goes with it; it refers to itself in circles.
+                gc.collect()
