@@ -1,12 +1,13 @@
 """Adding a dataset on the page Data: what is seen before it is kept, what is kept, and what is left behind."""
 
-import gc
 import io
 import json
 import tarfile
+from collections import defaultdict
 
 import pytest
 
+from splitlab.app.widgets import uploads
 from splitlab.data.open_dataset import open_dataset
 from splitlab.workspace import Workspace
 from tests.ui.datasets import half_masked, photos_alone, without_val, zipped
@@ -151,11 +152,13 @@ def test_another_file_and_cancel_remove_what_was_unpacked(tiny_folder, tmp_path)
     assert app.selectbox(key="data").value == "embedded"
 
 
-def test_what_was_unpacked_is_removed_with_its_session(tiny_folder):
-    app = adding(exported(tiny_folder))
+def test_what_was_unpacked_is_removed_at_the_end_of_its_session(tiny_folder, monkeypatch):
+    monkeypatch.setattr(uploads, "_at_end", defaultdict(list))
+    adding(exported(tiny_folder))
     assert drafts()
-    del app
-    gc.collect()
+    for callbacks in uploads._at_end.values():
+        for callback in callbacks:
+            callback()
     assert not drafts()
 
 

@@ -91,6 +91,7 @@ def _choose_files() -> Sequence[UploadedFile]:
     cancel.button("Cancel", icon=":material/close:", width="stretch", on_click=_stop_adding, args=(before,))
     key = f"files_{way}_{st.session_state.get(_TURN, 0)}"
     look: Any = {"key": key, "max_upload_size": upload_limit(MEGABYTES), "label_visibility": "collapsed"}
+    files: Sequence[UploadedFile]
     if way == _FOLDER:
         files = st.file_uploader("A folder", accept_multiple_files="directory", **look)
     elif way == _PHOTOS:

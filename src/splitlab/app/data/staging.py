@@ -12,6 +12,7 @@ import streamlit as st
 
 from splitlab.app.hosting import Hosting, upload_limit
 from splitlab.app.widgets.progress import progress_bar
+from splitlab.app.widgets.uploads import call_at_end
 from splitlab.data.check import Check
 from splitlab.data.dataset import TrainVal
 from splitlab.data.import_dataset import ARCHIVE_ENDINGS, Staged, proposed_name, stage_archive, stage_files
@@ -100,8 +101,7 @@ def _look_at(files: Sequence[UploadedFile], ids: tuple[str, ...], data_dir: Path
     except BaseException:  # a click on Cancel is one
         staged.discard()
         raise
-    # A session that ends forgets it without a word.
-    weakref.finalize(upload, staged.discard)
+    call_at_end(weakref.finalize(upload, staged.discard))
     return upload
 
 

@@ -1,10 +1,11 @@
-"""Uploads in memory: limits for each visitor and for all, and freeing them when a page is closed."""
+"""Uploads: limits for each visitor and for all, and freeing them and what was made of them when a page is closed."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import time
+from collections import defaultdict
+from collections.abc import Callable
 
 import streamlit as st
 from streamlit import runtime
@@ -39,6 +40,17 @@ def name_upload(upload: object, proposed: str, key: str, most_letters: int) -> s
     return st.text_input("Name", key=key, max_chars=most_letters).strip()
 
 
+_at_end: defaultdict[str, list[Callable[[], object]]] = defaultdict(list)
+"""What to call when a session ends, by its id."""
+
+
+def call_at_end(callback: Callable[[], object]) -> None:
+    """Call something when the visitor's session ends. Streamlit keeps the state of the last one that ended."""
+    context = get_script_run_ctx()
+    if context is not None:
+        _at_end[context.session_id].append(callback)
+
+
 class _BoundedUploads(MemoryUploadedFileManager):
     """Limits the uploads of a session, and of all sessions, to the server's settings.
 
@@ -66,6 +78,12 @@ class _BoundedUploads(MemoryUploadedFileManager):
             raise HTTPException(413, "All visitors' uploads take too much memory. Try again in a few minutes.")
         super().add_file(session_id, file)
         self.closed_pages.watch()
+
+    def remove_session_files(self, session_id: str) -> None:
+        """Forget the files of a session that ends, and call what waits for that."""
+        super().remove_session_files(session_id)
+        for callback in _at_end.pop(session_id, ()):
+            callback()
 
     def _bytes_of(self, session_id: str, but: str) -> int:
         files = list(self.file_storage.get(session_id, {}).items())
@@ -113,5 +131,3 @@ class _ClosedPages:
                 server.close_session(session)
                 # For a file that arrived after its session had ended.
                 self._uploads.remove_session_files(session)
-                # What the session had unpacked goes with it; it refers to itself in circles.
-                gc.collect()
