@@ -87,6 +87,17 @@ def test_a_val_part_is_cut_while_adding_unless_it_is_switched_off(tiny_folder, t
     assert (len(data.train.images), len(data.val.images)) == (10, 2)
 
 
+def test_copies_of_one_photo_are_added_without_a_val_part(tiny_folder, tmp_path):
+    folder = without_val(tiny_folder, tmp_path / "mine")
+    photos = sorted((folder / "images").iterdir())
+    for photo in photos[1:]:
+        photo.write_bytes(photos[0].read_bytes())
+    app = adding(exported(folder))
+    assert "none can be cut yet" in texts(app)
+    press(app, "Add dataset")
+    assert kept() == {"mine"}
+
+
 def test_photos_alone_are_counted_and_kept_without_a_val_part(tiny_folder, tmp_path):
     photos = [(path.name, path.read_bytes()) for path in photos_alone(tiny_folder, tmp_path / "photos").iterdir()]
     app = adding(*photos, way="photos")
@@ -103,7 +114,7 @@ def test_a_folder_arrives_with_its_folders_and_is_named_after_it(tiny_folder):
         for path in sorted(tiny_folder.rglob("*"))
         if path.is_file()
     ]
-    app = adding(*files, way="a folder")
+    app = adding(*files, ("leaves/older.zip", b"not looked at"), way="a folder")
     assert counts(app)["masks"] == ("12", "4")
     assert app.text_input(key="archive_name").value == "leaves"
     press(app, "Add dataset")

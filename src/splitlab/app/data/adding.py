@@ -18,7 +18,7 @@ from splitlab.data.dataset import Problem, TrainVal, count_images, count_kinds
 from splitlab.data.images import PHOTO_ENDINGS
 from splitlab.data.import_dataset import ARCHIVE_ENDINGS, keep, refuse_name
 from splitlab.data.open_dataset import FORMAT_NAMES
-from splitlab.data.val_cut import DEFAULT_SHARE, ValCut, apply_cut, cut_val, save_cut
+from splitlab.data.val_cut import DEFAULT_SHARE, ValCut, apply_cut, save_cut
 from splitlab.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -145,8 +145,8 @@ def _choose_cut(upload: Upload) -> ValCut | None:
     """Offer to cut a val part if there is none; return it."""
     if upload.staged.data.has_val:
         return None
-    if upload.no_cut:
-        st.caption("There is no val part, and none can be cut yet: too few images have all their labels.")
+    if upload.cut is None:
+        st.caption("There is no val part, and none can be cut yet: it takes two images that differ and are labelled.")
         return None
     wanted = st.toggle(
         f"Cut a val part of {DEFAULT_SHARE:.0%}",
@@ -154,7 +154,7 @@ def _choose_cut(upload: Upload) -> ValCut | None:
         key="cut_on_adding",
         help="There is no val part to score on. Classes keep their proportions, near-duplicates stay together.",
     )
-    return cut_val(upload.staged.data.train, groups=upload.groups) if wanted else None
+    return upload.cut if wanted else None
 
 
 def _name_and_keep(upload: Upload, cut: ValCut | None, workspace: Workspace) -> None:

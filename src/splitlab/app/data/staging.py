@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -14,11 +14,10 @@ from splitlab.app.hosting import Hosting, upload_limit
 from splitlab.app.widgets.progress import progress_bar
 from splitlab.app.widgets.uploads import call_at_end
 from splitlab.data.check import Check
-from splitlab.data.dataset import TrainVal
 from splitlab.data.import_dataset import ARCHIVE_ENDINGS, Staged, proposed_name, stage_archive, stage_files
-from splitlab.data.near_duplicates import Groups, find_near_duplicates
+from splitlab.data.near_duplicates import find_near_duplicates
 from splitlab.data.open_dataset import INDEX
-from splitlab.data.val_cut import cut_val
+from splitlab.data.val_cut import ValCut, cut_val
 from splitlab.errors import DataError, SplitError
 from splitlab.io import Progress
 from splitlab.workspace import Workspace
@@ -40,20 +39,13 @@ class Upload:
         files: ids of the uploaded files.
         staged: the unpacked dataset.
         found: what the check of its files found.
-        groups: near-duplicates in train; only known if a val part can be cut.
-        no_cut: why no val part can be cut; empty if one can be, or there is one.
+        cut: the val part that can be cut; None if there is one, or too few images can be scored.
     """
 
     files: tuple[str, ...]
     staged: Staged
     found: Check
-    groups: Groups
-    no_cut: str
-
-    @property
-    def can_be_cut(self) -> bool:
-        """Whether there is no val part, and one can be cut."""
-        return not self.staged.data.has_val and not self.no_cut
+    cut: ValCut | None
 
     @property
     def proposed_name(self) -> str:
@@ -91,13 +83,7 @@ def drop_staged() -> None:
 def _look_at(files: Sequence[UploadedFile], ids: tuple[str, ...], data_dir: Path, progress: Progress) -> Upload:
     staged = _stage(files, data_dir, progress)
     try:
-        found = staged.check(progress)
-        no_cut = _why_no_cut(staged.data)
-        groups: Groups = ()
-        if not staged.data.has_val and not no_cut:
-            index = Path(staged.place.name) / INDEX
-            groups = find_near_duplicates(staged.data.train.images, staged.root, index, progress)
-        upload = Upload(ids, staged, found, groups, no_cut)
+        upload = Upload(ids, staged, staged.check(progress), _find_cut(staged, progress))
     except BaseException:  # a click on Cancel is one
         staged.discard()
         raise
@@ -105,13 +91,23 @@ def _look_at(files: Sequence[UploadedFile], ids: tuple[str, ...], data_dir: Path
     return upload
 
 
+def _find_cut(staged: Staged, progress: Progress) -> ValCut | None:
+    """Return a val part to cut from train; None if there is one, or none can be cut."""
+    train = staged.data.train
+    if staged.data.has_val:
+        return None
+    try:
+        cut_val(train)  # before every photo is opened
+        index = Path(staged.place.name) / INDEX
+        return cut_val(train, groups=find_near_duplicates(train.images, staged.root, index, progress))
+    except SplitError:
+        return None
+
+
 def _stage(files: Sequence[UploadedFile], data_dir: Path, progress: Progress) -> Staged:
     _refuse_too_much(files)
-    archives = [file for file in files if file.name.lower().endswith(tuple(f".{end}" for end in ARCHIVE_ENDINGS))]
-    if archives and len(files) > 1:
-        raise DataError(f"{archives[0].name} is one of {len(files):,} files. Choose one archive alone, or files.")
-    if archives:
-        return stage_archive(archives[0], data_dir, progress=progress)
+    if len(files) == 1 and PurePath(files[0].name).suffix.lower().removeprefix(".") in ARCHIVE_ENDINGS:
+        return stage_archive(files[0], data_dir, progress=progress)
     top = _folder_of_all(files)
     inside = [(file.name.removeprefix(f"{top}/"), file) for file in files]
     return stage_files(inside, top or "photos", data_dir, progress=progress)
@@ -130,13 +126,3 @@ def _folder_of_all(files: Sequence[UploadedFile]) -> str:
     """Return the name of the folder that all files are in; empty if there is none."""
     tops = {file.name.partition("/")[0] if "/" in file.name else "" for file in files}
     return tops.pop() if len(tops) == 1 else ""
-
-
-def _why_no_cut(data: TrainVal) -> str:
-    if data.has_val:
-        return ""
-    try:
-        cut_val(data.train)
-    except SplitError as error:
-        return str(error)
-    return ""
