@@ -12,6 +12,7 @@ from splitlab.app.data.pictures import choose_samples, show_both_ways, show_lege
 from splitlab.app.data.staging import MEGABYTES, Upload, drop_staged, staged_upload
 from splitlab.app.hosting import Hosting, upload_limit
 from splitlab.app.navigation import errors_shown, rerun_with_message
+from splitlab.app.widgets.links import linked_choice
 from splitlab.app.widgets.text import as_plain
 from splitlab.app.widgets.uploads import name_upload
 from splitlab.data.dataset import Problem, TrainVal, count_images, count_kinds
@@ -87,7 +88,7 @@ def _stop_adding(then: str) -> None:
 def _choose_files() -> Sequence[UploadedFile]:
     choice, cancel = st.columns(2, vertical_alignment="bottom", gap="large")
     ways, before = [_ARCHIVE, _FOLDER, _PHOTOS], st.session_state.get(_BEFORE, "")
-    way = choice.segmented_control("What you have", ways, default=_ARCHIVE, required=True, key="way_to_add")
+    way = linked_choice("What you have", ways, _ARCHIVE, "way_to_add", choice)
     cancel.button("Cancel", icon=":material/close:", width="stretch", on_click=_stop_adding, args=(before,))
     key = f"files_{way}_{st.session_state.get(_TURN, 0)}"
     look: Any = {"key": key, "max_upload_size": upload_limit(MEGABYTES), "label_visibility": "collapsed"}

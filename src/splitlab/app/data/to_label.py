@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -44,8 +45,9 @@ def show_unlabelled(name: str, dataset: Dataset, workspace: Workspace) -> None:
     st.subheader(f"{len(pool):,} photos without labels", anchor=False)
     show_thumbnails(dataset.select(random_order(pool, 0)[:_SHOWN]), _SHOWN)
     masks_at, boxes_at, seed_at, button, link = st.columns([1, 1, 1, 1.6, 1.6], vertical_alignment="bottom")
-    masks = linked_count("Draw masks on", 0, len(pool), min(_FIRST_MASKS, len(pool)), f"label_masks_{name}", masks_at)
-    left = min(_FIRST_BOXES, len(pool) - min(_FIRST_MASKS, len(pool)))
+    first = min(_FIRST_MASKS, math.ceil(len(pool) / 5))
+    masks = linked_count("Draw masks on", 0, len(pool), first, f"label_masks_{name}", masks_at)
+    left = min(_FIRST_BOXES, len(pool) - first)
     boxes = linked_count("Draw boxes on", 0, len(pool), left, f"label_boxes_{name}", boxes_at)
     seed = linked_count("Seed", 0, 10_000, 0, f"label_seed_{name}", seed_at)
     counts = count_images(dataset)

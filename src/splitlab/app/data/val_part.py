@@ -8,6 +8,7 @@ import streamlit as st
 
 from splitlab.app.hosting import Hosting, may_change
 from splitlab.app.navigation import rerun_with_message
+from splitlab.app.widgets.links import linked_count
 from splitlab.app.widgets.progress import progress_bar
 from splitlab.app.widgets.sources import read_dataset
 from splitlab.app.widgets.text import as_plain
@@ -52,7 +53,7 @@ def _offer_cut(name: str, data: TrainVal, folder: Path, workspace: Workspace) ->
         if not may_change(_CUTTING):
             return
         share = _SHARES[share_place.selectbox("Share", list(_SHARES), 1, key=f"cut_share_{name}")]
-        seed = int(seed_place.number_input("Seed", 0, 10_000, 0, key=f"cut_seed_{name}"))
+        seed = linked_count("Seed", 0, 10_000, 0, f"cut_seed_{name}", seed_place)
         if button.button("Cut a val part", type="primary", icon=":material/content_cut:", width="stretch"):
             Hosting.here().require_writable(_CUTTING)
             with progress_bar("Looking for near-duplicates") as progress:
