@@ -4,6 +4,8 @@ import pytest
 
 from splitlab.app.widgets.sources import read_dataset
 from splitlab.data.open_dataset import open_dataset
+from splitlab.data.photo_index import Outside
+from splitlab.data.reading import Reading, save_reading
 from splitlab.workspace import Workspace
 from tests.ui.datasets import half_masked, photos_alone, without_val
 from tests.ui.opened import metrics, open_page, texts
@@ -126,14 +128,17 @@ def test_half_masked_images_are_counted_and_may_be_taken_into_f(tiny_folder, dat
     assert not [radio for radio in app.radio if radio.key == "outside_mine"]
 
 
-def test_photos_outside_are_followed_where_a_problem_says_that_there_are_some(tiny_folder, data, tmp_path):
+def test_a_page_cannot_ask_for_photos_outside_but_can_stop_following_them(tiny_folder, data, tmp_path):
     folder = half_masked(tiny_folder, data / "mine")
     photo = folder / "images" / "train_2.png"
     photo.rename(tmp_path / "elsewhere.png")
     photo.symlink_to(tmp_path / "elsewhere.png")
     app = open_page("data", data="mine")
     assert metrics(app)["Training images"] == "11"
-    app.radio(key="outside_mine").set_value("followed").run()
-    app.button(key="read_as").click().run()
-    assert metrics(app)["Training images"] == "12"
+    assert not [radio for radio in app.radio if radio.key == "outside_mine"]
+    save_reading(folder, Reading(outside=Outside.FOLLOWED))
     assert len(open_dataset("mine", data).train.images) == 12
+    app = open_page("data", data="mine")
+    app.radio(key="outside_mine").set_value("refused").run()
+    app.button(key="read_as").click().run()
+    assert len(open_dataset("mine", data).train.images) == 11

@@ -20,7 +20,6 @@ from splitlab.errors import DataError
 
 _MOST_FILES, _MOST_DEPTH = 2_000_000, 40
 _MOST_LETTERS = 1000
-_OUTSIDE = "points outside"
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _DRIVE = re.compile(r"[A-Za-z]:")
 
@@ -68,7 +67,7 @@ class PhotoIndex:
             return found
         parts = _parts(stated)
         if not parts or _leads_out(stated):
-            what = f"'{stated}' {_OUTSIDE} {self.root}, and no photo inside has its name: the photo is missing"
+            what = f"'{stated}' points outside {self.root}, and no photo inside has its name: the photo is missing"
             raise entry_error(ProblemKind.PHOTO_MISSING, label_file, what, "Put it into the folder.")
         return (near[0] if near else self.root).joinpath(*parts)
 
@@ -269,14 +268,9 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False  # a link to itself: reading the file will say so
 
 
-def leads_outside(problem: Problem) -> bool:
-    """Return whether a problem says that a link or path leads out of a dataset's folder."""
-    return _OUTSIDE in problem.what
-
-
 def _points_outside(name: str, file: Path, root: Path, kind: ProblemKind) -> EntryError:
     way_out = f"To read such files, run: splitlab data read-as {root} --outside followed"
-    return entry_error(kind, file, f"'{name}' {_OUTSIDE} {root}", way_out)
+    return entry_error(kind, file, f"'{name}' points outside {root}", way_out)
 
 
 def _with_parents(name: str) -> set[str]:

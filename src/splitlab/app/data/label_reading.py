@@ -13,7 +13,7 @@ from splitlab.app.widgets.text import as_plain
 from splitlab.data.dataset import count_images
 from splitlab.data.fit_for_training import notes_on
 from splitlab.data.open_dataset import EMBEDDED, dataset_folder
-from splitlab.data.photo_index import Outside, leads_outside
+from splitlab.data.photo_index import Outside
 from splitlab.data.reading import Crowds, HalfMasked, Reading, WithoutLabels, load_reading, save_reading
 
 if TYPE_CHECKING:
@@ -70,12 +70,12 @@ def _asked(data: TrainVal, reading: Reading) -> list[StrEnum]:
     """Return the current choices that matter for a dataset."""
     counts, usual = count_images(data.train), Reading()
     has_crowds = any(label.is_crowd for image in data.train.images for label in image.objects)
-    problems = (*data.train.problems, *data.val.problems)
     needed = (
         (reading.crowds, has_crowds or reading.crowds != usual.crowds),
         (reading.without_labels, counts.unlabelled or reading.without_labels != usual.without_labels),
         (reading.half_masked, counts.half_masked or reading.half_masked != usual.half_masked),
-        (reading.outside, any(map(leads_outside, problems)) or reading.outside != usual.outside),
+        # A visitor could upload labels that name any file of the server: only the command line asks to follow them.
+        (reading.outside, reading.outside != usual.outside),
     )
     return [choice for choice, is_needed in needed if is_needed]
 
