@@ -96,7 +96,7 @@ def ours(folder: Path) -> float:
 
 
 def theirs(folder: Path, threads: int | None = None) -> float:
-    from splitlab.data.exports import export_yolo
+    from splitlab.data.exports.yolo import export_yolo
     from splitlab.data.formats.coco import read_coco_folder
 
     times: list[float] = []

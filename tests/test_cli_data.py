@@ -191,7 +191,7 @@ def test_a_w_exported_as_coco_keeps_the_difficult_objects_that_detr_learns(tmp_p
         write_indices(root / "SegmentationObject" / f"{xml.stem}.png", voc_indices())
     run("split", root, "--protocol", "paper", "--full", 1, "--weak", 2, "--out", tmp_path / "split.json")
     run("data", "export", root, tmp_path / "out", "--split", tmp_path / "split.json")
-    labels = json.loads((tmp_path / "out" / "instances_train.json").read_text())
+    labels = json.loads((tmp_path / "out" / "annotations" / "instances_train.json").read_text())
     # A dog in F; a difficult person and a dog, and a dog, in W.
     assert len(labels["annotations"]) == 4
 
@@ -206,7 +206,7 @@ def test_a_mixed_split_is_exported_to_yolo_once_somebody_says_how(tiny_folder, t
 
 def test_what_yolo_lines_are_is_no_question_for_coco(tiny_folder, tmp_path):
     words = ["data", "export", str(tiny_folder), str(tmp_path / "out"), "--labels", "boxes"]
-    assert "is for --format yolo" in str(runner.invoke(cli.app, words).exception)
+    assert "is not for --format coco" in str(runner.invoke(cli.app, words).exception)
 
 
 def test_an_exported_split_has_masks_in_f_only(tiny_folder, tmp_path):

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from splitlab.data.scenes.scene import CLASS_NAMES
 from tests.conftest import write_tiny
@@ -56,6 +57,17 @@ except sl.SplitLabError as error:
     print(error)
 """
 
+IMPORTS = """
+from pathlib import Path
+import splitlab as sl
+from splitlab.models.imports import import_checkpoint
+for name in ("detector", "segmenter"):
+    try:
+        import_checkpoint(Path(f"{name}.pt"), Path(name))
+    except sl.SplitLabError as error:
+        print(type(error).__name__, error)
+"""
+
 
 @pytest.fixture(autouse=True)
 def embedded(own_workspace, tmp_path):
@@ -83,3 +95,14 @@ def test_the_model_of_the_recipes_trains(tmp_path):
 
 def test_a_model_of_ultralytics_says_what_to_install(tmp_path):
     assert "pip install 'splitlab[ultralytics]'" in run_without_them(ULTRALYTICS, tmp_path)
+
+
+def test_a_file_of_ultralytics_says_what_to_install_once_it_turns_out_to_be_of_use(tmp_path):
+    detector = {"model.0.conv.weight": torch.zeros(16, 3, 3, 3), "model.22.cv2.0.0.conv.weight": torch.zeros(1)}
+    torch.save(detector, tmp_path / "detector.pt")
+    more = {"model.22.proto.cv1.conv.weight": torch.zeros(1), "model.22.cv3.0.2.bias": torch.zeros(2)}
+    torch.save(detector | more, tmp_path / "segmenter.pt")
+    first, second = run_without_them(IMPORTS, tmp_path).splitlines()
+    assert first.startswith("CheckpointError detector.pt: it is a YOLO detector")
+    assert second.startswith("SettingsError YOLOv8, YOLO11 and YOLO26 need the package ultralytics")
+    assert "pip install 'splitlab[ultralytics]'" in second

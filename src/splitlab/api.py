@@ -223,9 +223,10 @@ def evaluate(checkpoint: Checkpoint, data: TrainVal) -> Scores:
         CheckpointError: the model knows none of the dataset's classes.
         DataError: an image or a label cannot be read.
     """
+    from splitlab.data.fit_for_training import with_scorable_val
     from splitlab.training.experiment import evaluate_checkpoint
 
-    return evaluate_checkpoint(checkpoint.folder, data.val, _show_progress)
+    return evaluate_checkpoint(checkpoint.folder, with_scorable_val(data).val, _show_progress)
 
 
 def compare(checkpoints: Sequence[Checkpoint], data: TrainVal, min_score: float = 0.25) -> Comparison:
@@ -244,14 +245,15 @@ def compare(checkpoints: Sequence[Checkpoint], data: TrainVal, min_score: float 
         CheckpointError: the models have no class of the dataset in common.
         DataError: an image or a label cannot be read.
     """
+    from splitlab.data.fit_for_training import with_scorable_val
     from splitlab.evaluation.compare_models import see
     from splitlab.evaluation.comparison import CompareSettings, short_names
     from splitlab.evaluation.comparison import compare as compare_seen
 
-    cache = Workspace.here().detections
-    seen = [see(checkpoint.folder, data.val, cache, _show_progress) for checkpoint in checkpoints]
+    cache, val = Workspace.here().detections, with_scorable_val(data).val
+    seen = [see(checkpoint.folder, val, cache, _show_progress) for checkpoint in checkpoints]
     models = dict(zip(short_names([one.card for one in seen]), seen, strict=True))
-    return compare_seen(models, data.val, CompareSettings(min_score))
+    return compare_seen(models, val, CompareSettings(min_score))
 
 
 def _pixels(image: str | Path | ImageArray) -> ImageArray:

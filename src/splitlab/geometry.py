@@ -20,6 +20,8 @@ MaskArray = NDArray[np.bool_]
 LEAST_OUTLINE_NUMBERS = 6
 # pycocotools allocates memory for every pixel along an outline, inside the image or not.
 MAX_OUTLINE_PIXELS = 4_000_000
+# Run lengths of a patch are counted with NumPy, which takes about 20 bytes per pixel where they are short.
+_SMALL_PART = 16
 
 
 class Rle(TypedDict):
@@ -44,6 +46,28 @@ def mask_to_rle(mask: MaskArray) -> Rle:
     # A view, so that a mask in column order is not copied.
     encoded = coco_mask.encode(np.asfortranarray(mask, dtype=bool).view(np.uint8))
     return _with_text_counts(encoded)
+
+
+def patch_to_rle(patch: MaskArray, left: int, top: int, height: int, width: int) -> Rle:
+    """Encode a mask of height x width pixels that is empty but for an (H, W) patch at `left`, `top`.
+
+    A small patch takes memory for itself alone. What lies outside the image is cut off.
+    """
+    inside = patch[max(-top, 0) : max(height - top, 0), max(-left, 0) : max(width - left, 0)]
+    if not inside.any():
+        return empty_rle(height, width)
+    if inside.size * _SMALL_PART > height * width:
+        whole = np.zeros((height, width), bool, order="F")
+        whole[max(top, 0) :, max(left, 0) :][: inside.shape[0], : inside.shape[1]] = inside
+        return mask_to_rle(whole)
+    bordered = np.pad(inside.T, ((0, 0), (1, 1))).astype(np.int8)
+    columns, places = np.nonzero(np.diff(bordered, axis=1))
+    edges = (columns + max(left, 0)) * height + places + max(top, 0)
+    # A run that ends at the bottom of a column goes on at the top of the next one.
+    is_edge = np.ones(edges.size, bool)
+    is_edge[1:-1] = np.repeat(edges[1:-1:2] != edges[2::2], 2)
+    lengths = np.diff(edges[is_edge], prepend=0, append=height * width)
+    return run_lengths_to_rle(np.trim_zeros(lengths, "b").tolist(), height, width)
 
 
 def empty_rle(height: int, width: int) -> Rle:

@@ -230,6 +230,16 @@ def make_folder(path: Path) -> None:
         raise RunError(f"{path}: cannot be made ({error.strerror}). Choose another workspace.") from error
 
 
+def refuse_taken(folder: Path) -> None:
+    """Raise DataError if `folder` exists and is not an empty folder: called before the work on its content."""
+    try:
+        is_taken = folder.is_symlink() or (folder.exists() and not (folder.is_dir() and not any(folder.iterdir())))
+    except (OSError, ValueError) as error:
+        raise DataError(_cannot_write(folder, error)) from error
+    if is_taken:
+        raise DataError(f"{folder} is there already and not an empty folder. Choose another place, or empty it.")
+
+
 @contextmanager
 def written_whole(folder: Path) -> Iterator[Path]:
     """Yield a draft folder that is renamed to `folder` if the block succeeds, and removed otherwise.
@@ -237,9 +247,8 @@ def written_whole(folder: Path) -> Iterator[Path]:
     Raises:
         DataError: `folder` exists and is not empty, or the disk cannot be written.
     """
+    refuse_taken(folder)
     try:
-        if folder.is_symlink() or (folder.exists() and not (folder.is_dir() and not any(folder.iterdir()))):
-            raise DataError(f"{folder} is there already and not an empty folder. Choose another place, or empty it.")
         folder.parent.mkdir(parents=True, exist_ok=True)
         draft = Path(tempfile.mkdtemp(prefix=swept(f".{folder.name[:40]}-", folder.parent), dir=folder.parent))
     except (OSError, ValueError) as error:

@@ -1,9 +1,11 @@
 """The app as a person meets it: a real server, a real Chromium."""
 
+import base64
 import os
 import pickle
 import shutil
 from importlib.resources import as_file, files
+from pathlib import Path
 
 import pytest
 
@@ -117,15 +119,31 @@ def test_a_training_of_two_steps_is_started_and_seen_to_finish(page, address):
     page.get_by_text("done").first.wait_for()
 
 
+DROP = """(zone, [name, content]) => {
+    const bytes = Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0));
+    const dropped = new DataTransfer();
+    dropped.items.add(new File([bytes], name, {type: "application/zip"}));
+    for (const kind of ["dragenter", "dragover", "drop"])
+        zone.dispatchEvent(new DragEvent(kind, {dataTransfer: dropped, bubbles: true, cancelable: true}));
+}"""
+
+
+def drop_file(page, path):
+    content = base64.b64encode(Path(path).read_bytes()).decode()
+    page.get_by_test_id("stFileUploaderDropzone").evaluate(DROP, [Path(path).name, content])
+
+
 def test_a_split_is_built_from_data_that_was_uploaded(page, address, tiny_folder, tmp_path):
     archive = shutil.make_archive(str(tmp_path / "squares"), "zip", tiny_folder)
     page.goto(f"{address}/data?data=embedded")
     page.get_by_text("sees the same images as boxes").wait_for(timeout=120_000)
     page.get_by_role("button", name="Add a dataset").click()
-    page.locator("input[type=file]").set_input_files(archive)
+    drop_file(page, archive)
+    page.get_by_text("Recognised as COCO, 2 classes").wait_for()
+    page.locator("img").nth(5).wait_for()
     page.get_by_role("button", name="Add dataset").click()
-    page.get_by_text("Added 'squares' with 12 training images").wait_for()
-    page.goto(f"{address}/data?data=squares")
+    page.get_by_text("Added 'squares' with 12 training images and 4 val images").wait_for()
+    page.wait_for_url("**data=squares**")
     page.get_by_test_id("stMetricValue").get_by_text("12").first.wait_for()
     page.locator("img").nth(7).wait_for()
     masks = page.get_by_label("|F|, masks")

@@ -1,5 +1,6 @@
 import gzip
 import io
+import re
 import stat
 import struct
 import tarfile
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from splitlab.data import archives
-from splitlab.data.archives import Limits, _BoundedReader, find_dataset_root, unpack
+from splitlab.data.archives import Limits, _BoundedReader, find_dataset_root, gather, unpack
 from splitlab.errors import DataError
 
 FILES = {"pets/data.yaml": b"names: [cat]\n", "pets/images/a b.png": b"\x00\x01" * 500, "pets/labels/ü.txt": b""}
@@ -138,17 +139,73 @@ def test_names_that_fall_together_are_refused(refused, pack, names):
     refused(pack([(name, b"x") for name in names]), "is in it twice")
 
 
-@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFSOCK])
+@pytest.mark.parametrize("kind", [stat.S_IFIFO, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFSOCK])
 def test_a_zip_member_that_is_no_file_is_refused(refused, kind):
-    refused(zip_with_mode("link", kind | 0o777), "is a link or device")
+    refused(zip_with_mode("link", kind | 0o777), "is a device")
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE, b"Z"],
-)
+@pytest.mark.parametrize("kind", [tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE, b"Z"])
 def test_a_tar_member_that_is_no_file_is_refused(refused, kind):
-    refused(tar_of([("link", b"")], kind=kind, linkname="../../etc"), "is a link, a device or another special file")
+    refused(
+        tar_of([("link", b"")], kind=kind, linkname="../../etc"), "is a hard link, a device or another special file"
+    )
+
+
+def with_links(pack, files, links):
+    """Pack files, and links by the path that each leads to, in this order."""
+    buffer = io.BytesIO()
+    if pack == "zip":
+        with zipfile.ZipFile(buffer, "w") as archive:
+            for name, target in links.items():
+                info = zipfile.ZipInfo(name)
+                info.external_attr = (stat.S_IFLNK | 0o777) << 16
+                archive.writestr(info, target)
+            for name, content in files.items():
+                archive.writestr(name, content)
+    else:
+        with tarfile.open(fileobj=buffer, mode="w") as archive:
+            for name, target in links.items():
+                info = tarfile.TarInfo(name)
+                info.type, info.linkname = tarfile.SYMTYPE, target
+                archive.addfile(info)
+            for name, content in files.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                archive.addfile(info, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("pack", ["zip", "tar"])
+def test_links_between_members_are_kept(tmp_path, pack):
+    links = {"set/images": "photos", "set/again/first.txt": "../photos/a.txt"}
+    target = unpack(io.BytesIO(with_links(pack, {"set/photos/a.txt": b"a"}, links)), tmp_path / "target")
+    assert (target / "set/images/a.txt").read_bytes() == b"a"
+    assert (target / "set/again/first.txt").read_bytes() == b"a"
+
+
+@pytest.mark.parametrize("pack", ["zip", "tar"])
+@pytest.mark.parametrize(
+    "links",
+    [
+        {"a": "/etc"},
+        {"a": ".."},
+        {"b/a": "../../x"},
+        {"a": "nowhere"},
+        {"a": "a"},
+        {"a": "b", "b": "a"},
+        {"up": "deep/down", "deep/down/out": "../../.."},
+        {"a": "deep", "a/b": "x.txt"},
+        {"door": "deep/in/..", "out": "door/../.."},
+    ],
+)
+def test_a_link_that_leads_out_or_nowhere_is_refused(refused, pack, links):
+    refused(with_links(pack, {"deep/in/x.txt": b"x"}, links), "is a link that leads out of it")
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("pack", ["zip", "tar"])
+def test_a_link_in_place_of_a_file_is_refused(refused, pack):
+    refused(with_links(pack, {"a/x.txt": b"x", "b.txt": b"b"}, {"b.txt": "a/x.txt"}), "is in it twice")
 
 
 def test_nothing_is_written_through_a_link(refused, tmp_path):
@@ -312,3 +369,39 @@ def test_the_root_is_the_single_top_folder_whatever_macos_adds(tmp_path):
     assert find_dataset_root(tmp_path / "pets") == tmp_path / "pets"
     (tmp_path / "data.yaml").write_text("")
     assert find_dataset_root(tmp_path) == tmp_path
+
+
+def gathered(tmp_path, *files, **limits):
+    return gather([(name, io.BytesIO(content)) for name, content in files], tmp_path / "out", "mine", Limits(**limits))
+
+
+def test_files_are_gathered_at_their_paths(tmp_path):
+    folder = gathered(tmp_path, ("images/a.jpg", b"a"), ("labels\\a.txt", b"b"))
+    assert (folder / "images" / "a.jpg").read_bytes() == b"a"
+    assert (folder / "labels" / "a.txt").read_bytes() == b"b"
+
+
+@pytest.mark.parametrize(
+    ("names", "why"),
+    [
+        (["a.jpg", "../b.jpg"], "'../b.jpg' would lie outside the folder"),
+        (["a.jpg", "/b.jpg"], "'/b.jpg' would lie outside the folder"),
+        (["a.jpg", "C:\\b.jpg"], "would lie outside the folder"),
+        (["a.jpg", "a\0.jpg"], "would lie outside the folder"),
+        (["a.jpg", "a.jpg"], "'a.jpg' is in it twice"),
+        (["a", "a/b.jpg"], "'a/b.jpg' is in it twice"),
+        (["a.jpg", ""], "'' is in it twice"),
+        (["a.jpg", "b" * 300], "mine cannot be unpacked"),
+    ],
+)
+def test_gathered_files_are_refused_as_members_of_an_archive_are(names, why, tmp_path):
+    with pytest.raises(DataError, match=re.escape(why)):
+        gathered(tmp_path, *((name, b"x") for name in names))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("limit", [{"members": 1}, {"total_bytes": 3}, {"file_bytes": 1}])
+def test_gathered_files_keep_the_limits(limit, tmp_path):
+    with pytest.raises(DataError, match="mine"):
+        gathered(tmp_path, ("a.jpg", b"xx"), ("b.jpg", b"xx"), **limit)
+    assert not list(tmp_path.iterdir())

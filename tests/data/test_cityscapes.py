@@ -86,7 +86,7 @@ def test_missing_and_broken_labels_of_photos_are_named_and_the_others_are_read(f
 
 def test_where_no_photo_has_labels_it_is_no_data_set(folder):
     shutil.rmtree(folder / "gtFine/train")
-    with pytest.raises(DataError, match="No image is left; 2 more entries cannot be read"):
+    with pytest.raises(DataError, match="No image can be read; the first of 3 problems"):
         read(folder)
 
 

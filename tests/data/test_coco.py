@@ -95,7 +95,7 @@ def test_an_image_whose_object_lacks_a_mask_cannot_stand_in_f(tmp_path):
         ),
         (labels(images=[{"id": 5, "file_name": "../../x.png", "width": 12, "height": 10}]), "points outside"),
         (labels(images=[{"id": 5, "file_name": "x" * 5000, "width": 12, "height": 10}]), "is 5,000 letters long"),
-        (labels(images=[7, None]), "1 more entries cannot be read"),
+        (labels(images=[7, None]), "No image can be read; the first of 2 problems"),
     ],
 )
 def test_broken_labels_get_one_sentence_that_names_the_file_and_the_entry(tmp_path, content, says):

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from splitlab.data.dataset import LabelState, Problem, ProblemKind
-from splitlab.data.fit_for_training import notes_on, refuse_unfit, refuse_unscorable
+from splitlab.data.fit_for_training import notes_on, refuse_unfit, refuse_unscorable, with_scorable_val
 from splitlab.data.split import Split
 from splitlab.errors import DataError, SplitError
 
@@ -83,6 +83,19 @@ def test_a_photo_of_another_size_is_refused_before_training(tiny, split, tmp_pat
 
 def test_photos_outside_the_split_may_be_missing(tiny, split, tmp_path):
     refuse_unfit(with_train(tiny, replace(tiny.train.by_id[9], path=tmp_path / "gone.png")), split)
+
+
+def test_images_of_val_with_broken_labels_are_left_out_and_the_others_are_scored(tiny, split):
+    broken = replace(tiny.val, images=(replace(tiny.val.images[0], state=LabelState.BROKEN), *tiny.val.images[1:]))
+    seen = with_scorable_val(replace(tiny, val=broken))
+    assert seen.val.images == tiny.val.images[1:]
+    refuse_unfit(seen, split)
+    assert with_scorable_val(tiny) is tiny
+
+
+def test_without_a_val_part_it_is_said_how_to_cut_one(tiny, split):
+    with pytest.raises(DataError, match="has no val part to score on"):
+        refuse_unfit(replace(tiny, val=replace(tiny.val, images=())), split)
 
 
 def test_a_val_set_whose_labels_are_broken_or_all_crowds_is_refused(tiny, split):

@@ -7,8 +7,20 @@ import pytest
 
 from splitlab.data.dataset import Dataset, ImageLabels, LabelState, ObjectLabel, TrainVal
 from splitlab.data.open_dataset import open_dataset
-from splitlab.data.reading import _FILE_NAME, Crowds, Reading, WithoutLabels, load_reading, read_as, save_reading
-from splitlab.errors import DataError
+from splitlab.data.photo_index import Outside
+from splitlab.data.reading import (
+    _FILE_NAME,
+    Crowds,
+    HalfMasked,
+    Reading,
+    WithoutLabels,
+    load_reading,
+    read_as,
+    save_reading,
+)
+from splitlab.data.split import draw_split
+from splitlab.errors import DataError, SplitError
+from splitlab.geometry import empty_rle
 
 CROWD = ObjectLabel(0, (1, 1, 3, 3), None, is_crowd=True)
 
@@ -44,6 +56,37 @@ def test_images_without_labels_become_background_and_broken_ones_stay_broken(dat
         assert [image.state for image in part.images] == [LabelState.WHOLE, LabelState.WHOLE, LabelState.BROKEN]
         assert part.images[0].objects[0].is_crowd
         assert part.source_hash == "hash"
+
+
+def test_half_masked_images_may_stand_in_f_where_the_user_says_so():
+    masked, boxed = ObjectLabel(0, (0, 0, 2, 2), empty_rle(5, 5)), ObjectLabel(0, (1, 1, 3, 3), None)
+    images = tuple(
+        ImageLabels(number, None, 5, 5, objects)
+        for number, objects in enumerate([(masked,), (masked, boxed), (boxed,), (masked, replace(CROWD))])
+    )
+    part = Dataset("drawn", ("leaf",), (1,), images, "hash")
+    data = TrainVal(part, part)
+    assert [image.kind for image in data.train.images] == ["masks", "half_masked", "boxes", "masks"]
+    with pytest.raises(SplitError, match=r"\|F\| = 3 is more than the 2 images"):
+        draw_split(data.train, 3, 0, 0)
+    accepted = read_as(data, Reading(half_masked=HalfMasked.FULL)).train
+    assert [image.kind for image in accepted.images] == ["masks", "masks", "boxes", "masks"]
+    assert [label.is_box_only for label in accepted.images[1].objects] == [False, True]
+    assert set(draw_split(accepted, 3, 0, 0).full) == {0, 1, 3}
+    assert accepted.source_hash == "hash"
+
+
+def test_photos_outside_are_followed_only_from_the_folder_where_it_was_asked(tiny_folder, tmp_path):
+    asked = shutil.copytree(tiny_folder, tmp_path / "asked")
+    save_reading(asked, Reading(outside=Outside.FOLLOWED))
+    assert load_reading(asked).outside == Outside.FOLLOWED
+    # As in an archive that holds the file.
+    copied = shutil.copytree(asked, tmp_path / "copied")
+    assert (copied / _FILE_NAME).read_bytes() == (asked / _FILE_NAME).read_bytes()
+    assert load_reading(copied).outside == Outside.REFUSED
+    (copied / _FILE_NAME).write_text(json.dumps({"outside": "followed"}))
+    with pytest.raises(DataError, match="is not a valid label reading"):
+        load_reading(copied)
 
 
 def test_what_was_saved_is_read_again_and_a_data_set_opens_so(tiny_folder, tmp_path):

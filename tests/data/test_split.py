@@ -154,7 +154,7 @@ def test_what_is_said_of_smaller_sets_holds_the_word_of_the_same_f():
 
 
 def test_where_nothing_is_labelled_or_all_are_crowds_the_sentence_says_so():
-    with pytest.raises(SplitError, match="3 images have no labels"):
+    with pytest.raises(SplitError, match="None of its 3 photos is labelled"):
         draw_stratified(with_states(NONE, NONE, NONE), 1, 1, 0)
     whole = dataset(3)
     crowds = tuple(replace(i, objects=(replace(i.objects[0], is_crowd=True),)) for i in whole.images)

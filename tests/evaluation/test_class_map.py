@@ -231,6 +231,32 @@ def test_what_is_taken_left_out_and_unknown_is_said():
     assert map_in_words(by_name(["a", "b"], ("a", "b")), "mine", "pets") == []
 
 
+def test_numbers_that_mean_no_class_are_unused_unless_they_have_a_counterpart():
+    names = ("N/A", "cat", "N/A", "dog")
+    classes = by_name(names, ("cat", "cow"))
+    assert (classes.unused, classes.left_out) == ((0, 2), ("dog",))
+    assert classes.labels == ("class 0", "cat", "class 2", "dog")
+    given = asked_class_map(read_asked(["2=cow"]), names, ("cat", "cow"), "model", "data")
+    assert (given.unused, given.known) == ((0,), ("cat", "cow"))
+    assert given.to_json()["map"] == {"cat": "cat", "class 2": "cow"}
+    assert map_in_words(given, "model", "data")[0] == "model: takes class 2 as cow."
+
+
+def test_a_map_of_a_model_with_unused_numbers_has_a_key_of_its_own():
+    with_unused, without = by_name(["N/A", "cat"], ("cat",)), by_name(["dog", "cat"], ("cat",))
+    assert with_unused.places == without.places
+    assert len({with_unused.key, without.key}) == 2
+
+
+def test_a_number_without_a_class_is_named_in_no_advice():
+    with pytest.raises(CheckpointError, match=r"knows the classes dog, cow; .*pairs such as 'dog=x'"):
+        require_known(by_name(["N/A", "dog", "cow"], ("x",)), "model", "data")
+    with pytest.raises(CheckpointError, match="pairs such as '0=x'"):
+        require_known(by_name(["N/A"], ("x",)), "model", "data")
+    with pytest.raises(CheckpointError, match="has no class 'N/A'"):
+        asked(["N/A=x"], ("N/A", "dog"))
+
+
 def test_maps_that_number_alike_are_one_key_and_others_are_not():
     first, second = by_name(["a", "b"], ("b", "a")), by_name(["b", "a"], ("a", "b"))
     assert first.key == second.key != ""

@@ -120,13 +120,9 @@ def test_box_images_alone_train(tiny_spec, tmp_path):
 
 
 def test_labels_that_changed_since_the_split_are_refused(tiny_spec, tiny_folder, tmp_path):
-    data = tmp_path / "data"
-    data.mkdir()
-    for path in tiny_folder.iterdir():
-        (data / path.name).symlink_to(path)
+    data = shutil.copytree(tiny_folder, tmp_path / "data")
     run = prepare_run(tmp_path / "run", tiny_spec.changed(data=str(data)), tmp_path)
     labels = (tiny_folder / "instances_train.json").read_text()
-    (data / "instances_train.json").unlink()
     (data / "instances_train.json").write_text(labels + "\n")
     with pytest.raises(RunError, match="labels of 'data' have changed"):
         carry_out(run, tmp_path)

@@ -199,7 +199,7 @@ def test_a_file_that_is_cut_off_is_refused(tmp_path, part, zipped):
 @pytest.mark.parametrize("content", [b"", b"P", b"PK", b"\x80", b"<html>Not found</html>", b"\x89PNG\r\n"])
 def test_files_of_another_kind_are_refused(tmp_path, content):
     (tmp_path / "file.pt").write_bytes(content)
-    refuse(tmp_path / "file.pt", "not a PyTorch file|broken")
+    refuse(tmp_path / "file.pt", "not a PyTorch file|broken|it is empty|a text, not|a web page")
 
 
 def test_a_missing_file_and_a_folder_are_refused_and_leave_no_checkpoint(tmp_path):

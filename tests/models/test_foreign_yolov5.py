@@ -136,7 +136,7 @@ def changed(**changes):
         (changed(model__24__anchors=np.zeros((3, 3, 2))), r"model\.24\.anchors has anchors that are not above 0"),
         (changed(model__24__anchors=np.full((3, 3, 2), np.nan)), r"model\.24\.anchors has numbers that are NaN"),
         (changed(model__24__m__0__bias=np.zeros(255)), r"model\.24\.m\.0\.weight has shape"),
-        (changed(model__24__m__0__bias=np.zeros(90)), "without -seg"),
+        (changed(model__24__m__0__bias=np.zeros(90)), "90 numbers, which does not fit 1 to 2000 classes"),
         (changed(model__24__m__0__bias=None), "neither a YOLOv5-seg nor a -cls"),
         ({**changed(), "model.25.weight": np.zeros(1)}, r"'model\.25\.weight', which is not part of YOLOv5-seg"),
     ],

@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from safetensors.numpy import load_file, save_file
 
 from splitlab.checkpoints.checkpoint import list_checkpoints, read_weights, save_checkpoint
-from splitlab.checkpoints.weights import eight_bits, full_precision
+from splitlab.checkpoints.weights import eight_bits, full_precision, without_loss
 from splitlab.errors import CheckpointError
 from splitlab.models.registry import load_model
 from tests.checkpoints import card, write_checkpoint
@@ -51,6 +51,17 @@ def test_vectors_are_halved_and_counts_stay():
     stored = eight_bits({"bias": np.array([1 / 3], np.float32), count: np.array(10**9, np.int64)})
     assert {name: tensor.dtype for name, tensor in stored.items()} == {"bias": "f2", count: "i8"}
     assert full_precision(stored)[count] == 10**9
+
+
+def test_a_store_without_loss_halves_what_is_half_precision_already():
+    exact, fine = np.array([0.5, -2], np.float32), np.array([0.5, 1 / 3], np.float32)
+    large, count = np.array([1e6], np.float32), np.array(3, np.int64)
+    weights = {"exact": exact, "fine": fine, "large": large, "count": count}
+    stored = without_loss(weights)
+    assert {name: str(tensor.dtype) for name, tensor in stored.items()} == {
+        "exact": "float16", "fine": "float32", "large": "float32", "count": "int64",
+    }  # fmt: skip
+    assert all(np.array_equal(stored[name], tensor) for name, tensor in weights.items())
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

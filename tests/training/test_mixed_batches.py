@@ -231,5 +231,5 @@ def test_the_share_of_mosaics_is_as_set(full, monkeypatch, share, least, most):
 
 def test_a_photo_of_another_size_than_its_labels_say_is_named(tiny):
     wrong = replace(tiny.train.images[0], width=999)
-    with pytest.raises(DataError, match=r"train_1\.png has 64 x 64 pixels, its labels say 999 x 64"):
+    with pytest.raises(DataError, match=r"train_1\.png: the photo has 64 x 64 pixels, its labels say 999 x 64"):
         MixedBatches([wrong], [], SETTINGS)[0]

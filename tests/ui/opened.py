@@ -24,6 +24,10 @@ def texts(app):
     return " ".join(element.value for kind in (app.markdown, app.caption, app.subheader, app.info) for element in kind)
 
 
+def metrics(app):
+    return {metric.label: metric.value for metric in app.metric}
+
+
 def looked_at(name, **parameters):
     app = open_page(name, **parameters)
     app.button(key="look").click().run()

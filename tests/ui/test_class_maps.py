@@ -97,3 +97,15 @@ def test_the_editor_starts_with_the_names_a_table_or_the_order():
     assert _start_of("voc20", numbers, ("tv", "cat")).model_classes[7] == "7"
     assert _start_of("order", numbers, TABLES["voc20"]).counterparts == TABLES["voc20"]
     assert _start_of(_BY_NAME, card(class_names=["Cat", "x"]), ("cat",)).counterparts == ("cat", None)
+
+
+def test_numbers_that_mean_no_class_are_no_rows_and_stay_without_a_counterpart(workspace):
+    names = ["N/A", "zebra", "N/A", "Discs"]
+    folder = write_checkpoint(workspace / "checkpoints" / "gaps", class_names=names, full=0, weak=0)
+    app = open_page("errors", data="tiny", models="gaps", others="true")
+    assert not app.exception
+    assert "N/A" not in texts(app)
+    assert list(app.dataframe[0].value["class of the model"]) == ["zebra", "Discs"]
+    app.button(key="use class map").click().run()
+    assert not app.exception
+    assert read_card(folder).class_maps[0]["counterparts"] == [None, None, None, "disc"]

@@ -72,7 +72,7 @@ def everything_in(folder):
     ("page", "what", "labels"),
     [
         ("train", "Training", {"Start training", "Stop", "Resume", "Delete", "Queue"}),
-        ("data", "Adding datasets", {"Add dataset", "Save"}),
+        ("data", "Adding datasets", {"Add a dataset", "Add dataset", "Save"}),
         ("compare_masks", "Importing checkpoints", {"Import checkpoint", "Look up", "Download and import"}),
     ],
 )
@@ -173,10 +173,12 @@ def test_a_name_typed_for_a_split_or_a_dataset_never_leads_out(embedded, tiny_fo
     button(app, "Save").click().run()
     assert "is not a valid split name" in said(app)
     archive = Path(shutil.make_archive(str(tmp_path.parent / f"{tmp_path.name}-mine"), "zip", tiny_folder))
+    app.button(key="add").click().run()
     app.get("file_uploader")[0].set_value(("mine.zip", archive.read_bytes(), "application/zip")).run()
     app.text_input(key="archive_name").set_value(name).run()
     button(app, "Add dataset").click().run()
     assert "is not a valid dataset name" in said(app)
+    button(app, "Cancel").click().run()
     assert everything_in(tmp_path) == before
 
 

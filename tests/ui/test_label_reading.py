@@ -1,17 +1,13 @@
 import json
 import shutil
 
-from tests.ui.opened import open_page, texts
+from tests.ui.opened import metrics, open_page, texts
 
 
 def labels_of(folder, change):
     for path in folder.glob("instances_*.json"):
         content = json.loads(path.read_text())
         path.write_text(json.dumps(content | {"annotations": change(content["annotations"])}))
-
-
-def metrics(app):
-    return {metric.label: metric.value for metric in app.metric}
 
 
 def test_the_data_page_names_crowds_and_photos_without_labels_and_reads_them_as_asked(embedded, tiny_folder, tmp_path):
@@ -23,13 +19,14 @@ def test_the_data_page_names_crowds_and_photos_without_labels_and_reads_them_as_
     assert metrics(app)["with masks"] == "0"
     assert "4 background, 8 not labelled" in texts(app)
     app.radio(key="crowds_leaves").set_value("objects")
-    app.radio(key="without_leaves").set_value("background").run()
+    app.radio(key="without_labels_leaves").set_value("background").run()
     app.button(key="read_as").click().run()
     assert not app.exception
     assert metrics(app)["with masks"] == "4"
     assert "8 background" in texts(app)
     assert "not labelled" not in texts(app)
-    assert json.loads((folder / "splitlab.json").read_text()) == {"crowds": "objects", "without_labels": "background"}
+    kept = json.loads((folder / "splitlab.json").read_text())
+    assert kept == {"crowds": "objects", "without_labels": "background", "half_masked": "weak"}
 
 
 def test_a_read_only_server_keeps_how_labels_are_read(embedded, tiny_folder, tmp_path, monkeypatch):
@@ -39,4 +36,4 @@ def test_a_read_only_server_keeps_how_labels_are_read(embedded, tiny_folder, tmp
     labels_of(folder, lambda found: found[:3])
     app = open_page("data", data="leaves")
     assert "9 training images have no labels" in texts(app)
-    assert not [radio for radio in app.radio if radio.key == "without_leaves"]
+    assert not [radio for radio in app.radio if radio.key == "without_labels_leaves"]

@@ -1,7 +1,6 @@
 """Every page, run by Streamlit's own AppTest: no browser, real library calls."""
 
 import shutil
-from pathlib import Path
 
 import pytest
 
@@ -135,19 +134,6 @@ def test_checking_a_dataset_names_what_is_wrong(made, tmp_path):
     assert not app.exception
     assert app.warning[0].value == "1 found: 1 x unreadable photo."
     assert app.dataframe[-1].value["file"].item().endswith(photo.name)
-
-
-def test_an_upload_becomes_a_dataset(embedded, tiny_folder, tmp_path):
-    archive = Path(shutil.make_archive(str(tmp_path / "mine"), "gztar", tiny_folder))
-    app = open_page("data")
-    app.get("file_uploader")[0].set_value(("mine.tar.gz", archive.read_bytes(), "application/gzip")).run()
-    assert app.text_input(key="archive_name").value == "mine"
-    next(button for button in app.button if button.label == "Add dataset").click().run()
-    assert not app.exception
-    assert "12 training images" in app.success[0].value
-    app.run()
-    app.selectbox(key="data").set_value("mine").run()
-    assert {metric.label: metric.value for metric in app.metric}["Training images"] == "12"
 
 
 def test_an_uploaded_pt_file_becomes_a_checkpoint_to_compare(tmp_path):

@@ -97,6 +97,8 @@ def test_uploads_go_by_themselves_after_their_page_was_closed_and_those_of_open_
     monkeypatch.setattr(uploads_in_memory, "_CHECK_SECONDS", 0.01)
     monkeypatch.setattr(uploads_in_memory, "_KEEP_SECONDS", 0.05)
 
+    ended = []
+
     async def close_one_page():
         async with server(uploads, tmp_path / "app.py") as running:
             closed, still_open = (running.connect_session(Browser(), {}) for _ in range(2))
@@ -104,11 +106,14 @@ def test_uploads_go_by_themselves_after_their_page_was_closed_and_those_of_open_
             uploads.add_file(still_open, file("a", 1))
             with pytest.raises(HTTPException):
                 uploads.add_file(still_open, file("b", 3))
+            uploads_in_memory._at_end[closed].append(lambda: ended.append(closed))
+            uploads_in_memory._at_end[still_open].append(lambda: ended.append(still_open))
             running.disconnect_session(closed)
             await until(lambda: closed not in uploads.file_storage)
             assert held(uploads, still_open) == {"a"}
             assert not uploads.file_storage.get(closed)
             assert running._session_mgr.get_session_info(closed) is None
+            assert ended == [closed]
             uploads.add_file(still_open, file("b", 2))
 
     asyncio.run(close_one_page())

@@ -100,7 +100,7 @@ def _choose() -> _Request:
     prices = choose_prices(source.dataset)
     place_of_pool = st.container()
     pilot = _upload_pilot()
-    images = _known_images(source) if pilot is None else None
+    images = _linked_images() or (_known_images(source) if pilot is None else None)
     with place_of_pool.expander("Your images and labels so far", expanded=images is None):
         if images is None:
             st.caption("The number of images is unknown; this is an estimate. Enter how many you have.")
@@ -135,6 +135,16 @@ def _upload_pilot() -> pd.DataFrame | None:
         except UnicodeDecodeError as error:
             raise BudgetError(f"{file.name} is not UTF-8 text. Save it as CSV (UTF-8).") from error
         return read_pilot(text, file.name)
+
+
+def _linked_images() -> int | None:
+    """Return the number of images that a link states, as that of the page Data does; None if it states none."""
+    stated = st.query_params.get("images", "")
+    return (
+        int(stated)
+        if stated.isascii() and stated.isdecimal() and len(stated) < 12 and 1 <= int(stated) <= MAX_IMAGES
+        else None
+    )
 
 
 def _known_images(source: Source) -> int | None:

@@ -19,6 +19,7 @@ from splitlab.app.widgets.split_builder import choose_sizes, kept_split_key, sho
 from splitlab.budget.cost import PRESETS, prices_for
 from splitlab.checkpoints.checkpoint import Card
 from splitlab.data.dataset import Dataset, TrainVal, count_images
+from splitlab.data.fit_for_training import refuse_undrawable, refuse_without_val
 from splitlab.data.open_dataset import EMBEDDED, dataset_names
 from splitlab.data.saved_splits import saved_splits
 from splitlab.data.split import Split, draw_split
@@ -103,6 +104,8 @@ def _show_run(workspace: Workspace, listing: RunsListing) -> None:
 def _choose(workspace: Workspace) -> _Training:
     name = st.selectbox("Dataset", dataset_names(workspace.data), key="data", bind="query-params")
     data = read_dataset(name, workspace)
+    refuse_undrawable(data.train)
+    refuse_without_val(data)
     split = _choose_kept_split(name, data, workspace)
     full, weak = (len(split.full), len(split.weak)) if split else _choose_drawn_sizes(name, data)
     recipe = st.selectbox("Recipe", list(RECIPES), key="recipe", bind="query-params", help=_RECIPE_HELP)

@@ -17,6 +17,7 @@ from safetensors.numpy import save
 
 from splitlab.checkpoints.scores import CUT, KINDS, checked_scores
 from splitlab.checkpoints.weights import Weights, check_usable, full_precision, half_precision
+from splitlab.data.classes import UNUSED
 from splitlab.errors import CheckpointError
 from splitlab.families import family_of
 from splitlab.io import plain_json, write_bytes, write_json
@@ -42,7 +43,7 @@ class Card:
         name: display name.
         model: a name of the model registry.
         image_size: side of the training images, pixels.
-        class_names: in the order of the class scores.
+        class_names: in the order of the class scores; "N/A" where a number means no class.
         dataset: name of the dataset.
         data_hash: hash of the training labels.
         data_licence: licence as the dataset states it.
@@ -89,6 +90,16 @@ class Card:
         Some families cannot, even if the settings of their training run say so.
         """
         return self.trained_by.get("refine_boxes") is True and family_of(self.model).can_refine_boxes
+
+    @property
+    def unused_classes(self) -> tuple[int, ...]:
+        """The class numbers that mean no class, such as the gaps between COCO's ids; they are never predicted."""
+        return tuple(number for number, name in enumerate(self.class_names) if name == UNUSED)
+
+    @property
+    def used_names(self) -> list[str]:
+        """The names of the classes that can be predicted."""
+        return [name for name in self.class_names if name != UNUSED]
 
     @property
     def finds_objects(self) -> bool:
@@ -169,7 +180,7 @@ def list_checkpoints(folder: Path) -> list[Path]:
 def save_checkpoint(
     folder: Path, weights: Weights, card: Card, store: Callable[[Weights], Weights] = half_precision
 ) -> None:
-    """Write a checkpoint folder; `store` is `half_precision` or `eight_bits`.
+    """Write a checkpoint folder; `store` is `half_precision`, `without_loss` or `eight_bits`.
 
     Raises:
         RunError: the folder cannot be written.

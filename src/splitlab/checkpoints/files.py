@@ -80,7 +80,7 @@ def card_in_words(card: Card, files: dict[str, FileFacts]) -> dict[str, str]:
         "model": f"{card.model}, {card.image_size} px",
         **({"boxes": "moved halfway to the rectangles around their masks"} if card.refines_boxes else {}),
         "masks": "cut to their boxes" if card.cuts_masks else "not cut to their boxes",
-        "classes": f"{len(card.class_names):,}: {_few(card.class_names)}",
+        "classes": f"{len(card.used_names):,}: {_few(card.used_names)}",
         "dataset": card.dataset or "unknown",
         "licence of the data": card.data_licence or "unknown",
         "split": f"{card.split_name}, seed {card.seed}" if card.full or card.weak else "unknown",

@@ -66,6 +66,12 @@ def half_precision(weights: Weights) -> Weights:
     return {name: _halve(tensor) for name, tensor in weights.items()}
 
 
+def without_loss(weights: Weights) -> Weights:
+    """Store float tensors as float16 where this changes no number; all others stay unchanged."""
+    halves = half_precision(weights)
+    return {name: halves[name] if np.array_equal(halves[name], tensor) else tensor for name, tensor in weights.items()}
+
+
 def eight_bits(weights: Weights) -> Weights:
     """Store each float matrix or kernel as int8 with one float32 scale per output channel (the first axis).
 

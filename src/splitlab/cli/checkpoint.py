@@ -18,11 +18,13 @@ from splitlab.checkpoints.checkpoint import (
 )
 from splitlab.checkpoints.files import card_in_words, facts_of, megabytes, new_checkpoint, publish, zipped
 from splitlab.checkpoints.weights import eight_bits
-from splitlab.cli.options import opened
+from splitlab.cli.options import opened, say
 from splitlab.cli.output import JsonOption, app, out, print_json, progress_bar
 from splitlab.cli.queue import RunArgument
+from splitlab.data.classes import TABLES
 from splitlab.data.dataset import Dataset
-from splitlab.errors import CheckpointError
+from splitlab.errors import CheckpointError, SettingsError
+from splitlab.evaluation.asked_class_map import read_asked
 from splitlab.evaluation.class_map import few
 from splitlab.io import Progress, check_place, write_bytes
 from splitlab.queue.queue import run_named
@@ -45,22 +47,45 @@ def import_file(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="A .pt or .pth file of YOLOv5, DETR or the authors; or SplitLab's zip or folder.",
+            help="A .pt or .pth file of YOLOv5, YOLOv8, YOLO11, YOLO26, DETR or the authors; or SplitLab's zip or "
+            "folder.",
         ),
     ],
     name: Annotated[str | None, typer.Option(help="A name for it; by default the file's.")] = None,
+    class_names: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAMES",
+            help="Class names in place of a foreign file's: "
+            f"{', '.join(TABLES)}, or a YAML file with `names`, as in YOLO's data files.",
+        ),
+    ] = None,
 ) -> None:
     """Import a checkpoint into the workspace without running any code in it.
 
     A foreign file is read in a separate process without network, with limited memory and time. A checkpoint in
     SplitLab's format is kept if the model on its card accepts its weights.
     """
-    from splitlab.models.imports import import_checkpoint, import_own, is_own
+    from splitlab.models.imports import import_checkpoint, import_own, is_own, names_in_words
 
     into = Workspace.here().imported / checked_name(name or proposed_name(file.stem))
-    folder = import_own(file, into) if is_own(file) else import_checkpoint(file, into)
-    card = read_card(folder)
-    out.print(f"{card.model}, {len(card.class_names)} classes, {card.image_size} px: {folder}")
+    names = _asked_names(class_names)
+    own = is_own(file)
+    if own and names is not None:
+        raise SettingsError(f"--class-names: {file} is a checkpoint of SplitLab, whose card names its classes.")
+    card = read_card(import_own(file, into) if own else import_checkpoint(file, into, names))
+    out.print(f"{card.model}, {len(card.used_names)} classes, {card.image_size} px: {into}")
+    if not own:
+        say(names_in_words(card))
+
+
+def _asked_names(word: str | None) -> tuple[str, ...] | None:
+    names = None if word is None else read_asked([word]).names
+    if word is not None and names is None:
+        raise SettingsError(
+            f"--class-names {word}: must be {', '.join(TABLES)}, or a YAML file whose 'names' lists the classes."
+        )
+    return names
 
 
 @_checkpoint_app.command(
@@ -204,7 +229,7 @@ def _shrink_checkpoint(checkpoint: Path, name: str, into: Path, dataset: Dataset
         save_checkpoint(draft, weights, card, eight_bits)
         if card.class_names != list(dataset.class_names):
             raise CheckpointError(
-                f"{checkpoint} has the classes {few(card.class_names)}, '{dataset.name}' has "
+                f"{checkpoint} has the classes {few(card.used_names)}, '{dataset.name}' has "
                 f"{few(dataset.class_names)}. Give a dataset of the checkpoint's own classes."
             )
         scores = evaluate_checkpoint(draft, dataset, progress)

@@ -79,9 +79,7 @@ _PANELS: Mapping[str, Mapping[str, _Line]] = {
         "evaluate": _Line(
             "run", "Score a trained model on the val images: AP50, AP70, AP75, AP50:95 of masks and boxes, 0 to 100."
         ),
-        "predict": _Line(
-            "run", "Find objects in photos: class, score, box (xyxy, pixels) and RLE mask, in image size."
-        ),
+        "predict": _Line("predict", "Find objects in photos; print them, or write files that other tools read."),
         "compare": _Line(
             "compare", "Compare models on one dataset: their errors, what these cost, and where they differ most."
         ),

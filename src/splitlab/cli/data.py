@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, BinaryIO
 
 import typer
 from rich.table import Table
 
+from splitlab.cli.exports import YOLO_FORMATS, ExportFormat, FormatOption, LabelsOption, say_next_step, write_export
 from splitlab.cli.options import opened
 from splitlab.cli.output import DataArgument, JsonOption, SeedOption, app, err, out, print_json, progress_bar
 from splitlab.data.archives import Limits
 from splitlab.data.check import Check, SubsetCounts, check_dataset
 from splitlab.data.dataset import count_images, count_kinds, images_in_words
-from splitlab.data.exports import YoloLabels, export_coco, export_yolo
 from splitlab.data.fit_for_training import notes_on
 from splitlab.data.import_dataset import keep, proposed_name, refuse_name, stage_archive, stage_folder
 from splitlab.data.labelling_plan import plan_labelling, write_plan
@@ -54,9 +53,6 @@ _UNLABELLED = {
 
 _data_app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 app.add_typer(_data_app, name="data", help="Check, download, add, export datasets, and set how their labels are read.")
-
-
-_ExportFormat = StrEnum("_ExportFormat", ["COCO", "YOLO"])
 
 
 @_data_app.command(epilog="Examples: `splitlab data check path/to/VOC2012 --json` · `splitlab data check export.zip`")
@@ -239,37 +235,32 @@ def _archive_of(path: Path) -> BinaryIO:
 
 @_data_app.command(
     epilog="Examples: `splitlab data export VOC2012 voc-coco` · "
-    "`splitlab data export embedded out --format yolo --split split.json`"
+    "`splitlab data export embedded out --format yolo --split split.json` · "
+    "`splitlab data export embedded pre-drawn --format label-studio`"
 )
 def export(
     data: DataArgument,
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="A new folder.")],
-    file_format: Annotated[_ExportFormat, typer.Option("--format", help="coco or yolo.")] = _ExportFormat.COCO,
+    file_format: FormatOption = ExportFormat.COCO,
     split: Annotated[Path | None, typer.Option(help="Export only this split: F with masks, W with boxes.")] = None,
-    labels: Annotated[
-        YoloLabels | None, typer.Option(help="yolo: write all objects as boxes or as outlines; needed if both occur.")
-    ] = None,
+    labels: LabelsOption = None,
 ) -> None:
-    """Write a dataset as COCO or YOLO-seg, for training with other tools.
+    """Write a dataset's photos and labels for training or labelling with other tools.
 
     Ultralytics does not read boxes and outlines in one dataset. **--labels boxes** writes a detection dataset.
     **--labels outlines** writes the box of an object without a mask as an outline of four points, as the paper's
-    authors write W.
+    authors write W. **cvat** and **label-studio** write labels that people can correct there.
     """
-    if file_format == _ExportFormat.COCO and labels is not None:
-        raise DataError(f"--labels {labels} is for --format yolo: COCO holds boxes and masks. Leave it out.")
     workspace = Workspace.here()
     dataset = opened(data, workspace)
     if split is not None:
         # The paper's authors convert W in this way: to COCO for DETR, to YOLO's text files for YOLOv5.
-        as_weak = without_masks if file_format == _ExportFormat.COCO else boxes_only
+        as_weak = boxes_only if file_format in YOLO_FORMATS else without_masks
         dataset = as_split(dataset, read_split(split), as_weak)
     with progress_bar() as progress:
-        if file_format == _ExportFormat.COCO:
-            export_coco(dataset, folder, progress)
-        else:
-            export_yolo(dataset, folder, progress, labels)
+        write_export(dataset, folder, file_format, labels, progress)
     out.print(f"Written to {folder}.")
+    say_next_step(dataset, folder, file_format)
 
 
 def _print_check(found: Check) -> None:
@@ -283,7 +274,8 @@ def _print_check(found: Check) -> None:
     classes = Table("class", "objects in train", "in val")
     for name, objects in found.train.objects_by_class.items():
         classes.add_row(name, f"{objects:,}", f"{found.val.objects_by_class[name]:,}")
-    out.print(classes)
+    if found.train.objects_by_class:
+        out.print(classes)
     for problem in found.problems[:_MOST_SHOWN]:
         out.print(f"{problem.file}: {problem.what}. {problem.way_out}")
     if len(found.problems) > _MOST_SHOWN:
@@ -291,7 +283,7 @@ def _print_check(found: Check) -> None:
     for name, subset in (("train", found.train), ("val", found.val)):
         if subset.images_with_some_masks:
             some = f"{subset.images_with_some_masks:,} {name} images have masks on only some of their objects"
-            out.print(f"{some}: they can be in W, but not in F.")
+            out.print(f"{some}: they can be in W, and with splitlab data read-as --half-masked full also in F.")
         if subset.images_unlabelled:
             out.print(f"{subset.images_unlabelled:,} {name} images have no labels. {_UNLABELLED[name]}")
     for note in found.notes:

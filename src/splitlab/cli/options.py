@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from splitlab.checkpoints.checkpoint import read_card
 from splitlab.cli.output import err
 from splitlab.data.classes import TABLES
 from splitlab.data.dataset import Dataset, TrainVal
-from splitlab.data.fit_for_training import PARTS, Part, notes_on
+from splitlab.data.fit_for_training import PARTS, Part, notes_on, with_scorable_val
 from splitlab.data.open_dataset import open_dataset
 from splitlab.errors import CheckpointError, RunError, SettingsError
 from splitlab.evaluation.asked_class_map import AskedClassMap, asked_class_map, read_asked
@@ -29,12 +30,29 @@ ClassMapOption = Annotated[
     ),
 ]
 
+_Masks = StrEnum("_Masks", ["CUT", "WHOLE"])
+MasksOption = Annotated[
+    _Masks | None,
+    typer.Option(
+        help="Whether masks are `cut` to their boxes or left `whole`; by default as the card says: cut for YOLO, whole "
+        "for DETR, as published."
+    ),
+]
+
+
+def are_cut(masks: _Masks | None) -> bool | None:
+    """Return whether masks should be cut to their boxes; None if the card decides."""
+    return None if masks is None else masks == _Masks.CUT
+
 
 def opened(data: str, workspace: Workspace, parts: Sequence[Part] = PARTS) -> TrainVal:
-    """Open a dataset, and report unreadable entries of the parts that are used. Raise DataError if it is unusable."""
+    """Open a dataset, and report unreadable entries of the parts that are used. Raise DataError if it is unusable.
+
+    Images whose labels cannot be read are left out of val.
+    """
     found = open_dataset(data, workspace.data)
     say(notes_on(found, parts))
-    return found
+    return with_scorable_val(found)
 
 
 def say(sentences: Sequence[str]) -> None:

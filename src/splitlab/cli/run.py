@@ -1,8 +1,7 @@
-"""Commands for models: train, evaluate, predict and runs."""
+"""Commands for models: train, evaluate and runs."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +10,7 @@ from rich.table import Column, Table
 
 from splitlab.checkpoints.checkpoint import CARD_NAME, read_card
 from splitlab.checkpoints.scores import of_cut_masks, read_scores, scored_on
-from splitlab.cli.options import ClassMapOption, class_maps_of, opened, refuse_others, say
+from splitlab.cli.options import ClassMapOption, MasksOption, are_cut, class_maps_of, opened, refuse_others, say
 from splitlab.cli.output import JsonOption, SeedOption, app, err, out, print_json, progress_bar, shown
 from splitlab.cli.train_settings import (
     OthersOption,
@@ -27,7 +26,6 @@ from splitlab.cli.train_settings import (
     value_of,
     without_own,
 )
-from splitlab.data.images import load_image
 from splitlab.data.open_dataset import dataset_names
 from splitlab.data.split import read_split
 from splitlab.errors import RunError
@@ -37,15 +35,6 @@ from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
 from splitlab.runs.store import list_runs, weights_folder
 from splitlab.workspace import Workspace
-
-_Masks = StrEnum("_Masks", ["CUT", "WHOLE"])
-_MasksOption = Annotated[
-    _Masks | None,
-    typer.Option(
-        help="Whether masks are `cut` to their boxes or left `whole`; by default as the card says: cut for YOLO, whole "
-        "for DETR, as published."
-    ),
-]
 
 # Settings that have their own option.
 _OWN = {"data": "DATA", "full": "--full", "weak": "--weak", "seed": "--seed", "drawn": "--split"}
@@ -153,7 +142,7 @@ def _require_data(path: str, workspace: Workspace) -> None:
 def evaluate(
     path: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder; with --data also a checkpoint.")],
     data: Annotated[str | None, typer.Option(help="Score on the val images of this dataset instead.")] = None,
-    masks: _MasksOption = None,
+    masks: MasksOption = None,
     class_map: ClassMapOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -172,12 +161,12 @@ def evaluate(
         if class_map:
             raise RunError("--class-map needs --data: a run's own dataset has the model's classes.")
         with progress_bar() as progress:
-            scores = evaluate_run(RunFolder.open(path), workspace.data, progress, _are_cut(masks))
+            scores = evaluate_run(RunFolder.open(path), workspace.data, progress, are_cut(masks))
     else:
         folder, dataset = weights_folder(path), opened(data, workspace, ("val",)).val
         (classes,) = class_maps_of([folder], dataset, class_map)
         with progress_bar() as progress:
-            scores = evaluate_checkpoint(folder, dataset, progress, classes, _are_cut(masks))
+            scores = evaluate_checkpoint(folder, dataset, progress, classes, are_cut(masks))
         if not classes.is_own:
             say(map_in_words(classes, read_card(folder).name, dataset.name))
             say(scored_in_words(classes.known, dataset.class_names, dataset.name))
@@ -186,42 +175,6 @@ def evaluate(
         print_json(scores)
     else:
         _print_scores(scores, data or "")
-
-
-@app.command(epilog="Example: `splitlab predict checkpoints/pets-30-330 cat.jpg dog.jpg --json`")
-def predict(
-    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A checkpoint or run folder.")],
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Photos.")],
-    min_score: Annotated[float, typer.Option(help="Leave out detections below this score, 0 to 1.")] = 0.25,
-    masks: _MasksOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Find objects in photos: class, score, box (xyxy, pixels) and RLE mask, in image size."""
-    from splitlab.evaluation.predict import predict as find
-    from splitlab.models.contract import DetectSettings
-    from splitlab.models.registry import load_model
-
-    settings = DetectSettings(min_score=min_score, best_class_only=True)
-    model, card = load_model(weights_folder(checkpoint))
-    if masks is not None:
-        model.cuts_masks = masks == _Masks.CUT
-    found = []
-    with progress_bar() as progress:
-        for done, path in enumerate(images, start=1):
-            detections = find(model, [load_image(path)], card.image_size, settings)[0]
-            found.append(
-                {
-                    "image": str(path),
-                    "width": detections.width,
-                    "height": detections.height,
-                    "detections": detections.to_json(card.class_names),
-                }
-            )
-            progress("predict", done, len(images))
-    if as_json:
-        print_json(found)
-    else:
-        _print_detections(found)
 
 
 @app.command(epilog="Examples: `splitlab runs --json` · `splitlab runs --tag voc-grid`")
@@ -264,10 +217,6 @@ def runs(
         err.print(f"{len(summaries) - rows:,} older runs are not shown; see --rows, --tag and --json.")
 
 
-def _are_cut(masks: _Masks | None) -> bool | None:
-    return None if masks is None else masks == _Masks.CUT
-
-
 def _print_scores(scores: dict[str, Any], dataset: str) -> None:
     table = Table("", "AP50", "AP70", "AP75", "AP50:95", caption=f"on {scored_on(scores, dataset)}")
     for kind in ("mask", "box"):
@@ -275,11 +224,3 @@ def _print_scores(scores: dict[str, Any], dataset: str) -> None:
     out.print(table)
     if not of_cut_masks(scores):
         out.print("Masks are not cut to their boxes.")
-
-
-def _print_detections(found: list[dict[str, Any]]) -> None:
-    for image in found:
-        out.print(f"{image['image']}: {len(image['detections'])} found")
-        for detection in image["detections"]:
-            left, top, right, bottom = (round(side) for side in detection["box"])
-            out.print(f"  {detection['class']} {detection['score']:.2f} at {left},{top} to {right},{bottom}")

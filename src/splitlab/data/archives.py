@@ -1,18 +1,20 @@
-"""Unpack archives safely: nothing is written outside the folder, and sizes and numbers of files are limited."""
+"""Write files from outside safely: nothing lies outside the folder, and sizes and numbers of files are limited."""
 
 from __future__ import annotations
 
 import errno
 import gzip
 import io
+import os
+import posixpath
 import re
 import stat
 import struct
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO
@@ -26,7 +28,7 @@ _ZIP_ENCRYPTED = 0x1
 _DRIVE = re.compile(r"[A-Za-z]:")
 _IGNORED = re.compile(r"\.|__MACOSX\Z|splitlab[\w-]*\.json\Z")
 # A zip's file list is read at once: 200,000 names of 100 letters fit. A tar has one name at a time.
-_MAX_ZIP_READ_BYTES, _CHUNK_BYTES = 32_000_000, 1 << 14
+_MAX_ZIP_READ_BYTES, _CHUNK_BYTES, _MAX_LINK_BYTES = 32_000_000, 1 << 14, 4096
 # Allowed whatever the compression ratio.
 _FREE_BYTES = 1_000_000
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -63,31 +65,67 @@ class Limits:
 def unpack(archive: Path | BinaryIO, target: Path, limits: Limits = Limits(), progress: Progress = no_progress) -> Path:
     """Unpack a zip, tar or tar.gz into `target`; return it.
 
-    Only plain files and folders below `target` are created. They are written to a draft that is renamed, so a refused
-    archive leaves nothing behind.
+    Only files, folders and links between them are created, below `target`. They are written to a draft that is renamed,
+    so a refused archive leaves nothing behind.
 
     `archive` is a path or an open seekable file; `target` must not exist, or be empty. Progress is in bytes of it.
 
     Raises:
         DataError: the disk is full, or the archive is of another kind, broken, encrypted or over a limit, or a member
-            is a link, a device, outside the folder or listed twice. The message names the archive and the member.
+            is a link that leads out, a device, outside the folder or listed twice. The message names the archive and
+            the member.
     """
     name = str(archive) if isinstance(archive, Path) else str(getattr(archive, "name", "the archive"))
-    with written_whole(target) as draft, ExitStack() as opened:
+    with _draft_of(target, name, "Download or pack it again") as draft, _opened(archive) as file:
+        size = file.seek(0, 2)
+        unpacking = _Unpacking(draft, limits, size, name)
+        for member in _members(file, name, limits):
+            unpacking.write(member)
+            progress("unpack", min(file.tell(), size), size)
+        unpacking.write_links()
+    return target
+
+
+def gather(
+    files: Sequence[tuple[str, BinaryIO]],
+    target: Path,
+    name: str = "the files",
+    limits: Limits = Limits(),
+    progress: Progress = no_progress,
+) -> Path:
+    """Write files, given by their paths below `target` and open for reading, into `target`; return it.
+
+    The checks and limits are those of `unpack`. Messages call the files together `name`. Progress is in files.
+
+    Raises:
+        DataError: the disk is full, the files are over a limit, or one would lie outside the folder or is named twice.
+    """
+    with _draft_of(target, name, "Choose them again") as draft:
+        sizes = [file.seek(0, 2) for _, file in files]
+        unpacking = _Unpacking(draft, limits, sum(sizes), name)
+        for done, ((path, file), size) in enumerate(zip(files, sizes, strict=True), start=1):
+            file.seek(0)
+            unpacking.write(_Member(path, size, file))
+            progress("copy", done, len(files))
+    return target
+
+
+@contextmanager
+def _draft_of(target: Path, name: str, way_out: str) -> Iterator[Path]:
+    """Yield a folder that becomes `target`; errors of broken content name it and say what to do."""
+    with written_whole(target) as draft:
         try:
-            file = opened.enter_context(archive.open("rb")) if isinstance(archive, Path) else archive
-            unpacking = _Unpacking(draft, limits, file.seek(0, 2), name)
-            size = file.seek(0, 2)
-            for member in _members(file, name, limits):
-                unpacking.write(member)
-                progress("unpack", min(file.tell(), size), size)
+            yield draft
         except _BROKEN as error:
             if isinstance(error, OSError) and error.errno in _NO_ROOM:
                 raise DataError(
                     f"{target.parent} has no space for the content of {name} ({error.strerror}). Free some space there."
                 ) from error
-            raise DataError(f"{name} cannot be unpacked ({error}). Download or pack it again.") from error
-    return target
+            raise DataError(f"{name} cannot be unpacked ({error}). {way_out}.") from error
+
+
+def _opened(archive: Path | BinaryIO) -> AbstractContextManager[BinaryIO]:
+    return archive.open("rb") if isinstance(archive, Path) else nullcontext(archive)
 
 
 def find_dataset_root(folder: Path) -> Path:
@@ -110,13 +148,18 @@ class _Unpacking:
         self._files = 0
         self._folders: set[PurePosixPath] = set()
         self._bytes = 0
+        self._links: dict[PurePosixPath, str] = {}
 
     def write(self, member: _Member) -> None:
         place = self._place(member.name)
-        self._folders.update(place.parents if member.content else (place, *place.parents))
-        self._files += member.content is not None
+        is_folder = member.content is None and member.link_to is None
+        self._folders.update((place, *place.parents) if is_folder else place.parents)
+        self._files += not is_folder
         if self._files + len(self._folders) - 1 > self._limits.members:
             raise DataError(f"{self._name} has over {self._limits.members:,} files and folders. Pack fewer of them.")
+        if member.link_to is not None:
+            self._links[place] = member.link_to
+            return
         path = self._folder / place
         try:
             if member.content is None:
@@ -126,6 +169,24 @@ class _Unpacking:
                 self._copy(member, member.content, path)
         except (FileExistsError, NotADirectoryError) as error:
             raise self._refusal(member.name, "is in it twice. Remove one") from error
+
+    def write_links(self) -> None:
+        """Create the links at last, so that nothing is written through one; all must lead to something inside."""
+        for place, target in self._links.items():
+            if _leads_out(place, target) or not self._links.keys().isdisjoint(place.parents):
+                raise self._refusal(str(place), "is a link that leads out of it. Pack what it leads to")
+            path = self._folder / place
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                path.symlink_to(target)
+            except (OSError, ValueError) as error:
+                raise self._refusal(str(place), "is in it twice. Remove one") from error
+        root = self._folder.resolve()
+        for place in self._links:
+            # Through other links, a target may be elsewhere than its words say.
+            real = Path(os.path.realpath(self._folder / place))
+            if not real.is_relative_to(root) or not real.exists():
+                raise self._refusal(str(place), "is a link that leads out of it, or nowhere. Pack what it leads to")
 
     def _place(self, member_name: str) -> PurePosixPath:
         name = member_name.replace("\\", "/")
@@ -158,13 +219,19 @@ class _Unpacking:
         return DataError(f"{self._name}: its member {member_name[:200]!r} {why}.")
 
 
+def _leads_out(place: PurePosixPath, target: str) -> bool:
+    steps = posixpath.normpath(posixpath.join(str(place.parent), target)).split("/")
+    return posixpath.isabs(target) or "\0" in target or steps[0] == ".."
+
+
 @dataclass(frozen=True, slots=True)
 class _Member:
-    """A file in the archive, or a folder if `content` is None."""
+    """A file in the archive, or a link, or else a folder."""
 
     name: str
     size: int
     content: IO[bytes] | None
+    link_to: str | None = None
 
 
 def _members(file: BinaryIO, name: str, limits: Limits) -> Iterator[_Member]:
@@ -182,13 +249,13 @@ def _tar_members(file: IO[bytes] | gzip.GzipFile, name: str) -> Iterator[_Member
     reader = _BoundedReader(file, name, _CHUNK_BYTES)
     with tarfile.open(fileobj=reader, mode="r:") as archive:
         for info in archive:
-            if not (info.isreg() or info.isdir()) or info.issparse() or info.size < 0:
+            if not (info.isreg() or info.isdir() or info.issym()) or info.issparse() or info.size < 0:
                 raise DataError(
-                    f"{name}: its member {info.name[:200]!r} is a link, a device or another special file. "
+                    f"{name}: its member {info.name[:200]!r} is a hard link, a device or another special file. "
                     "Pack files and folders only."
                 )
-            if info.isdir():
-                yield _Member(info.name, 0, None)
+            if info.isdir() or info.issym():
+                yield _Member(info.name, 0, None, info.linkname if info.issym() else None)
             elif content := archive.extractfile(info):
                 yield _Member(info.name, info.size, content)
         _refuse_cut_tar(reader, archive.offset, name)
@@ -243,7 +310,11 @@ def _zip_members(file: IO[bytes], name: str, limits: Limits) -> Iterator[_Member
                 yield _Member(info.orig_filename, 0, None)
                 continue
             with archive.open(info) as content:
-                yield _Member(info.orig_filename, info.file_size, content)
+                if stat.S_ISLNK(info.external_attr >> 16):
+                    target = content.read(_MAX_LINK_BYTES).decode(errors="replace")
+                    yield _Member(info.orig_filename, 0, None, target)
+                else:
+                    yield _Member(info.orig_filename, info.file_size, content)
 
 
 def _refuse_odd_zip_member(info: zipfile.ZipInfo, name: str) -> None:
@@ -253,5 +324,5 @@ def _refuse_odd_zip_member(info: zipfile.ZipInfo, name: str) -> None:
     if info.compress_type not in _ZIP_METHODS:
         raise DataError(f"{member} uses an unsupported compression. Pack it with plain zip.")
     kind = stat.S_IFMT(info.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise DataError(f"{member} is a link or device. Pack files and folders only.")
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK):
+        raise DataError(f"{member} is a device or another special file. Pack files and folders only.")

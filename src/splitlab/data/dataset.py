@@ -292,8 +292,8 @@ def json_hash(content: object) -> str:
 def refuse_nothing_left(images: Sized, problems: Sequence[Problem]) -> None:
     """Raise DataError if no image of a subset could be read."""
     if problems and not images:
-        more = f" No image is left; {len(problems) - 1:,} more entries cannot be read." if len(problems) > 1 else ""
-        raise DataError(f"{problems[0]}{more}")
+        of_all = f"No image can be read; the first of {len(problems):,} problems: " if len(problems) > 1 else ""
+        raise DataError(f"{of_all}{problems[0]}")
 
 
 def count_kinds(problems: Iterable[Problem]) -> dict[str, int]:
@@ -323,7 +323,12 @@ def images_in_words(counts: ImageCounts) -> str:
 def left_out_in_words(counts: ImageCounts, dataset: Dataset) -> str:
     """Explain which images no split can contain and what to do about it; empty if there are none."""
     sentences = []
-    if counts.unlabelled:
+    if counts.unlabelled == len(dataset.images):
+        sentences.append(
+            f"None of its {counts.unlabelled:,} photos is labelled. splitlab data plan-labels {dataset.as_argument} "
+            "chooses which of them to label first."
+        )
+    elif counts.unlabelled:
         sentences.append(
             f"{counts.unlabelled:,} images have no labels and are left out. If they are known to show no object, "
             f"splitlab data read-as {dataset.as_argument} --without-labels background marks them as background."

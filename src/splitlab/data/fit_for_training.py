@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from splitlab.data.check import find_empty_classes
-from splitlab.data.dataset import Dataset, ImageLabels, LabelState, ProblemKind, TrainVal, only_crowds_in_words
+from splitlab.data.dataset import (
+    Dataset,
+    ImageLabels,
+    LabelState,
+    ProblemKind,
+    TrainVal,
+    count_images,
+    only_crowds_in_words,
+)
 from splitlab.data.images import find_photo_problem
 from splitlab.data.split import Split
 from splitlab.errors import DataError, SplitError
@@ -34,11 +43,18 @@ def refuse_unfit(data: TrainVal, split: Split) -> None:
     _refuse_photos((*drawn, *data.val.images))
 
 
+def with_scorable_val(data: TrainVal) -> TrainVal:
+    """Leave images out of val whose labels cannot be read: scores on the others stay right."""
+    images = tuple(image for image in data.val.images if image.state != LabelState.BROKEN)
+    return data if len(images) == len(data.val.images) else replace(data, val=replace(data.val, images=images))
+
+
 def refuse_unscorable(dataset: Dataset) -> None:
     """Raise DataError if scores on a dataset would be wrong: it is empty, labels are unreadable, or all are crowds."""
     if not dataset.images:
         raise DataError(
-            f"'{dataset.name}' has no val part to score on. Cut one from train: splitlab data cut {dataset.as_argument}"
+            f"'{dataset.name}' has no val part to score on. Cut one from train on the page Data, or run: splitlab "
+            f"data cut {dataset.as_argument}"
         )
     broken = [image for image in dataset.images if image.state == LabelState.BROKEN]
     if broken:
@@ -48,6 +64,27 @@ def refuse_unscorable(dataset: Dataset) -> None:
         )
     if only_crowds := only_crowds_in_words(dataset):
         raise DataError(only_crowds)
+
+
+def refuse_undrawable(dataset: Dataset) -> None:
+    """Raise SplitError if no split can be drawn, because no image has labels that can be read."""
+    if not count_images(dataset).to_draw:
+        raise SplitError(
+            f"None of the {len(dataset.images):,} images of '{dataset.name}' has labels to train on. The page Data "
+            f"says which to label first, and so does splitlab data plan-labels {dataset.as_argument} FOLDER."
+        )
+
+
+def refuse_without_val(data: TrainVal) -> None:
+    """Raise an error if a dataset has no part to score on; it says what to do first.
+
+    Raises:
+        SplitError: no image has labels.
+        DataError: images have labels, but none is val.
+    """
+    if not data.has_val:
+        refuse_undrawable(data.train)
+        refuse_unscorable(data.val)
 
 
 def notes_on(data: TrainVal, parts: Sequence[Part] = PARTS) -> list[str]:

@@ -1,4 +1,4 @@
-"""Add a dataset to the workspace: look at an archive or folder first, then keep it under a name."""
+"""Add a dataset to the workspace: look at an archive, folder or files first, then keep it under a name."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from splitlab.data.archives import Limits, unpack
+from splitlab.data.archives import Limits, gather, unpack
 from splitlab.data.check import Check, check_dataset
 from splitlab.data.dataset import Problem, TrainVal
 from splitlab.data.masks import move_index
@@ -21,6 +22,7 @@ from splitlab.io import Progress, no_progress, swept
 _MOST_LETTERS = 60
 _NAME = re.compile(rf"\w[\w.-]{{0,{_MOST_LETTERS - 1}}}")
 _NOT_IN_A_NAME = re.compile(r"[^\w.-]+")
+ARCHIVE_ENDINGS = ("zip", "tar", "tgz", "gz")
 _ARCHIVE_ENDING = re.compile(r"\.(zip|tgz|tar|(tar\.)?gz)\Z", re.IGNORECASE)
 _UPLOAD_LIMITS = Limits(members=50_000, total_bytes=4_000_000_000)
 _ROOT = "whole"
@@ -79,6 +81,29 @@ def stage_archive(
     try:
         root = unpack(archive, Path(place.name) / _ROOT, limits, progress)
         return _read(root, str(getattr(archive, "name", "the archive")), place)
+    except BaseException:
+        place.cleanup()
+        raise
+
+
+def stage_files(
+    files: Sequence[tuple[str, BinaryIO]],
+    name: str,
+    data_dir: Path,
+    limits: Limits = _UPLOAD_LIMITS,
+    progress: Progress = no_progress,
+) -> Staged:
+    """Write files beside the datasets of the workspace, and read them as a dataset, which messages call `name`.
+
+    `files` has their paths in the dataset's folder, and the files open for reading.
+
+    Raises:
+        DataError: a file would lie outside the folder or is there twice, they are over a limit or hold no readable
+            dataset; or `data_dir` cannot be written. Nothing is left behind.
+    """
+    place = _draft_in(data_dir)
+    try:
+        return _read(gather(files, Path(place.name) / _ROOT, name, limits, progress), name, place)
     except BaseException:
         place.cleanup()
         raise

@@ -18,8 +18,13 @@ from splitlab.data.dataset import TrainVal
 from splitlab.data.formats.cityscapes import is_cityscapes_folder, read_cityscapes_folder
 from splitlab.data.formats.coco import read_coco_folder
 from splitlab.data.formats.coco_files import is_coco_folder
+from splitlab.data.formats.cvat_xml import is_cvat_folder, read_cvat_folder
+from splitlab.data.formats.fiftyone import is_fiftyone_folder, read_fiftyone_folder
+from splitlab.data.formats.labelme import is_labelme_folder, read_labelme_folder
 from splitlab.data.formats.pets import is_pets_folder, read_pets_folder
 from splitlab.data.formats.photos import is_photo_folder, read_photo_folder
+from splitlab.data.formats.supervisely import is_supervisely_folder, read_supervisely_folder
+from splitlab.data.formats.via import is_via_folder, read_via_folder
 from splitlab.data.formats.voc import is_voc_folder, read_voc_folder
 from splitlab.data.formats.voc_xml import is_voc_xml_folder, read_voc_xml_folder
 from splitlab.data.formats.yolo import is_yolo_folder, read_yolo_folder
@@ -55,10 +60,18 @@ _FORMATS = (
     _Format("VOC2012", is_voc_folder, lambda folder, _, outside: read_voc_folder(folder, outside)),
     _Format("Cityscapes", is_cityscapes_folder, lambda folder, index, _: read_cityscapes_folder(folder, index)),
     _Format("Oxford-IIIT Pet", is_pets_folder, lambda folder, index, _: read_pets_folder(folder, index)),
+    _Format("CVAT", is_cvat_folder, lambda folder, _, outside: read_cvat_folder(folder, outside)),
+    _Format("Supervisely", is_supervisely_folder, lambda folder, _, outside: read_supervisely_folder(folder, outside)),
+    _Format("FiftyOne", is_fiftyone_folder, lambda folder, _, outside: read_fiftyone_folder(folder, outside)),
+    _Format("VIA", is_via_folder, lambda folder, _, outside: read_via_folder(folder, outside)),
+    _Format("LabelMe", is_labelme_folder, lambda folder, _, outside: read_labelme_folder(folder, outside)),
     _Format("VOC XML", is_voc_xml_folder, lambda folder, _, outside: read_voc_xml_folder(folder, outside)),
     _Format("YOLO", is_yolo_folder, lambda folder, _, outside: read_yolo_folder(folder, outside)),
     _Format("photos", is_photo_folder, lambda folder, _, outside: read_photo_folder(folder, outside)),
 )
+
+FORMAT_NAMES = tuple(known.name for known in _FORMATS)
+"""The formats that are recognised, in the order in which they are tried."""
 
 
 def open_dataset(where: str, data_dir: Path) -> TrainVal:
@@ -145,9 +158,8 @@ def _named(data: TrainVal, folder: Path) -> TrainVal:
 def _unknown(folder: Path) -> str:
     if not folder.is_dir():
         return f"{folder} is not a folder. Give a dataset's folder, a name in the workspace, or the word embedded."
-    formats = ", ".join(known.name for known in _FORMATS)
     return (
-        f"{folder} is not a dataset of a known format: {formats}. {_seen_in(folder)}"
+        f"{folder} is not a dataset of a known format: {', '.join(FORMAT_NAMES)}. {_seen_in(folder)}"
         "A COCO dataset has a JSON file with images, annotations and categories; a YOLO dataset has a data.yaml; a "
         "folder of photos needs nothing else."
     )

@@ -72,6 +72,7 @@ class Shape:
         holes: (N, 2) xy arrays that are cut out of it.
         mask: in place of outlines: in image size, or the pixels of one value in an image of all objects.
         is_crowd, is_difficult: as in `ObjectLabel`.
+        lost_mask: why its mask cannot be read, a clause; its box is kept.
     """
 
     where: str
@@ -82,6 +83,7 @@ class Shape:
     mask: Rle | IndexedMask | None = None
     is_crowd: bool = False
     is_difficult: bool = False
+    lost_mask: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,8 @@ def part_of(name: str) -> str:
 
 def part_of_folders(path: Path, root: Path) -> str:
     """Return the part that a folder above a file below `root` means; the nearest one counts."""
+    if not path.is_relative_to(root):
+        return ""
     for folder in reversed(path.relative_to(root).parts[:-1]):
         if part := part_of(folder):
             return part
@@ -302,6 +306,9 @@ def _to_object(
     """Return the object, and the problem of its mask if only its box is kept."""
     problem = None
     mask = shape.mask
+    if shape.lost_mask:
+        what = f"{shape.where}: {shape.lost_mask}"
+        problem = Problem(ProblemKind.MASK, str(label_file), what, "Draw it again; only its box is kept.")
     if shape.outlines:
         try:
             mask = draw_mask(shape, label_file, width, height)
@@ -310,6 +317,10 @@ def _to_object(
                 problem = Problem(ProblemKind.OUTLINE, str(label_file), what, "Draw the outline again.")
         except EntryError as error:
             problem = error.problem
+    if isinstance(mask, dict) and mask["size"] != [height, width]:
+        what = f"the mask of {shape.where} is not as large as its image of {width} x {height} pixels"
+        problem = Problem(ProblemKind.MASK, str(label_file), what, "Export it again; only its box is kept.")
+        shape, mask = replace(shape, box=shape.box or _box_of(mask)), None
     box = shape.box or _box_of(mask) or _extent(shape)
     if box is None:
         raise unreadable(label_file, f"{shape.where} has neither a box nor a mask", "Draw it again, or remove it.")

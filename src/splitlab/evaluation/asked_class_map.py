@@ -9,10 +9,10 @@ from typing import Any
 
 import yaml
 
-from splitlab.data.classes import TABLES, same_classes
+from splitlab.data.classes import TABLES, UNUSED, same_classes
 from splitlab.data.reading import read_bounded
 from splitlab.errors import CheckpointError, DataError, SettingsError
-from splitlab.evaluation.class_map import IN_ORDER, NO_CLASS, ClassMap, few, require_known
+from splitlab.evaluation.class_map import IN_ORDER, NO_CLASS, ClassMap, few, require_known, used_names
 
 _MAX_FILE_BYTES = 1_000_000
 _MOST_LETTERS = 200
@@ -142,7 +142,7 @@ def _names_in(content: Mapping[Any, Any], word: str) -> tuple[str, ...] | None:
 
 def _model_places(wanted: str | int, model_classes: Sequence[str], model: str) -> list[int]:
     """Find the model's classes by name, or by number."""
-    places = [place for place, name in enumerate(model_classes) if name == wanted]
+    places = [place for place, name in enumerate(model_classes) if name == wanted != UNUSED]
     if not places and isinstance(wanted, str):
         places = [place for place in same_classes([wanted], model_classes) if place is not None]
     number = int(wanted) if isinstance(wanted, int) or (wanted.isdecimal() and len(wanted) <= 6) else NO_CLASS
@@ -150,7 +150,8 @@ def _model_places(wanted: str | int, model_classes: Sequence[str], model: str) -
         places = [number]
     if not places:
         raise CheckpointError(
-            f"{model} has no class '{str(wanted)[:_MOST_LETTERS]}'. It has {few(model_classes)}, numbered from 0."
+            f"{model} has no class '{str(wanted)[:_MOST_LETTERS]}'. It has {few(used_names(model_classes))}. "
+            "Numbers count from 0."
         )
     return places
 

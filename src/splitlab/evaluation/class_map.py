@@ -65,6 +65,17 @@ class ClassMap:
         return tuple(name for name, place in pairs if place == NO_CLASS and name != UNUSED)
 
     @property
+    def unused(self) -> tuple[int, ...]:
+        """The model's class numbers that mean no class; a number with a counterpart means one, whatever its name."""
+        pairs = zip(self.model_classes, self.places, strict=True)
+        return tuple(number for number, (name, place) in enumerate(pairs) if place == NO_CLASS and name == UNUSED)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """A name for each of the model's class numbers, to tell them apart."""
+        return tuple(f"class {place}" if name == UNUSED else name for place, name in enumerate(self.model_classes))
+
+    @property
     def counterparts(self) -> tuple[str | None, ...]:
         """The dataset's name for each class of the model, or None."""
         return tuple(None if place == NO_CLASS else self.data_classes[place] for place in self.places)
@@ -72,7 +83,9 @@ class ClassMap:
     @property
     def key(self) -> str:
         """A short hash that identifies the map; empty if it changes nothing."""
-        return "" if self.changes_nothing else json_hash(self.places)[:12]
+        if self.changes_nothing:
+            return ""
+        return json_hash([self.places, self.unused] if self.unused else self.places)[:12]
 
     def apply(self, found: ImageDetections) -> ImageDetections:
         """Renumber detections as the dataset's classes; drop those without a counterpart."""
@@ -90,7 +103,7 @@ class ClassMap:
 
     def to_json(self) -> dict[str, Any]:
         """Return the counterparts, the classes that are scored, and the classes left out on both sides."""
-        named = zip(self.model_classes, self.counterparts, strict=True)
+        named = zip(self.labels, self.counterparts, strict=True)
         return {
             "map": {name: other for name, other in named if other is not None},
             "scored": list(self.known),
@@ -141,6 +154,11 @@ def few(names: Sequence[str]) -> str:
     return ", ".join(names[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
+def used_names(model_classes: Sequence[str]) -> list[str]:
+    """Return the names without those of numbers that mean no class."""
+    return [name for name in model_classes if name != UNUSED]
+
+
 def require_known(classes: ClassMap, model: str, dataset: str) -> ClassMap:
     """Return the map if at least one class of the model has a counterpart.
 
@@ -153,10 +171,11 @@ def require_known(classes: ClassMap, model: str, dataset: str) -> ClassMap:
     ways = [f"a table of {count} numbers ({', '.join(tables)})"] if (tables := fitting_tables(count)) else []
     if count == len(classes.data_classes):
         ways.append(f"'{IN_ORDER}' if they are in the dataset's order")
-    example = f"{classes.model_classes[0]}={classes.data_classes[0]}"
+    used = used_names(classes.model_classes)
+    example = f"{used[0] if used else 0}={classes.data_classes[0]}"
     ways.append(f"pairs such as '{example}', or a YAML file of them")
     raise CheckpointError(
-        f"{model} knows the classes {few(classes.model_classes)}; '{dataset}' has {few(classes.data_classes)}. None is "
+        f"{model} knows the classes {few(used)}; '{dataset}' has {few(classes.data_classes)}. None is "
         f"the same by name. Say which is which with --class-map, or on the page: {'; '.join(ways)}."
     )
 
@@ -175,7 +194,7 @@ def keep_class_map(folder: Path, dataset: str, classes: ClassMap) -> None:
 def map_in_words(classes: ClassMap, model: str, dataset: str) -> list[str]:
     """Describe renamed, left-out and unknown classes in sentences; empty if there are none."""
     sentences = []
-    pairs = zip(classes.model_classes, classes.counterparts, strict=True)
+    pairs = zip(classes.labels, classes.counterparts, strict=True)
     renamed = [f"{name} as {other}" for name, other in pairs if other not in (None, name)]
     if renamed:
         sentences.append(f"{model}: takes {few(renamed)}.")

@@ -75,8 +75,10 @@ def predict(
     device = next(model.parameters()).device
     batch = torch.from_numpy(np.stack(squares)).to(device).permute(0, 3, 1, 2).float() / 255
     with torch.inference_mode():
-        if classes is None or classes.changes_nothing:
+        if classes is None:
             found = model.detect(batch, settings)
+        elif classes.changes_nothing:
+            found = model.detect(batch, replace(settings, unused=()))
         else:
             found = _detect_known(model, batch, settings, classes)
     return [_back(detections, place, size, model.cuts_masks) for detections, place in zip(found, places, strict=True)]
@@ -232,7 +234,7 @@ def _detect_known(
     model: SegmentationModel, batch: torch.Tensor, settings: DetectSettings, classes: ClassMap
 ) -> list[Detections]:
     """Detect more objects than asked for, since some are dropped afterwards."""
-    roomy = replace(settings, max_detections=settings.max_detections * _ROOM_FOR_OTHERS)
+    roomy = replace(settings, max_detections=settings.max_detections * _ROOM_FOR_OTHERS, unused=classes.unused)
     places = torch.tensor(classes.places, device=batch.device)
     known = []
     for found in model.detect(batch, roomy):

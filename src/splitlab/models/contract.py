@@ -55,6 +55,8 @@ class DetectSettings:
     # Report only the best class of each box. As in YOLOv5 and Ultralytics, this is used for display but not for
     # scoring. DETR always reports one class per query.
     best_class_only: bool = False
+    # Class numbers that are not detected; None for those that the model's card leaves unused.
+    unused: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.min_score < 1 or not 0 < self.nms_iou <= 1 or self.max_detections < 1:
@@ -91,6 +93,8 @@ class SegmentationModel(nn.Module, ABC):
     # Whether `detect` moves each box halfway to the rectangle around its mask; ignored by families that cannot refine
     # boxes.
     refines_boxes: bool = False
+    # Class numbers that mean no class, such as the gaps between COCO's ids; a loaded model follows its card.
+    unused_classes: tuple[int, ...] = ()
     # (N, 2) width and height of the published anchors, pixels, for `anchors: auto`; empty for models without anchors.
     standard_anchors: tuple[tuple[int, int], ...] = ()
 
@@ -120,6 +124,11 @@ class SegmentationModel(nn.Module, ABC):
             RunError: the folder cannot be written.
         """
         raise SettingsError(f"There are no downloadable weights for {name} to store in {folder}.")
+
+    def scores_of_used(self, scores: Tensor, settings: DetectSettings) -> Tensor:
+        """Return (..., classes) scores with 0 for classes that are not detected, so that another one can be best."""
+        unused = self.unused_classes if settings.unused is None else settings.unused
+        return scores.index_fill(-1, torch.tensor(unused, device=scores.device), 0) if unused else scores
 
     def take_scales(self, weights: Weights, copied: Collection[str], scale: float) -> None:
         """Copy from a checkpoint what is measured in pixels and not learnt, such as anchors; most models have none.

@@ -61,7 +61,7 @@ def build_for_training(
 def load_model(folder: Path) -> tuple[SegmentationModel, Card]:
     """Build a checkpoint's model with its weights, in evaluation mode on the CPU.
 
-    It cuts masks and refines boxes as the card says.
+    It cuts masks, refines boxes and leaves classes unused as the card says.
 
     Raises:
         CheckpointError: the checkpoint is incomplete, or its weights do not fit the model on its card.
@@ -80,6 +80,7 @@ def load_model(folder: Path) -> tuple[SegmentationModel, Card]:
             "come from different models."
         ) from error
     model.cuts_masks, model.refines_boxes = card.cuts_masks, card.refines_boxes
+    model.unused_classes = card.unused_classes
     return model.eval(), card
 
 

@@ -14,6 +14,7 @@ import torch
 from splitlab.checkpoints.checkpoint import WEIGHTS_NAME, read_card, read_weights
 from splitlab.data.classes import masks_of_classes, names_in, of_classes, of_classes_with_background
 from splitlab.data.dataset import ImageLabels, TrainVal
+from splitlab.data.fit_for_training import with_scorable_val
 from splitlab.data.open_dataset import open_dataset
 from splitlab.errors import CheckpointError, SettingsError
 from splitlab.families import family_of
@@ -31,13 +32,14 @@ _Note = dict[str, Any]
 
 
 def open_run_data(spec: RunSpec, data_dir: Path) -> TrainVal:
-    """Open the dataset of a training run, restricted by `as_run_sees`.
+    """Open the dataset of a training run, restricted by `as_run_sees`; val without images whose labels are unreadable.
 
     Raises:
         DataError: the dataset does not exist, its files are broken, or it lacks one of the classes.
     """
     data = spec.data
-    return as_run_sees(open_dataset(data.source, data_dir), data.classes, data.mask_classes, data.background)
+    found = with_scorable_val(open_dataset(data.source, data_dir))
+    return as_run_sees(found, data.classes, data.mask_classes, data.background)
 
 
 def as_run_sees(data: TrainVal, classes: str, mask_classes: str, background: bool = False) -> TrainVal:

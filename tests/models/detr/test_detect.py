@@ -55,7 +55,7 @@ def test_a_model_that_finds_nothing_says_so(model):
 def test_scores_leave_nothing_out_and_boxes_are_pixels():
     logits = torch.log(torch.tensor([[[0.2, 0.1, 0.7], [0.1, 0.6, 0.3]]]))
     boxes = torch.tensor([[[0.5, 0.5, 1.0, 1.0], [0.25, 0.5, 0.5, 0.2]]])
-    (found,) = _decode(logits, boxes, (100, 200), DetectSettings(min_score=0.1))
+    (found,) = _decode(logits.softmax(-1)[..., :-1], boxes, (100, 200), DetectSettings(min_score=0.1))
     assert found.query.tolist() == [1, 0]
     assert found.classes.tolist() == [1, 0]
     assert found.scores.tolist() == pytest.approx([0.6, 0.2])

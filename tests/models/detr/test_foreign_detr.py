@@ -8,8 +8,9 @@ import torch
 import torchvision
 
 from splitlab.checkpoints.checkpoint import read_card, read_weights
+from splitlab.data.classes import TABLES
 from splitlab.errors import CheckpointError
-from splitlab.models.detr.published import _COCO_NAMES, find_foreign_detr
+from splitlab.models.detr.published import find_foreign_detr
 from splitlab.models.detr.seg import DETRSeg
 from splitlab.models.detr.sizes import SIZES, Norm
 from splitlab.models.foreign.reader import start_from
@@ -52,7 +53,7 @@ def test_a_published_file_is_imported_and_answers_as_its_model(tiny, tmp_path):
 def test_coco_s_names_stand_at_their_ids(tiny, tmp_path):
     card = read_card(import_checkpoint(save(tmp_path / "detr.pth", tiny.state_dict()), tmp_path / "mine"))
     names = card.class_names
-    assert names == list(_COCO_NAMES)
+    assert names == list(TABLES["coco91"])
     assert len(names) == 91
     assert [names[number] for number in (0, 1, 12, 17, 18, 90)] == ["N/A", "person", "N/A", "cat", "dog", "toothbrush"]
     assert len(set(names)) == 81

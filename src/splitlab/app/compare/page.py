@@ -31,6 +31,7 @@ from splitlab.app.widgets.photos import PHOTO_MEGABYTES, SAMPLES, Photo, keep_ph
 from splitlab.app.widgets.sources import Choice, checkpoint_choices, detect_objects
 from splitlab.data.dataset import ImageLabels
 from splitlab.data.open_dataset import EMBEDDED
+from splitlab.evaluation.class_map import used_names
 from splitlab.evaluation.detections import ImageDetections
 from splitlab.evaluation.disagreement import compare_image
 from splitlab.figures.mask_panels import Panel
@@ -74,7 +75,7 @@ def _compare_on_photos(choices: Mapping[str, Choice], workspace: Workspace) -> N
         offer_checkpoints(choices.values(), workspace)
         chosen = by_short_name(choices, names)
         class_names = list(dict.fromkeys(name for choice in chosen.values() for name in choice.card.class_names))
-        classes = choose_classes(class_names) if chosen else set()
+        classes = choose_classes(used_names(class_names)) if chosen else set()
     if not chosen:
         st.info("Pick one or more checkpoints to see their masks.")
         return

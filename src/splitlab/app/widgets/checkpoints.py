@@ -16,7 +16,7 @@ from splitlab.app.widgets.split_chip import split_chip
 from splitlab.app.widgets.text import as_plain
 from splitlab.app.widgets.uploads import name_upload
 from splitlab.budget.cost import cost_hours, prices_for
-from splitlab.checkpoints.checkpoint import MOST_LETTERS, Card, checked_name, proposed_name
+from splitlab.checkpoints.checkpoint import MOST_LETTERS, Card, checked_name, proposed_name, read_card
 from splitlab.checkpoints.files import FileFacts, card_in_words, facts_of, megabytes, zipped
 from splitlab.checkpoints.scores import scored_on
 from splitlab.errors import RunError, shown_as
@@ -99,25 +99,26 @@ def offer_checkpoints(choices: Iterable[Choice], workspace: Workspace) -> None:
 def _upload_checkpoint(workspace: Workspace) -> None:
     """Show the uploader, and import what was uploaded."""
     file = st.file_uploader(
-        "A .pt or .pth file of YOLOv5-seg or DETR, or a zip made by SplitLab",
-        type=["pt", "pth", "zip"],
+        "A .pt or .pth file of a YOLO with masks or DETR, or a zip made by SplitLab",
         max_upload_size=upload_limit(_UPLOAD_MEGABYTES),
         key="weights",
     )
     st.caption(
-        "Official YOLOv5 and DETR files, and the paper's own, are read by an isolated process; no code in them is run. "
-        "A zip is one that was downloaded here or made by `splitlab checkpoint export`."
+        "Files of YOLOv5-seg, YOLOv8-seg, YOLO11-seg, YOLO26-seg and DETR, and the paper's own, are read by an "
+        "isolated process; no code in them is run. A zip is one that was downloaded here or made by "
+        "`splitlab checkpoint export`."
     )
     if file is None:
         return
-    own = PurePath(file.name).suffix.lower() == _OWN
+    own = _is_own(file.file_id, file)
     if own:
         show_card(_card_in(file.file_id, file), {})
-    name = name_upload(file, proposed_name(PurePath(file.name).stem), "weights_name", MOST_LETTERS)
+    name = name_upload(file.file_id, proposed_name(PurePath(file.name).stem), "weights_name", MOST_LETTERS)
     if st.button("Import checkpoint", type="primary", icon=":material/add:", width="stretch"):
         with st.spinner("Reading"):
-            _import(file, own, workspace.imported / checked_name(name))
-        rerun_with_message(f"'{as_plain(name)}' was imported. Pick it from the list of checkpoints.")
+            notes = _import(file, own, workspace.imported / checked_name(name))
+        imported = f"'{as_plain(name)}' was imported. Pick it from the list of checkpoints."
+        rerun_with_message(" ".join([imported, *map(as_plain, notes)]))
 
 
 @st.cache_data(show_spinner="Reading the card", max_entries=1, scope="session")
@@ -127,13 +128,21 @@ def _card_in(file_id: str, _file: BinaryIO) -> Card:
     return card_in(_file)
 
 
-def _import(file: BinaryIO, own: bool, into: Path) -> None:
-    from splitlab.models.imports import import_checkpoint, import_own
+@st.cache_data(show_spinner=False, max_entries=1, scope="session")
+def _is_own(file_id: str, _file: BinaryIO) -> bool:
+    from splitlab.models.imports import is_own
+
+    return is_own(_file)
+
+
+def _import(file: BinaryIO, own: bool, into: Path) -> list[str]:
+    """Import an upload; return what the user should know about it."""
+    from splitlab.models.imports import import_checkpoint, import_own, names_in_words
 
     Hosting.here().require_writable(_IMPORTING)
     if own:
         import_own(file, into)
-        return
+        return []
     name = PurePath(file.name)
     try:
         with tempfile.TemporaryDirectory(
@@ -144,6 +153,7 @@ def _import(file: BinaryIO, own: bool, into: Path) -> None:
             path.write_bytes(file.read())
             with shown_as(path, name.name):
                 import_checkpoint(path, into)
+                return names_in_words(read_card(into))
     except OSError as error:
         raise RunError(
             f"{name.name}: no space for temporary files ({error.strerror}). Free some disk space."

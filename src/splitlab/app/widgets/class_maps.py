@@ -92,8 +92,9 @@ def _edit(choices: Mapping[str, Choice], maps: Mapping[str, ClassMap], dataset: 
         format_func=lambda way: _NAMED.get(way, way),
     )
     start = maps[name] if way == _AS_NOW else _start_of(way, choice.card, dataset.class_names)
+    whole = pd.DataFrame({_MODEL_CLASS: start.labels, _DATA_CLASS: start.counterparts}, dtype="object")
     table = st.data_editor(
-        pd.DataFrame({_MODEL_CLASS: start.model_classes, _DATA_CLASS: start.counterparts}, dtype="object"),
+        whole.drop(index=list(start.unused)),
         column_config={_DATA_CLASS: st.column_config.SelectboxColumn(options=list(dataset.class_names))},
         disabled=[_MODEL_CLASS],
         hide_index=True,
@@ -101,7 +102,8 @@ def _edit(choices: Mapping[str, Choice], maps: Mapping[str, ClassMap], dataset: 
     )
     st.caption("Classes without a counterpart are left out. The map is saved in the checkpoint's card.")
     if st.button("Use this map", type="primary", key="use class map", width="stretch"):
-        _use_map(choice, dataset, [other if isinstance(other, str) else None for other in table[_DATA_CLASS]])
+        counterparts = table[_DATA_CLASS].reindex(whole.index)
+        _use_map(choice, dataset, [other if isinstance(other, str) else None for other in counterparts])
         rerun_with_message(f"The class map of {as_plain(name)} was saved in its card.")
 
 

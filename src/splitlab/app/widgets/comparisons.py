@@ -13,6 +13,7 @@ from splitlab.app.widgets.links import asked_by_link, linked_selectbox, write_li
 from splitlab.app.widgets.sources import Choice, read_dataset
 from splitlab.app.widgets.text import as_plain
 from splitlab.data.dataset import Dataset
+from splitlab.data.fit_for_training import refuse_without_val, with_scorable_val
 from splitlab.data.open_dataset import EMBEDDED, dataset_names
 from splitlab.evaluation.class_map import class_map_for
 from splitlab.evaluation.comparison import (
@@ -45,13 +46,16 @@ def choose_dataset(choices: Mapping[str, Choice], workspace: Workspace) -> tuple
     """Choose a dataset, at first one that a checkpoint was trained on; return its name and validation images.
 
     Raises:
-        DataError: Its files are broken.
+        DataError: Its files are broken, or it has no validation images.
+        SplitError: It has no labels.
     """
     names = dataset_names(workspace.data)
     trained_on = {choice.card.dataset for choice in choices.values()}
     start = next((name for name in names if name in trained_on), EMBEDDED)
     name = linked_selectbox("Dataset", names, DATA, start, st.container(), tip="Its validation images are used.")
-    return name, read_dataset(name, workspace).val
+    data = read_dataset(name, workspace)
+    refuse_without_val(data)
+    return name, with_scorable_val(data).val
 
 
 def models_for(choices: Mapping[str, Choice], dataset: Dataset) -> dict[str, Choice]:

@@ -15,6 +15,7 @@ from splitlab.app.widgets.split_chip import split_chip
 from splitlab.app.widgets.text import as_plain
 from splitlab.budget.cost import PRESETS, Prices, mask_hours
 from splitlab.data.dataset import Dataset, ImageId, count_images, left_out_in_words
+from splitlab.data.fit_for_training import refuse_undrawable
 from splitlab.data.saved_splits import save_split, saved_splits, split_by_labels
 from splitlab.data.split import Split, draw_paper_split, draw_split, draw_stratified
 from splitlab.figures.labels import class_counts_chart
@@ -34,7 +35,12 @@ _EXPLAINED = {
 
 
 def build_split(name: str, dataset: Dataset, workspace: Workspace) -> None:
-    """Show the controls of a split, the split, and what can be done with it."""
+    """Show the controls of a split, the split, and what can be done with it.
+
+    Raises:
+        SplitError: no image has labels, or the split that was asked for cannot be drawn.
+    """
+    refuse_undrawable(dataset)
     controls, picture = st.columns([1, 1.4], gap="large")
     with controls:
         split = _choose(name, dataset)

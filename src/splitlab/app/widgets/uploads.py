@@ -1,10 +1,11 @@
-"""Uploads in memory: limits for each visitor and for all, and freeing them when a page is closed."""
+"""Uploads: limits for each visitor and for all, and freeing them and what was made of them when a page is closed."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from collections.abc import Callable
 
 import streamlit as st
 from streamlit import runtime
@@ -13,9 +14,6 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 from splitlab.app.hosting import Hosting
-
-if TYPE_CHECKING:
-    from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 MEGABYTE = 1_000_000
 _CHECK_SECONDS = 10.0
@@ -30,13 +28,27 @@ def bound_uploads() -> None:
         _bound(context.uploaded_file_mgr)
 
 
-def name_upload(file: UploadedFile, proposed: str, key: str, most_letters: int) -> str:
-    """Show a field for the name of an upload, which starts with `proposed` for each new file."""
+def name_upload(upload: object, proposed: str, key: str, most_letters: int) -> str:
+    """Show a field for the name of an upload, which starts with `proposed` for each new file.
+
+    `upload` is the id of its file, or of its files.
+    """
     of = f"file of {key}"
-    if st.session_state.get(of) != file.file_id:
-        st.session_state[of] = file.file_id
+    if st.session_state.get(of) != upload:
+        st.session_state[of] = upload
         st.session_state[key] = proposed
     return st.text_input("Name", key=key, max_chars=most_letters).strip()
+
+
+_at_end: defaultdict[str, list[Callable[[], object]]] = defaultdict(list)
+"""What to call when a session ends, by its id."""
+
+
+def call_at_end(callback: Callable[[], object]) -> None:
+    """Call something when the visitor's session ends. Streamlit keeps the state of the last one that ended."""
+    context = get_script_run_ctx()
+    if context is not None:
+        _at_end[context.session_id].append(callback)
 
 
 class _BoundedUploads(MemoryUploadedFileManager):
@@ -66,6 +78,12 @@ class _BoundedUploads(MemoryUploadedFileManager):
             raise HTTPException(413, "All visitors' uploads take too much memory. Try again in a few minutes.")
         super().add_file(session_id, file)
         self.closed_pages.watch()
+
+    def remove_session_files(self, session_id: str) -> None:
+        """Forget the files of a session that ends, and call what waits for that."""
+        super().remove_session_files(session_id)
+        for callback in _at_end.pop(session_id, ()):
+            callback()
 
     def _bytes_of(self, session_id: str, but: str) -> int:
         files = list(self.file_storage.get(session_id, {}).items())

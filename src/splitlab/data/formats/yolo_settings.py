@@ -16,6 +16,8 @@ from splitlab.errors import DataError
 _MAX_BYTES = 1_000_000
 _NAMES = re.compile(rb"^names\s*:", re.MULTILINE)
 _PARTS = re.compile(rb"^(train|val|test)\s*:", re.MULTILINE)
+_LICENCE = re.compile(r"^# licen[cs]e: (?P<licence>.+)$", re.MULTILINE | re.IGNORECASE)
+_LICENCE_LETTERS = 200
 _YAML, _DARKNET, _CLASSES = "data.yaml", "obj.data", "classes.txt"
 
 
@@ -85,8 +87,17 @@ def _read_yaml(path: Path) -> YoloSettings:
         train or val,
         val if train and val != train else (),
         bool(content.get("test")),
-        content["license"][:200] if isinstance(content.get("license"), str) else "",
+        _licence(content, path),
     )
+
+
+def _licence(content: dict[Any, Any], path: Path) -> str:
+    """Return the licence, which our own export writes as a comment: CVAT takes unknown keys for parts."""
+    stated = content.get("license")
+    if not isinstance(stated, str):
+        comment = _LICENCE.search(_text(path))
+        stated = comment["licence"].strip() if comment else ""
+    return printable(stated)[:_LICENCE_LETTERS]
 
 
 def _read_darknet(path: Path) -> YoloSettings:

@@ -11,7 +11,7 @@ import torch
 
 from splitlab.checkpoints.checkpoint import MAX_CLASSES
 from splitlab.checkpoints.weights import Weights, check_halves
-from splitlab.data.classes import TABLES
+from splitlab.data.classes import TABLES, fitting_tables
 from splitlab.errors import CheckpointError
 from splitlab.models.detr.backbone import RESNET_CHANNELS, ResNetBackbone
 from splitlab.models.detr.seg import build_detr
@@ -23,8 +23,8 @@ _CLASS_BIAS = _PREFIX + "class_embed.bias"
 _CLASS_BIASES = ("class_embed.bias", _CLASS_BIAS)
 _CLASSIFIER_BIAS, _LAST_LAYER = "fc.bias", "layer4.0.conv1.weight"
 _IMAGE_SIZE, _CLASSIFIER_IMAGE_SIZE = 800, 224
-# By COCO's category ids, the classes of the published models; ids without a category, such as 0, are "N/A".
-_COCO_NAMES = TABLES["coco91"]
+# Of two tables with as many classes, the one that numbers by id, as DETR's code does.
+_BY_ID = ("coco91", "voc21", "voc20-ids")
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,10 @@ class ForeignDetr:
 
     model: str  # a name of `SIZES`, or such as "resnet50-cls" for a classifier, whose backbone is kept
     weights: Weights  # float32, by the names of `DETRSeg`; the mask head is random unless `has_masks`
-    class_names: list[str]  # in the order of the class scores: COCO's if there are 91, else numbered
+    class_names: list[str]  # in the order of the class scores: those of `class_table`, else numbered
     image_size: int  # pixels
     has_masks: bool  # whether the file has a mask head
+    class_table: str = ""  # the table with as many classes; empty if there is none. The files hold no names
     dataset: str = "unknown"  # the files do not say
 
 
@@ -63,8 +64,9 @@ def _detr(tensors: Weights) -> ForeignDetr:
             torch.manual_seed(0)
             state = build_detr(found.model, found.class_count, Norm.FROZEN).state_dict()
         weights = {name: tensor.numpy() for name, tensor in state.items()} | weights
-    names = list(_COCO_NAMES) if found.class_count == len(_COCO_NAMES) else _numbered(found.class_count)
-    return ForeignDetr(found.model, weights, names, _IMAGE_SIZE, found.has_masks)
+    table = _table_of(found.class_count)
+    names = list(TABLES[table]) if table else _numbered(found.class_count)
+    return ForeignDetr(found.model, weights, names, _IMAGE_SIZE, found.has_masks, table)
 
 
 @dataclass(frozen=True)
@@ -151,6 +153,11 @@ def _storable(weights: Weights) -> Weights:
     for name, tensor in weights.items():
         check_halves(name, tensor)
     return {name: tensor.astype(np.float32) for name, tensor in weights.items()}
+
+
+def _table_of(count: int) -> str:
+    fitting = fitting_tables(count)
+    return next((table for table in (*_BY_ID, *fitting) if table in fitting), "")
 
 
 def _numbered(count: int) -> list[str]:

@@ -28,14 +28,14 @@ class _Found:
     classes: Tensor  # (N,) int64
 
 
-def _decode(logits: Tensor, boxes: Tensor, size: tuple[int, int], settings: DetectSettings) -> list[_Found]:
-    """Convert the last layer's outputs (B, Q, ...) to detections in images of this size.
+def _decode(scores: Tensor, boxes: Tensor, size: tuple[int, int], settings: DetectSettings) -> list[_Found]:
+    """Convert scores (B, Q, classes) and the last layer's boxes to detections in images of this size.
 
     `nms_iou` is not used, because queries do not repeat each other.
     """
-    scores, classes = logits.float().softmax(dim=-1)[..., :-1].max(dim=-1)
+    best, classes = scores.max(dim=-1)
     corners = box_convert(boxes.float(), "cxcywh", "xyxy")
-    return [_best(*parts, size, settings) for parts in zip(scores, classes, corners, strict=True)]
+    return [_best(*parts, size, settings) for parts in zip(best, classes, corners, strict=True)]
 
 
 def _best(scores: Tensor, classes: Tensor, corners: Tensor, size: tuple[int, int], settings: DetectSettings) -> _Found:
@@ -162,7 +162,8 @@ class DETRSeg(SegmentationModel):
     def _decoded(self, images: Tensor, settings: DetectSettings) -> tuple[Outputs, list[_Found]]:
         outputs = self.detr(images)
         size = (images.shape[2], images.shape[3])
-        return outputs, _decode(outputs.logits[-1], outputs.boxes[-1], size, settings)
+        scores = self.scores_of_used(outputs.logits[-1].float().softmax(dim=-1)[..., :-1], settings)
+        return outputs, _decode(scores, outputs.boxes[-1], size, settings)
 
     def mask_logits(self, outputs: Outputs, image: Tensor, query: Tensor) -> Tensor:
         """Return (M, h, w) mask logits of the queries `query` (M,) of the images `image` (M,)."""

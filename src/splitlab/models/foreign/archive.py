@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from splitlab.models.foreign.other_kinds import START_BYTES, kind_by_members, kind_by_start
 from splitlab.models.foreign.pickle import BFLOAT16, RefusedError, RestrictedUnpickler, TensorRecord
 
 Array = NDArray[np.generic]
@@ -38,10 +39,13 @@ def open_archive(file: BinaryIO) -> _Opened:
     Raises:
         RefusedError: not a PyTorch file, broken, or it requests what weights do not need.
     """
-    start = file.read(2)
+    start = file.read(START_BYTES)
     file.seek(0)
-    if start == b"PK":
+    if start[:2] == b"PK":
         return _open_zip(file)
+    # Before pickles, because the length of a safetensors header may look like one.
+    if kind := kind_by_start(start):
+        raise RefusedError(kind)
     if start[:1] == b"\x80":
         return _open_legacy(file)
     raise RefusedError("it is not a PyTorch file (neither a zip archive nor a pickle)")
@@ -54,6 +58,8 @@ def _item_size(dtype: str) -> int:
 
 def _open_zip(file: BinaryIO) -> _Opened:
     archive = zipfile.ZipFile(file)
+    if kind := kind_by_members(archive.namelist()):
+        raise RefusedError(kind)
     members = _checked_members(archive, file_bytes=file.seek(0, os.SEEK_END))
     roots = [name for name in members if name.count("/") == 1 and name.endswith("/data.pkl")]
     if len(roots) != 1:

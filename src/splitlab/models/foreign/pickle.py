@@ -24,7 +24,7 @@ _STORAGE_DTYPES = {
     "ByteStorage": "|u1",
     "BoolStorage": "|b1",
 }
-_INERT_PACKAGES = ("models", "ultralytics", "utils", "yolov5", "torch.nn")
+_INERT_PACKAGES = ("models", "ultralytics", "utils", "yolov5", "torch.nn", "torchvision.transforms")
 _INERT_NAMES = frozenset(
     {
         "argparse.Namespace",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +17,7 @@ from splitlab.errors import CheckpointError, SettingsError
 from splitlab.io import swept_in_temp, write_bytes
 from splitlab.models.contract import Batch, Detections, DetectSettings, SegmentationModel
 from splitlab.models.foreign.reader import read_foreign, start_from
-from splitlab.models.foreign.tree import ForeignObject, tensors_of
+from splitlab.models.foreign.ultralytics import ultralytics_weights
 from splitlab.models.ultralytics.loss import CRITERION_SETTINGS, gated_loss
 from splitlab.models.ultralytics.upstream import (
     ROOT,
@@ -82,7 +83,9 @@ class _UltralyticsSeg(SegmentationModel):
 
     def detect(self, images: Tensor, settings: DetectSettings) -> list[Detections]:
         """Find objects in (B, 3, S, S) images, 0..1; YOLO26 uses its one2one head without suppression."""
-        return best_detections(decode(self.head, self(images)), settings)
+        candidates = decode(self.head, self(images))
+        used = replace(candidates, scores=self.scores_of_used(candidates.scores, settings))
+        return best_detections(used, settings)
 
     def outputs(self, images: Tensor) -> dict[str, Tensor]:
         """Return the tensors of `Candidates` by name."""
@@ -129,13 +132,10 @@ def _download(name: str) -> bytes:
 
 
 def _weights_in(tree: Any, path: Path) -> Weights:
-    network = (tree.get("ema") or tree.get("model")) if isinstance(tree, dict) else None
-    if not isinstance(network, ForeignObject):
-        raise CheckpointError(f"{path} holds no network of Ultralytics. Delete it so that it is downloaded again.")
-    weights = dict(tensors_of(network, "network."))
-    for name, tensor in weights.items():
-        try:
+    try:
+        weights = ultralytics_weights(tree)
+        for name, tensor in weights.items():
             check_usable(name, tensor)
-        except CheckpointError as error:
-            raise CheckpointError(f"{path}: {error}") from error
+    except CheckpointError as error:
+        raise CheckpointError(f"{path}: {error} Delete it so that it is downloaded again.") from error
     return weights

@@ -138,7 +138,9 @@ class YOLOv5Seg(SegmentationModel):
 
     def detect(self, images: Tensor, settings: DetectSettings) -> list[Detections]:
         """Find objects in (B, 3, S, S) images, 0..1."""
-        found = best_detections(self._candidates(images), settings)
+        candidates = self._candidates(images)
+        used = replace(candidates, scores=self.scores_of_used(candidates.scores, settings))
+        found = best_detections(used, settings)
         return [refined(one, images.shape[-1]) for one in found] if self.refines_boxes else found
 
     def outputs(self, images: Tensor) -> dict[str, Tensor]:
