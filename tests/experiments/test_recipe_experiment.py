@@ -70,6 +70,13 @@ def test_no_settings_but_length_and_f_size_differ_from_the_atlas():
         assert spec.changed(**changes) == old
 
 
+def test_the_rows_that_ship_are_of_planned_runs_and_stand_in_both_tables():
+    tests, choices = (read_rows(table) for table in (ATLAS.table, ATLAS.choice_table))
+    assert {one.spec_hash for one in tests} <= {one.spec_hash for one in choices} <= set(SPECS)
+    assert {one.test_images for one in tests} == {3000}
+    assert {one.test_images for one in choices} == {1000}
+
+
 def test_differences_are_taken_seed_by_seed():
     found = paired_differences(made({(400, *LENGTHENED): 47.0}, noise=0), "ap75")
     assert list(found.columns) == ["arm", "full", "seed", "without", "mixed", "difference"]
