@@ -1,3 +1,5 @@
+import struct
+import zlib
 from contextlib import suppress
 
 import numpy as np
@@ -48,6 +50,19 @@ def test_each_kind_of_png_is_read(mode):
 @pytest.mark.parametrize("values", [patch(), patch() * 1.5, np.asfortranarray(patch() * np.int64(-1))])
 def test_each_kind_of_array_is_read(values):
     assert (npy_to_mask(npy(values)) == patch()).all()
+
+
+def chunk(kind, content):
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+@pytest.mark.parametrize("side", [5, 5_000, 40_000])
+def test_a_png_that_states_a_small_size_and_then_another_is_refused(side):
+    headers = [chunk(b"IHDR", struct.pack(">IIBBBBB", size, size, 1, 0, 0, 0, 0)) for size in (4, side)]
+    rows = chunk(b"IDAT", zlib.compress(bytes((1 + (side + 7) // 8) * 5)))
+    raw = b"".join([png(patch())[:8], *headers, rows, chunk(b"IEND", b"")])
+    with pytest.raises(ValueError, match=r"two sizes|limit"):
+        png_to_mask(raw, most_pixels=16)
 
 
 @given(st.binary(max_size=200))

@@ -25,6 +25,16 @@ _NPY_HEADER = re.compile(
     rb"'shape': \((?P<high>\d{1,9}), (?P<wide>\d{1,9})\), \}\s*"
 )
 _PNG_START = b"\x89PNG\r\n\x1a\n"
+_BROKEN_PNG = (
+    UnidentifiedImageError,
+    Image.DecompressionBombError,
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    EOFError,
+    struct.error,
+)
 
 
 def from_base64(text: object) -> bytes:
@@ -70,8 +80,11 @@ def png_to_mask(raw: bytes, most_pixels: int = MAX_PIXELS) -> MaskArray:
         raise ValueError(f"its mask is {width} x {height} pixels, larger than its image")
     try:
         with Image.open(io.BytesIO(raw), formats=("PNG",)) as image:
+            # Pillow believes the last of several headers.
+            if image.size != (width, height):
+                raise ValueError("it states two sizes")
             values = np.asarray(image)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, TypeError, EOFError, struct.error) as error:
+    except _BROKEN_PNG as error:
         raise ValueError(f"its mask is not a readable PNG ({error})") from error
     if values.ndim == 2:
         return np.asarray(values != 0)
