@@ -24,10 +24,11 @@ from splitlab.data.dataset import (
 )
 from splitlab.data.images import MAX_PIXELS
 from splitlab.data.photo_index import Outside
-from splitlab.errors import DataError
+from splitlab.errors import DataError, RunError
+from splitlab.io import write_json
 
 _MAX_LIST_BYTES = 10_000_000
-_NOT_PRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_NOT_PRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _PLAIN_NAME = re.compile(r"\w[\w.-]{0,200}")
 _SEPARATORS = re.compile(r"[/\\\x00-\x1f]")
 _MOST_NAME_LETTERS = 200
@@ -78,7 +79,7 @@ class Reading:
 
 
 def printable(name: str) -> str:
-    """Return a class name from a file with control characters and broken letters replaced, safe for a terminal.
+    """Return a class name from a file with control characters and broken letters replaced: safe for a terminal and XML.
 
     Surrounding blanks are removed: they are invisible, and settings that list class names do not keep them.
     """
@@ -207,11 +208,9 @@ def save_reading(folder: Path, reading: Reading) -> Path:
     if content.pop("outside") == Outside.FOLLOWED:
         content["followed_from"] = _number_of(folder)
     try:
-        path.write_text(json.dumps(content) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be written ({error.strerror}). Copy the dataset to a folder that can."
-        ) from error
+        write_json(path, content)
+    except RunError as error:
+        raise DataError(f"{error} Or copy the dataset to a folder that can be written.") from error
     return path
 
 
