@@ -10,6 +10,8 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from splitlab.cli import main as cli
+from splitlab.data.val_cut import FILE_NAME
+from splitlab.errors import DataError
 from tests.data.trees import HEIGHT, WIDTH, cityscapes_tree, pets_tree, voc_indices, voc_tree, write_indices
 
 runner = CliRunner()
@@ -100,6 +102,22 @@ def test_a_val_part_is_cut_kept_and_given_back(without_val):
 def test_a_dataset_with_a_val_part_of_its_own_is_not_cut(tiny_folder):
     said = str(runner.invoke(cli.app, ["data", "cut", str(tiny_folder)]).exception)
     assert "has a val part of its own, with 4 images" in said
+
+
+@pytest.mark.parametrize("words", [("--share", "2"), ("--share", "0.5", "--seed", "1")])
+def test_a_cut_that_fails_leaves_the_one_before(without_val, words, monkeypatch):
+    run("data", "cut", without_val)
+    before = (without_val / FILE_NAME).read_bytes()
+
+    def full_disk(*_args):
+        raise DataError("no space")
+
+    monkeypatch.setattr("splitlab.cli.data.save_cut", full_disk)
+    assert runner.invoke(cli.app, ["data", "cut", str(without_val), *words]).exit_code == 1
+    assert (without_val / FILE_NAME).read_bytes() == before
+    monkeypatch.undo()
+    run("data", "cut", without_val, "--remove")
+    assert not list(without_val.glob(f"*{FILE_NAME}"))
 
 
 def test_training_without_a_val_part_is_told_how_to_cut_one(without_val):

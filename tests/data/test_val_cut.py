@@ -149,6 +149,15 @@ def test_where_images_have_masks_only_those_and_background_are_cut():
     assert len(without.val) == 12
 
 
+def test_where_no_image_has_all_masks_half_masked_ones_are_cut_too():
+    two_objects = image(0, 0, 1).objects
+    objects = (two_objects[0], replace(two_objects[1], mask=None))
+    halves = [replace(image(number), objects=objects) for number in range(10)]
+    cut = cut_val(dataset(*halves), 0.2, 0)
+    assert len(cut.val) == 2
+    assert set(cut_val(dataset(*halves, image(10, 0), image(11, 1), image(12, 2)), 0.5, 0).val) <= {10, 11, 12}
+
+
 def test_near_duplicates_of_val_images_that_cannot_be_scored_are_set_aside():
     images = [image(1, 0), image(2, 0, state=NONE), image(3, 0, mask=None), image(4, 0), image(5, 0, state=NONE)]
     data = dataset(*images)

@@ -23,13 +23,8 @@ from splitlab.data.near_duplicates import find_near_duplicates
 from splitlab.data.open_dataset import INDEX, dataset_folder, open_dataset
 from splitlab.data.photo_index import Outside
 from splitlab.data.reading import Crowds, HalfMasked, Reading, WithoutLabels, load_reading, save_reading
-from splitlab.data.split import (
-    as_split,
-    boxes_only,
-    read_split,
-    without_masks,
-)
-from splitlab.data.val_cut import DEFAULT_SHARE, cut_val, delete_cut, save_cut
+from splitlab.data.split import as_split, boxes_only, read_split, without_masks
+from splitlab.data.val_cut import DEFAULT_SHARE, cut_val, save_cut, without_cut
 from splitlab.errors import DataError
 from splitlab.workspace import Workspace
 
@@ -138,17 +133,19 @@ def cut(
     """
     workspace = Workspace.here()
     folder = dataset_folder(data, workspace.data)
-    delete_cut(folder)
-    whole = open_dataset(data, workspace.data)
-    if whole.has_val:
-        raise DataError(f"'{data}' has a val part of its own, with {len(whole.val.images):,} images. Use that one.")
-    if not remove:
-        with progress_bar() as progress:
-            groups = find_near_duplicates(whole.train.images, folder, workspace.data / INDEX, progress)
-        made = cut_val(whole.train, share, seed, groups)
-        save_cut(folder, made)
-        if made.aside:
-            err.print(f"{len(made.aside):,} near-duplicates of val images cannot be scored: they are in neither part.")
+    with without_cut(folder):
+        whole = open_dataset(data, workspace.data)
+        if whole.has_val:
+            raise DataError(f"'{data}' has a val part of its own, with {len(whole.val.images):,} images. Use that one.")
+        if not remove:
+            with progress_bar() as progress:
+                groups = find_near_duplicates(whole.train.images, folder, workspace.data / INDEX, progress)
+            made = cut_val(whole.train, share, seed, groups)
+            save_cut(folder, made)
+            if made.aside:
+                err.print(
+                    f"{len(made.aside):,} near-duplicates of val images cannot be scored and are in neither part."
+                )
     parts = open_dataset(data, workspace.data)
     counts = {part: count_images(images) for part, images in (("train", parts.train), ("val", parts.val))}
     if as_json:
