@@ -59,6 +59,14 @@ def test_a_folder_is_copied_into_the_workspace_and_opens_by_its_name(tiny_folder
     assert [path.name for path in (tmp_path / "workspace" / "data").iterdir()] == ["mine"]
 
 
+def test_a_folder_that_holds_the_workspace_is_not_copied_into_itself(tiny_folder, tmp_path, monkeypatch):
+    folder = shutil.copytree(tiny_folder, tmp_path / "home")
+    monkeypatch.setenv("SPLITLAB_WORKSPACE", str(folder / "workspace"))
+    said = str(runner.invoke(cli.app, ["data", "add", str(folder)]).exception)
+    assert said.startswith(f"{folder} holds the workspace, ")
+    assert not (folder / "workspace").exists()
+
+
 def test_an_archive_is_checked_without_being_kept(tiny_folder, tmp_path, monkeypatch):
     monkeypatch.setenv("SPLITLAB_WORKSPACE", str(tmp_path / "workspace"))
     shutil.copytree(tiny_folder, tmp_path / "mine")

@@ -113,8 +113,10 @@ def stage_folder(folder: Path, data_dir: Path) -> Staged:
     """Copy a folder beside the datasets of the workspace, and read it. Files are hard links where the disk allows it.
 
     Raises:
-        DataError: the folder cannot be copied, or holds no readable dataset. Nothing is left behind.
+        DataError: the folder cannot be copied, holds `data_dir`, or holds no readable dataset. Nothing is left behind.
     """
+    if data_dir.resolve().is_relative_to(folder.resolve()):
+        raise DataError(f"{folder} holds the workspace, {data_dir}. Give the folder of one dataset.")
     place = _draft_in(data_dir)
     root = Path(place.name) / _ROOT
     try:
