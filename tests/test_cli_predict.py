@@ -133,6 +133,7 @@ def test_a_dataset_that_nobody_labelled_gets_the_classes_of_the_model(model, pho
         (("{photos}", "--format", "cvat"), "--format: this needs --out"),
         (("--data", "embedded"), "--data: this needs --out"),
         (("{photos}", "--out", "out", "--part", "val"), "--part: this needs --data"),
+        (("--data", "{photos}", "--out", "out", "--class-map", "disc=square"), "has no classes to map to"),
         (("{photos}", "--out", "out", "--labels", "boxes"), "not for --format coco"),
         (("{photos}", "--out", "out", "--labels", "outlines", "--format", "yolo-1.1"), "holds boxes alone"),
         (("{photos}", "--out", "{photos}"), "is there already"),

@@ -116,6 +116,8 @@ def _photos_of(
         return TrainVal(photos, replace(photos, images=(), problems=())), own
     dataset = _only(opened(data, Workspace.here()), part)
     if not dataset.train.class_names:
+        if class_map is not None:
+            raise RunError(f"--class-map: '{dataset.train.name}' has no classes to map to. Leave it out.")
         return _with_classes(names, dataset), own
     (classes,) = class_maps_of([weights_folder(checkpoint)], dataset.train, class_map)
     if not classes.is_own:
