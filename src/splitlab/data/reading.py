@@ -251,7 +251,8 @@ def _read_part(dataset: Dataset, reading: Reading) -> Dataset:
 
 
 def _without_crowds(image: ImageLabels) -> ImageLabels:
-    return replace(image, objects=tuple(replace(label, is_crowd=False) for label in image.objects))
+    objects = (replace(label, is_crowd=False) if label.is_crowd else label for label in image.objects)
+    return replace(image, objects=tuple(objects))
 
 
 def _accepted(image: ImageLabels) -> ImageLabels:
