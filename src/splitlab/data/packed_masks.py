@@ -62,20 +62,14 @@ def inflated(raw: bytes, most_pixels: int = MAX_PIXELS) -> bytes:
     return content
 
 
-def png_size(raw: bytes) -> tuple[int, int]:
-    """Return the (width, height) of a PNG from its header."""
-    if raw[:8] != _PNG_START or raw[12:16] != b"IHDR" or len(raw) < 24:
-        raise ValueError("its mask is not a PNG image")
-    width, height = struct.unpack(">II", raw[16:24])
-    return width, height
-
-
 def png_to_mask(raw: bytes, most_pixels: int = MAX_PIXELS) -> MaskArray:
     """Decode a PNG as (H, W) bool: where it is not transparent, or not 0 if it has no transparency.
 
     Images of more than `most_pixels` are refused before they are decoded.
     """
-    width, height = png_size(raw)
+    if raw[:8] != _PNG_START or raw[12:16] != b"IHDR" or len(raw) < 24:
+        raise ValueError("its mask is not a PNG image")
+    width, height = struct.unpack(">II", raw[16:24])
     if width * height > min(most_pixels, MAX_PIXELS):
         raise ValueError(f"its mask is {width} x {height} pixels, larger than its image")
     try:
