@@ -59,6 +59,15 @@ def test_a_folder_is_copied_into_the_workspace_and_opens_by_its_name(tiny_folder
     assert [path.name for path in (tmp_path / "workspace" / "data").iterdir()] == ["mine"]
 
 
+def test_an_export_without_images_is_refused_by_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("SPLITLAB_WORKSPACE", str(tmp_path / "workspace"))
+    (tmp_path / "empty").mkdir()
+    content = {"images": [], "annotations": [], "categories": [{"id": 1, "name": "cat"}]}
+    (tmp_path / "empty" / "instances_default.json").write_text(json.dumps(content))
+    said = str(runner.invoke(cli.app, ["data", "add", str(tmp_path / "empty")]).exception)
+    assert said.startswith(f"Recognised as COCO. {tmp_path / 'empty'} has no images.")
+
+
 def test_a_folder_that_holds_the_workspace_is_not_copied_into_itself(tiny_folder, tmp_path, monkeypatch):
     folder = shutil.copytree(tiny_folder, tmp_path / "home")
     monkeypatch.setenv("SPLITLAB_WORKSPACE", str(folder / "workspace"))

@@ -181,8 +181,10 @@ def _read(root: Path, name: str, place: tempfile.TemporaryDirectory[str]) -> Sta
 
 
 def _refuse_without_photos(data: TrainVal, root: Path) -> None:
-    """Refuse an export of labels alone."""
+    """Refuse an export of labels alone, or of nothing."""
     images = (*data.train.images, *data.val.images)
+    if not images:
+        raise DataError(f"Recognised as {data.format}. {root} has no images. Export it with its images.")
     if not any(image.path.is_file() for image in images):
         first = images[0].path
         shown = first.relative_to(root) if first.is_relative_to(root) else first.name
