@@ -162,6 +162,11 @@ def test_where_nothing_is_labelled_or_all_are_crowds_the_sentence_says_so():
         draw_split(replace(whole, images=crowds), 1, 1, 0)
 
 
+def test_where_no_image_is_left_nothing_is_said_of_labels():
+    with pytest.raises(SplitError, match=r"Choose a smaller \|F\|\.\Z"):
+        draw_split(with_states(), 1, 1, 0)
+
+
 def test_images_are_counted_once_each():
     data = with_states(WHOLE, WHOLE, NONE, BROKEN, NONE, empty=(1, 2))
     assert count_images(data) == ImageCounts(masks=1, half_masked=0, boxes=0, background=1, unlabelled=2, broken=1)
