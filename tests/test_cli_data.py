@@ -121,6 +121,19 @@ def test_a_dataset_with_a_val_part_of_its_own_is_not_cut(tiny_folder):
     assert "has a val part of its own, with 4 images" in said
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("cut", "{data}", "--share", "2"), "A share of 2.0"),
+        (("plan-labels", "{data}", "todo", "--masks", "99", "--boxes", "1"), "= 100 photos are more than"),
+    ],
+)
+def test_what_cannot_be_cut_or_planned_is_refused_before_photos_are_compared(without_val, words, message, monkeypatch):
+    monkeypatch.setattr("splitlab.cli.data.find_near_duplicates", None)
+    said = str(runner.invoke(cli.app, ["data", *(word.format(data=without_val) for word in words)]).exception)
+    assert message in said
+
+
 @pytest.mark.parametrize("words", [("--share", "2"), ("--share", "0.5", "--seed", "1")])
 def test_a_cut_that_fails_leaves_the_one_before(without_val, words, monkeypatch):
     run("data", "cut", without_val)

@@ -138,6 +138,8 @@ def cut(
         if whole.has_val:
             raise DataError(f"'{data}' has a val part of its own, with {len(whole.val.images):,} images. Use that one.")
         if not remove:
+            # To compare photos takes minutes, so what cannot be cut is refused first.
+            cut_val(whole.train, share, seed)
             with progress_bar() as progress:
                 groups = find_near_duplicates(whole.train.images, folder, workspace.data / INDEX, progress)
             made = cut_val(whole.train, share, seed, groups)
@@ -171,6 +173,8 @@ def plan_labels(
     workspace = Workspace.here()
     train = opened(data, workspace, ("train",)).train
     root = dataset_folder(data, workspace.data)
+    # To compare photos takes minutes, so numbers that cannot be planned are refused first.
+    plan_labelling(train, masks, boxes, seed)
     with progress_bar() as progress:
         groups = find_near_duplicates(train.images, root, workspace.data / INDEX, progress)
     plan = plan_labelling(train, masks, boxes, seed, groups)
