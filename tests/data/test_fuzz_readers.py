@@ -23,6 +23,7 @@ from splitlab.data.formats.coco import read_coco_folder
 from splitlab.data.formats.coco_files import is_coco_folder
 from splitlab.data.formats.cvat_xml import is_cvat_folder, read_cvat_folder
 from splitlab.data.formats.fiftyone import is_fiftyone_folder, read_fiftyone_folder
+from splitlab.data.formats.label_studio import is_label_studio_folder, read_label_studio_folder
 from splitlab.data.formats.labelme import is_labelme_folder, read_labelme_folder
 from splitlab.data.formats.supervisely import is_supervisely_folder, read_supervisely_folder
 from splitlab.data.formats.via import is_via_folder, read_via_folder
@@ -31,6 +32,7 @@ from splitlab.data.formats.yolo import is_yolo_folder, read_yolo_folder
 from splitlab.errors import DataError
 from splitlab.geometry import rle_fits
 from tests.data.label_trees import (
+    brush_bytes,
     cvat_tree,
     fiftyone_tree,
     labelme_tree,
@@ -101,6 +103,22 @@ def darknet_tree(root: Path) -> Path:
     return root
 
 
+def label_studio_tree(root: Path) -> Path:
+    photo(root / "images" / "1a2b-a.png")
+    region = {"original_width": 80, "original_height": 40, "type": "rectanglelabels", "id": "r1"}
+    box = {"x": 10, "y": 10, "width": 30, "height": 50, "rotation": 90, "rectanglelabels": ["cat"]}
+    brush = {"format": "rle", "rle": list(brush_bytes(80, 40)), "brushlabels": ["dog"]}
+    outline = {"points": [[1, 1], [50, 1], [50, 50]], "polygonlabels": ["cat"]}
+    result = [
+        {**region, "value": box},
+        {**region, "id": "r2", "value": brush},
+        {**region, "id": "r3", "value": outline},
+    ]
+    task = {"id": 7, "data": {"image": "/data/upload/4/1a2b-a.png"}, "annotations": [{"result": result}]}
+    write_json(root / "project.json", [task])
+    return root
+
+
 class Case(NamedTuple):
     build: Callable[[Path], Path]
     detect: Callable[[Path], bool]
@@ -113,6 +131,7 @@ CASES = {
     "YOLO": Case(yolo_tree, is_yolo_folder, read_yolo_folder),
     "YOLO 1.1": Case(darknet_tree, is_yolo_folder, read_yolo_folder),
     "Labelme": Case(labelme_tree, is_labelme_folder, read_labelme_folder),
+    "Label Studio": Case(label_studio_tree, is_label_studio_folder, read_label_studio_folder),
     "Supervisely": Case(supervisely_tree, is_supervisely_folder, read_supervisely_folder),
     "VIA": Case(via_tree, is_via_folder, read_via_folder),
     "VIA CSV": Case(via_csv_tree, is_via_folder, read_via_folder),

@@ -20,6 +20,7 @@ from splitlab.data.formats.coco import read_coco_folder
 from splitlab.data.formats.coco_files import is_coco_folder
 from splitlab.data.formats.cvat_xml import is_cvat_folder, read_cvat_folder
 from splitlab.data.formats.fiftyone import is_fiftyone_folder, read_fiftyone_folder
+from splitlab.data.formats.label_studio import is_label_studio_folder, read_label_studio_folder
 from splitlab.data.formats.labelme import is_labelme_folder, read_labelme_folder
 from splitlab.data.formats.pets import is_pets_folder, read_pets_folder
 from splitlab.data.formats.photos import is_photo_folder, read_photo_folder
@@ -61,6 +62,11 @@ _FORMATS = (
     _Format("Cityscapes", is_cityscapes_folder, lambda folder, index, _: read_cityscapes_folder(folder, index)),
     _Format("Oxford-IIIT Pet", is_pets_folder, lambda folder, index, _: read_pets_folder(folder, index)),
     _Format("CVAT", is_cvat_folder, lambda folder, _, outside: read_cvat_folder(folder, outside)),
+    _Format(
+        "Label Studio",
+        is_label_studio_folder,
+        lambda folder, _, outside: read_label_studio_folder(folder, outside),
+    ),
     _Format("Supervisely", is_supervisely_folder, lambda folder, _, outside: read_supervisely_folder(folder, outside)),
     _Format("FiftyOne", is_fiftyone_folder, lambda folder, _, outside: read_fiftyone_folder(folder, outside)),
     _Format("VIA", is_via_folder, lambda folder, _, outside: read_via_folder(folder, outside)),
