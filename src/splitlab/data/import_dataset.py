@@ -133,26 +133,6 @@ def keep(staged: Staged, name: str, data_dir: Path) -> TrainVal:
     return open_dataset(name, data_dir)
 
 
-def import_archive(
-    archive: BinaryIO,
-    name: str,
-    data_dir: Path,
-    limits: Limits = _UPLOAD_LIMITS,
-    progress: Progress = no_progress,
-) -> TrainVal:
-    """Unpack a zip or tar of a dataset into `data_dir`/`name` and open it.
-
-    Raises:
-        DataError: as `stage_archive` and `keep`. Nothing is left behind.
-    """
-    refuse_name(name, data_dir)
-    staged = stage_archive(archive, data_dir, limits, progress)
-    try:
-        return keep(staged, name, data_dir)
-    finally:
-        staged.discard()
-
-
 def refuse_name(name: str, data_dir: Path) -> None:
     """Raise DataError if a dataset cannot be kept under this name."""
     if not _NAME.fullmatch(name) or name == EMBEDDED:
