@@ -16,7 +16,6 @@ from splitlab.data.open_dataset import dataset_names, open_dataset
 from splitlab.errors import DataError
 from tests.data.trees import cityscapes_tree, pets_tree, write
 
-
 NO_LIMITS = Limits()
 
 
