@@ -106,6 +106,15 @@ def read_bounded(path: Path, max_bytes: int) -> bytes:
     return raw
 
 
+def decoded(raw: bytes, errors: str = "replace") -> str:
+    """Return the text of a file: UTF-16 if it starts with its mark, as Windows writes it, else UTF-8.
+
+    Bytes that are neither are replaced, or treated as `errors` says.
+    """
+    encoding = "utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    return raw.decode(encoding, errors)
+
+
 def check_image_size(width: int, height: int, path: Path, whose: str) -> None:
     """Raise EntryError if a labelled size in pixels is below 1 or above the largest photo.
 
