@@ -28,7 +28,8 @@ from splitlab.data.formats.labelme import is_labelme_folder, read_labelme_folder
 from splitlab.data.formats.supervisely import is_supervisely_folder, read_supervisely_folder
 from splitlab.data.formats.via import is_via_folder, read_via_folder
 from splitlab.data.formats.voc_xml import is_voc_xml_folder, read_voc_xml_folder
-from splitlab.data.formats.yolo import is_yolo_folder, read_yolo_folder
+from splitlab.data.formats.yolo import read_yolo_folder
+from splitlab.data.formats.yolo_heads import is_yolo_folder
 from splitlab.errors import DataError
 from splitlab.geometry import rle_fits
 from tests.data.label_trees import (

@@ -31,6 +31,7 @@ class ProblemKind(StrEnum):
     PHOTO_TWICE = "photo labelled twice"
     LEAK = "photo in train and in val"
     LABELS_UNREADABLE = "unreadable labels"
+    CLASS_NAMES = "unclear class names"
     BOX = "wrong box"
     BOX_IN_FRACTIONS = "boxes not in pixels"
     MASK = "wrong mask"

@@ -6,6 +6,7 @@ of that format, and a function that reads the folder into a `TrainVal`.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -28,7 +29,8 @@ from splitlab.data.formats.supervisely import is_supervisely_folder, read_superv
 from splitlab.data.formats.via import is_via_folder, read_via_folder
 from splitlab.data.formats.voc import is_voc_folder, read_voc_folder
 from splitlab.data.formats.voc_xml import is_voc_xml_folder, read_voc_xml_folder
-from splitlab.data.formats.yolo import is_yolo_folder, read_yolo_folder
+from splitlab.data.formats.yolo import read_yolo_folder
+from splitlab.data.formats.yolo_heads import is_yolo_folder
 from splitlab.data.photo_index import Outside
 from splitlab.data.reading import load_reading, read_as
 from splitlab.data.scenes.embedded import make_embedded
@@ -41,6 +43,8 @@ INDEX = ".index"
 _MOST_WRAPPERS = 3
 _UNFOLLOWED = (OSError, ValueError)
 """Raised for paths with a NUL, too long ones, cyclic links and folders without permission."""
+_BESIDE = re.compile(r"__MACOSX\Z|splitlab[\w-]*\.json\Z|readme|licen[cs]e|.*\.(md|pdf|url|ini)\Z", re.IGNORECASE)
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".rar", ".7z")
 _PARTS_OF_DATASETS = ("images", "labels", "annotations", "train", "valid", "val", "ann", "img", "data")
 
 
@@ -143,13 +147,18 @@ def _format_of(folder: Path) -> _Format | None:
 
 
 def _root_of(folder: Path) -> Path:
-    """Return the folder in which a dataset begins: many archives hold one folder, which holds everything."""
+    """Return the folder in which a dataset begins: many archives hold one folder, and perhaps a text about it."""
     for _ in range(_MOST_WRAPPERS):
-        inner = find_dataset_root(folder)
+        inner = _only_folder(folder)
         if inner == folder or inner.name.lower() in _PARTS_OF_DATASETS:
             break
         folder = inner
     return folder
+
+
+def _only_folder(folder: Path) -> Path:
+    inside = [path for path in folder.glob("[!.]*") if not _BESIDE.match(path.name)]
+    return inside[0] if len(inside) == 1 and inside[0].is_dir() else find_dataset_root(folder)
 
 
 def _named(data: TrainVal, folder: Path) -> TrainVal:
@@ -173,8 +182,9 @@ def _unknown(folder: Path) -> str:
 
 def _seen_in(folder: Path) -> str:
     endings = Counter(path.suffix.lower() or "no ending" for path in folder.rglob("[!.]*") if path.is_file())
-    seen = ", ".join(f"{number:,} files with {ending}" for ending, number in endings.most_common(3))
-    return f"It has {seen}. " if seen else "It has no files. "
+    seen = ", ".join(f"{number:,} with {ending}" for ending, number in endings.most_common(3))
+    archives = "Unpack the archives in it first. " if not endings.keys().isdisjoint(_ARCHIVES) else ""
+    return f"It has files: {seen}. {archives}" if seen else "It has no files. "
 
 
 def _opened_as(data: TrainVal, where: str) -> TrainVal:
