@@ -284,7 +284,7 @@ def test_whatever_a_label_file_holds_it_is_read_or_named(raw):
         ("a: 1234-99-99\n", "is not valid YAML"),
         (HEAD + "# " + "x" * 1_000_000, "larger than"),
         ("just text", "has no 'names'"),
-        ("train: a\nval: b\n", "'names' must list"),
+        ("train: a\nval: b\nnames: []\n", "'names' must list"),
         (HEAD.replace("[cat, dog]", "{0: cat, 9999999: dog}"), "'names' must list"),
         (HEAD.replace("[cat, dog]", "{0: cat, [1]: dog}"), "is not valid YAML"),
         (HEAD.replace("[cat, dog]", "[cat, no]"), "name of class 1 is not text"),

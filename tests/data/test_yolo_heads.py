@@ -102,6 +102,8 @@ def test_the_only_part_is_train_even_if_it_is_called_test(folder):
     [
         ("names: {0: cat, 2: dog}", ("cat", "1", "dog"), "'names' has no class 1, so it is called '1'"),
         ("nc: 3\nnames: [cat, dog]", ("cat", "dog"), "'nc' is 3, but 'names' has 2 classes"),
+        ("nc: 3", ("0", "1", "2"), "has no 'names', so the classes are called by their numbers"),
+        ("names:", ("0", "1"), "has no 'names', so the classes are called by their numbers"),
     ],
 )
 def test_names_that_leave_a_doubt_are_read_and_reported(folder, names, expected, says):
@@ -156,6 +158,21 @@ def test_names_that_differ_in_case_or_in_the_form_of_an_accent_belong_together(t
     write(tmp_path / "data.yaml", "train: images\nnames: [cat, dog]\n")
     train = read_yolo_folder(tmp_path).train
     assert ([len(image.objects) for image in train.images], train.problems) == ([1], ())
+
+
+@pytest.mark.parametrize("line", ["1,0.5,0.5,0.5,0.25", "1, 0.5, 0.5,  0.5, 0.25"])
+def test_commas_may_separate_numbers(folder, line):
+    write(folder / "labels" / "train" / "train.txt", f"{line}\n")
+    write(folder / "data.yaml", HEAD)
+    train = read_yolo_folder(folder).train
+    assert ([label.box for label in train.images[0].objects], train.problems) == ([(10, 7.5, 30, 12.5)], ())
+
+
+def test_decimal_commas_are_not_taken_for_separators(folder):
+    write(folder / "labels" / "train" / "train.txt", "1 0,1 0,1 0,1 0,1\n")
+    write(folder / "data.yaml", HEAD)
+    train = read_yolo_folder(folder).train
+    assert ([len(image.objects) for image in train.images], len(train.problems)) == ([0], 1)
 
 
 @pytest.mark.parametrize("sides", ["0 0.2", "0.2 -0.1"])

@@ -17,6 +17,7 @@ _TOLERANCE = 0.5
 _MOST_TRACKS = 10_000_000
 _BOX_NUMBERS = 4
 _EXPORT_AGAIN = "Export the labels again."
+_COMMAS = re.compile(r"[^\s,]+(,[^\s,]+)+|[^\s,]+(,\s+[^\s,]+)+", re.ASCII)
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -42,10 +43,18 @@ def parse_labels(
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         try:
-            objects.append(_to_object(line.split(), f"{path}, line {number}", class_count, width, height))
+            objects.append(_to_object(_words(line), f"{path}, line {number}", class_count, width, height))
         except EntryError as error:
             problems.append(error.problem)
     return tuple(objects), problems
+
+
+def _words(line: str) -> list[str]:
+    """Return the words of a line, which commas may separate: each before a blank, or in a line without blanks.
+
+    Other commas are those of decimals.
+    """
+    return (line.replace(",", " ") if _COMMAS.fullmatch(line.strip()) else line).split()
 
 
 def _to_object(words: list[str], where: str, class_count: int, width: int, height: int) -> ObjectLabel:

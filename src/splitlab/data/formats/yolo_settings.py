@@ -58,24 +58,26 @@ def read_settings(path: Path, photos: PhotoIndex) -> YoloSettings:
     if path == photos.root:
         return _numbered(path, most_class(photos))
     if path.suffix in _YAML_ENDINGS:
-        return _read_yaml(path)
+        return _read_yaml(path, photos)
     return _read_darknet(path) if path.name == DARKNET else YoloSettings(path, photos.root, _listed(path), (), ())
 
 
 def _numbered(folder: Path, last: int) -> YoloSettings:
     names = tuple(str(number) for number in range(last + 1))
     what = "no file names the classes, so they are called by their numbers"
-    way_out = "Put a classes.txt with one name a line there."
-    return YoloSettings(
-        folder, folder, names, (), (), problems=(Problem(ProblemKind.CLASS_NAMES, str(folder), what, way_out),)
-    )
+    problem = Problem(ProblemKind.CLASS_NAMES, str(folder), what, "Put a classes.txt with one name a line there.")
+    return YoloSettings(folder, folder, names, (), (), problems=(problem,))
 
 
-def _read_yaml(path: Path) -> YoloSettings:
+def _read_yaml(path: Path, photos: PhotoIndex) -> YoloSettings:
     content = _parse(path)
     if "kpt_shape" in content:
         raise DataError(f"{path}: 'kpt_shape' makes it a pose dataset. Use one with outlines or boxes.")
-    names, problems = _class_names(content, path)
+    if content.get("names") is None and any(map(part_of, map(str, content))):
+        count = content.get("nc")
+        names, problems = _unnamed(count if isinstance(count, int) else most_class(photos) + 1, path)
+    else:
+        names, problems = _class_names(content, path)
     settings = YoloSettings(path, _base(content, path), names, (), (), licence=_licence(content, path))
     return replace(_with_parts(settings, content), problems=tuple(problems))
 
@@ -169,6 +171,12 @@ def _class_names(content: dict[Any, Any], path: Path) -> tuple[tuple[str, ...], 
         problems.append(f"'nc' is {count}, but 'names' has {len(names)} classes")
     way_out = "Correct 'names'; lines give its numbers."
     return _checked(names, path), [Problem(ProblemKind.CLASS_NAMES, str(path), what, way_out) for what in problems]
+
+
+def _unnamed(count: int, path: Path) -> tuple[tuple[str, ...], list[Problem]]:
+    what = "has no 'names', so the classes are called by their numbers"
+    problem = Problem(ProblemKind.CLASS_NAMES, str(path), what, "Add the names.")
+    return tuple(str(number) for number in range(min(max(count, 1), _MOST_CLASSES))), [problem]
 
 
 def _checked(names: list[Any], path: Path) -> tuple[str, ...]:
