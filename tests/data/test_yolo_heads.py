@@ -152,12 +152,12 @@ def test_a_label_file_is_not_looked_for_elsewhere_where_others_are_in_their_plac
 
 
 def test_names_that_differ_in_case_or_in_the_form_of_an_accent_belong_together(tmp_path):
-    labelled(
-        tmp_path, f"images/{unicodedata.normalize('NFD', 'é')}.JPG", f"labels/{unicodedata.normalize('NFC', 'é')}.TXT"
-    )
+    decomposed, composed = (unicodedata.normalize(form, "é") for form in ("NFD", "NFC"))
+    labelled(tmp_path, f"images/{decomposed}.JPG", f"labels/{composed}.TXT")
+    labelled(tmp_path, "images/b.jpg", "labels/b.txt")
     write(tmp_path / "data.yaml", "train: images\nnames: [cat, dog]\n")
     train = read_yolo_folder(tmp_path).train
-    assert ([len(image.objects) for image in train.images], train.problems) == ([1], ())
+    assert ([len(image.objects) for image in train.images], train.problems) == ([1, 1], ())
 
 
 @pytest.mark.parametrize("line", ["1,0.5,0.5,0.5,0.25", "1, 0.5, 0.5,  0.5, 0.25"])
