@@ -19,6 +19,7 @@ from splitlab.data.dataset import TrainVal
 from splitlab.data.formats.cityscapes import is_cityscapes_folder, read_cityscapes_folder
 from splitlab.data.formats.coco import read_coco_folder
 from splitlab.data.formats.coco_files import is_coco_folder
+from splitlab.data.formats.cvat_masks import is_cvat_masks_folder, read_cvat_masks_folder
 from splitlab.data.formats.cvat_xml import is_cvat_folder, read_cvat_folder
 from splitlab.data.formats.fiftyone import is_fiftyone_folder, read_fiftyone_folder
 from splitlab.data.formats.label_studio import is_label_studio_folder, read_label_studio_folder
@@ -76,6 +77,7 @@ _FORMATS = (
     _Format("VIA", is_via_folder, lambda folder, _, outside: read_via_folder(folder, outside)),
     _Format("LabelMe", is_labelme_folder, lambda folder, _, outside: read_labelme_folder(folder, outside)),
     _Format("VOC XML", is_voc_xml_folder, lambda folder, _, outside: read_voc_xml_folder(folder, outside)),
+    _Format("CVAT masks", is_cvat_masks_folder, lambda folder, _, outside: read_cvat_masks_folder(folder, outside)),
     _Format("YOLO", is_yolo_folder, lambda folder, _, outside: read_yolo_folder(folder, outside)),
     _Format("photos", is_photo_folder, lambda folder, _, outside: read_photo_folder(folder, outside)),
 )
