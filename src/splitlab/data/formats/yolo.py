@@ -45,8 +45,10 @@ def read_yolo_folder(folder: Path, outside: Outside = Outside.REFUSED) -> TrainV
 
     Each part is a folder of photos, a .txt list of them, or several of those; paths of another machine are found by
     their end. Without a statement, train is every photo. The labels of `images/a/b.jpg` are `labels/a/b.txt`, else
-    `b.txt` beside the photo; an empty file means background, a missing one not labelled. An image's id is its photo's
-    path without the ending, relative to the part's only folder, else to `folder`. Sizes come from the photos' headers.
+    `b.txt` beside the photo; if no photo has such a file, the only one called as the photo. An empty file means
+    background, a missing one not labelled. An image's id is its photo's path without the ending, relative to the part's
+    only folder, else to `folder`. Sizes come from the photos' headers. Without a file that names the classes, they are
+    called by their numbers.
     `source_hash` covers class names, ids and label files. Photos and lines that cannot be read are in
     `Dataset.problems`.
 

@@ -99,6 +99,11 @@ def _words(path: Path) -> list[bytes]:
 
 
 def _below(folder: Path) -> Iterator[Path]:
+    below = _folders_in(folder)
+    places = [*below, *(inner for outer in below for inner in _folders_in(outer))]
     for name in CLASS_LISTS:
-        for pattern in (f"[!.]*/{name}", f"[!.]*/[!.]*/{name}"):
-            yield from (path for path in sorted(folder.glob(pattern)) if path.is_file())
+        yield from (place / name for place in places if (place / name).is_file())
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("[!.]*/") if not path.name.startswith("__MACOSX"))
