@@ -31,7 +31,8 @@ def read_voc_xml_folder(folder: Path, outside: Outside = Outside.REFUSED) -> Tra
 
     An annotation belongs to the photo of the same name, else to the one that it states. It is in the part that names it
     in ImageSets/, else in that of its folder. Masks come from SegmentationObject/; if ImageSets/Segmentation/ has
-    lists, only for the images in them. Else they are the outlines beside the boxes. Classes are those of labelmap.txt, then the others by name.
+    lists, only for the images in them. Else they are the outlines beside the boxes. Classes are those of labelmap.txt,
+    then the others by name.
 
     Raises:
         DataError: no annotation can be read.
