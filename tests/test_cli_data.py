@@ -10,7 +10,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from splitlab.cli import main as cli
-from splitlab.data.val_cut import FILE_NAME
+from splitlab.data.selection.val_cut import FILE_NAME
 from splitlab.errors import DataError
 from tests.data.trees import HEIGHT, WIDTH, cityscapes_tree, pets_tree, voc_indices, voc_tree, write_indices
 

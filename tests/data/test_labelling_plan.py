@@ -9,7 +9,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from splitlab.data.dataset import Dataset, ImageLabels, LabelState
-from splitlab.data.labelling_plan import LabellingPlan, plan_as_csv, plan_labelling, random_order, read_plan, write_plan
+from splitlab.data.selection.labelling_plan import (
+    LabellingPlan,
+    plan_as_csv,
+    plan_labelling,
+    random_order,
+    read_plan,
+    write_plan,
+)
 from splitlab.errors import DataError, RunError, SplitError
 
 ROOT = Path("/somewhere/photos")

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splitlab.data.dataset import ProblemKind
-from splitlab.data.packed_masks import from_base64, inflated, npy_to_mask, png_to_mask
-from splitlab.data.photo_index import PhotoIndex
-from splitlab.data.records import Record, Shape, dataset_of
+from splitlab.data.label_files.packed_masks import from_base64, inflated, npy_to_mask, png_to_mask
+from splitlab.data.label_files.photo_index import PhotoIndex
+from splitlab.data.label_files.records import Record, Shape, dataset_of
 from splitlab.geometry import empty_rle, mask_to_rle, patch_to_rle, rle_to_mask
 from tests.data.label_trees import npy, patch, photo, placed, png
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splitlab.data.dataset import EntryError, ProblemKind
-from splitlab.data.photo_index import Outside, PhotoIndex
+from splitlab.data.label_files.photo_index import Outside, PhotoIndex
 from splitlab.errors import DataError
 
 LABELS = Path("labels.json")

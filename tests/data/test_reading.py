@@ -8,8 +8,9 @@ from xml.etree.ElementTree import Element, tostring
 import pytest
 
 from splitlab.data.dataset import Dataset, ImageLabels, LabelState, ObjectLabel, TrainVal
+from splitlab.data.label_files.photo_index import Outside
+from splitlab.data.label_files.safe_xml import parse_xml
 from splitlab.data.open_dataset import open_dataset
-from splitlab.data.photo_index import Outside
 from splitlab.data.reading import (
     _FILE_NAME,
     Crowds,
@@ -21,7 +22,6 @@ from splitlab.data.reading import (
     read_as,
     save_reading,
 )
-from splitlab.data.safe_xml import parse_xml
 from splitlab.data.split import draw_split
 from splitlab.errors import DataError, SplitError
 from splitlab.geometry import empty_rle

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splitlab.data.dataset import Dataset, ImageLabels, LabelState, ObjectLabel, Problem, ProblemKind, TrainVal
-from splitlab.data.herding import in_proportion
-from splitlab.data.val_cut import FILE_NAME, ValCut, apply_cut, cut_val, delete_cut, load_cut, save_cut
+from splitlab.data.selection.herding import in_proportion
+from splitlab.data.selection.val_cut import FILE_NAME, ValCut, apply_cut, cut_val, delete_cut, load_cut, save_cut
 from splitlab.errors import DataError, SplitError
 from splitlab.geometry import polygons_to_rle
 

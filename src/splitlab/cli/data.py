@@ -18,13 +18,13 @@ from splitlab.data.check import Check, SubsetCounts, check_dataset
 from splitlab.data.dataset import count_images, count_kinds, images_in_words
 from splitlab.data.fit_for_training import notes_on
 from splitlab.data.import_dataset import keep, proposed_name, refuse_name, stage_archive, stage_folder
-from splitlab.data.labelling_plan import plan_labelling, write_plan
-from splitlab.data.near_duplicates import find_near_duplicates
+from splitlab.data.label_files.photo_index import Outside
 from splitlab.data.open_dataset import INDEX, dataset_folder, open_dataset
-from splitlab.data.photo_index import Outside
 from splitlab.data.reading import Crowds, HalfMasked, Reading, WithoutLabels, load_reading, save_reading
+from splitlab.data.selection.labelling_plan import plan_labelling, write_plan
+from splitlab.data.selection.near_duplicates import find_near_duplicates
+from splitlab.data.selection.val_cut import DEFAULT_SHARE, cut_val, save_cut, without_cut
 from splitlab.data.split import as_split, boxes_only, read_split, without_masks
-from splitlab.data.val_cut import DEFAULT_SHARE, cut_val, save_cut, without_cut
 from splitlab.errors import DataError
 from splitlab.workspace import Workspace
 

@@ -32,10 +32,10 @@ from splitlab.data.formats.voc import is_voc_folder, read_voc_folder
 from splitlab.data.formats.voc_xml import is_voc_xml_folder, read_voc_xml_folder
 from splitlab.data.formats.yolo import read_yolo_folder
 from splitlab.data.formats.yolo_heads import is_yolo_folder
-from splitlab.data.photo_index import Outside
+from splitlab.data.label_files.photo_index import Outside
 from splitlab.data.reading import load_reading, read_as
 from splitlab.data.scenes.embedded import make_embedded
-from splitlab.data.val_cut import apply_cut, load_cut
+from splitlab.data.selection.val_cut import apply_cut, load_cut
 from splitlab.errors import DataError
 
 EMBEDDED = "embedded"

@@ -23,7 +23,7 @@ from splitlab.data.dataset import (
     unreadable,
 )
 from splitlab.data.images import MAX_PIXELS
-from splitlab.data.photo_index import Outside
+from splitlab.data.label_files.photo_index import Outside
 from splitlab.errors import DataError, RunError
 from splitlab.io import write_json
 

@@ -19,7 +19,7 @@ from splitlab.data.dataset import Problem, TrainVal, count_images, count_kinds
 from splitlab.data.images import PHOTO_ENDINGS
 from splitlab.data.import_dataset import ARCHIVE_ENDINGS, keep, refuse_name
 from splitlab.data.open_dataset import FORMAT_NAMES
-from splitlab.data.val_cut import DEFAULT_SHARE, ValCut, apply_cut, save_cut
+from splitlab.data.selection.val_cut import DEFAULT_SHARE, ValCut, apply_cut, save_cut
 from splitlab.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from splitlab.data.label_files.records import part_of, part_of_folders
 from splitlab.data.reading import decoded
-from splitlab.data.records import part_of, part_of_folders
 from splitlab.errors import DataError
 
 _SNIFFED_BYTES = 1 << 16

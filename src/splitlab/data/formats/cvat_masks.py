@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from splitlab.data.dataset import EntryError, Problem, ProblemKind, TrainVal, entry_error, unreadable
 from splitlab.data.images import load_image
-from splitlab.data.photo_index import Outside, PhotoIndex, folded
+from splitlab.data.label_files.photo_index import Outside, PhotoIndex, folded
+from splitlab.data.label_files.records import Record, Shape, dataset_of, part_of
 from splitlab.data.reading import decoded, read_bounded
-from splitlab.data.records import Record, Shape, dataset_of, part_of
 from splitlab.errors import DataError, ImageError
 from splitlab.geometry import mask_to_rle
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from splitlab.data.dataset import EntryError, LabelState, Problem, TrainVal, unreadable
-from splitlab.data.entries import (
+from splitlab.data.label_files.entries import (
     ODD_ENTRY,
     as_list,
     box_around,
@@ -28,9 +28,9 @@ from splitlab.data.entries import (
     text,
     turned,
 )
-from splitlab.data.photo_index import Outside, PhotoIndex
+from splitlab.data.label_files.photo_index import Outside, PhotoIndex
+from splitlab.data.label_files.records import Record, Shape, dataset_of
 from splitlab.data.reading import check_image_size
-from splitlab.data.records import Record, Shape, dataset_of
 from splitlab.errors import DataError
 from splitlab.geometry import Rle, mask_to_rle
 

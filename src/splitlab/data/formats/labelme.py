@@ -15,13 +15,23 @@ from pathlib import Path
 from typing import Any
 
 from splitlab.data.dataset import EntryError, Problem, ProblemKind, TrainVal, entry_error, unreadable
-from splitlab.data.entries import ODD_ENTRY, as_json, as_list, box_around, ellipse, no_areas, peeked, points, text
 from splitlab.data.images import PHOTO_ENDINGS, unread_photo
-from splitlab.data.packed_masks import from_base64, png_to_mask
-from splitlab.data.parts import join_groups
-from splitlab.data.photo_index import Outside, PhotoIndex, folded
+from splitlab.data.label_files.entries import (
+    ODD_ENTRY,
+    as_json,
+    as_list,
+    box_around,
+    ellipse,
+    no_areas,
+    peeked,
+    points,
+    text,
+)
+from splitlab.data.label_files.packed_masks import from_base64, png_to_mask
+from splitlab.data.label_files.parts import join_groups
+from splitlab.data.label_files.photo_index import Outside, PhotoIndex, folded
+from splitlab.data.label_files.records import Outline, Record, Shape, dataset_of, labelled_size, part_of_folders
 from splitlab.data.reading import check_image_size, read_bounded
-from splitlab.data.records import Outline, Record, Shape, dataset_of, labelled_size, part_of_folders
 from splitlab.errors import DataError, ImageError
 from splitlab.geometry import patch_to_rle
 

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from splitlab.data.dataset import Dataset, ImageLabels, LabelState, Problem, ProblemKind, TrainVal, json_hash
-from splitlab.data.entries import near_files
 from splitlab.data.images import PHOTO_ENDINGS, read_photo_size, unread_photo
-from splitlab.data.photo_index import Outside, PhotoIndex, folded
-from splitlab.data.records import dataset_of
+from splitlab.data.label_files.entries import near_files
+from splitlab.data.label_files.photo_index import Outside, PhotoIndex, folded
+from splitlab.data.label_files.records import dataset_of
 from splitlab.errors import DataError, ImageError
 
 _NAME = "photos"

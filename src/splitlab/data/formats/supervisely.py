@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from splitlab.data.dataset import EntryError, Problem, TrainVal, unreadable
-from splitlab.data.entries import (
+from splitlab.data.label_files.entries import (
     ODD_ENTRY,
     as_json,
     as_list,
@@ -25,10 +25,10 @@ from splitlab.data.entries import (
     read_json,
     text,
 )
-from splitlab.data.packed_masks import from_base64, inflated, png_to_mask
-from splitlab.data.photo_index import Outside, PhotoIndex, folded
+from splitlab.data.label_files.packed_masks import from_base64, inflated, png_to_mask
+from splitlab.data.label_files.photo_index import Outside, PhotoIndex, folded
+from splitlab.data.label_files.records import Record, Shape, dataset_of, part_of_folders
 from splitlab.data.reading import check_image_size, read_bounded
-from splitlab.data.records import Record, Shape, dataset_of, part_of_folders
 from splitlab.errors import DataError
 from splitlab.geometry import patch_to_rle
 

@@ -12,11 +12,11 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from splitlab.data.dataset import EntryError, IndexedMask, Problem, ProblemKind, entry_error, unreadable
-from splitlab.data.entries import ODD_ENTRY, points
 from splitlab.data.images import read_size, unread_photo
+from splitlab.data.label_files.entries import ODD_ENTRY, points
+from splitlab.data.label_files.records import Outline, Record, Shape
+from splitlab.data.label_files.safe_xml import parse_xml
 from splitlab.data.reading import check_image_size, read_bounded
-from splitlab.data.records import Outline, Record, Shape
-from splitlab.data.safe_xml import parse_xml
 from splitlab.errors import ImageError
 
 _MAX_XML_BYTES = 1_000_000

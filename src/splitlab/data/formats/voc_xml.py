@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from splitlab.data.dataset import EntryError, Problem, ProblemKind, TrainVal, entry_error
-from splitlab.data.entries import peeked
 from splitlab.data.formats.voc_files import read_annotation, stated_photo
-from splitlab.data.photo_index import Outside, PhotoIndex, folded
+from splitlab.data.label_files.entries import peeked
+from splitlab.data.label_files.photo_index import Outside, PhotoIndex, folded
+from splitlab.data.label_files.records import Record, dataset_of, part_of, part_of_folders
 from splitlab.data.reading import decoded, read_bounded
-from splitlab.data.records import Record, dataset_of, part_of, part_of_folders
 
 _NAME = "VOC XML"
 _ROOT = re.compile(rb"<annotation[\s>]")

@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from splitlab.data.dataset import EntryError
-from splitlab.data.entries import peeked
-from splitlab.data.photo_index import PhotoIndex
+from splitlab.data.label_files.entries import peeked
+from splitlab.data.label_files.photo_index import PhotoIndex
 from splitlab.data.reading import decoded, read_bounded
 from splitlab.errors import DataError
 

@@ -12,9 +12,9 @@ import yaml
 
 from splitlab.data.dataset import Problem, ProblemKind
 from splitlab.data.formats.yolo_heads import DARKNET, most_class
-from splitlab.data.photo_index import PhotoIndex
+from splitlab.data.label_files.photo_index import PhotoIndex
+from splitlab.data.label_files.records import part_of
 from splitlab.data.reading import decoded, printable, read_bounded
-from splitlab.data.records import part_of
 from splitlab.errors import DataError
 
 _MAX_BYTES = 1_000_000

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from splitlab.data.dataset import Dataset, ImageId, LabelState, json_hash
-from splitlab.data.near_duplicates import Groups
 from splitlab.data.reading import read_bounded
+from splitlab.data.selection.near_duplicates import Groups
 from splitlab.data.split import as_image_id
 from splitlab.errors import SplitError
 from splitlab.io import make_folder, write_bytes, write_json

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splitlab.data.dataset import Dataset, ImageId, ImageLabels, TrainVal, json_hash
-from splitlab.data.herding import in_proportion
-from splitlab.data.near_duplicates import Groups
 from splitlab.data.reading import printable, read_bounded
+from splitlab.data.selection.herding import in_proportion
+from splitlab.data.selection.near_duplicates import Groups
 from splitlab.data.split import as_image_id
 from splitlab.errors import DataError, RunError, SplitError
 from splitlab.io import write_json

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from splitlab.data.dataset import Box, Problem, ProblemKind, unreadable
+from splitlab.data.label_files.records import Outline
 from splitlab.data.reading import decoded, read_bounded
-from splitlab.data.records import Outline
 from splitlab.io import plain_json
 
 ODD_ENTRY = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
