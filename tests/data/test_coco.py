@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from splitlab.data.dataset import LabelState, ProblemKind
-from splitlab.data.formats.coco import read_coco_folder
+from splitlab.data.formats.coco.reader import read_coco_folder
 from splitlab.errors import DataError
 from splitlab.geometry import mask_to_rle, rle_to_mask, run_lengths_to_rle
 

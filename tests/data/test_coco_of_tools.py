@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from splitlab.data.dataset import LabelState, ProblemKind
-from splitlab.data.formats.coco import read_coco_folder
-from splitlab.data.formats.coco_files import is_coco_folder
+from splitlab.data.formats.coco.files import is_coco_folder
+from splitlab.data.formats.coco.reader import read_coco_folder
 from splitlab.data.images import load_labelled
 from splitlab.data.open_dataset import open_dataset
 from splitlab.errors import DataError

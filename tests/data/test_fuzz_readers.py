@@ -19,8 +19,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from splitlab.data.dataset import TrainVal
-from splitlab.data.formats.coco import read_coco_folder
-from splitlab.data.formats.coco_files import is_coco_folder
+from splitlab.data.formats.coco.files import is_coco_folder
+from splitlab.data.formats.coco.reader import read_coco_folder
 from splitlab.data.formats.cvat_masks import is_cvat_masks_folder, read_cvat_masks_folder
 from splitlab.data.formats.cvat_xml import is_cvat_folder, read_cvat_folder
 from splitlab.data.formats.fiftyone import is_fiftyone_folder, read_fiftyone_folder
@@ -29,8 +29,8 @@ from splitlab.data.formats.labelme import is_labelme_folder, read_labelme_folder
 from splitlab.data.formats.supervisely import is_supervisely_folder, read_supervisely_folder
 from splitlab.data.formats.via import is_via_folder, read_via_folder
 from splitlab.data.formats.voc_xml import is_voc_xml_folder, read_voc_xml_folder
-from splitlab.data.formats.yolo import read_yolo_folder
-from splitlab.data.formats.yolo_heads import is_yolo_folder
+from splitlab.data.formats.yolo.heads import is_yolo_folder
+from splitlab.data.formats.yolo.reader import read_yolo_folder
 from splitlab.errors import DataError
 from splitlab.geometry import rle_fits
 from tests.data.label_trees import (

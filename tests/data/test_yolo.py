@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from splitlab.data.dataset import LabelState, ProblemKind
-from splitlab.data.formats.yolo import read_yolo_folder
-from splitlab.data.formats.yolo_heads import is_yolo_folder
-from splitlab.data.formats.yolo_lines import parse_labels
+from splitlab.data.formats.yolo.heads import is_yolo_folder
+from splitlab.data.formats.yolo.lines import parse_labels
+from splitlab.data.formats.yolo.reader import read_yolo_folder
 from splitlab.data.images import load_image, read_photo_size
 from splitlab.data.open_dataset import dataset_folder
 from splitlab.errors import DataError, ImageError

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from splitlab.data.dataset import LabelState, ProblemKind
-from splitlab.data.formats.yolo import read_yolo_folder
-from splitlab.data.formats.yolo_heads import is_yolo_folder
+from splitlab.data.formats.yolo.heads import is_yolo_folder
+from splitlab.data.formats.yolo.reader import read_yolo_folder
 from splitlab.errors import DataError
 
 BOX = "1 0.5 0.5 0.5 0.25\n"

@@ -17,8 +17,8 @@ from typing import NamedTuple
 from splitlab.data.archives import find_dataset_root
 from splitlab.data.dataset import TrainVal
 from splitlab.data.formats.cityscapes import is_cityscapes_folder, read_cityscapes_folder
-from splitlab.data.formats.coco import read_coco_folder
-from splitlab.data.formats.coco_files import is_coco_folder
+from splitlab.data.formats.coco.files import is_coco_folder
+from splitlab.data.formats.coco.reader import read_coco_folder
 from splitlab.data.formats.cvat_masks import is_cvat_masks_folder, read_cvat_masks_folder
 from splitlab.data.formats.cvat_xml import is_cvat_folder, read_cvat_folder
 from splitlab.data.formats.fiftyone import is_fiftyone_folder, read_fiftyone_folder
@@ -30,8 +30,8 @@ from splitlab.data.formats.supervisely import is_supervisely_folder, read_superv
 from splitlab.data.formats.via import is_via_folder, read_via_folder
 from splitlab.data.formats.voc import is_voc_folder, read_voc_folder
 from splitlab.data.formats.voc_xml import is_voc_xml_folder, read_voc_xml_folder
-from splitlab.data.formats.yolo import read_yolo_folder
-from splitlab.data.formats.yolo_heads import is_yolo_folder
+from splitlab.data.formats.yolo.heads import is_yolo_folder
+from splitlab.data.formats.yolo.reader import read_yolo_folder
 from splitlab.data.label_files.photo_index import Outside
 from splitlab.data.reading import load_reading, read_as
 from splitlab.data.scenes.embedded import make_embedded

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splitlab.data.dataset import Box, EntryError, ImageId, ObjectLabel, Problem, ProblemKind, entry_error, unreadable
-from splitlab.data.formats.coco_classes import coco_id
+from splitlab.data.formats.coco.classes import coco_id
 from splitlab.geometry import (
     LEAST_OUTLINE_NUMBERS,
     MAX_OUTLINE_PIXELS,

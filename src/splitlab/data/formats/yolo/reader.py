@@ -19,9 +19,9 @@ from splitlab.data.dataset import (
     json_hash,
     refuse_nothing_left,
 )
-from splitlab.data.formats.yolo_heads import CLASS_LISTS, find_head
-from splitlab.data.formats.yolo_lines import parse_labels
-from splitlab.data.formats.yolo_settings import YoloSettings, read_settings
+from splitlab.data.formats.yolo.heads import CLASS_LISTS, find_head
+from splitlab.data.formats.yolo.lines import parse_labels
+from splitlab.data.formats.yolo.settings import YoloSettings, read_settings
 from splitlab.data.images import read_photo_size, unread_photo
 from splitlab.data.label_files.photo_index import Outside, PhotoIndex, folded
 from splitlab.data.reading import decoded, read_bounded

@@ -25,9 +25,9 @@ from splitlab.data.dataset import (
     refuse_nothing_left,
     unreadable,
 )
-from splitlab.data.formats.coco_classes import ClassTable, class_table, coco_id
-from splitlab.data.formats.coco_files import label_files, read_labels
-from splitlab.data.formats.coco_objects import ODD_ENTRY, entry_name, has_box_in_fractions, read_object, stated_box
+from splitlab.data.formats.coco.classes import ClassTable, class_table, coco_id
+from splitlab.data.formats.coco.files import label_files, read_labels
+from splitlab.data.formats.coco.objects import ODD_ENTRY, entry_name, has_box_in_fractions, read_object, stated_box
 from splitlab.data.images import read_size, unread_photo
 from splitlab.data.label_files.photo_index import Outside, PhotoIndex
 from splitlab.data.label_files.records import labelled_size

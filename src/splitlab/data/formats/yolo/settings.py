@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from splitlab.data.dataset import Problem, ProblemKind
-from splitlab.data.formats.yolo_heads import DARKNET, most_class
+from splitlab.data.formats.yolo.heads import DARKNET, most_class
 from splitlab.data.label_files.photo_index import PhotoIndex
 from splitlab.data.label_files.records import part_of
 from splitlab.data.reading import decoded, printable, read_bounded
