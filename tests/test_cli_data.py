@@ -129,7 +129,7 @@ def test_a_dataset_with_a_val_part_of_its_own_is_not_cut(tiny_folder):
     ],
 )
 def test_what_cannot_be_cut_or_planned_is_refused_before_photos_are_compared(without_val, words, message, monkeypatch):
-    monkeypatch.setattr("splitlab.cli.data.find_near_duplicates", None)
+    monkeypatch.setattr("splitlab.cli.datasets.data.find_near_duplicates", None)
     said = str(runner.invoke(cli.app, ["data", *(word.format(data=without_val) for word in words)]).exception)
     assert message in said
 
@@ -142,7 +142,7 @@ def test_a_cut_that_fails_leaves_the_one_before(without_val, words, monkeypatch)
     def full_disk(*_args):
         raise DataError("no space")
 
-    monkeypatch.setattr("splitlab.cli.data.save_cut", full_disk)
+    monkeypatch.setattr("splitlab.cli.datasets.data.save_cut", full_disk)
     assert runner.invoke(cli.app, ["data", "cut", str(without_val), *words]).exit_code == 1
     assert (without_val / FILE_NAME).read_bytes() == before
     monkeypatch.undo()

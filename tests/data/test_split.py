@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splitlab.cli.split import split as command
+from splitlab.cli.datasets.split import split as command
 from splitlab.data.dataset import Dataset, ImageCounts, ImageLabels, LabelState, ObjectLabel, count_images
 from splitlab.data.split import check_sizes, draw_split, draw_stratified, read_split
 from splitlab.errors import SplitError

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from splitlab.checkpoints.checkpoint import Card
-from splitlab.cli.exports import ExportFormat, FormatOption, LabelsOption, check_export, say_next_step, write_export
+from splitlab.cli.datasets.exports import (
+    ExportFormat,
+    FormatOption,
+    LabelsOption,
+    check_export,
+    say_next_step,
+    write_export,
+)
 from splitlab.cli.options import ClassMapOption, MasksOption, are_cut, class_maps_of, opened, refuse_others, say
 from splitlab.cli.output import JsonOption, app, out, print_json, progress_bar
 from splitlab.data.dataset import Dataset, TrainVal

@@ -10,7 +10,14 @@ from typing import Annotated, BinaryIO
 import typer
 from rich.table import Table
 
-from splitlab.cli.exports import YOLO_FORMATS, ExportFormat, FormatOption, LabelsOption, say_next_step, write_export
+from splitlab.cli.datasets.exports import (
+    YOLO_FORMATS,
+    ExportFormat,
+    FormatOption,
+    LabelsOption,
+    say_next_step,
+    write_export,
+)
 from splitlab.cli.options import opened
 from splitlab.cli.output import DataArgument, JsonOption, SeedOption, app, err, out, print_json, progress_bar
 from splitlab.data.archives import Limits
