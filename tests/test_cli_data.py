@@ -116,6 +116,14 @@ def test_a_val_part_is_cut_kept_and_given_back(without_val):
     assert json.loads(run("data", "check", without_val, "--json"))["train"]["images"] == whole
 
 
+def test_a_dataset_without_images_is_not_said_to_be_clean(tmp_path):
+    content = {"images": [], "annotations": [], "categories": [{"id": 1, "name": "leaf"}]}
+    (tmp_path / "result.json").write_text(json.dumps(content))
+    said = words_of("data", "check", tmp_path)
+    assert "There are no images." in said
+    assert "Every photo opens" not in said
+
+
 def test_a_dataset_with_a_val_part_of_its_own_is_not_cut(tiny_folder):
     said = str(runner.invoke(cli.app, ["data", "cut", str(tiny_folder)]).exception)
     assert "has a val part of its own, with 4 images" in said
@@ -158,7 +166,9 @@ def test_training_without_a_val_part_is_told_how_to_cut_one(without_val):
 
 def test_photos_alone_are_a_dataset_of_which_a_plan_says_what_to_label(tiny_folder, tmp_path):
     photos = shutil.copytree(tiny_folder / "images", tmp_path / "photos")
-    assert "no labels" in words_of("data", "check", photos)
+    said = words_of("data", "check", photos)
+    assert "no labels" in said
+    assert f"splitlab data plan-labels {photos}" in said
     plan = json.loads(run("data", "plan-labels", photos, tmp_path / "todo", "--masks", 3, "--boxes", 5, "--json"))
     whole = len(list(photos.rglob("*.png")))
     assert [len(plan[task]) for task in ("masks", "boxes", "leave")] == [3, 5, whole - 8]
@@ -348,7 +358,7 @@ def test_a_set_of_crowds_is_named_refused_for_training_and_read_as_objects_when_
 def test_the_embedded_dataset_is_read_in_one_way(tmp_path, monkeypatch):
     monkeypatch.setenv("SPLITLAB_WORKSPACE", str(tmp_path))
     said = str(runner.invoke(cli.app, ["data", "read-as", "embedded", "--crowds", "objects"]).exception)
-    assert "its labels are not ambiguous" in said
+    assert "its labels and its parts are fixed" in said
 
 
 def test_bad_entries_are_counted_by_kind_and_said_on_standard_error_by_other_commands(leaves):

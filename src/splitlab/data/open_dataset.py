@@ -116,7 +116,7 @@ def dataset_folder(where: str, data_dir: Path) -> Path:
         DataError: the dataset does not exist, or is the embedded one.
     """
     if where == EMBEDDED:
-        raise DataError(f"The dataset {EMBEDDED} is drawn by SplitLab: its labels are not ambiguous.")
+        raise DataError(f"The dataset {EMBEDDED} is drawn by SplitLab: its labels and its parts are fixed.")
     return _find(where, data_dir)[0]
 
 

@@ -296,5 +296,5 @@ def _print_check(found: Check) -> None:
             out.print(f"{subset.images_unlabelled:,} {name} images have no labels. {_UNLABELLED[name]}")
     for note in found.notes:
         out.print(note, soft_wrap=True)
-    if not found.problems:
+    if not found.problems and found.train.images:
         out.print("Every photo opens, every label fits its photo.")
