@@ -25,10 +25,10 @@ import cv2
 import numpy as np
 from pycocotools.coco import COCO
 
-from splitlab.data.formats.coco import read_coco_folder
+from splitlab.data.formats.coco.reader import read_coco_folder
 from splitlab.data.import_dataset import stage_archive
-from splitlab.data.near_duplicates import find_near_duplicates
-from splitlab.data.val_cut import cut_val
+from splitlab.data.selection.near_duplicates import find_near_duplicates
+from splitlab.data.selection.val_cut import cut_val
 from splitlab.geometry import mask_to_rle
 
 OBJECTS = 5

@@ -88,7 +88,7 @@ def ours(folder: Path, seed: int, watch: Watch) -> None:
 
 def theirs(folder: Path, seed: int, watch: Watch) -> None:
     from splitlab.data.exports.yolo import export_yolo
-    from splitlab.data.formats.coco import read_coco_folder
+    from splitlab.data.formats.coco.reader import read_coco_folder
     from splitlab.data.split import as_split, draw_split
 
     start = 0.0

@@ -97,7 +97,7 @@ def ours(folder: Path) -> float:
 
 def theirs(folder: Path, threads: int | None = None) -> float:
     from splitlab.data.exports.yolo import export_yolo
-    from splitlab.data.formats.coco import read_coco_folder
+    from splitlab.data.formats.coco.reader import read_coco_folder
 
     times: list[float] = []
 

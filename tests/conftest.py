@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from splitlab.data.dataset import TrainVal
-from splitlab.data.formats.coco import read_coco_folder
+from splitlab.data.formats.coco.reader import read_coco_folder
 from splitlab.geometry import mask_to_rle
 from splitlab.runs.spec import RunSpec
 

@@ -47,7 +47,7 @@ def test_the_table_of_the_commands_is_true_to_their_modules():
     in_table = {name: line for lines in _PANELS.values() for name, line in lines.items()}
     assert {name: first_paragraph(commands[name].help) for name in commands} == {n: t.help for n, t in in_table.items()}
     for name, line in in_table.items():
-        assert (Path(cli.__file__).parent / f"{line.module}.py").is_file(), name
+        assert (Path(cli.__file__).parent / f"{line.module.replace('.', '/')}.py").is_file(), name
 
 
 def first_paragraph(text):
@@ -214,7 +214,7 @@ def test_a_file_that_cannot_be_written_is_told_before_the_work(tiny_folder, tmp_
     def worked(*_, **_named):
         raise AssertionError("worked first")
 
-    monkeypatch.setattr("splitlab.cli.data.opened", worked)
+    monkeypatch.setattr("splitlab.cli.datasets.data.opened", worked)
     monkeypatch.setattr("splitlab.cli.compare._see", worked)
     monkeypatch.setattr("splitlab.cli.checkpoint._export_onnx", worked)
     (tmp_path / "folder").mkdir()

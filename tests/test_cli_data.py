@@ -10,6 +10,8 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from splitlab.cli import main as cli
+from splitlab.data.selection.val_cut import FILE_NAME
+from splitlab.errors import DataError
 from tests.data.trees import HEIGHT, WIDTH, cityscapes_tree, pets_tree, voc_indices, voc_tree, write_indices
 
 runner = CliRunner()
@@ -57,6 +59,23 @@ def test_a_folder_is_copied_into_the_workspace_and_opens_by_its_name(tiny_folder
     assert [path.name for path in (tmp_path / "workspace" / "data").iterdir()] == ["mine"]
 
 
+def test_an_export_without_images_is_refused_by_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("SPLITLAB_WORKSPACE", str(tmp_path / "workspace"))
+    (tmp_path / "empty").mkdir()
+    content = {"images": [], "annotations": [], "categories": [{"id": 1, "name": "cat"}]}
+    (tmp_path / "empty" / "instances_default.json").write_text(json.dumps(content))
+    said = str(runner.invoke(cli.app, ["data", "add", str(tmp_path / "empty")]).exception)
+    assert said.startswith(f"Recognised as COCO. {tmp_path / 'empty'} has no images.")
+
+
+def test_a_folder_that_holds_the_workspace_is_not_copied_into_itself(tiny_folder, tmp_path, monkeypatch):
+    folder = shutil.copytree(tiny_folder, tmp_path / "home")
+    monkeypatch.setenv("SPLITLAB_WORKSPACE", str(folder / "workspace"))
+    said = str(runner.invoke(cli.app, ["data", "add", str(folder)]).exception)
+    assert said.startswith(f"{folder} holds the workspace, ")
+    assert not (folder / "workspace").exists()
+
+
 def test_an_archive_is_checked_without_being_kept(tiny_folder, tmp_path, monkeypatch):
     monkeypatch.setenv("SPLITLAB_WORKSPACE", str(tmp_path / "workspace"))
     shutil.copytree(tiny_folder, tmp_path / "mine")
@@ -97,9 +116,46 @@ def test_a_val_part_is_cut_kept_and_given_back(without_val):
     assert json.loads(run("data", "check", without_val, "--json"))["train"]["images"] == whole
 
 
+def test_a_dataset_without_images_is_not_said_to_be_clean(tmp_path):
+    content = {"images": [], "annotations": [], "categories": [{"id": 1, "name": "leaf"}]}
+    (tmp_path / "result.json").write_text(json.dumps(content))
+    said = words_of("data", "check", tmp_path)
+    assert "There are no images." in said
+    assert "Every photo opens" not in said
+
+
 def test_a_dataset_with_a_val_part_of_its_own_is_not_cut(tiny_folder):
     said = str(runner.invoke(cli.app, ["data", "cut", str(tiny_folder)]).exception)
     assert "has a val part of its own, with 4 images" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("cut", "{data}", "--share", "2"), "A share of 2.0"),
+        (("plan-labels", "{data}", "todo", "--masks", "99", "--boxes", "1"), "= 100 photos are more than"),
+    ],
+)
+def test_what_cannot_be_cut_or_planned_is_refused_before_photos_are_compared(without_val, words, message, monkeypatch):
+    monkeypatch.setattr("splitlab.cli.datasets.data.find_near_duplicates", None)
+    said = str(runner.invoke(cli.app, ["data", *(word.format(data=without_val) for word in words)]).exception)
+    assert message in said
+
+
+@pytest.mark.parametrize("words", [("--share", "2"), ("--share", "0.5", "--seed", "1")])
+def test_a_cut_that_fails_leaves_the_one_before(without_val, words, monkeypatch):
+    run("data", "cut", without_val)
+    before = (without_val / FILE_NAME).read_bytes()
+
+    def full_disk(*_args):
+        raise DataError("no space")
+
+    monkeypatch.setattr("splitlab.cli.datasets.data.save_cut", full_disk)
+    assert runner.invoke(cli.app, ["data", "cut", str(without_val), *words]).exit_code == 1
+    assert (without_val / FILE_NAME).read_bytes() == before
+    monkeypatch.undo()
+    run("data", "cut", without_val, "--remove")
+    assert not list(without_val.glob(f"*{FILE_NAME}"))
 
 
 def test_training_without_a_val_part_is_told_how_to_cut_one(without_val):
@@ -110,7 +166,9 @@ def test_training_without_a_val_part_is_told_how_to_cut_one(without_val):
 
 def test_photos_alone_are_a_dataset_of_which_a_plan_says_what_to_label(tiny_folder, tmp_path):
     photos = shutil.copytree(tiny_folder / "images", tmp_path / "photos")
-    assert "no labels" in words_of("data", "check", photos)
+    said = words_of("data", "check", photos)
+    assert "no labels" in said
+    assert f"splitlab data plan-labels {photos}" in said
     plan = json.loads(run("data", "plan-labels", photos, tmp_path / "todo", "--masks", 3, "--boxes", 5, "--json"))
     whole = len(list(photos.rglob("*.png")))
     assert [len(plan[task]) for task in ("masks", "boxes", "leave")] == [3, 5, whole - 8]
@@ -300,7 +358,7 @@ def test_a_set_of_crowds_is_named_refused_for_training_and_read_as_objects_when_
 def test_the_embedded_dataset_is_read_in_one_way(tmp_path, monkeypatch):
     monkeypatch.setenv("SPLITLAB_WORKSPACE", str(tmp_path))
     said = str(runner.invoke(cli.app, ["data", "read-as", "embedded", "--crowds", "objects"]).exception)
-    assert "its labels are not ambiguous" in said
+    assert "its labels and its parts are fixed" in said
 
 
 def test_bad_entries_are_counted_by_kind_and_said_on_standard_error_by_other_commands(leaves):

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from splitlab.checkpoints.checkpoint import read_card
 from splitlab.cli import main as cli
-from splitlab.cli.exports import ExportFormat
+from splitlab.cli.datasets.exports import ExportFormat
 from splitlab.errors import SplitLabError
 from tests.checkpoints import write_checkpoint
 
@@ -133,6 +133,7 @@ def test_a_dataset_that_nobody_labelled_gets_the_classes_of_the_model(model, pho
         (("{photos}", "--format", "cvat"), "--format: this needs --out"),
         (("--data", "embedded"), "--data: this needs --out"),
         (("{photos}", "--out", "out", "--part", "val"), "--part: this needs --data"),
+        (("--data", "{photos}", "--out", "out", "--class-map", "disc=square"), "has no classes to map to"),
         (("{photos}", "--out", "out", "--labels", "boxes"), "not for --format coco"),
         (("{photos}", "--out", "out", "--labels", "outlines", "--format", "yolo-1.1"), "holds boxes alone"),
         (("{photos}", "--out", "{photos}"), "is there already"),

@@ -77,7 +77,8 @@ def test_the_page_on_hosting_states_every_setting_with_its_default():
 # What changes the work space, by the names that pages import.
 CHANGES = {
     "launch", "ensure_worker", "enqueue", "changing_queue", "move", "take_out", "cancel", "delete", "prepare_run",
-    "open_sweep", "make_folders", "publish", "write_notes", "add_tag", "save_split", "import_archive", "get_dataset",
+    "open_sweep", "make_folders", "publish", "write_notes", "add_tag", "save_split", "get_dataset",
+    "stage_archive", "stage_files", "keep", "save_cut", "delete_cut", "without_cut", "save_reading",
     "import_checkpoint", "import_own", "find_checkpoint", "get_checkpoint", "push_checkpoint",
     "rmtree", "write_json", "write_bytes",
 }  # fmt: skip

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from splitlab.checkpoints.checkpoint import list_checkpoints, read_card
-from splitlab.data.formats.coco import read_coco_folder
+from splitlab.data.formats.coco.reader import read_coco_folder
 from splitlab.data.scenes.embedded import make_embedded
 
 ROOT = Path(__file__).parents[1]

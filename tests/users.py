@@ -20,7 +20,7 @@ from splitlab.app.widgets.comparisons import DATA_IMAGES
 from splitlab.app.widgets.sources import LEAST_SCORE
 from splitlab.checkpoints.checkpoint import read_card
 from splitlab.data.dataset import Dataset
-from splitlab.data.formats.coco import read_coco_folder
+from splitlab.data.formats.coco.reader import read_coco_folder
 from splitlab.data.images import load_labelled
 from splitlab.evaluation.detections import ImageDetections
 from splitlab.evaluation.predict import predict

@@ -243,3 +243,16 @@ def fiftyone_tree(root: Path) -> Path:
     write_json(root / "metadata.json", {"media_type": "image", "info": {"default_classes": ["dog", "cat"]}})
     write_json(root / "samples.json", {"samples": [sample("a.png", found), sample("b.png", []), sample("c.png")]})
     return root
+
+
+def brush_bytes(width: int, height: int) -> bytes:
+    """Return brush strokes of Label Studio: opaque red in the first half of the pixels, in row order."""
+    pixels = width * height
+    # No run is longer than 2 ** 16 values; each value here is written out in a run of length one or as it is.
+    bits = f"{4 * pixels:032b}{7:05b}{2:04b}{3:04b}{7:04b}{15:04b}"
+    for place in range(pixels):
+        red, alpha = (255, 255) if place < pixels // 2 else (0, 0)
+        # Four values as they are: no run, lengths of 3 bits, four of them.
+        bits += f"000{3:03b}" + "".join(f"{value:08b}" for value in (red, 0, 0, alpha))
+    bits += "0" * (-len(bits) % 8)
+    return int(bits, 2).to_bytes(len(bits) // 8, "big")

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from splitlab.data.dataset import LabelState
-from splitlab.data.formats.coco import read_coco_folder
+from splitlab.data.dataset import LabelState, ProblemKind
+from splitlab.data.formats.coco.reader import read_coco_folder
 from splitlab.errors import DataError
-from splitlab.geometry import mask_to_rle, rle_to_mask
+from splitlab.geometry import mask_to_rle, rle_to_mask, run_lengths_to_rle
 
 SQUARE = np.zeros((10, 12), bool)
 SQUARE[2:5, 3:7] = True
@@ -54,10 +54,13 @@ def test_classes_are_ordered_by_category_id_and_boxes_become_xyxy(tmp_path):
         mask_to_rle(SQUARE),
         [[3, 2, 7, 2, 7, 5, 3, 5]],
         {"size": [10, 12], "counts": [32, 3, 7, 3, 7, 3, 7, 3, 55]},
+        {"size": [10, 12], "counts": [32.0, 3.0, 7.0, 3.0, 7.0, 3.0, 7.0, 3.0, 55.0]},
+        {"size": [10, 12], "counts": str(mask_to_rle(SQUARE)["counts"].encode())},
+        [{"size": [10, 12], "counts": [32, 3, 7, 3, 75]}, {"size": [10, 12], "counts": [52, 3, 7, 3, 55]}],
     ],
-    ids=["compressed RLE", "polygon", "run lengths"],
+    ids=["compressed RLE", "polygon", "run lengths", "fractions", "bytes in a text", "list"],
 )
-def test_the_three_forms_of_a_mask_read_alike(tmp_path, segmentation):
+def test_all_forms_of_a_mask_read_alike(tmp_path, segmentation):
     dataset = read(tmp_path, labels(annotations=[annotation(segmentation=segmentation)]))
     assert (rle_to_mask(dataset.images[0].objects[0].mask) == SQUARE).all()
 
@@ -79,20 +82,12 @@ def test_an_image_whose_object_lacks_a_mask_cannot_stand_in_f(tmp_path):
     [
         ("{broken", "not valid JSON"),
         ("[" * 100_000, "not valid JSON"),
-        ({"images": []}, "has no list 'annotations'"),
+        ({"annotations": []}, "has no list 'images'"),
         (labels(annotations={"1": annotation()}), "has no list 'annotations'"),
         ("null", "does not hold COCO labels"),
-        (labels(categories=[]), "'categories' is empty or names an id twice"),
-        (labels(categories=labels()["categories"] * 2), "'categories' is empty or names an id twice"),
+        (labels(categories=[{"id": 9, "name": "dog"}, {"id": 9, "name": "cat"}]), "has an id with two names"),
         (labels(images=[{"id": 5, "file_name": "b.png", "width": -5, "height": 10}]), "-5 x 10 pixels"),
         (labels(images=[{"id": float("inf"), "file_name": "b.png", "width": 5, "height": 9}]), "not valid COCO"),
-        (
-            labels(
-                categories=[{"id": 9, "name": "dog"}, {"id": 4, "name": "dog"}],
-                annotations=[annotation(), annotation(id=2, category_id=4)],
-            ),
-            "two categories with objects are called 'dog'",
-        ),
         (labels(images=[{"id": 5, "file_name": "../../x.png", "width": 12, "height": 10}]), "points outside"),
         (labels(images=[{"id": 5, "file_name": "x" * 5000, "width": 12, "height": 10}]), "is 5,000 letters long"),
         (labels(images=[7, None]), "No image can be read; the first of 2 problems"),
@@ -287,8 +282,19 @@ def test_polygons_of_fewer_than_three_points_cover_nothing(tmp_path, more):
 
 def test_a_crowd_may_be_said_in_a_text(tmp_path):
     said = [annotation(), annotation(id=2, iscrowd="0"), annotation(id=3, iscrowd=None), annotation(id=4, iscrowd="1")]
+    said += [annotation(id=5, iscrowd="False"), annotation(id=6, iscrowd="true")]
     dataset = read(tmp_path, labels(annotations=said))
-    assert [label.is_crowd for label in dataset.images[0].objects] == [False, False, False, True]
+    assert [label.is_crowd for label in dataset.images[0].objects] == [False, False, False, True, False, True]
+
+
+def test_a_backslash_in_counts_that_python_wrote_is_one_of_its_letters(tmp_path):
+    # 12 x 30 pixels, of which a run of 300 is the letters "\\9".
+    counts = run_lengths_to_rle([60, 300], 30, 12)["counts"]
+    assert "\\" in counts
+    image = {"id": 5, "file_name": "b.png", "width": 12, "height": 30}
+    written = {"size": [30, 12], "counts": str(counts.encode())}
+    dataset = read(tmp_path, labels(images=[image], annotations=[annotation(segmentation=written)]))
+    assert dataset.images[0].objects[0].mask == {"size": [30, 12], "counts": counts}
 
 
 def test_a_class_name_cannot_steer_a_terminal_or_break_a_text(tmp_path):
@@ -299,9 +305,25 @@ def test_a_class_name_cannot_steer_a_terminal_or_break_a_text(tmp_path):
 def test_class_names_that_differ_in_the_blanks_around_them_are_one_name(tmp_path):
     two = [{"id": 9, "name": "moon jelly "}, {"id": 4, "name": "moon jelly"}]
     both_used = [annotation(), annotation(id=2, category_id=4)]
-    with pytest.raises(DataError, match="two categories with objects are called 'moon jelly'"):
-        read(tmp_path, labels(categories=two, annotations=both_used))
-    assert read(tmp_path, labels(categories=two)).class_names == ("moon jelly",)
+    dataset = read(tmp_path, labels(categories=two, annotations=both_used))
+    assert dataset.class_names == ("moon jelly",)
+    assert [label.class_index for label in dataset.images[0].objects] == [0, 0]
+    assert [problem.what for problem in dataset.problems] == [
+        "2 categories with objects are called 'moon jelly', so they are one class"
+    ]
+    assert not read(tmp_path, labels(categories=two)).problems
+    assert not read(tmp_path, labels(categories=labels()["categories"] * 2)).problems
+
+
+def test_objects_without_categories_are_of_classes_called_by_their_ids(tmp_path):
+    dataset = read(tmp_path, labels(categories=[], annotations=[annotation(), annotation(id=2, category_id=12)]))
+    assert dataset.class_names == ("9", "12")
+    assert [problem.kind for problem in dataset.problems] == [ProblemKind.CLASS_NAMES]
+
+
+def test_a_file_of_photos_alone_has_no_classes_and_no_labelled_image(tmp_path):
+    dataset = read(tmp_path, {"images": labels()["images"]})
+    assert (dataset.class_names, [image.state for image in dataset.images]) == ((), [LabelState.NONE])
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from splitlab.data.formats.coco import read_coco_folder
-from splitlab.data.formats.coco_files import is_coco_folder
+from splitlab.data.formats.coco.files import is_coco_folder
+from splitlab.data.formats.coco.reader import read_coco_folder
+from splitlab.data.label_files.photo_index import Outside
 from splitlab.data.open_dataset import dataset_names, open_dataset
-from splitlab.data.photo_index import Outside
 from splitlab.errors import DataError
 
 

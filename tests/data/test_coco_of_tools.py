@@ -1,21 +1,20 @@
 """COCO files as annotation tools write them: names, places, ids, classes and sizes."""
 
 import json
-import shutil
 
 import pytest
 from PIL import Image
 
 from splitlab.data.dataset import LabelState, ProblemKind
-from splitlab.data.formats.coco import read_coco_folder
-from splitlab.data.formats.coco_files import is_coco_folder
+from splitlab.data.formats.coco.files import is_coco_folder
+from splitlab.data.formats.coco.reader import read_coco_folder
 from splitlab.data.images import load_labelled
 from splitlab.data.open_dataset import open_dataset
 from splitlab.errors import DataError
 from splitlab.geometry import rle_area
 
 WIDTH, HEIGHT = 8, 6
-CAT, DOG = {"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}
+CAT, DOG, SEVEN = ({"id": number, "name": name} for number, name in ((1, "cat"), (2, "dog"), (7, "hen")))
 
 
 def photo(path, size=(WIDTH, HEIGHT), turn=1):
@@ -110,12 +109,57 @@ def test_json_files_that_are_not_coco_are_left_alone(folder):
         read_coco_folder(folder)
 
 
-def test_two_files_for_one_part_are_refused_by_name(folder):
-    for name in ("train.json", "train2.json"):
+def test_two_files_that_label_the_same_photo_for_one_part_are_refused_by_name(folder):
+    for name in ("train.json", "my-train.json"):
         write(folder / name, [entry(1, "a.jpg")], [cat(1, 1)])
-    shutil.move(folder / "train2.json", folder / "my-train.json")
-    with pytest.raises(DataError, match=r"2 labels files for train: .*my-train\.json, .*train\.json"):
+    with pytest.raises(DataError, match=r"my-train\.json and .*train\.json both label a\.jpg for train\. Keep one"):
         read_coco_folder(folder)
+
+
+def test_the_files_of_other_subsets_are_joined_even_if_they_number_their_images_alike(folder):
+    write(folder / "annotations" / "instances_north.json", [entry(1, "a.jpg")], [cat(1, 1)], [CAT, DOG])
+    write(folder / "annotations" / "instances_south.json", [entry(1, "b.jpg")], [cat(1, 1, category_id=7)], [SEVEN])
+    train = read_coco_folder(folder).train
+    assert train.class_names == ("cat", "dog", "hen")
+    found = {image.image_id: train.class_names[image.objects[0].class_index] for image in train.images}
+    assert found == {"instances_north/1": "cat", "instances_south/1": "hen"}
+
+
+def test_a_file_that_is_left_out_beside_those_of_the_parts_is_named(folder):
+    for name, photo_name in (("train", "a.jpg"), ("val", "b.jpg"), ("everything", "a.jpg")):
+        write(folder / f"{name}.json", [entry(1, photo_name)], [cat(1, 1)])
+    data = read_coco_folder(folder)
+    assert (len(data.train.images), len(data.val.images)) == (1, 1)
+    assert data.notes == ("everything.json is not used: its name means no part, and other files are train.",)
+
+
+@pytest.mark.parametrize("place", ["annotations/train/labels.json", "train/annotations/labels.json"])
+def test_labels_of_a_part_may_lie_one_folder_deeper(folder, place):
+    write(folder / place, [entry(1, "a.jpg")], [cat(1, 1)])
+    write(folder / place.replace("train", "valid"), [entry(1, "b.jpg")], [cat(1, 1)])
+    data = read_coco_folder(folder)
+    assert [image.path.name for part in (data.train, data.val) for image in part.images] == ["a.jpg", "b.jpg"]
+
+
+def test_a_large_file_in_alphabetical_order_is_known_though_its_images_are_in_the_middle(folder):
+    write(folder / "labels.json", [entry(1, "a.jpg")], [cat(number, 1) for number in range(1000)])
+    content = {**json.loads((folder / "labels.json").read_text()), "info": {"description": "x" * 70_000}}
+    (folder / "labels.json").write_text(json.dumps(content, sort_keys=True))
+    assert is_coco_folder(folder)
+
+
+def test_keypoints_are_read_only_where_there_are_no_other_labels(folder):
+    write(folder / "annotations" / "person_keypoints_default.json", [entry(1, "a.jpg")], [cat(1, 1)])
+    assert read_coco_folder(folder).train.images[0].objects
+    write(folder / "annotations" / "labels.json", [entry(8, "a.jpg")], [cat(1, 8)])
+    assert [image.image_id for image in read_coco_folder(folder).train.images if image.objects] == [8]
+
+
+def test_a_file_that_windows_wrote_in_utf_16_is_read(folder):
+    write(folder / "labels.json", [entry(1, "a.jpg"), entry(2, "b.jpg")], [cat(1, 1)])
+    (folder / "labels.json").write_text((folder / "labels.json").read_text(), encoding="utf-16")
+    assert is_coco_folder(folder)
+    assert len(read_coco_folder(folder).train.images) == 2
 
 
 def test_classes_of_val_are_matched_by_name_whatever_their_ids(folder):
@@ -220,8 +264,8 @@ def test_a_dataset_in_a_folder_in_a_folder_is_found_and_named_after_the_outer_on
 
 
 def test_what_was_recognised_is_said_with_what_is_missing(folder):
-    write(folder / "annotations" / "instances_default.json", [entry(1, "a.jpg")], [cat(1, 1)], [])
-    with pytest.raises(DataError, match=r"^Recognised as COCO\. .*instances_default\.json: 'categories' is empty"):
+    write(folder / "annotations" / "instances_default.json", [entry(1, "a.jpg")], [cat(1, 1)], [CAT, {"id": 2}])
+    with pytest.raises(DataError, match=r"^Recognised as COCO\. .*instances_default\.json: a category is not valid"):
         open_dataset(str(folder), folder.parent)
 
 

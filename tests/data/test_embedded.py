@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from splitlab.data.formats.coco import read_coco_folder
+from splitlab.data.formats.coco.reader import read_coco_folder
 from splitlab.data.scenes import scene as scenes
 from splitlab.data.scenes.animals import Creature, disc
 from splitlab.data.scenes.embedded import EmbeddedSettings, make_embedded

@@ -19,18 +19,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from splitlab.data.dataset import TrainVal
-from splitlab.data.formats.coco import read_coco_folder
-from splitlab.data.formats.coco_files import is_coco_folder
+from splitlab.data.formats.coco.files import is_coco_folder
+from splitlab.data.formats.coco.reader import read_coco_folder
+from splitlab.data.formats.cvat_masks import is_cvat_masks_folder, read_cvat_masks_folder
 from splitlab.data.formats.cvat_xml import is_cvat_folder, read_cvat_folder
 from splitlab.data.formats.fiftyone import is_fiftyone_folder, read_fiftyone_folder
+from splitlab.data.formats.label_studio import is_label_studio_folder, read_label_studio_folder
 from splitlab.data.formats.labelme import is_labelme_folder, read_labelme_folder
 from splitlab.data.formats.supervisely import is_supervisely_folder, read_supervisely_folder
 from splitlab.data.formats.via import is_via_folder, read_via_folder
 from splitlab.data.formats.voc_xml import is_voc_xml_folder, read_voc_xml_folder
-from splitlab.data.formats.yolo import is_yolo_folder, read_yolo_folder
+from splitlab.data.formats.yolo.heads import is_yolo_folder
+from splitlab.data.formats.yolo.reader import read_yolo_folder
 from splitlab.errors import DataError
 from splitlab.geometry import rle_fits
 from tests.data.label_trees import (
+    brush_bytes,
     cvat_tree,
     fiftyone_tree,
     labelme_tree,
@@ -101,6 +105,45 @@ def darknet_tree(root: Path) -> Path:
     return root
 
 
+def label_studio_tree(root: Path) -> Path:
+    photo(root / "images" / "1a2b-a.png")
+    region = {"original_width": 80, "original_height": 40, "type": "rectanglelabels", "id": "r1"}
+    box = {"x": 10, "y": 10, "width": 30, "height": 50, "rotation": 90, "rectanglelabels": ["cat"]}
+    brush = {"format": "rle", "rle": list(brush_bytes(80, 40)), "brushlabels": ["dog"]}
+    outline = {"points": [[1, 1], [50, 1], [50, 50]], "polygonlabels": ["cat"]}
+    result = [
+        {**region, "value": box},
+        {**region, "id": "r2", "value": brush},
+        {**region, "id": "r3", "value": outline},
+    ]
+    task = {"id": 7, "data": {"image": "/data/upload/4/1a2b-a.png"}, "annotations": [{"result": result}]}
+    write_json(root / "project.json", [task])
+    return root
+
+
+def class_list_tree(root: Path) -> Path:
+    photo(root / "a.png")
+    (root / "a.txt").write_text("1 0.5 0.5 0.2 0.2\n0, 0.1, 0.1, 0.5, 0.1, 0.5, 0.5\n")
+    (root / "classes.txt").write_text("cat\ndog\n")
+    return root
+
+
+def outlines_tree(root: Path) -> Path:
+    photo(root / "a.png")
+    outline = "<polygon><x1>1</x1><y1>1</y1><x2>9</x2><y2>1</y2><x3>5</x3><y3>6</y3></polygon>"
+    (root / "a.xml").write_text(voc_xml(voc_object("scratch", 2, 2, 9, 7, outline), f"<object>{outline}</object>"))
+    return root
+
+
+def masks_tree(root: Path) -> Path:
+    for folder in ("JPEGImages", "SegmentationObject", "SegmentationClass"):
+        photo(root / folder / "a.png")
+    (root / "ImageSets" / "Segmentation").mkdir(parents=True)
+    (root / "ImageSets" / "Segmentation" / "train.txt").write_text("a\n")
+    (root / "labelmap.txt").write_text("background:0,0,0::\ncat:90,120,60::\n")
+    return root
+
+
 class Case(NamedTuple):
     build: Callable[[Path], Path]
     detect: Callable[[Path], bool]
@@ -112,7 +155,11 @@ CASES = {
     "VOC XML": Case(voc_tree, is_voc_xml_folder, read_voc_xml_folder),
     "YOLO": Case(yolo_tree, is_yolo_folder, read_yolo_folder),
     "YOLO 1.1": Case(darknet_tree, is_yolo_folder, read_yolo_folder),
+    "YOLO with a list": Case(class_list_tree, is_yolo_folder, read_yolo_folder),
+    "VOC outlines": Case(outlines_tree, is_voc_xml_folder, read_voc_xml_folder),
+    "CVAT masks": Case(masks_tree, is_cvat_masks_folder, read_cvat_masks_folder),
     "Labelme": Case(labelme_tree, is_labelme_folder, read_labelme_folder),
+    "Label Studio": Case(label_studio_tree, is_label_studio_folder, read_label_studio_folder),
     "Supervisely": Case(supervisely_tree, is_supervisely_folder, read_supervisely_folder),
     "VIA": Case(via_tree, is_via_folder, read_via_folder),
     "VIA CSV": Case(via_csv_tree, is_via_folder, read_via_folder),

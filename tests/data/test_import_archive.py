@@ -11,10 +11,22 @@ from hypothesis import strategies as st
 
 from splitlab.data import import_dataset as module
 from splitlab.data.archives import Limits
-from splitlab.data.import_dataset import _NAME, import_archive, proposed_name
+from splitlab.data.import_dataset import _NAME, keep, proposed_name, refuse_name, stage_archive
 from splitlab.data.open_dataset import dataset_names, open_dataset
 from splitlab.errors import DataError
 from tests.data.trees import cityscapes_tree, pets_tree, write
+
+NO_LIMITS = Limits()
+
+
+def import_archive(archive, name, data_dir, limits=NO_LIMITS):
+    """Do what the command line does with an archive."""
+    refuse_name(name, data_dir)
+    staged = stage_archive(archive, data_dir, limits)
+    try:
+        return keep(staged, name, data_dir)
+    finally:
+        staged.discard()
 
 
 def zipped(files):

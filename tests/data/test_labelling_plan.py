@@ -9,7 +9,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from splitlab.data.dataset import Dataset, ImageLabels, LabelState
-from splitlab.data.labelling_plan import LabellingPlan, plan_as_csv, plan_labelling, random_order, read_plan, write_plan
+from splitlab.data.selection.labelling_plan import (
+    LabellingPlan,
+    plan_as_csv,
+    plan_labelling,
+    random_order,
+    read_plan,
+    write_plan,
+)
 from splitlab.errors import DataError, RunError, SplitError
 
 ROOT = Path("/somewhere/photos")
@@ -144,6 +151,14 @@ def test_the_table_names_each_file_and_its_task_first_things_first():
         ["images/d.jpg", "leave"],
     ]
     assert "/somewhere/photos/images/c.jpg,draw masks" in plan_as_csv(plan, data, Path("/elsewhere"))
+
+
+@pytest.mark.parametrize("first", "=+-@\t\r")
+def test_no_file_name_is_a_formula_in_a_spreadsheet(first):
+    plan = LabellingPlan((0,), (), (), (), 0, "hash of labels")
+    name = f"{first}1\r=1+1.jpg"
+    table = plan_as_csv(plan, dataset(photo(0, name=name)), ROOT)
+    assert list(csv.reader(io.StringIO(table, newline="")))[1:] == [[f"./{name}", "draw masks"]]
 
 
 def test_a_plan_comes_back_as_it_was_written(tmp_path):

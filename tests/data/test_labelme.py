@@ -1,3 +1,6 @@
+import json
+import unicodedata
+
 import numpy as np
 import pytest
 
@@ -251,3 +254,17 @@ def test_the_hash_changes_with_a_label(tmp_path):
     before = read_labelme_folder(tmp_path).train.source_hash
     write_json(tmp_path / "b.json", labelme_json(labelme_shape(label="dog"), photo_name="b.png"))
     assert read_labelme_folder(tmp_path).train.source_hash != before
+
+
+def test_names_with_accents_belong_together_in_both_of_unicodes_forms(tmp_path):
+    photo(tmp_path / f"{unicodedata.normalize('NFD', 'é')}.png")
+    named = labelme_json(labelme_shape(), photo_name="gone.png")
+    write_json(tmp_path / f"{unicodedata.normalize('NFC', 'é')}.json", named)
+    assert [len(image.objects) for image in read_labelme_folder(tmp_path).train.images] == [1]
+
+
+def test_a_file_in_utf_16_is_read(tmp_path):
+    photo(tmp_path / "a.png")
+    (tmp_path / "a.json").write_text(json.dumps(labelme_json(labelme_shape())), encoding="utf-16")
+    assert is_labelme_folder(tmp_path)
+    assert [len(image.objects) for image in read_labelme_folder(tmp_path).train.images] == [1]

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageEnhance
 
-from splitlab.data import photo_hashes
 from splitlab.data.dataset import ImageLabels, LabelState
-from splitlab.data.near_duplicates import find_near_duplicates, near_links
-from splitlab.data.photo_hashes import hash_photo, read_photo_hashes
+from splitlab.data.selection import photo_hashes
+from splitlab.data.selection.near_duplicates import find_near_duplicates, near_links
+from splitlab.data.selection.photo_hashes import hash_photo, read_photo_hashes
 
 WIDTH, HEIGHT = 240, 160
 

@@ -1,3 +1,5 @@
+import struct
+import zlib
 from contextlib import suppress
 
 import numpy as np
@@ -6,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splitlab.data.dataset import ProblemKind
-from splitlab.data.packed_masks import from_base64, inflated, npy_to_mask, png_to_mask
-from splitlab.data.photo_index import PhotoIndex
-from splitlab.data.records import Record, Shape, dataset_of
+from splitlab.data.label_files.packed_masks import from_base64, inflated, npy_to_mask, png_to_mask
+from splitlab.data.label_files.photo_index import PhotoIndex
+from splitlab.data.label_files.records import Record, Shape, dataset_of
 from splitlab.geometry import empty_rle, mask_to_rle, patch_to_rle, rle_to_mask
 from tests.data.label_trees import npy, patch, photo, placed, png
 
@@ -48,6 +50,19 @@ def test_each_kind_of_png_is_read(mode):
 @pytest.mark.parametrize("values", [patch(), patch() * 1.5, np.asfortranarray(patch() * np.int64(-1))])
 def test_each_kind_of_array_is_read(values):
     assert (npy_to_mask(npy(values)) == patch()).all()
+
+
+def chunk(kind, content):
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+@pytest.mark.parametrize("side", [5, 5_000, 40_000])
+def test_a_png_that_states_a_small_size_and_then_another_is_refused(side):
+    headers = [chunk(b"IHDR", struct.pack(">IIBBBBB", size, size, 1, 0, 0, 0, 0)) for size in (4, side)]
+    rows = chunk(b"IDAT", zlib.compress(bytes((1 + (side + 7) // 8) * 5)))
+    raw = b"".join([png(patch())[:8], *headers, rows, chunk(b"IEND", b"")])
+    with pytest.raises(ValueError, match=r"two sizes|limit"):
+        png_to_mask(raw, most_pixels=16)
 
 
 @given(st.binary(max_size=200))

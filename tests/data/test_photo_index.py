@@ -1,3 +1,4 @@
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splitlab.data.dataset import EntryError, ProblemKind
-from splitlab.data.photo_index import Outside, PhotoIndex
+from splitlab.data.label_files.photo_index import Outside, PhotoIndex
 from splitlab.errors import DataError
 
 LABELS = Path("labels.json")
@@ -151,3 +152,36 @@ def test_whatever_is_stated_what_is_found_lies_inside(tmp_path_factory, stated):
     except EntryError:
         return
     assert path.resolve().is_relative_to(root.resolve())
+
+
+def test_accents_are_one_letter_or_two(tmp_path):
+    tree(tmp_path, f"north/{unicodedata.normalize('NFD', 'größe é.jpg')}", "south/größe e.jpg")
+    assert found(tmp_path, unicodedata.normalize("NFC", "images/größe é.jpg")).parent.name == "north"
+    other = tree(tmp_path / "other", unicodedata.normalize("NFC", "é.jpg"))
+    assert found(other, unicodedata.normalize("NFD", "é.jpg")).is_file()
+
+
+@pytest.mark.parametrize("stated", ["images/a", "a.png", "images/0a1b2c3d-a.jpg", "s3://bucket/0a1b2c3d-a.png"])
+def test_a_photo_that_was_renamed_by_a_tool_is_found(tmp_path, stated):
+    tree(tmp_path, "images/a.jpg", "images/b.jpg")
+    assert found(tmp_path, stated) == tmp_path / "images/a.jpg"
+
+
+def test_a_photo_of_its_own_name_comes_before_one_of_another_ending(tmp_path):
+    tree(tmp_path, "a.jpg", "x/a.png", "0a1b2c3d-b.jpg", "b.jpg")
+    assert found(tmp_path, "a.png").name == "a.png"
+    assert found(tmp_path, "0a1b2c3d-b.png").name == "0a1b2c3d-b.jpg"
+
+
+def test_of_two_photos_with_another_ending_none_is_meant(tmp_path):
+    tree(tmp_path, "a.jpg", "a.bmp")
+    with pytest.raises(EntryError, match="may be one of 2 photos"):
+        found(tmp_path, "a.png")
+
+
+def test_only_the_namesake_of_one_photo_and_of_no_other_is_found(tmp_path):
+    index = PhotoIndex(
+        tree(tmp_path, "x/a.jpg", "y/a.txt", "x/b.jpg", "y/b.jpg", "y/b.txt", "x/c.jpg", "c.txt", "y/c.TXT")
+    )
+    names = [index.namesake(tmp_path / name, ".txt") for name in ("x/a.jpg", "x/b.jpg", "x/c.jpg")]
+    assert names == [tmp_path / "y/a.txt", None, None]

@@ -2,12 +2,15 @@ import json
 import os
 import shutil
 from dataclasses import replace
+from pathlib import Path
+from xml.etree.ElementTree import Element, tostring
 
 import pytest
 
 from splitlab.data.dataset import Dataset, ImageLabels, LabelState, ObjectLabel, TrainVal
+from splitlab.data.label_files.photo_index import Outside
+from splitlab.data.label_files.safe_xml import parse_xml
 from splitlab.data.open_dataset import open_dataset
-from splitlab.data.photo_index import Outside
 from splitlab.data.reading import (
     _FILE_NAME,
     Crowds,
@@ -15,6 +18,7 @@ from splitlab.data.reading import (
     Reading,
     WithoutLabels,
     load_reading,
+    printable,
     read_as,
     save_reading,
 )
@@ -96,6 +100,22 @@ def test_what_was_saved_is_read_again_and_a_data_set_opens_so(tiny_folder, tmp_p
     assert save_reading(folder, reading) == folder / _FILE_NAME
     assert load_reading(folder) == reading
     assert open_dataset(str(folder), tmp_path).train.source_hash != before
+
+
+def test_a_choice_for_a_copy_made_of_hard_links_leaves_the_original_alone(tmp_path):
+    original, copy = (tmp_path / name for name in ("original", "copy"))
+    original.mkdir()
+    copy.mkdir()
+    save_reading(original, Reading())
+    (copy / _FILE_NAME).hardlink_to(original / _FILE_NAME)
+    save_reading(copy, Reading(Crowds.OBJECTS))
+    assert load_reading(original) == Reading()
+    assert load_reading(copy) == Reading(Crowds.OBJECTS)
+
+
+def test_a_printable_name_is_valid_xml():
+    name = printable("".join(map(chr, range(0x20000))))
+    assert parse_xml(tostring(Element("label", {"name": name})), Path("labels.xml")).get("name") == name
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from torchvision.models.detection import MaskRCNN_ResNet50_FPN_Weights
 
 from splitlab.data.classes import TABLES, UNUSED, fitting_tables, same_classes
-from splitlab.data.formats.yolo_settings import _parse
+from splitlab.data.formats.yolo.settings import _parse
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from splitlab.cli.split import split as command
+from splitlab.cli.datasets.split import split as command
 from splitlab.data.dataset import Dataset, ImageCounts, ImageLabels, LabelState, ObjectLabel, count_images
 from splitlab.data.split import check_sizes, draw_split, draw_stratified, read_split
 from splitlab.errors import SplitError
@@ -160,6 +160,11 @@ def test_where_nothing_is_labelled_or_all_are_crowds_the_sentence_says_so():
     crowds = tuple(replace(i, objects=(replace(i.objects[0], is_crowd=True),)) for i in whole.images)
     with pytest.raises(SplitError, match="All 3 objects of 'test' are crowd regions"):
         draw_split(replace(whole, images=crowds), 1, 1, 0)
+
+
+def test_where_no_image_is_left_nothing_is_said_of_labels():
+    with pytest.raises(SplitError, match=r"Choose a smaller \|F\|\.\Z"):
+        draw_split(with_states(), 1, 1, 0)
 
 
 def test_images_are_counted_once_each():

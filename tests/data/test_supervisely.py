@@ -1,3 +1,4 @@
+import unicodedata
 import zlib
 
 import numpy as np
@@ -150,3 +151,10 @@ def test_a_folder_without_labels_is_refused(tmp_path):
     with pytest.raises(DataError, match="has no JSON files in a folder called ann"):
         read_supervisely_folder(tmp_path)
     assert not is_supervisely_folder(tmp_path)
+
+
+def test_names_with_accents_belong_together_in_both_of_unicodes_forms(tmp_path):
+    decomposed, composed = (unicodedata.normalize(form, "é") for form in ("NFD", "NFC"))
+    photo(tmp_path / "img" / f"{decomposed}.png")
+    write_json(tmp_path / "ann" / f"{composed}.json", supervisely_json(supervisely_object("polygon", SQUARE)))
+    assert [len(image.objects) for image in read_supervisely_folder(tmp_path).train.images] == [1]

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from splitlab.data.dataset import Dataset, ImageLabels, LabelState, ObjectLabel, Problem, ProblemKind, TrainVal
-from splitlab.data.herding import in_proportion
-from splitlab.data.val_cut import FILE_NAME, ValCut, apply_cut, cut_val, delete_cut, load_cut, save_cut
+from splitlab.data.selection.herding import in_proportion
+from splitlab.data.selection.val_cut import FILE_NAME, ValCut, apply_cut, cut_val, delete_cut, load_cut, save_cut
 from splitlab.errors import DataError, SplitError
 from splitlab.geometry import polygons_to_rle
 
@@ -147,6 +147,15 @@ def test_where_images_have_masks_only_those_and_background_are_cut():
     without = cut_val(dataset(*boxes, *background, *other), 0.2, 0)
     assert set(without.val) <= {*range(50), *range(70, 80)}
     assert len(without.val) == 12
+
+
+def test_where_no_image_has_all_masks_half_masked_ones_are_cut_too():
+    two_objects = image(0, 0, 1).objects
+    objects = (two_objects[0], replace(two_objects[1], mask=None))
+    halves = [replace(image(number), objects=objects) for number in range(10)]
+    cut = cut_val(dataset(*halves), 0.2, 0)
+    assert len(cut.val) == 2
+    assert set(cut_val(dataset(*halves, image(10, 0), image(11, 1), image(12, 2)), 0.5, 0).val) <= {10, 11, 12}
 
 
 def test_near_duplicates_of_val_images_that_cannot_be_scored_are_set_aside():

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from splitlab.data.dataset import LabelState
+from splitlab.data.dataset import LabelState, ProblemKind
 from splitlab.data.formats.voc import is_voc_folder, read_voc_folder
 from splitlab.data.formats.voc_xml import is_voc_xml_folder, read_voc_xml_folder
 from splitlab.data.masks import read_mask
 from splitlab.errors import DataError
-from splitlab.geometry import rle_to_mask
+from splitlab.geometry import polygons_to_rle, rle_to_mask
 from tests.data.trees import HEIGHT, WIDTH, voc_object, voc_xml, write
 
 SCRATCH = voc_object("scratch", 2, 2, 4, 4)
@@ -116,3 +116,53 @@ def test_other_xml_files_are_not_taken_for_voc(tmp_path):
     assert not is_voc_xml_folder(tmp_path)
     with pytest.raises(DataError, match="its root is <annotations>"):
         read_voc_xml_folder(tmp_path)
+
+
+def outline(tag, points):
+    places = "".join(f"<x{number}>{x}</x{number}><y{number}>{y}</y{number}>" for number, (x, y) in enumerate(points, 1))
+    return f"<{tag}>{places}</{tag}>"
+
+
+TRIANGLE = [(1, 1), (9, 1), (5, 7)]
+CLICKS = "<polygon>" + "".join(f"<pt><x>{x}</x><y>{y}</y></pt>" for x, y in TRIANGLE) + "</polygon>"
+
+
+@pytest.mark.parametrize("stated", [outline("polygon", TRIANGLE), outline("segmentation", TRIANGLE), CLICKS])
+def test_an_outline_beside_the_box_is_the_mask(tmp_path, stated):
+    labelled(tmp_path, "a", voc_object("scratch", 2, 2, 9, 7, stated))
+    (label,) = read_voc_xml_folder(tmp_path).train.images[0].objects
+    drawn = polygons_to_rle([[1, 1, 9, 1, 5, 7]], HEIGHT, WIDTH)
+    assert (label.box, label.mask) == ((1, 1, 9, 7), drawn)
+
+
+def test_an_outline_of_the_corners_of_the_box_is_no_mask(tmp_path):
+    corners = [(1, 1), (9, 1), (9, 7), (1, 7), (1, 1)]
+    labelled(tmp_path, "a", voc_object("scratch", 2, 2, 9, 7, outline("polygon", corners)))
+    assert read_voc_xml_folder(tmp_path).train.images[0].objects[0].mask is None
+
+
+def test_an_outline_that_cannot_be_read_costs_the_mask_alone(tmp_path):
+    labelled(tmp_path, "a", voc_object("scratch", 2, 2, 9, 7, outline("polygon", [(1, 1), ("x", 1), (5, 7)])))
+    train = read_voc_xml_folder(tmp_path).train
+    assert [problem.kind for problem in train.problems] == [ProblemKind.MASK]
+    assert train.images[0].objects[0].box == (1, 1, 9, 7)
+
+
+def test_an_object_with_an_outline_needs_no_box(tmp_path):
+    labelled(tmp_path, "a", f"<object><name>scratch</name>{CLICKS}</object>")
+    (label,) = read_voc_xml_folder(tmp_path).train.images[0].objects
+    assert label.mask is not None
+
+
+def test_corners_in_the_order_in_which_they_were_drawn_are_a_box(tmp_path):
+    labelled(tmp_path, "a", voc_object("scratch", 4, 7, 2, 3))
+    assert read_voc_xml_folder(tmp_path).train.images[0].objects[0].box == (1, 2, 4, 7)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_files_with_capital_endings_and_in_utf_16_are_found(tmp_path, encoding):
+    photo(tmp_path / "images" / "a.JPEG")
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "annotations" / "a.XML").write_text(f'<?xml version="1.0"?>{voc_xml(SCRATCH)}', encoding)
+    assert is_voc_xml_folder(tmp_path)
+    assert len(read_voc_xml_folder(tmp_path).train.images[0].objects) == 1

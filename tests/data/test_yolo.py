@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from splitlab.data.dataset import LabelState, ProblemKind
-from splitlab.data.formats.yolo import is_yolo_folder, read_yolo_folder
-from splitlab.data.formats.yolo_lines import parse_labels
+from splitlab.data.formats.yolo.heads import is_yolo_folder
+from splitlab.data.formats.yolo.lines import parse_labels
+from splitlab.data.formats.yolo.reader import read_yolo_folder
 from splitlab.data.images import load_image, read_photo_size
 from splitlab.data.open_dataset import dataset_folder
 from splitlab.errors import DataError, ImageError
@@ -98,14 +99,14 @@ def test_the_hash_follows_the_labels_and_names_but_not_the_place(folder, tmp_pat
     assert len({before, changed, read_yolo_folder(folder).train.source_hash}) == 3
 
 
-def test_one_yaml_of_another_name_is_found_and_two_are_not(folder):
+def test_one_yaml_of_another_name_is_found_and_two_are_refused(folder):
     (folder / "data.yaml").rename(folder / "pond.yaml")
     (folder / "notes.yaml").write_text("a: 1\n")
     assert is_yolo_folder(folder)
     assert len(read_yolo_folder(folder).train.images) == 2
     shutil.copy(folder / "pond.yaml", folder / "second.yml")
-    assert not is_yolo_folder(folder)
-    with pytest.raises(DataError, match=r"has no data\.yaml"):
+    assert is_yolo_folder(folder)
+    with pytest.raises(DataError, match=r"has two YAML files of a dataset, pond\.yaml and second\.yml\. Keep one"):
         read_yolo_folder(folder)
 
 
@@ -283,8 +284,8 @@ def test_whatever_a_label_file_holds_it_is_read_or_named(raw):
         ("a: 1234-99-99\n", "is not valid YAML"),
         (HEAD + "# " + "x" * 1_000_000, "larger than"),
         ("just text", "has no 'names'"),
-        ("train: a\nval: b\n", "'names' must list"),
-        (HEAD.replace("[cat, dog]", "{0: cat, 2: dog}"), "'names' must list"),
+        ("train: a\nval: b\nnames: []\n", "'names' must list"),
+        (HEAD.replace("[cat, dog]", "{0: cat, 9999999: dog}"), "'names' must list"),
         (HEAD.replace("[cat, dog]", "{0: cat, [1]: dog}"), "is not valid YAML"),
         (HEAD.replace("[cat, dog]", "[cat, no]"), "name of class 1 is not text"),
         (HEAD.replace("[cat, dog]", "[cat, 'cat ']"), "two classes are called 'cat'"),

@@ -8,7 +8,7 @@ import pytest
 from splitlab.atlas.tables import measured_results
 from splitlab.checkpoints.checkpoint import read_card, read_weights
 from splitlab.checkpoints.scores import read_scores
-from splitlab.data.formats.coco import read_coco_folder
+from splitlab.data.formats.coco.reader import read_coco_folder
 from splitlab.data.split import draw_split
 from splitlab.errors import DataError, SettingsError
 from splitlab.geometry import mask_to_rle

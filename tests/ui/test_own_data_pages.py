@@ -3,8 +3,8 @@
 import pytest
 
 from splitlab.app.widgets.sources import read_dataset
+from splitlab.data.label_files.photo_index import Outside
 from splitlab.data.open_dataset import open_dataset
-from splitlab.data.photo_index import Outside
 from splitlab.data.reading import Reading, save_reading
 from splitlab.workspace import Workspace
 from tests.ui.datasets import half_masked, photos_alone, without_val

@@ -13,7 +13,7 @@ from splitlab.atlas.advice import advised_splits, read_advice
 from splitlab.atlas.grid import measured_grid, verdict_metric
 from splitlab.atlas.rows import MeasuredRow
 from splitlab.data.dataset import Dataset, ImageId, count_images, json_hash
-from splitlab.data.formats.coco import read_coco_folder
+from splitlab.data.formats.coco.reader import read_coco_folder
 from splitlab.data.open_dataset import EMBEDDED, open_dataset
 from splitlab.data.reading import with_background
 from splitlab.data.scenes.embedded import EmbeddedSettings, make_embedded

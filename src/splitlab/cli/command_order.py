@@ -45,8 +45,8 @@ _PANELS: Mapping[str, Mapping[str, _Line]] = {
         ),
     },
     "Data": {
-        "data": _Line("data", "Check, download, add, export datasets, and set how their labels are read."),
-        "split": _Line("split", "Draw a full set F and a weak set W."),
+        "data": _Line("datasets.data", "Check, download, add, export datasets, and set how their labels are read."),
+        "split": _Line("datasets.split", "Draw a full set F and a weak set W."),
     },
     "Train": {
         "train": _Line("run", "Train a model on batches that mix mask images and box images."),

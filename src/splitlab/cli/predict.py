@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from splitlab.checkpoints.checkpoint import Card
-from splitlab.cli.exports import ExportFormat, FormatOption, LabelsOption, check_export, say_next_step, write_export
+from splitlab.cli.datasets.exports import (
+    ExportFormat,
+    FormatOption,
+    LabelsOption,
+    check_export,
+    say_next_step,
+    write_export,
+)
 from splitlab.cli.options import ClassMapOption, MasksOption, are_cut, class_maps_of, opened, refuse_others, say
 from splitlab.cli.output import JsonOption, app, out, print_json, progress_bar
 from splitlab.data.dataset import Dataset, TrainVal
@@ -116,6 +123,8 @@ def _photos_of(
         return TrainVal(photos, replace(photos, images=(), problems=())), own
     dataset = _only(opened(data, Workspace.here()), part)
     if not dataset.train.class_names:
+        if class_map is not None:
+            raise RunError(f"--class-map: '{dataset.train.name}' has no classes to map to. Leave it out.")
         return _with_classes(names, dataset), own
     (classes,) = class_maps_of([weights_folder(checkpoint)], dataset.train, class_map)
     if not classes.is_own:

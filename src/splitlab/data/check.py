@@ -111,7 +111,14 @@ def check_dataset(data: TrainVal, progress: Progress = no_progress) -> Check:
 def _notes(data: TrainVal) -> tuple[str, ...]:
     if data.has_val:
         return data.notes
-    return (*data.notes, f"There is no val part. To cut one from train: splitlab data cut {data.train.as_argument}")
+    argument = data.train.as_argument
+    if not data.train.images:
+        missing = "There are no images."
+    elif count_images(data.train).to_draw:
+        missing = f"There is no val part. To cut one from train: splitlab data cut {argument}"
+    else:
+        missing = f"To choose what to label first: splitlab data plan-labels {argument} FOLDER --masks 50 --boxes 200"
+    return (*data.notes, missing)
 
 
 def find_empty_classes(dataset: Dataset, subset: str) -> Iterator[Problem]:

@@ -31,6 +31,7 @@ class ProblemKind(StrEnum):
     PHOTO_TWICE = "photo labelled twice"
     LEAK = "photo in train and in val"
     LABELS_UNREADABLE = "unreadable labels"
+    CLASS_NAMES = "unclear class names"
     BOX = "wrong box"
     BOX_IN_FRACTIONS = "boxes not in pixels"
     MASK = "wrong mask"
@@ -323,7 +324,7 @@ def images_in_words(counts: ImageCounts) -> str:
 def left_out_in_words(counts: ImageCounts, dataset: Dataset) -> str:
     """Explain which images no split can contain and what to do about it; empty if there are none."""
     sentences = []
-    if counts.unlabelled == len(dataset.images):
+    if 0 < counts.unlabelled == len(dataset.images):
         sentences.append(
             f"None of its {counts.unlabelled:,} photos is labelled. splitlab data plan-labels {dataset.as_argument} "
             "chooses which of them to label first."

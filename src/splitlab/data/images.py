@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import warnings
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ PHOTO_ENDINGS = (
 )  # fmt: skip
 """The endings of photos that can be read, in lower case."""
 # ISO media files start with "ftyp" and a brand; phones store photos as HEIC.
+_WEB_PAGE = re.compile(rb"\s*<(!doctype\s+)?html", re.IGNORECASE)
 _FTYP, _HEIC_BRANDS = b"ftyp", (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"mif1", b"msf1")
 
 # Pillow allocates some bytes for every row, so a column of 51 million pixels would be costly.
@@ -180,8 +182,9 @@ def unread_photo(path: Path, error: ImageError) -> Problem:
     if not _is_file(path):
         what, way_out = "the photo is missing", "Add it, or remove its labels."
         return Problem(ProblemKind.PHOTO_MISSING, str(path), what, way_out)
-    empty = path.stat().st_size == 0
-    what = f"the photo cannot be read ({'it is an empty file' if empty else error.__cause__ or error})"
+    empty, cause = path.stat().st_size == 0, error.__cause__
+    reason = f"it {_why_unread(path)}" if isinstance(cause, UnidentifiedImageError) else str(cause or error)
+    what = f"the photo cannot be read ({'it is an empty file' if empty else reason})"
     return Problem(ProblemKind.PHOTO_UNREADABLE, str(path), what, "Save the photo again, or remove its labels.")
 
 
@@ -226,12 +229,17 @@ def _too_large(name: str) -> str:
 
 
 def _unread(source: Path | BinaryIO, name: str) -> str:
+    return f"{name} {_why_unread(source)}. Use JPEG, PNG, WebP, AVIF, BMP, TIFF or GIF."
+
+
+def _why_unread(source: Path | BinaryIO) -> str:
     """Explain by a file's content why it cannot be read; its name may be misleading."""
-    head = _content(source, 12)
-    brand = head[8:12] if head[4:8] == _FTYP else b""
-    if brand in _HEIC_BRANDS:
-        return f"{name} is HEIC, which is not supported: save it as JPEG."
-    return f"{name} is not a readable image. Use JPEG, PNG, WebP, AVIF, BMP, TIFF or GIF."
+    head = _content(source, 512)
+    if head[4:8] == _FTYP and head[8:12] in _HEIC_BRANDS:
+        return "is HEIC, which is not supported: save it as JPEG"
+    if _WEB_PAGE.match(head):
+        return "is a web page, perhaps of a failed download"
+    return "is not a readable image"
 
 
 def _content(source: Path | BinaryIO, size: int = -1) -> bytes:

@@ -6,7 +6,8 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -77,13 +78,9 @@ def stage_archive(
         DataError: the archive is broken, hostile, too large, or holds no readable dataset; or `data_dir` cannot be
             written. Nothing is left behind.
     """
-    place = _draft_in(data_dir)
-    try:
+    with _draft_in(data_dir) as place:
         root = unpack(archive, Path(place.name) / _ROOT, limits, progress)
         return _read(root, str(getattr(archive, "name", "the archive")), place)
-    except BaseException:
-        place.cleanup()
-        raise
 
 
 def stage_files(
@@ -101,31 +98,25 @@ def stage_files(
         DataError: a file would lie outside the folder or is there twice, they are over a limit or hold no readable
             dataset; or `data_dir` cannot be written. Nothing is left behind.
     """
-    place = _draft_in(data_dir)
-    try:
+    with _draft_in(data_dir) as place:
         return _read(gather(files, Path(place.name) / _ROOT, name, limits, progress), name, place)
-    except BaseException:
-        place.cleanup()
-        raise
 
 
 def stage_folder(folder: Path, data_dir: Path) -> Staged:
     """Copy a folder beside the datasets of the workspace, and read it. Files are hard links where the disk allows it.
 
     Raises:
-        DataError: the folder cannot be copied, or holds no readable dataset. Nothing is left behind.
+        DataError: the folder cannot be copied, holds `data_dir`, or holds no readable dataset. Nothing is left behind.
     """
-    place = _draft_in(data_dir)
-    root = Path(place.name) / _ROOT
-    try:
-        shutil.copytree(folder, root, symlinks=True, copy_function=_link_or_copy)
+    if data_dir.resolve().is_relative_to(folder.resolve()):
+        raise DataError(f"{folder} holds the workspace, {data_dir}. Give the folder of one dataset.")
+    with _draft_in(data_dir) as place:
+        root = Path(place.name) / _ROOT
+        try:
+            shutil.copytree(folder, root, symlinks=True, copy_function=_link_or_copy)
+        except (OSError, shutil.Error) as error:
+            raise DataError(f"{folder}: cannot be copied to {data_dir} ({str(error)[:200]}). Check both.") from error
         return _read(root, str(folder), place)
-    except (OSError, shutil.Error) as error:
-        place.cleanup()
-        raise DataError(f"{folder}: cannot be copied to {data_dir} ({str(error)[:200]}). Check both.") from error
-    except BaseException:
-        place.cleanup()
-        raise
 
 
 def keep(staged: Staged, name: str, data_dir: Path) -> TrainVal:
@@ -140,26 +131,6 @@ def keep(staged: Staged, name: str, data_dir: Path) -> TrainVal:
     move_index(staged.root, target, Path(staged.place.name) / INDEX, data_dir / INDEX)
     staged.discard()
     return open_dataset(name, data_dir)
-
-
-def import_archive(
-    archive: BinaryIO,
-    name: str,
-    data_dir: Path,
-    limits: Limits = _UPLOAD_LIMITS,
-    progress: Progress = no_progress,
-) -> TrainVal:
-    """Unpack a zip or tar of a dataset into `data_dir`/`name` and open it.
-
-    Raises:
-        DataError: as `stage_archive` and `keep`. Nothing is left behind.
-    """
-    refuse_name(name, data_dir)
-    staged = stage_archive(archive, data_dir, limits, progress)
-    try:
-        return keep(staged, name, data_dir)
-    finally:
-        staged.discard()
 
 
 def refuse_name(name: str, data_dir: Path) -> None:
@@ -179,8 +150,10 @@ def _read(root: Path, name: str, place: tempfile.TemporaryDirectory[str]) -> Sta
 
 
 def _refuse_without_photos(data: TrainVal, root: Path) -> None:
-    """Refuse an export of labels alone."""
+    """Refuse an export of labels alone, or of nothing."""
     images = (*data.train.images, *data.val.images)
+    if not images:
+        raise DataError(f"Recognised as {data.format}. {root} has no images. Export it with its images.")
     if not any(image.path.is_file() for image in images):
         first = images[0].path
         shown = first.relative_to(root) if first.is_relative_to(root) else first.name
@@ -197,12 +170,21 @@ def _link_or_copy(source: str, target: str) -> None:
         shutil.copy2(source, target, follow_symlinks=False)
 
 
-def _draft_in(data_dir: Path) -> tempfile.TemporaryDirectory[str]:
+@contextmanager
+def _draft_in(data_dir: Path) -> Iterator[tempfile.TemporaryDirectory[str]]:
+    """Yield a new folder, which is removed if the block fails."""
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        return tempfile.TemporaryDirectory(prefix=swept(".import-", data_dir), dir=data_dir, ignore_cleanup_errors=True)
+        place = tempfile.TemporaryDirectory(
+            prefix=swept(".import-", data_dir), dir=data_dir, ignore_cleanup_errors=True
+        )
     except OSError as error:
         raise DataError(f"{data_dir}: {_NO_DISK.format(error.strerror)}") from error
+    try:
+        yield place
+    except BaseException:
+        place.cleanup()
+        raise
 
 
 def _rename(root: Path, target: Path) -> None:

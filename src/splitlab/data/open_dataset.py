@@ -6,6 +6,7 @@ of that format, and a function that reads the folder into a `TrainVal`.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,10 +17,12 @@ from typing import NamedTuple
 from splitlab.data.archives import find_dataset_root
 from splitlab.data.dataset import TrainVal
 from splitlab.data.formats.cityscapes import is_cityscapes_folder, read_cityscapes_folder
-from splitlab.data.formats.coco import read_coco_folder
-from splitlab.data.formats.coco_files import is_coco_folder
+from splitlab.data.formats.coco.files import is_coco_folder
+from splitlab.data.formats.coco.reader import read_coco_folder
+from splitlab.data.formats.cvat_masks import is_cvat_masks_folder, read_cvat_masks_folder
 from splitlab.data.formats.cvat_xml import is_cvat_folder, read_cvat_folder
 from splitlab.data.formats.fiftyone import is_fiftyone_folder, read_fiftyone_folder
+from splitlab.data.formats.label_studio import is_label_studio_folder, read_label_studio_folder
 from splitlab.data.formats.labelme import is_labelme_folder, read_labelme_folder
 from splitlab.data.formats.pets import is_pets_folder, read_pets_folder
 from splitlab.data.formats.photos import is_photo_folder, read_photo_folder
@@ -27,11 +30,12 @@ from splitlab.data.formats.supervisely import is_supervisely_folder, read_superv
 from splitlab.data.formats.via import is_via_folder, read_via_folder
 from splitlab.data.formats.voc import is_voc_folder, read_voc_folder
 from splitlab.data.formats.voc_xml import is_voc_xml_folder, read_voc_xml_folder
-from splitlab.data.formats.yolo import is_yolo_folder, read_yolo_folder
-from splitlab.data.photo_index import Outside
+from splitlab.data.formats.yolo.heads import is_yolo_folder
+from splitlab.data.formats.yolo.reader import read_yolo_folder
+from splitlab.data.label_files.photo_index import Outside
 from splitlab.data.reading import load_reading, read_as
 from splitlab.data.scenes.embedded import make_embedded
-from splitlab.data.val_cut import apply_cut, load_cut
+from splitlab.data.selection.val_cut import apply_cut, load_cut
 from splitlab.errors import DataError
 
 EMBEDDED = "embedded"
@@ -40,6 +44,8 @@ INDEX = ".index"
 _MOST_WRAPPERS = 3
 _UNFOLLOWED = (OSError, ValueError)
 """Raised for paths with a NUL, too long ones, cyclic links and folders without permission."""
+_BESIDE = re.compile(r"__MACOSX\Z|splitlab[\w-]*\.json\Z|readme|licen[cs]e|.*\.(md|pdf|url|ini)\Z", re.IGNORECASE)
+_ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".rar", ".7z")
 _PARTS_OF_DATASETS = ("images", "labels", "annotations", "train", "valid", "val", "ann", "img", "data")
 
 
@@ -61,11 +67,17 @@ _FORMATS = (
     _Format("Cityscapes", is_cityscapes_folder, lambda folder, index, _: read_cityscapes_folder(folder, index)),
     _Format("Oxford-IIIT Pet", is_pets_folder, lambda folder, index, _: read_pets_folder(folder, index)),
     _Format("CVAT", is_cvat_folder, lambda folder, _, outside: read_cvat_folder(folder, outside)),
+    _Format(
+        "Label Studio",
+        is_label_studio_folder,
+        lambda folder, _, outside: read_label_studio_folder(folder, outside),
+    ),
     _Format("Supervisely", is_supervisely_folder, lambda folder, _, outside: read_supervisely_folder(folder, outside)),
     _Format("FiftyOne", is_fiftyone_folder, lambda folder, _, outside: read_fiftyone_folder(folder, outside)),
     _Format("VIA", is_via_folder, lambda folder, _, outside: read_via_folder(folder, outside)),
     _Format("LabelMe", is_labelme_folder, lambda folder, _, outside: read_labelme_folder(folder, outside)),
     _Format("VOC XML", is_voc_xml_folder, lambda folder, _, outside: read_voc_xml_folder(folder, outside)),
+    _Format("CVAT masks", is_cvat_masks_folder, lambda folder, _, outside: read_cvat_masks_folder(folder, outside)),
     _Format("YOLO", is_yolo_folder, lambda folder, _, outside: read_yolo_folder(folder, outside)),
     _Format("photos", is_photo_folder, lambda folder, _, outside: read_photo_folder(folder, outside)),
 )
@@ -104,7 +116,7 @@ def dataset_folder(where: str, data_dir: Path) -> Path:
         DataError: the dataset does not exist, or is the embedded one.
     """
     if where == EMBEDDED:
-        raise DataError(f"The dataset {EMBEDDED} is drawn by SplitLab: its labels are not ambiguous.")
+        raise DataError(f"The dataset {EMBEDDED} is drawn by SplitLab: its labels and its parts are fixed.")
     return _find(where, data_dir)[0]
 
 
@@ -137,13 +149,18 @@ def _format_of(folder: Path) -> _Format | None:
 
 
 def _root_of(folder: Path) -> Path:
-    """Return the folder in which a dataset begins: many archives hold one folder, which holds everything."""
+    """Return the folder in which a dataset begins: many archives hold one folder, and perhaps a text about it."""
     for _ in range(_MOST_WRAPPERS):
-        inner = find_dataset_root(folder)
+        inner = _only_folder(folder)
         if inner == folder or inner.name.lower() in _PARTS_OF_DATASETS:
             break
         folder = inner
     return folder
+
+
+def _only_folder(folder: Path) -> Path:
+    inside = [path for path in folder.glob("[!.]*") if not _BESIDE.match(path.name)]
+    return inside[0] if len(inside) == 1 and inside[0].is_dir() else find_dataset_root(folder)
 
 
 def _named(data: TrainVal, folder: Path) -> TrainVal:
@@ -167,8 +184,9 @@ def _unknown(folder: Path) -> str:
 
 def _seen_in(folder: Path) -> str:
     endings = Counter(path.suffix.lower() or "no ending" for path in folder.rglob("[!.]*") if path.is_file())
-    seen = ", ".join(f"{number:,} files with {ending}" for ending, number in endings.most_common(3))
-    return f"It has {seen}. " if seen else "It has no files. "
+    seen = ", ".join(f"{number:,} with {ending}" for ending, number in endings.most_common(3))
+    archives = "Unpack the archives in it first. " if not endings.keys().isdisjoint(_ARCHIVES) else ""
+    return f"It has files: {seen}. {archives}" if seen else "It has no files. "
 
 
 def _opened_as(data: TrainVal, where: str) -> TrainVal:

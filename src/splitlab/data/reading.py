@@ -23,11 +23,12 @@ from splitlab.data.dataset import (
     unreadable,
 )
 from splitlab.data.images import MAX_PIXELS
-from splitlab.data.photo_index import Outside
-from splitlab.errors import DataError
+from splitlab.data.label_files.photo_index import Outside
+from splitlab.errors import DataError, RunError
+from splitlab.io import write_json
 
 _MAX_LIST_BYTES = 10_000_000
-_NOT_PRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_NOT_PRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 _PLAIN_NAME = re.compile(r"\w[\w.-]{0,200}")
 _SEPARATORS = re.compile(r"[/\\\x00-\x1f]")
 _MOST_NAME_LETTERS = 200
@@ -78,7 +79,7 @@ class Reading:
 
 
 def printable(name: str) -> str:
-    """Return a class name from a file with control characters and broken letters replaced, safe for a terminal.
+    """Return a class name from a file with control characters and broken letters replaced: safe for a terminal and XML.
 
     Surrounding blanks are removed: they are invisible, and settings that list class names do not keep them.
     """
@@ -103,6 +104,15 @@ def read_bounded(path: Path, max_bytes: int) -> bytes:
     if len(raw) > max_bytes:
         raise entry_error(kind, path, f"is larger than {max_bytes:,} bytes, too large for a label file", again)
     return raw
+
+
+def decoded(raw: bytes, errors: str = "replace") -> str:
+    """Return the text of a file: UTF-16 if it starts with its mark, as Windows writes it, else UTF-8.
+
+    Bytes that are neither are replaced, or treated as `errors` says.
+    """
+    encoding = "utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    return raw.decode(encoding, errors)
 
 
 def check_image_size(width: int, height: int, path: Path, whose: str) -> None:
@@ -207,11 +217,9 @@ def save_reading(folder: Path, reading: Reading) -> Path:
     if content.pop("outside") == Outside.FOLLOWED:
         content["followed_from"] = _number_of(folder)
     try:
-        path.write_text(json.dumps(content) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be written ({error.strerror}). Copy the dataset to a folder that can."
-        ) from error
+        write_json(path, content)
+    except RunError as error:
+        raise DataError(f"{error} Or copy the dataset to a folder that can be written.") from error
     return path
 
 
@@ -252,7 +260,8 @@ def _read_part(dataset: Dataset, reading: Reading) -> Dataset:
 
 
 def _without_crowds(image: ImageLabels) -> ImageLabels:
-    return replace(image, objects=tuple(replace(label, is_crowd=False) for label in image.objects))
+    objects = (replace(label, is_crowd=False) if label.is_crowd else label for label in image.objects)
+    return replace(image, objects=tuple(objects))
 
 
 def _accepted(image: ImageLabels) -> ImageLabels:

@@ -164,15 +164,16 @@ def import_checkpoint(file: Path, into: Path, class_names: Sequence[str] | None 
 
 def names_in_words(card: Card) -> list[str]:
     """Say in a sentence which class names a foreign file without names was given; empty if it has names."""
-    count = len(card.class_names)
-    fitting, taken = fitting_tables(count), card.trained_by.get(_TABLE)
+    count, taken = len(card.class_names), card.trained_by.get(_TABLE)
+    fitting = fitting_tables(count)
     if taken in fitting:
-        others = " and ".join(table for table in fitting if table != taken)
-        named = f"its {count} class numbers are taken as {taken}" + (f" ({others} would fit as well)" if others else "")
+        named = f"its {count} class numbers are taken as {taken}"
     elif card.finds_objects and all(name.removeprefix("class_").isdecimal() for name in card.class_names):
         named = f"its {count} classes are numbers"
     else:
         return []
+    others = " and ".join(table for table in fitting if table != taken)
+    named += f" ({others} would fit{' as well' if taken else ''})" if others else ""
     return [
         f"The file holds no class names, so {named}. Choose others with --class-names when importing it, or with "
         "--class-map or on the page when scoring it."

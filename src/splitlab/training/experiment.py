@@ -100,7 +100,10 @@ def _check_split(split: Split, train_set: Dataset) -> None:
     train_set.select(split.weak)
     without = [image.image_id for image in train_set.select(split.full) if not image.can_be_full]
     if without:
-        raise SplitError(f"Image {without[0]} of F has no masks in '{train_set.name}'. Move it to W.")
+        is_half_masked = train_set.by_id[without[0]].is_half_masked
+        lacks = "has masks for only some of its objects" if is_half_masked else "has no masks"
+        accept = f", or run splitlab data read-as {train_set.as_argument} --half-masked full" if is_half_masked else ""
+        raise SplitError(f"Image {without[0]} of F {lacks} in '{train_set.name}'. Move it to W{accept}.")
 
 
 def carry_out(run: RunFolder, data_dir: Path, progress: Progress = no_progress, tell: Tell = tell_nobody) -> State:

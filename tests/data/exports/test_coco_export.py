@@ -6,7 +6,7 @@ import pytest
 
 from splitlab.data.dataset import LabelState, ObjectLabel, TrainVal
 from splitlab.data.exports.coco import export_coco
-from splitlab.data.formats.coco import read_coco_folder
+from splitlab.data.formats.coco.reader import read_coco_folder
 from splitlab.data.split import Split, as_split
 from splitlab.errors import DataError
 from splitlab.evaluation.detections import read_detections

@@ -14,8 +14,8 @@ from splitlab.data.exports.label_studio import export_label_studio
 from splitlab.data.exports.objects import LabelShape
 from splitlab.data.exports.photos import name_photos
 from splitlab.data.exports.yolo import export_darknet, export_yolo
-from splitlab.data.formats.coco import read_coco_folder
-from splitlab.data.formats.yolo import read_yolo_folder
+from splitlab.data.formats.coco.reader import read_coco_folder
+from splitlab.data.formats.yolo.reader import read_yolo_folder
 from splitlab.data.split import Split, as_split, without_masks
 from splitlab.errors import DataError, SplitError
 from splitlab.geometry import mask_to_rle, rle_to_mask

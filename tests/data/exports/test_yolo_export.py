@@ -11,7 +11,7 @@ import yaml
 from splitlab.data.dataset import ObjectLabel, TrainVal
 from splitlab.data.exports.objects import LabelShape, trace_outline
 from splitlab.data.exports.yolo import export_darknet, export_yolo
-from splitlab.data.formats.yolo import read_yolo_folder
+from splitlab.data.formats.yolo.reader import read_yolo_folder
 from splitlab.data.split import Split, as_split
 from splitlab.errors import DataError
 from splitlab.geometry import mask_to_rle, polygons_to_rle, rle_area, rle_to_mask, rle_to_xyxy

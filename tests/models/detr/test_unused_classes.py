@@ -17,6 +17,7 @@ from splitlab.models.detr.seg import DETRSeg
 from splitlab.models.detr.sizes import SIZES, Norm
 from splitlab.models.imports import import_checkpoint, names_in_words
 from splitlab.models.registry import load_model
+from tests.checkpoints import write_checkpoint
 from tests.models.batches import still_model
 from tests.models.detr.small import TINY, make_model
 
@@ -58,6 +59,11 @@ def test_other_counts_are_numbered_and_this_is_told(tiny_size, tmp_path):
     card = read_card(import_checkpoint(write_detr(tmp_path / "detr.pth", 3), tmp_path / "mine"))
     assert card.class_names == ["class_0", "class_1", "class_2"]
     assert names_in_words(card)[0].startswith("The file holds no class names, so its 3 classes are numbers. Choose")
+
+
+def test_a_table_that_would_fit_numbered_classes_is_told(tmp_path):
+    numbered = read_card(write_checkpoint(tmp_path / "numbered", class_names=[str(number) for number in range(80)]))
+    assert "so its 80 classes are numbers (coco80 would fit). Choose others with" in names_in_words(numbered)[0]
 
 
 def test_names_that_are_given_come_before_the_table(tiny_size, tmp_path):

@@ -19,7 +19,7 @@ from splitlab.data.dataset import Problem, TrainVal, count_images, count_kinds
 from splitlab.data.images import PHOTO_ENDINGS
 from splitlab.data.import_dataset import ARCHIVE_ENDINGS, keep, refuse_name
 from splitlab.data.open_dataset import FORMAT_NAMES
-from splitlab.data.val_cut import DEFAULT_SHARE, ValCut, apply_cut, save_cut
+from splitlab.data.selection.val_cut import DEFAULT_SHARE, ValCut, apply_cut, save_cut
 from splitlab.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -117,6 +117,8 @@ def _show_found(upload: Upload, workspace: Workspace) -> None:
         place_of_counts = st.container()
         cut = _choose_cut(upload)
         place_of_counts.html(_counts_html(apply_cut(data, cut) if cut else data))
+        if upload.found.problems:
+            place_of_counts.caption(f"Problems, listed below: {_kinds_in_words(upload.found.problems)}")
         _name_and_keep(upload, cut, workspace)
         for note in upload.found.notes[: len(data.notes)]:
             st.caption(as_plain(note))
@@ -179,6 +181,9 @@ def show_problems(problems: Sequence[Problem]) -> None:
     if not problems:
         st.success("Every photo opens, and every label fits its photo.")
         return
-    kinds = ", ".join(f"{number:,} x {kind}" for kind, number in count_kinds(problems).items())
-    st.warning(f"{len(problems):,} found: {kinds}.")
+    st.warning(f"{len(problems):,} found: {_kinds_in_words(problems)}.")
     st.dataframe([asdict(problem) for problem in problems], hide_index=True)
+
+
+def _kinds_in_words(problems: Sequence[Problem]) -> str:
+    return ", ".join(f"{number:,} x {kind}" for kind, number in count_kinds(problems).items())

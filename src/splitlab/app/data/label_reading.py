@@ -12,8 +12,8 @@ from splitlab.app.widgets.sources import read_dataset
 from splitlab.app.widgets.text import as_plain
 from splitlab.data.dataset import count_images
 from splitlab.data.fit_for_training import notes_on
+from splitlab.data.label_files.photo_index import Outside
 from splitlab.data.open_dataset import EMBEDDED, dataset_folder
-from splitlab.data.photo_index import Outside
 from splitlab.data.reading import Crowds, HalfMasked, Reading, WithoutLabels, load_reading, save_reading
 
 if TYPE_CHECKING:

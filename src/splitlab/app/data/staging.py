@@ -15,9 +15,9 @@ from splitlab.app.widgets.progress import progress_bar
 from splitlab.app.widgets.uploads import call_at_end
 from splitlab.data.check import Check
 from splitlab.data.import_dataset import ARCHIVE_ENDINGS, Staged, proposed_name, stage_archive, stage_files
-from splitlab.data.near_duplicates import find_near_duplicates
 from splitlab.data.open_dataset import INDEX
-from splitlab.data.val_cut import ValCut, cut_val
+from splitlab.data.selection.near_duplicates import find_near_duplicates
+from splitlab.data.selection.val_cut import ValCut, cut_val
 from splitlab.errors import DataError, SplitError
 from splitlab.io import Progress
 from splitlab.workspace import Workspace

@@ -14,9 +14,9 @@ from splitlab.app.data.pictures import show_thumbnails, small_picture_link
 from splitlab.app.widgets.links import linked_count
 from splitlab.app.widgets.progress import progress_bar
 from splitlab.data.dataset import LabelState, count_images
-from splitlab.data.labelling_plan import LabellingPlan, plan_as_csv, plan_labelling, random_order
-from splitlab.data.near_duplicates import find_near_duplicates
 from splitlab.data.open_dataset import EMBEDDED, INDEX, dataset_folder
+from splitlab.data.selection.labelling_plan import LabellingPlan, plan_as_csv, plan_labelling, random_order
+from splitlab.data.selection.near_duplicates import find_near_duplicates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,9 +12,9 @@ from splitlab.app.widgets.links import linked_count
 from splitlab.app.widgets.progress import progress_bar
 from splitlab.app.widgets.sources import read_dataset
 from splitlab.app.widgets.text import as_plain
-from splitlab.data.near_duplicates import find_near_duplicates
 from splitlab.data.open_dataset import EMBEDDED, INDEX, dataset_folder
-from splitlab.data.val_cut import DEFAULT_SHARE, ValCut, cut_val, delete_cut, load_cut, save_cut
+from splitlab.data.selection.near_duplicates import find_near_duplicates
+from splitlab.data.selection.val_cut import DEFAULT_SHARE, ValCut, cut_val, delete_cut, load_cut, save_cut
 
 if TYPE_CHECKING:
     from pathlib import Path

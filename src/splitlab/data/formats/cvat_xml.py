@@ -15,12 +15,12 @@ from xml.etree.ElementTree import Element, tostring
 import numpy as np
 
 from splitlab.data.dataset import EntryError, LabelState, Problem, ProblemKind, TrainVal, entry_error, unreadable
-from splitlab.data.entries import ODD_ENTRY, box_around, ellipse, no_areas, number, peeked, points, turned
-from splitlab.data.parts import join_groups
-from splitlab.data.photo_index import Outside, PhotoIndex
+from splitlab.data.label_files.entries import ODD_ENTRY, box_around, ellipse, no_areas, number, peeked, points, turned
+from splitlab.data.label_files.parts import join_groups
+from splitlab.data.label_files.photo_index import Outside, PhotoIndex
+from splitlab.data.label_files.records import Outline, Record, Shape, dataset_of, part_of, part_of_folders
+from splitlab.data.label_files.safe_xml import iter_children
 from splitlab.data.reading import check_image_size
-from splitlab.data.records import Outline, Record, Shape, dataset_of, part_of, part_of_folders
-from splitlab.data.safe_xml import iter_children
 from splitlab.errors import DataError
 from splitlab.geometry import MaskArray, patch_to_rle
 

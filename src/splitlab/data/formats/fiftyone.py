@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from splitlab.data.dataset import EntryError, LabelState, Problem, TrainVal, json_hash, unreadable
-from splitlab.data.entries import ODD_ENTRY, as_list, no_areas, number, peeked, read_json, text
 from splitlab.data.formats.fiftyone_objects import LABEL_KINDS, labels_in, read_label
 from splitlab.data.images import PHOTO_ENDINGS, read_size, unread_photo
-from splitlab.data.photo_index import Outside, PhotoIndex
+from splitlab.data.label_files.entries import ODD_ENTRY, as_list, no_areas, number, peeked, read_json, text
+from splitlab.data.label_files.photo_index import Outside, PhotoIndex
+from splitlab.data.label_files.records import Record, Shape, dataset_of, part_of, part_of_folders
 from splitlab.data.reading import check_image_size
-from splitlab.data.records import Record, Shape, dataset_of, part_of, part_of_folders
 from splitlab.errors import DataError, ImageError
 
 NAME = "FiftyOne"

@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 
 from splitlab.data.dataset import EntryError
-from splitlab.data.entries import ODD_ENTRY, as_list, number, points, text
 from splitlab.data.images import MAX_PIXELS
-from splitlab.data.packed_masks import from_base64, inflated, npy_to_mask, png_to_mask
-from splitlab.data.photo_index import PhotoIndex
+from splitlab.data.label_files.entries import ODD_ENTRY, as_list, number, points, text
+from splitlab.data.label_files.packed_masks import from_base64, inflated, npy_to_mask, png_to_mask
+from splitlab.data.label_files.photo_index import PhotoIndex
+from splitlab.data.label_files.records import Shape
 from splitlab.data.reading import read_bounded
-from splitlab.data.records import Shape
 from splitlab.geometry import Rle, patch_to_rle
 
 LABEL_KINDS = ("Detections", "Polylines", "Detection", "Polyline")

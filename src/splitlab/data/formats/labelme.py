@@ -15,13 +15,23 @@ from pathlib import Path
 from typing import Any
 
 from splitlab.data.dataset import EntryError, Problem, ProblemKind, TrainVal, entry_error, unreadable
-from splitlab.data.entries import ODD_ENTRY, as_json, as_list, box_around, ellipse, no_areas, peeked, points, text
 from splitlab.data.images import PHOTO_ENDINGS, unread_photo
-from splitlab.data.packed_masks import from_base64, png_to_mask
-from splitlab.data.parts import join_groups
-from splitlab.data.photo_index import Outside, PhotoIndex
+from splitlab.data.label_files.entries import (
+    ODD_ENTRY,
+    as_json,
+    as_list,
+    box_around,
+    ellipse,
+    no_areas,
+    peeked,
+    points,
+    text,
+)
+from splitlab.data.label_files.packed_masks import from_base64, png_to_mask
+from splitlab.data.label_files.parts import join_groups
+from splitlab.data.label_files.photo_index import Outside, PhotoIndex, folded
+from splitlab.data.label_files.records import Outline, Record, Shape, dataset_of, labelled_size, part_of_folders
 from splitlab.data.reading import check_image_size, read_bounded
-from splitlab.data.records import Outline, Record, Shape, dataset_of, labelled_size, part_of_folders
 from splitlab.errors import DataError, ImageError
 from splitlab.geometry import patch_to_rle
 
@@ -54,7 +64,7 @@ def read_labelme_folder(folder: Path, outside: Outside = Outside.REFUSED) -> Tra
     photos = PhotoIndex(folder, outside)
     beside: dict[tuple[Path, str], list[Path]] = defaultdict(list)
     for photo in photos.photos():
-        beside[photo.parent, photo.stem].append(photo)
+        beside[photo.parent, folded(photo.stem)].append(photo)
     data = dataset_of(photos, NAME, _read_all(photos, beside))
     if not (data.train.images or data.val.images):
         raise DataError(f"{folder} has no photos and no files of Labelme. Put the JSON files beside their photos.")
@@ -139,7 +149,7 @@ def _photo_of(
     path: Path, content: dict[str, Any], photos: PhotoIndex, beside: dict[tuple[Path, str], list[Path]]
 ) -> Path:
     """Return the photo of the same name beside the file, else the one that the file names, else one of its name."""
-    named = beside.get((path.parent, path.stem), [])
+    named = beside.get((path.parent, folded(path.stem)), [])
     if len(named) == 1:
         return named[0]
     stated = text(content.get("imagePath") or "")

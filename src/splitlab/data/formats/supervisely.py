@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from splitlab.data.dataset import EntryError, Problem, TrainVal, unreadable
-from splitlab.data.entries import (
+from splitlab.data.label_files.entries import (
     ODD_ENTRY,
     as_json,
     as_list,
@@ -25,10 +25,10 @@ from splitlab.data.entries import (
     read_json,
     text,
 )
-from splitlab.data.packed_masks import from_base64, inflated, png_to_mask
-from splitlab.data.photo_index import Outside, PhotoIndex
+from splitlab.data.label_files.packed_masks import from_base64, inflated, png_to_mask
+from splitlab.data.label_files.photo_index import Outside, PhotoIndex, folded
+from splitlab.data.label_files.records import Record, Shape, dataset_of, part_of_folders
 from splitlab.data.reading import check_image_size, read_bounded
-from splitlab.data.records import Record, Shape, dataset_of, part_of_folders
 from splitlab.errors import DataError
 from splitlab.geometry import patch_to_rle
 
@@ -56,8 +56,8 @@ def read_supervisely_folder(folder: Path, outside: Outside = Outside.REFUSED) ->
     photos = PhotoIndex(folder, outside)
     by_name: dict[tuple[Path, str], list[Path]] = defaultdict(list)
     for photo in photos.photos():
-        by_name[photo.parent, photo.name].append(photo)
-        by_name[photo.parent, photo.stem].append(photo)
+        by_name[photo.parent, folded(photo.name)].append(photo)
+        by_name[photo.parent, folded(photo.stem)].append(photo)
     files = photos.files(".json")
     labels = [path for path in files if path.parent.name == _LABELS]
     if not labels:
@@ -117,7 +117,7 @@ def _read_all(
 def _photo_of(path: Path, photos: PhotoIndex, by_name: dict[tuple[Path, str], list[Path]]) -> Path:
     """Return the photo in img/: called as the file without .json, or as the file but for its ending."""
     folder, name = path.parent.parent / _PHOTOS, path.stem
-    same = by_name.get((folder, name), [])
+    same = by_name.get((folder, folded(name)), [])
     if folder / name in same or len(same) == 1:
         return folder / name if folder / name in same else same[0]
     return photos.find(f"{_PHOTOS}/{name}", [path.parent.parent], path)

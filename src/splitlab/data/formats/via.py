@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 
 from splitlab.data.dataset import EntryError, LabelState, Problem, TrainVal, json_hash, unreadable
-from splitlab.data.entries import ODD_ENTRY, ellipse, no_areas, number, peeked, text
 from splitlab.data.formats.via_files import ViaFile, ViaPhoto, is_via, read_via_file
-from splitlab.data.photo_index import Outside, PhotoIndex
-from splitlab.data.records import Outline, Record, Shape, dataset_of, part_of_folders
+from splitlab.data.label_files.entries import ODD_ENTRY, ellipse, no_areas, number, peeked, text
+from splitlab.data.label_files.photo_index import Outside, PhotoIndex
+from splitlab.data.label_files.records import Outline, Record, Shape, dataset_of, part_of_folders
 from splitlab.errors import DataError
 
 NAME = "VGG Image Annotator"

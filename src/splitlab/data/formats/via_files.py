@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from splitlab.data.dataset import Problem, unreadable
-from splitlab.data.entries import ODD_ENTRY, as_json, text
+from splitlab.data.label_files.entries import ODD_ENTRY, as_json, text
 from splitlab.data.reading import read_bounded
 from splitlab.errors import DataError
 from splitlab.io import plain_json

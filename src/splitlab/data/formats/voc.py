@@ -21,9 +21,9 @@ from splitlab.data.dataset import (
 from splitlab.data.formats.voc_files import read_annotation
 from splitlab.data.formats.voc_xml import read_voc_xml_folder
 from splitlab.data.images import PHOTO_ENDINGS
-from splitlab.data.photo_index import Outside
+from splitlab.data.label_files.photo_index import Outside
+from splitlab.data.label_files.records import Record, to_image
 from splitlab.data.reading import read_name_list
-from splitlab.data.records import Record, to_image
 from splitlab.errors import DataError
 
 NAME = "VOC2012"

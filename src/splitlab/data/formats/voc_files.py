@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
+import numpy as np
+
 from splitlab.data.dataset import EntryError, IndexedMask, Problem, ProblemKind, entry_error, unreadable
 from splitlab.data.images import read_size, unread_photo
+from splitlab.data.label_files.entries import ODD_ENTRY, points
+from splitlab.data.label_files.records import Outline, Record, Shape
+from splitlab.data.label_files.safe_xml import parse_xml
 from splitlab.data.reading import check_image_size, read_bounded
-from splitlab.data.records import Record, Shape
-from splitlab.data.safe_xml import parse_xml
 from splitlab.errors import ImageError
 
 _MAX_XML_BYTES = 1_000_000
 # In SegmentationObject 255 is the border between objects.
 _BORDER = 255
+_OUTLINES = ("polygon", "segmentation")
+# The last point may repeat the first.
+_CORNERS = (4, 5)
 
 
 def read_annotation(path: Path, photo: Path, masks: Path | None) -> Record:
@@ -81,11 +89,13 @@ def _number(element: Element, tag: str, path: Path) -> float:
 
 
 def _to_shape(element: Element, value: int, width: int, height: int, mask: IndexedMask | None, path: Path) -> Shape:
-    # VOC counts pixels from 1, and includes xmax and ymax.
-    left = max(_number(element, "bndbox/xmin", path) - 1, 0)
-    top = max(_number(element, "bndbox/ymin", path) - 1, 0)
-    right = min(_number(element, "bndbox/xmax", path), width)
-    bottom = min(_number(element, "bndbox/ymax", path), height)
+    if element.find("bndbox") is None:
+        shape = _with_outline(Shape(f"object {value}", (element.findtext("name") or "").strip()), element)
+        if shape.outlines:
+            return shape
+        raise unreadable(path, f"object {value} has no <bndbox>", "Draw a box around it, or remove it.")
+    left, right = _first_to_last(element, "x", width, path)
+    top, bottom = _first_to_last(element, "y", height, path)
     name = (element.findtext("name") or "").strip()
     if left >= right or top >= bottom:
         box = f"{left:g} {top:g} {right:g} {bottom:g}"
@@ -94,4 +104,39 @@ def _to_shape(element: Element, value: int, width: int, height: int, mask: Index
     if not name:
         raise unreadable(path, f"object {value} has no <name>", "Give it one.")
     is_difficult = (element.findtext("difficult") or "").strip() == "1"
-    return Shape(f"object {value}", name, (left, top, right, bottom), mask=mask, is_difficult=is_difficult)
+    shape = Shape(f"object {value}", name, (left, top, right, bottom), mask=mask, is_difficult=is_difficult)
+    return shape if mask is not None else _with_outline(shape, element)
+
+
+def _first_to_last(element: Element, axis: str, length: int, path: Path) -> tuple[float, float]:
+    """Return where a box begins and ends; some tools write the corners in the order in which they were drawn."""
+    low, high = sorted(_number(element, f"bndbox/{axis}{end}", path) for end in ("min", "max"))
+    # VOC counts pixels from 1, and includes xmax and ymax.
+    return max(low - 1, 0), min(high, length)
+
+
+def _with_outline(shape: Shape, element: Element) -> Shape:
+    """Add the outline that Roboflow, RectLabel and LabelMe write beside the box; one of its corners only is no mask."""
+    for tag in _OUTLINES:
+        stated = element.find(tag)
+        if stated is None:
+            continue
+        try:
+            outline = points(list(_places(stated)))
+        except ODD_ENTRY as error:
+            return replace(shape, lost_mask=f"its {tag} cannot be read ({str(error)[:200]})")
+        return shape if _is_rectangle(outline) else replace(shape, outlines=(outline,))
+    return shape
+
+
+def _places(stated: Element) -> Iterator[list[str | None]]:
+    """Yield the points of <x1>, <y1>, <x2>, ... or of <pt><x>, <y>."""
+    yield from ([point.findtext("x"), point.findtext("y")] for point in stated.findall("pt"))
+    number = 1
+    while stated.find(f"x{number}") is not None:
+        yield [stated.findtext(f"x{number}"), stated.findtext(f"y{number}")]
+        number += 1
+
+
+def _is_rectangle(outline: Outline) -> bool:
+    return len(outline) in _CORNERS and all(len(np.unique(side)) <= 2 for side in outline.T)

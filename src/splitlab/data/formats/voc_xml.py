@@ -9,12 +9,12 @@ from pathlib import Path
 
 from splitlab.data.dataset import EntryError, Problem, ProblemKind, TrainVal, entry_error
 from splitlab.data.formats.voc_files import read_annotation, stated_photo
-from splitlab.data.photo_index import Outside, PhotoIndex
-from splitlab.data.reading import read_bounded
-from splitlab.data.records import Record, dataset_of, part_of, part_of_folders
+from splitlab.data.label_files.entries import peeked
+from splitlab.data.label_files.photo_index import Outside, PhotoIndex, folded
+from splitlab.data.label_files.records import Record, dataset_of, part_of, part_of_folders
+from splitlab.data.reading import decoded, read_bounded
 
 _NAME = "VOC XML"
-_SNIFFED_BYTES = 4096
 _ROOT = re.compile(rb"<annotation[\s>]")
 _MASKS = ("SegmentationObject", "SegmentationClass")
 _MAX_LIST_BYTES = 10_000_000
@@ -22,13 +22,8 @@ _LABEL_MAP = "labelmap.txt"
 
 
 def is_voc_xml_folder(folder: Path) -> bool:
-    """Return whether the first XML file of the folder, of Annotations/ or of a folder in it is a VOC annotation."""
-    for place in (folder, folder / "Annotations", *sorted(path for path in folder.glob("[!.]*") if path.is_dir())):
-        first = next(place.glob("*.xml"), None)
-        if first is not None:
-            with first.open("rb") as file:
-                return bool(_ROOT.search(file.read(_SNIFFED_BYTES)))
-    return False
+    """Return whether a VOC annotation is in the folder or up to two levels below it."""
+    return any(_ROOT.search(said) for _, said in peeked(folder, ".xml"))
 
 
 def read_voc_xml_folder(folder: Path, outside: Outside = Outside.REFUSED) -> TrainVal:
@@ -36,7 +31,8 @@ def read_voc_xml_folder(folder: Path, outside: Outside = Outside.REFUSED) -> Tra
 
     An annotation belongs to the photo of the same name, else to the one that it states. It is in the part that names it
     in ImageSets/, else in that of its folder. Masks come from SegmentationObject/; if ImageSets/Segmentation/ has
-    lists, only for the images in them. Classes are those of labelmap.txt, then the others by name.
+    lists, only for the images in them. Else they are the outlines beside the boxes. Classes are those of labelmap.txt,
+    then the others by name.
 
     Raises:
         DataError: no annotation can be read.
@@ -47,16 +43,16 @@ def read_voc_xml_folder(folder: Path, outside: Outside = Outside.REFUSED) -> Tra
 
 def _records(photos: PhotoIndex) -> Iterator[Record | Problem]:
     lists = _Lists.below(photos.root)
-    masks = {path.stem.casefold(): path for path in photos.files(".png") if _MASKS[0] in path.parts}
+    masks = {folded(path.stem): path for path in photos.files(".png") if _MASKS[0] in path.parts}
     by_stem: dict[str, list[Path]] = defaultdict(list)
     for photo in photos.photos():
         if not set(_MASKS) & set(photo.parts):
-            by_stem[photo.stem.casefold()].append(photo)
+            by_stem[folded(photo.stem)].append(photo)
     for path in photos.files(".xml"):
         name = _name_of(path)
         try:
             photo = _photo_of(path, by_stem, photos)
-            record = read_annotation(path, photo, masks.get(path.stem.casefold()) if lists.has_masks(name) else None)
+            record = read_annotation(path, photo, masks.get(folded(path.stem)) if lists.has_masks(name) else None)
         except EntryError as error:
             yield error.problem
             continue
@@ -90,7 +86,7 @@ class _Lists:
 
 def _lines(path: Path) -> list[str]:
     try:
-        text = read_bounded(path, _MAX_LIST_BYTES).decode("utf-8-sig", errors="replace")
+        text = decoded(read_bounded(path, _MAX_LIST_BYTES))
     except EntryError:
         return []
     return [line.strip() for line in text.splitlines() if line.strip()]
@@ -103,7 +99,7 @@ def _name_of(path: Path) -> str:
 
 
 def _photo_of(path: Path, by_stem: dict[str, list[Path]], photos: PhotoIndex) -> Path:
-    alike = by_stem.get(path.stem.casefold(), [])
+    alike = by_stem.get(folded(path.stem), [])
     beside = [photo for photo in alike if photo.parent == path.parent]
     if len(beside or alike) == 1:
         return (beside or alike)[0]

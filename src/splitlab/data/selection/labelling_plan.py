@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from splitlab.data.dataset import Dataset, ImageId, LabelState, json_hash
-from splitlab.data.near_duplicates import Groups
 from splitlab.data.reading import read_bounded
+from splitlab.data.selection.near_duplicates import Groups
 from splitlab.data.split import as_image_id
 from splitlab.errors import SplitError
 from splitlab.io import make_folder, write_bytes, write_json
@@ -101,7 +101,8 @@ def plan_as_csv(plan: LabellingPlan, dataset: Dataset, root: Path) -> str:
         DataError: a photo of the plan is not in the dataset.
     """
     text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
+    # The ends of its lines are "\r\n", because only then does it quote a "\r" in a name.
+    table = csv.writer(text)
     table.writerow(("file", "task"))
     for field, task in _TASKS.items():
         table.writerows((_name(image.path, root), task) for image in dataset.select(getattr(plan, field)))
@@ -174,4 +175,4 @@ def _turns(dataset: Dataset, order: Sequence[ImageId], groups: Groups) -> dict[I
 def _name(path: Path, root: Path) -> str:
     name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
     # A spreadsheet would take it for a formula.
-    return f"./{name}" if name.startswith(("=", "+", "-", "@")) else name
+    return f"./{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name

@@ -25,6 +25,16 @@ _NPY_HEADER = re.compile(
     rb"'shape': \((?P<high>\d{1,9}), (?P<wide>\d{1,9})\), \}\s*"
 )
 _PNG_START = b"\x89PNG\r\n\x1a\n"
+_BROKEN_PNG = (
+    UnidentifiedImageError,
+    Image.DecompressionBombError,
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    EOFError,
+    struct.error,
+)
 
 
 def from_base64(text: object) -> bytes:
@@ -52,26 +62,23 @@ def inflated(raw: bytes, most_pixels: int = MAX_PIXELS) -> bytes:
     return content
 
 
-def png_size(raw: bytes) -> tuple[int, int]:
-    """Return the (width, height) of a PNG from its header."""
-    if raw[:8] != _PNG_START or raw[12:16] != b"IHDR" or len(raw) < 24:
-        raise ValueError("its mask is not a PNG image")
-    width, height = struct.unpack(">II", raw[16:24])
-    return width, height
-
-
 def png_to_mask(raw: bytes, most_pixels: int = MAX_PIXELS) -> MaskArray:
     """Decode a PNG as (H, W) bool: where it is not transparent, or not 0 if it has no transparency.
 
     Images of more than `most_pixels` are refused before they are decoded.
     """
-    width, height = png_size(raw)
+    if raw[:8] != _PNG_START or raw[12:16] != b"IHDR" or len(raw) < 24:
+        raise ValueError("its mask is not a PNG image")
+    width, height = struct.unpack(">II", raw[16:24])
     if width * height > min(most_pixels, MAX_PIXELS):
         raise ValueError(f"its mask is {width} x {height} pixels, larger than its image")
     try:
         with Image.open(io.BytesIO(raw), formats=("PNG",)) as image:
+            # Pillow believes the last of several headers.
+            if image.size != (width, height):
+                raise ValueError("it states two sizes")
             values = np.asarray(image)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, TypeError, EOFError, struct.error) as error:
+    except _BROKEN_PNG as error:
         raise ValueError(f"its mask is not a readable PNG ({error})") from error
     if values.ndim == 2:
         return np.asarray(values != 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splitlab.data.dataset import Box, EntryError, ImageId, ObjectLabel, Problem, ProblemKind, entry_error, unreadable
-from splitlab.data.formats.coco_classes import coco_id
+from splitlab.data.formats.coco.classes import coco_id
 from splitlab.geometry import (
     LEAST_OUTLINE_NUMBERS,
     MAX_OUTLINE_PIXELS,
@@ -22,11 +23,15 @@ from splitlab.geometry import (
     rle_fits,
     rle_to_xyxy,
     run_lengths_to_rle,
+    union,
 )
 
 ODD_ENTRY = (KeyError, TypeError, ValueError, AttributeError, OverflowError)
 """Raised for entries that are not valid COCO."""
 _POINT_NUMBERS = 2
+_WORDS = {"false": False, "true": True}
+# How Python writes the counts of pycocotools, which are bytes.
+_BYTES = re.compile(r"b(['\"])(?P<counts>.*)\1", re.DOTALL)
 
 
 def read_object(
@@ -50,7 +55,7 @@ def read_object(
             class_index=index_of[category_id],
             box=_to_box(annotation, mask, path),
             mask=mask,
-            is_crowd=bool(int(annotation.get("iscrowd") or 0)),
+            is_crowd=_is_crowd(annotation),
         )
     except ODD_ENTRY as error:
         what = f"{where} is not valid COCO ({type(error).__name__}: {error})"
@@ -78,6 +83,12 @@ def stated_box(annotation: dict[str, Any]) -> Box | None:
     return left, top, left + width, top + height
 
 
+def _is_crowd(annotation: dict[str, Any]) -> bool:
+    stated = annotation.get("iscrowd") or 0
+    word = stated.strip().lower() if isinstance(stated, str) else ""
+    return _WORDS[word] if word in _WORDS else bool(int(stated))
+
+
 def _sides(annotation: dict[str, Any]) -> Box | None:
     try:
         left, top, width, height = (float(side) for side in annotation["bbox"])
@@ -95,6 +106,8 @@ def _mask_or_problems(
         return None, []
     where = entry_name(annotation)
     try:
+        if isinstance(segmentation, list) and all(isinstance(part, dict) for part in segmentation):
+            return union([_to_rle(where, part, height, width, path) for part in segmentation]), []
         if isinstance(segmentation, list):
             return _polygons_to_mask(where, segmentation, height, width, path)
         return _to_rle(where, segmentation, height, width, path), []
@@ -166,7 +179,10 @@ def _is_near(outline: NDArray[np.float64], height: int, width: int) -> bool:
 
 def _to_rle(where: str, segmentation: dict[str, Any], height: int, width: int, path: Path) -> Rle:
     size, counts = list(segmentation["size"]), segmentation["counts"]
+    if isinstance(counts, str) and (written := _BYTES.fullmatch(counts)):
+        counts = written["counts"].replace("\\\\", "\\")
     if isinstance(counts, list):
+        counts = [int(count) if isinstance(count, float) and count.is_integer() else count for count in counts]
         fits = all(type(count) is int and count >= 0 for count in counts) and sum(counts) == height * width
     else:
         fits = rle_fits(counts, height, width)

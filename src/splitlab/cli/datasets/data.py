@@ -10,7 +10,14 @@ from typing import Annotated, BinaryIO
 import typer
 from rich.table import Table
 
-from splitlab.cli.exports import YOLO_FORMATS, ExportFormat, FormatOption, LabelsOption, say_next_step, write_export
+from splitlab.cli.datasets.exports import (
+    YOLO_FORMATS,
+    ExportFormat,
+    FormatOption,
+    LabelsOption,
+    say_next_step,
+    write_export,
+)
 from splitlab.cli.options import opened
 from splitlab.cli.output import DataArgument, JsonOption, SeedOption, app, err, out, print_json, progress_bar
 from splitlab.data.archives import Limits
@@ -18,18 +25,13 @@ from splitlab.data.check import Check, SubsetCounts, check_dataset
 from splitlab.data.dataset import count_images, count_kinds, images_in_words
 from splitlab.data.fit_for_training import notes_on
 from splitlab.data.import_dataset import keep, proposed_name, refuse_name, stage_archive, stage_folder
-from splitlab.data.labelling_plan import plan_labelling, write_plan
-from splitlab.data.near_duplicates import find_near_duplicates
+from splitlab.data.label_files.photo_index import Outside
 from splitlab.data.open_dataset import INDEX, dataset_folder, open_dataset
-from splitlab.data.photo_index import Outside
 from splitlab.data.reading import Crowds, HalfMasked, Reading, WithoutLabels, load_reading, save_reading
-from splitlab.data.split import (
-    as_split,
-    boxes_only,
-    read_split,
-    without_masks,
-)
-from splitlab.data.val_cut import DEFAULT_SHARE, cut_val, delete_cut, save_cut
+from splitlab.data.selection.labelling_plan import plan_labelling, write_plan
+from splitlab.data.selection.near_duplicates import find_near_duplicates
+from splitlab.data.selection.val_cut import DEFAULT_SHARE, cut_val, save_cut, without_cut
+from splitlab.data.split import as_split, boxes_only, read_split, without_masks
 from splitlab.errors import DataError
 from splitlab.workspace import Workspace
 
@@ -138,17 +140,21 @@ def cut(
     """
     workspace = Workspace.here()
     folder = dataset_folder(data, workspace.data)
-    delete_cut(folder)
-    whole = open_dataset(data, workspace.data)
-    if whole.has_val:
-        raise DataError(f"'{data}' has a val part of its own, with {len(whole.val.images):,} images. Use that one.")
-    if not remove:
-        with progress_bar() as progress:
-            groups = find_near_duplicates(whole.train.images, folder, workspace.data / INDEX, progress)
-        made = cut_val(whole.train, share, seed, groups)
-        save_cut(folder, made)
-        if made.aside:
-            err.print(f"{len(made.aside):,} near-duplicates of val images cannot be scored: they are in neither part.")
+    with without_cut(folder):
+        whole = open_dataset(data, workspace.data)
+        if whole.has_val:
+            raise DataError(f"'{data}' has a val part of its own, with {len(whole.val.images):,} images. Use that one.")
+        if not remove:
+            # To compare photos takes minutes, so what cannot be cut is refused first.
+            cut_val(whole.train, share, seed)
+            with progress_bar() as progress:
+                groups = find_near_duplicates(whole.train.images, folder, workspace.data / INDEX, progress)
+            made = cut_val(whole.train, share, seed, groups)
+            save_cut(folder, made)
+            if made.aside:
+                err.print(
+                    f"{len(made.aside):,} near-duplicates of val images cannot be scored and are in neither part."
+                )
     parts = open_dataset(data, workspace.data)
     counts = {part: count_images(images) for part, images in (("train", parts.train), ("val", parts.val))}
     if as_json:
@@ -174,6 +180,8 @@ def plan_labels(
     workspace = Workspace.here()
     train = opened(data, workspace, ("train",)).train
     root = dataset_folder(data, workspace.data)
+    # To compare photos takes minutes, so numbers that cannot be planned are refused first.
+    plan_labelling(train, masks, boxes, seed)
     with progress_bar() as progress:
         groups = find_near_duplicates(train.images, root, workspace.data / INDEX, progress)
     plan = plan_labelling(train, masks, boxes, seed, groups)
@@ -288,5 +296,5 @@ def _print_check(found: Check) -> None:
             out.print(f"{subset.images_unlabelled:,} {name} images have no labels. {_UNLABELLED[name]}")
     for note in found.notes:
         out.print(note, soft_wrap=True)
-    if not found.problems:
+    if not found.problems and found.train.images:
         out.print("Every photo opens, every label fits its photo.")

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -22,6 +24,16 @@ _MOST_FILES, _MOST_DEPTH = 2_000_000, 40
 _MOST_LETTERS = 1000
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _DRIVE = re.compile(r"[A-Za-z]:")
+# Label Studio puts these before the names of uploaded photos.
+_UPLOAD = re.compile(r"[0-9a-f]{8}-")
+
+
+def folded(name: str) -> str:
+    """Return a file's name or path as it is compared: without case, and in one of Unicode's forms.
+
+    macOS writes the accents of names as characters of their own.
+    """
+    return name.lower() if name.isascii() else unicodedata.normalize("NFC", name).casefold()
 
 
 class Outside(StrEnum):
@@ -49,14 +61,16 @@ class PhotoIndex:
         self._by_name: dict[str, list[str]] = defaultdict(list)
         self._has_links = False
         self._relative_of: dict[Path, str] = {}
+        self._stems: dict[str, dict[str, list[str]]] = {}
         self._scan()
 
     def find(self, stated: str, near: Sequence[Path], label_file: Path) -> Path:
         """Return the photo that a label file names.
 
         A path that exists as written, relative to one of the folders in `near` or to the root, comes first; then the
-        longest tail that only one file has, ignoring case; then the same for the decoded path (%20). Of equally long
-        tails, the one in the first of `near` is meant. If there is none, returns where it should be.
+        longest tail that only one file has, ignoring case; then the same for the decoded path (%20); then a photo of
+        another ending, or without what Label Studio puts before a name. Of equally long tails, the one in the first of
+        `near` is meant. If there is none, returns where it should be.
 
         Raises:
             EntryError: several files fit equally well; the path leads outside and no file inside has its name; or it
@@ -66,6 +80,9 @@ class PhotoIndex:
         if found is not None:
             return found
         parts = _parts(stated)
+        renamed = self._renamed(stated, [self._relative(folder) for folder in (*near, self.root)], label_file)
+        if renamed is not None:
+            return self.root / renamed
         if not parts or _leads_out(stated):
             what = f"'{stated}' points outside {self.root}, and no photo inside has its name: the photo is missing"
             raise entry_error(ProblemKind.PHOTO_MISSING, label_file, what, "Put it into the folder.")
@@ -105,7 +122,7 @@ class PhotoIndex:
         return [self.root / name for name in sorted(self._files) if name.lower().endswith(ending)]
 
     def file(self, name: str) -> Path | None:
-        """Return a file by its path relative to the root, or None if there is none.
+        """Return a file by its path relative to the root, in any case, or None if there is none.
 
         Raises:
             EntryError: it is a link that leads outside.
@@ -113,14 +130,28 @@ class PhotoIndex:
         if name in self._files:
             return self.root / name
         self._refuse_left_out(name, self.root / name, ProblemKind.LABELS_UNREADABLE)
-        return None
+        alike = self._by_path.get(folded(name), [])
+        return self.root / alike[0] if len(alike) == 1 else None
 
     def file_by_tail(self, name: str, least: int) -> Path | None:
         """Return the only file that shares the longest tail of a relative path, of `least` parts or more."""
-        parts = name.casefold().split("/")
-        scores = {one: _equal_parts(one.casefold().split("/"), parts) for one in self._by_name.get(parts[-1], ())}
+        parts = folded(name).split("/")
+        scores = {one: _equal_parts(folded(one).split("/"), parts) for one in self._by_name.get(parts[-1], ())}
         best = [one for one, score in scores.items() if score == max(scores.values()) and score >= least]
         return self.root / best[0] if len(best) == 1 else None
+
+    def namesake(self, photo: Path, ending: str) -> Path | None:
+        """Return the only file below the root that is called as a photo, if no other photo is.
+
+        Called alike are `a.jpg`, `a.txt`, `a.jpg.txt`, and `0a1b2c3d-a.txt` of Label Studio.
+        """
+        stem = folded(_without_ending(photo.name))
+        if len(self._by_stem.get(stem, ())) != 1:
+            return None
+        if ending not in self._stems:
+            self._stems[ending] = _grouped(map(str, self.files(ending)), _called)
+        alike = self._stems[ending].get(stem, [])
+        return Path(alike[0]) if len(alike) == 1 else None
 
     def left_out(self, folder: Path) -> list[Problem]:
         """Return a problem for each link in a folder and below that leads outside."""
@@ -142,8 +173,8 @@ class PhotoIndex:
         if any(f"{one}/".startswith(f"{'/'.join(parts)}/") for one in holding):
             return self.root.joinpath(*parts)
         for start in range(len(parts)):
-            tail = [part.casefold() for part in parts[start:]]
-            fitting = [one for one in holding if [part.casefold() for part in one.split("/")][-len(tail) :] == tail]
+            tail = [folded(part) for part in parts[start:]]
+            fitting = [one for one in holding if folded(one).split("/")[-len(tail) :] == tail]
             if len(fitting) == 1:
                 return self.root / fitting[0]
         return None
@@ -178,7 +209,7 @@ class PhotoIndex:
         if len(self._files) >= _MOST_FILES:
             raise DataError(f"{self.root} has over {_MOST_FILES:,} files. Give the folder of one dataset.")
         self._files.add(name)
-        self._by_name[entry.name.casefold()].append(name)
+        self._by_name[folded(entry.name)].append(name)
         return None
 
     def _is_inside(self, real: str) -> bool:
@@ -206,13 +237,22 @@ class PhotoIndex:
             raise _points_outside(name, file, self.root, kind)
 
     def _by_tail(self, stated: str, bases: Sequence[str], label_file: Path) -> str | None:
-        parts = [part.casefold() for part in _parts(stated)]
-        if not parts:
-            return None
-        candidates = self._by_name.get(parts[-1], [])
+        parts = [folded(part) for part in _parts(stated)]
+        return self._nearest(self._by_name.get(parts[-1], []), stated, bases, label_file) if parts else None
+
+    def _renamed(self, stated: str, bases: Sequence[str], label_file: Path) -> str | None:
+        """Find a photo of another ending, or without what Label Studio puts before its name."""
+        parts = _parts(stated) or [""]
+        stem = folded(_without_ending(parts[-1]))
+        candidates = self._by_stem.get(stem) or self._by_stem.get(_UPLOAD.sub("", stem, count=1), [])
+        return self._nearest(candidates, stated, bases, label_file)
+
+    def _nearest(self, candidates: Sequence[str], stated: str, bases: Sequence[str], label_file: Path) -> str | None:
+        """Return the file in the folder that is most like the stated one."""
         if len(candidates) <= 1:
             return candidates[0] if candidates else None
-        scores = {name: _equal_parts(name.casefold().split("/"), parts) for name in candidates}
+        above = [folded(part) for part in _parts(stated)[:-1]]
+        scores = {name: _equal_parts(folded(name).split("/")[:-1], above) for name in candidates}
         best = [name for name, score in scores.items() if score == max(scores.values())]
         for base in bases:
             inside = [name for name in best if name.startswith(f"{base}/" if base else "")]
@@ -222,6 +262,15 @@ class PhotoIndex:
         shown = " and ".join(sorted(best)[:2])
         what = f"'{stated}' may be one of {len(best)} photos, such as {shown}"
         raise entry_error(ProblemKind.PHOTO_MISSING, label_file, what, "State its folder too, or rename one of them.")
+
+    @cached_property
+    def _by_path(self) -> dict[str, list[str]]:
+        return _grouped(self._files, folded)
+
+    @cached_property
+    def _by_stem(self) -> dict[str, list[str]]:
+        photos = [name for name in self._files if _is_photo(name)]
+        return _grouped(photos, lambda name: folded(_without_ending(name.rpartition("/")[2])))
 
     def _followed(self, stated: str, near: Sequence[Path]) -> Path | None:
         """Return a photo outside the folder, if such photos are to be followed."""
@@ -285,6 +334,21 @@ def _equal_parts(first: Sequence[str], second: Sequence[str]) -> int:
             break
         count += 1
     return count
+
+
+def _grouped(names: Iterable[str], key: Callable[[str], str]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for name in names:
+        found[key(name)].append(name)
+    return dict(found)
+
+
+def _called(path: str) -> str:
+    return _UPLOAD.sub("", folded(_without_ending(Path(path).stem)), count=1)
+
+
+def _without_ending(name: str) -> str:
+    return name.rpartition(".")[0] if _is_photo(name) else name
 
 
 def _is_photo(name: str) -> bool:

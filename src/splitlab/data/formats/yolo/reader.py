@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from splitlab.data.dataset import (
@@ -18,18 +19,19 @@ from splitlab.data.dataset import (
     json_hash,
     refuse_nothing_left,
 )
-from splitlab.data.formats.yolo_lines import parse_labels
-from splitlab.data.formats.yolo_settings import YoloSettings, find_head, read_settings
+from splitlab.data.formats.yolo.heads import CLASS_LISTS, find_head
+from splitlab.data.formats.yolo.lines import parse_labels
+from splitlab.data.formats.yolo.settings import YoloSettings, read_settings
 from splitlab.data.images import read_photo_size, unread_photo
-from splitlab.data.photo_index import Outside, PhotoIndex
-from splitlab.data.reading import read_bounded
+from splitlab.data.label_files.photo_index import Outside, PhotoIndex, folded
+from splitlab.data.reading import decoded, read_bounded
 from splitlab.errors import DataError, ImageError
 
 _FORMAT = "YOLO"
 _MAX_LABEL_BYTES = 10_000_000
 _MAX_LIST_BYTES = 50_000_000
 # Text files that tools write beside the labels.
-_NO_LABELS = ("classes.txt", "notes.txt", "readme.txt", "train.txt", "val.txt", "valid.txt", "test.txt")
+_NO_LABELS = (*CLASS_LISTS, "notes.txt", "readme.txt", "train.txt", "val.txt", "valid.txt", "test.txt")
 # Where photos of a part are if the head does not say.
 _USUAL = ("images/{part}", "{part}/images", "{part}")
 _SPELLINGS = {"train": ("train",), "val": ("val", "valid", "validation")}
@@ -38,18 +40,15 @@ _UNFOLLOWED = (OSError, ValueError, RuntimeError)
 """Raised for names with a NUL, cyclic links and folders without permission."""
 
 
-def is_yolo_folder(folder: Path) -> bool:
-    """Return whether the folder has a file that names the classes of a YOLO dataset."""
-    return find_head(folder) is not None
-
-
 def read_yolo_folder(folder: Path, outside: Outside = Outside.REFUSED) -> TrainVal:
     """Read a YOLO dataset.
 
     Each part is a folder of photos, a .txt list of them, or several of those; paths of another machine are found by
     their end. Without a statement, train is every photo. The labels of `images/a/b.jpg` are `labels/a/b.txt`, else
-    `b.txt` beside the photo; an empty file means background, a missing one not labelled. An image's id is its photo's
-    path without the ending, relative to the part's only folder, else to `folder`. Sizes come from the photos' headers.
+    `b.txt` beside the photo; if no photo has such a file, the only one called as the photo. An empty file means
+    background, a missing one not labelled. An image's id is its photo's path without the ending, relative to the part's
+    only folder, else to `folder`. Sizes come from the photos' headers. Without a file that names the classes, they are
+    called by their numbers.
     `source_hash` covers class names, ids and label files. Photos and lines that cannot be read are in
     `Dataset.problems`.
 
@@ -63,8 +62,8 @@ def read_yolo_folder(folder: Path, outside: Outside = Outside.REFUSED) -> TrainV
                 f"{folder} has no data.yaml, nor one YAML file with 'names' and 'train', nor obj.data, nor classes.txt "
                 "with labels/. Put one there."
             )
-        settings = read_settings(path)
         photos = PhotoIndex(folder, outside)
+        settings = read_settings(path, photos)
         reader = _Reader(photos, settings)
         train_places, val_places = reader.places("train"), reader.places("val")
         if not train_places:
@@ -73,6 +72,7 @@ def read_yolo_folder(folder: Path, outside: Outside = Outside.REFUSED) -> TrainV
         if val_places == train_places:
             val_places = []
         train = reader.read(train_places)
+        train = replace(train, problems=(*settings.problems, *train.problems))
         val = reader.read(val_places) if val_places else reader.empty()
     except _UNFOLLOWED as error:
         raise DataError(f"{folder}: a path in it cannot be followed ({error}). Unpack the dataset again.") from error
@@ -142,7 +142,7 @@ class _Reader:
         if not named and not problems:
             raise DataError(f"{self._settings.path}: there are no photos in {places[0]}. Put them there.")
         refuse_nothing_left(read, problems)
-        known = {_labels_name(photo, self._photos.root) for _, photo in named}
+        known = {folded(_labels_name(photo, self._photos.root)) for _, photo in named}
         problems += [problem for place in places for problem in self._labels_without_photo(place, known)]
         return self._dataset(read, problems)
 
@@ -180,7 +180,7 @@ class _Reader:
             return self._photos.photos(place), self._photos.left_out(place)
         photos: list[Path] = []
         problems: list[Problem] = []
-        text = read_bounded(place, _MAX_LIST_BYTES).decode("utf-8-sig", errors="replace")
+        text = decoded(read_bounded(place, _MAX_LIST_BYTES))
         near = [place.parent, self._settings.base]
         for number, line in enumerate(text.splitlines(), start=1):
             if not line.strip():
@@ -205,6 +205,14 @@ class _Reader:
         return _Read(ImageLabels(image_id, photo, width, height, objects, state), _sha256(raw), problems)
 
     def _labels_of(self, photo: Path) -> Path | None:
+        return self._beside(photo) or (self._photos.namesake(photo, ".txt") if self._are_elsewhere else None)
+
+    @cached_property
+    def _are_elsewhere(self) -> bool:
+        """Whether no photo has a label file where tools put it."""
+        return not any(self._beside(photo) for photo in self._photos.photos())
+
+    def _beside(self, photo: Path) -> Path | None:
         root = self._photos.root
         if not photo.is_relative_to(root):
             beside = Path(*_in_labels(photo.parts)).with_suffix(".txt")
@@ -216,12 +224,12 @@ class _Reader:
 
     def _labels_without_photo(self, place: Path, known: set[str]) -> Iterator[Problem]:
         """Find label files without photos, if labels have their own folder."""
-        if not place.is_dir() or "images" not in place.relative_to(self._photos.root).parts:
+        if not place.is_dir() or "images" not in place.relative_to(self._photos.root).parts or self._are_elsewhere:
             return
         folder = Path(self._photos.root, _labels_name(place / "_", self._photos.root)).parent
         files = [path for path in self._photos.files(".txt") if path.is_relative_to(folder)]
         names = [path.relative_to(self._photos.root).as_posix() for path in files]
-        alone = [name for name in names if name not in known and Path(name).name.lower() not in _NO_LABELS]
+        alone = [name for name in names if folded(name) not in known and Path(name).name.lower() not in _NO_LABELS]
         if alone:
             first = (self._photos.root / alone[0]).relative_to(folder).as_posix()[:200]
             what = f"{len(alone):,} label files have no photo, the first is {first}: the photo is missing"

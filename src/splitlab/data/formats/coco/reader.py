@@ -25,20 +25,20 @@ from splitlab.data.dataset import (
     refuse_nothing_left,
     unreadable,
 )
-from splitlab.data.formats.coco_classes import ClassTable, class_table, coco_id
-from splitlab.data.formats.coco_files import label_files, read_labels
-from splitlab.data.formats.coco_objects import ODD_ENTRY, entry_name, has_box_in_fractions, read_object, stated_box
+from splitlab.data.formats.coco.classes import ClassTable, class_table, coco_id
+from splitlab.data.formats.coco.files import label_files, read_labels
+from splitlab.data.formats.coco.objects import ODD_ENTRY, entry_name, has_box_in_fractions, read_object, stated_box
 from splitlab.data.images import read_size, unread_photo
-from splitlab.data.photo_index import Outside, PhotoIndex
+from splitlab.data.label_files.photo_index import Outside, PhotoIndex
+from splitlab.data.label_files.records import labelled_size
 from splitlab.data.reading import check_image_size, printable
-from splitlab.data.records import labelled_size
 from splitlab.errors import DataError, ImageError
 
 _LICENCE_LETTERS = 300  # longer texts are shortened, because cards and pages show them
 
 
 def read_coco_folder(folder: Path, outside: Outside = Outside.REFUSED) -> TrainVal:
-    """Read a COCO file for each part; see `label_files` for their names.
+    """Read the COCO files of each part; see `label_files` for their names.
 
     Photos are found by the end of their `file_name`. Classes are those of train by id, then others of val; a group that
     Roboflow lists as a class is left out. Entries that cannot be read are in `Dataset.problems`. An image without
@@ -46,20 +46,24 @@ def read_coco_folder(folder: Path, outside: Outside = Outside.REFUSED) -> TrainV
     of train that no file lists are not labelled either.
 
     Raises:
-        DataError: the folder or its labels are missing, a file is not JSON, its categories contradict each other, or no
-            image of it can be read.
+        DataError: the folder or its labels are missing, a file is not JSON, its categories contradict each other, no
+            image of it can be read, or two files of one part label the same photo.
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder. Give the folder that holds instances_train.json and images/.")
-    files = {part: _LabelFile.read(part, path) for part, path in label_files(folder).items() if part != "test"}
+    found = label_files(folder)
+    files = {part: [_LabelFile.read(part, path) for path in found[part]] for part in ("train", "val") if part in found}
     photos = PhotoIndex(folder, outside)
-    table = class_table({file.path: file.content for file in files.values()})
-    parts = {part: _read_part(file, photos, table) for part, file in files.items()}
+    table = class_table({file.path: file.content for of_part in files.values() for file in of_part})
+    parts = {part: _joined([_read_part(file, photos, table) for file in found], found) for part, found in files.items()}
     train = parts["train"]
     val = parts.get("val") or replace(train, images=(), problems=(), source_hash=json_hash([train.source_hash, "none"]))
-    unlisted = _unlisted(photos, (*train.images, *val.images), label_files(folder).get("test"))
-    notes = ("The test part is not used.",) if "test" in label_files(folder) else ()
-    return TrainVal(replace(train, images=(*train.images, *unlisted)), val, notes=notes)
+    unlisted = _unlisted(photos, (*train.images, *val.images), found.get("test", []))
+    notes = ["The test part is not used."] if "test" in found else []
+    notes += [
+        f"{path.name} is not used: its name means no part, and other files are train." for path in found.get("", [])
+    ]
+    return TrainVal(replace(train, images=(*train.images, *unlisted)), val, notes=tuple(notes))
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,31 @@ class _LabelFile:
     def read(cls, part: str, path: Path) -> _LabelFile:
         raw, content = read_labels(path)
         return cls(part, path, content, hashlib.sha256(raw).hexdigest())
+
+
+def _joined(parts: list[Dataset], files: list[_LabelFile]) -> Dataset:
+    """Join the files of one part: CVAT writes one for each subset of a project."""
+    if len(parts) == 1:
+        return parts[0]
+    of_photo: dict[Path, _LabelFile] = {}
+    for part, file in zip(parts, files, strict=True):
+        for image in part.images:
+            other = of_photo.setdefault(image.path, file)
+            if other is not file:
+                raise DataError(f"{other.path} and {file.path} both label {image.path.name} for {file.part}. Keep one.")
+    named = [
+        (f"{file.path.stem}/{image.image_id}", image)
+        for part, file in zip(parts, files, strict=True)
+        for image in part.images
+    ]
+    ids = [image.image_id for _, image in named]
+    are_distinct = len(set(ids)) == len(ids)
+    return replace(
+        parts[0],
+        images=tuple(image if are_distinct else replace(image, image_id=name) for name, image in named),
+        source_hash=json_hash([part.source_hash for part in parts]),
+        problems=tuple(problem for part in parts for problem in part.problems),
+    )
 
 
 def _read_part(file: _LabelFile, photos: PhotoIndex, table: ClassTable) -> Dataset:
@@ -102,7 +131,12 @@ def _to_dataset(file: _LabelFile, photos: PhotoIndex, table: ClassTable) -> Data
         images=tuple(images[key] for key in sorted(images, key=_order)),
         source_hash=own_hash,
         licence=_licence(content),
-        problems=(*problems, *reader.found, *_in_fractions(reader.in_fractions, content, file.path)),
+        problems=(
+            *table.problems[file.path],
+            *problems,
+            *reader.found,
+            *_in_fractions(reader.in_fractions, content, file.path),
+        ),
     )
 
 
@@ -239,13 +273,13 @@ def _places(file: _LabelFile, root: Path) -> list[Path]:
     return [*places, file.path.parent] if file.path.parent != root / "annotations" else [*places, root]
 
 
-def _unlisted(photos: PhotoIndex, images: Iterable[ImageLabels], test: Path | None) -> list[ImageLabels]:
+def _unlisted(photos: PhotoIndex, images: Iterable[ImageLabels], test: list[Path]) -> list[ImageLabels]:
     """Return the photos beside those of train that no file lists, as not labelled."""
     listed = {image.path for image in images}
     folders = {path.parent for path in listed}
     others = [path for path in photos.photos() if path not in listed and path.parent in folders]
-    if others and test is not None:
-        entries = read_labels(test)[1]["images"]
+    if others and test:
+        entries = [entry for file in test for entry in read_labels(file)[1]["images"]]
         names = {str(entry.get("file_name")).rpartition("/")[2] for entry in entries if isinstance(entry, dict)}
         others = [path for path in others if path.name not in names]
     found = []

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from splitlab.data.dataset import ImageId
+from splitlab.data.dataset import ImageId, Problem, ProblemKind
 from splitlab.data.reading import printable
 from splitlab.errors import DataError
 
@@ -24,12 +25,14 @@ class ClassTable:
         category_ids: an id for each, for exports and evaluation.
         index_of: for each file, the index into `names` of each of its category ids.
         own_names: for each file, the names of its own categories by id.
+        problems: for each file, those of its names.
     """
 
     names: tuple[str, ...]
     category_ids: tuple[int, ...]
     index_of: Mapping[Path, dict[ImageId, int]]
     own_names: Mapping[Path, tuple[str, ...]]
+    problems: Mapping[Path, tuple[Problem, ...]]
 
     def is_of(self, path: Path) -> bool:
         """Return whether a file has exactly these classes in this order."""
@@ -53,17 +56,21 @@ def coco_id(value: object) -> ImageId:
 
 
 def class_table(contents: Mapping[Path, dict[str, Any]]) -> ClassTable:
-    """Match the categories of all files by name.
+    """Match the categories of all files by name; categories of one name are one class.
+
+    Where a file has objects but no categories, their classes are called by their ids.
 
     Raises:
-        DataError: a file has no categories, names an id twice, or has two categories of one name with objects.
+        DataError: a file has an id with two names.
     """
     used = {path: _used(content) for path, content in contents.items()}
-    by_file = {path: _by_id(content["categories"], used[path], path) for path, content in contents.items()}
+    stated = {path: content["categories"] or _numbered(used[path]) for path, content in contents.items()}
+    by_file = {path: _by_id(categories, used[path], path) for path, categories in stated.items()}
+    distinct = {path: list({_name(one): one for one in categories}.values()) for path, categories in by_file.items()}
     every = [category for categories in by_file.values() for category in categories]
     seen = {name for path, categories in by_file.items() for name in _names_of(categories, used[path])}
     roots = {_name(one) for one in every if _is_root(one, every) and _name(one) not in seen}
-    kept = {path: [one for one in categories if _name(one) not in roots] for path, categories in by_file.items()}
+    kept = {path: [one for one in categories if _name(one) not in roots] for path, categories in distinct.items()}
     names = dict.fromkeys(_name(one) for categories in kept.values() for one in categories)
     index = {name: place for place, name in enumerate(names)}
     ids: dict[str, ImageId] = {}
@@ -73,9 +80,28 @@ def class_table(contents: Mapping[Path, dict[str, Any]]) -> ClassTable:
     return ClassTable(
         tuple(names),
         _numbers(list(ids.values())),
-        {path: {coco_id(one["id"]): index[_name(one)] for one in categories} for path, categories in kept.items()},
+        {
+            path: {coco_id(one["id"]): index[_name(one)] for one in categories if _name(one) in index}
+            for path, categories in by_file.items()
+        },
         {path: tuple(map(_name, categories)) for path, categories in kept.items()},
+        {path: tuple(_problems(contents[path], categories, path)) for path, categories in by_file.items()},
     )
+
+
+def _numbered(used: set[ImageId]) -> list[dict[str, Any]]:
+    return [{"id": number, "name": str(number)} for number in used]
+
+
+def _problems(content: dict[str, Any], categories: list[dict[str, Any]], path: Path) -> Iterator[Problem]:
+    """Yield the problems of classes without a name, and of names that two classes with objects share."""
+    if categories and not content["categories"]:
+        what = "has no categories, so the classes are called by their ids"
+        yield Problem(ProblemKind.CLASS_NAMES, str(path), what, "Export the labels with categories.")
+    times = Counter(map(_name, categories))
+    for name in (name for name, count in times.items() if count > 1):
+        what = f"{times[name]} categories with objects are called '{name}', so they are one class"
+        yield Problem(ProblemKind.CLASS_NAMES, str(path), what, "If they are not, rename one.")
 
 
 def _used(content: dict[str, Any]) -> set[ImageId]:
@@ -90,27 +116,30 @@ def _used(content: dict[str, Any]) -> set[ImageId]:
 
 
 def _by_id(categories: list[Any], used: set[ImageId], path: Path) -> list[dict[str, Any]]:
-    """Return a file's classes by id; of classes with equal names, the one with objects, else the last."""
+    """Return a file's classes by id; of classes with equal names, those with objects, else the last."""
     try:
-        ordered = sorted(categories, key=lambda one: _order(coco_id(one["id"])))
+        ordered = sorted(_once(categories), key=lambda one: _order(coco_id(one["id"])))
         ids = [coco_id(one["id"]) for one in ordered]
         names = [_name(one) for one in ordered]
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise DataError(
             f"{path}: a category is not valid COCO ({type(error).__name__}: {error}). Each needs an id and a name."
         ) from error
-    if not ids or len(set(ids)) < len(ids):
-        raise DataError(f"{path}: 'categories' is empty or names an id twice. Give each class an id of its own.")
-    kept: dict[str, dict[str, Any]] = {}
-    for one, number, name in zip(ordered, ids, names, strict=True):
-        # Some tools list a group before its only class, with the same name.
-        before = kept.get(name)
-        before_is_used = before is not None and coco_id(before["id"]) in used
-        if before_is_used and number in used:
-            raise DataError(f"{path}: two categories with objects are called '{name}'. Rename one.")
-        if not before_is_used:
-            kept[name] = one
-    return sorted(kept.values(), key=lambda one: _order(coco_id(one["id"])))
+    if len(set(ids)) < len(ids):
+        raise DataError(f"{path}: 'categories' has an id with two names. Give each class an id of its own.")
+    # Some tools list a group before its only class, with the same name.
+    last = {name: number for number, name in zip(ids, names, strict=True)}
+    have_objects = {name for number, name in zip(ids, names, strict=True) if number in used}
+    return [
+        one
+        for one, number, name in zip(ordered, ids, names, strict=True)
+        if number in used or (name not in have_objects and number == last[name])
+    ]
+
+
+def _once(categories: list[Any]) -> list[dict[str, Any]]:
+    """Leave out categories that repeat the id and the name of another."""
+    return list({(coco_id(one["id"]), _name(one)): one for one in categories}.values())
 
 
 def _order(number: ImageId) -> tuple[bool, ImageId]:

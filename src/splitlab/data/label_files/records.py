@@ -32,7 +32,7 @@ from splitlab.data.dataset import (
     unreadable,
 )
 from splitlab.data.images import read_size, unread_photo
-from splitlab.data.photo_index import PhotoIndex
+from splitlab.data.label_files.photo_index import PhotoIndex
 from splitlab.data.reading import check_image_size, printable
 from splitlab.errors import ImageError
 from splitlab.geometry import (

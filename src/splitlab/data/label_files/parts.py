@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from splitlab.data.dataset import unreadable
-from splitlab.data.records import Shape, draw_mask
+from splitlab.data.label_files.records import Shape, draw_mask
 from splitlab.geometry import Rle, union
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from splitlab.data.dataset import Dataset, ImageId, ImageLabels, TrainVal, json_hash
-from splitlab.data.herding import in_proportion
-from splitlab.data.near_duplicates import Groups
 from splitlab.data.reading import printable, read_bounded
+from splitlab.data.selection.herding import in_proportion
+from splitlab.data.selection.near_duplicates import Groups
 from splitlab.data.split import as_image_id
 from splitlab.errors import DataError, RunError, SplitError
 from splitlab.io import write_json
@@ -67,8 +68,8 @@ class ValCut:
 def cut_val(train: Dataset, share: float = DEFAULT_SHARE, seed: int = 0, groups: Groups = ()) -> ValCut:
     """Draw a val part from images that can be scored, with the classes in proportion.
 
-    If any image has all masks, only such images and background can be scored, so that masks are; otherwise images with
-    boxes and background. Near-duplicates stay together: those of a val image that cannot be scored are set aside. No
+    If any image has all masks, only such images and background can be scored, so that masks are; otherwise all with
+    complete labels. Near-duplicates stay together: those of a val image that cannot be scored are set aside. No
     class loses its last image in train unless any val part would take one. At least one image is cut, never all.
 
     Args:
@@ -171,9 +172,32 @@ def delete_cut(folder: Path) -> None:
         raise DataError(f"{path}: cannot be deleted ({error.strerror}). Check its permissions.") from error
 
 
+@contextmanager
+def without_cut(folder: Path) -> Iterator[None]:
+    """Take away the cut of the dataset in a folder, if there is one; give it back if the block fails.
+
+    Raises:
+        DataError: the file cannot be moved.
+    """
+    path, kept = folder / FILE_NAME, folder / f".{FILE_NAME}"
+    if path.is_file():
+        try:
+            path.replace(kept)
+        except OSError as error:
+            raise DataError(f"{path}: cannot be replaced ({error.strerror}). Check its permissions.") from error
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            kept.replace(path)
+        raise
+    with suppress(OSError):
+        kept.unlink()
+
+
 def _can_be_scored(images: Sequence[ImageLabels]) -> list[ImageLabels]:
     has_masks = any(image.kind == "masks" for image in images)
-    wanted = ("masks" if has_masks else "boxes", "background")
+    wanted = {"masks", "background"} if has_masks else {"half_masked", "boxes", "background"}
     return [image for image in images if image.kind in wanted]
 
 
@@ -240,7 +264,7 @@ def _too_few(train: Dataset, showing: int) -> str:
         )
     return (
         f"All {showing:,} images of '{train.name}' that can be scored are near-duplicates of one another, so none can "
-        "be val without a copy in train. Add other images, or cut without looking for near-duplicates."
+        "be val without a copy in train. Add images of other scenes."
     )
 
 

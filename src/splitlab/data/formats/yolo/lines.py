@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from splitlab.data.dataset import EntryError, ObjectLabel, Problem, ProblemKind, unreadable
+from splitlab.data.dataset import EntryError, ObjectLabel, Problem, ProblemKind, entry_error, unreadable
+from splitlab.data.reading import decoded
 from splitlab.geometry import LEAST_OUTLINE_NUMBERS, MAX_OUTLINE_PIXELS, outline_length, polygons_to_rle
 
 # How far outside the image a point may be, as a fraction of its side: CVAT does not cut shapes at the border.
@@ -16,6 +17,7 @@ _TOLERANCE = 0.5
 _MOST_TRACKS = 10_000_000
 _BOX_NUMBERS = 4
 _EXPORT_AGAIN = "Export the labels again."
+_COMMAS = re.compile(r"[^\s,]+(,[^\s,]+)+|[^\s,]+(,\s+[^\s,]+)+", re.ASCII)
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -31,19 +33,28 @@ def parse_labels(
         borders of the photo of `width` x `height` pixels. Then the problems of the other lines: another form, or points
         far outside.
     """
-    if b"\0" in raw:
+    text = decoded(raw)
+    if "\0" in text:
         return (), [Problem(ProblemKind.LABELS_UNREADABLE, str(path), "is not text", _EXPORT_AGAIN)]
-    lines = _LINE_END.split(raw.decode("utf-8-sig", errors="replace"))
+    lines = _LINE_END.split(text)
     objects: list[ObjectLabel] = []
     problems: list[Problem] = []
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.lstrip().startswith("#"):
             continue
         try:
-            objects.append(_to_object(line.split(), f"{path}, line {number}", class_count, width, height))
+            objects.append(_to_object(_words(line), f"{path}, line {number}", class_count, width, height))
         except EntryError as error:
             problems.append(error.problem)
     return tuple(objects), problems
+
+
+def _words(line: str) -> list[str]:
+    """Return the words of a line, which commas may separate: each before a blank, or in a line without blanks.
+
+    Other commas are those of decimals.
+    """
+    return (line.replace(",", " ") if _COMMAS.fullmatch(line.strip()) else line).split()
 
 
 def _to_object(words: list[str], where: str, class_count: int, width: int, height: int) -> ObjectLabel:
@@ -51,12 +62,15 @@ def _to_object(words: list[str], where: str, class_count: int, width: int, heigh
     numbers = _fractions(_coordinates(words[1:]), where)
     sides = np.array([width, height], dtype=np.float64)
     if numbers.size == _BOX_NUMBERS:
+        if (numbers[2:] <= 0).any():
+            what = f"its box is {numbers[2]:g} wide and {numbers[3]:g} high"
+            raise entry_error(ProblemKind.BOX, where, what, "Draw it again.")
         corners = np.stack([numbers[:2] - numbers[2:] / 2, numbers[:2] + numbers[2:] / 2]).clip(0, 1) * sides
         return ObjectLabel(class_index, _around(corners), None)
     if numbers.size < LEAST_OUTLINE_NUMBERS or numbers.size % 2:
         what = f"has {numbers.size} numbers after the class; a box has 4, an outline an even number from 6"
         raise unreadable(where, what, _EXPORT_AGAIN)
-    points = numbers.reshape(-1, 2) * sides
+    points = numbers.clip(0, 1).reshape(-1, 2) * sides
     if outline_length(points) > MAX_OUTLINE_PIXELS:
         what = f"the outline is over {MAX_OUTLINE_PIXELS:,} pixels long"
         raise unreadable(where, what, "Simplify it.")
@@ -92,7 +106,7 @@ def _fractions(words: list[str], where: str) -> NDArray[np.float64]:
     if outside.any():
         what = f"{numbers[outside][0]} lies far outside the image; coordinates are fractions of its sides, from 0 to 1"
         raise unreadable(where, what, _EXPORT_AGAIN)
-    return numbers.clip(0, 1)
+    return numbers
 
 
 def _around(points: NDArray[np.float64]) -> tuple[float, float, float, float]:

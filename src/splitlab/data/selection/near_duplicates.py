@@ -14,7 +14,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from splitlab.data.dataset import ImageId, ImageLabels
-from splitlab.data.photo_hashes import HASH_BYTES, LOW_BITS, read_photo_hashes
+from splitlab.data.selection.photo_hashes import HASH_BYTES, LOW_BITS, read_photo_hashes
 from splitlab.io import Progress, no_progress
 
 Groups = tuple[tuple[ImageId, ...], ...]

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from splitlab.data.dataset import Box, Problem, ProblemKind, unreadable
-from splitlab.data.reading import read_bounded
-from splitlab.data.records import Outline
+from splitlab.data.label_files.records import Outline
+from splitlab.data.reading import decoded, read_bounded
 from splitlab.io import plain_json
 
 ODD_ENTRY = (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError, RecursionError)
@@ -45,7 +45,7 @@ def as_json(raw: bytes, path: Path) -> Any:
         EntryError: it is not JSON.
     """
     try:
-        return plain_json(raw.removeprefix(b"\xef\xbb\xbf"))
+        return plain_json(decoded(raw, "strict"))
     except (ValueError, RecursionError) as error:
         raise unreadable(path, f"is not valid JSON ({str(error)[:200]})", "Export the labels again.") from error
 
@@ -115,22 +115,23 @@ def no_areas(names: Sequence[str], label_file: Path, where: str = "") -> list[Pr
 
 
 def peeked(folder: Path, ending: str) -> Iterator[tuple[Path, bytes]]:
-    """Yield a few files with an ending, in a folder and up to two levels below it, with what they say.
+    """Yield a few files with an ending, in a folder and up to two levels below it, with what they say in UTF-8.
 
     Only the first and the last 64 KiB of each are read. Of each folder, at most four files are.
     """
-    for path in _near(folder, ending):
+    for path in near_files(folder, (ending,)):
         try:
             with path.open("rb") as file:
                 start = file.read(_PEEKED_BYTES)
                 size = file.seek(0, 2)
                 file.seek(max(size - _PEEKED_BYTES, len(start)))
-                yield path, start + file.read(_PEEKED_BYTES)
+                yield path, decoded(start + file.read(_PEEKED_BYTES)).encode(errors="replace")
         except OSError:
             continue
 
 
-def _near(folder: Path, ending: str) -> Iterator[Path]:
+def near_files(folder: Path, endings: tuple[str, ...]) -> Iterator[Path]:
+    """Yield files with an ending (in lower case) in a folder and up to two levels below it, at most four of each."""
     waiting = deque([(folder, 0)])
     visited = listed = 0
     while waiting and visited < _MOST_FOLDERS and listed < _MOST_LISTED:
@@ -141,7 +142,7 @@ def _near(folder: Path, ending: str) -> Iterator[Path]:
             listed += 1
             if entry.name.startswith((".", "__MACOSX")):
                 continue
-            if entry.name.lower().endswith(ending) and entry.is_file():
+            if entry.name.lower().endswith(endings) and entry.is_file():
                 found += 1
                 if found <= _MOST_PEEKED:
                     yield Path(entry.path)

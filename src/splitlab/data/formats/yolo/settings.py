@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from splitlab.data.reading import printable, read_bounded
+from splitlab.data.dataset import Problem, ProblemKind
+from splitlab.data.formats.yolo.heads import DARKNET, most_class
+from splitlab.data.label_files.photo_index import PhotoIndex
+from splitlab.data.label_files.records import part_of
+from splitlab.data.reading import decoded, printable, read_bounded
 from splitlab.errors import DataError
 
 _MAX_BYTES = 1_000_000
-_NAMES = re.compile(rb"^names\s*:", re.MULTILINE)
-_PARTS = re.compile(rb"^(train|val|test)\s*:", re.MULTILINE)
 _LICENCE = re.compile(r"^# licen[cs]e: (?P<licence>.+)$", re.MULTILINE | re.IGNORECASE)
 _LICENCE_LETTERS = 200
-_YAML, _DARKNET, _CLASSES = "data.yaml", "obj.data", "classes.txt"
+_MOST_CLASSES = 10_000
+_YAML_ENDINGS = (".yaml", ".yml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class YoloSettings:
         val: likewise.
         has_test: whether it names a test part.
         licence: empty if none is stated.
+        problems: of the classes' names.
     """
 
     path: Path
@@ -42,53 +46,51 @@ class YoloSettings:
     val: tuple[str, ...]
     has_test: bool = False
     licence: str = ""
+    problems: tuple[Problem, ...] = ()
 
 
-def find_head(folder: Path) -> Path | None:
-    """Return the file that names the classes, or None.
-
-    It is data.yaml, else the only YAML file with `names` and a part, else obj.data (YOLO 1.1 of CVAT), else classes.txt
-    beside labels/ (Label Studio).
-
-    Raises:
-        DataError, OSError: a file cannot be read, or is too large.
-    """
-    if (folder / _YAML).is_file():
-        return folder / _YAML
-    files = [path for ending in ("yaml", "yml") for path in folder.glob(f"*.{ending}") if path.is_file()]
-    heads = [path for path in files if _has_names_and_part(path)]
-    if len(heads) == 1:
-        return heads[0]
-    if (folder / _DARKNET).is_file():
-        return folder / _DARKNET
-    return folder / _CLASSES if (folder / _CLASSES).is_file() and (folder / "labels").is_dir() else None
-
-
-def read_settings(path: Path) -> YoloSettings:
-    """Read the head of a YOLO dataset.
+def read_settings(path: Path, photos: PhotoIndex) -> YoloSettings:
+    """Read the head of a YOLO dataset, as `find_head` finds it; without one, classes are called by their numbers.
 
     Raises:
         DataError: it is broken or too large, has aliases, or lacks the classes' names.
     """
-    if path.name == _CLASSES:
-        return YoloSettings(path, path.parent, _listed(path), (), ())
-    return _read_darknet(path) if path.name == _DARKNET else _read_yaml(path)
+    if path == photos.root:
+        return _numbered(path, most_class(photos))
+    if path.suffix in _YAML_ENDINGS:
+        return _read_yaml(path, photos)
+    return _read_darknet(path) if path.name == DARKNET else YoloSettings(path, photos.root, _listed(path), (), ())
 
 
-def _read_yaml(path: Path) -> YoloSettings:
+def _numbered(folder: Path, last: int) -> YoloSettings:
+    names = tuple(str(number) for number in range(last + 1))
+    what = "no file names the classes, so they are called by their numbers"
+    problem = Problem(ProblemKind.CLASS_NAMES, str(folder), what, "Put a classes.txt with one name a line there.")
+    return YoloSettings(folder, folder, names, (), (), problems=(problem,))
+
+
+def _read_yaml(path: Path, photos: PhotoIndex) -> YoloSettings:
     content = _parse(path)
     if "kpt_shape" in content:
         raise DataError(f"{path}: 'kpt_shape' makes it a pose dataset. Use one with outlines or boxes.")
-    train, val = _places(content, "train", path), _places(content, "val", path)
-    return YoloSettings(
-        path,
-        _base(content, path),
-        _class_names(content, path),
-        train or val,
-        val if train and val != train else (),
-        bool(content.get("test")),
-        _licence(content, path),
-    )
+    if content.get("names") is None and any(map(part_of, map(str, content))):
+        count = content.get("nc")
+        names, problems = _unnamed(count if isinstance(count, int) else most_class(photos) + 1, path)
+    else:
+        names, problems = _class_names(content, path)
+    settings = YoloSettings(path, _base(content, path), names, (), (), licence=_licence(content, path))
+    return replace(_with_parts(settings, content), problems=tuple(problems))
+
+
+def _with_parts(settings: YoloSettings, content: dict[Any, Any]) -> YoloSettings:
+    """Add the parts; CVAT and FiftyOne also write keys such as Train and validation."""
+    stated = {
+        part_of(str(key)): _places(content, key, settings.path) for key in sorted(content, key=str) if part_of(str(key))
+    }
+    stated |= {part: _places(content, part, settings.path) for part in stated if part in content}
+    train, val, test = (stated.get(part, ()) for part in ("train", "val", "test"))
+    first = train or val or test
+    return replace(settings, train=first, val=val if val != first else (), has_test=bool(test) and test != first)
 
 
 def _licence(content: dict[Any, Any], path: Path) -> str:
@@ -107,10 +109,7 @@ def _read_darknet(path: Path) -> YoloSettings:
     names = path.parent / stated.get("names", "obj.names").rpartition("/")[2]
     if not names.is_file():
         raise DataError(f"{path}: the class names are missing, {names.name} is not beside it. Export the labels again.")
-    train, val = stated.get("train", ""), stated.get("valid", "")
-    return YoloSettings(
-        path, path.parent, _listed(names), (train,) if train else (), (val,) if val and val != train else ()
-    )
+    return _with_parts(YoloSettings(path, path.parent, _listed(names), (), ()), stated)
 
 
 def _listed(path: Path) -> tuple[str, ...]:
@@ -118,18 +117,13 @@ def _listed(path: Path) -> tuple[str, ...]:
 
 
 def _text(path: Path) -> str:
-    return read_bounded(path, _MAX_BYTES).decode("utf-8-sig", errors="replace")
-
-
-def _has_names_and_part(path: Path) -> bool:
-    text = read_bounded(path, _MAX_BYTES)
-    return bool(_NAMES.search(text) and _PARTS.search(text))
+    return decoded(read_bounded(path, _MAX_BYTES))
 
 
 def _parse(path: Path) -> dict[Any, Any]:
-    raw = read_bounded(path, _MAX_BYTES)
+    text = _text(path)
     try:
-        content = _PlainLoader(raw).get_single_data()
+        content = _PlainLoader(text).get_single_data()
     except (yaml.YAMLError, ValueError, TypeError, OverflowError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
         raise DataError(f"{path}: is not valid YAML ({reason}). Export the dataset again.") from error
@@ -157,15 +151,32 @@ def _base(content: dict[Any, Any], path: Path) -> Path:
     return folder
 
 
-def _class_names(content: dict[Any, Any], path: Path) -> tuple[str, ...]:
-    names = content.get("names")
+def _class_names(content: dict[Any, Any], path: Path) -> tuple[tuple[str, ...], list[Problem]]:
+    """Return the names, and the problem of numbers without one: those are called by their number."""
+    names, count = content.get("names"), content.get("nc")
+    if isinstance(names, str) and count == 1:
+        names = [names]
+    unnamed: list[int] = []
     if isinstance(names, dict):
-        by_number = {int(key) if str(key).isdecimal() else key: name for key, name in names.items()}
-        if set(by_number) == set(range(len(names))):
-            names = [by_number[number] for number in range(len(names))]
+        by_number = {int(key): name for key, name in names.items() if str(key).isdecimal()}
+        if len(by_number) == len(names) and max(by_number, default=_MOST_CLASSES) < _MOST_CLASSES:
+            unnamed = [number for number in range(max(by_number)) if number not in by_number]
+            names = [by_number.get(number, str(number)) for number in range(max(by_number) + 1)]
     if not isinstance(names, list) or not names:
-        raise DataError(f"{path}: 'names' must list the classes, or number them 0, 1, 2, ... without a gap.")
-    return _checked(names, path)
+        raise DataError(f"{path}: 'names' must list the classes, or number them 0, 1, 2, ...")
+    problems = []
+    if unnamed:
+        problems.append(f"'names' has no class {unnamed[0]}, so it is called '{unnamed[0]}'")
+    if isinstance(count, int) and count != len(names):
+        problems.append(f"'nc' is {count}, but 'names' has {len(names)} classes")
+    way_out = "Correct 'names'; lines give its numbers."
+    return _checked(names, path), [Problem(ProblemKind.CLASS_NAMES, str(path), what, way_out) for what in problems]
+
+
+def _unnamed(count: int, path: Path) -> tuple[tuple[str, ...], list[Problem]]:
+    what = "has no 'names', so the classes are called by their numbers"
+    problem = Problem(ProblemKind.CLASS_NAMES, str(path), what, "Add the names.")
+    return tuple(str(number) for number in range(min(max(count, 1), _MOST_CLASSES))), [problem]
 
 
 def _checked(names: list[Any], path: Path) -> tuple[str, ...]:
@@ -182,7 +193,7 @@ def _checked(names: list[Any], path: Path) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def _places(content: dict[Any, Any], subset: str, path: Path) -> tuple[str, ...]:
+def _places(content: dict[Any, Any], subset: Any, path: Path) -> tuple[str, ...]:
     value = content.get(subset)
     if value is None or value == "":
         return ()

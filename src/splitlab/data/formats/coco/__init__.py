@@ -1,0 +1,1 @@
+"""COCO: label files, their classes, images and objects."""

@@ -1,0 +1,1 @@
+"""Reading label files from outside: records of photos, and what readers of formats share."""
