@@ -320,6 +320,16 @@ def test_without_photos_of_its_own_there_is_no_val_part(folder, head):
     assert len(data.train.images) == 2
 
 
+def test_two_parts_that_end_in_the_same_folder_are_one(tmp_path):
+    root = tmp_path / "flat"
+    photo(root / "images" / "a.png")
+    label(root, "a", SQUARE)
+    (root / "data.yaml").write_text("train: ../train/images\nval: ../valid/images\nnames: [cat, dog]\n")
+    data = read_yolo_folder(root)
+    assert [image.image_id for image in data.train.images] == ["a"]
+    assert not data.has_val
+
+
 def test_a_val_folder_that_is_not_there_is_told(folder):
     shutil.rmtree(folder / "images" / "val")
     data = read_yolo_folder(folder)
