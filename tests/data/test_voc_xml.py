@@ -88,10 +88,11 @@ def test_coloured_masks_are_those_of_the_objects_in_their_order(tmp_path):
     assert masks[0][1:4, 1:4].all()
 
 
-def test_the_layout_of_voc_with_other_classes_keeps_its_lists(tmp_path):
+@pytest.mark.parametrize("size", [{}, {"width": 0, "height": 0}])
+def test_the_layout_of_voc_with_other_classes_keeps_its_lists(tmp_path, size):
     for name in ("a", "b", "c", "d"):
         photo(tmp_path / "JPEGImages" / f"{name}.jpg")
-        write(tmp_path / "Annotations" / f"{name}.xml", voc_xml(SCRATCH, DENT))
+        write(tmp_path / "Annotations" / f"{name}.xml", voc_xml(SCRATCH, DENT, **size))
         coloured_masks(tmp_path / "SegmentationObject" / f"{name}.png")
     for name, lines in {"Segmentation/train": "a\nb", "Segmentation/val": "c", "Main/trainval": "a\nb\nc\nd"}.items():
         write(tmp_path / "ImageSets" / f"{name}.txt", lines)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from splitlab.data.dataset import (
     refuse_nothing_left,
     unreadable,
 )
-from splitlab.data.formats.voc_files import read_annotation
+from splitlab.data.formats.voc_files import read_annotation, stated_classes
 from splitlab.data.formats.voc_xml import read_voc_xml_folder
 from splitlab.data.images import PHOTO_ENDINGS
 from splitlab.data.label_files.photo_index import Outside
@@ -91,11 +90,7 @@ def _is_published(root: Path) -> bool:
 
 
 def _has_other_classes(root: Path) -> bool:
-    for path in sorted((root / "Annotations").glob("*.xml")):
-        with suppress(EntryError):  # reported when the dataset is read
-            if any(shape.class_name not in _INDEX_OF for shape in read_annotation(path, path, None).shapes):
-                return True
-    return False
+    return any(stated_classes(path) - _INDEX_OF.keys() for path in (root / "Annotations").glob("*.xml"))
 
 
 def _names(root: Path, list_name: str) -> tuple[list[str], list[Problem]]:

@@ -58,6 +58,15 @@ def read_annotation(path: Path, photo: Path, masks: Path | None) -> Record:
     return Record(path, photo, tuple(shapes), (width, height), digest=digest, problems=tuple(problems))
 
 
+def stated_classes(path: Path) -> set[str]:
+    """Return the class names of an XML file's objects; none if it cannot be read."""
+    try:
+        names = parse_xml(read_bounded(path, _MAX_XML_BYTES), path).findall("object/name")
+    except EntryError:
+        return set()
+    return {name for element in names if (name := (element.text or "").strip())}
+
+
 def stated_photo(path: Path) -> str:
     """Return the name of the photo that an XML file states, empty if it states none or cannot be read."""
     try:
