@@ -121,13 +121,21 @@ def peeked(folder: Path, ending: str) -> Iterator[tuple[Path, bytes]]:
     """
     for path in near_files(folder, (ending,)):
         try:
-            with path.open("rb") as file:
-                start = file.read(_PEEKED_BYTES)
-                size = file.seek(0, 2)
-                file.seek(max(size - _PEEKED_BYTES, len(start)))
-                yield path, decoded(start + file.read(_PEEKED_BYTES)).encode(errors="replace")
+            yield path, decoded(b"".join(ends_of(path))).encode(errors="replace")
         except OSError:
             continue
+
+
+def ends_of(path: Path) -> tuple[bytes, bytes]:
+    """Return the first 64 KiB of a file, and of the rest the last 64 KiB.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with path.open("rb") as file:
+        start = file.read(_PEEKED_BYTES)
+        file.seek(max(file.seek(0, 2) - _PEEKED_BYTES, len(start)))
+        return start, file.read(_PEEKED_BYTES)
 
 
 def near_files(folder: Path, endings: tuple[str, ...]) -> Iterator[Path]:

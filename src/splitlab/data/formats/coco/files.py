@@ -8,11 +8,11 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+from splitlab.data.label_files.entries import ends_of
 from splitlab.data.label_files.records import part_of, part_of_folders
 from splitlab.data.reading import decoded
 from splitlab.errors import DataError
 
-_SNIFFED_BYTES = 1 << 16
 # Folders with more JSON files have one for each photo, which is another format.
 _MOST_SNIFFED = 20
 _INSTANCES = re.compile(r"instances?_", re.IGNORECASE)
@@ -103,10 +103,7 @@ def _places(folder: Path) -> list[Path]:
 
 def _is_coco(path: Path) -> bool:
     """Return whether the first and the last 64 KiB of a file look like COCO."""
-    with path.open("rb") as file:
-        start = file.read(_SNIFFED_BYTES)
-        file.seek(max(path.stat().st_size - _SNIFFED_BYTES, len(start)))
-        end = file.read(_SNIFFED_BYTES)
+    start, end = ends_of(path)
     said = decoded(start) + end.decode(errors="replace")
     # Of a file in alphabetical order, the list of images is in the middle.
     if _IMAGES.search(said):
