@@ -169,7 +169,7 @@ def _name_and_keep(upload: Upload, cut: ValCut | None, workspace: Workspace) -> 
         refuse_name(name, workspace.data)
         if cut is not None:
             save_cut(upload.staged.root, cut)
-        with st.spinner("Keeping it"):
+        with st.spinner("Adding the dataset"):
             added = keep(upload.staged, name, workspace.data)
         _stop_adding(name)
         val = f" and {len(added.val.images):,} val images" if added.has_val else ""

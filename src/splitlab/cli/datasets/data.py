@@ -121,7 +121,8 @@ def set_reading(
         print_json({**asdict(reading), "images": asdict(counts)})
         return
     out.print(f"Labels with iscrowd 1 are {reading.crowds}; photos without labels are {reading.without_labels}.")
-    out.print(f"Half-masked images are {reading.half_masked}; photos outside the folder are {reading.outside}.")
+    allowed_in = "F and W" if reading.half_masked == HalfMasked.FULL else "W only"
+    out.print(f"Half-masked images may be in {allowed_in}; photos outside the folder are {reading.outside}.")
     out.print(f"In train, {images_in_words(counts)}.")
 
 
