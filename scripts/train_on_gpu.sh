@@ -88,6 +88,7 @@ run() {
     mkdir -p "$out/measured" "$out/runs"
     for name in "$@"; do
         [ ! -f "$MEASURED/$name.csv" ] || cp "$MEASURED/$name.csv" "$out/measured/"
+        [ ! -d "$MEASURED/$name/objects" ] || { mkdir -p "$out/measured/$name" && cp -R "$MEASURED/$name/objects" "$out/measured/$name/"; }
         for folder in workspace/runs/atlas-"$name"*; do
             [ ! -d "$folder" ] || cp -R "$folder" "$out/runs/"
         done

@@ -4,7 +4,7 @@ import re
 import subprocess
 
 import splitlab
-from splitlab.atlas.work import _machine_name, code_version
+from splitlab.atlas.measure import _machine_name, code_version
 
 
 def test_code_and_machine_are_named_without_a_path():
@@ -17,7 +17,7 @@ def test_a_package_inside_of_another_projects_folder_does_not_take_its_commit(tm
     package = tmp_path / "venv" / "splitlab"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
-    monkeypatch.setattr("splitlab.atlas.work._PACKAGE", package)
+    monkeypatch.setattr("splitlab.atlas.measure._PACKAGE", package)
     git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
     for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "theirs"]):
         subprocess.run([*git, *words], check=True)

@@ -2,149 +2,26 @@
 
 from __future__ import annotations
 
-import math
-import os
-import platform
 import shutil
-import subprocess
 import tempfile
 import time
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import torch
-
-import splitlab
+from splitlab.atlas.measure import code_version, measure_checkpoint, measured_row
 from splitlab.atlas.plans import AtlasRun, OpenedAtlas, atlas_names, not_measured
-from splitlab.atlas.rows import MeasuredRow, add_rows, read_rows
-from splitlab.atlas.tables import settings_of
-from splitlab.checkpoints.checkpoint import read_card
-from splitlab.data.dataset import Dataset, TrainVal
+from splitlab.atlas.records import read_record, record_path, write_record
+from splitlab.atlas.rows import add_rows, read_rows
+from splitlab.data.dataset import TrainVal
 from splitlab.errors import RunError, SettingsError, SplitLabError
-from splitlab.evaluation.comparison import MIN_SCORE
-from splitlab.evaluation.matches import overlaps_of_dataset
-from splitlab.evaluation.predict import evaluate_model
-from splitlab.evaluation.scores import Estimate, class_confusion_rate, mean_mask_iou, scores_of_objects
 from splitlab.io import HeldError, Progress, no_progress, write_json
-from splitlab.models.registry import load_model
 from splitlab.runs.notes import add_tag
 from splitlab.runs.run_folder import RunFolder, State, evaluated_step
 from splitlab.sweeps.sweep import draw
 from splitlab.training.experiment import Tell, carry_out, prepare_run_on, tell_nobody
 from splitlab.workspace import Workspace
-
-_CODE_VERSION = "SPLITLAB_CODE_VERSION"
-"""Environment variable with the version of code that was copied without its repository."""
-
-_PACKAGE = Path(splitlab.__file__).parent
-
-
-def code_version() -> str:
-    """Return the commit, with a plus for uncommitted changes, or the version if there is no repository."""
-    # A package installed inside another project's folder is not tracked by that project's repository.
-    commit = _git("ls-files", "--error-unmatch", str(_PACKAGE / "__init__.py")) and _git(
-        "rev-parse", "--short=10", "HEAD"
-    )
-    if not commit:
-        return os.environ.get(_CODE_VERSION) or splitlab.__version__
-    changed = _git("status", "--porcelain", "--", f"{_PACKAGE}/*.py")
-    return commit + ("+" if changed else "")
-
-
-def _machine_name(device: str) -> str:
-    """Return the name of the accelerator, or of the processor."""
-    if device == "cuda":
-        return torch.cuda.get_device_name()
-    return _processor() or platform.machine() or "unknown processor"
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
-
-
-def _git(*words: str) -> str:
-    """Run git on the package's folder; empty without git or a repository that contains it."""
-    git = shutil.which("git")
-    if git is None:
-        return ""
-    done = subprocess.run([git, "-C", str(_PACKAGE), *words], capture_output=True, text=True, check=False)
-    return done.stdout.strip() if done.returncode == 0 else ""
-
-
-def measure_checkpoint(weights: Path, test: Dataset, progress: Progress = no_progress) -> dict[str, Any]:
-    """Measure a checkpoint on a test part and return the measured columns of `MeasuredRow`."""
-    model, card = load_model(weights)
-    total = len(test.images)
-    scores, detections = evaluate_model(model, test, card.image_size, lambda done: progress("test", done, total))
-    overlaps = [image.above(MIN_SCORE) for image in overlaps_of_dataset(test, detections)]
-    objects = scores_of_objects(test, detections, overlaps)
-    confusion, mask_iou = class_confusion_rate(objects), mean_mask_iou(objects)
-    return {
-        **{name: _known(scores["mask"][name]) for name in ("ap50", "ap70", "ap75", "ap50_95")},
-        "box_ap50": _known(scores["box"]["ap50"]),
-        **_interval("class_confusion", confusion),
-        "localised": confusion.objects,
-        **_interval("mask_iou", mask_iou),
-        "found": mask_iou.objects,
-        "objects": len(objects),
-        "test_images": total,
-    }
-
-
-def measured_row(
-    run: RunFolder, reached: dict[str, Any], name: str, train_images: int, hashes: Mapping[str, Any], version: str
-) -> MeasuredRow:
-    """Combine measured values with a description of the run.
-
-    Args:
-        run: A finished run, on the machine that trained it.
-        reached: Result of `measure_checkpoint`.
-        name: Name of the dataset.
-        train_images: Number of images that its split was drawn from.
-        hashes: `spec_hash`, `data_hash` and `test_hash`.
-        version: Version of the code that trained it.
-    """
-    spec, card = run.spec(), read_card(run.weights)
-    return MeasuredRow(
-        dataset=name,
-        full=spec.data.full,
-        weak=spec.data.weak,
-        seed=spec.seed,
-        model=spec.model,
-        settings=settings_of(card),
-        **reached,
-        train_images=train_images,
-        **hashes,
-        code_version=version,
-        machine=_machine_name(spec.device),
-        cores=torch.get_num_threads(),
-        precision=str(card.trained_by.get("precision", "unknown")),
-        train_seconds=round(_training_seconds(run), 1),
-        date=datetime.now(UTC).date().isoformat(),
-    )
-
-
-def _training_seconds(run: RunFolder) -> float:
-    """Return the time of all training steps of a run, over all processes, without evaluations."""
-    return math.fsum(event.get("seconds", 0.0) for event in run.events() if event.get("kind") == "train")
-
-
-def _known(score: float | None) -> float:
-    return math.nan if score is None else score
-
-
-def _interval(name: str, estimate: Estimate) -> dict[str, float]:
-    ends = {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
-    return {column: math.nan if value is None else round(value, 4) for column, value in ends.items()}
 
 
 @dataclass(frozen=True)
@@ -168,11 +45,22 @@ def take_back(came: Path, workspace: Workspace) -> Taken:
     if not (came / "measured").is_dir():
         raise SettingsError(f"{came} has no measured/. Give the folder that scripts/train_on_gpu.sh run wrote.")
     rows = {
-        name: add_rows(workspace.measured / f"{name}.csv", read_rows(came / "measured" / f"{name}.csv"))
+        name: _take_rows(came / "measured" / f"{name}.csv", workspace.measured / f"{name}.csv")
         for name in atlas_names(workspace.measured)
     }
     folders = sorted(path for path in (came / "runs").glob("atlas-*") if (path / "spec.json").is_file())
     return Taken(rows, tuple(folder.name for folder in folders if _take_run(folder, workspace.runs / folder.name)))
+
+
+def _take_rows(came: Path, table: Path) -> int:
+    """Take over rows with their records; return the number of new rows."""
+    rows = read_rows(came)
+    for row in rows:
+        path = record_path(table, row.spec_hash, row.test_hash)
+        record = read_record(record_path(came, row.spec_hash, row.test_hash))
+        if record is not None and not path.exists():
+            write_record(path, record)
+    return add_rows(table, rows)
 
 
 def _take_run(folder: Path, ours: Path) -> bool:
@@ -317,7 +205,9 @@ class AtlasWork:
         dataset, train_images = self.opened.atlas.dataset, len(self.opened.parts.train.images)
         for part in self.opened.scored(run):
             reached = measure_checkpoint(folder.weights, part.images, self.progress)
-            row = measured_row(folder, reached, dataset, train_images, part.hashes, self.version)
+            row = measured_row(folder, reached.columns, dataset, train_images, part.hashes, self.version)
+            # Before the row, which says that the run is done.
+            write_record(record_path(part.table, row.spec_hash, row.test_hash), reached.record)
             add_rows(part.table, (row,))
         self.tell(f"{folder.name}: AP50 {row.ap50:.1f}, AP70 {row.ap70:.1f}, {row.train_seconds:.0f} s")
 
