@@ -43,10 +43,11 @@ def test_each_sample_has_the_ap_that_pycocotools_gives_to_its_images(seed, min_i
 
 
 def test_samples_are_drawn_with_replacement_and_the_same_each_time():
-    draws = image_draws(50, 20)
+    draws = image_draws(50, 20, 1)
     assert (draws.sum(axis=1) == 50).all()
     assert draws.max() > 1
-    assert (draws == image_draws(50, 20)).all()
+    assert (draws == image_draws(50, 20, 1)).all()
+    assert not (draws == image_draws(50, 20, 2)).all()
 
 
 def test_without_objects_there_is_no_ap_and_without_detections_it_is_0():

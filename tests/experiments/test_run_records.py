@@ -19,6 +19,7 @@ def made_record(objects=4, images=3):
     rng = np.random.default_rng(0)
     return RunRecord(
         images=images,
+        seed=7,
         image=np.sort(rng.integers(0, images, objects)),
         truth_class=rng.integers(0, 5, objects),
         predicted_class=np.where(rng.random(objects) < 0.5, NONE, 1),
@@ -32,7 +33,7 @@ def test_a_record_comes_back_as_it_was_written_to_a_ten_thousandth(tmp_path):
     record = made_record(objects=50)
     write_record(tmp_path / "a" / "record.npz", record)
     back = read_record(tmp_path / "a" / "record.npz")
-    assert back.images == record.images
+    assert (back.images, back.seed) == (record.images, record.seed)
     for name in ("image", "truth_class", "predicted_class"):
         assert (getattr(back, name) == getattr(record, name)).all()
     for name in ("iou", "score"):
@@ -77,8 +78,8 @@ def packed(**arrays):
 
 
 def whole(**changes):
-    arrays = {"images": np.int32(3), "image": np.array([0, 1]), "truth_class": np.zeros(2), "score": np.zeros(2),
-              "predicted_class": np.zeros(2), "iou": np.zeros(2), "ap_draws": np.zeros((DRAWS, 3))}  # fmt: skip
+    arrays = {"images": np.int32(3), "seed": 1, "image": np.array([0, 1]), "truth_class": np.zeros(2),
+              "score": np.zeros(2), "predicted_class": np.zeros(2), "iou": np.zeros(2), "ap_draws": np.zeros((DRAWS, 3))}  # fmt: skip
     return packed(**{**arrays, **changes})
 
 

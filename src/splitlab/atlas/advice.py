@@ -161,12 +161,12 @@ def _outcome(grid: Grid, advised: SplitForecast, hours: float) -> str:
         )
     if not others:
         return text
-    best = max(others, key=lambda other: grid.mean(other, grid.metric).value)
-    text += f" The best other split at that cost: {split_name(best)}, {shown(grid.mean(best, grid.metric).value)}."
+    best = max(others, key=lambda other: grid.value(other, grid.metric))
+    text += f" The best other split at that cost: {split_name(best)}, {shown(grid.value(best, grid.metric))}."
     rival = _half_and_half(grid, others, hours)
     if rival is None:
         return text
-    gain = change_in_words(grid.change(rival, split, grid.metric), SHORT_METRICS[grid.metric])
+    gain = change_in_words(grid.change(rival, split, grid.metric), grid.metric)
     return f"{text} Compared with the split nearest to half of the hours on each label, {gain}."
 
 

@@ -8,23 +8,22 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 
+import numpy as np
 import pandas as pd
 
-from splitlab.atlas.noise import Change, Mean, Split, SplitScores, split_scores
+from splitlab.atlas.noise import Change, Contrast, Split, SplitScores, split_scores
+from splitlab.atlas.object_scores import LOCALISED, MASK_IOU, MISCLASSIFIED, ScoredRuns, score_runs
+from splitlab.atlas.records import RunRecord
 from splitlab.atlas.rows import COLUMNS, MeasuredRow, newest
 from splitlab.budget.cost import Prices, cost_hours, prices_for
 from splitlab.budget.planner import SplitForecast
 from splitlab.budget.results import check_metric
-
-_INTERVAL_WIDTH = 2 * 1.96
-"""Width of a 95 % interval in standard errors."""
-
-CONFUSION, MASK_IOU = "class_confusion", "mask_iou"
+from splitlab.budget.surface import Floats
 
 _METRIC = "ap70"
 _METRICS = MappingProxyType({"street": "ap50"})
 
-_SCORES = ("ap50", "ap70", "ap75", "ap50_95", "box_ap50", CONFUSION, MASK_IOU)
+_SCORES = ("ap50", "ap70", "ap75", "ap50_95", "box_ap50", MISCLASSIFIED, LOCALISED, MASK_IOU)
 
 _ALIKE = ("model", "data_hash", "test_hash")
 
@@ -32,6 +31,11 @@ _Planned = Mapping[str, tuple[int, int, int]]
 _Recorded = Mapping[float, SplitForecast]
 
 _NONE_RECORDED: _Recorded = MappingProxyType({})
+
+Records = Mapping[tuple[str, str], RunRecord]
+"""Records of runs by the hashes of their settings and test images."""
+
+_NO_RECORDS: Records = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +48,7 @@ class Grid:
         missing: (|F|, |W|, seed) of the planned runs without a row.
         metric: Column of AP that verdicts are based on.
         recorded: Recommendations for this metric recorded before their runs, by budget in hours.
+        records: What the runs did with each test object.
     """
 
     rows: pd.DataFrame
@@ -51,6 +56,7 @@ class Grid:
     missing: tuple[tuple[int, int, int], ...]
     metric: str
     recorded: _Recorded = field(default_factory=dict)
+    records: Records = field(default_factory=dict)
 
     @property
     def images(self) -> int:
@@ -64,8 +70,8 @@ class Grid:
 
     @cached_property
     def runs(self) -> pd.DataFrame:
-        """All runs, planned and extra."""
-        return pd.concat([self.rows, self.extra], ignore_index=True)
+        """All runs, planned and extra, with the scores that are counted over objects."""
+        return self._scored.runs
 
     @cached_property
     def splits(self) -> pd.DataFrame:
@@ -80,24 +86,48 @@ class Grid:
         """Return one score of all splits, planned and extra, with its noise."""
         return self._fitted[score]
 
-    def mean(self, split: Split, score: str) -> Mean:
-        """Return the score of a split, planned or extra; over no runs if it was not measured."""
-        ours = self.runs[(self.runs["full"] == split[0]) & (self.runs["weak"] == split[1]) & self.runs[score].notna()]
-        return Mean(float(self.scores(score).values.get(split, math.nan)), len(ours), _image_error(ours, score))
+    def value(self, split: Split, score: str) -> float:
+        """Return the score of a split, planned or extra, for the average seed; NaN if it was not measured."""
+        return float(self.scores(score).values.get(split, math.nan))
 
-    def change(self, start: Split, end: Split, score: str, comparisons: int = 1, sign: int = 1) -> Change:
-        """Return how a score changes between two measured splits, as one of several `comparisons` of a claim.
+    def contrast(self, weights: Mapping[Split, float], score: str) -> Contrast:
+        """Return a weighted sum of the scores of splits, with the errors due to seeds and to test images."""
+        return self.scores(score).contrast(weights, self._image_covariance[score])
 
-        A `sign` of -1 counts a fall as a rise.
-        """
-        first, second = self.mean(start, score), self.mean(end, score)
-        image_error = math.hypot(first.image_error, second.image_error)
-        margin = self.scores(score).margin(start, end, comparisons, image_error)
-        return Change(start, end, sign * (second.value - first.value), margin)
+    def change(self, start: Split, end: Split, score: str, comparisons: int = 1) -> Change:
+        """Return how a score changes between two measured splits, as one of several `comparisons` of a claim."""
+        weights = {} if start == end else {start: -1.0, end: 1.0}
+        return Change(start, end, self.contrast(weights, score).among(comparisons))
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether all runs have records, so that they are compared object by object."""
+        return bool(self._scored.draws)
+
+    @cached_property
+    def _scored(self) -> ScoredRuns:
+        runs = pd.concat([self.rows, self.extra], ignore_index=True)
+        keys = zip(runs["spec_hash"], runs["test_hash"], strict=True)
+        return score_runs(runs, [self.records.get(key) for key in keys])
 
     @cached_property
     def _fitted(self) -> dict[str, SplitScores]:
-        return {score: split_scores(self.runs, score) for score in _SCORES}
+        return {score: split_scores(self.runs, score, shared=("full",)) for score in _SCORES}
+
+    @cached_property
+    def _image_covariance(self) -> dict[str, Floats]:
+        return {score: self._covariance_of_images(score) for score in _SCORES}
+
+    def _covariance_of_images(self, score: str) -> Floats:
+        """Return the covariance of the values of all splits due to the choice of test images."""
+        values, weights = self.scores(score).values, self.scores(score).weights
+        known = self.runs[self.runs[score].notna()]
+        if score in self._scored.draws:
+            of_values = self._scored.draws[score][:, known.index] @ weights.T
+            return np.atleast_2d(np.cov(of_values, rowvar=False))
+        # Runs of a split share their images: averaging over them does not reduce this error.
+        errors = known.assign(error=self._scored.image_errors(score)[known.index]).groupby(["full", "weak"])["error"]
+        return np.diag(errors.mean().reindex(values.index).to_numpy(float) ** 2)
 
 
 def verdict_metric(atlas: str) -> str:
@@ -118,6 +148,7 @@ def measured_grid(
     planned: _Planned,
     metric: str,
     recorded: _Recorded = _NONE_RECORDED,
+    records: Records = _NO_RECORDS,
 ) -> Grid | None:
     """Select the rows of a plan; None if there are none.
 
@@ -128,6 +159,7 @@ def measured_grid(
         planned: Runs of its plan: |F|, |W| and seed by the hash of their settings.
         metric: A column of AP.
         recorded: Recommendations recorded before their runs.
+        records: Records of the runs.
     """
     check_metric(metric)
     rows = list(rows)
@@ -142,15 +174,7 @@ def measured_grid(
     # Runs outside of the plan are matched by their settings in words.
     others = table[alike & ~is_planned & table["settings"].isin(ours["settings"])]
     missing = tuple(run for spec_hash, run in planned.items() if spec_hash not in set(ours["spec_hash"]))
-    return Grid(ours.reset_index(drop=True), others.reset_index(drop=True), missing, metric, recorded)
-
-
-def _image_error(rows: pd.DataFrame, score: str) -> float:
-    """Return the standard error of a split's score due to the test images; 0 if the table has no interval."""
-    if f"{score}_low" not in rows or rows.empty:
-        return 0.0
-    # The runs share their test images, so averaging over runs does not reduce this error.
-    return float((rows[f"{score}_high"] - rows[f"{score}_low"]).mean()) / _INTERVAL_WIDTH
+    return Grid(ours.reset_index(drop=True), others.reset_index(drop=True), missing, metric, recorded, records)
 
 
 SAME_AP = 1.0
@@ -169,6 +193,12 @@ def equal_score_splits(splits: pd.DataFrame, metric: str) -> pd.DataFrame:
     """
     found = [_around(splits, metric, level) for level in splits[metric].dropna()]
     return max(found, key=lambda rows: (len(rows), -float(rows["off"].mean()))).drop(columns="off")
+
+
+def equal_score_sets(splits: pd.DataFrame, metric: str) -> list[tuple[Split, ...]]:
+    """Return every set of splits that score about the same, one for each |F|, fewest masks first, once each."""
+    found = [tuple(named(_around(splits, metric, level))) for level in splits[metric].dropna()]
+    return list(dict.fromkeys(found))
 
 
 def _around(splits: pd.DataFrame, metric: str, level: float) -> pd.DataFrame:

@@ -1,21 +1,22 @@
-"""How much training runs differ by their seed alone, and which differences are larger than that.
+"""How much training runs differ by their seed alone, and which differences between splits are larger than that.
 
-All splits of one seed share nested sets and the initial weights of the head, so they share the effect of the seed. A
-score is modelled as the score of its split plus the effect of its seed plus noise, fitted by least squares. Effects
-that the seeds share cancel in differences.
+All runs of a seed share the initial weights of the head, and those with the same |F| also share their mask images. A
+score is modelled as the score of its split, plus the luck of its seed, plus the luck of that seed's masks, plus noise,
+by restricted maximum likelihood (REML). What runs share cancels in differences between them.
 
-The verdicts of the atlas compare these fitted scores. A difference counts if it is larger than the margin of Student's
-t at 95 %, divided over all comparisons of one kind within a claim (Bonferroni).
+Verdicts rest on contrasts, weighted sums of these scores. See docs/decisions/0905-contrasts.md.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import minimize_scalar
 from scipy.stats import t as student
 
 from splitlab.budget.surface import Floats
@@ -29,6 +30,62 @@ DOUBT = 0.05
 
 NOISE_UNKNOWN = "Fewer than two splits have been trained with the same two seeds, so the noise is unknown."
 
+_MOST_SHARED = 1e4
+"""Largest variance of shared luck that is tried, in units of the noise."""
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A weighted sum of the scores of splits for the average seed.
+
+    Attributes:
+        value: The estimate, in the unit of the score.
+        seed_error: Its standard error due to seeds and noise.
+        image_error: Its standard error due to the choice of test images; 0 if unknown.
+        freedom: Degrees of freedom of `seed_error`, not whole.
+        doubt: Chance that the interval misses the true value.
+    """
+
+    value: float
+    seed_error: float
+    image_error: float
+    freedom: float
+    doubt: float = DOUBT
+
+    @property
+    def margin(self) -> float:
+        """Half of the interval's width."""
+        error = math.hypot(self.seed_error, self.image_error)
+        if not error:
+            return 0.0
+        # The error of images has so many degrees of freedom that only that of seeds limits them (Satterthwaite).
+        freedom = self.freedom * (error / self.seed_error) ** 4 if self.seed_error else math.inf
+        return float(student.ppf(1 - self.doubt / 2, freedom)) * error
+
+    @property
+    def low(self) -> float:
+        """Lower end of the interval."""
+        return self.value - self.margin
+
+    @property
+    def high(self) -> float:
+        """Upper end of the interval."""
+        return self.value + self.margin
+
+    def reversed(self) -> Contrast:
+        """Return the same in the other direction."""
+        return replace(self, value=-self.value)
+
+    def among(self, comparisons: int) -> Contrast:
+        """Return the same as one of several comparisons that share the doubt (Bonferroni).
+
+        Raises:
+            BudgetError: If there are no comparisons.
+        """
+        if comparisons < 1:
+            raise BudgetError(f"{comparisons} comparisons: a margin needs at least one.")
+        return replace(self, doubt=self.doubt / comparisons)
+
 
 @dataclass(frozen=True, eq=False)
 class SplitScores:
@@ -36,111 +93,167 @@ class SplitScores:
 
     Attributes:
         values: (N,) scores indexed by split (|F|, |W|), in the unit of the score.
-        covariance: (N, N) covariance of the values for noise of variance 1 per run.
-        squares: Sum of squared residuals.
-        freedom: Residual degrees of freedom.
-        separable: Whether the seeds share enough splits to separate seed effects from splits.
+        weights: (N, R) weights of the runs in each value.
+        parts: (2, N, N) covariance of the values for a variance of 1 of the luck of masks, and of the noise.
+        variances: (2,) the two variances.
+        doubts: (2, 2) covariance of the two variances.
+        knows_noise: Whether enough splits were trained with the same two seeds to estimate the noise.
     """
 
     values: pd.Series
-    covariance: Floats
-    squares: float
-    freedom: int
-    separable: bool
-
-    @property
-    def knows_noise(self) -> bool:
-        """Whether enough splits were trained with the same two seeds to estimate the noise."""
-        return self.separable and self.freedom > 0
+    weights: Floats
+    parts: Floats
+    variances: Floats
+    doubts: Floats
+    knows_noise: bool
 
     @property
     def deviation(self) -> float:
         """Standard deviation of the noise of one run, in the unit of the score."""
-        if not self.knows_noise:
-            raise BudgetError(NOISE_UNKNOWN)
-        return math.sqrt(self.squares / self.freedom)
+        self._require_noise()
+        return math.sqrt(self.variances[1])
 
     @property
     def errors(self) -> pd.Series:
         """(N,) standard errors of the values, in the unit of the score."""
-        return pd.Series(self.deviation * np.sqrt(np.diag(self.covariance)), self.values.index)
+        self._require_noise()
+        covariance = np.tensordot(self.variances, self.parts, 1)
+        return pd.Series(np.sqrt(np.maximum(np.diag(covariance), 0)), self.values.index)
 
-    def margin(self, start: Split, end: Split, comparisons: int, image_error: float = 0.0) -> float:
-        """Return how large the difference between two splits must be to count among several `comparisons` of one claim.
+    def contrast(self, weights: Mapping[Any, float], image_covariance: Floats | None = None) -> Contrast:
+        """Return a weighted sum of the values.
 
-        `image_error` is the standard error due to the choice of test images, as if each split had its own (they share
-        them, so this is an upper bound); 0 if unknown, as for AP.
+        Args:
+            weights: Weight of each split, or of each kind of run if recipes are compared; others have none.
+            image_covariance: (N, N) covariance of the values due to the choice of test images; None if unknown.
 
         Raises:
-            BudgetError: If the noise is unknown, or there are no comparisons.
+            BudgetError: If the noise is unknown.
         """
-        if comparisons < 1:
-            raise BudgetError(f"{comparisons} comparisons: a margin needs at least one.")
-        contrast = (self.values.index == end).astype(float) - (self.values.index == start).astype(float)
-        own = float(contrast @ self.covariance @ contrast)
-        seeds = self.deviation * math.sqrt(max(own, 0.0))
-        return float(student.ppf(1 - DOUBT / (2 * comparisons), self.freedom)) * math.hypot(seeds, image_error)
+        self._require_noise()
+        vector = pd.Series(weights, dtype=float).reindex(self.values.index, fill_value=0.0).to_numpy()
+        of_parts = np.einsum("i,kij,j->k", vector, self.parts, vector)
+        variance = max(float(of_parts @ self.variances), 0.0)
+        spread = float(of_parts @ self.doubts @ of_parts)
+        of_images = 0.0 if image_covariance is None else float(vector @ image_covariance @ vector)
+        return Contrast(
+            value=float(vector @ self.values.to_numpy(float)),
+            seed_error=math.sqrt(variance),
+            image_error=math.sqrt(max(of_images, 0.0)),
+            freedom=2 * variance**2 / spread if spread > 0 else math.inf,
+        )
 
-
-@dataclass(frozen=True)
-class Mean:
-    """A score of a split for the average seed (NaN if there is none), and the number of its runs.
-
-    `image_error` is the standard error due to the choice of test images; 0 if unknown, as for AP.
-    """
-
-    value: float
-    runs: int
-    image_error: float = 0.0
+    def _require_noise(self) -> None:
+        if not self.knows_noise:
+            raise BudgetError(NOISE_UNKNOWN)
 
 
 @dataclass(frozen=True)
 class Change:
-    """The change of a score between two splits for the average seed, and the margin it must exceed to count."""
+    """The change of a score from one split to another."""
 
     start: Split
     end: Split
-    change: float
-    margin: float
+    contrast: Contrast
 
     @property
     def rises(self) -> bool:
         """Whether it rises by more than noise."""
-        return self.change > self.margin
+        return self.contrast.low > 0
 
     @property
     def falls(self) -> bool:
         """Whether it falls by more than noise."""
-        return self.change < -self.margin
-
-    def is_within(self, limit: float) -> bool:
-        """Return whether the change is within a limit even if the noise margin is added."""
-        return abs(self.change) + self.margin <= limit
+        return self.contrast.high < 0
 
 
-def split_scores(rows: pd.DataFrame, score: str, alike: Sequence[str] = ("full", "weak")) -> SplitScores:
-    """Fit the effects of split and seed to a score.
+def split_scores(
+    rows: pd.DataFrame, score: str, alike: Sequence[str] = ("full", "weak"), shared: Sequence[str] = ()
+) -> SplitScores:
+    """Fit a score of all splits.
 
     Args:
-        rows: One row per run with the columns `alike`, seed and `score`.
+        rows: One row per run with the columns `alike`, `shared`, seed and `score`.
         score: Column of the score; runs without it are left out.
         alike: Columns that are equal in runs that differ by seed alone; more than the split if recipes are compared.
+        shared: Columns that are equal in runs of one seed with the same mask images; none to leave out their luck.
     """
     known = rows[rows[score].notna()]
     split_of, splits = pd.factorize(pd.MultiIndex.from_frame(known[list(alike)]), sort=True)
     seed_of, seeds = pd.factorize(known["seed"], sort=True)
     design = np.hstack([np.eye(len(splits))[split_of], _sum_to_zero(len(seeds))[seed_of]])
+    together = _together(known[["seed", *shared]]) if shared else np.zeros((len(known), len(known)))
     measured = known[score].to_numpy(float)
-    inverse: Floats = np.linalg.pinv(design.T @ design, hermitian=True).astype(float)
-    fitted = inverse @ design.T @ measured
     rank = int(np.linalg.matrix_rank(design)) if len(known) else 0
+    freedom = len(known) - rank
+    knows_noise = rank == design.shape[1] and freedom > 0
+    ratio = _shared_luck(design, together, measured, freedom) if knows_noise and shared else 0.0
+    fitted = _fit(design, together, measured, ratio)
+    noise = float(fitted.rest @ np.linalg.solve(fitted.shape, fitted.rest)) / freedom if knows_noise else math.nan
+    variances = noise * np.array([ratio, 1.0])
+    weights = fitted.weights[: len(splits)]
     return SplitScores(
-        values=pd.Series(fitted[: len(splits)], splits),
-        covariance=inverse[: len(splits), : len(splits)],
-        squares=float(((measured - design @ fitted) ** 2).sum()),
-        freedom=len(known) - rank,
-        separable=rank == design.shape[1],
+        values=pd.Series(weights @ measured, splits),
+        weights=weights,
+        parts=np.stack([weights @ together @ weights.T, weights @ weights.T]),
+        variances=variances,
+        doubts=_doubts(design, together, variances) if knows_noise else np.zeros((2, 2)),
+        knows_noise=knows_noise,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """Generalised least squares: the runs' covariance in units of noise, weights of the runs, and what is left."""
+
+    shape: Floats
+    weights: Floats
+    rest: Floats
+
+
+def _fit(design: Floats, together: Floats, measured: Floats, ratio: float) -> _Fit:
+    shape = np.eye(len(measured)) + ratio * together
+    by_shape = np.linalg.solve(shape, design)
+    weights = np.linalg.pinv(design.T @ by_shape, hermitian=True) @ by_shape.T
+    return _Fit(shape, weights, measured - design @ (weights @ measured))
+
+
+def _shared_luck(design: Floats, together: Floats, measured: Floats, freedom: int) -> float:
+    """Return the variance of the luck that runs share, in units of the noise, by REML."""
+
+    def deviance(log_ratio: float) -> float:
+        fitted = _fit(design, together, measured, math.expm1(log_ratio))
+        squares = float(fitted.rest @ np.linalg.solve(fitted.shape, fitted.rest))
+        information = design.T @ np.linalg.solve(fitted.shape, design)
+        return float(
+            freedom * math.log(squares) + np.linalg.slogdet(fitted.shape)[1] + np.linalg.slogdet(information)[1]
+        )
+
+    rest = _fit(design, together, measured, 0.0).rest
+    if float(rest @ rest) <= 1e-18 * float(measured @ measured):
+        return 0.0  # without noise nothing is shared
+    found = minimize_scalar(deviance, bounds=(0.0, math.log1p(_MOST_SHARED)), method="bounded")
+    return math.expm1(float(found.x)) if found.fun < deviance(0.0) else 0.0
+
+
+def _doubts(design: Floats, together: Floats, variances: Floats) -> Floats:
+    """Return the covariance of the two variances from their expected information under REML."""
+    parts = [together, np.eye(len(design))]
+    covariance = variances[0] * parts[0] + variances[1] * parts[1]
+    if not variances[1]:
+        return np.zeros((2, 2))
+    by_covariance = np.linalg.inv(covariance)
+    by_design = by_covariance @ design
+    projection = by_covariance - by_design @ np.linalg.pinv(design.T @ by_design, hermitian=True) @ by_design.T
+    products = [projection @ part for part in parts]
+    information = np.array([[np.sum(one * other.T) / 2 for other in products] for one in products])
+    return np.linalg.pinv(information, hermitian=True)
+
+
+def _together(columns: pd.DataFrame) -> Floats:
+    """Return (R, R): 1 for runs that agree in all columns."""
+    groups, _ = pd.factorize(pd.MultiIndex.from_frame(columns))
+    return np.asarray(groups[:, None] == groups[None, :], dtype=np.float64)
 
 
 def _sum_to_zero(seeds: int) -> Floats:

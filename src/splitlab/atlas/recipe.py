@@ -9,11 +9,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
-import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
-from splitlab.atlas.noise import DOUBT, SplitScores, split_scores
+from splitlab.atlas.noise import SplitScores, split_scores
 from splitlab.atlas.plans import Atlas
 from splitlab.atlas.rows import COLUMNS, MeasuredRow
 from splitlab.errors import BudgetError
@@ -195,16 +193,13 @@ def _gain_at(runs: pd.DataFrame, arm: Arm, looks: int) -> Interval:
 
 def _difference(fitted: SplitScores, ends: Sequence[RunKind], starts: Sequence[RunKind], looks: int = 1) -> Interval:
     """Return the mean of `ends` minus the mean of `starts`."""
-    index = list(fitted.values.index)
-    if not {*ends, *starts} <= set(index):
+    if not {*ends, *starts} <= set(fitted.values.index):
         return Interval(math.nan, math.nan, math.nan)
-    contrast = np.array([(kind in ends) / len(ends) - (kind in starts) / len(starts) for kind in index])
-    value = float(contrast @ fitted.values.to_numpy(float))
+    weights = {**dict.fromkeys(ends, 1 / len(ends)), **dict.fromkeys(starts, -1 / len(starts))}
     if not fitted.knows_noise:
-        return Interval(value, math.nan, math.nan)
-    error = fitted.deviation * math.sqrt(max(float(contrast @ fitted.covariance @ contrast), 0.0))
-    margin = float(student.ppf(1 - DOUBT / (2 * looks), fitted.freedom)) * error
-    return Interval(value, value - margin, value + margin)
+        return Interval(sum(weight * fitted.values[kind] for kind, weight in weights.items()), math.nan, math.nan)
+    contrast = fitted.contrast(weights).among(looks)
+    return Interval(contrast.value, contrast.low, contrast.high)
 
 
 def _renamed(interval: Interval) -> dict[str, float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,8 +33,8 @@ _STEPS = 10_000
 """IoUs and scores are stored in steps of 1 / 10,000."""
 
 _MAX_BYTES = 20_000_000
-_ARRAYS = {"images": "int32", "image": "int32", "truth_class": "int16", "predicted_class": "int16", "iou": "uint16",
-           "score": "uint16", "ap_draws": "float32"}  # fmt: skip
+_ARRAYS = {"images": "int32", "seed": "int64", "image": "int32", "truth_class": "int16", "predicted_class": "int16",
+           "iou": "uint16", "score": "uint16", "ap_draws": "float32"}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +43,7 @@ class RunRecord:
 
     Attributes:
         images: Number of test images.
+        seed: Seed of the resamples, which identifies the test images.
         image: (N,) int, the image of each object, in the order of the test part.
         truth_class: (N,) int.
         predicted_class: (N,) int, class of the best-scoring detection that localises the object, or `NONE`.
@@ -51,6 +53,7 @@ class RunRecord:
     """
 
     images: int
+    seed: int
     image: NDArray[np.int64]
     truth_class: NDArray[np.int64]
     predicted_class: NDArray[np.int64]
@@ -68,9 +71,11 @@ def record_of(test: Dataset, objects: pd.DataFrame, overlaps: Sequence[ImageOver
         overlaps: Overlaps of all detections of masks, in the order of the images.
     """
     place = {image.image_id: number for number, image in enumerate(test.images)}
-    draws = image_draws(len(test.images), DRAWS)
+    seed = zlib.crc32(repr(list(place)).encode())
+    draws = image_draws(len(test.images), DRAWS, seed)
     return RunRecord(
         images=len(test.images),
+        seed=seed,
         image=np.array([place[image_id] for image_id in objects["image_id"]], np.int64),
         truth_class=objects["truth_class"].to_numpy(np.int64),
         predicted_class=objects["predicted_class"].to_numpy(np.int64),
@@ -132,10 +137,12 @@ def _unpacked(packed: bytes) -> RunRecord:
     with np.load(io.BytesIO(packed), allow_pickle=False) as arrays:
         found = {name: arrays[name] for name in _ARRAYS}
     images, count = int(found["images"]), len(found["image"])
-    if any(found[name].shape != (count,) for name in _ARRAYS if name not in ("images", "ap_draws")):
+    if any(found[name].shape != (count,) for name in _ARRAYS if name not in ("images", "seed", "ap_draws")):
         raise ValueError("its columns differ in length")
     if found["ap_draws"].shape != (DRAWS, len(AP_IOUS)) or not np.isin(found["image"], range(images)).all():
         raise ValueError("its samples or images do not match")
     shares = {name: np.where(found[name] == 0, np.nan, (found[name] - 1.0) / _STEPS) for name in ("iou", "score")}
     whole = {name: found[name].astype(np.int64) for name in ("image", "truth_class", "predicted_class")}
-    return RunRecord(images=images, ap_draws=found["ap_draws"].astype(np.float64), **whole, **shares)
+    return RunRecord(
+        images=images, seed=int(found["seed"]), ap_draws=found["ap_draws"].astype(np.float64), **whole, **shares
+    )

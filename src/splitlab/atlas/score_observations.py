@@ -1,75 +1,40 @@
-"""The paper's observations about scores, tested on measured rows along lines of equal |F| or |W|."""
+"""Observations 1 to 3 of the paper (Sec. 4.3) on a measured grid: scores at equal cost, and along lines."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import Literal
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
-import pandas as pd
-
-from splitlab.atlas.grid import Grid, named
-from splitlab.atlas.noise import Change, Split
+from splitlab.atlas.contrasts import (
+    Size,
+    Weights,
+    all_of,
+    along,
+    half_and_half,
+    in_words,
+    lines,
+    masks_alone,
+    mean_of,
+    minus,
+    per_doubling,
+    verdict_above,
+    what_it_takes,
+)
+from splitlab.atlas.grid import SAME_AP, Grid, named
+from splitlab.atlas.noise import Change, Contrast, Split
 from splitlab.budget.claims.claim import Claim, Verdict
-from splitlab.budget.results import SHORT_METRICS
+from splitlab.budget.cost import mask_share
 
-_Size = Literal["full", "weak"]
+_MOST_ON_MASKS = 0.4
+"""A split that labels all images is extreme if masks take at most this share of its cost."""
 
+_BOXES = "all images labelled, at least 60 % of the cost on boxes"
 
-@dataclass(frozen=True)
-class Rises:
-    """How a score changes as one size grows.
-
-    Attributes:
-        ends: For each line the change from its smallest to its largest split.
-        steps: For all lines the changes between neighbours.
-    """
-
-    ends: tuple[Change, ...]
-    steps: tuple[Change, ...]
-
-    @property
-    def verdict(self) -> Verdict:
-        """The verdict on "the score rises along every line".
-
-        It holds if every line rises by more than noise and no step falls by more. It holds with exceptions if more than
-        half of the lines rise, and more rise than fall. It does not hold if lines or steps fall and no more lines rise
-        than fall. Otherwise there is not enough evidence.
-        """
-        if not self.ends:
-            return "not measured yet"
-        rising, falling = sum(line.rises for line in self.ends), sum(line.falls for line in self.ends)
-        falls = falling or any(step.falls for step in self.steps)
-        if rising == len(self.ends) and not falls:
-            return "holds"
-        if rising > max(len(self.ends) / 2, falling):
-            return "holds but for"
-        return "does not hold" if falls and rising <= falling else "not enough evidence"
-
-
-def lines_along(grid: Grid, grows: _Size, score: str, sign: int = 1) -> Rises:
-    """Look at every line of at least two splits along which one size grows.
-
-    Lines and steps are corrected for multiple comparisons separately: noise alone makes any line rise with a chance of
-    at most 5 %, and refutes a claim with a chance of at most 10 %.
-
-    Args:
-        grid: The measured grid.
-        grows: The size that grows; the other is fixed.
-        score: Column of the score.
-        sign: 1 to ask whether it rises, -1 to ask whether it falls.
-    """
-    fixed = "weak" if grows == "full" else "full"
-    by_line = grid.splits[grid.splits[score].notna()].sort_values(grows).groupby(fixed)
-    lines = [named(line) for _, line in by_line if len(line) > 1]
-    ends = [(line[0], line[-1]) for line in lines]
-    steps = [pair for line in lines for pair in pairwise(line)]
-    return Rises(*(tuple(grid.change(*pair, score, len(pairs), sign) for pair in pairs) for pairs in (ends, steps)))
-
+_FEW = 1 / 8
+"""Few masks are at most this share of the images."""
 
 _SIZES = {"full": "|F|", "weak": "|W|"}
-_OTHER: dict[_Size, _Size] = {"full": "weak", "weak": "full"}
+_OTHER: dict[Size, Size] = {"full": "weak", "weak": "full"}
 _MOST_NAMED = 6
 
 
@@ -85,144 +50,197 @@ def listed(parts: Iterable[str]) -> str:
     return ", ".join(names[:_MOST_NAMED]) + more
 
 
-def change_in_words(change: Change, unit: str, scale: float = 1.0, digits: int = 1) -> str:
-    """Describe a change with its noise margin, such as "25/0 to 25/400: +4.2 AP70 (noise: 3.1)"."""
-    return (
-        f"{split_name(change.start)} to {split_name(change.end)}: {change.change * scale:+.{digits}f} {unit} "
-        f"(noise: {change.margin * scale:.{digits}f})"
-    )
-
-
-def rises_in_words(
-    rises: Rises, grows: _Size, unit: str, scale: float = 1.0, digits: int = 1, up: str = "rises"
-) -> str:
-    """Say how many lines rise by more than noise, which do not, and which steps go the other way.
-
-    Args:
-        rises: The changes; with inverted sign if `up` is "falls", but described as measured.
-        grows: The size that grows along a line.
-        unit: Unit of the score.
-        scale: Factor from the score to its unit.
-        digits: Number of decimals.
-        up: The expected direction, "rises" or "falls".
-    """
-    if not rises.ends:
-        return f"No two splits with equal {_SIZES[_OTHER[grows]]} are measured."
-    rising = sum(line.rises for line in rises.ends)
-    mean = sum(line.change for line in rises.ends) / len(rises.ends) * scale
-
-    def as_measured(change: Change) -> str:
-        measured = replace(change, change=-change.change) if up == "falls" else change
-        return change_in_words(measured, unit, scale, digits)
-
-    sentences = [
-        f"From the smallest {_SIZES[grows]} to the largest it {up} by more than noise in {rising} of "
-        f"{len(rises.ends)} lines, on average by {mean:.{digits}f} {unit}"
-    ]
-    for what, changes in (
-        ("Within noise", [line for line in rises.ends if not line.rises and not line.falls]),
-        ("The other way", [line for line in rises.ends if line.falls]),
-        ("Single steps the other way", [step for step in rises.steps if step.falls]),
-    ):
-        if changes:
-            sentences.append(f"{what}: {listed(map(as_measured, changes))}")
-    return ". ".join(sentences) + "."
+def change_in_words(change: Change, score: str) -> str:
+    """Describe a change with its interval, such as "25/0 to 25/400: +4.2 AP70 (+2.1 to +6.3)"."""
+    return f"{split_name(change.start)} to {split_name(change.end)}: {in_words(change.contrast, score)}"
 
 
 def extremes_lose(grid: Grid) -> Claim:
-    """Check Observation 1: an extreme split is beaten by a middle one that costs no more."""
-    rivals = _rivals(grid)
-    comparisons = sum(len(middle) for middle in rivals.values())
-    changes = {extreme: _best_change(grid, extreme, rivals[extreme], comparisons) for extreme in rivals}
-    beaten = [extreme for extreme, change in changes.items() if change.rises]
-    unbeaten = [extreme for extreme, change in changes.items() if change.falls]
-    best = "; ".join(change_in_words(change, SHORT_METRICS[grid.metric]) for change in changes.values())
+    """Check Observation 1: half of the cost on each label beats masks alone, and few masks with all boxes."""
+    masks = [split for split in named(grid.splits) if split[1] == 0]
+    boxes = [split for split in _all_labelled(grid) if mask_share(*split, grid.prices) <= _MOST_ON_MASKS]
+    both = {kind: _compared(grid, splits, half_and_half) for kind, splits in (("masks alone", masks), (_BOXES, boxes))}
+    found = {kind: grid.contrast(mean_of([*of.values()]), grid.metric) for kind, of in both.items() if of}
+    told = [
+        f"Half of the cost on each label, compared with {kind} ({listed(map(split_name, both[kind]))}): "
+        f"{in_words(contrast, grid.metric)}.{_if_open(contrast, grid)}"
+        for kind, contrast in found.items()
+    ]
+    told += [f"No split to compare: {kind}." for kind in both if kind not in found]
     return Claim(
         key="observation-1",
         section="4.3",
         statement="Observation 1. Extreme training data splits, where the absolute majority is either F or W, are "
-        "not optimal in terms of labeling cost and performance.",
-        verdict=_verdict_of_extremes(len(changes), len(beaten), len(unbeaten)),
-        finding=f"{len(changes)} extreme splits have a middle split that costs no more. Beaten by it by more than "
-        f"noise: {len(beaten)}; better than every such split by more than noise: {len(unbeaten)}. "
-        f"Change from each to the best such split: {best or 'none'}.",
+        "not optimal in terms of labeling cost and performance. (Here: on average, half of the cost on each label "
+        "scores more than either extreme at the same cost.)",
+        verdict=all_of([*map(verdict_above, found.values())]) if len(found) == len(both) else "not measured yet",
+        finding=" ".join(told),
         rows=grid.runs,
     )
 
 
 def few_masks_compete(grid: Grid) -> Claim:
-    """Check Observation 2: the fewest masks with the most boxes against masks alone at the same cost or more."""
-    few = _fewest_masks_most_boxes(grid.splits)
-    (small,), hours = named(few), float(few["cost_hours"].iloc[0])
-    alone = grid.splits[(grid.splits["weak"] == 0) & (grid.splits["cost_hours"] >= hours)]
+    """Check Observation 2: few masks with all boxes against masks alone at the same cost."""
+    few = [split for split in _all_labelled(grid) if split[0] <= _FEW * grid.images]
+    rivals = _compared(grid, few, masks_alone)
     statement = (
         "Observation 2. Even with a small |F|, the model achieves competitive results, provided that |W| is large "
-        "enough. (Here: it scores more than masks alone at the same cost or more.)"
+        f"enough. (Here: on average, few masks with all boxes score at most {SAME_AP:g} AP less than masks alone at "
+        "the same cost.)"
     )
-    finding = ""
-    if small[1] == 0:
-        finding = "No split of the fewest masks has boxes."
-    elif alone.empty:
-        finding = f"No split of masks alone costs as much as the {hours:.1f} h of {split_name(small)}."
-    if finding:
+    if not rivals:
+        finding = "No few masks with boxes on all other images cost what measured masks alone cost."
         return Claim("observation-2", "4.3", statement, "not measured yet", finding, grid.runs)
-    masks = named(alone)[0]
-    change = grid.change(masks, small, grid.metric)
+    contrast = grid.contrast(mean_of([*rivals.values()]), grid.metric).reversed()
     return Claim(
         key="observation-2",
         section="4.3",
         statement=statement,
-        verdict="holds" if change.rises else "does not hold" if change.falls else "not enough evidence",
-        finding=f"{change_in_words(change, SHORT_METRICS[grid.metric])}; it costs {hours:.1f} h, the masks alone "
-        f"{float(alone['cost_hours'].iloc[0]):.1f} h.",
+        verdict=verdict_above(contrast, -SAME_AP),
+        finding=f"{listed(map(split_name, rivals))}, compared with masks alone at the same cost: "
+        f"{in_words(contrast, grid.metric)}.{_if_open(contrast, grid, -SAME_AP)}",
         rows=grid.runs,
     )
 
 
+def _all_labelled(grid: Grid) -> list[Split]:
+    """Return the splits with boxes that leave no image without a label."""
+    return [split for split in named(grid.splits) if split[1] and sum(split) >= grid.images]
+
+
+def _compared(
+    grid: Grid, splits: Sequence[Split], rival: Callable[[Grid, float], Weights | None]
+) -> dict[Split, Weights]:
+    """Return the contrast from each split to its rival at the same cost, of those that have another split as one."""
+    cost = grid.splits.set_index(["full", "weak"])["cost_hours"]
+    rivals = {split: rival(grid, float(cost[split])) for split in splits}
+    return {
+        split: minus(other, {split: 1.0})
+        for split, other in rivals.items()
+        if other is not None and set(other) != {split}
+    }
+
+
+def _if_open(contrast: Contrast, grid: Grid, limit: float = 0.0) -> str:
+    """Say what would decide a contrast that is not decided."""
+    is_open = verdict_above(contrast, limit) == "not enough evidence"
+    return f" {what_it_takes(contrast, grid, limit)}" if is_open else ""
+
+
 def more_boxes_help(grid: Grid) -> Claim:
     """Check the first half of Observation 3: more boxes raise the score for every number of masks."""
-    statement = "Observation 3. Larger sizes of W result in better performance for any given size of F."
-    return _observation_3(grid, "weak", "observation-3-boxes", statement)
+    pooled = pool_lines(grid, "weak", grid.metric)
+    return Claim(
+        key="observation-3-boxes",
+        section="4.3",
+        statement="Observation 3. Larger sizes of W result in better performance for any given size of F.",
+        verdict=pooled.verdict,
+        finding=f"{pooled.in_words(grid)}{_more_about_boxes(grid)}",
+        rows=grid.runs,
+    )
 
 
 def more_masks_help(grid: Grid) -> Claim:
     """Check the second half of Observation 3: more masks raise the score for every number of boxes."""
-    statement = "Observation 3. Larger sizes of F lead to better performance regardless of the size of W."
-    return _observation_3(grid, "full", "observation-3-masks", statement)
+    pooled = pool_lines(grid, "full", grid.metric)
+    return Claim(
+        key="observation-3-masks",
+        section="4.3",
+        statement="Observation 3. Larger sizes of F lead to better performance regardless of the size of W.",
+        verdict=pooled.verdict,
+        finding=pooled.in_words(grid),
+        rows=grid.runs,
+    )
 
 
-def _observation_3(grid: Grid, grows: _Size, key: str, statement: str) -> Claim:
-    rises = lines_along(grid, grows, grid.metric)
-    finding = rises_in_words(rises, grows, SHORT_METRICS[grid.metric])
-    return Claim(key, "4.3", statement, rises.verdict, finding, grid.runs)
+@dataclass(frozen=True)
+class PooledLines:
+    """How a score changes as one size grows: on average, and along each line.
+
+    Attributes:
+        grows: The size that grows.
+        score: The score.
+        pooled: The mean change from the smallest to the largest split of all lines; None without lines.
+        changes: The change along each line, as one of all lines.
+        sign: 1 if the claim is that the score rises, -1 if it falls.
+    """
+
+    grows: Size
+    score: str
+    pooled: Contrast | None
+    changes: tuple[Change, ...]
+    sign: int
+
+    @property
+    def against(self) -> tuple[Change, ...]:
+        """The lines that go the other way by more than noise."""
+        return tuple(change for change in self.changes if (change.falls if self.sign > 0 else change.rises))
+
+    @property
+    def along(self) -> tuple[Change, ...]:
+        """The lines that change as claimed by more than noise."""
+        return tuple(change for change in self.changes if (change.rises if self.sign > 0 else change.falls))
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict on "it changes that way along every line".
+
+        Noise alone makes it hold with a chance of 2.5 %, and refutes it with a chance of at most 5 %.
+        """
+        if self.pooled is None:
+            return "not measured yet"
+        verdict = verdict_above(self.pooled if self.sign > 0 else self.pooled.reversed())
+        if self.against:
+            return "holds but for" if verdict == "holds" else "does not hold"
+        return verdict
+
+    def in_words(self, grid: Grid) -> str:
+        """Give the pooled change, the lines that go the other way, and what would decide an open question."""
+        if self.pooled is None:
+            return f"No two splits with equal {_SIZES[_OTHER[self.grows]]} are measured."
+        told = (
+            f"From the smallest {_SIZES[self.grows]} to the largest, mean of {len(self.changes)} lines: "
+            f"{in_words(self.pooled, self.score)}. {len(self.along)} of the lines "
+            f"{'rise' if self.sign > 0 else 'fall'} by more than noise on their own."
+        )
+        if self.against:
+            told += f" The other way: {listed(change_in_words(change, self.score) for change in self.against)}."
+        if self.verdict == "not enough evidence":
+            told += f" {what_it_takes(self.pooled, grid)}"
+        return told + left_out(grid, self.score)
 
 
-def _rivals(grid: Grid) -> dict[Split, list[Split]]:
-    """Return for each extreme split the middle splits that cost no more, without the cheapest and the dearest split."""
-    splits = grid.splits
-    extreme = (splits["weak"] == 0) | (splits["full"] + splits["weak"] >= grid.images)
-    judged = splits.iloc[1:-1][extreme.iloc[1:-1]]
-    found = {
-        (int(row["full"]), int(row["weak"])): named(splits[~extreme & (splits["cost_hours"] <= row["cost_hours"])])
-        for _, row in judged.iterrows()
-    }
-    return {split: rivals for split, rivals in found.items() if rivals}
+def left_out(grid: Grid, score: str) -> str:
+    """Name the splits that a claim leaves out because their models found nothing."""
+    without = named(grid.splits[grid.splits[score].isna()])
+    return f" Left out because they found no object: {listed(map(split_name, without))}." if without else ""
 
 
-def _best_change(grid: Grid, extreme: Split, rivals: list[Split], comparisons: int) -> Change:
-    best = max(rivals, key=lambda split: grid.mean(split, grid.metric).value)
-    return grid.change(extreme, best, grid.metric, comparisons)
+def pool_lines(grid: Grid, grows: Size, score: str, sign: int = 1) -> PooledLines:
+    """Compare the ends of every line along which one size grows, pooled and line by line.
+
+    Args:
+        grid: The measured grid.
+        grows: The size that grows; the other is fixed.
+        score: Column of the score.
+        sign: 1 to ask whether it rises, -1 to ask whether it falls.
+    """
+    found = lines(grid, grows, score)
+    pooled = grid.contrast(mean_of([along(line) for line in found]), score) if found else None
+    changes = tuple(grid.change(line[0], line[-1], score, len(found)) for line in found)
+    return PooledLines(grows, score, pooled, changes, sign)
 
 
-def _verdict_of_extremes(extremes: int, beaten: int, unbeaten: int) -> Verdict:
-    if not extremes:
-        return "not measured yet"
-    if beaten == extremes:
-        return "holds"
-    if beaten > max(extremes / 2, unbeaten):
-        return "holds but for"
-    return "does not hold" if unbeaten and beaten <= unbeaten else "not enough evidence"
-
-
-def _fewest_masks_most_boxes(splits: pd.DataFrame) -> pd.DataFrame:
-    return splits.sort_values(["full", "weak"], ascending=[True, False]).head(1)
+def _more_about_boxes(grid: Grid) -> str:
+    """Say how the gain from boxes depends on |F|, and how it grows among splits with boxes."""
+    found = lines(grid, "weak", grid.metric)
+    with_boxes = [[split for split in line if split[1]] for line in found]
+    slopes = [per_doubling([(split[1], {split: 1.0}) for split in line]) for line in with_boxes if len(line) > 1]
+    told = ""
+    if len(found) > 1:
+        by_masks = grid.contrast(per_doubling([(line[0][0], along(line)) for line in found]), grid.metric)
+        told = f" With each doubling of |F| this gain changes by {in_words(by_masks, grid.metric)}."
+    if slopes:
+        by_boxes = grid.contrast(mean_of(slopes), grid.metric)
+        told += f" Among splits with boxes, each doubling of |W| brings {in_words(by_boxes, grid.metric)}."
+    return told

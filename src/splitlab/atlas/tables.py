@@ -14,16 +14,19 @@ from typing import Any
 import pandas as pd
 
 from splitlab.atlas.advice import BUDGETS, advice_was_good, intervals_hold, read_advice
-from splitlab.atlas.grid import CONFUSION, MASK_IOU, SAME_AP, Grid, measured_grid, named, verdict_metric
+from splitlab.atlas.grid import SAME_AP, Grid, measured_grid, named, verdict_metric
 from splitlab.atlas.law import law_holds, measured_law, surface_predicts
 from splitlab.atlas.mask_observations import (
     equal_scores_look_alike,
     middle_is_balanced,
+    more_boxes_locate_better,
     more_boxes_name_better,
     more_masks_draw_better,
 )
 from splitlab.atlas.noise import NOISE_UNKNOWN
+from splitlab.atlas.object_scores import MASK_IOU, MISCLASSIFIED
 from splitlab.atlas.plans import Atlas, atlas_names, read_atlas
+from splitlab.atlas.records import read_record, record_path
 from splitlab.atlas.rows import MeasuredRow, newest, read_rows
 from splitlab.atlas.score_observations import extremes_lose, few_masks_compete, more_boxes_help, more_masks_help
 from splitlab.budget.claims.claim import Claim
@@ -42,6 +45,7 @@ _Check = Callable[[Grid], Claim]
 _OF_MASKS: tuple[_Check, ...] = (
     equal_scores_look_alike,
     more_boxes_name_better,
+    more_boxes_locate_better,
     more_masks_draw_better,
     middle_is_balanced,
 )
@@ -71,7 +75,7 @@ def _measured_claims(grid: Grid) -> list[Claim]:
     """
     if not grid.scores(grid.metric).knows_noise:
         return [_unknown_noise(NOISE_UNKNOWN, grid)]
-    knows_masks = all(grid.scores(score).knows_noise for score in (CONFUSION, MASK_IOU))
+    knows_masks = all(grid.scores(score).knows_noise for score in (MISCLASSIFIED, MASK_IOU))
     claims = [_so_far(check(grid), grid) for check in _CHECKS if knows_masks or check not in _OF_MASKS]
     return claims if knows_masks else [*claims, _unknown_noise(_MASKS_UNKNOWN, grid)]
 
@@ -113,7 +117,14 @@ def _grid_of(atlas: Atlas, metric: str) -> Grid | None:
     rows = read_rows(atlas.table)
     if not rows:
         return None
-    return measured_grid(rows, atlas.planned(newest(rows).train_images), metric, read_advice(atlas.advice, metric))
+    found = {row.key[::2]: read_record(record_path(atlas.table, row.spec_hash, row.test_hash)) for row in rows}
+    return measured_grid(
+        rows,
+        atlas.planned(newest(rows).train_images),
+        metric,
+        read_advice(atlas.advice, metric),
+        {key: record for key, record in found.items() if record is not None},
+    )
 
 
 def atlas_claims(name: str, metric: str, workspace: Workspace) -> list[Claim]:

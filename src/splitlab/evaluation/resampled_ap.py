@@ -12,15 +12,14 @@ from splitlab.evaluation.matches import NO_MATCH, ImageOverlaps, match_by_score
 _Floats = NDArray[np.float64]
 
 _RECALLS = np.linspace(0, 1, 101)
-_SEED = 905
 
 
-def image_draws(images: int, draws: int) -> NDArray[np.int64]:
+def image_draws(images: int, draws: int, seed: int) -> NDArray[np.int64]:
     """Return how often each image is drawn in each of several samples with replacement, shape (draws, images).
 
-    The samples are the same on every call, so that all models are scored on the same ones.
+    The samples of a seed are the same on every call, so that all models are scored on the same ones.
     """
-    return np.random.default_rng(_SEED).multinomial(images, np.full(images, 1 / images), draws)
+    return np.random.default_rng(seed).multinomial(images, np.full(images, 1 / images), draws)
 
 
 def ap_of_draws(images: Sequence[ImageOverlaps], weights: NDArray[np.int64], min_iou: float) -> _Floats:
