@@ -78,8 +78,8 @@ def packed(**arrays):
 
 
 def whole(**changes):
-    arrays = {"images": np.int32(3), "seed": 1, "image": np.array([0, 1]), "truth_class": np.zeros(2),
-              "score": np.zeros(2), "predicted_class": np.zeros(2), "iou": np.zeros(2), "ap_draws": np.zeros((DRAWS, 3))}  # fmt: skip
+    columns = {name: np.zeros(2) for name in ("truth_class", "predicted_class", "iou", "score")}
+    arrays = {"images": np.int32(3), "seed": 1, "image": np.array([0, 1]), "ap_draws": np.zeros((DRAWS, 3)), **columns}
     return packed(**{**arrays, **changes})
 
 

@@ -39,8 +39,8 @@ _SUMMARY = (
     "different mistakes."
 )
 _RULE = (
-    "A difference counts if it is larger than the noise between seeds. This rule was fixed before pets and street were "
-    "measured, but after the embedded scenes; their verdicts by an earlier rule are in docs/atlas.md."
+    "Each observation is judged by one contrast over all its splits, with a 95 % interval from seeds and test images. "
+    "The contrasts were fixed after these runs had been seen, and before any run of the next grids: see docs/atlas.md."
 )
 
 
