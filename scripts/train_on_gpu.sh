@@ -1,18 +1,19 @@
 #!/bin/sh
-# Train the open runs of an atlas on a machine with a GPU, and bring rows and checkpoints back.
+# Train the open runs of atlases and experiments on a machine with a GPU, and bring rows and checkpoints back.
 #
-#   scripts/train_on_gpu.sh pack PARCEL.tar pets street      here: code, photos, rows and interrupted runs, at most 64 MiB
-#   scripts/train_on_gpu.sh run --minutes 9 --out DIR pets street     there, in the unpacked parcel
+#   scripts/train_on_gpu.sh pack PARCEL.tar pets recipe      here: code, photos, rows and interrupted runs, at most 64 MiB
+#   scripts/train_on_gpu.sh run --minutes 9 --out DIR pets recipe     there, in the unpacked parcel
 #   scripts/train_on_gpu.sh take DIR                          here: the results
 #
 # The other machine needs only Python with the packages of requirements.txt; PYTHON sets the interpreter.
-# DEVICE sets the device, cuda by default.
+# DEVICE sets the device, cuda by default; WORKERS how many runs are trained at once on it, 1 by default.
 set -eu
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-python3}
 WORKSPACE=${SPLITLAB_WORKSPACE:-workspace}
 MEASURED=src/splitlab/measured
 MOST_BYTES=67108864
+WORKERS=${WORKERS:-1}
 
 fail() {
     echo "train_on_gpu.sh: $1" >&2
@@ -20,9 +21,9 @@ fail() {
 }
 
 data_of() {
-    # The embedded scenes are drawn where they are needed.
+    # The embedded scenes, which experiments use too, are drawn where they are needed.
     for name in "$@"; do
-        [ "$name" = embedded ] && continue
+        [ "$name" = embedded ] || [ -d "$MEASURED/experiments/$name" ] && continue
         [ -d "$WORKSPACE/data/$name/" ] || fail "$WORKSPACE/data/$name is not a folder. Put the photos there, or a link to them."
         echo "$WORKSPACE/data/$name"
     done
@@ -31,7 +32,7 @@ data_of() {
 interrupted() {
     # Runs with a training state, which the next machine continues.
     for name in "$@"; do
-        for state in "$WORKSPACE"/runs/atlas-"$name"*/weights/state*.pt; do
+        for state in "$WORKSPACE"/runs/atlas-"$name"*/weights/state*.pt "$WORKSPACE"/runs/"$name"-*/weights/state*.pt; do
             [ -f "$state" ] && dirname "$(dirname "$state")"
         done
     done | sort -u
@@ -79,17 +80,24 @@ run() {
     export SPLITLAB_CODE_VERSION
     end=$(($(date +%s) + $("$PYTHON" -c "print(round(60 * float('$minutes')))")))
     code=0
+    [ "$WORKERS" = 1 ] || export OMP_NUM_THREADS="${OMP_NUM_THREADS:-1}"
     for name in "$@"; do
         left=$((end - $(date +%s)))
         [ $left -gt 0 ] || break
         share=$("$PYTHON" -c "print($left / 60)")
-        "$PYTHON" -m splitlab atlas run "$name" --device "${DEVICE:-cuda}" --minutes "$share" || code=$?
+        # Draws the scenes, which workers that start together would all do.
+        "$PYTHON" -m splitlab atlas status "$name" >/dev/null
+        workers=
+        for _ in $(seq "$WORKERS"); do
+            "$PYTHON" -m splitlab atlas run "$name" --device "${DEVICE:-cuda}" --minutes "$share" &
+            workers="$workers $!"
+        done
+        for worker in $workers; do wait "$worker" || code=$?; done
     done
-    mkdir -p "$out/measured" "$out/runs"
+    mkdir -p "$out/runs"
+    cp -R "$MEASURED" "$out/"
     for name in "$@"; do
-        [ ! -f "$MEASURED/$name.csv" ] || cp "$MEASURED/$name.csv" "$out/measured/"
-        [ ! -d "$MEASURED/$name/objects" ] || { mkdir -p "$out/measured/$name" && cp -R "$MEASURED/$name/objects" "$out/measured/$name/"; }
-        for folder in workspace/runs/atlas-"$name"*; do
+        for folder in workspace/runs/atlas-"$name"* workspace/runs/"$name"-*; do
             [ ! -d "$folder" ] || cp -R "$folder" "$out/runs/"
         done
     done

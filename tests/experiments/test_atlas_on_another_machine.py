@@ -77,7 +77,7 @@ def test_a_parcel_is_trained_elsewhere_and_its_rows_and_checkpoints_come_back(he
     there = unpack(parcel, tmp_path / "there")
     assert not (there / ".git").exists()
     out = tmp_path / "out"
-    script("run", "--minutes", "10", "--out", str(out), "tiny", at=there, DEVICE="cpu")
+    script("run", "--minutes", "10", "--out", str(out), "tiny", at=there, DEVICE="cpu", WORKERS="2")
     (one,) = read_rows(out / "measured/tiny.csv")
     assert one.code_version == (there / "code-version.txt").read_text().strip() or one.code_version == "0.1.0"
     workspace = Workspace(here / "workspace", here / "checkpoints", here / "src/splitlab/measured")
@@ -123,6 +123,19 @@ def test_a_parcel_that_is_too_large_is_not_made(here, tmp_path):
 )
 def test_wrong_words_are_answered_by_a_sentence(here, words, told):
     assert told in script(*words, at=here, code=2)
+
+
+def test_rows_of_an_experiment_come_back_with_those_that_its_choices_rest_on(tmp_path, tiny_folder):
+    measured = Workspace.here().measured
+    write_plan(tiny_folder)
+    shutil.move(measured / "tiny", measured / "experiments" / "trial")
+    came = tmp_path / "came" / "measured" / "experiments"
+    came.mkdir(parents=True)
+    (came / "trial.csv").write_text(_rows_as_csv([row()]))
+    (came / "trial-choice.csv").write_text(_rows_as_csv([row(test_hash="choice")]))
+    assert take_back(tmp_path / "came", Workspace.here()).rows == {"trial": 1}
+    assert read_rows(measured / "experiments/trial.csv") == (row(),)
+    assert read_rows(measured / "experiments/trial-choice.csv") == (row(test_hash="choice"),)
 
 
 def came_back(folder: Path, step: int, state: State = State.CANCELLED) -> Path:

@@ -74,7 +74,7 @@ class Atlas:
     @property
     def choice_table(self) -> Path:
         """File of an experiment's rows on validation images, which its choices rest on."""
-        return self.table.with_name(f"{self.table.stem}-choice.csv")
+        return _choice_table(self.table)
 
     @property
     def advice(self) -> Path:
@@ -106,14 +106,32 @@ def atlas_names(measured: Path) -> list[str]:
     return sorted({path.parent.name for path in measured.glob("*/*.yaml")})
 
 
+def known_names(measured: Path) -> list[str]:
+    """List the atlases and experiments that have plans."""
+    return [*atlas_names(measured), *atlas_names(measured / _EXPERIMENTS)]
+
+
+def tables_of(name: str, measured: Path) -> tuple[Path, ...]:
+    """Return the tables of an atlas or experiment, that of the test part last; they may not exist yet.
+
+    Raises:
+        SettingsError: If there is no such atlas.
+    """
+    folder = _folder_of(name, measured)
+    table = folder / f"{name}.csv"
+    return (table,) if folder == measured else (_choice_table(table), table)
+
+
+def _choice_table(table: Path) -> Path:
+    return table.with_name(f"{table.stem}-choice.csv")
+
+
 def _folder_of(name: str, measured: Path) -> Path:
     """Return the folder that holds the folder of plans and the table of an atlas or experiment."""
-    experiments = measured / _EXPERIMENTS
-    atlases, others = atlas_names(measured), atlas_names(experiments)
-    if name not in [*atlases, *others]:
-        known = ", ".join([*atlases, *others]) or "none"
-        raise SettingsError(f"There is no atlas '{name}'. Choose one of {known}.")
-    return measured if name in atlases else experiments
+    known = known_names(measured)
+    if name not in known:
+        raise SettingsError(f"There is no atlas '{name}'. Choose one of {', '.join(known) or 'none'}.")
+    return measured if name in atlas_names(measured) else measured / _EXPERIMENTS
 
 
 def read_atlas(name: str, measured: Path, data_dir: Path, data: str | None = None) -> Atlas:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from splitlab.atlas.measure import code_version, measure_checkpoint, measured_row
-from splitlab.atlas.plans import AtlasRun, OpenedAtlas, atlas_names, not_measured
+from splitlab.atlas.plans import AtlasRun, OpenedAtlas, known_names, not_measured, tables_of
 from splitlab.atlas.records import read_record, record_path, write_record
 from splitlab.atlas.rows import add_rows, read_rows
 from splitlab.data.dataset import TrainVal
@@ -26,7 +26,7 @@ from splitlab.workspace import Workspace
 
 @dataclass(frozen=True)
 class Taken:
-    """What `take_back` took over: new rows by atlas, and the names of the updated run folders."""
+    """What `take_back` took over: new rows by atlas or experiment, and the names of the updated run folders."""
 
     rows: dict[str, int]
     runs: tuple[str, ...]
@@ -44,23 +44,24 @@ def take_back(came: Path, workspace: Workspace) -> Taken:
     """
     if not (came / "measured").is_dir():
         raise SettingsError(f"{came} has no measured/. Give the folder that scripts/train_on_gpu.sh run wrote.")
-    rows = {
-        name: _take_rows(came / "measured" / f"{name}.csv", workspace.measured / f"{name}.csv")
-        for name in atlas_names(workspace.measured)
-    }
-    folders = sorted(path for path in (came / "runs").glob("atlas-*") if (path / "spec.json").is_file())
+    rows = {name: _take_rows(came, name, workspace.measured) for name in known_names(workspace.measured)}
+    folders = sorted(path for path in (came / "runs").glob("*") if (path / "spec.json").is_file())
     return Taken(rows, tuple(folder.name for folder in folders if _take_run(folder, workspace.runs / folder.name)))
 
 
-def _take_rows(came: Path, table: Path) -> int:
-    """Take over rows with their records; return the number of new rows."""
-    rows = read_rows(came)
-    for row in rows:
-        path = record_path(table, row.spec_hash, row.test_hash)
-        record = read_record(record_path(came, row.spec_hash, row.test_hash))
-        if record is not None and not path.exists():
-            write_record(path, record)
-    return add_rows(table, rows)
+def _take_rows(came: Path, name: str, measured: Path) -> int:
+    """Take over the rows of an atlas or experiment with their records; return how many runs are new."""
+    new = 0
+    for ours in tables_of(name, measured):
+        theirs = came / "measured" / ours.relative_to(measured)
+        rows = read_rows(theirs)
+        for row in rows:
+            path = record_path(ours, row.spec_hash, row.test_hash)
+            record = read_record(record_path(theirs, row.spec_hash, row.test_hash))
+            if record is not None and not path.exists():
+                write_record(path, record)
+        new = add_rows(ours, rows)
+    return new
 
 
 def _take_run(folder: Path, ours: Path) -> bool:
