@@ -118,7 +118,7 @@ def test_observation_3_names_the_line_that_falls_and_counts_those_that_rise():
     claim = more_boxes_help(odd)
     assert claim.verdict == "holds but for"
     assert "The other way: 100/0 to 100/700: −" in claim.finding
-    assert "4 of the lines rise by more than noise on their own" in claim.finding
+    assert "Lines that rise by more than noise on their own: 4 of 5" in claim.finding
 
 
 def test_a_line_that_falls_refutes_what_does_not_rise_on_average():

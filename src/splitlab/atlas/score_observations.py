@@ -200,8 +200,8 @@ class PooledLines:
             return f"No two splits with equal {_SIZES[_OTHER[self.grows]]} are measured."
         told = (
             f"From the smallest {_SIZES[self.grows]} to the largest, mean of {len(self.changes)} lines: "
-            f"{in_words(self.pooled, self.score)}. {len(self.along)} of the lines "
-            f"{'rise' if self.sign > 0 else 'fall'} by more than noise on their own."
+            f"{in_words(self.pooled, self.score)}. Lines that {'rise' if self.sign > 0 else 'fall'} by more than noise "
+            f"on their own: {len(self.along)} of {len(self.changes)}."
         )
         if self.against:
             told += f" The other way: {listed(change_in_words(change, self.score) for change in self.against)}."
