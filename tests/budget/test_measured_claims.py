@@ -346,7 +346,7 @@ def test_the_seeds_that_would_decide_a_contrast_decide_it_four_times_in_five():
 
 def test_odds_are_told_as_a_factor():
     finding = more_boxes_name_better(made_grid(confusion=fewer_wrong)).finding
-    factor = float(re.search(r"odds of a wrong class x ([\d.]+) \(", finding)[1])
+    factor = float(re.search(r"odds of misclassification x ([\d.]+) \(", finding)[1])
     # At every |F| from 30 % to about 16 % misclassified.
     expected = np.mean(
         [np.log(p / (1 - p)) for p in (fewer_wrong(0, 800 - full if full < 400 else 400) for full in FULL)]

@@ -130,11 +130,11 @@ class _Unit:
 
 
 _UNITS = {MASK_IOU: _Unit("mask IoU", 3), **{metric: _Unit(name) for metric, name in SHORT_METRICS.items()}}
-_ODDS = {MISCLASSIFIED: "odds of a wrong class", LOCALISED: "odds of being localised"}
+_ODDS = {MISCLASSIFIED: "odds of misclassification", LOCALISED: "odds of being localised"}
 
 
 def in_words(contrast: Contrast, score: str) -> str:
-    """Describe a contrast with its interval, such as "+4.2 AP70 (+2.1 to +6.3)" or "odds of a wrong class x 0.5"."""
+    """Describe a contrast with its interval, such as "+4.2 AP70 (+2.1 to +6.3)" or "odds of misclassification x 0.5"."""
     ends = (contrast.low, contrast.high)
     if score in _ODDS:
         low, high = (shown(math.exp(end), 2) for end in ends)
