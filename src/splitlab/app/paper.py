@@ -160,7 +160,7 @@ def _opened_claim(claims: Sequence[Claim]) -> str | None:
 def _show_card(claim: Claim, opened: bool) -> None:
     look = _LOOKS.get(claim.verdict, _UNDECIDED)
     with st.container(border=True):
-        verdict, text = st.columns([1, 4], gap="medium")
+        verdict, text = st.columns([1.3, 4], gap="medium")
         verdict.badge(claim.verdict, icon=f":material/{look.icon}:", color=look.colour)
         verdict.caption("our own question" if claim.section == _OUR_SECTION else f"Sec. {claim.section}")
         text.markdown(as_plain(claim.statement))
