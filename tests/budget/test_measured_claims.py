@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import norm
+from scipy.stats import t as student
 
 from splitlab.atlas.advice import BUDGETS, _advice, _Counted, advice_was_good, advised_splits, read_advice
-from splitlab.atlas.contrasts import what_it_takes
+from splitlab.atlas.contrasts import half_and_half, what_it_takes
 from splitlab.atlas.grid import SAME_AP, equal_score_splits, measured_grid
 from splitlab.atlas.law import law_holds, measured_law, surface_predicts
 from splitlab.atlas.mask_observations import (
@@ -85,7 +85,7 @@ def balanced(full, weak):
             more_boxes_name_better,
             {"confusion": fewer_wrong},
             {"confusion": lambda f, w: 0.5 - fewer_wrong(f, w)},
-            {"confusion": fewer_wrong, "width": 0.5},
+            {"confusion": fewer_wrong, "noise": 15},
         ),
         (
             more_masks_draw_better,
@@ -137,7 +137,7 @@ def test_observation_7_asks_for_both_halves():
     assert worse.verdict == "does not hold"
     open_half = middle_is_balanced(made_grid(ap=equal, confusion=lambda _f, _w: 0.2))
     assert open_half.verdict == "not enough evidence"
-    assert "about equal score (25/400 = 50/200 = 100/100 = 200/0)" in open_half.finding
+    assert "4 sets of three, such as 25/400, 50/200, 100/100." in open_half.finding
 
 
 def test_equal_scores_are_one_split_for_each_number_of_masks_within_an_ap():
@@ -327,21 +327,38 @@ def test_tables_of_nothing_but_noise_decide_as_seldom_as_told():
 
 
 def test_an_open_question_says_how_many_seeds_would_decide_it():
-    finding = more_masks_help(made_grid(ap=rising, noise=12)).finding
-    seeds, runs = map(int, re.search(r"(\d+) seeds in place of 2 \((\d+) runs\)", finding).groups())
+    finding = more_boxes_help(made_grid(ap=lambda f, w: 50 - w / 300, noise=4)).finding
+    seeds, runs = map(int, re.search(r"(\d+) seeds on every split \((\d+) runs\)", finding).groups())
     assert runs == seeds * len(SPLITS)
-    wide = more_boxes_name_better(made_grid(confusion=fewer_wrong, width=0.5)).finding
-    assert re.search(r"seeds in place of 2 \([\d,]+ runs\) and [\d,]+ test images in place of", wide)
 
 
 def test_the_seeds_that_would_decide_a_contrast_decide_it_four_times_in_five():
-    grid = made_grid(noise=3)
-    contrast = Contrast(value=5.0, seed_error=3.0, image_error=0.0, freedom=20)
-    seeds = int(re.search(r"(\d+) seeds", what_it_takes(contrast, grid))[1])
-    # Two seeds have an error of 3: the error of n seeds is 3 sqrt(2 / n).
-    errors = 3 * np.sqrt(2 / seeds)
-    assert norm.sf(1.96 - 5 / errors) >= 0.8
-    assert norm.sf(1.96 - 5 / (3 * np.sqrt(2 / (seeds - 1)))) < 0.8
+    weights = {(25, 0): -1.0, (25, 100): 1.0}
+    contrast = replace(made_grid(noise=3).contrast(weights, "ap70"), value=4.0)
+    seeds = int(re.search(r"(\d+) seeds", what_it_takes(contrast, made_grid()))[1])
+    rng = np.random.default_rng(0)
+
+    def decided(count):
+        # One contrast per seed, and Student's t with as many degrees of freedom as that many seeds on each split have.
+        freedom = contrast.freedom * (count - 1)
+        of_seeds = contrast.seed_variance / count
+        values = rng.normal(4.0, np.sqrt(of_seeds), 4000)
+        errors = np.sqrt(of_seeds * rng.chisquare(freedom, 4000) / freedom)
+        return np.mean(values > student.ppf(0.975, freedom) * errors)
+
+    assert seeds > 2
+    assert decided(seeds) >= 0.78
+    assert decided(seeds - 1) < 0.82
+
+
+def test_more_test_images_are_asked_for_only_where_seeds_do_not_suffice():
+    grid = made_grid()
+    by_seeds = Contrast(value=2.8, seed_error=1.0, image_error=0.995, freedom=40, seed_variance=2.0)
+    assert re.search(
+        r"\d seeds on every split \(\d+ runs\) would", what_it_takes(replace(by_seeds, image_error=0.1), grid)
+    )
+    assert "and 2 times the test images" in what_it_takes(by_seeds, grid)
+    assert "would hardly decide" in what_it_takes(replace(by_seeds, value=0.01), grid)
 
 
 def test_odds_are_told_as_a_factor():
@@ -361,15 +378,45 @@ def test_more_objects_localised_with_boxes_is_a_claim_of_its_own():
     assert more_boxes_locate_better(measured_grid(fewer, PLANNED, "ap70")).verdict == "does not hold"
 
 
+def test_equal_scores_lie_within_an_ap_of_one_another_and_have_masks_and_classes():
+    level = {25: 400, 50: 200, 100: 100}
+    nearly = {25: 60.0, 50: 60.8, 100: 61.2}
+
+    def chain(full, weak):
+        return nearly[full] if level.get(full) == weak else 10 * np.log2(full) + weak / 1000
+
+    assert middle_is_balanced(made_grid(ap=chain, noise=0.001)).verdict == "not measured yet"
+    nearly[100] = 60.9
+    assert "1 sets of three" in middle_is_balanced(made_grid(ap=chain, noise=0.001)).finding
+    rows = [made_row(run, ap=chain, noise=0.001) for run in RUNS]
+    nothing = [replace(one, localised=0, class_confusion=math.nan) if one.full == 25 else one for one in rows]
+    assert middle_is_balanced(measured_grid(nothing, PLANNED, "ap70")).verdict == "not measured yet"
+
+
+def test_half_of_the_cost_on_each_label_costs_as_much_where_images_run_out():
+    grid = made_grid()
+    cost = grid.splits.set_index(["full", "weak"])["cost_hours"]
+    weights = half_and_half(grid, float(cost[400, 0]))
+    # 400 masks pay for 324 masks and boxes on the other 476, between rows of 200 and of 400 masks.
+    assert set(weights) == {(200, 400), (200, 600), (400, 400)}
+    assert sum(weights.values()) == pytest.approx(1)
+    assert weights[400, 400] == pytest.approx(np.log(324.4 / 200) / np.log(2), abs=0.01)
+    exact = half_and_half(grid, float(cost[100, 0]))
+    # Half of it pays for 50 masks, the other half for 315 boxes.
+    assert set(exact) == {(50, 200), (50, 400)}
+    assert exact[50, 400] == pytest.approx(np.log(365 / 250) / np.log(450 / 250), abs=0.01)
+    assert half_and_half(grid, float(cost[25, 0])) is None
+
+
 def test_splits_whose_models_found_nothing_are_named_and_in_no_pair():
-    nothing = {"mask_iou": math.nan, "mask_iou_low": math.nan, "mask_iou_high": math.nan}
+    nothing = {"mask_iou": math.nan, "mask_iou_low": math.nan, "mask_iou_high": math.nan, "found": 0}
     made = [made_row(run, iou=lambda _f, _w: 0.8) for run in RUNS]
     rows = [replace(one, **nothing) if (one.full, one.weak) == (100, 0) else one for one in made]
     grid = measured_grid(rows, PLANNED, "ap70")
     claims = [check(grid) for check in (equal_scores_look_alike, more_masks_draw_better)]
     # With one IoU everywhere, unequal scores look alike as well: nothing is shown.
     assert claims[0].verdict == "not enough evidence"
-    assert all(claim.finding.endswith("Left out because they found no object: 100/0.") for claim in claims)
+    assert all(claim.finding.endswith("Left out because they found too few objects: 100/0.") for claim in claims)
 
 
 def test_where_second_seeds_found_nothing_scores_still_have_verdicts_and_masks_have_none():
@@ -390,7 +437,7 @@ def test_masks_alone_say_nothing_of_boxes():
         "not measured yet",
         "No few masks with boxes on all other images cost what measured masks alone cost.",
     )
-    assert "No split to compare: all images labelled" in extremes_lose(grid).finding
+    assert "No split to compare: splits that label all images" in extremes_lose(grid).finding
 
 
 def test_luck_that_a_seed_brings_to_all_its_splits_hides_nothing_and_moves_nothing():

@@ -134,9 +134,9 @@ def _verdict(grid: Grid, advised: SplitForecast, hours: float) -> Verdict:
     by_interval = _count(grid, advised).verdict
     if by_interval == "not measured yet":
         return by_interval
-    # "Nothing beats it" needs no correction for multiple comparisons: it fails if one split does.
     others = _for_the_same_money(grid, split, hours)
-    if by_interval == "does not hold" or any(grid.change(split, other, grid.metric).rises for other in others):
+    beats = [grid.change(split, other, grid.metric, len(others)).rises for other in others]
+    if by_interval == "does not hold" or any(beats):
         return "does not hold"
     rival = _half_and_half(grid, others, hours)
     if rival is None or by_interval == "not enough evidence":

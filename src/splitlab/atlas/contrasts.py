@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy.stats import t as student
 
 from splitlab.atlas.grid import Grid, named
-from splitlab.atlas.noise import Contrast, Split
+from splitlab.atlas.noise import DOUBT, Contrast, Split
 from splitlab.atlas.object_scores import LOCALISED, MASK_IOU, MISCLASSIFIED
 from splitlab.budget.claims.claim import Verdict
 from splitlab.budget.results import SHORT_METRICS
@@ -24,10 +25,11 @@ Size = Literal["full", "weak"]
 Weights = Mapping[Split, float]
 """Weight of each split in a contrast."""
 
-_POWER = 1.96 + 0.84
-"""A true difference of so many standard errors counts with a chance of 80 %."""
+_POWER = 0.8
+"""Chance that a contrast is decided, if its estimate is right, at which a number of seeds is enough."""
 
-_MOST_SEEDS = 100
+_MOST_SEEDS = 30
+_MORE_IMAGES = (1, 2, 4, 8, 16, 32, 64)
 
 
 def mean_of(contrasts: Sequence[Weights]) -> Weights:
@@ -70,19 +72,25 @@ def lines(grid: Grid, grows: Size, score: str) -> list[list[Split]]:
 def half_and_half(grid: Grid, hours: float) -> Weights | None:
     """Return the split that spends half of the hours on each label, between its measured neighbours.
 
-    Interpolated in ln |F| and ln(|F| + |W|); if it needs more images than there are, it gets all of them. None if its
-    |F| lies outside of the grid.
+    If there are too few images for that, the split of the same cost that labels all of them, with more masks. None if
+    its |F| lies outside of the grid.
     """
-    full = grid.prices.masks_for(hours / 2)
-    return _at(grid, full, min(grid.prices.boxes_for(hours / 2), grid.images - full))
+    prices, images = grid.prices, grid.images
+    full, weak = prices.masks_for(hours / 2), prices.boxes_for(hours / 2)
+    if full + weak > images:
+        # From full + weak = images, and mask_to_box full + weak = the images that the hours pay for with boxes alone.
+        full = (prices.boxes_for(hours) - images) / (prices.mask_to_box - 1)
+        weak = images - full
+    return _at(grid, full, weak)
 
 
 def masks_alone(grid: Grid, hours: float) -> Weights | None:
-    """Return the split of masks alone that the hours pay for, between its neighbours; None outside of the grid."""
+    """Return the masks alone that the hours pay for, between two measured numbers; None outside of the grid."""
     return _at(grid, grid.prices.masks_for(hours), 0.0)
 
 
 def _at(grid: Grid, full: float, weak: float) -> Weights | None:
+    """Interpolate in ln |F| between two rows of the grid, and within each in ln(|F| of the row + |W|)."""
     known = grid.splits[grid.splits[grid.metric].notna()]
     # For masks alone, only numbers of masks that were trained without boxes count.
     rows = sorted(known.loc[known["weak"] == 0, "full"].unique()) if not weak else sorted(known["full"].unique())
@@ -134,7 +142,7 @@ _ODDS = {MISCLASSIFIED: "odds of misclassification", LOCALISED: "odds of being l
 
 
 def in_words(contrast: Contrast, score: str) -> str:
-    """Describe a contrast with its interval, such as "+4.2 AP70 (+2.1 to +6.3)" or "odds of misclassification x 0.5"."""
+    """Describe a contrast with its interval, such as "+4.2 AP70 (+2.1 to +6.3)"; odds as a factor."""
     ends = (contrast.low, contrast.high)
     if score in _ODDS:
         low, high = (shown(math.exp(end), 2) for end in ends)
@@ -144,27 +152,45 @@ def in_words(contrast: Contrast, score: str) -> str:
     return f"{_signed(contrast.value, unit.digits)} {unit.name} ({low} to {high})"
 
 
+def without_images(contrast: Contrast) -> str:
+    """Say that intervals leave out what other test images would change, if that is unknown."""
+    return "" if contrast.image_error else " Intervals leave out what other test images would change."
+
+
 def _signed(value: float, digits: int) -> str:
     text = shown(abs(value), digits)
-    return text if not float(text) else f"{'+' if value > 0 else '−'}{text}"
+    return text if not text.strip("0.") else f"{'+' if value > 0 else '−'}{text}"
 
 
 def what_it_takes(contrast: Contrast, grid: Grid, limit: float = 0.0) -> str:
-    """Say how many seeds, or seeds and test images, would decide a contrast if its estimate is right."""
-    seeds, images = grid.runs["seed"].nunique(), int(grid.rows["test_images"].iloc[0])
-    room = (abs(contrast.value - limit) / _POWER) ** 2
-    of_seeds, of_images = contrast.seed_error**2, contrast.image_error**2
-    if room > of_images:
-        needed = max(math.ceil(seeds * of_seeds / (room - of_images)), seeds + 1)
-        more = ""
-    else:
-        factor = (of_seeds + of_images) / room if room else math.inf
-        needed = math.ceil(min(seeds * factor, _MOST_SEEDS + 1))
-        more = f" and {math.ceil(min(images * factor, 1e9)):,} test images in place of {images:,}"
-    if needed > _MOST_SEEDS:
-        return f"The estimate is so small that even {_MOST_SEEDS} seeds would not decide it."
-    runs = needed * len(named(grid.splits))
-    return (
-        f"If the estimate is right, {needed} seeds in place of {seeds} ({runs:,} runs){more} would decide it with a "
-        "chance of 80 %."
+    """Say how many seeds on every split, and how many test images, would decide a contrast if its estimate is right."""
+    seeds = grid.runs["seed"].nunique()
+    distance = abs(contrast.value - limit)
+    enough = (
+        (more, times)
+        for times in _MORE_IMAGES
+        for more in range(seeds, _MOST_SEEDS + 1)
+        if _error_that_decides(contrast, more, seeds, times) <= distance
     )
+    found = next(enough, None)
+    if found is None:
+        return f"Even {_MOST_SEEDS} seeds and {_MORE_IMAGES[-1]} times the test images would hardly decide it."
+    more, times = found
+    runs = more * len(named(grid.splits))
+    images = f" and {times} times the test images" if times > 1 else ""
+    return (
+        f"If the estimate is right, {more} seeds on every split ({runs:,} runs){images} would decide it with a chance "
+        f"of {_POWER:.0%}."
+    )
+
+
+def _error_that_decides(contrast: Contrast, seeds: int, measured_seeds: int, times_images: int) -> float:
+    """Return the distance at which a contrast of so many seeds and images is decided with a chance of `_POWER`."""
+    variance = contrast.seed_variance / seeds
+    error = math.hypot(math.sqrt(variance), contrast.image_error / math.sqrt(times_images))
+    if not variance or not math.isfinite(contrast.freedom):
+        freedom = math.inf
+    else:
+        of_seeds = contrast.freedom * (seeds - 1) / max(measured_seeds - 1, 1)
+        freedom = of_seeds * (error**2 / variance) ** 2
+    return float((student.ppf(1 - DOUBT / 2, freedom) + student.ppf(_POWER, freedom)) * error)

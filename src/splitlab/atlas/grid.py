@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from splitlab.atlas.noise import Change, Contrast, Split, SplitScores, split_scores
 from splitlab.atlas.object_scores import LOCALISED, MASK_IOU, MISCLASSIFIED, ScoredRuns, score_runs
@@ -19,21 +20,27 @@ from splitlab.budget.cost import Prices, cost_hours, prices_for
 from splitlab.budget.planner import SplitForecast
 from splitlab.budget.results import check_metric
 from splitlab.budget.surface import Floats
+from splitlab.errors import BudgetError
 
 _METRIC = "ap70"
 _METRICS = MappingProxyType({"street": "ap50"})
 
-_SCORES = ("ap50", "ap70", "ap75", "ap50_95", "box_ap50", MISCLASSIFIED, LOCALISED, MASK_IOU)
+_OBJECT_SCORES = (MISCLASSIFIED, LOCALISED, MASK_IOU)
 
 _ALIKE = ("model", "data_hash", "test_hash")
+
+_LEAST_DRAWS = 100
+"""Resamples without a score of some run are left out; so many must remain."""
+
+_Ints = NDArray[np.int64]
 
 _Planned = Mapping[str, tuple[int, int, int]]
 _Recorded = Mapping[float, SplitForecast]
 
 _NONE_RECORDED: _Recorded = MappingProxyType({})
 
-Records = Mapping[tuple[str, str], RunRecord]
-"""Records of runs by the hashes of their settings and test images."""
+Records = Mapping[tuple[str, str, str], RunRecord]
+"""Records of runs by the keys of their rows."""
 
 _NO_RECORDS: Records = MappingProxyType({})
 
@@ -75,15 +82,20 @@ class Grid:
 
     @cached_property
     def splits(self) -> pd.DataFrame:
-        """One row per planned split, cheapest first: full, weak, runs, cost_hours, each score for the average seed."""
+        """One row per planned split, cheapest first: full, weak, runs, cost_hours, scores for the average seed.
+
+        The scores are that of verdicts and those counted over objects.
+        """
         runs = self.rows.groupby(["full", "weak"]).size().rename("runs")
-        scores = {score: self.scores(score).values for score in _SCORES}
+        scores = {score: self.scores(score).values for score in (self.metric, *_OBJECT_SCORES)}
         table = pd.DataFrame(scores).reindex(runs.index).assign(runs=runs).reset_index()
         table["cost_hours"] = cost_hours(table["full"], table["weak"], self.prices)
         return table.sort_values("cost_hours", ignore_index=True)
 
     def scores(self, score: str) -> SplitScores:
         """Return one score of all splits, planned and extra, with its noise."""
+        if score not in self._fitted:
+            self._fitted[score] = split_scores(self.runs, score, nested="full")
         return self._fitted[score]
 
     def value(self, split: Split, score: str) -> float:
@@ -92,7 +104,9 @@ class Grid:
 
     def contrast(self, weights: Mapping[Split, float], score: str) -> Contrast:
         """Return a weighted sum of the scores of splits, with the errors due to seeds and to test images."""
-        return self.scores(score).contrast(weights, self._image_covariance[score])
+        if score not in self._of_images:
+            self._of_images[score] = self._image_covariance(score)
+        return self.scores(score).contrast(weights, self._of_images[score])
 
     def change(self, start: Split, end: Split, score: str, comparisons: int = 1) -> Change:
         """Return how a score changes between two measured splits, as one of several `comparisons` of a claim."""
@@ -100,34 +114,60 @@ class Grid:
         return Change(start, end, self.contrast(weights, score).among(comparisons))
 
     @property
-    def is_paired(self) -> bool:
-        """Whether all runs have records, so that they are compared object by object."""
+    def has_records(self) -> bool:
+        """Whether the runs have records, so that they are compared object by object."""
         return bool(self._scored.draws)
 
     @cached_property
     def _scored(self) -> ScoredRuns:
         runs = pd.concat([self.rows, self.extra], ignore_index=True)
-        keys = zip(runs["spec_hash"], runs["test_hash"], strict=True)
+        keys = zip(runs["spec_hash"], runs["data_hash"], runs["test_hash"], strict=True)
         return score_runs(runs, [self.records.get(key) for key in keys])
 
     @cached_property
     def _fitted(self) -> dict[str, SplitScores]:
-        return {score: split_scores(self.runs, score, shared=("full",)) for score in _SCORES}
+        return {}
 
     @cached_property
-    def _image_covariance(self) -> dict[str, Floats]:
-        return {score: self._covariance_of_images(score) for score in _SCORES}
+    def _of_images(self) -> dict[str, Floats]:
+        return {}
 
-    def _covariance_of_images(self, score: str) -> Floats:
-        """Return the covariance of the values of all splits due to the choice of test images."""
-        values, weights = self.scores(score).values, self.scores(score).weights
-        known = self.runs[self.runs[score].notna()]
+    def _image_covariance(self, score: str) -> Floats:
+        """Return the covariance of the values of all splits due to the choice of test images, as far as seeds share it.
+
+        What a single run makes of the test images is part of the noise between seeds.
+        """
+        values, known = self.scores(score).values, self.runs[self.runs[score].notna()]
+        split_of = values.index.get_indexer(pd.MultiIndex.from_frame(known[["full", "weak"]]))
         if score in self._scored.draws:
-            of_values = self._scored.draws[score][:, known.index] @ weights.T
-            return np.atleast_2d(np.cov(of_values, rowvar=False))
+            draws = self._scored.draws[score][:, known.index]
+            return _shared_covariance(draws, split_of, known["seed"].to_numpy(), len(values))
         # Runs of a split share their images: averaging over them does not reduce this error.
-        errors = known.assign(error=self._scored.image_errors(score)[known.index]).groupby(["full", "weak"])["error"]
-        return np.diag(errors.mean().reindex(values.index).to_numpy(float) ** 2)
+        errors = pd.Series(self._scored.image_errors(score)[known.index]).groupby(split_of).mean()
+        return np.diag(errors.to_numpy(float) ** 2)
+
+
+def _shared_covariance(draws: Floats, split_of: _Ints, seed_of: _Ints, splits: int) -> Floats:
+    """Return the mean covariance of two splits over the pairs of their runs with different seeds.
+
+    Over all pairs where there are no two seeds.
+
+    Args:
+        draws: (D, R) scores of the runs on each resample.
+        split_of: (R,) split of each run.
+        seed_of: (R,) seed of each run.
+        splits: Number of splits.
+    """
+    draws = draws[np.isfinite(draws).all(axis=1)]
+    if len(draws) < _LEAST_DRAWS:
+        raise BudgetError("Too few objects were found to say what other test images would change.")
+    covariance = np.atleast_2d(np.cov(draws, rowvar=False))
+    member = np.eye(splits)[split_of]
+    other_seed = (seed_of[:, None] != seed_of[None, :]).astype(np.float64)
+    pairs = member.T @ other_seed @ member
+    of_other_seeds = member.T @ (covariance * other_seed) @ member / np.maximum(pairs, 1)
+    of_all = member.T @ covariance @ member / (member.T @ np.ones_like(covariance) @ member)
+    return np.where(pairs > 0, of_other_seeds, of_all)
 
 
 def verdict_metric(atlas: str) -> str:
@@ -193,12 +233,6 @@ def equal_score_splits(splits: pd.DataFrame, metric: str) -> pd.DataFrame:
     """
     found = [_around(splits, metric, level) for level in splits[metric].dropna()]
     return max(found, key=lambda rows: (len(rows), -float(rows["off"].mean()))).drop(columns="off")
-
-
-def equal_score_sets(splits: pd.DataFrame, metric: str) -> list[tuple[Split, ...]]:
-    """Return every set of splits that score about the same, one for each |F|, fewest masks first, once each."""
-    found = [tuple(named(_around(splits, metric, level))) for level in splits[metric].dropna()]
-    return list(dict.fromkeys(found))
 
 
 def _around(splits: pd.DataFrame, metric: str, level: float) -> pd.DataFrame:

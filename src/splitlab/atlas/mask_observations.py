@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from itertools import combinations
 
+import numpy as np
+
 from splitlab.atlas.contrasts import Weights, all_of, in_words, mean_of, minus, verdict_above, what_it_takes
-from splitlab.atlas.grid import SAME_AP, Grid, equal_score_sets, named
-from splitlab.atlas.noise import Contrast
+from splitlab.atlas.grid import SAME_AP, Grid, named
+from splitlab.atlas.noise import Contrast, Split
 from splitlab.atlas.object_scores import LOCALISED, MASK_IOU, MISCLASSIFIED
-from splitlab.atlas.score_observations import left_out, listed, pool_lines, split_name
+from splitlab.atlas.score_observations import left_out, pool_lines, split_name
 from splitlab.budget.claims.claim import Claim, Verdict
 from splitlab.budget.results import SHORT_METRICS
 
 _CLOSE_IOU = 0.03
 """Mean mask IoUs within this distance count as similar; fixed before anything was measured."""
-
-_LEAST_OF_A_SET = 3
-"""A set of equal scores needs this many numbers of masks to have a middle."""
 
 
 def equal_scores_look_alike(grid: Grid) -> Claim:
@@ -24,8 +23,8 @@ def equal_scores_look_alike(grid: Grid) -> Claim:
     equal, unequal = _pairs(grid)
     statement = (
         f"Observation 4. Models with identical {SHORT_METRICS[grid.metric]} scores produce visually similar "
-        f"segmentations. (Here: on average, two splits within {SAME_AP:g} AP have mask IoUs within {_CLOSE_IOU:g}, and "
-        "closer than those of two splits further apart.)"
+        f"segmentations. (Here: of two splits within {SAME_AP:g} AP, the one with more masks has on average a mask IoU "
+        f"within {_CLOSE_IOU:g} of the other's, and closer than that of the better of two splits further apart.)"
     )
     pairs = f"{len(equal)} pairs with different numbers of masks have equal scores, {len(unequal)} have unequal ones."
     if not equal or not unequal:
@@ -34,15 +33,15 @@ def equal_scores_look_alike(grid: Grid) -> Claim:
     closer = mean_of(equal) if apart.value >= 0 else minus({}, mean_of(equal))
     beyond = grid.contrast(minus(mean_of(unequal), closer), MASK_IOU)
     verdict = _verdict_of_alike(apart, beyond)
-    take = f" {what_it_takes(beyond, grid)}" if verdict == "not enough evidence" else ""
+    take = f" {_open_parts_of_alike(apart, beyond, grid)}" if verdict == "not enough evidence" else ""
     take += left_out(grid, MASK_IOU)
     return Claim(
         key="observation-4",
         section="4.4",
         statement=statement,
         verdict=verdict,
-        finding=f"{pairs} Of equal pairs, the split with more masks has {in_words(apart, MASK_IOU)}. The better split "
-        f"of an unequal pair is further ahead than that by {in_words(beyond, MASK_IOU)}.{take}",
+        finding=f"{pairs} More masks at equal scores: {in_words(apart, MASK_IOU)}. A better score: "
+        f"{in_words(beyond, MASK_IOU)} beyond that.{take}",
         rows=grid.runs,
     )
 
@@ -96,20 +95,19 @@ def middle_is_balanced(grid: Grid) -> Claim:
         "mask quality and class identification. (Here: of splits of about equal score, the middle one has better masks "
         "than the one with the fewest masks, and misclassifies fewer objects than the one with the most.)"
     )
-    sets = [ends for ends in equal_score_sets(grid.splits, grid.metric) if len(ends) >= _LEAST_OF_A_SET]
+    sets = _triples(grid)
     if not sets:
-        finding = f"No {_LEAST_OF_A_SET} numbers of masks reach about the same score."
+        finding = f"No three splits with different numbers of masks lie within {SAME_AP:g} AP."
         return Claim("observation-7", "4.4", statement, "not measured yet", finding, grid.runs)
-    draws = grid.contrast(mean_of([{ends[len(ends) // 2]: 1.0, ends[0]: -1.0} for ends in sets]), MASK_IOU)
-    names = grid.contrast(mean_of([{ends[len(ends) // 2]: 1.0, ends[-1]: -1.0} for ends in sets]), MISCLASSIFIED)
+    draws = grid.contrast(mean_of([{middle: 1.0, fewest: -1.0} for fewest, middle, _ in sets]), MASK_IOU)
+    names = grid.contrast(mean_of([{middle: 1.0, most: -1.0} for _, middle, most in sets]), MISCLASSIFIED)
     verdicts = [verdict_above(draws), verdict_above(names.reversed())]
     verdict = all_of(verdicts)
     takes = [
-        what_it_takes(contrast, grid)
-        for contrast, one in zip((draws, names), verdicts, strict=True)
+        f"{name}: {what_it_takes(contrast, grid)}"
+        for name, contrast, one in zip(("Mask IoU", "Odds"), (draws, names), verdicts, strict=True)
         if verdict == one == "not enough evidence"
     ]
-    sets_told = listed(" = ".join(map(split_name, ends)) for ends in sets)
     return Claim(
         key="observation-7",
         section="4.4",
@@ -117,13 +115,25 @@ def middle_is_balanced(grid: Grid) -> Claim:
         verdict=verdict,
         finding=" ".join(
             [
-                f"{len(sets)} sets of about equal score ({sets_told}). The middle compared with the fewest masks: "
-                f"{in_words(draws, MASK_IOU)}; with the most masks: {in_words(names, MISCLASSIFIED)}.",
+                f"{len(sets)} sets of three, such as {', '.join(map(split_name, sets[0]))}. The middle compared with "
+                f"the fewest masks: {in_words(draws, MASK_IOU)}; with the most masks: "
+                f"{in_words(names, MISCLASSIFIED)}.",
                 *takes,
             ]
         ),
         rows=grid.runs,
     )
+
+
+def _triples(grid: Grid) -> list[tuple[Split, Split, Split]]:
+    """Return every three splits with different |F| and scores within `SAME_AP`, fewest masks first."""
+    known = grid.splits.dropna(subset=[grid.metric, MASK_IOU, MISCLASSIFIED])
+    scores = known.set_index(["full", "weak"])[grid.metric]
+    return [
+        (fewest, middle, most)
+        for fewest, middle, most in combinations(sorted(named(known)), 3)
+        if fewest[0] < middle[0] < most[0] and np.ptp(scores[[fewest, middle, most]]) <= SAME_AP
+    ]
 
 
 def _pairs(grid: Grid) -> tuple[list[Weights], list[Weights]]:
@@ -151,5 +161,13 @@ def _verdict_of_alike(apart: Contrast, beyond: Contrast) -> Verdict:
     return "holds" if is_close and beyond.low > 0 else "not enough evidence"
 
 
+def _open_parts_of_alike(apart: Contrast, beyond: Contrast, grid: Grid) -> str:
+    """Say for each open part of Observation 4 what would decide it."""
+    is_close = apart.low >= -_CLOSE_IOU and apart.high <= _CLOSE_IOU
+    limit = _CLOSE_IOU if apart.value >= 0 else -_CLOSE_IOU
+    takes = [] if is_close else [f"Equal scores: {what_it_takes(apart, grid, limit)}"]
+    return " ".join([*takes, *([] if beyond.low > 0 else [f"A better score: {what_it_takes(beyond, grid)}"])])
+
+
 def _objects(grid: Grid) -> str:
-    return "objects that all runs of a seed found" if grid.is_paired else "found objects"
+    return "found objects, adjusted for which were found," if grid.has_records else "found objects"

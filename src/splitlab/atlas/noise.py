@@ -1,8 +1,9 @@
 """How much training runs differ by their seed alone, and which differences between splits are larger than that.
 
-All runs of a seed share the initial weights of the head, and those with the same |F| also share their mask images. A
-score is modelled as the score of its split, plus the luck of its seed, plus the luck of that seed's masks, plus noise,
-by restricted maximum likelihood (REML). What runs share cancels in differences between them.
+All runs of a seed share the initial weights of the head and draw their mask images from one order, so that a smaller F
+lies in a larger one. A score is modelled as the score of its split, plus the luck of its seed, plus the luck of its
+mask images, plus noise, by restricted maximum likelihood (REML). If each mask image brings its own luck, the means over
+two nested sets have a covariance in proportion to 1 / (size of the larger set). What runs share cancels in differences.
 
 Verdicts rest on contrasts, weighted sums of these scores. See docs/decisions/0905-contrasts.md.
 """
@@ -26,7 +27,7 @@ Split = tuple[int, int]
 """|F| and |W|."""
 
 DOUBT = 0.05
-"""The chance that noise alone makes any difference of a claim count."""
+"""The chance that an interval misses the true value."""
 
 NOISE_UNKNOWN = "Fewer than two splits have been trained with the same two seeds, so the noise is unknown."
 
@@ -43,6 +44,7 @@ class Contrast:
         seed_error: Its standard error due to seeds and noise.
         image_error: Its standard error due to the choice of test images; 0 if unknown.
         freedom: Degrees of freedom of `seed_error`, not whole.
+        seed_variance: Variance of the contrast from one seed that has every split.
         doubt: Chance that the interval misses the true value.
     """
 
@@ -50,6 +52,7 @@ class Contrast:
     seed_error: float
     image_error: float
     freedom: float
+    seed_variance: float
     doubt: float = DOUBT
 
     @property
@@ -95,16 +98,20 @@ class SplitScores:
         values: (N,) scores indexed by split (|F|, |W|), in the unit of the score.
         weights: (N, R) weights of the runs in each value.
         parts: (2, N, N) covariance of the values for a variance of 1 of the luck of masks, and of the noise.
+        of_one_seed: (2, N, N) the same for the scores of one seed that has every split.
         variances: (2,) the two variances.
         doubts: (2, 2) covariance of the two variances.
+        seeds: Number of seeds.
         knows_noise: Whether enough splits were trained with the same two seeds to estimate the noise.
     """
 
     values: pd.Series
     weights: Floats
     parts: Floats
+    of_one_seed: Floats
     variances: Floats
     doubts: Floats
+    seeds: int
     knows_noise: bool
 
     @property
@@ -128,9 +135,12 @@ class SplitScores:
             image_covariance: (N, N) covariance of the values due to the choice of test images; None if unknown.
 
         Raises:
-            BudgetError: If the noise is unknown.
+            BudgetError: If the noise is unknown, or a split has no score.
         """
         self._require_noise()
+        missing = [split for split in weights if split not in self.values.index]
+        if missing:
+            raise BudgetError(f"{missing[0]} has no such score, so it cannot be compared.")
         vector = pd.Series(weights, dtype=float).reindex(self.values.index, fill_value=0.0).to_numpy()
         of_parts = np.einsum("i,kij,j->k", vector, self.parts, vector)
         variance = max(float(of_parts @ self.variances), 0.0)
@@ -140,7 +150,9 @@ class SplitScores:
             value=float(vector @ self.values.to_numpy(float)),
             seed_error=math.sqrt(variance),
             image_error=math.sqrt(max(of_images, 0.0)),
-            freedom=2 * variance**2 / spread if spread > 0 else math.inf,
+            # Satterthwaite's approximation falls below what the seeds give at least if a variance is near 0.
+            freedom=max(2 * variance**2 / spread, self.seeds - 1) if spread > 0 else math.inf,
+            seed_variance=max(float(np.einsum("i,kij,j,k", vector, self.of_one_seed, vector, self.variances)), 0.0),
         )
 
     def _require_noise(self) -> None:
@@ -168,26 +180,28 @@ class Change:
 
 
 def split_scores(
-    rows: pd.DataFrame, score: str, alike: Sequence[str] = ("full", "weak"), shared: Sequence[str] = ()
+    rows: pd.DataFrame, score: str, alike: Sequence[str] = ("full", "weak"), nested: str | None = None
 ) -> SplitScores:
     """Fit a score of all splits.
 
     Args:
-        rows: One row per run with the columns `alike`, `shared`, seed and `score`.
+        rows: One row per run with the columns `alike`, seed and `score`.
         score: Column of the score; runs without it are left out.
         alike: Columns that are equal in runs that differ by seed alone; more than the split if recipes are compared.
-        shared: Columns that are equal in runs of one seed with the same mask images; none to leave out their luck.
+        nested: The column of |F|, one of `alike`, to model the luck of nested mask images; None to leave it out.
     """
     known = rows[rows[score].notna()]
     split_of, splits = pd.factorize(pd.MultiIndex.from_frame(known[list(alike)]), sort=True)
     seed_of, seeds = pd.factorize(known["seed"], sort=True)
     design = np.hstack([np.eye(len(splits))[split_of], _sum_to_zero(len(seeds))[seed_of]])
-    together = _together(known[["seed", *shared]]) if shared else np.zeros((len(known), len(known)))
+    sizes = splits.get_level_values(list(alike).index(nested)) if nested else None
+    luck = np.zeros((len(splits), len(splits))) if sizes is None else _of_nested(sizes)
+    together = luck[np.ix_(split_of, split_of)] * (seed_of[:, None] == seed_of[None, :])
     measured = known[score].to_numpy(float)
     rank = int(np.linalg.matrix_rank(design)) if len(known) else 0
     freedom = len(known) - rank
     knows_noise = rank == design.shape[1] and freedom > 0
-    ratio = _shared_luck(design, together, measured, freedom) if knows_noise and shared else 0.0
+    ratio = _shared_luck(design, together, measured, freedom) if knows_noise and nested else 0.0
     fitted = _fit(design, together, measured, ratio)
     noise = float(fitted.rest @ np.linalg.solve(fitted.shape, fitted.rest)) / freedom if knows_noise else math.nan
     variances = noise * np.array([ratio, 1.0])
@@ -196,8 +210,10 @@ def split_scores(
         values=pd.Series(weights @ measured, splits),
         weights=weights,
         parts=np.stack([weights @ together @ weights.T, weights @ weights.T]),
+        of_one_seed=np.stack([luck, np.eye(len(splits))]),
         variances=variances,
         doubts=_doubts(design, together, variances) if knows_noise else np.zeros((2, 2)),
+        seeds=len(seeds),
         knows_noise=knows_noise,
     )
 
@@ -250,10 +266,10 @@ def _doubts(design: Floats, together: Floats, variances: Floats) -> Floats:
     return np.linalg.pinv(information, hermitian=True)
 
 
-def _together(columns: pd.DataFrame) -> Floats:
-    """Return (R, R): 1 for runs that agree in all columns."""
-    groups, _ = pd.factorize(pd.MultiIndex.from_frame(columns))
-    return np.asarray(groups[:, None] == groups[None, :], dtype=np.float64)
+def _of_nested(full: pd.Index) -> Floats:
+    """Return (N, N) covariances of the means over nested sets of images, 1 for the smallest set."""
+    sizes = full.to_numpy(float)
+    return np.asarray(sizes.min(initial=np.inf) / np.maximum(sizes[:, None], sizes[None, :]), dtype=np.float64)
 
 
 def _sum_to_zero(seeds: int) -> Floats:

@@ -19,6 +19,7 @@ from splitlab.atlas.contrasts import (
     per_doubling,
     verdict_above,
     what_it_takes,
+    without_images,
 )
 from splitlab.atlas.grid import SAME_AP, Grid, named
 from splitlab.atlas.noise import Change, Contrast, Split
@@ -28,7 +29,7 @@ from splitlab.budget.cost import mask_share
 _MOST_ON_MASKS = 0.4
 """A split that labels all images is extreme if masks take at most this share of its cost."""
 
-_BOXES = "all images labelled, at least 60 % of the cost on boxes"
+_BOXES = "splits that label all images and spend 60 % or more on boxes"
 
 _FEW = 1 / 8
 """Few masks are at most this share of the images."""
@@ -62,11 +63,14 @@ def extremes_lose(grid: Grid) -> Claim:
     both = {kind: _compared(grid, splits, half_and_half) for kind, splits in (("masks alone", masks), (_BOXES, boxes))}
     found = {kind: grid.contrast(mean_of([*of.values()]), grid.metric) for kind, of in both.items() if of}
     told = [
-        f"Half of the cost on each label, compared with {kind} ({listed(map(split_name, both[kind]))}): "
+        f"Half of the cost on each label, as far as there are images, compared with {kind} "
+        f"({listed(map(split_name, both[kind]))}): "
         f"{in_words(contrast, grid.metric)}.{_if_open(contrast, grid)}"
         for kind, contrast in found.items()
     ]
     told += [f"No split to compare: {kind}." for kind in both if kind not in found]
+    if found:
+        told.append(without_images(next(iter(found.values()))).strip())
     return Claim(
         key="observation-1",
         section="4.3",
@@ -74,7 +78,7 @@ def extremes_lose(grid: Grid) -> Claim:
         "not optimal in terms of labeling cost and performance. (Here: on average, half of the cost on each label "
         "scores more than either extreme at the same cost.)",
         verdict=all_of([*map(verdict_above, found.values())]) if len(found) == len(both) else "not measured yet",
-        finding=" ".join(told),
+        finding=" ".join(filter(None, told)),
         rows=grid.runs,
     )
 
@@ -98,7 +102,7 @@ def few_masks_compete(grid: Grid) -> Claim:
         statement=statement,
         verdict=verdict_above(contrast, -SAME_AP),
         finding=f"{listed(map(split_name, rivals))}, compared with masks alone at the same cost: "
-        f"{in_words(contrast, grid.metric)}.{_if_open(contrast, grid, -SAME_AP)}",
+        f"{in_words(contrast, grid.metric)}.{_if_open(contrast, grid, -SAME_AP)}{without_images(contrast)}",
         rows=grid.runs,
     )
 
@@ -207,13 +211,13 @@ class PooledLines:
             told += f" The other way: {listed(change_in_words(change, self.score) for change in self.against)}."
         if self.verdict == "not enough evidence":
             told += f" {what_it_takes(self.pooled, grid)}"
-        return told + left_out(grid, self.score)
+        return told + without_images(self.pooled) + left_out(grid, self.score)
 
 
 def left_out(grid: Grid, score: str) -> str:
-    """Name the splits that a claim leaves out because their models found nothing."""
+    """Name the splits that a claim leaves out because their models found too few objects to have this score."""
     without = named(grid.splits[grid.splits[score].isna()])
-    return f" Left out because they found no object: {listed(map(split_name, without))}." if without else ""
+    return f" Left out because they found too few objects: {listed(map(split_name, without))}." if without else ""
 
 
 def pool_lines(grid: Grid, grows: Size, score: str, sign: int = 1) -> PooledLines:
@@ -239,7 +243,7 @@ def _more_about_boxes(grid: Grid) -> str:
     told = ""
     if len(found) > 1:
         by_masks = grid.contrast(per_doubling([(line[0][0], along(line)) for line in found]), grid.metric)
-        told = f" With each doubling of |F| this gain changes by {in_words(by_masks, grid.metric)}."
+        told = f" With each doubling of |F| the gain from boxes changes by {in_words(by_masks, grid.metric)}."
     if slopes:
         by_boxes = grid.contrast(mean_of(slopes), grid.metric)
         told += f" Among splits with boxes, each doubling of |W| brings {in_words(by_boxes, grid.metric)}."

@@ -26,7 +26,7 @@ from splitlab.atlas.mask_observations import (
 from splitlab.atlas.noise import NOISE_UNKNOWN
 from splitlab.atlas.object_scores import MASK_IOU, MISCLASSIFIED
 from splitlab.atlas.plans import Atlas, atlas_names, read_atlas
-from splitlab.atlas.records import read_record, record_path
+from splitlab.atlas.records import record_of_row
 from splitlab.atlas.rows import MeasuredRow, newest, read_rows
 from splitlab.atlas.score_observations import extremes_lose, few_masks_compete, more_boxes_help, more_masks_help
 from splitlab.budget.claims.claim import Claim
@@ -117,7 +117,7 @@ def _grid_of(atlas: Atlas, metric: str) -> Grid | None:
     rows = read_rows(atlas.table)
     if not rows:
         return None
-    found = {row.key[::2]: read_record(record_path(atlas.table, row.spec_hash, row.test_hash)) for row in rows}
+    found = {row.key: record_of_row(atlas.table, row) for row in rows}
     return measured_grid(
         rows,
         atlas.planned(newest(rows).train_images),
@@ -215,8 +215,8 @@ def measured_results(checkpoints: Sequence[Path], runs: Path) -> pd.DataFrame:
 
 def run_results(runs: Path, names: Collection[str]) -> pd.DataFrame:
     """Return one row per scored run of these names, whether it was published as a checkpoint or not."""
-    named = ((folder.parent.name, card) for folder, card in cards_of_runs(runs))
-    return results_table(_row(replace(card, name=name)) for name, card in named if name in names and card.scores)
+    of_runs = ((folder.parent.name, card) for folder, card in cards_of_runs(runs))
+    return results_table(_row(replace(card, name=name)) for name, card in of_runs if name in names and card.scores)
 
 
 def settings_of(card: Card) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from splitlab.atlas.measure import code_version, measure_checkpoint, measured_row
 from splitlab.atlas.plans import AtlasRun, OpenedAtlas, known_names, not_measured, tables_of
-from splitlab.atlas.records import read_record, record_path, write_record
+from splitlab.atlas.records import record_of_row, record_path, write_record
 from splitlab.atlas.rows import add_rows, read_rows
 from splitlab.data.dataset import TrainVal
 from splitlab.errors import RunError, SettingsError, SplitLabError
@@ -54,12 +54,12 @@ def _take_rows(came: Path, name: str, measured: Path) -> int:
     new = 0
     for ours in tables_of(name, measured):
         theirs = came / "measured" / ours.relative_to(measured)
-        rows = read_rows(theirs)
+        known = {row.key for row in read_rows(ours)}
+        rows = tuple(row for row in read_rows(theirs) if row.key not in known)
         for row in rows:
-            path = record_path(ours, row.spec_hash, row.test_hash)
-            record = read_record(record_path(theirs, row.spec_hash, row.test_hash))
-            if record is not None and not path.exists():
-                write_record(path, record)
+            record = record_of_row(theirs, row)
+            if record is not None:
+                write_record(record_path(ours, row), record)
         new = add_rows(ours, rows)
     return new
 
@@ -208,7 +208,7 @@ class AtlasWork:
             reached = measure_checkpoint(folder.weights, part.images, self.progress)
             row = measured_row(folder, reached.columns, dataset, train_images, part.hashes, self.version)
             # Before the row, which says that the run is done.
-            write_record(record_path(part.table, row.spec_hash, row.test_hash), reached.record)
+            write_record(record_path(part.table, row), reached.record)
             add_rows(part.table, (row,))
         self.tell(f"{folder.name}: AP50 {row.ap50:.1f}, AP70 {row.ap70:.1f}, {row.train_seconds:.0f} s")
 

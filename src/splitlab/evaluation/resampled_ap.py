@@ -25,6 +25,8 @@ def image_draws(images: int, draws: int, seed: int) -> NDArray[np.int64]:
 def ap_of_draws(images: Sequence[ImageOverlaps], weights: NDArray[np.int64], min_iou: float) -> _Floats:
     """Return COCO's AP at one IoU threshold in samples of the images, shape (D,), 0..100; NaN without objects.
 
+    Detections with equal scores keep the order of the images; COCO would order them by their copies.
+
     Args:
         images: overlaps of masks or boxes, with all detections, at most 100 per image.
         weights: (D, images), how often each image is in each sample.
