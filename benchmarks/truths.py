@@ -28,6 +28,7 @@ SHAPES: Mapping[str, Truth] = {
     "not monotone in W": lambda f, w: 25 + 9 * np.log(f / 25) + 0.04 * w * np.exp(1 - w / 250) - w / 400,
     "interaction": lambda f, w: 30 + 7 * np.log(f / 20) + 12 * (1 - np.exp(-w / 150)) * np.exp(-f / 150),
     "lost views": lambda f, w: 35 + 8 * np.log(f / 25) + 2 * np.log1p(w / 50) - 20 * _views(f, w) ** -0.5,
+    "lost views, strong": lambda f, w: 30 + 9 * np.log(f / 25) + np.log1p(w / 50) - 80 / _views(f, w),
 }
 HELD_BACK: Mapping[str, Truth] = {
     "the surface's own": lambda f, w: ApSurface(-0.5, -1.2, -0.9, 5.0, 0.3).ap(f, w),
@@ -37,4 +38,4 @@ HELD_BACK: Mapping[str, Truth] = {
     "the scarcer counts": lambda f, w: 20 + 8 * np.minimum(np.log(f / 8), np.log((f + w + 40) / 22)),
     "lost views, steep": lambda f, w: 70 - 150 * (f + 40) ** -0.6 - 8 * (f + w + 30) ** -0.1 - 25 / _views(f, w),
 }
-FALL = ("not monotone in W", "lost views", "boxes hurt", "lost views, steep")
+FALL = ("not monotone in W", "lost views", "lost views, strong", "boxes hurt", "lost views, steep")

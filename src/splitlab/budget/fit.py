@@ -70,6 +70,20 @@ class SeedLuck:
         """Standard deviation of a new seed against the mean of the known seeds, AP."""
         return self.deviation * float(np.sqrt(1 + 1 / self.seeds))
 
+    @property
+    def of_mean(self) -> float:
+        """Standard deviation of the mean of the known seeds against that of all seeds, AP."""
+        return self.deviation / float(np.sqrt(self.seeds))
+
+    def half(self, deviation: float, level: float) -> float:
+        """Return half of the interval of a deviation, AP."""
+        return float(stdtrit(self.freedom, _upper_tail(level))) * deviation
+
+    def with_new_seed(self, noise: float) -> "SeedLuck":
+        """Return the same with one more seed whose run has the `noise`, AP, and agrees with the deviation."""
+        known = self.deviation**2 / (self.deviation**2 + noise**2)
+        return replace(self, seeds=self.seeds + 1, freedom=self.freedom + known)
+
     def with_run_of_first_seed(self) -> "SeedLuck":
         """Return the same with one more run, with the seed of the first run."""
         return replace(self, contrasts=np.vstack([self.contrasts, self.contrasts[:1]]))
@@ -167,10 +181,19 @@ class FittedSurface:
         return np.zeros((self.ap.size, 0)) if self.luck is None else self.luck.contrasts
 
     @property
+    def shape_size(self) -> int:
+        """Number of fitted parameters of the surface; published results, of long runs, fit none for lost views."""
+        return PRIOR_MEAN.size - (self.luck is None)
+
+    @property
     def prior_sd(self) -> Floats:
-        """Prior standard deviation of each parameter: the five of the surface, then the seed differences."""
+        """Prior standard deviation of each parameter: those of the surface, then the seed differences."""
         deviation = 0.0 if self.luck is None else self.luck.deviation
-        return np.concatenate([PRIOR_SD, np.full(self.contrasts.shape[1], deviation)])
+        return np.concatenate([PRIOR_SD[: self.shape_size], np.full(self.contrasts.shape[1], deviation)])
+
+    def slopes(self, full: ArrayLike, weak: ArrayLike) -> Floats:
+        """Return the derivatives of the expected AP with respect to the surface's fitted parameters."""
+        return self.surface.slopes(full, weak)[..., : self.shape_size]
 
     @cached_property
     def decided(self) -> Floats:
@@ -188,10 +211,19 @@ class FittedSurface:
         Raises:
             BudgetError: If a number of images is negative, or the level is not between 0 and 1.
         """
-        ap = self.surface.ap(full, weak)
         sampling = stdtrit(self._freedom, _upper_tail(level)) * self.noise
-        shape = ndtri(_upper_tail(level)) * self._deviation(self.surface.slopes(full, weak))
-        half = np.hypot(np.hypot(sampling, self._luck_half(level)), shape) + self._doubt(full, weak)
+        luck = 0.0 if self.luck is None else self.luck.half(self.luck.of_new_seed, level)
+        return self._forecast(full, weak, level, float(np.hypot(sampling, luck)))
+
+    def forecast_mean(self, full: ArrayLike, weak: ArrayLike, level: float = 0.9) -> Forecast:
+        """Forecast the mean score of many runs with many seeds on each split; see `forecast`."""
+        luck = 0.0 if self.luck is None else self.luck.half(self.luck.of_mean, level)
+        return self._forecast(full, weak, level, luck)
+
+    def _forecast(self, full: ArrayLike, weak: ArrayLike, level: float, spread: float) -> Forecast:
+        ap = self.surface.ap(full, weak)
+        shape = ndtri(_upper_tail(level)) * self._deviation(self.slopes(full, weak))
+        half = np.hypot(spread, shape) + self._doubt(full, weak)
         return Forecast(ap, np.maximum(ap - half, 0), np.minimum(ap + half, 100), self.extrapolates(full, weak))
 
     def change(
@@ -202,7 +234,7 @@ class FittedSurface:
         This is the change of the surface, without the noise of single runs.
         """
         change = float(self.surface.ap(*end) - self.surface.ap(*start))
-        slopes = self.surface.slopes(*end) - self.surface.slopes(*start)
+        slopes = self.slopes(*end) - self.slopes(*start)
         half = ndtri(_upper_tail(level)) * float(self._deviation(slopes))
         half += abs(float(self._doubt(*end)) - float(self._doubt(*start)))
         return change, float(change - half), float(change + half)
@@ -212,26 +244,22 @@ class FittedSurface:
         masks, boxes = self._to_edge(full, weak)
         return np.asarray((masks != full) | (boxes != weak))
 
+    @cached_property
     def covariance(self) -> Floats:
-        """Return the covariance of the five parameters, shape (5, 5), in the order of `ApSurface`."""
-        inverse = np.linalg.inv(self._information(self.noise))
-        return np.asarray(inverse[: PRIOR_SD.size, : PRIOR_SD.size], dtype=np.float64)
+        """Covariance of the fitted parameters, in the order of `prior_sd`."""
+        return np.asarray(np.linalg.inv(self._information(self.noise)), dtype=np.float64)
 
     @cached_property
     def _freedom(self) -> float:
         return float(max(self.full.size - self.decided.sum(), 0)) + PRIOR_NOISE_RUNS
 
     def _information(self, noise: float) -> Floats:
-        slopes = np.hstack([self.surface.slopes(self.full, self.weak), self.contrasts])
+        slopes = np.hstack([self.slopes(self.full, self.weak), self.contrasts])
         return slopes.T @ slopes / noise**2 + np.diag(self.prior_sd**-2)
 
-    def _luck_half(self, level: float) -> float:
-        if self.luck is None:
-            return 0.0
-        return float(stdtrit(self.luck.freedom, _upper_tail(level))) * self.luck.of_new_seed
-
     def _deviation(self, slopes: Floats) -> Floats:
-        variance: Floats = np.einsum("...i,ij,...j->...", slopes, self.covariance(), slopes)
+        covariance = self.covariance[: self.shape_size, : self.shape_size]
+        variance: Floats = np.einsum("...i,ij,...j->...", slopes, covariance, slopes)
         return np.sqrt(variance)
 
     def _doubt(self, full: ArrayLike, weak: ArrayLike) -> Floats:
@@ -281,32 +309,32 @@ def fit_surface(full: ArrayLike, weak: ArrayLike, ap: ArrayLike, seed: ArrayLike
 
 def _best_fit(start: FittedSurface) -> FittedSurface:
     """Fit surface and seed differences by least squares, with the noise and seed effect of `start`."""
-    five, seeds = PRIOR_MEAN.size, start.contrasts
+    size, seeds = start.shape_size, start.contrasts
     unknown = np.zeros(seeds.shape[1])
 
     def distances(parameters: Floats) -> Floats:
-        expected = ApSurface.from_vector(parameters[:five]).ap(start.full, start.weak) + seeds @ parameters[five:]
-        from_prior = parameters - np.concatenate([PRIOR_MEAN, unknown])
+        expected = ApSurface.from_vector(parameters[:size]).ap(start.full, start.weak) + seeds @ parameters[size:]
+        from_prior = parameters - np.concatenate([PRIOR_MEAN[:size], unknown])
         return np.concatenate([(expected - start.ap) / start.fit_noise, from_prior / start.prior_sd])
 
     def slopes(parameters: Floats) -> Floats:
-        surface = ApSurface.from_vector(parameters[:five])
-        of_results = np.hstack([surface.slopes(start.full, start.weak), seeds])
+        surface = ApSurface.from_vector(parameters[:size])
+        of_results = np.hstack([surface.slopes(start.full, start.weak)[:, :size], seeds])
         return np.vstack([of_results / start.fit_noise, np.diag(1 / start.prior_sd)])
 
     differences = unknown if start.luck is None else start.luck.differences
     low, high = (
-        np.concatenate([ends, unknown + far]) for ends, far in ((PARAMETERS_LOW, -100), (PARAMETERS_HIGH, 100))
+        np.concatenate([ends[:size], unknown + far]) for ends, far in ((PARAMETERS_LOW, -100), (PARAMETERS_HIGH, 100))
     )
-    begin = np.concatenate([astuple(start.surface), differences])
+    begin = np.concatenate([astuple(start.surface)[:size], differences])
     found = least_squares(distances, begin, jac=slopes, bounds=(low, high)).x
-    luck = start.luck and replace(start.luck, differences=found[five:])
-    return replace(start, surface=ApSurface.from_vector(found[:five]), luck=luck)
+    luck = start.luck and replace(start.luck, differences=found[size:])
+    return replace(start, surface=ApSurface.from_vector(found[:size]), luck=luck)
 
 
 def _weighed_anew(fitted: FittedSurface) -> FittedSurface:
     """Estimate noise and seed effect from the residuals."""
-    decided = float(fitted.decided[PRIOR_MEAN.size :].sum())
+    decided = float(fitted.decided[fitted.shape_size :].sum())
     luck = fitted.luck and _luck_from_pairs(fitted.luck, decided, fitted.noise_at_most, float(fitted.ap.mean()))
     return replace(fitted, luck=luck, fit_noise=max(fitted.noise, PRIOR_NOISE))
 

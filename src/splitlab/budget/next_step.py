@@ -4,15 +4,25 @@ from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
+from numpy.typing import NDArray
 
 from splitlab.budget.cost import ImagePool, Prices, box_hours, cost_hours
 from splitlab.budget.fit import FittedSurface
+from splitlab.budget.planner import plan_for_hours
+from splitlab.budget.surface import Floats
 from splitlab.errors import BudgetError
 from splitlab.shown_numbers import shown
 
 # Tolerance for rounding errors, as in `ImagePool.affordable`.
 _TOLERANCE = 1e-7
 _SHARES = (1.0, 0.75, 0.5, 0.25, 0.125, 0.0)
+_TRIED, _NODES = 100, 15
+
+LEAST_GAIN = 0.1
+"""AP. A run that is expected to raise the plan's score by less is not worth its training for that."""
+
+LEAST_NARROWING = 2.0
+"""AP. A run that narrows the plan's interval by less is not worth its training for that."""
 
 
 @dataclass(frozen=True)
@@ -97,51 +107,115 @@ def _gain(fitted: FittedSurface, prices: Prices, pool: ImagePool, boxes: int, ho
 
 @dataclass(frozen=True)
 class RunAdvice:
-    """The split (F, W) whose training narrows a forecast most, and the width of the 90% interval now and then, AP."""
+    """Which run to train next, and what it is expected to change.
+
+    Attributes:
+        full, weak: The split (F, W) to train.
+        new_seed: Whether to train it with a new seed rather than with the seed of the first run.
+        gain: How much the run is expected to raise the score of the plan, AP, by changing the planned split.
+        narrowing: By how much it narrows the 90% interval of the planned split, AP.
+        width_now: The width of that interval, AP.
+    """
 
     full: int
     weak: int
+    new_seed: bool
+    gain: float
+    narrowing: float
     width_now: float
-    width_then: float
+
+    @property
+    def worth(self) -> float:
+        """The larger of gain and narrowing, each in units of the least that is worth a run."""
+        return max(self.gain / LEAST_GAIN, self.narrowing / LEAST_NARROWING)
+
+    @property
+    def stops(self) -> bool:
+        """Whether no further run is worth its training; the other attributes are then those of the best run."""
+        return self.worth < 1
 
 
-def next_run(fitted: FittedSurface, planned: tuple[int, int], labels: tuple[int, int]) -> RunAdvice:
-    """Find the split of the existing labels whose training narrows the interval of a planned split most.
+def next_run(fitted: FittedSurface, prices: Prices, hours: float, pool: ImagePool) -> RunAdvice:
+    """Find the run that tells most about the plan for `hours`; no run may tell enough.
 
-    Each untrained split is tried with its expected score and with a seed that was trained before. Images with masks
-    may serve as box images.
+    Every untrained split of the existing labels is tried with the seed of the first run, and the trained split with
+    most masks with a new seed. The labels of the trained splits exist, whether the pool counts them or not; images with
+    masks may serve as box images.
 
     Args:
         fitted: The surface fitted to the runs so far.
-        planned: The split (F, W) that the plan forecasts.
-        labels: Images labelled so far with masks, and with boxes only.
+        prices: Seconds per image.
+        hours: Hours of labelling to plan for.
+        pool: The images and their existing labels.
 
     Raises:
-        BudgetError: If there are no masks, or every such split has been trained.
+        BudgetError: If no plan can be made for the hours, or all splits are trained and their seeds are unknown.
     """
     trained = set(zip(fitted.full.tolist(), fitted.weak.tolist(), strict=True))
-    untried = sorted(_splits_of(*labels) - trained)
-    if not untried:
-        raise BudgetError(
-            f"no split of the {labels[0]} mask and {labels[1]} box images is left to train: label more first."
+    full = int(max(pool.full, fitted.full.max()))
+    weak = int(max(pool.full + pool.weak, (fitted.full + fitted.weak).max())) - full
+    untried = sorted(_splits_of(full, weak) - trained)
+    if not untried and fitted.luck is None:
+        raise BudgetError(f"no split of the {full} mask and {weak} box images is left to train: label more first.")
+    best = plan_for_hours(fitted, prices, hours, pool).best
+    planned, width = (best.full, best.weak), best.high - best.low
+    gains = _gains(fitted, np.array(untried).reshape(-1, 2), *_payable(prices, hours, pool))
+    advice = [
+        RunAdvice(*split, new_seed=False, gain=float(gain), width_now=width, narrowing=width - then)
+        for split, gain in zip(untried, gains, strict=True)
+        for then in [_width(_with_run(fitted, *split), planned)]
+    ]
+    if fitted.luck is not None:
+        then = _width(replace(fitted, luck=fitted.luck.with_new_seed(fitted.noise)), planned)
+        most = (int(images) for images in max(trained))
+        advice.append(RunAdvice(*most, new_seed=True, gain=0.0, width_now=width, narrowing=width - then))
+    return max(advice, key=lambda run: run.worth)
+
+
+def advice_in_words(advice: RunAdvice) -> str:
+    """Say which run to train next or that the pilot may stop, in Markdown."""
+    if advice.stops:
+        return (
+            f"**Stop here.** Another run is expected to raise the plan's score by less than {LEAST_GAIN:g} AP and to "
+            f"narrow its interval by less than {LEAST_NARROWING:g} AP."
         )
-    widths = [_width(_with_run(fitted, *split), planned) for split in untried]
-    best = int(np.argmin(widths))
-    return RunAdvice(*untried[best], width_now=_width(fitted, planned), width_then=widths[best])
-
-
-def advice_in_words(advice: RunAdvice, fitted: FittedSurface) -> str:
-    """Say which run to train next, in Markdown; if all runs have one seed, recommend a second seed first."""
-    text = (
-        f"**{advice.full:,}/{advice.weak:,}**. It would narrow the interval of this plan from "
-        f"{shown(advice.width_now)} to about {shown(advice.width_then)} AP."
+    narrows = (
+        f"narrow the plan's interval from {shown(advice.width_now)} to about "
+        f"{shown(advice.width_now - advice.narrowing)} AP"
     )
-    if fitted.luck is None or fitted.luck.seeds > 1:
-        return f"The most informative run: {text}"
+    if advice.new_seed:
+        return f"Train **{advice.full:,}/{advice.weak:,}** next, with a new seed. Expect it to {narrows}."
     return (
-        "First train one of your splits again with another seed: runs with one seed cannot show how much seeds "
-        f"differ. The most informative new split with the same seed: {text}"
+        f"Train **{advice.full:,}/{advice.weak:,}** next, with the seed of your first run. Expect it to raise the "
+        f"plan's score by {advice.gain:.2f} AP and to {narrows}."
     )
+
+
+def _payable(prices: Prices, hours: float, pool: ImagePool) -> tuple[Floats, Floats]:
+    """Return some of the splits that the hours pay for, each |F| with the most boxes and with none."""
+    full, weak = pool.affordable(hours, prices)
+    some = np.unique(np.linspace(0, full.size - 1, _TRIED).round().astype(int))
+    some = some[full[some] > 0]
+    masks = np.tile(full[some], 2).astype(np.float64)
+    return masks, np.concatenate([weak[some], 0 * some]).astype(np.float64)
+
+
+def _gains(fitted: FittedSurface, runs: NDArray[np.int64], full: Floats, weak: Floats) -> Floats:
+    """Return how much each run, shape (N, 2), is expected to raise the best score of the splits `full`/`weak`, AP.
+
+    A run moves all expected scores together, by as much as it agrees with them. This is the knowledge gradient of
+    Frazier, Powell and Dayanik (2009) on the surface linearised at the fit.
+    """
+    ap, covariance = fitted.surface.ap(full, weak), fitted.covariance
+    of_splits = fitted.slopes(full, weak)
+    contrast = np.broadcast_to(fitted.contrasts[:1], (len(runs), fitted.contrasts.shape[1]))
+    slopes = np.hstack([fitted.slopes(runs[:, 0], runs[:, 1]), contrast])
+    agree = slopes @ covariance
+    variance = np.sum(agree * slopes, axis=1)
+    moves = (agree[:, : of_splits.shape[1]] @ of_splits.T) / np.sqrt(variance + fitted.noise**2)[:, np.newaxis]
+    nodes, weights = np.polynomial.hermite_e.hermegauss(_NODES)
+    best = (ap[:, np.newaxis] + moves[:, :, np.newaxis] * nodes).max(axis=1)
+    return np.asarray(best @ weights / weights.sum() - ap.max(), dtype=np.float64)
 
 
 def _splits_of(full: int, weak: int) -> set[tuple[int, int]]:

@@ -175,7 +175,9 @@ def _scored(fitted: FittedSurface, prices: Prices, hours: float, pool: ImagePool
             f"{hours:g} hours do not pay for the masks of one image ({prices.mask_seconds:g} s). A model trained "
             "without masks cannot be scored on masks."
         )
-    return full, weak, fitted.surface.ap(full, weak)
+    # A surface that falls with boxes falls with the first; it then rises with their number.
+    with_boxes, without = fitted.surface.ap(full, weak), fitted.surface.ap(full, 0)
+    return full, np.where(without > with_boxes, 0, weak), np.maximum(with_boxes, without)
 
 
 def _out_of_reach(fitted: FittedSurface, prices: Prices, ap: float, pool: ImagePool) -> str:

@@ -23,7 +23,7 @@ _NO_MASKS = -30.0
 
 @dataclass(frozen=True)
 class ApSurface:
-    """An AP surface, given by its five parameters.
+    """An AP surface, given by its six parameters.
 
     Attributes:
         level: Score, in logits, of a model trained on few images, 400 of them with masks.
@@ -31,6 +31,9 @@ class ApSurface:
         log_image_gain: ln n; n is the same for F + W.
         log_knee: ln of the number of images F + W at which returns start to diminish.
         saturation: s; 0 if returns never level off.
+        mixing_loss: Loss in logits by any number of boxes beside 400 masks. In a run of fixed length the boxes take
+            the place of masks, so that each mask is seen less often. The loss is proportional to F, as it is to one
+            over the views of a mask. It is 0 where nothing shows it.
     """
 
     level: float
@@ -38,10 +41,11 @@ class ApSurface:
     log_image_gain: float
     log_knee: float
     saturation: float
+    mixing_loss: float = 0.0
 
     @classmethod
     def from_vector(cls, parameters: Floats) -> Self:
-        """Return the surface of a parameter vector, shape (5,), in the order of the attributes."""
+        """Return the surface of a parameter vector, shape (5,) or (6,), in the order of the attributes."""
         return cls(*(float(value) for value in parameters))
 
     def ap(self, full: ArrayLike, weak: ArrayLike) -> Floats:
@@ -57,7 +61,8 @@ class ApSurface:
         masks, images = _logs(full, weak, self.log_knee)
         gain_masks, gain_images = np.exp(self.log_mask_gain), np.exp(self.log_image_gain)
         returns = gain_masks * _returns(masks, self.saturation) + gain_images * _returns(images, self.saturation)
-        return np.where(masks > _NO_MASKS, 100 * expit(self.level + returns), 0.0)
+        logits = self.level + returns - self.mixing_loss * _mixed_masks(full, weak)
+        return np.where(masks > _NO_MASKS, 100 * expit(logits), 0.0)
 
     def weak_for(self, ap: float, full: ArrayLike) -> Floats:
         """Return the |W| at which models with `full` mask images reach a score: the curve of equal AP, not rounded.
@@ -76,13 +81,17 @@ class ApSurface:
             raise BudgetError(f"a score of {ap:g} cannot be planned for: give an AP between 0 and 100.")
         masks, _ = _logs(full, 0.0, self.log_knee)
         missing = logit(ap / 100) - self.level - np.exp(self.log_mask_gain) * _returns(masks, self.saturation)
+        missing += self.mixing_loss * _mixed_masks(full, 1)
         log_images = _log_of_returns(missing / np.exp(self.log_image_gain), self.saturation)
         with np.errstate(over="ignore"):
             images = np.exp(self.log_knee) * np.expm1(log_images)
-        return np.where(masks > _NO_MASKS, np.maximum(images - np.asarray(full, dtype=np.float64), 0), np.inf)
+        boxes = np.maximum(images - np.asarray(full, dtype=np.float64), 0)
+        if self.mixing_loss:
+            boxes = np.where(self.ap(full, 0) >= ap, 0, boxes)
+        return np.where(masks > _NO_MASKS, boxes, np.inf)
 
     def slopes(self, full: ArrayLike, weak: ArrayLike) -> Floats:
-        """Return the derivatives of the expected AP with respect to the parameters, shape (..., 5)."""
+        """Return the derivatives of the expected AP with respect to the parameters, shape (..., 6)."""
         masks, images = _logs(full, weak, self.log_knee)
         s, gain_masks, gain_images = self.saturation, np.exp(self.log_mask_gain), np.exp(self.log_image_gain)
         # d/d ln knee of R(1 + N/knee), with x = 1 + N/knee: -x^(-s-1) N/knee = -x^-s (1 - 1/x).
@@ -94,6 +103,7 @@ class ApSurface:
             gain_images * _returns(images, s),
             by_knee,
             by_saturation,
+            np.zeros_like(images) - _mixed_masks(full, weak),
         ]
         ap = self.ap(full, weak)
         return np.stack(logits, axis=-1) * (ap * (1 - ap / 100))[..., np.newaxis]
@@ -105,6 +115,12 @@ def _logs(full: ArrayLike, weak: ArrayLike, log_knee: float) -> tuple[Floats, Fl
         raise BudgetError("a split of the AP surface has a negative number of images: give 0 or more.")
     log_masks = np.log(np.maximum(masks / _REFERENCE_FULL, np.exp(_NO_MASKS)))
     return log_masks, np.log1p((masks + boxes) / np.exp(log_knee))
+
+
+def _mixed_masks(full: ArrayLike, weak: ArrayLike) -> Floats:
+    """Return F / 400 where there are boxes too, else 0."""
+    masks, boxes = np.asarray(full, dtype=np.float64), np.asarray(weak, dtype=np.float64)
+    return np.where(boxes > 0, masks / _REFERENCE_FULL, 0.0)
 
 
 def _returns(log_x: Floats, s: float) -> Floats:
@@ -127,13 +143,13 @@ def _log_of_returns(returns: Floats, s: float) -> Floats:
         return np.where(s * returns < 1, -np.log1p(-s * returns) / s, np.inf)
 
 
-# In the order of ApSurface's attributes: level, log_mask_gain, log_image_gain, log_knee, saturation.
+# In the order of ApSurface's attributes: level, log_mask_gain, log_image_gain, log_knee, saturation, view_loss.
 # The prior of the level is wide, because it depends on the dataset.
-PRIOR_MEAN: Floats = np.array([0.0, -1.5, -0.8, 5.8, 0.3])
-PRIOR_SD: Floats = np.array([3.0, 1.0, 1.0, 1.0, 0.5])
+PRIOR_MEAN: Floats = np.array([0.0, -1.5, -0.8, 5.8, 0.3, 0.0])
+PRIOR_SD: Floats = np.array([3.0, 1.0, 1.0, 1.0, 0.5, 0.2])
 
-PARAMETERS_LOW: Floats = np.array([-10.0, -6.0, -6.0, 2.3, 0.0])
-PARAMETERS_HIGH: Floats = np.array([10.0, 3.0, 3.0, 11.5, 3.0])
+PARAMETERS_LOW: Floats = np.array([-10.0, -6.0, -6.0, 2.3, 0.0, 0.0])
+PARAMETERS_HIGH: Floats = np.array([10.0, 3.0, 3.0, 11.5, 3.0, 3.0])
 
 PRIOR_NOISE = 0.7
 """Standard deviation of one training run about the surface, AP, estimated from the published results."""
