@@ -5,7 +5,6 @@ import pytest
 
 from splitlab.budget.cost import VOC2012, ImagePool
 from splitlab.budget.fit import fit_surface
-from splitlab.budget.next_step import advice_in_words, next_run
 from splitlab.budget.pilot import _UNKNOWN_SEED, fit_pilot, read_pilot
 from splitlab.budget.plan_in_words import caveats, interval_in_words
 from splitlab.budget.planner import forecast_split, plan_for_hours
@@ -112,20 +111,6 @@ def test_the_published_interval_does_not_claim_to_be_for_a_training_of_ones_own(
     assert interval_in_words(published_surface("VOC2012", "YOLOv5", "ap70")).startswith("one more model of the same")
 
 
-def test_the_advised_run_of_a_pilot_with_seeds_has_one_of_its_seeds():
-    pilot = fit_pilot(read_pilot("full,weak,score,seed\n30,0,41,7\n30,0,47,8\n30,450,79,7\n15,450,70,8\n"))
-    advice = next_run(pilot, planned=(80, 2000), labels=(30, 450))
-    assert advice.width_then < advice.width_now
-
-
-def test_with_one_seed_a_second_one_is_advised_before_another_split():
-    for seed, is_first in ((7, True), (8, False)):
-        pilot = fit_pilot(read_pilot(f"full,weak,score,seed\n30,0,41,7\n30,0,47,{seed}\n30,450,79,7\n"))
-        told = advice_in_words(next_run(pilot, planned=(80, 2000), labels=(30, 450)), pilot)
-        assert told.startswith("First train one of your splits again with another seed") == is_first
-        assert "the most informative" in told.lower()
-
-
 def test_a_pilot_of_two_runs_is_planned_with_and_says_that_its_shape_is_borrowed():
     pilot = fitted(PILOT)
     plan = plan_for_hours(pilot, VOC2012, 20, POOL)
@@ -152,25 +137,3 @@ def test_below_the_published_data_the_caveat_asks_for_a_run_with_at_most_as_many
     assert "A run with at most 100" in sentence
     one = caveats(voc, forecast_split(voc, VOC2012, 1, 1000, ImagePool(10731)))
     assert any(told.startswith("1 mask image is outside") for told in one)
-
-
-def test_the_advised_run_uses_only_labels_there_are_is_new_and_narrows_the_plan():
-    pilot = fitted(PILOT)
-    advice = next_run(pilot, planned=(80, 2000), labels=(30, 450))
-    assert 0 < advice.full <= 30
-    assert advice.full + advice.weak <= 480
-    assert (advice.full, advice.weak) not in {(30, 0), (30, 450)}
-    assert advice.width_then < advice.width_now
-
-
-def test_the_width_an_advised_run_promises_is_the_width_it_brings_if_the_score_is_as_expected():
-    pilot = fitted(PILOT)
-    advice = next_run(pilot, planned=(80, 2000), labels=(30, 450))
-    expected = float(pilot.surface.ap(advice.full, advice.weak))
-    after = fitted(PILOT + f"{advice.full},{advice.weak},{expected}\n").forecast(80, 2000)
-    assert float(after.high - after.low) == pytest.approx(advice.width_then, rel=0.05)
-
-
-def test_no_run_is_advised_without_a_mask_to_train_on():
-    with pytest.raises(BudgetError, match="0 mask and 450 box images"):
-        next_run(fitted(PILOT), planned=(80, 2000), labels=(0, 450))

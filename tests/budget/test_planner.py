@@ -31,6 +31,7 @@ fitted_surfaces = st.builds(
         log_image_gain=st.floats(-3, 0),
         log_knee=st.floats(4, 8),
         saturation=st.floats(0, 1.5),
+        mixing_loss=st.one_of(st.just(0.0), st.floats(0, 2)),
     ),
 )
 prices = st.builds(Prices, st.floats(5, 300), st.floats(30, 2000))
@@ -47,7 +48,7 @@ def brute_force_best(fitted, own, budget, pool):
     """Every split of the images, one by one: the best score the budget can pay for."""
     best = -1.0
     for full in range(pool.full, pool.images + 1):
-        weak = np.arange(min(pool.weak, pool.images - full), pool.images - full + 1)
+        weak = np.arange(pool.images - full + 1)
         cost = cost_hours(full - pool.full, np.maximum(weak - pool.weak, 0), own)
         payable = weak[cost <= budget + 1e-9]
         if payable.size:
@@ -73,7 +74,7 @@ def test_a_plan_never_exceeds_its_budget_or_its_images_and_keeps_the_masks_there
         assert split.hours <= budget + 1e-6
         assert split.full + split.weak <= pool.images
         assert split.full >= pool.full
-        assert split.weak >= min(pool.weak, pool.images - split.full)
+        assert split.weak >= min(pool.weak, pool.images - split.full) or split.weak == 0
         assert split.low <= split.ap <= split.high
         assert split.ap <= plan.best.ap
     assert plan.fewest_flat.full <= plan.best.full <= plan.most_flat.full
@@ -94,6 +95,26 @@ def test_the_hours_for_a_score_reach_it_and_a_little_less_do_not(fitted, own, ta
     short = plan.best.hours - 1e-3
     if short > 0 and (pool.full or short * 3600 >= own.mask_seconds):
         assert plan_for_hours(fitted, own, short, pool).best.ap < target + 1e-6
+
+
+@given(fitted_surfaces, prices, st.floats(0.05, 0.999), st.integers(1, 40), st.integers(0, 15), st.integers(0, 15))
+@settings(max_examples=40)
+def test_no_split_of_the_images_reaches_a_score_for_fewer_hours_than_the_plan(fitted, own, share, images, full, weak):
+    assume(full + weak <= images)
+    pool, target = ImagePool(images, full, weak), share * float(fitted.surface.ap(images, 0))
+    assume(0.01 < target < 99.9)
+    masks, boxes = (axis.ravel() for axis in np.meshgrid(np.arange(full, images + 1), np.arange(images + 1)))
+    reaches = (masks + boxes <= images) & (fitted.surface.ap(masks, boxes) >= target)
+    least = pool.new_hours(masks[reaches], boxes[reaches], own).min()
+    assert plan_for_score(fitted, own, target, pool).best.hours <= least + 1e-6
+
+
+def test_where_boxes_cost_more_than_they_give_a_plan_has_masks_alone_and_where_masks_are_few_it_has_boxes():
+    fitted = on_surface(ApSurface(-0.5, -1.2, -0.9, 6.0, 0.2, mixing_loss=0.5))
+    own = Prices(box_seconds=10, mask_seconds=400)
+    many, few = (plan_for_hours(fitted, own, budget, ImagePool(1000)).best for budget in (100, 4))
+    assert many.weak == 0
+    assert few.weak > 0
 
 
 def test_80_hours_on_voc2012_are_best_spent_near_the_paper_s_800_3000_and_forecast_its_score(voc):

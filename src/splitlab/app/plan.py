@@ -25,6 +25,7 @@ from splitlab.budget.plan_in_words import interval_in_words, labels_to_make
 from splitlab.budget.planner import SplitForecast, best_splits, budget_line
 from splitlab.budget.published import FLATTERED, FLATTERED_METHOD
 from splitlab.budget.results import METRICS, PUBLISHED
+from splitlab.budget.rivals import RIVALS_COMMAND, rivals_table
 from splitlab.errors import BudgetError
 from splitlab.figures.plan import hours_curve, plan_chart
 from splitlab.shown_numbers import shown
@@ -91,7 +92,7 @@ def show_page() -> None:
         with st.expander("More hours, more AP: the best split of each budget"), errors_shown():
             _show_budgets(request, answer.hours)
         with st.expander("How far to trust it"), errors_shown():
-            _show_trust(request, answer.plan.best)
+            _show_trust(request, answer.hours)
 
 
 def _choose() -> _Request:
@@ -236,9 +237,9 @@ def _show_budgets(request: _Request, spent: float) -> None:
     st.plotly_chart(hours_curve(curve, spent, request.axis), key="hours_curve", config=_CHART)
 
 
-def _show_trust(request: _Request, best: SplitForecast) -> None:
-    """Show how well the surface predicts splits it has not seen, or which run would tell most."""
-    fitted, pilot, pool = request.fitted, request.pilot, request.pool
+def _show_trust(request: _Request, hours: float) -> None:
+    """Show how well the surface predicts splits it has not seen, or which run to train next, and simple rivals."""
+    fitted, pilot = request.fitted, request.pilot
     if len(set(zip(fitted.full, fitted.weak, strict=True))) < 2:
         st.caption("The plan rests on one split. Train a second one to see how well it predicts others.")
     elif pilot is None:
@@ -251,9 +252,20 @@ def _show_trust(request: _Request, best: SplitForecast) -> None:
         )
         st.dataframe(checked.rows.round(1), hide_index=True)
     else:
-        # The labels of the pilot exist, whether they were entered or not.
-        labels = max(pool.full, int(pilot["full"].max())), max(pool.weak, int(pilot["weak"].max()))
-        st.markdown(advice_in_words(next_run(fitted, (best.full, best.weak), labels), fitted))
+        st.markdown(advice_in_words(next_run(fitted, request.prices, hours, request.pool)))
+    st.markdown("**Against simple rules**, on made-up projects whose best split is known: AP lost on average.")
+    st.dataframe(_against_rivals(), hide_index=True)
+    st.caption(
+        "First labels: pilot runs train on the first labels of the same project. Labelled before: on an earlier "
+        f"dataset. Last column: only projects in which boxes lower the score somewhere. Made by `{RIVALS_COMMAND}`."
+    )
+
+
+def _against_rivals() -> pd.DataFrame:
+    table = rivals_table().query("shapes == 'all'")
+    lost = table.pivot_table(index="strategy", columns="project", values="mean_regret", sort=False).round(1)
+    hurt = table.groupby("strategy", sort=False)["regret_if_boxes_hurt"].mean().round(1)
+    return lost.assign(**{"if boxes hurt": hurt}).sort_values("if boxes hurt").reset_index()
 
 
 @st.cache_data(show_spinner=False, ttl=600)

@@ -161,14 +161,13 @@ def next_run(fitted: FittedSurface, prices: Prices, hours: float, pool: ImagePoo
     planned, width = (best.full, best.weak), best.high - best.low
     gains = _gains(fitted, np.array(untried).reshape(-1, 2), *_payable(prices, hours, pool))
     advice = [
-        RunAdvice(*split, new_seed=False, gain=float(gain), width_now=width, narrowing=width - then)
+        RunAdvice(*split, False, float(gain), width - _width(_with_run(fitted, *split), planned), width)
         for split, gain in zip(untried, gains, strict=True)
-        for then in [_width(_with_run(fitted, *split), planned)]
     ]
     if fitted.luck is not None:
         then = _width(replace(fitted, luck=fitted.luck.with_new_seed(fitted.noise)), planned)
-        most = (int(images) for images in max(trained))
-        advice.append(RunAdvice(*most, new_seed=True, gain=0.0, width_now=width, narrowing=width - then))
+        masks, boxes = max(trained)
+        advice.append(RunAdvice(int(masks), int(boxes), True, gain=0.0, narrowing=width - then, width_now=width))
     return max(advice, key=lambda run: run.worth)
 
 

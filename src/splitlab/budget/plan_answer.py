@@ -18,6 +18,7 @@ from splitlab.budget.plan_in_words import (
     plan_limit,
     score_in_words,
     unspent_in_words,
+    without_boxes_in_words,
 )
 from splitlab.budget.planner import Plan, plan_for_hours, plan_for_score
 from splitlab.budget.trained_splits import Fall, TrainedSplit, best_for_hours, cheapest_for_score, falls
@@ -84,10 +85,14 @@ def answer_for_hours(
         trained=trained,
         trained_is_ahead=trained is not None and trained.ap > best.ap,
         falls=fallen,
-        limit_told=_joined(limit_in_words(limit, pool), unspent_in_words(limit, pool)),
+        limit_told=_joined(
+            limit_in_words(limit, pool),
+            unspent_in_words(limit, pool),
+            without_boxes_in_words(fitted, best, pool),
+        ),
         ways_told=other_ways(plan, hours),
         trained_told=best_trained_in_words(trained, best, of) if trained and best.hours else "",
-        caveats=(*caveats(fitted, best), *falls_in_words(fallen)),
+        caveats=(*caveats(fitted, best), *falls_in_words(fitted, fallen)),
     )
 
 
@@ -107,10 +112,14 @@ def answer_for_score(
         trained=trained,
         trained_is_ahead=trained is not None and trained.hours < hours,
         falls=fallen,
-        limit_told=_joined(score_in_words(limit, best, pool), unspent_in_words(limit, pool)),
+        limit_told=_joined(
+            score_in_words(limit, best, pool),
+            unspent_in_words(limit, pool),
+            without_boxes_in_words(fitted, best, pool),
+        ),
         ways_told=other_ways(plan, hours) if hours else "",
         trained_told=cheapest_trained_in_words(trained, best, of) if trained else "",
-        caveats=(*caveats(fitted, best), *falls_in_words(fallen)),
+        caveats=(*caveats(fitted, best), *falls_in_words(fitted, fallen)),
     )
 
 

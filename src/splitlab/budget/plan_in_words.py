@@ -52,10 +52,15 @@ def plan_limit(fitted: FittedSurface, prices: Prices, hours: float, pool: ImageP
     return PlanLimit(
         by="images" if best.full == pool.images else "hours and images" if with_more_images else "hours",
         hours_left=max(hours - best.hours, 0.0),
-        images_left=pool.images - best.full - best.weak,
+        images_left=pool.images - best.full - max(best.weak, _existing_boxes(best, pool)),
         spends_from=_spends_from(prices, hours, pool),
         with_more_images=with_more_images,
     )
+
+
+def _existing_boxes(best: SplitForecast, pool: ImagePool) -> int:
+    """Return how many images keep the boxes they have; masks go to images without a label first."""
+    return min(pool.weak, pool.images - best.full)
 
 
 def _spends_from(prices: Prices, hours: float, pool: ImagePool) -> int:
@@ -91,6 +96,18 @@ def limit_in_words(limit: PlanLimit, pool: ImagePool) -> str:
     split = f"{limit.with_more_images.full:,}/{limit.with_more_images.weak:,}"
     return (
         f"{text} With more images, the same hours are expected to give {shown(limit.with_more_images.ap)} with {split}."
+    )
+
+
+def without_boxes_in_words(fitted: FittedSurface, best: SplitForecast, pool: ImagePool) -> str:
+    """Say that a plan leaves boxes out because they lower the score; empty if it does not."""
+    kept, scores = _existing_boxes(best, pool), fitted.surface.ap(best.full, [0, pool.images - best.full])
+    if best.weak or not (kept or scores[1] < scores[0]):
+        return ""
+    left_out = f" Leave the existing boxes of {_images(kept)} out of the training." if kept else ""
+    return (
+        f"Beside {best.full:,} masks, boxes are expected to lower the score: runs of equal length then show each mask "
+        f"less often. Longer runs with boxes may differ.{left_out}"
     )
 
 
@@ -146,14 +163,23 @@ def cheapest_trained_in_words(trained: TrainedSplit, best: SplitForecast, of: st
     return f"{text}, {shown(gap)} hours less than the recommended split." if gap > 0 else f"{text}."
 
 
-def falls_in_words(fallen: Iterable[Fall]) -> list[str]:
+def falls_in_words(fitted: FittedSurface, fallen: Iterable[Fall]) -> list[str]:
     """Return a sentence for each |F| at which boxes lower the score in the underlying results."""
     return [
         f"In these results, more boxes lower the score at {fall.full:,} masks: {shown(fall.ap)} with {fall.weak:,} "
-        f"boxes, {shown(fall.more_ap)} with {fall.more_weak:,}. This drop is larger than the noise of single runs. The "
-        "forecast cannot show it, because its surface always rises with the number of boxes."
+        f"boxes, {shown(fall.more_ap)} with {fall.more_weak:,}. This drop is larger than the noise of single runs. "
+        f"{_forecast_of(fitted, fall)}"
         for fall in fallen
     ]
+
+
+def _forecast_of(fitted: FittedSurface, fall: Fall) -> str:
+    before, after = fitted.surface.ap(fall.full, [fall.weak, fall.more_weak])
+    if after < before:
+        return f"The forecast falls too, from {shown(before)} to {shown(after)}."
+    return (
+        "The forecast does not show it: after the first boxes, its surface rises with their number."
+    )
 
 
 def caveats(fitted: FittedSurface, split: SplitForecast) -> tuple[str, ...]:

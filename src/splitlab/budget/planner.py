@@ -73,7 +73,7 @@ class Plan:
 def plan_for_hours(fitted: FittedSurface, prices: Prices, hours: float, pool: ImagePool) -> Plan:
     """Find the split with the highest expected score for `hours` of labelling.
 
-    Every affordable number of masks is tried, each with the most boxes that the remaining hours buy.
+    Every affordable number of masks is tried, each with the most boxes that the remaining hours buy and with none.
 
     Raises:
         BudgetError: If the hours are out of range or do not pay for a single mask image.
@@ -133,12 +133,12 @@ def forecast_split(fitted: FittedSurface, prices: Prices, full: int, weak: int, 
 def budget_line(
     fitted: FittedSurface, prices: Prices, hours: float, pool: ImagePool, points: int = 200
 ) -> pd.DataFrame:
-    """Forecast each affordable |F| with the most boxes beside it, for the chart of a plan.
+    """Forecast each affordable |F| with the better of most boxes and none, for the chart of a plan.
 
     Returns:
         At most `points` rows with the columns of `SplitForecast`.
     """
-    full, weak = pool.affordable(hours, prices)
+    full, weak, _ = _scored(fitted, prices, hours, pool)
     drawn = np.unique(np.linspace(0, full.size - 1, points).round().astype(int))
     return _forecast_table(fitted, prices, full[drawn], weak[drawn], pool)
 

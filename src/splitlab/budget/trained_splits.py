@@ -1,7 +1,7 @@
 """The splits behind a forecast as they scored: the best of them for a budget, and where boxes lower the score.
 
-A forecast comes from a surface that always rises with F and W. If the results themselves disagree, or a trained split
-scored better for the same cost, the reader should see it beside the recommended split.
+A forecast comes from a surface that rises with F, and with W but for one loss by boxes. If the results themselves
+disagree, or a trained split scored better for the same cost, the reader should see it beside the recommended split.
 """
 
 from __future__ import annotations

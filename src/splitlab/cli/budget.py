@@ -11,6 +11,7 @@ import typer
 
 from splitlab.budget.cost import ImagePool, preset
 from splitlab.budget.law import PAPER_CURVES, EquiscoreLaw
+from splitlab.budget.next_step import RunAdvice, advice_in_words, next_run
 from splitlab.budget.plan_answer import PlanAnswer, answer_for_hours, answer_for_score
 from splitlab.budget.plan_in_words import caveats, interval_in_words, labels_to_make
 from splitlab.budget.planner import SplitForecast, cheapest_point, forecast_split, tangent_full
@@ -81,6 +82,7 @@ def plan(
         answer = answer_for_hours(fitted, results, source, prices, hours, pool)
     elif score is not None:
         answer = answer_for_score(fitted, results, source, prices, score, pool)
+    advice = next_run(fitted, prices, answer.hours, pool) if pilot and answer else None
     warnings = [FLATTERED] if method == FLATTERED_METHOD and not pilot else []
     warnings += answer.caveats if answer else ()
     warnings += caveats(fitted, chosen) if chosen else ()
@@ -88,6 +90,7 @@ def plan(
     if as_json:
         content = {"at": _rounded(chosen)} if chosen else {}
         content |= _plan_in_json(answer, source) if answer else {}
+        content |= {"next_run": {"stop": advice.stops, **_rounded(advice)}} if advice else {}
         print_json({**content, "interval": f"90%, for {interval_in_words(fitted)}", "caveats": warnings})
         return
     lines = [
@@ -95,6 +98,7 @@ def plan(
         _forecast_in_words(chosen) if chosen else "",
         f"The 90% interval is for {interval_in_words(fitted)}.",
         *(f"Mind: {warning}" for warning in warnings),
+        f"The pilot: {advice_in_words(advice).replace('**', '')}" if advice else "",
     ]
     for line in filter(None, lines):
         out.print(line)
@@ -179,5 +183,5 @@ def _plan_in_json(answer: PlanAnswer, source: str) -> dict[str, Any]:
     }
 
 
-def _rounded(row: SplitForecast | TrainedSplit | Fall) -> dict[str, Any]:
+def _rounded(row: SplitForecast | TrainedSplit | Fall | RunAdvice) -> dict[str, Any]:
     return {name: round(value, 2) if isinstance(value, float) else value for name, value in asdict(row).items()}
