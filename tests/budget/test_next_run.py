@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-
 from benchmarks.truths import SHAPES
+
 from splitlab.budget.cost import VOC2012, ImagePool
 from splitlab.budget.fit import fit_surface
 from splitlab.budget.next_step import LEAST_GAIN, LEAST_NARROWING, _gains, _payable, advice_in_words, next_run

@@ -3,11 +3,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from splitlab.atlas.rows import read_rows
 from splitlab.budget.fit import fit_surface
 from splitlab.budget.pilot import leave_one_out
 from splitlab.budget.published import method_rows, published_results, published_surface
 from splitlab.budget.surface import ApSurface
 from splitlab.errors import BudgetError
+from splitlab.workspace import _MEASURED
 
 YOLO_VOC, YOLO_CITY, DETR_VOC = ("VOC2012", "YOLOv5"), ("Cityscapes", "YOLOv5"), ("VOC2012", "DETR")
 BARS = [(*YOLO_VOC, "ap70", 0.49), (*YOLO_CITY, "ap50_95", 0.58), (*DETR_VOC, "ap70", 0.97)]
@@ -76,6 +78,32 @@ def test_results_that_lie_on_a_surface_give_that_surface_back():
     fitted = fit_surface(full, weak, true.ap(full, weak))
     assert np.abs(fitted.residuals).max() < 0.2
     assert fitted.surface.ap(400, 5000) == pytest.approx(true.ap(400, 5000), abs=0.1)
+
+
+def test_without_evidence_a_forecast_does_not_fall_with_boxes():
+    for runs in ([(100, 0, 40)], [(100, 300, 40)], [(50, 100, 30), (100, 100, 37)]):
+        surface = fit_surface(*zip(*runs, strict=True), [0] * len(runs)).surface
+        assert surface.ap(400, 1) >= surface.ap(400, 0)
+
+
+def test_published_results_do_not_fall_whatever_they_are():
+    assert fit_surface([100, 100, 400, 400], [0, 400, 0, 400], [40, 42, 60, 50]).surface.mixing_loss == 0
+
+
+@pytest.mark.parametrize("metric", ["ap70", "ap75"])
+def test_the_loss_by_boxes_predicts_left_out_splits_of_embedded_better(metric):
+    rows = [row for row in read_rows(_MEASURED / "embedded.csv") if row.seed == 0]
+    columns = [[getattr(row, name) for row in rows] for name in ("full", "weak", metric, "seed")]
+    falling, rising = leave_one_out(fit_surface(*columns)), leave_one_out(fit_surface(*columns[:3]))
+    assert falling.mean_error < rising.mean_error
+    assert fit_surface(*columns).surface.ap(400, 400) < fit_surface(*columns).surface.ap(400, 0)
+
+
+def test_a_left_out_run_is_forecast_for_its_own_seed():
+    full, weak, ap = [100, 200, 400, 100, 200, 400], [0, 100, 0, 0, 100, 0], [30, 40, 50, 24, 34, 44]
+    left = leave_one_out(fit_surface(full, weak, ap, [0, 0, 0, 1, 1, 1])).rows
+    difference = left["expected"].to_numpy()[:3] - left["expected"].to_numpy()[3:]
+    assert (difference > 3).all()
 
 
 @given(

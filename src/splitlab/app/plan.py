@@ -243,7 +243,8 @@ def _show_trust(request: _Request, hours: float) -> None:
     if len(set(zip(fitted.full, fitted.weak, strict=True))) < 2:
         st.caption("The plan rests on one split. Train a second one to see how well it predicts others.")
     elif pilot is None:
-        checked = _left_out(fitted.full.tolist(), fitted.weak.tolist(), fitted.ap.tolist())
+        seed = None if fitted.luck is None else fitted.luck.of_run.tolist()
+        checked = _left_out(fitted.full.tolist(), fitted.weak.tolist(), fitted.ap.tolist(), seed)
         st.markdown(
             "Each split left out in turn and predicted from the others: mean error "
             f"**{checked.mean_error:.2f} AP**, worst {checked.worst_error:.2f}; {checked.coverage:.0%} fall "
@@ -269,5 +270,5 @@ def _against_rivals() -> pd.DataFrame:
 
 
 @st.cache_data(show_spinner=False, ttl=600)
-def _left_out(full: list[float], weak: list[float], ap: list[float]) -> LeaveOneOut:
-    return leave_one_out(fit_surface(full, weak, ap))
+def _left_out(full: list[float], weak: list[float], ap: list[float], seed: list[int] | None) -> LeaveOneOut:
+    return leave_one_out(fit_surface(full, weak, ap, seed))

@@ -48,6 +48,7 @@ class SeedLuck:
 
     Attributes:
         seeds: Number of different seeds.
+        of_run: Seed of each run, shape (runs,).
         contrasts: Contribution of each difference between seeds to each run, shape (runs, seeds - 1).
         differences: The differences in units of `contrasts`, AP, shape (seeds - 1,).
         deviation: Standard deviation of the effect of one seed, AP.
@@ -55,6 +56,7 @@ class SeedLuck:
     """
 
     seeds: int
+    of_run: NDArray[np.int64]
     contrasts: Floats
     differences: Floats
     deviation: float
@@ -86,14 +88,16 @@ class SeedLuck:
 
     def with_run_of_first_seed(self) -> "SeedLuck":
         """Return the same with one more run, with the seed of the first run."""
-        return replace(self, contrasts=np.vstack([self.contrasts, self.contrasts[:1]]))
+        of_run = np.append(self.of_run, self.of_run[0])
+        return replace(self, of_run=of_run, contrasts=np.vstack([self.contrasts, self.contrasts[:1]]))
 
 
 def _luck_before_pairs(seed: ArrayLike, noise: float, score: float) -> SeedLuck:
     """Return the prior effect of the seeds, before their differences are fitted; `noise` and mean `score` in AP."""
-    seeds, of_run = np.unique(np.asarray(seed), return_inverse=True)
-    contrasts = helmert(seeds.size).T[of_run] if seeds.size > 1 else np.zeros((of_run.size, 0))
-    return SeedLuck(seeds.size, contrasts, np.zeros(seeds.size - 1), _borrowed(noise, score), PRIOR_LUCK_SEEDS)
+    of_run = np.asarray(seed)
+    seeds, number = np.unique(of_run, return_inverse=True)
+    contrasts = helmert(seeds.size).T[number] if seeds.size > 1 else np.zeros((number.size, 0))
+    return SeedLuck(seeds.size, of_run, contrasts, np.zeros(seeds.size - 1), _borrowed(noise, score), PRIOR_LUCK_SEEDS)
 
 
 def _luck_from_pairs(fitted: SeedLuck, decided: float, noise: float, score: float) -> SeedLuck:
@@ -211,14 +215,23 @@ class FittedSurface:
         Raises:
             BudgetError: If a number of images is negative, or the level is not between 0 and 1.
         """
-        sampling = stdtrit(self._freedom, _upper_tail(level)) * self.noise
         luck = 0.0 if self.luck is None else self.luck.half(self.luck.of_new_seed, level)
-        return self._forecast(full, weak, level, float(np.hypot(sampling, luck)))
+        return self._forecast(full, weak, level, float(np.hypot(self._sampling(level), luck)))
+
+    def forecast_of_seed(self, full: ArrayLike, weak: ArrayLike, seed: ArrayLike, level: float = 0.9) -> Forecast:
+        """Forecast one more result with a `seed` of the results, or of the average seed if it is another or unknown."""
+        known = {} if self.luck is None else dict(zip(self.luck.of_run.tolist(), self.luck.of_runs, strict=True))
+        effect = np.array([known.get(one, 0.0) for one in np.asarray(seed).tolist()])
+        forecast = self._forecast(full, weak, level, self._sampling(level))
+        return replace(forecast, ap=forecast.ap + effect, low=forecast.low + effect, high=forecast.high + effect)
 
     def forecast_mean(self, full: ArrayLike, weak: ArrayLike, level: float = 0.9) -> Forecast:
         """Forecast the mean score of many runs with many seeds on each split; see `forecast`."""
         luck = 0.0 if self.luck is None else self.luck.half(self.luck.of_mean, level)
         return self._forecast(full, weak, level, luck)
+
+    def _sampling(self, level: float) -> float:
+        return float(stdtrit(self._freedom, _upper_tail(level)) * self.noise)
 
     def _forecast(self, full: ArrayLike, weak: ArrayLike, level: float, spread: float) -> Forecast:
         ap = self.surface.ap(full, weak)

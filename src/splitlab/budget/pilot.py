@@ -179,12 +179,13 @@ class LeaveOneOut:
 def leave_one_out(fitted: FittedSurface, level: float = 0.9) -> LeaveOneOut:
     """Leave out each split in turn with all its repetitions, fit to the others and forecast it.
 
-    Seeds are ignored, so the intervals are for one more result of the same series.
+    The forecast is for the seed of the left-out result, so the intervals do not count differences between seeds.
 
     Raises:
         BudgetError: If there are fewer than two different splits.
     """
-    rows = pd.DataFrame({"full": fitted.full, "weak": fitted.weak, "ap": fitted.ap})
+    seed = None if fitted.luck is None else fitted.luck.of_run
+    rows = pd.DataFrame({"full": fitted.full, "weak": fitted.weak, "ap": fitted.ap, _SEED: seed})
     splits = [left_out for _, left_out in rows.groupby(["full", "weak"])]
     if len(splits) < 2:
         raise BudgetError("cannot leave out the only split: at least two different splits with a score are needed.")
@@ -194,8 +195,10 @@ def leave_one_out(fitted: FittedSurface, level: float = 0.9) -> LeaveOneOut:
 
 
 def _forecast(left_out: pd.DataFrame, rest: pd.DataFrame, level: float) -> pd.DataFrame:
-    forecast = fit_surface(rest["full"], rest["weak"], rest["ap"]).forecast(left_out["full"], left_out["weak"], level)
-    return left_out.assign(
+    seed = None if rest[_SEED].isna().any() else rest[_SEED]
+    fitted = fit_surface(rest["full"], rest["weak"], rest["ap"], seed)
+    forecast = fitted.forecast_of_seed(left_out["full"], left_out["weak"], left_out[_SEED], level)
+    return left_out.drop(columns=_SEED).assign(
         mean_of_others=rest["ap"].mean(),
         expected=forecast.ap,
         low=forecast.low,

@@ -177,9 +177,7 @@ def _forecast_of(fitted: FittedSurface, fall: Fall) -> str:
     before, after = fitted.surface.ap(fall.full, [fall.weak, fall.more_weak])
     if after < before:
         return f"The forecast falls too, from {shown(before)} to {shown(after)}."
-    return (
-        "The forecast does not show it: after the first boxes, its surface rises with their number."
-    )
+    return "The forecast does not show it: after the first boxes, its surface rises with their number."
 
 
 def caveats(fitted: FittedSurface, split: SplitForecast) -> tuple[str, ...]:
