@@ -199,7 +199,8 @@ def test_the_best_measured_split_for_the_same_hours_stands_beside_the_advice(mon
     ]
     monkeypatch.setattr("splitlab.app.widgets.budget_choices.measured", lambda _: results_table(rows))
     app = open_page("plan", source="shapes yolo, measured", hours_planned="26.6", images_1000="800")
-    assert "The best measured split for these hours is 400/0: it scored 63.0 for 26.6 hours." in app.info[0].value
+    assert "The best measured split for these hours is 400/0: it scored 63.0 for 26.6 hours." in texts(app)
+    assert "Beside 399 masks, boxes are expected to lower the score" in texts(app)
     falls = [warning.value for warning in app.warning if "more boxes lower the score" in warning.value]
     assert len(falls) == 1
     assert "at 400 masks: 63.0 with 0 boxes, 56.1 with 400" in falls[0]
