@@ -92,7 +92,7 @@ def show_page() -> None:
         with st.expander("More hours, more AP: the best split of each budget"), errors_shown():
             _show_budgets(request, answer.hours)
         with st.expander("How far to trust it"), errors_shown():
-            _show_trust(request, answer.hours)
+            _show_trust(request.fitted)
 
 
 def _choose() -> _Request:
@@ -184,6 +184,9 @@ def _show_answer(request: _Request, answer: PlanAnswer) -> None:
         st.markdown(answer.trained_told)
     for sentence in answer.caveats:
         st.warning(sentence)
+    if request.pilot is not None:
+        advice = next_run(request.fitted, request.prices, answer.hours, request.pool)
+        st.markdown(f"Your pilot: {advice_in_words(advice)}")
 
 
 def _show_chart(request: _Request, answer: PlanAnswer) -> None:
@@ -237,12 +240,11 @@ def _show_budgets(request: _Request, spent: float) -> None:
     st.plotly_chart(hours_curve(curve, spent, request.axis), key="hours_curve", config=_CHART)
 
 
-def _show_trust(request: _Request, hours: float) -> None:
-    """Show how well the surface predicts splits it has not seen, or which run to train next, and simple rivals."""
-    fitted, pilot = request.fitted, request.pilot
+def _show_trust(fitted: FittedSurface) -> None:
+    """Show how well the surface predicts splits it has not seen, and how plans compare with simple rules."""
     if len(set(zip(fitted.full, fitted.weak, strict=True))) < 2:
         st.caption("The plan rests on one split. Train a second one to see how well it predicts others.")
-    elif pilot is None:
+    else:
         seed = None if fitted.luck is None else fitted.luck.of_run.tolist()
         checked = _left_out(fitted.full.tolist(), fitted.weak.tolist(), fitted.ap.tolist(), seed)
         st.markdown(
@@ -252,8 +254,6 @@ def _show_trust(request: _Request, hours: float) -> None:
             f"results is off by {checked.mean_error_of_mean:.2f} AP."
         )
         st.dataframe(checked.rows.round(1), hide_index=True)
-    else:
-        st.markdown(advice_in_words(next_run(fitted, request.prices, hours, request.pool)))
     st.markdown("**Against simple rules**, on made-up projects whose best split is known: AP lost on average.")
     st.dataframe(_against_rivals(), hide_index=True)
     st.caption(
