@@ -266,7 +266,7 @@ def _against_rivals() -> pd.DataFrame:
     table = rivals_table().query("shapes == 'all'")
     lost = table.pivot_table(index="strategy", columns="project", values="mean_regret", sort=False).round(1)
     hurt = table.groupby("strategy", sort=False)["regret_if_boxes_hurt"].mean().round(1)
-    return lost.assign(**{"if boxes hurt": hurt}).sort_values("if boxes hurt").reset_index()
+    return lost.assign(**{"if boxes hurt": hurt}).loc[lost.mean(axis=1).sort_values().index].reset_index()
 
 
 @st.cache_data(show_spinner=False, ttl=600)

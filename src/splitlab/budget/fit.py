@@ -5,17 +5,13 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import helmert
 from scipy.optimize import least_squares
 from scipy.special import ndtri, stdtrit
 
+from splitlab.budget.seed_luck import SeedLuck, luck_before_pairs, luck_from_pairs, upper_tail
 from splitlab.budget.surface import (
     PARAMETERS_HIGH,
     PARAMETERS_LOW,
-    PRIOR_LUCK_MOST,
-    PRIOR_LUCK_RATIO,
-    PRIOR_LUCK_SEEDS,
-    PRIOR_LUCK_SHARE,
     PRIOR_MEAN,
     PRIOR_NOISE,
     PRIOR_NOISE_RUNS,
@@ -24,9 +20,6 @@ from splitlab.budget.surface import (
     Floats,
 )
 from splitlab.errors import BudgetError
-
-_LEAST_LUCK = 0.01
-"""Least prior deviation of the seed effect, AP; a deviation of 0 could not be fitted."""
 
 _DOUBT_OUTSIDE = 0.25
 """Outside the data, an interval grows by this share of the change since the edge of the data."""
@@ -40,82 +33,6 @@ ENOUGH_SPLITS = 4
 _ROUNDS = 12
 _SETTLED = 1e-3
 """Relative change of noise and seed effect below which the fit has converged."""
-
-
-@dataclass(frozen=True, eq=False)
-class SeedLuck:
-    """The effect that a seed has on all of its runs.
-
-    Attributes:
-        seeds: Number of different seeds.
-        of_run: Seed of each run, shape (runs,).
-        contrasts: Contribution of each difference between seeds to each run, shape (runs, seeds - 1).
-        differences: The differences in units of `contrasts`, AP, shape (seeds - 1,).
-        deviation: Standard deviation of the effect of one seed, AP.
-        freedom: Degrees of freedom of that deviation, including those of the prior.
-    """
-
-    seeds: int
-    of_run: NDArray[np.int64]
-    contrasts: Floats
-    differences: Floats
-    deviation: float
-    freedom: float
-
-    @property
-    def of_runs(self) -> Floats:
-        """Effect of each run's seed, AP, shape (runs,); the effects of all seeds add up to 0."""
-        return np.asarray(self.contrasts @ self.differences, dtype=np.float64)
-
-    @property
-    def of_new_seed(self) -> float:
-        """Standard deviation of a new seed against the mean of the known seeds, AP."""
-        return self.deviation * float(np.sqrt(1 + 1 / self.seeds))
-
-    @property
-    def of_mean(self) -> float:
-        """Standard deviation of the mean of the known seeds against that of all seeds, AP."""
-        return self.deviation / float(np.sqrt(self.seeds))
-
-    def half(self, deviation: float, level: float) -> float:
-        """Return half of the interval of a deviation, AP."""
-        return float(stdtrit(self.freedom, _upper_tail(level))) * deviation
-
-    def with_new_seed(self, noise: float) -> "SeedLuck":
-        """Return the same with one more seed whose run has the `noise`, AP, and agrees with the deviation."""
-        known = self.deviation**2 / (self.deviation**2 + noise**2)
-        return replace(self, seeds=self.seeds + 1, freedom=self.freedom + known)
-
-    def with_run_of_first_seed(self) -> "SeedLuck":
-        """Return the same with one more run, with the seed of the first run."""
-        of_run = np.append(self.of_run, self.of_run[0])
-        return replace(self, of_run=of_run, contrasts=np.vstack([self.contrasts, self.contrasts[:1]]))
-
-
-def _luck_before_pairs(seed: ArrayLike, noise: float, score: float) -> SeedLuck:
-    """Return the prior effect of the seeds, before their differences are fitted; `noise` and mean `score` in AP."""
-    of_run = np.asarray(seed)
-    seeds, number = np.unique(of_run, return_inverse=True)
-    contrasts = helmert(seeds.size).T[number] if seeds.size > 1 else np.zeros((number.size, 0))
-    return SeedLuck(seeds.size, of_run, contrasts, np.zeros(seeds.size - 1), _borrowed(noise, score), PRIOR_LUCK_SEEDS)
-
-
-def _luck_from_pairs(fitted: SeedLuck, decided: float, noise: float, score: float) -> SeedLuck:
-    """Combine the fitted differences between seeds with the prior.
-
-    Args:
-        fitted: The seed effect with its differences fitted.
-        decided: How many of the differences the runs determine rather than the prior, 0 to seeds - 1.
-        noise: Standard deviation of one run, AP, with an allowance for few runs.
-        score: Mean score of the runs, AP.
-    """
-    freedom = PRIOR_LUCK_SEEDS + decided
-    squares = PRIOR_LUCK_SEEDS * _borrowed(noise, score) ** 2 + float(fitted.differences @ fitted.differences)
-    return replace(fitted, deviation=float(np.sqrt(squares / freedom)), freedom=freedom)
-
-
-def _borrowed(noise: float, score: float) -> float:
-    return min(PRIOR_LUCK_RATIO * noise, PRIOR_LUCK_MOST, PRIOR_LUCK_SHARE * score + _LEAST_LUCK)
 
 
 @dataclass(frozen=True)
@@ -171,7 +88,7 @@ class FittedSurface:
     @property
     def noise_at_most(self) -> float:
         """The noise of one training run with an allowance for few results, AP."""
-        return self.noise * float(stdtrit(self._freedom, _upper_tail(_ALLOWED)) / ndtri(_upper_tail(_ALLOWED)))
+        return self.noise * float(stdtrit(self._freedom, upper_tail(_ALLOWED)) / ndtri(upper_tail(_ALLOWED)))
 
     @property
     def residuals(self) -> Floats:
@@ -223,7 +140,8 @@ class FittedSurface:
         known = {} if self.luck is None else dict(zip(self.luck.of_run.tolist(), self.luck.of_runs, strict=True))
         effect = np.array([known.get(one, 0.0) for one in np.asarray(seed).tolist()])
         forecast = self._forecast(full, weak, level, self._sampling(level))
-        return replace(forecast, ap=forecast.ap + effect, low=forecast.low + effect, high=forecast.high + effect)
+        ends = {name: np.clip(getattr(forecast, name) + effect, 0, 100) for name in ("ap", "low", "high")}
+        return replace(forecast, **ends)
 
     def forecast_mean(self, full: ArrayLike, weak: ArrayLike, level: float = 0.9) -> Forecast:
         """Forecast the mean score of many runs with many seeds on each split; see `forecast`."""
@@ -231,11 +149,11 @@ class FittedSurface:
         return self._forecast(full, weak, level, luck)
 
     def _sampling(self, level: float) -> float:
-        return float(stdtrit(self._freedom, _upper_tail(level)) * self.noise)
+        return float(stdtrit(self._freedom, upper_tail(level)) * self.noise)
 
     def _forecast(self, full: ArrayLike, weak: ArrayLike, level: float, spread: float) -> Forecast:
         ap = self.surface.ap(full, weak)
-        shape = ndtri(_upper_tail(level)) * self._deviation(self.slopes(full, weak))
+        shape = ndtri(upper_tail(level)) * self._deviation(self.slopes(full, weak))
         half = np.hypot(spread, shape) + self._doubt(full, weak)
         return Forecast(ap, np.maximum(ap - half, 0), np.minimum(ap + half, 100), self.extrapolates(full, weak))
 
@@ -248,7 +166,7 @@ class FittedSurface:
         """
         change = float(self.surface.ap(*end) - self.surface.ap(*start))
         slopes = self.slopes(*end) - self.slopes(*start)
-        half = ndtri(_upper_tail(level)) * float(self._deviation(slopes))
+        half = ndtri(upper_tail(level)) * float(self._deviation(slopes))
         half += abs(float(self._doubt(*end)) - float(self._doubt(*start)))
         return change, float(change - half), float(change + half)
 
@@ -286,12 +204,6 @@ class FittedSurface:
         )
 
 
-def _upper_tail(level: float) -> float:
-    if not 0 < level < 1:
-        raise BudgetError(f"the level of an interval is {level}: give a share between 0 and 1, such as 0.9.")
-    return 0.5 + level / 2
-
-
 def fit_surface(full: ArrayLike, weak: ArrayLike, ap: ArrayLike, seed: ArrayLike | None = None) -> FittedSurface:
     """Fit the AP surface to the scores of trained splits; one result is enough, since the prior supplies the shape.
 
@@ -311,7 +223,7 @@ def fit_surface(full: ArrayLike, weak: ArrayLike, ap: ArrayLike, seed: ArrayLike
     known = ~np.isnan(scores)
     masks, boxes, scores = masks[known], boxes[known], scores[known]
     _check(masks, boxes, scores)
-    luck = None if seed is None else _luck_before_pairs(np.asarray(seed)[known], PRIOR_NOISE, float(scores.mean()))
+    luck = None if seed is None else luck_before_pairs(np.asarray(seed)[known], PRIOR_NOISE, float(scores.mean()))
     fitted = FittedSurface(ApSurface.from_vector(PRIOR_MEAN), masks, boxes, scores, luck)
     for _ in range(_ROUNDS):
         before, fitted = fitted, _weighed_anew(_best_fit(fitted))
@@ -348,7 +260,7 @@ def _best_fit(start: FittedSurface) -> FittedSurface:
 def _weighed_anew(fitted: FittedSurface) -> FittedSurface:
     """Estimate noise and seed effect from the residuals."""
     decided = float(fitted.decided[fitted.shape_size :].sum())
-    luck = fitted.luck and _luck_from_pairs(fitted.luck, decided, fitted.noise_at_most, float(fitted.ap.mean()))
+    luck = fitted.luck and luck_from_pairs(fitted.luck, decided, fitted.noise_at_most, float(fitted.ap.mean()))
     return replace(fitted, luck=luck, fit_noise=max(fitted.noise, PRIOR_NOISE))
 
 

@@ -7,8 +7,9 @@ from typing import Literal
 import numpy as np
 
 from splitlab.budget.cost import MAX_IMAGES, ImagePool, Prices, mask_hours
-from splitlab.budget.fit import ENOUGH_SPLITS, FittedSurface, SeedLuck
+from splitlab.budget.fit import ENOUGH_SPLITS, FittedSurface
 from splitlab.budget.planner import FLAT_LOSS, Plan, SplitForecast, plan_for_hours
+from splitlab.budget.seed_luck import SeedLuck
 from splitlab.budget.surface import Floats
 from splitlab.budget.trained_splits import Fall, TrainedSplit
 from splitlab.shown_numbers import rounded, shown
