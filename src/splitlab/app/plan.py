@@ -255,7 +255,9 @@ def _show_trust(fitted: FittedSurface) -> None:
         )
         st.dataframe(checked.rows.round(1), hide_index=True)
     st.markdown("**Against simple rules**, on made-up projects whose best split is known: AP lost on average.")
-    st.dataframe(_against_rivals(), hide_index=True)
+    lost = _against_rivals()
+    one_decimal = {column: st.column_config.NumberColumn(format="%.1f") for column in lost.columns[1:]}
+    st.dataframe(lost, hide_index=True, column_config=one_decimal)
     st.caption(
         "First labels: pilot runs train on the first labels of the same project. Labelled before: on an earlier "
         f"dataset. Last column: only projects in which boxes lower the score somewhere. Made by `{RIVALS_COMMAND}`."
