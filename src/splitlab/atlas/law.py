@@ -189,7 +189,7 @@ def surface_predicts(grid: Grid) -> Claim:
     known = grid.rows[grid.rows[grid.metric].notna()]
     if len(named(known.drop_duplicates(["full", "weak"]))) < _ENOUGH_TO_LEAVE_OUT:
         return Claim("surface", "here", statement, "not measured yet", f"There are only {len(known)} runs.", grid.runs)
-    left = leave_one_out(fit_surface(known["full"], known["weak"], known[grid.metric]))
+    left = leave_one_out(fit_surface(known["full"], known["weak"], known[grid.metric], known["seed"]))
     return Claim(
         key="surface",
         section="here",
@@ -197,7 +197,7 @@ def surface_predicts(grid: Grid) -> Claim:
         verdict="holds" if left.coverage >= HONEST and left.mean_error < left.mean_error_of_mean else "does not hold",
         finding=f"{len(left.rows)} runs left out by split: mean error {left.mean_error:.2f} "
         f"{SHORT_METRICS[grid.metric]}, worst {left.worst_error:.2f}; {left.coverage:.0%} inside. The mean of the "
-        f"other runs has a mean error of {left.mean_error_of_mean:.2f}.",
+        f"other runs of the seed has a mean error of {left.mean_error_of_mean:.2f}.",
         rows=known,
     )
 

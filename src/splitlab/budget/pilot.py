@@ -167,7 +167,7 @@ class LeaveOneOut:
 
     @property
     def mean_error_of_mean(self) -> float:
-        """Mean absolute error, AP, of the baseline: the mean score of all other splits' results."""
+        """Mean absolute error, AP, of the baseline: the mean score of the other splits' results with the same seed."""
         return float((self.rows["mean_of_others"] - self.rows["ap"]).abs().mean())
 
     @property
@@ -199,7 +199,7 @@ def _forecast(left_out: pd.DataFrame, rest: pd.DataFrame, level: float) -> pd.Da
     fitted = fit_surface(rest["full"], rest["weak"], rest["ap"], seed)
     forecast = fitted.forecast_of_seed(left_out["full"], left_out["weak"], left_out[_SEED], level)
     return left_out.drop(columns=_SEED).assign(
-        mean_of_others=rest["ap"].mean(),
+        mean_of_others=left_out[_SEED].map(rest.groupby(_SEED)["ap"].mean()).fillna(rest["ap"].mean()),
         expected=forecast.ap,
         low=forecast.low,
         high=forecast.high,
