@@ -94,6 +94,7 @@ def linked_selectbox(
     place: DeltaGenerator,
     shown: Callable[[str], str] = str,
     tip: str | None = None,
+    **look: Any,
 ) -> str:
     """Show a list of which one is chosen; the link always contains the choice, even if it is the default.
 
@@ -107,11 +108,12 @@ def linked_selectbox(
         place: Where it is drawn.
         shown: Returns how a name is shown.
         tip: Help text.
+        **look: Further settings of `st.selectbox`, such as `on_change`.
     """
     if asked := asked_by_link(key, names):
         st.session_state[key] = asked[0]
     if st.session_state.get(key) not in names:
         st.session_state[key] = at_first
-    chosen = place.selectbox(label, names, format_func=shown, key=key, help=tip)
+    chosen: str = place.selectbox(label, names, format_func=shown, key=key, help=tip, **look)
     write_link(key, [chosen])
     return chosen
