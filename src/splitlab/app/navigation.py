@@ -151,6 +151,7 @@ def _restore_link(page: st.Page) -> None:
     # A link that names no prices leaves them as they are.
     shown = link if _says_less(asked, link) else asked if _prices_in(asked) else asked | _prices_in(link)
     if asked != shown:
+        _forget(_prices_in(shown))
         _write_link(shown)
         st.rerun()
 

@@ -117,3 +117,40 @@ def linked_selectbox(
     chosen: str = place.selectbox(label, names, format_func=shown, key=key, help=tip, **look)
     write_link(key, [chosen])
     return chosen
+
+
+def linked_number(
+    label: str, least: float, most: float, start: float, key: str, place: DeltaGenerator | None = None, **look: Any
+) -> float:
+    """Show a field for a number; the link contains it unless it is `start`.
+
+    Streamlit does not own the parameter, so another page with the same control can be opened with it.
+
+    Args:
+        label: Label of the control.
+        least: The least number.
+        most: The largest number.
+        start: The number at first, and if the link contains none from `least` to `most`.
+        key: Key of the control, and name in the link.
+        place: Where it is drawn; the current container by default.
+        **look: Further settings of `st.number_input`, such as `step`.
+    """
+    if asked := asked_by_link(key, _Numbers(least, most)):
+        st.session_state[key] = float(asked[0])
+    st.session_state.setdefault(key, start)
+    number = float((place or st).number_input(label, least, most, format="%g", key=key, **look))
+    write_link(key, [] if number == start else [f"{number:.10g}"])
+    return number
+
+
+class _Numbers:
+    """The texts of numbers in a range."""
+
+    def __init__(self, least: float, most: float) -> None:
+        self._least, self._most = least, most
+
+    def __contains__(self, text: object) -> bool:
+        try:
+            return self._least <= float(str(text)) <= self._most
+        except ValueError:
+            return False

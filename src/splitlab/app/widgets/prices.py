@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from splitlab.app.navigation import keep_prices_for_all_pages
-from splitlab.app.widgets.links import linked_choice, linked_selectbox
-from splitlab.app.widgets.text import as_plain
+from splitlab.app.widgets.links import linked_number, linked_selectbox
 from splitlab.budget.cost import Prices, prices_for
 from splitlab.budget.label_prices import (
     MONEY_PER_HOUR,
@@ -19,10 +18,11 @@ from splitlab.budget.label_prices import (
 )
 
 _PAPER, _OWN = "paper", "own"
+_SHOWN = "label prices shown last"
 _SECONDS, _MONEY = "seconds", "money"
 _PER_IMAGE, _PER_OBJECT = "an image", "an object"
 _FIRST_BOX, _FIRST_MASK, _LEAST, _MOST = 38.1, 239.7, 0.001, 100_000.0
-_GUESSED_OBJECTS, _MOST_OBJECTS, _MOST_MONEY = 3.0, 10_000.0, 10_000.0
+_GUESSED_OBJECTS, _LEAST_OBJECTS, _MOST_OBJECTS, _MOST_MONEY = 3.0, 0.1, 10_000.0, 10_000.0
 _LEAST_RATIO, _MOST_RATIO = 0.2, 30.0
 _MONEY_HELP = "Shows what the hours cost. 0 leaves money out; prices in money are then counted at {:g} an hour."
 
@@ -56,7 +56,6 @@ def choose_prices(dataset: str, objects_per_image: float | None = None) -> Chose
     """
     keep_prices_for_all_pages()
     presets = _presets_for(dataset)
-    before = presets.get(st.session_state.get("prices", _PAPER))
     chosen = linked_selectbox(
         "Label prices",
         [*presets, _OWN],
@@ -64,18 +63,16 @@ def choose_prices(dataset: str, objects_per_image: float | None = None) -> Chose
         _PAPER,
         st.container(),
         lambda name: "own prices" if name == _OWN else _listed(presets[name], name),
-        on_change=_begin_with,
-        args=(before.prices if before else None,),
+        on_change=_begin_own,
     )
     stated = _own_prices() if chosen == _OWN else presets[chosen].prices
+    st.session_state[_SHOWN] = stated
     objects = _choose_objects(dataset, objects_per_image) if stated.per_object else 1.0
-    rate = st.number_input(
-        "Money for an hour", 0.0, _MOST_MONEY, 0.0, 1.0, "%g", key="money_hour", bind="query-params",
-        help=_MONEY_HELP.format(MONEY_PER_HOUR),
-    )  # fmt: skip
+    tip = _MONEY_HELP.format(MONEY_PER_HOUR)
+    rate = linked_number("Money for an hour", 0.0, _MOST_MONEY, 0.0, "money_hour", step=1.0, help=tip)
     money = rate or (MONEY_PER_HOUR if stated.in_money else None)
     prices = stated.per_image(objects, money or MONEY_PER_HOUR)
-    st.caption(as_plain(_explained(presets.get(chosen), prices)))
+    st.caption(_explained(presets.get(chosen), prices))
     return ChosenPrices(stated, prices, money)
 
 
@@ -85,7 +82,7 @@ def turn_price_ratio(chosen: ChosenPrices) -> None:
     st.session_state["price_ratio"] = min(max(round(ratio, 1), _LEAST_RATIO), _MOST_RATIO)
     st.slider(
         "Price ratio: boxes for one mask", _LEAST_RATIO, _MOST_RATIO, step=0.1, key="price_ratio",
-        on_change=_set_ratio, args=(chosen.stated,),
+        on_change=_set_ratio,
     )  # fmt: skip
 
 
@@ -109,34 +106,31 @@ def _explained(preset: PricePreset | None, prices: Prices) -> str:
 
 def _own_prices() -> LabelPrices:
     left, right = st.columns(2)
-    unit = linked_choice("Prices in", [_SECONDS, _MONEY], _SECONDS, "own_unit", left)
-    per = linked_choice("for", [_PER_IMAGE, _PER_OBJECT], _PER_IMAGE, "own_per", right)
+    unit = linked_selectbox("Prices in", [_SECONDS, _MONEY], "own_unit", _SECONDS, left)
+    per = linked_selectbox("for", [_PER_IMAGE, _PER_OBJECT], "own_per", _PER_IMAGE, right)
+    mask_name, box_name = ("A mask", "A box") if per == _PER_OBJECT else ("Its masks", "Its boxes")
     left, right = st.columns(2)
-    names = ("Its masks", "Its boxes") if per == _PER_IMAGE else ("A mask", "A box")
-    mask, box = (
-        place.number_input(f"{name}, {unit}", _LEAST, _MOST, first, 0.1, "%g", key=key, bind="query-params")
-        for place, name, first, key in (
-            (left, names[0], _FIRST_MASK, "own_mask"),
-            (right, names[1], _FIRST_BOX, "own_box"),
-        )
-    )
+    mask = linked_number(mask_name, _LEAST, _MOST, _FIRST_MASK, "own_mask", left)
+    box = linked_number(box_name, _LEAST, _MOST, _FIRST_BOX, "own_box", right)
     return LabelPrices(box, mask, per == _PER_OBJECT, unit == _MONEY, "your prices")
 
 
 def _choose_objects(dataset: str, counted: float | None) -> float:
     known = round(counted, 1) if counted else OBJECTS_PER_IMAGE.get(dataset.split(" (", maxsplit=1)[0])
-    start = min(max(known or _GUESSED_OBJECTS, 0.1), _MOST_OBJECTS)
+    start = min(max(known or _GUESSED_OBJECTS, _LEAST_OBJECTS), _MOST_OBJECTS)
     label = "Objects in an image" if known else "Objects in an image (a guess: enter yours)"
-    return st.number_input(label, 0.1, _MOST_OBJECTS, start, 0.1, "%g", key=f"objects_{start:g}", bind="query-params")
+    return linked_number(label, _LEAST_OBJECTS, _MOST_OBJECTS, start, f"objects_{start:g}", step=0.1)
 
 
-def _begin_with(shown: LabelPrices | None) -> None:
+def _begin_own() -> None:
     """Begin own prices with those that were shown."""
-    if st.session_state["prices"] == _OWN and shown is not None:
+    if st.session_state["prices"] == _OWN:
+        shown: LabelPrices = st.session_state[_SHOWN]
         _set_own(shown, shown.mask)
 
 
-def _set_ratio(shown: LabelPrices) -> None:
+def _set_ratio() -> None:
+    shown: LabelPrices = st.session_state[_SHOWN]
     st.session_state["prices"] = _OWN
     _set_own(shown, round(shown.box * st.session_state["price_ratio"], 4))
 
