@@ -130,6 +130,15 @@ def test_prices_chosen_on_one_page_are_those_of_the_others(page, by_app, embedde
         assert app.number_input(key="money_hour").value == 12
 
 
+def test_a_price_that_was_left_as_it_began_is_the_same_on_other_pages(by_app, embedded):
+    app = open_page("plan", prices="own", own_mask="60")
+    for other in ("equiscore", "data", "plan"):
+        app.query_params.clear()
+        app.switch_page(f"pages/{other}.py").run()
+        assert (app.number_input(key="own_mask").value, app.number_input(key="own_box").value) == (60, 38.1)
+        assert "own_box" not in app.query_params
+
+
 def test_a_link_to_something_else_on_a_page_leaves_the_prices_and_one_with_prices_wins(by_app, embedded):
     app = open_page("plan", prices="sam")
     app.query_params.clear()

@@ -150,8 +150,9 @@ def _restore_link(page: st.Page) -> None:
     st.session_state[_LAST_PAGE] = page.url_path
     # A link that names no prices leaves them as they are.
     shown = link if _says_less(asked, link) else asked if _prices_in(asked) else asked | _prices_in(link)
+    # What the previous page's controls of the same name hold is lost when this page draws its own.
+    _forget([str(name) for name in st.session_state if _OF_PRICES.fullmatch(str(name))])
     if asked != shown:
-        _forget(_prices_in(shown))
         _write_link(shown)
         st.rerun()
 
