@@ -29,7 +29,7 @@ def test_each_page_begins_with_the_paper_s_prices_and_names_the_sources_of_other
     app = open_page(page)
     control = app.selectbox(key="prices")
     assert control.value == "paper"
-    assert control.options[0] == "paper, VOC2012, ratio 6.3"
+    assert control.options[0] == "paper, VOC2012, 6.3:1"
     assert sum("(second-hand)" in option for option in control.options) == 3
     control.set_value("verify").run()
     assert not app.exception

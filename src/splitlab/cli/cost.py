@@ -117,7 +117,7 @@ class PriceOptions:
         if self.box_money is None or self.mask_money is None or self._has_seconds:
             raise BudgetError("Prices in money need both, and no seconds: --box-money 0.06 --mask-money 0.85.")
         stated = LabelPrices(self.box_money, self.mask_money, self.instances is not None, in_money=True)
-        return stated.per_image(self.instances or 1.0, self.rate() or MONEY_PER_HOUR)
+        return stated.per_image(1.0 if self.instances is None else self.instances, self.rate() or MONEY_PER_HOUR)
 
 
 @app.command(epilog="Example: `splitlab cost --dataset voc2012 --full 400 --weak 5000 --json`")

@@ -96,7 +96,7 @@ def _presets_for(dataset: str) -> dict[str, PricePreset]:
 def _listed(preset: PricePreset, name: str) -> str:
     paper = "paper, " if name == _PAPER or not preset.per_object else ""
     mark = " (second-hand)" if preset.second_hand else ""
-    return f"{paper}{preset.label}{mark}, ratio {preset.ratio:.1f}"
+    return f"{paper}{preset.label}, {preset.ratio:.1f}:1{mark}"
 
 
 def _explained(preset: PricePreset | None, prices: Prices) -> str:
