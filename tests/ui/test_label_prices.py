@@ -120,7 +120,7 @@ def test_a_link_to_a_preset_of_the_dataset_itself_or_to_none_shows_the_paper_s()
 @pytest.mark.parametrize("page", PRICED)
 def test_prices_chosen_on_one_page_are_those_of_the_others(page, by_app, embedded):
     app = open_page(page, prices="own", own_box="5", own_mask="20", money_hour="12")
-    for other in (*PRICED, page):
+    for other in (*(name for name in PRICED if name != page), page):
         app.query_params.clear()
         app.switch_page(f"pages/{other}.py").run()
         assert not app.exception
@@ -152,3 +152,26 @@ def test_a_link_to_something_else_on_a_page_leaves_the_prices_and_one_with_price
     app.query_params.clear()
     app.switch_page("pages/plan.py").run()
     assert app.selectbox(key="prices").value == "verify"
+
+
+def test_the_link_is_short_while_nothing_is_chosen_and_back_to_it_takes_the_prices_back():
+    app = open_page("plan")
+    assert "prices" not in app.query_params
+    app.selectbox(key="prices").set_value("sam").run()
+    app.run()
+    assert app.query_params["prices"] in ("sam", ["sam"])
+    del app.query_params["prices"]  # as the browser's Back
+    app.run()
+    assert app.selectbox(key="prices").value == "paper"
+    app.selectbox(key="prices").set_value("own").run()
+    app.number_input(key="own_mask").set_value(20.0).run()
+    app.run()
+    del app.query_params["own_mask"]
+    app.run()
+    assert app.number_input(key="own_mask").value == 239.7
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-1", "many", "0", ""])
+def test_a_price_in_a_link_that_cannot_be_is_left_out(text):
+    app = open_page("equiscore", prices="own", own_mask=text)
+    assert app.number_input(key="own_mask").value == 239.7

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from splitlab.app.navigation import keep_prices_for_all_pages
-from splitlab.app.widgets.links import linked_number, linked_selectbox
+from splitlab.app.widgets.links import linked_number, linked_option
 from splitlab.budget.cost import Prices, prices_for
 from splitlab.budget.label_prices import (
     MONEY_PER_HOUR,
@@ -56,13 +56,12 @@ def choose_prices(dataset: str, objects_per_image: float | None = None) -> Chose
     """
     keep_prices_for_all_pages()
     presets = _presets_for(dataset)
-    chosen = linked_selectbox(
+    chosen = linked_option(
         "Label prices",
         [*presets, _OWN],
-        "prices",
         _PAPER,
-        st.container(),
-        lambda name: "own prices" if name == _OWN else _listed(presets[name], name),
+        "prices",
+        shown=lambda name: "own prices" if name == _OWN else _listed(presets[name], name),
         on_change=_begin_own,
     )
     stated = _own_prices() if chosen == _OWN else presets[chosen].prices
@@ -106,8 +105,8 @@ def _explained(preset: PricePreset | None, prices: Prices) -> str:
 
 def _own_prices() -> LabelPrices:
     left, right = st.columns(2)
-    unit = linked_selectbox("Prices in", [_SECONDS, _MONEY], "own_unit", _SECONDS, left)
-    per = linked_selectbox("for", [_PER_IMAGE, _PER_OBJECT], "own_per", _PER_IMAGE, right)
+    unit = linked_option("Prices in", [_SECONDS, _MONEY], _SECONDS, "own_unit", left)
+    per = linked_option("for", [_PER_IMAGE, _PER_OBJECT], _PER_IMAGE, "own_per", right)
     mask_name, box_name = ("A mask", "A box") if per == _PER_OBJECT else ("Its masks", "Its boxes")
     left, right = st.columns(2)
     mask = linked_number(mask_name, _LEAST, _MOST, _FIRST_MASK, "own_mask", left)
