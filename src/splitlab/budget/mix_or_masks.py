@@ -30,7 +30,6 @@ class MixOrMasks:
         ratio: The price ratio: how many images with boxes cost as much as one with masks.
         pays_above: The ratio above which mixing pays: 4k, or more if the number of images rules out the middle of the
             curve.
-        full_at_start: |F| of the first split that pays when the ratio rises above `pays_above`, images.
         masks: phi0 rounded, the images of masks alone.
         masks_hours: What these cost, hours.
         mixed: The cheapest mixed split of the curve.
@@ -39,7 +38,6 @@ class MixOrMasks:
 
     ratio: float
     pays_above: float
-    full_at_start: float
     masks: int
     masks_hours: float
     mixed: CheapestPoint
@@ -67,14 +65,12 @@ def mix_or_masks(law: EquiscoreLaw, prices: Prices, images: int) -> MixOrMasks:
     Raises:
         BudgetError: If the curve has no mixed split within so many images.
     """
-    full = _nearest_allowed(law, images, law.phi0 / 2)
-    tau = full / law.phi0
+    tau = _nearest_allowed(law, images, law.phi0 / 2) / law.phi0
     masks = round(law.phi0)
     return MixOrMasks(
         ratio=prices.mask_to_box,
         # If masks alone are more than the images there are, mixing is the only way.
         pays_above=law.k / (tau * (1 - tau)) if law.phi0 <= images else 0.0,
-        full_at_start=full,
         masks=masks,
         masks_hours=mask_hours(float(masks), prices),
         mixed=cheapest_point(law, prices, images),
