@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from splitlab.budget.cost import CITYSCAPES, VOC2012, Prices, cost_hours, equal_cost_weak
 from splitlab.budget.law import PAPER_CURVES, EquiscoreLaw
-from splitlab.budget.planner import _allowed_full, cheapest_point, tangent_full
+from splitlab.budget.planner import allowed_full, cheapest_point, tangent_full
 from splitlab.errors import BudgetError
 
 laws = st.builds(EquiscoreLaw, k=st.floats(0.05, 5), phi0=st.integers(50, 5000).map(float))
@@ -55,7 +55,7 @@ def test_the_allowed_part_of_the_curve_is_all_that_fits_law_and_images(law, imag
     low, high = law.valid_full
     fits = [f for f in range(int(np.ceil(low)), int(high) + 1) if f + law.weak(f) <= images]
     assume(fits)
-    assert _allowed_full(law, images) == (fits[0], fits[-1])
+    assert allowed_full(law, images) == (fits[0], fits[-1])
 
 
 @given(laws, prices, st.floats(0.5, 2))

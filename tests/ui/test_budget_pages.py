@@ -29,17 +29,17 @@ def test_a_plan_answers_with_a_split_its_interval_and_what_to_label_next():
 
 
 def test_a_dearer_mask_moves_the_plan_towards_boxes():
-    app = open_page("plan")
-    app.slider(key="mask_VOC2012").set_value(1200.0).run()
+    app = open_page("plan", prices="own")
+    app.number_input(key="own_mask").set_value(1200.0).run()
     assert not app.exception
     best = app.dataframe[0].value.iloc[0]
     assert int(best["from"].split("/")[0].replace(",", "")) < 300
 
 
 def test_prices_may_be_given_for_an_object():
-    app = open_page("plan")
-    app.button_group(key="unit").set_value("an object").run()
-    app.slider(key="objects").set_value(10.0).run()
+    app = open_page("plan", prices="own")
+    app.selectbox(key="own_per").set_value("an object").run()
+    app.number_input(key="objects_2.8").set_value(10.0).run()
     assert not app.exception
     assert "Label **" in texts(app)
 
@@ -243,7 +243,7 @@ def test_models_without_any_score_are_not_planned_by_and_others_go_by_the_score_
 def test_points_taken_out_of_an_equiscore_fit_can_be_taken_in_again():
     app = open_page("equiscore", points_a="1464-0")
     assert "no split to fit" in app.warning[0].value
-    assert len(app.get("plotly_chart")) == 1
+    assert [chart.key for chart in app.get("plotly_chart")] == ["equiscore_chart", "turning_line"]
     assert "Fitted k = " in texts(app)
 
 
@@ -271,6 +271,6 @@ def test_a_plan_by_one_split_says_what_is_missing_and_is_no_error():
 
 
 def test_hours_that_pay_for_nothing_more_leave_the_rest_of_the_page():
-    app = open_page("plan", unit="an object", objects="50", object_mask="600")
+    app = open_page("plan", prices="own", own_per="an object", own_mask="600", **{"objects_2.8": "50"})
     assert [error.value for error in app.error if "do not pay" in error.value]
     assert "Each split left out in turn" in texts(app)

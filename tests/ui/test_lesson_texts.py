@@ -54,6 +54,8 @@ ANSWERS = {
     ],
     (7, 1): [{"line": hours} for hours in (60.0, 77.5, 100.0)],
     (7, 4): [{"mask_s": 240}, {"mask_s": 1500}, {"mask_s": 40, "box_s": 38}, {"mask_s": 1500, "box_s": 10}],
+    (8, 1): [{}, {"turn": 2.0}],
+    (8, 5): [{"begins_at": ratio} for ratio in (2.0, 6.0, 9.0)],
     (7, 6): [{"answer": full} for full in (780, 370, 200)],
 }
 

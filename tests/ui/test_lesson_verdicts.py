@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from splitlab.app.lessons.curves import _LEAST_POINTS, _MOST_APART, _MOST_OFF, _TOUCHES, _judge_cheapest, _judge_curve
 from splitlab.app.lessons.labels import _EQUAL_AP, _LEAST_MASKS, _MOST_LEFT_HOURS, _judge_replacement, _judge_spending
 from splitlab.app.lessons.mistakes import _judge_disagreement
+from splitlab.app.lessons.mixing import _judge_beginning
 from splitlab.app.lessons.rows import Series
 from splitlab.app.lessons.splits import _judge_middle, _judge_step, _spend, _steps_of
 from splitlab.budget.cost import VOC2012, ImagePool, Prices, cost_hours
@@ -154,3 +155,10 @@ def test_an_answer_is_cheap_when_it_costs_a_hundredth_more_than_the_cheapest_at_
     assert verdict.right == (cost <= (1 + _TOUCHES) * point.hours)
     if not verdict.right:
         assert (verdict.case == "fewer_masks") == (full > point.full)
+
+
+@pytest.mark.parametrize(("ratio", "case"), [(2.0, "too_low"), (5.8, "too_low"), (6.1, "begins"), (9.0, "too_high")])
+def test_where_mixing_begins_to_pay_is_judged_by_4k(ratio, case):
+    verdict = _judge_beginning(ratio, EquiscoreLaw(1.5, 1464), 10731)
+    assert (verdict.case, verdict.right) == (case, case == "begins")
+    assert verdict_in_words(8, verdict)

@@ -58,8 +58,8 @@ def test_no_control_of_a_lesson_has_the_name_of_another_pages():
     assert not lessons & (others | {MODELS})
 
 
-def test_there_are_seven_and_the_list_says_what_each_answers():
-    assert len(_LESSONS) == 7
+def test_there_are_eight_and_the_list_says_what_each_answers():
+    assert len(_LESSONS) == 8
     told = texts(open_page("lessons"))
     for each in _LESSONS:
         assert each.question in told
@@ -95,7 +95,7 @@ def test_next_and_back_walk_through_a_lesson_and_on_to_the_next():
 
 
 def test_the_last_screen_of_all_leads_back_to_the_list():
-    app = lesson(7, last(7))
+    app = lesson(8, last(8))
     app.button(key="next").click().run()
     assert not app.exception
     assert app.title[0].value == "Lessons"
@@ -109,11 +109,11 @@ def test_a_control_keeps_its_place_when_one_goes_on_and_comes_back():
     assert app.slider(key="masks").value == 500
 
 
-@pytest.mark.parametrize("wrong", ["0", "8", "-1", "three", "1e0", "٣", "", "<b>", "9" * 5000])
+@pytest.mark.parametrize("wrong", ["0", "9", "-1", "three", "1e0", "٣", "", "<b>", "9" * 5000])
 def test_a_lesson_that_is_not_there_is_answered_by_the_list(wrong):
     place = _read_place({"lesson": wrong}, _LESSONS)
     assert place.lesson == 0
-    assert "numbered 1 to 7" in place.problem
+    assert "numbered 1 to 8" in place.problem
     assert len(place.problem) < 120
     assert "<b>" not in place.problem
 
@@ -138,7 +138,7 @@ def test_notes_are_hidden_until_asked_for():
     assert note in texts(lesson(4, 1, notes="true"))
 
 
-@pytest.mark.parametrize("number", range(1, 8))
+@pytest.mark.parametrize("number", range(1, 9))
 def test_a_print_shows_all_screens_and_notes_where_asked_for(number):
     app = open_page("lessons", lesson=str(number), print="true", notes="true")
     assert [head.value for head in app.subheader] == [screen.title for screen in _LESSONS[number - 1].screens]
@@ -233,6 +233,17 @@ def test_the_cheapest_split_is_judged_by_the_cheapest_point():
     app.slider(key="dear").set_value(200).run()
     assert is_wrong(app)
     assert "more masks" in app.info[0].value
+
+
+def test_the_line_that_turns_and_the_question_about_it_follow_4k():
+    app = lesson(8, 1)
+    assert "The line cuts the curve" in texts(app)
+    app.slider(key="turn").set_value(2.0).run()
+    assert "**draw masks only**" in texts(app)
+    app = lesson(8, last(8))
+    assert is_wrong(app)
+    app.slider(key="begins_at").set_value(6.0).run()
+    assert is_right(app)
 
 
 def test_measured_lessons_open_where_nothing_was_measured(monkeypatch, tmp_path):

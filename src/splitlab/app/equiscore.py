@@ -9,18 +9,21 @@ import pandas as pd
 import streamlit as st
 
 from splitlab.app.navigation import errors_shown, page_head
-from splitlab.app.widgets.budget_choices import choose_prices, read_splits, toggle_clicked_splits
+from splitlab.app.widgets.budget_choices import read_splits, toggle_clicked_splits
 from splitlab.app.widgets.links import linked_choice, linked_count
+from splitlab.app.widgets.prices import ChosenPrices, choose_prices, turn_price_ratio
 from splitlab.app.widgets.sources import atlas_curves, measured, published, training_images
 from splitlab.app.widgets.split_chip import split_chip
 from splitlab.app.widgets.text import offer_csv
 from splitlab.budget.cost import MAX_IMAGES, Prices, mask_share
 from splitlab.budget.law import PAPER_CURVES, EquiscoreLaw, LawFit, PaperCurve, fit_law
-from splitlab.budget.planner import CheapestPoint, cheapest_point
+from splitlab.budget.mix_or_masks import MixOrMasks, by_law_in_words, mix_or_masks
 from splitlab.budget.published import FLATTERED, FLATTERED_METHOD, method_rows
 from splitlab.budget.results import METRICS, by_common_seeds
 from splitlab.errors import BudgetError
+from splitlab.figures.mix_or_masks import turning_line
 from splitlab.figures.plan import equiscore_curve
+from splitlab.shown_numbers import shown
 from splitlab.workspace import Workspace
 
 _CHART = "equiscore_chart"
@@ -50,23 +53,26 @@ def show_page() -> None:
         rows = _rows_of(curve)
         chosen = _chosen_splits(curve, rows)
         way, own_law = _choose_law(curve)
-        prices = choose_prices(curve.dataset)
+        chosen_prices = choose_prices(curve.dataset)
+        turn_price_ratio(chosen_prices)
         there_are = training_images(Workspace.here())[curve.dataset]
         images = linked_count("Training images", 1, MAX_IMAGES, there_are, f"pool_{there_are}")
     with picture, errors_shown():
         fit = _fit(curve, chosen)
         law = {_FITTED_LAW: fit.law, _OWN_LAW: own_law}.get(way) or curve.law
-        cheapest = _find_cheapest(law, prices, images)
+        found = _compare_ways(law, chosen_prices.per_image, images)
         points = _points(rows, curve, fit)
-        _show_cheapest(cheapest, prices)
+        _show_cheapest(found, chosen_prices)
         st.plotly_chart(
-            equiscore_curve(law, points, cheapest, prices, images),
+            equiscore_curve(law, points, found.mixed if found else None, chosen_prices.per_image, images),
             key=_CHART,
             on_select=partial(toggle_clicked_splits, _CHART, _link_name(curve), chosen),
             selection_mode="points",
             config={"displaylogo": False},
         )
         _explain(curve, fit)
+        if found is not None:
+            _show_dial(curve, law, found, rows)
         _show_residuals(fit, points)
 
 
@@ -116,9 +122,9 @@ def _columns(splits: Iterable[_Split]) -> tuple[list[int], list[int]]:
     return [full for full, _ in chosen], [weak for _, weak in chosen]
 
 
-def _find_cheapest(law: EquiscoreLaw, prices: Prices, images: int) -> CheapestPoint | None:
+def _compare_ways(law: EquiscoreLaw, prices: Prices, images: int) -> MixOrMasks | None:
     try:
-        return cheapest_point(law, prices, images)
+        return mix_or_masks(law, prices, images)
     except BudgetError as error:
         st.warning(str(error))
         return None
@@ -132,16 +138,42 @@ def _points(rows: pd.DataFrame, curve: PaperCurve, fit: LawFit) -> pd.DataFrame:
     return points.assign(used=[split in in_fit for split in zip(points["full"], points["weak"], strict=True)])
 
 
-def _show_cheapest(cheapest: CheapestPoint | None, prices: Prices) -> None:
-    if cheapest is None:
+def _show_cheapest(found: MixOrMasks | None, prices: ChosenPrices) -> None:
+    if found is None:
         return
-    st.markdown(
-        f"### Cheapest on this curve: **{cheapest.full:,}** masks and **{cheapest.weak:,}** boxes, "
-        f"{cheapest.hours:,.1f} hours"
+    cheapest = found.mixed
+    told = (
+        f"Cheapest on this curve: **{cheapest.full:,}** masks and **{cheapest.weak:,}** boxes, "
+        f"{cheapest.hours:,.1f} hours{prices.money(cheapest.hours)}"
     )
-    split_chip(cheapest.full, cheapest.weak, prices, cheapest.hours)
-    share = mask_share(cheapest.full, cheapest.weak, prices)
+    if found.pays:
+        st.markdown(f"### {told}")
+        split_chip(cheapest.full, cheapest.weak, prices.per_image, cheapest.hours)
+    else:
+        alone = f"**{found.masks:,}** images, {found.masks_hours:,.1f} hours{prices.money(found.masks_hours)}"
+        st.markdown(f"### Draw masks only: {alone}")
+        split_chip(found.masks, 0, prices.per_image, found.masks_hours)
+        st.markdown(f"{told}.")
+    share = mask_share(cheapest.full, cheapest.weak, prices.per_image)
     st.caption(f"{share:.0%} of it on masks. {_DECIDED_BY[cheapest.decided_by]}")
+
+
+def _show_dial(curve: PaperCurve, law: EquiscoreLaw, found: MixOrMasks, rows: pd.DataFrame) -> None:
+    """Show whether mixing pays at this price ratio, and the picture that turns with it."""
+    st.subheader("Mix, or masks only?", anchor=False)
+    st.markdown(f"By the law, {by_law_in_words(found)}")
+    st.plotly_chart(turning_line(law, found), key="turning_line", config={"displaylogo": False})
+    st.caption(
+        "Below the line, splits cost less than masks alone. It turns with the price ratio; mixing pays where the curve "
+        f"dips below it. {_masks_alone_told(curve, found, rows)} Between 0.55 φ₀ and φ₀ the law says nothing."
+    )
+
+
+def _masks_alone_told(curve: PaperCurve, found: MixOrMasks, rows: pd.DataFrame) -> str:
+    alone = rows.loc[(rows["full"] == found.masks) & (rows["weak"] == 0), curve.metric].dropna()
+    if alone.empty:
+        return f"No model here was trained on {found.masks:,} masks alone: that they reach the score is assumed."
+    return f"Masks alone on {found.masks:,} images scored {shown(alone.mean())}; the curve is at {curve.score:g}."
 
 
 def _explain(curve: PaperCurve, fit: LawFit) -> None:

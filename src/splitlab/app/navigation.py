@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -40,6 +41,10 @@ _ICON = Path(__file__).with_name("icon.svg")
 _STARTED, _MESSAGE, _LINKS, _LAST_PAGE = "started by app.py", "message", "links of pages", "page shown last"
 # Parameters for a place in a page. A link to another place must not be replaced by the last one.
 _PLACES = ("lesson", "screen", "print")
+# Parameters of the label prices, which are the same on all pages that have them.
+_PRICED_PAGES = ("plan", "equiscore", "data", "train")
+_OF_PRICES = re.compile(r"prices|own_(?:box|mask|unit|per)|money_hour|objects_[\d.]+")
+_PRICES_DRAWN, _PRICES = "prices were drawn", "link of the label prices"
 
 _Link = dict[str, list[str]]
 
@@ -63,6 +68,8 @@ def run_app() -> None:
         page.run()
     finally:
         _kept_links()[page.url_path] = _current_link()
+        if st.session_state.pop(_PRICES_DRAWN, False):
+            st.session_state[_PRICES] = _prices_in(_current_link())
 
 
 def page_head(title: str, sentence: str) -> None:
@@ -112,6 +119,11 @@ def change_kept_link(url_path: str, parameters: Mapping[str, str]) -> None:
     _forget(parameters)
 
 
+def keep_prices_for_all_pages() -> None:
+    """Let the other pages start with this page's label prices; for pages that draw their controls."""
+    st.session_state[_PRICES_DRAWN] = True
+
+
 def _set_up_tab() -> None:
     st.set_page_config(page_title="SplitLab", page_icon=str(_ICON), layout="wide")
 
@@ -133,12 +145,30 @@ def _restore_link(page: st.Page) -> None:
     """Restore a page as it was left, if it is opened from another page by a link that says less."""
     if st.session_state.get(_LAST_PAGE) == page.url_path:
         return
-    asked, before = _current_link(), _kept_links().get(page.url_path, {})
+    asked, link = _current_link(), _link_to_show(page.url_path)
     _forget(asked)
     st.session_state[_LAST_PAGE] = page.url_path
-    if asked != before and _says_less(asked, before):
-        _write_link(before)
+    # A link that names no prices leaves them as they are.
+    shown = link if _says_less(asked, link) else asked if _prices_in(asked) else asked | _prices_in(link)
+    # What the previous page's controls of the same name hold is lost when this page draws its own.
+    _forget([str(name) for name in st.session_state if _OF_PRICES.fullmatch(str(name))])
+    if asked != shown:
+        _write_link(shown)
         st.rerun()
+
+
+def _link_to_show(url_path: str) -> _Link:
+    """Return a page's link as it was left, with the prices that were chosen last on any page."""
+    before = _kept_links().get(url_path, {})
+    if url_path not in _PRICED_PAGES or _PRICES not in st.session_state:
+        return before
+    others = {name: values for name, values in before.items() if not _OF_PRICES.fullmatch(name)}
+    prices: _Link = st.session_state[_PRICES]
+    return others | prices
+
+
+def _prices_in(link: _Link) -> _Link:
+    return {name: values for name, values in link.items() if _OF_PRICES.fullmatch(name)}
 
 
 def _forget(names: Iterable[str]) -> None:

@@ -94,7 +94,7 @@ def show_page() -> None:
                 claims = claims_of_atlas(against, metric, workspace)
         _show_claims(claims, against)
     st.page_link("pages/cost_against_ap.py", label="The tables as a chart", icon=":material/scatter_plot:")
-    st.page_link("pages/lessons.py", label="The paper as seven lessons", icon=":material/school:")
+    st.page_link("pages/lessons.py", label="The paper as eight lessons", icon=":material/school:")
 
 
 def _choose_score(atlas: str, link: Mapping[str, str], place: DeltaGenerator) -> str:

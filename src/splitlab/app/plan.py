@@ -10,28 +10,32 @@ import pandas as pd
 import streamlit as st
 
 from splitlab.app.navigation import errors_shown, page_head
-from splitlab.app.widgets.budget_choices import Source, choose_prices, choose_source
+from splitlab.app.widgets.budget_choices import Source, choose_source
 from splitlab.app.widgets.links import linked_choice, linked_count
-from splitlab.app.widgets.sources import training_images
+from splitlab.app.widgets.prices import ChosenPrices, choose_prices, turn_price_ratio
+from splitlab.app.widgets.sources import atlas_curves, training_images
 from splitlab.app.widgets.split_chip import split_chip
 from splitlab.app.widgets.text import as_plain, offer_csv, with_bold_numbers
 from splitlab.atlas.tables import TEST_PART
 from splitlab.budget.cost import MAX_IMAGES, ImagePool, Prices, cost_hours, mask_hours
 from splitlab.budget.fit import FittedSurface, fit_surface
+from splitlab.budget.law import PAPER_CURVES, EquiscoreLaw, PaperCurve
+from splitlab.budget.mix_or_masks import by_law_in_words, by_surface_in_words, equal_score, mix_or_masks
 from splitlab.budget.next_step import advice_in_words, next_labels, next_run
 from splitlab.budget.pilot import LeaveOneOut, fit_pilot, leave_one_out, read_pilot
 from splitlab.budget.plan_answer import PlanAnswer, answer_for_hours, answer_for_score
 from splitlab.budget.plan_in_words import interval_in_words, labels_to_make
 from splitlab.budget.planner import SplitForecast, best_splits, budget_line
 from splitlab.budget.published import FLATTERED, FLATTERED_METHOD
-from splitlab.budget.results import METRICS, PUBLISHED
+from splitlab.budget.results import METRICS, PUBLISHED, SHORT_METRICS
 from splitlab.budget.rivals import RIVALS_COMMAND, rivals_table
 from splitlab.errors import BudgetError
+from splitlab.figures.mix_or_masks import costs_by_ratio
 from splitlab.figures.plan import hours_curve, plan_chart
 from splitlab.shown_numbers import shown
 from splitlab.workspace import Workspace
 
-_BY_HOURS, _BY_SCORE = "hours I have", "score I need"
+_BY_HOURS, _BY_SCORE, _BY_MONEY = "hours I have", "score I need", "money I have"
 _LEAST_AP = 0.1
 _FIRST_HOURS, _NEXT_HOURS = 80.0, 8.0
 _GUESSED_IMAGES = 1000
@@ -47,8 +51,12 @@ class _Request:
     pilot: pd.DataFrame | None
     hours: float | None
     score: float
-    prices: Prices
+    chosen_prices: ChosenPrices
     pool: ImagePool
+
+    @property
+    def prices(self) -> Prices:
+        return self.chosen_prices.per_image
 
     @property
     def origin(self) -> str:
@@ -88,6 +96,8 @@ def show_page() -> None:
         _show_answer(request, answer)
         _show_chart(request, answer)
         with errors_shown():
+            _show_dial(request, answer.plan.best)
+        with errors_shown():
             _show_next_labels(request, answer.plan.best)
         with st.expander("More hours, more AP: the best split of each budget"), errors_shown():
             _show_budgets(request, answer.hours)
@@ -97,8 +107,11 @@ def show_page() -> None:
 
 def _choose() -> _Request:
     source = choose_source()
-    hours, score = _choose_goal(source)
+    place_of_goal = st.container()
     prices = choose_prices(source.dataset)
+    turn_price_ratio(prices)
+    with place_of_goal:
+        hours, score = _choose_goal(source, prices.money_per_hour)
     place_of_pool = st.container()
     pilot = _upload_pilot()
     images = _linked_images() or (_known_images(source) if pilot is None else None)
@@ -110,9 +123,14 @@ def _choose() -> _Request:
     return _Request(source, pilot, hours, score, prices, pool)
 
 
-def _choose_goal(source: Source) -> tuple[float | None, float]:
+def _choose_goal(source: Source, money_per_hour: float | None) -> tuple[float | None, float]:
     """Return the hours, or None and the score to reach."""
-    if linked_choice("Plan for", [_BY_HOURS, _BY_SCORE], _BY_HOURS, "mode") == _BY_HOURS:
+    goals = [_BY_HOURS, _BY_SCORE, *([_BY_MONEY] if money_per_hour else [])]
+    goal = linked_choice("Plan for", goals, _BY_HOURS, "mode")
+    if goal == _BY_MONEY and money_per_hour:
+        money = st.number_input("Money for labelling", 1.0, 10_000_000.0, 1000.0, key="money", bind="query-params")
+        return money / money_per_hour, 0.0
+    if goal == _BY_HOURS:
         hours = st.number_input(
             "Hours of labelling", 0.5, 100_000.0, _FIRST_HOURS, key="hours_planned", bind="query-params"
         )
@@ -176,7 +194,8 @@ def _show_answer(request: _Request, answer: PlanAnswer) -> None:
     expected = f"expect AP **{shown(best.ap)}** ({shown(best.low)} to {shown(best.high)})"
     st.markdown(f"### {with_bold_numbers(labels_to_make(best, request.pool))}: {expected}")
     split_chip(best.full, best.weak, request.prices, cost_hours(float(best.full), float(best.weak), request.prices))
-    st.markdown(f"New labels take {best.hours:,.1f} hours. {with_bold_numbers(answer.ways_told)}")
+    money = request.chosen_prices.money(best.hours)
+    st.markdown(f"New labels take {best.hours:,.1f} hours{money}. {with_bold_numbers(answer.ways_told)}")
     st.markdown(answer.limit_told)
     if answer.trained_is_ahead:
         st.info(answer.trained_told)
@@ -202,6 +221,46 @@ def _show_chart(request: _Request, answer: PlanAnswer) -> None:
     if request.is_flattered:
         st.caption(FLATTERED)
     offer_csv(line, "splitlab-plan.csv")
+
+
+def _show_dial(request: _Request, best: SplitForecast) -> None:
+    """Show whether mixing pays at this price ratio: by the law of the same models, and by the AP surface."""
+    score = equal_score(request.fitted, best.ap, request.pool)
+    if score is None:
+        return
+    st.subheader("Mix, or masks only?", anchor=False)
+    law = _tell_law(request)
+    st.markdown(by_surface_in_words(score, request.prices.mask_to_box))
+    st.plotly_chart(costs_by_ratio(score, law, request.prices.mask_to_box), key="costs_by_ratio", config=_CHART)
+    if law is not None:
+        st.caption(
+            "The two can disagree. The law compares masks alone with splits of up to 0.55 φ₀ masks, labelled from "
+            "scratch. The AP surface is smooth between the results, also where no split was trained, such as many "
+            "masks with few boxes."
+        )
+
+
+def _tell_law(request: _Request) -> EquiscoreLaw | None:
+    """Show what the equiscore law of the same models says, and return it; None if there is none."""
+    curve = _curve_of(request)
+    if curve is None:
+        return None
+    try:
+        found = mix_or_masks(curve.law, request.prices, request.pool.images)
+    except BudgetError:
+        return None  # too few images for the curve
+    st.markdown(
+        f"By the equiscore law of {as_plain(curve.method)} on {as_plain(curve.dataset)} "
+        f"({SHORT_METRICS[curve.metric]} about {curve.score:g}), {by_law_in_words(found)}"
+    )
+    return curve.law
+
+
+def _curve_of(request: _Request) -> PaperCurve | None:
+    """Return the equiscore curve of the models that the plan rests on; None if there is none."""
+    curves = [] if request.pilot is not None else [*PAPER_CURVES, *atlas_curves(Workspace.here())]
+    source = request.source
+    return next((c for c in curves if (c.dataset, c.method) == (source.dataset, source.method)), None)
 
 
 def _show_next_labels(request: _Request, best: SplitForecast) -> None:

@@ -16,7 +16,6 @@ from splitlab.app.widgets.links import linked_count, linked_selectbox
 from splitlab.app.widgets.live_run import duration, watch_run
 from splitlab.app.widgets.sources import read_dataset
 from splitlab.app.widgets.split_builder import choose_sizes, kept_split_key, show_cost
-from splitlab.budget.cost import PRESETS, prices_for
 from splitlab.checkpoints.checkpoint import Card
 from splitlab.data.dataset import Dataset, TrainVal, count_images
 from splitlab.data.fit_for_training import refuse_undrawable, refuse_without_val
@@ -203,10 +202,7 @@ def _explain(chosen: _Training, earlier: Iterable[RunSummary]) -> None:
         f"**{spec.data.full:,}** mask images and **{spec.data.weak:,}** box images of "
         f"{count_images(dataset).to_draw:,}, {spec.steps:,} steps of {spec.batch_size} images on {spec.device}: {time}."
     )
-    names, own = list(PRESETS), prices_for(dataset.name).name
-    key = f"prices_{own}"
-    prices = PRESETS[st.selectbox("Labelling prices", names, names.index(own), key=key, bind="query-params")]
-    show_cost(spec.data.full, spec.data.weak, dataset, prices)
+    show_cost(spec.data.full, spec.data.weak, dataset)
 
 
 def _start_run(chosen: _Training, workspace: Workspace) -> None:

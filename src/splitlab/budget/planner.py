@@ -223,7 +223,7 @@ def cheapest_point(law: EquiscoreLaw, prices: Prices, images: int) -> CheapestPo
     Raises:
         BudgetError: If the law holds for no split of so many images.
     """
-    least, most = _allowed_full(law, images)
+    least, most = allowed_full(law, images)
     tangent = min(max(tangent_full(law, prices), least), most)
     # Compare costs on the curve itself: rounding |W| up to whole images would shift |F| by a few images
     # (581 instead of 584 on VOC2012).
@@ -247,7 +247,7 @@ def tangent_full(law: EquiscoreLaw, prices: Prices) -> float:
     return law.phi0 * math.sqrt(law.k / prices.mask_to_box)
 
 
-def _allowed_full(law: EquiscoreLaw, images: int) -> tuple[int, int]:
+def allowed_full(law: EquiscoreLaw, images: int) -> tuple[int, int]:
     """Return the range of whole |F| where the law holds and |F| + |W| <= `images`."""
     low, high = law.valid_full
     area = law.k * law.phi0 * law.phi0

@@ -35,6 +35,10 @@ _PANELS: Mapping[str, Mapping[str, _Line]] = {
     },
     "Plan a budget": {
         "cost": _Line("cost", "Show the annotation cost of a split in hours, and the share of it that masks take."),
+        "prices": _Line(
+            "cost",
+            "List label prices that others measured or charge, with their sources; `--prices NAME` uses one.",
+        ),
         "plan": _Line(
             "budget",
             "Find the best split for a budget, or the cheapest for a score, with the expected score (90% interval).",

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from splitlab.app.lessons import curves, labels, mistakes, splits
+from splitlab.app.lessons import curves, labels, mistakes, mixing, splits
 from splitlab.app.lessons.lesson import Lesson
 from splitlab.app.navigation import ensure_started_by_app, errors_shown, page_head
 from splitlab.app.widgets.text import as_plain
@@ -31,6 +31,7 @@ _LESSONS: tuple[Lesson, ...] = (
     mistakes.SAME_SCORE_DIFFERENT_MISTAKES,
     curves.THE_EQUISCORE_HYPERBOLA,
     curves.HALF_ON_MASKS_HALF_ON_BOXES,
+    mixing.MIX_OR_MASKS_ONLY,
 )
 
 

@@ -1,4 +1,4 @@
-"""Controls that budget pages share: which results to plan from, what labels cost, which splits to fit."""
+"""Controls that budget pages share: which results to plan from, which splits to fit."""
 
 from __future__ import annotations
 
@@ -9,18 +9,14 @@ from functools import cached_property
 import pandas as pd
 import streamlit as st
 
-from splitlab.app.widgets.links import linked_choice
 from splitlab.app.widgets.sources import measured, published
 from splitlab.atlas.tables import main_metric
-from splitlab.budget.cost import Prices, prices_for
 from splitlab.budget.fit import FittedSurface
 from splitlab.budget.pilot import fit_pilot, seeds_or_unknown
 from splitlab.budget.published import published_surface
 from splitlab.budget.results import METRICS, PUBLISHED, ways_of_training, where_it_tells_apart
 from splitlab.budget.trained_splits import results_of
 from splitlab.workspace import Workspace
-
-_PER_IMAGE, _PER_OBJECT = "an image", "an object"
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,23 +76,6 @@ def choose_source() -> Source:
         bind="query-params",
     )
     return Source(dataset, method, source, metric, rows[rows[metric].notna()])
-
-
-def choose_prices(dataset: str) -> Prices:
-    """Choose what labels cost, in seconds; start with the dataset's own prices."""
-    known = prices_for(dataset)
-    unit = linked_choice("Seconds for", [_PER_IMAGE, _PER_OBJECT], _PER_IMAGE, "unit")
-    if unit == _PER_OBJECT:
-        objects = st.slider("Objects in an image", 1.0, 50.0, 3.0, 0.5, key="objects", bind="query-params")
-        box = st.slider("Seconds for a box", 1.0, 60.0, 10.0, 0.5, key="object_box", bind="query-params")
-        mask = st.slider("Seconds for a mask", 1.0, 600.0, 80.0, 1.0, key="object_mask", bind="query-params")
-        return Prices.per_instance(box, mask, objects, "your prices")
-    box = st.slider("Boxes of an image", 1.0, 400.0, known.box_seconds, 0.1, key=f"box_{dataset}", bind="query-params")
-    mask = st.slider(
-        "Masks of an image", 1.0, 3000.0, known.mask_seconds, 0.1, key=f"mask_{dataset}", bind="query-params"
-    )
-    own = (box, mask) != (known.box_seconds, known.mask_seconds)
-    return Prices(box, mask, "your prices" if own else known.name)
 
 
 def toggle_clicked_splits(chart: str, link_name: str, chosen: Iterable[tuple[int, int]]) -> None:

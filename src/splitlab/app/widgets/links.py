@@ -115,3 +115,70 @@ def linked_selectbox(
     chosen = place.selectbox(label, names, format_func=shown, key=key, help=tip)
     write_link(key, [chosen])
     return chosen
+
+
+def linked_option(
+    label: str,
+    names: Sequence[str],
+    start: str,
+    key: str,
+    place: DeltaGenerator | None = None,
+    shown: Callable[[str], str] = str,
+    **look: Any,
+) -> str:
+    """Show a list of which one is chosen; the link contains it unless it is `start`.
+
+    Streamlit does not own the parameter, so that another page with the same control can be opened with it.
+
+    Args:
+        label: Label of the control.
+        names: What can be chosen, as in the link.
+        start: Chosen if neither the link nor the control name a known option.
+        key: Key of the control, and name in the link.
+        place: Where it is drawn; the current container by default.
+        shown: Returns how a name is shown.
+        **look: Further settings of `st.selectbox`, such as `on_change`.
+    """
+    if asked := _newly_asked(key, names):
+        st.session_state[key] = asked[0]
+    if st.session_state.get(key) not in names:
+        st.session_state[key] = start
+    chosen: str = (place or st).selectbox(label, names, format_func=shown, key=key, **look)
+    write_link(key, [] if chosen == start else [chosen])
+    return chosen
+
+
+def linked_number(
+    label: str, least: float, most: float, start: float, key: str, place: DeltaGenerator | None = None, **look: Any
+) -> float:
+    """Show a field for a number from `least` to `most`; the link contains it unless it is `start`.
+
+    Other parameters are those of `linked_option`, and `look` those of `st.number_input`.
+    """
+    if asked := _newly_asked(key, _Numbers(least, most)):
+        st.session_state[key] = float(asked[0])
+    st.session_state.setdefault(key, start)
+    number = float((place or st).number_input(label, least, most, format="%g", key=key, **look))
+    write_link(key, [] if number == start else [f"{number:.10g}"])
+    return number
+
+
+def _newly_asked(key: str, known: Container[str]) -> list[str]:
+    """Return what the link newly asks for; if it no longer contains the parameter, forget the control's value."""
+    seen = st.session_state.get(_READ.format(key)), st.session_state.get(_WRITTEN.format(key))
+    if not st.query_params.get_all(key) and [] not in seen and None not in seen:
+        st.session_state.pop(key, None)
+    return asked_by_link(key, known)
+
+
+class _Numbers:
+    """The texts of numbers in a range."""
+
+    def __init__(self, least: float, most: float) -> None:
+        self._least, self._most = least, most
+
+    def __contains__(self, text: object) -> bool:
+        try:
+            return self._least <= float(str(text)) <= self._most
+        except ValueError:
+            return False

@@ -11,9 +11,10 @@ import streamlit as st
 
 from splitlab.app.hosting import Hosting, may_change
 from splitlab.app.widgets.links import linked_count
+from splitlab.app.widgets.prices import choose_prices
 from splitlab.app.widgets.split_chip import split_chip
 from splitlab.app.widgets.text import as_plain
-from splitlab.budget.cost import PRESETS, Prices, mask_hours
+from splitlab.budget.cost import cost_hours, mask_hours
 from splitlab.data.dataset import Dataset, ImageId, count_images, left_out_in_words
 from splitlab.data.fit_for_training import refuse_undrawable
 from splitlab.data.saved_splits import save_split, saved_splits, split_by_labels
@@ -44,8 +45,7 @@ def build_split(name: str, dataset: Dataset, workspace: Workspace) -> None:
     controls, picture = st.columns([1, 1.4], gap="large")
     with controls:
         split = _choose(name, dataset)
-        prices = PRESETS[st.selectbox("Labelling prices", list(PRESETS), key="prices", bind="query-params")]
-        show_cost(len(split.full), len(split.weak), dataset, prices)
+        show_cost(len(split.full), len(split.weak), dataset)
         _offer_to_save(name, split, workspace)
     full, weak = _objects(dataset, split.full), _objects(dataset, split.weak)
     chart = class_counts_chart(full, weak, f"Objects in the split {split.name}", ("in F", "in W"))
@@ -71,11 +71,14 @@ def choose_sizes(
     return full, linked_count("|W|, boxes", 0, left_over, min(first[1], left_over), weak_key, places[1])
 
 
-def show_cost(full: int, weak: int, dataset: Dataset, prices: Prices) -> None:
-    """Show what the labels of a split cost, compared with masks on all images."""
+def show_cost(full: int, weak: int, dataset: Dataset) -> None:
+    """Choose label prices, and show what the labels of a split cost, compared with masks on all images."""
     images = count_images(dataset).to_draw
-    split_chip(full, weak, prices, scale_hours=mask_hours(float(images), prices))
-    st.caption(f"Expected labelling cost. The whole width stands for masks on all {images:,} labelled images.")
+    objects = sum(len(image.targets) for image in dataset.images)
+    prices = choose_prices(dataset.name, objects / images if images else None)
+    split_chip(full, weak, prices.per_image, scale_hours=mask_hours(float(images), prices.per_image))
+    money = prices.money(cost_hours(float(full), float(weak), prices.per_image))
+    st.caption(f"Expected labelling cost{money}. The whole width stands for masks on all {images:,} labelled images.")
 
 
 def kept_split_key(name: str) -> str:
