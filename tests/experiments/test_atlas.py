@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from splitlab.atlas.advice import advised_splits
 from splitlab.atlas.grid import measured_grid
-from splitlab.atlas.plans import _SCENES, _held_out, _open_parts, _part_hash, _spec_hash, not_measured, read_atlas
+from splitlab.atlas.parts import _SCENES, _held_out, _with_quarter, _with_scenes, part_hash
+from splitlab.atlas.plans import _spec_hash, not_measured, read_atlas
 from splitlab.atlas.rows import COLUMNS, _rows_as_csv, add_rows, read_rows
 from splitlab.cli import main as cli
 from splitlab.data.open_dataset import open_dataset
@@ -40,7 +41,7 @@ def worked(tiny_folder):
 
 
 def test_a_quarter_of_the_photos_is_held_out_and_in_no_split(tiny_folder, tmp_path):
-    parts = _open_parts(str(tiny_folder), tmp_path)
+    parts = _with_quarter(str(tiny_folder), tmp_path, 0)
     ids = [{image.image_id for image in part.images} for part in (parts.train, parts.test)]
     assert (len(ids[0]), len(ids[1])) == (9, 3)
     assert ids[0].isdisjoint(ids[1])
@@ -59,17 +60,17 @@ def test_what_is_held_out_depends_on_the_ids_alone_and_not_on_their_order():
 
 def test_the_test_scenes_of_the_embedded_data_set_are_other_scenes(tmp_path):
     make_embedded(tmp_path / "embedded", settings=EmbeddedSettings(4, 3))
-    parts = _open_parts("embedded", tmp_path, replace(_SCENES, test=3))
+    parts = _with_scenes("embedded", tmp_path, replace(_SCENES, test=3))
     assert [len(part.images) for part in (parts.train, parts.val, parts.test)] == [4, 3, 3]
     photos = [image.path.read_bytes() for part in (parts.train, parts.val, parts.test) for image in part.images]
     assert len(set(photos)) == 10
-    assert len({_part_hash(part) for part in (parts.train, parts.val, parts.test)}) == 3
+    assert len({part_hash(part) for part in (parts.train, parts.val, parts.test)}) == 3
 
 
 def test_each_row_says_what_evaluate_says_of_its_checkpoint_on_the_test_part(worked):
     for run in worked.planned:
         (found,) = [one for one in rows() if one.key == run.key]
-        scores = evaluate_checkpoint(run.path / "weights", worked.parts.test)
+        scores = evaluate_checkpoint(run.path / "weights", worked.parts[0].test)
         for metric in ("ap50", "ap70", "ap75", "ap50_95"):
             assert getattr(found, metric) == scores["mask"][metric]
         assert found.box_ap50 == scores["box"]["ap50"]
@@ -79,7 +80,7 @@ def test_each_row_says_what_evaluate_says_of_its_checkpoint_on_the_test_part(wor
 
 
 def test_no_test_image_is_trained_on_and_only_the_checkpoint_is_kept(worked):
-    tests = set(worked.parts.test.by_id)
+    tests = set(worked.parts[0].test.by_id)
     for run in worked.planned:
         split = read_split(run.path / "split.json")
         assert tests.isdisjoint([*split.full, *split.weak])
@@ -202,3 +203,36 @@ def test_the_plans_that_ship_can_be_read_and_have_runs_of_equal_length(name, tmp
     images = {"embedded": 800, "pets": 360, "street": 376}[name]
     specs = [spec for stage in atlas.stages for spec in stage.specs(images) if spec.model == "yolov5n-lite0-seg"]
     assert len({(spec.steps, spec.image_size, spec.batch_size, spec.recipe) for spec in specs}) == 1
+
+
+def test_where_seeds_rotate_each_is_tested_on_photos_of_its_own(tiny_folder, monkeypatch):
+    monkeypatch.setattr("splitlab.atlas.parts._ROTATING", {"tiny"})
+    write_plan(tiny_folder, full=[4], weak=[0], seeds=[0, 1, 2, 3, 4])
+    opened = open_tiny()
+    assert len(work().work_through().measured) == 5
+    tested = [set(opened.parts_of(run.spec).test.by_id) for run in opened.planned]
+    assert len(set().union(*tested[:4])) == sum(map(len, tested[:4])) == 12
+    assert tested[4] == tested[0]
+    for run, photos in zip(opened.planned, tested, strict=True):
+        split = read_split(run.path / "split.json")
+        assert photos.isdisjoint([*split.full, *split.weak])
+    assert len({row.data_hash for row in rows()}) == 1
+    assert len({row.test_hash for row in rows()}) == 4
+    grid = measured_grid(rows(), opened.atlas.planned(9), "ap70")
+    assert (len(grid.rows), grid.missing) == (5, ())
+
+
+@pytest.mark.parametrize("name", ["embedded-grid", "pets-grid"])
+def test_the_next_grids_can_be_read_and_have_three_seeds_on_every_split(name, tmp_path):
+    atlas = read_atlas(name, _MEASURED, tmp_path)
+    assert atlas.is_experiment
+    runs = atlas.planned({"embedded-grid": 800, "pets-grid": 360}[name]).values()
+    assert len(runs) == {"embedded-grid": 72, "pets-grid": 33}[name]
+    assert {seed for *_, seed in runs} == {0, 1, 2}
+
+
+def test_the_long_runs_of_the_recipe_experiment_are_runs_of_the_next_grid(tmp_path):
+    grid, recipe = (read_atlas(name, _MEASURED, tmp_path).planned(800) for name in ("embedded-grid", "recipe"))
+    shared = [run for digits, run in recipe.items() if digits in grid]
+    assert sorted({run[0] for run in shared}) == [25, 100, 400]
+    assert len(shared) == 18

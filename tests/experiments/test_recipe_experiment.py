@@ -11,8 +11,9 @@ import pytest
 from scipy import stats
 from typer.testing import CliRunner
 
-from splitlab.atlas import plans
-from splitlab.atlas.plans import _DrawnScenes, atlas_names, open_atlas, read_atlas
+from splitlab.atlas import parts, plans
+from splitlab.atlas.parts import _DrawnScenes
+from splitlab.atlas.plans import atlas_names, open_atlas, read_atlas
 from splitlab.atlas.recipe import (
     ARMS,
     Schedule,
@@ -196,7 +197,7 @@ settings: {{image_size: 64, steps: 1, batch_size: 2, f_size: 1, device: cpu}}
 @pytest.fixture
 def few_scenes(monkeypatch):
     make_embedded(Workspace.here().data / "embedded", settings=EmbeddedSettings(4, 2))
-    monkeypatch.setattr(plans, "_SCENES_OF", {"recipe": _DrawnScenes("embedded-recipe", 904, 3, 2)})
+    monkeypatch.setattr(parts, "_SCENES_OF", {"recipe": _DrawnScenes("embedded-recipe", 904, 3, 2, True)})
 
 
 def open_experiment(weak=(0,), seeds=(0,)):
@@ -215,8 +216,8 @@ def test_an_experiment_is_worked_off_seed_by_seed_with_most_masks_first(few_scen
 
 
 def test_scenes_for_choices_and_for_tests_are_no_scenes_of_training(few_scenes):
-    parts = open_experiment().parts
-    images = [image for part in (parts.train, parts.val, parts.test, parts.choice) for image in part.images]
+    (opened,) = open_experiment().parts
+    images = [image for part in (opened.train, opened.val, opened.test, opened.choice) for image in part.images]
     assert len({image.path.read_bytes() for image in images}) == len(images) == 4 + 2 + 2 + 3
 
 
@@ -256,5 +257,5 @@ def test_the_script_prints_both_parts_and_says_nothing_before_all_is_measured(mo
 
 
 def test_an_unknown_name_is_answered_with_atlases_and_experiments():
-    with pytest.raises(SettingsError, match=r"Choose one of embedded, pets, street, recipe\."):
+    with pytest.raises(SettingsError, match=r"Choose one of embedded, pets, street, embedded-grid, pets-grid, recipe\."):
         read_atlas("moon", _MEASURED, Path("nowhere"))

@@ -55,7 +55,7 @@ def test_a_measured_run_has_a_record_that_agrees_with_its_row(tiny_folder):
     assert math.isnan(one.mask_iou) if not len(found) else found.mean() == pytest.approx(one.mask_iou, abs=2e-4)
     localised = record.predicted_class != NONE
     assert localised.sum() == one.localised
-    test = open_tiny().parts.test
+    test = open_tiny().parts[0].test
     assert record.truth_class.tolist() == [label.class_index for image in test.images for label in image.objects]
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from splitlab.atlas.noise import Change, Contrast, Split, SplitScores, split_scores
 from splitlab.atlas.object_scores import LOCALISED, MASK_IOU, MISCLASSIFIED, ScoredRuns, score_runs
 from splitlab.atlas.records import RunRecord
-from splitlab.atlas.rows import COLUMNS, MeasuredRow, newest
+from splitlab.atlas.rows import COLUMNS, MeasuredRow, newest, of_newest_images
 from splitlab.budget.cost import Prices, cost_hours, prices_for
 from splitlab.budget.planner import SplitForecast
 from splitlab.budget.results import check_metric
@@ -26,8 +26,6 @@ _METRIC = "ap70"
 _METRICS = MappingProxyType({"street": "ap50"})
 
 _OBJECT_SCORES = (MISCLASSIFIED, LOCALISED, MASK_IOU)
-
-_ALIKE = ("model", "data_hash", "test_hash")
 
 _LEAST_DRAWS = 100
 """Resamples without a score of some run are left out; so many must remain."""
@@ -50,7 +48,7 @@ class Grid:
     """The measured runs of a plan.
 
     Attributes:
-        rows: One row per planned run with the columns of `MeasuredRow`; one dataset, model and test part.
+        rows: One row per planned run with the columns of `MeasuredRow`; one dataset and model, one test part per seed.
         extra: Runs of other splits with the same settings, such as those recommended by the planner.
         missing: (|F|, |W|, seed) of the planned runs without a row.
         metric: Column of AP that verdicts are based on.
@@ -206,15 +204,24 @@ def measured_grid(
     of_the_plan = [row for row in rows if row.spec_hash in planned]
     if not of_the_plan:
         return None
-    last = newest(of_the_plan)
-    table = pd.DataFrame([asdict(row) for row in rows], columns=list(COLUMNS))
-    alike = (table[list(_ALIKE)] == [getattr(last, name) for name in _ALIKE]).all(axis=1)
-    is_planned = table["spec_hash"].isin(list(planned))
-    ours = table[alike & is_planned]
+    model, current = newest(of_the_plan).model, of_newest_images(of_the_plan)
+    images = {(row.seed, *row.key[1:]) for row in current}
+    ours = [row for row in current if row.model == model]
     # Runs outside of the plan are matched by their settings in words.
-    others = table[alike & ~is_planned & table["settings"].isin(ours["settings"])]
-    missing = tuple(run for spec_hash, run in planned.items() if spec_hash not in set(ours["spec_hash"]))
-    return Grid(ours.reset_index(drop=True), others.reset_index(drop=True), missing, metric, recorded, records)
+    words = {row.settings for row in ours}
+    others = [
+        row
+        for row in rows
+        if (row.seed, *row.key[1:]) in images
+        and row.spec_hash not in planned
+        and (row.model, row.settings in words) == (model, True)
+    ]
+    missing = tuple(run for spec_hash, run in planned.items() if spec_hash not in {row.spec_hash for row in ours})
+    return Grid(_table(ours), _table(others), missing, metric, recorded, records)
+
+
+def _table(rows: Iterable[MeasuredRow]) -> pd.DataFrame:
+    return pd.DataFrame([asdict(row) for row in rows], columns=list(COLUMNS))
 
 
 SAME_AP = 1.0

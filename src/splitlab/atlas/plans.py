@@ -1,24 +1,20 @@
-"""The plans of an atlas, the parts of its dataset, and the runs that are still open."""
+"""The plans of an atlas, and the runs that are still open."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 
 from splitlab.atlas.advice import advised_splits, read_advice
 from splitlab.atlas.grid import measured_grid, verdict_metric
+from splitlab.atlas.parts import Parts, open_parts, part_hash
 from splitlab.atlas.rows import MeasuredRow
-from splitlab.data.dataset import Dataset, ImageId, count_images, json_hash
-from splitlab.data.formats.coco.reader import read_coco_folder
-from splitlab.data.open_dataset import EMBEDDED, open_dataset
-from splitlab.data.reading import with_background
-from splitlab.data.scenes.embedded import EmbeddedSettings, make_embedded
+from splitlab.data.dataset import Dataset, count_images, json_hash
 from splitlab.data.split import check_sizes
-from splitlab.errors import DataError, SettingsError, SplitError
+from splitlab.errors import SettingsError, SplitError
 from splitlab.runs.spec import SETTINGS, RunSpec
 from splitlab.sweeps.file import read_plan
 from splitlab.sweeps.plan import SweepPlan
@@ -162,73 +158,6 @@ def _read(path: Path, data_dir: Path) -> SweepPlan:
     return replace(plan, data=Path(plan.data).name) if Path(plan.data).parent == path.parent.absolute() else plan
 
 
-@dataclass(frozen=True)
-class _DrawnScenes:
-    """Embedded scenes beside those of training: folder in the workspace, seed, and number for choices and for tests."""
-
-    folder: str
-    seed: int
-    choice: int
-    test: int
-
-
-_SCENES = _DrawnScenes("embedded-test", 901, 0, 600)
-_SCENES_OF: Mapping[str, _DrawnScenes] = MappingProxyType({"recipe": _DrawnScenes("embedded-recipe", 904, 1000, 3000)})
-_TEST_SHARE = 4
-"""One in four photos goes into the test part."""
-
-
-@dataclass(frozen=True)
-class Parts:
-    """A dataset as the atlas uses it.
-
-    Attributes:
-        train: Images that F and W are drawn from.
-        val: Images for evaluation while training.
-        test: Images for results.
-        choice: Images on which an experiment compares recipes to choose one; none in an atlas.
-    """
-
-    train: Dataset
-    val: Dataset
-    test: Dataset
-    choice: Dataset | None = None
-
-
-def _open_parts(data: str, data_dir: Path, scenes: _DrawnScenes = _SCENES) -> Parts:
-    """Open a dataset and hold out its test part; embedded scenes are drawn on first use."""
-    whole = open_dataset(data, data_dir)
-    if data == EMBEDDED:
-        # Scenes for choices are the train images of the drawn folder, which needs at least one.
-        settings = EmbeddedSettings(train_images=max(scenes.choice, 1), val_images=scenes.test)
-        drawn = read_coco_folder(make_embedded(data_dir / scenes.folder, scenes.seed, settings))
-        return Parts(whole.train, whole.val, drawn.val, drawn.train if scenes.choice else None)
-    taken = _held_out([image.image_id for image in whole.train.images])
-    if not taken:
-        raise DataError(f"'{whole.train.name}' has {len(whole.train.images)} training images, too few for a test part.")
-    # Photos without objects were included when the rows were measured.
-    train = with_background(whole.train)
-    test, rest = (
-        replace(train, images=tuple(image for image in train.images if (image.image_id in taken) == is_test))
-        for is_test in (True, False)
-    )
-    return Parts(rest, whole.val, test)
-
-
-def _held_out(image_ids: list[ImageId]) -> frozenset[ImageId]:
-    """Select a quarter of the images: those whose ids have the smallest hashes."""
-
-    def place(image_id: ImageId) -> bytes:
-        return hashlib.sha256(str(image_id).encode()).digest()
-
-    return frozenset(sorted(image_ids, key=place)[: len(image_ids) // _TEST_SHARE])
-
-
-def _part_hash(part: Dataset) -> str:
-    """Return 12 hexadecimal digits for a part: its label file and its images."""
-    return _digits(f"{part.source_hash} {[image.image_id for image in part.images]}")
-
-
 _ADVISED_SEEDS = (0, 1)
 
 
@@ -258,12 +187,28 @@ class ScoredPart:
 
 @dataclass(frozen=True)
 class OpenedAtlas:
-    """An atlas with its data and the folder of all runs; `device` replaces that of the plans."""
+    """An atlas with its data and the folder of all runs.
+
+    Attributes:
+        atlas: The atlas.
+        parts: The parts of its dataset for seed 0, 1, ...; see `open_parts`.
+        runs: Folder of all runs.
+        device: Replaces the device of the plans.
+    """
 
     atlas: Atlas
-    parts: Parts
+    parts: tuple[Parts, ...]
     runs: Path
     device: str | None = None
+
+    def parts_of(self, spec: RunSpec) -> Parts:
+        """Return the parts that a run is trained and tested on."""
+        return self.parts[spec.seed % len(self.parts)]
+
+    @property
+    def train_images(self) -> int:
+        """Number of images that F and W are drawn from."""
+        return len(self.parts[0].train.images)
 
     @cached_property
     def planned(self) -> tuple[AtlasRun, ...]:
@@ -284,14 +229,15 @@ class OpenedAtlas:
 
     def scored(self, run: AtlasRun) -> tuple[ScoredPart, ...]:
         """Return the images that a run is scored on, the test part last: its row says that the run is done."""
-        test = ScoredPart(self.parts.test, self.atlas.table, run.hashes)
-        if self.parts.choice is None:
+        parts = self.parts_of(run.spec)
+        test = ScoredPart(parts.test, self.atlas.table, run.hashes)
+        if parts.choice is None:
             return (test,)
-        hashes = {**run.hashes, "test_hash": _part_hash(self.parts.choice)}
-        return ScoredPart(self.parts.choice, self.atlas.choice_table, hashes), test
+        hashes = {**run.hashes, "test_hash": part_hash(parts.choice)}
+        return ScoredPart(parts.choice, self.atlas.choice_table, hashes), test
 
     def _advised(self, rows: Sequence[MeasuredRow]) -> list[AtlasRun]:
-        planned = self.atlas.planned(count_images(self.parts.train).to_draw)
+        planned = self.atlas.planned(self._to_draw)
         metric = verdict_metric(self.atlas.name)
         grid = measured_grid(rows, planned, metric, read_advice(self.atlas.advice, metric))
         splits = advised_splits(grid) if grid else ()
@@ -300,17 +246,26 @@ class OpenedAtlas:
         return self._runs_of(replace(self.atlas.stages[0], splits=splits, is_grid=False, seeds=_ADVISED_SEEDS))
 
     def _runs_of(self, stage: SweepPlan) -> list[AtlasRun]:
-        specs = stage.specs(count_images(self.parts.train).to_draw)
-        return [self._run(spec, stage) for spec in specs if self._can_draw(spec, stage)]
+        return [self._run(spec, stage) for spec in stage.specs(self._to_draw) if self._can_draw(spec, stage)]
+
+    @cached_property
+    def _data_hash(self) -> str:
+        """The hash of the images for training, of those of all seeds if each has its own."""
+        hashes = [part_hash(parts.train) for parts in self.parts]
+        return hashes[0] if len(hashes) == 1 else _digits(" ".join(hashes))
+
+    @property
+    def _to_draw(self) -> int:
+        return min(count_images(parts.train).to_draw for parts in self.parts)
 
     def _run(self, spec: RunSpec, stage: SweepPlan) -> AtlasRun:
-        key = (_spec_hash(spec), _part_hash(self.parts.train), _part_hash(self.parts.test))
+        key = (_spec_hash(spec), self._data_hash, part_hash(self.parts_of(spec).test))
         path = self.runs / f"{stage.folder_name(spec)}-{_digits(''.join(key[:2]), 8)}"
         return AtlasRun(replace(spec, device=self.device or spec.device), path, key, stage.name)
 
     def _can_draw(self, spec: RunSpec, stage: SweepPlan) -> bool:
         try:
-            check_sizes(self.parts.train, spec.data.full, spec.data.weak)
+            check_sizes(self.parts_of(spec).train, spec.data.full, spec.data.weak)
         except SplitError:
             if not stage.is_grid:
                 raise
@@ -326,8 +281,7 @@ class OpenedAtlas:
 
 def open_atlas(atlas: Atlas, workspace: Workspace, device: str | None = None) -> OpenedAtlas:
     """Open the data of an atlas; embedded scenes are drawn on first use."""
-    scenes = _SCENES_OF.get(atlas.name, _SCENES)
-    return OpenedAtlas(atlas, _open_parts(atlas.stages[0].data, workspace.data, scenes), workspace.runs, device)
+    return OpenedAtlas(atlas, open_parts(atlas.name, atlas.stages[0].data, workspace.data), workspace.runs, device)
 
 
 def not_measured(runs: Iterable[AtlasRun], rows: Iterable[MeasuredRow]) -> list[AtlasRun]:

@@ -108,6 +108,17 @@ def newest(rows: Sequence[MeasuredRow]) -> MeasuredRow:
     return sorted(rows, key=lambda row: row.date)[-1]
 
 
+def of_newest_images(rows: Sequence[MeasuredRow]) -> list[MeasuredRow]:
+    """Return the rows with the training images of the newest row, and the newest test images of their seed.
+
+    Seeds may be tested on other images, see `open_parts`.
+    """
+    data = newest(rows).data_hash
+    ours = [row for row in rows if row.data_hash == data]
+    tested = {seed: newest([row for row in ours if row.seed == seed]).test_hash for seed in {row.seed for row in ours}}
+    return [row for row in ours if row.test_hash == tested[row.seed]]
+
+
 COLUMNS = tuple(field.name for field in fields(MeasuredRow))
 _READERS: dict[Any, Any] = {"int": int, "float": lambda cell: float(cell) if cell else math.nan, "str": str}
 

@@ -27,7 +27,7 @@ from splitlab.atlas.noise import NOISE_UNKNOWN
 from splitlab.atlas.object_scores import MASK_IOU, MISCLASSIFIED
 from splitlab.atlas.plans import Atlas, atlas_names, read_atlas
 from splitlab.atlas.records import record_of_row
-from splitlab.atlas.rows import MeasuredRow, newest, read_rows
+from splitlab.atlas.rows import MeasuredRow, newest, of_newest_images, read_rows
 from splitlab.atlas.score_observations import extremes_lose, few_masks_compete, more_boxes_help, more_masks_help
 from splitlab.budget.claims.claim import Claim
 from splitlab.budget.cost import cost_hours, prices_for
@@ -140,7 +140,7 @@ def atlas_claims(name: str, metric: str, workspace: Workspace) -> list[Claim]:
 def _atlas_results(measured: Path) -> pd.DataFrame:
     """Return the rows of all atlases as a results table, each with its newest data and test part only."""
     tables = [read_rows(path) for path in sorted(measured.glob("[!.]*.csv"))]
-    return results_table(_result(row) for rows in tables for row in rows if _parts(row) == _parts(newest(rows)))
+    return results_table(_result(row) for rows in filter(None, tables) for row in of_newest_images(rows))
 
 
 def train_images(measured: Path) -> dict[str, int]:
@@ -172,10 +172,6 @@ def _curve(grid: Grid) -> PaperCurve | None:
         law=fitted.law,
         splits=tuple(sorted(named(near))),
     )
-
-
-def _parts(row: MeasuredRow) -> tuple[str, str]:
-    return row.data_hash, row.test_hash
 
 
 def _result(row: MeasuredRow) -> ResultRow:

@@ -203,7 +203,7 @@ class AtlasWork:
         outcome.stopped = folder.cancel_is_asked()
 
     def _measure(self, run: AtlasRun, folder: RunFolder) -> None:
-        dataset, train_images = self.opened.atlas.dataset, len(self.opened.parts.train.images)
+        dataset, train_images = self.opened.atlas.dataset, self.opened.train_images
         for part in self.opened.scored(run):
             reached = measure_checkpoint(folder.weights, part.images, self.progress)
             row = measured_row(folder, reached.columns, dataset, train_images, part.hashes, self.version)
@@ -221,9 +221,9 @@ class AtlasWork:
         """Return the run's folder; create it if it is missing."""
         folder = RunFolder(run.path)
         if not folder.spec_path.exists():
-            train = self.opened.parts.train
+            parts = self.opened.parts_of(run.spec)
             try:
-                prepare_run_on(run.path, run.spec, TrainVal(train, self.opened.parts.val), draw(run.spec, train))
+                prepare_run_on(run.path, run.spec, TrainVal(parts.train, parts.val), draw(run.spec, parts.train))
             except RunError:
                 # Another process may have created it in the meantime.
                 if not folder.spec_path.exists():
