@@ -52,4 +52,4 @@ def test_a_plan_goes_by_all_measured_runs_and_by_a_new_one_at_once(measured_runs
     measured.clear()  # it is read again after a few seconds
     app.run()
     assert any("from 5 measured results" in caption.value for caption in app.caption)
-    assert len(app.dataframe[-1].value) == 5
+    assert len(app.dataframe[-2].value) == 5

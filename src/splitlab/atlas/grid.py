@@ -118,7 +118,8 @@ class Grid:
 
     @cached_property
     def _scored(self) -> ScoredRuns:
-        runs = pd.concat([self.rows, self.extra], ignore_index=True)
+        # An empty table has no types, and would take them from the other.
+        runs = self.rows if self.extra.empty else pd.concat([self.rows, self.extra], ignore_index=True)
         keys = zip(runs["spec_hash"], runs["data_hash"], runs["test_hash"], strict=True)
         return score_runs(runs, [self.records.get(key) for key in keys])
 
