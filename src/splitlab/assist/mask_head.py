@@ -47,7 +47,7 @@ class MaskHead:
     spread: Tensor
 
     def draw(self, inputs: FloatArray) -> FloatArray:
-        """Return the object's probability in a square, (32, 32), for (16, 16, C) inputs; the mean over its mirror image."""
+        """Return the object's probability in a square, (32, 32), for its (16, 16, C) inputs and their mirror image."""
         with torch.inference_mode():
             scaled = (_batch([inputs]) - self.mean) / self.spread
             logits = self.network(torch.cat([scaled, scaled.flip(3)]))
@@ -78,7 +78,7 @@ def train_head(inputs: Sequence[FloatArray], masks: Sequence[FloatArray], seed: 
             chosen = torch.randint(len(scaled), (_BATCH,))
             loss = _loss(network(scaled[chosen]), wanted[chosen])
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
             schedule.step()
     return MaskHead(network.eval(), mean, spread)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from splitlab.assist.maker import MadeMask
+from splitlab.assist.maker import OBJECT, MadeMask
 from splitlab.data.images import ImageArray
 from splitlab.errors import DataError
 from splitlab.geometry import FloatArray, MaskArray
@@ -42,8 +41,8 @@ def clues(photo: ImageArray, made: MadeMask) -> Numbers:
     if right <= left or bottom <= top or not made.mask.any():
         return np.array([0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0])
     probability = _reduced(made.probability)
-    mask = probability > 0.5  # noqa: PLR2004 (as in MadeMask)
-    sure = float(np.abs(probability - 0.5)[mask].mean() * 2) if mask.any() else 0.0
+    mask = probability > OBJECT
+    sure = float(np.abs(probability - OBJECT)[mask].mean() * 2) if mask.any() else 0.0
     unsure = float(((probability > _UNSURE_BELOW) & (probability < _UNSURE_ABOVE)).mean())
     parts = cv2.connectedComponentsWithStats(mask.astype(np.uint8))[2][1:, cv2.CC_STAT_AREA]
     main = float(parts.max() / parts.sum()) if len(parts) else 0.0
