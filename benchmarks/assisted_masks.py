@@ -26,8 +26,8 @@ from splitlab.assist.propose import real_iou
 from splitlab.data.dataset import ImageLabels
 from splitlab.data.formats.coco.reader import read_coco_folder
 from splitlab.data.images import ImageArray, load_labelled
-from splitlab.data.masks import read_mask
 from splitlab.data.label_files.photo_index import Outside
+from splitlab.data.masks import read_mask
 from splitlab.geometry import rle_to_mask
 
 SEEDS, MASKS, LARGE, DEV = (0, 1, 2), 30, 32 * 32, 100

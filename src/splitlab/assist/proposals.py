@@ -168,6 +168,11 @@ class Proposals:
         return [proposal.seconds for proposal in self.ranked if proposal.state in looked and proposal.seconds > 0]
 
 
+def proposal_folders(data: Path) -> list[str]:
+    """Return the names of the folders of proposals among the datasets of a workspace."""
+    return sorted(path.parent.name for path in data.glob(f"[!.]*/{ABOUT}")) if data.is_dir() else []
+
+
 def read_proposals(folder: Path) -> Proposals:
     """Read a folder of proposals.
 
