@@ -1,6 +1,6 @@
 """Measure the bars of assisted masks (docs/decisions/0110): mean IoU, predicted IoU and time, on photos kept back.
 
-Run: python benchmarks/assisted_masks.py PETS PEOPLE_ANIMALS; the folders of the two photo sets.
+Run: python benchmarks/assisted_masks.py --pets DIR --people-animals DIR; the folders of the photo sets, or of one.
 With `--dev`, the last photos of each train part stand in for those kept back.
 """
 
@@ -53,15 +53,17 @@ class RememberingNetwork(FocusNetwork):
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("pets", type=Path)
-    parser.add_argument("everyday", type=Path)
+    parser.add_argument("--pets", type=Path)
+    parser.add_argument("--people-animals", type=Path)
     parser.add_argument("--dev", action="store_true")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args()
     torch.set_num_threads(1)
     network = load_focus_network(1)
     found = {}
-    for name, folder, part in (("pets", asked.pets, "val"), ("people-animals", asked.everyday, "test")):
+    for name, folder, part in (("pets", asked.pets, "val"), ("people-animals", asked.people_animals, "test")):
+        if folder is None:
+            continue
         train = [image for image in read_coco_folder(folder).train.images if image.can_be_full and image.targets]
         kept_back = train[-DEV:] if asked.dev else kept_back_of(folder, part)
         found[name] = measure(network, train[:-DEV] if asked.dev else train, kept_back)

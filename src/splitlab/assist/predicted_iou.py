@@ -31,15 +31,15 @@ def mask_iou(first: MaskArray, second: MaskArray) -> float:
 
 
 def clues(photo: ImageArray, made: MadeMask) -> Numbers:
-    """Return what a made mask shows of its quality, (7,).
+    """Return what a made mask shows of its quality, (8,).
 
-    How sure its pixels are, how large a part of the box is unsure, how full the box is, how much of the mask's length
-    along each side of the box is missing, how the photo's edges agree with its outline, how many parts it has, and the
-    maker's own agreement.
+    How sure its pixels are, the share of the box that is unsure, how full the box is, the gaps between the mask and the
+    sides of the box, how much steeper the photo is along the outline, the share of the largest part, the maker's own
+    agreement, and the size of the box in doublings of its side.
     """
     left, top, right, bottom = made.region
     if right <= left or bottom <= top or not made.mask.any():
-        return np.array([0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0])
+        return np.array([0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0])
     probability = _reduced(made.probability)
     mask = probability > OBJECT
     sure = float(np.abs(probability - OBJECT)[mask].mean() * 2) if mask.any() else 0.0
@@ -47,7 +47,8 @@ def clues(photo: ImageArray, made: MadeMask) -> Numbers:
     parts = cv2.connectedComponentsWithStats(mask.astype(np.uint8))[2][1:, cv2.CC_STAT_AREA]
     main = float(parts.max() / parts.sum()) if len(parts) else 0.0
     grey = cv2.cvtColor(_reduced(photo[top:bottom, left:right]), cv2.COLOR_RGB2GRAY)
-    return np.array([sure, unsure, mask.mean(), _gap(mask), _edge_agreement(grey, mask), main, made.agreement])
+    size = float(np.log2((right - left) * (bottom - top)) / 2)
+    return np.array([sure, unsure, mask.mean(), _gap(mask), _edge_agreement(grey, mask), main, made.agreement, size])
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,8 @@ class IouModel:
     """Ridge regression from clues to IoU.
 
     Attributes:
-        centre, spread: of each clue in the calibration, (7,).
-        weights: per spread, (7,).
+        centre, spread: of each clue in the calibration, (8,).
+        weights: per spread, (8,).
         mean: the mean IoU in the calibration.
     """
 
@@ -114,7 +115,7 @@ class IouModel:
 
     @classmethod
     def fit(cls, seen: Numbers, ious: Numbers) -> IouModel:
-        """Fit it to (N, 7) clues and (N,) real IoUs."""
+        """Fit it to (N, 8) clues and (N,) real IoUs."""
         centre, spread = seen.mean(axis=0), seen.std(axis=0) + 1e-6
         scaled = (seen - centre) / spread
         mean = float(ious.mean())
@@ -122,7 +123,7 @@ class IouModel:
         return cls(centre, spread, np.linalg.solve(normal, scaled.T @ (ious - mean)), mean)
 
     def predict(self, seen: Numbers) -> Numbers:
-        """Return the predicted IoU, 0..1, for (N, 7) clues."""
+        """Return the predicted IoU, 0..1, for (N, 8) clues."""
         # Clues far beyond those of the calibration would predict anything.
         scaled = ((seen - self.centre) / self.spread).clip(-3, 3)
         return np.asarray((scaled @ self.weights + self.mean).clip(0, 1))
@@ -132,7 +133,7 @@ def calibrate(seen: Numbers, ious: Numbers) -> tuple[IouModel, Reliability]:
     """Fit a model, and judge it by leaving out one object at a time.
 
     Args:
-        seen: (N, 7) clues of masks that a maker made of objects of F from which it had not learnt.
+        seen: (N, 8) clues of masks that a maker made of objects of F from which it had not learnt.
         ious: (N,) their real IoU.
 
     Raises:

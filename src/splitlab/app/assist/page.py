@@ -30,7 +30,7 @@ _BEST, _WORST = "best first", "worst first"
 _SHOWN_SINCE, _FAULT, _DRAWING = "proposal shown since", "answer not kept", "proposal being redrawn"
 # Who takes longer is doing something else.
 _MOST_LOOK_SECONDS = 300.0
-_MOST_WIDTH, _MOST_HEIGHT = 900, 560
+_MOST_WIDTH, _MOST_HEIGHT = 900, 480
 _IN_WORDS = {
     State.PROPOSED: ":material/help: not answered",
     State.ACCEPTED: ":material/check: accepted",
@@ -64,7 +64,7 @@ def show_page() -> None:
 
 
 @st.cache_resource(show_spinner="Reading the proposals", max_entries=4)
-def _read(folder: Path, _version: int) -> Proposals:
+def _read(folder: Path, version: int) -> Proposals:
     return read_proposals(folder)
 
 
@@ -73,7 +73,7 @@ def _show_proposals(proposals: Proposals, ordered: Sequence[Proposal], *, whole:
         st.info("No proposal was made: no mask could be found in any of the boxes. Try another maker.")
         return
     place = _Place.of_link(ordered)
-    picture, controls = st.columns([2.2, 1], gap="large")
+    picture, controls = st.columns([1.7, 1], gap="large")
     with controls:
         _show_controls(proposals, place)
     with picture, errors_shown():
