@@ -10,7 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from splitlab.app.widgets.text import as_plain
+from splitlab.figures.palette import WEAK_HUE
 from splitlab.geometry import LEAST_OUTLINE_NUMBERS, polygons_to_rle, rle_area
 
 if TYPE_CHECKING:
@@ -19,15 +19,18 @@ if TYPE_CHECKING:
     from splitlab.figures.proposals import Window
     from splitlab.geometry import Rle
 
-_SIDE, _HEIGHT = 1000, 560
+_SIDE, _HEIGHT = 1000, 480
 
 
-def draw_by_hand(photo: ImageArray, window: Window, box: Box, name: str) -> Rle | None:
-    """Show a part of a photo to draw on; return the mask in the photo's size once it was drawn and confirmed."""
-    st.caption(f"Draw around the object: press, follow its outline, let go. Then keep it. ({as_plain(name)})")
+def draw_by_hand(photo: ImageArray, window: Window, box: Box, key: str) -> Rle | None:
+    """Show a part of a photo to draw on; return the mask in the photo's size once it was drawn and confirmed.
+
+    `key` is of the chart.
+    """
+    st.caption("Draw around the object: press, follow its outline, let go. Then keep it.")
     event = st.plotly_chart(
         _chart(photo, window, box),
-        key=f"drawing_{name}",
+        key=key,
         on_select="rerun",
         selection_mode="lasso",
         config={"displaylogo": False},
@@ -60,7 +63,7 @@ def _chart(photo: ImageArray, window: Window, box: Box) -> go.Figure:
         source=source, xref="x", yref="y", x=left, y=top, sizex=right - left, sizey=bottom - top,
         sizing="stretch", layer="below",
     )  # fmt: skip
-    figure.add_shape(type="rect", x0=box[0], y0=box[1], x1=box[2], y1=box[3], line={"color": "#E0930A", "width": 2})
+    figure.add_shape(type="rect", x0=box[0], y0=box[1], x1=box[2], y1=box[3], line={"color": WEAK_HUE, "width": 2})
     axis = {"showgrid": False, "zeroline": False, "visible": False, "fixedrange": True}
     figure.update_xaxes(range=[left, right], constrain="domain", **axis)
     figure.update_yaxes(range=[bottom, top], scaleanchor="x", constrain="domain", **axis)

@@ -53,33 +53,36 @@ def show_page() -> None:
         st.info("There are no proposals yet. Make some for a dataset with boxes, then open this page again:")
         st.code(_COMMAND, language="bash")
         return
+    picture, controls = st.columns([1.7, 1], gap="large")
+    with picture:
+        picture_at, choices = st.container(), st.container(horizontal=True, gap="medium", vertical_alignment="bottom")
     with errors_shown():
-        controls = st.container(horizontal=True, gap="medium", vertical_alignment="bottom")
-        name = controls.selectbox("Proposals", folders, key=_FOLDER, bind="query-params", width=280)
-        order = linked_choice("Order by predicted IoU", [_BEST, _WORST], _BEST, _ORDER, controls)
-        whole = controls.toggle("Whole photo", key=_WHOLE, bind="query-params")
+        name = choices.selectbox("Proposals", folders, key=_FOLDER, bind="query-params", width=220)
+        order = linked_choice("Order by predicted IoU", [_BEST, _WORST], _BEST, _ORDER, choices)
+        whole = choices.toggle("Whole photo", key=_WHOLE, bind="query-params")
         folder = workspace.data / name
-        proposals = _read(folder, (folder / LABELS).stat().st_mtime_ns)
-        _show_proposals(proposals, proposals.ranked if order == _BEST else proposals.ranked[::-1], whole=whole)
+        proposals = _read(folder, _version_of(folder))
+        if not proposals.ranked:
+            picture_at.info("No proposal was made: no mask could be found in any of the boxes. Try another maker.")
+            return
+        place = _Place.of_link(proposals.ranked if order == _BEST else proposals.ranked[::-1])
+        # Drawn before the picture, or a quick second key would answer the same proposal again.
+        with controls:
+            _show_controls(proposals, place)
+        with picture_at, errors_shown():
+            _show_picture(folder, place, whole=whole)
+        with st.expander("How far predicted IoU can be trusted"):
+            _show_reliability(proposals)
+
+
+def _version_of(folder: Path) -> int:
+    """Return what changes when an answer is kept; 0 if the labels are missing, which `read_proposals` explains."""
+    return (folder / LABELS).stat().st_mtime_ns if (folder / LABELS).is_file() else 0
 
 
 @st.cache_resource(show_spinner="Reading the proposals", max_entries=4)
 def _read(folder: Path, version: int) -> Proposals:
     return read_proposals(folder)
-
-
-def _show_proposals(proposals: Proposals, ordered: Sequence[Proposal], *, whole: bool) -> None:
-    if not ordered:
-        st.info("No proposal was made: no mask could be found in any of the boxes. Try another maker.")
-        return
-    place = _Place.of_link(ordered)
-    picture, controls = st.columns([1.7, 1], gap="large")
-    with controls:
-        _show_controls(proposals, place)
-    with picture, errors_shown():
-        _show_picture(proposals.folder, place, whole=whole)
-    with st.expander("How far predicted IoU can be trusted"):
-        _show_reliability(proposals)
 
 
 @dataclass(frozen=True)
@@ -169,7 +172,7 @@ def _show_picture(folder: Path, place: _Place, *, whole: bool) -> None:
     height, width = photo.shape[:2]
     window = (0, 0, width, height) if whole else window_around(shown.box, width, height)
     if st.session_state.get(_DRAWING) == shown.number:
-        drawn = draw_by_hand(photo, window, shown.box, str(shown.number))
+        drawn = draw_by_hand(photo, window, shown.box, f"drawing_{shown.number}")
         if drawn is not None:
             _keep_answer(folder, place, State.REDRAWN, drawn)
             st.rerun()
