@@ -140,14 +140,15 @@ def _show_controls(proposals: Proposals, place: _Place) -> None:
 
 def _show_answers(folder: Path, place: _Place) -> None:
     row = st.container(horizontal=True, gap="small")
-    for label, state, icon, key, kind in (
-        ("Accept", State.ACCEPTED, "check", "A", "primary"),
-        ("Reject", State.REJECTED, "close", "X", "secondary"),
-        ("Undo", State.PROPOSED, "undo", "U", "secondary"),
+    for label, state, icon, key in (
+        ("Accept", State.ACCEPTED, "check", "A"),
+        ("Reject", State.REJECTED, "close", "X"),
+        ("Undo", State.PROPOSED, "undo", "U"),
     ):
         row.button(
-            label, key=label, icon=f":material/{icon}:", type=kind, shortcut=key, on_click=_keep_answer,
-            args=(folder, place, state), disabled=state == place.shown.state,
+            label, key=label, icon=f":material/{icon}:", shortcut=key, on_click=_keep_answer,
+            type="primary" if state == State.ACCEPTED else "secondary", args=(folder, place, state),
+            disabled=state == place.shown.state,
         )  # fmt: skip
     drawing = st.session_state.get(_DRAWING) == place.shown.number
     row.button(
