@@ -75,6 +75,13 @@ def test_a_link_leads_to_its_proposal_and_another_one_to_the_first(folder):
     assert metrics(open_page("assist", order="worst first"))["Rank"] == "6 of 6"
 
 
+@pytest.mark.parametrize("nonsense", ["inf", "", "-5", "9" * 400, "\u202e\u0000é<b>"])
+def test_a_link_that_says_nonsense_opens_what_the_page_begins_with(folder, nonsense):
+    names = ("assisted", "proposal", "order", "whole", "assist_box", "assist_look", "assist_mask")
+    app = open_page("assist", **dict.fromkeys(names, nonsense))
+    assert metrics(app)["Rank"] == "1 of 6"
+
+
 def test_nothing_can_be_answered_on_a_read_only_server(folder, monkeypatch):
     monkeypatch.setenv("SPLITLAB_READ_ONLY", "1")
     app = open_page("assist")
