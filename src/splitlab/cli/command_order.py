@@ -51,6 +51,7 @@ _PANELS: Mapping[str, Mapping[str, _Line]] = {
     "Data": {
         "data": _Line("datasets.data", "Check, download, add, export datasets, and set how their labels are read."),
         "split": _Line("datasets.split", "Draw a full set F and a weak set W."),
+        "assist": _Line("assist", "Make a mask of every box without one, ranked by predicted IoU."),
     },
     "Train": {
         "train": _Line("run", "Train a model on batches that mix mask images and box images."),
