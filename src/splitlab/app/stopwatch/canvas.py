@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import streamlit as st
 
@@ -11,7 +12,7 @@ from splitlab.budget.stopwatch import KINDS
 
 CANVAS = "stopwatch canvas"
 # Largest size of the picture, in CSS pixels.
-_MOST_WIDTH, _MOST_HEIGHT = 860, 500
+_MOST_WIDTH, _MOST_HEIGHT = 860, 420
 _HINTS = {
     "box": "Drag from corner to corner; drag a corner to correct it. Enter finishes.",
     "outline": "Click along the edge; drag a point to move it. Enter, or a click on the first point, finishes.",
@@ -47,7 +48,7 @@ _CSS = """
   background: var(--st-secondary-background-color); }
 .row { display: flex; flex-wrap: wrap; align-items: center; gap: .5rem; margin-top: .5rem; }
 .hint { font-size: .85rem; flex: 1 1 16rem; }
-button { font: inherit; padding: .35rem .9rem; border-radius: .5rem; cursor: pointer; color: inherit;
+button { font: inherit; line-height: 1.5; padding: .35rem .9rem; border-radius: .5rem; cursor: pointer; color: inherit;
   border: 1px solid var(--st-border-color); background: var(--st-background-color); }
 button:disabled { opacity: .45; cursor: default; }
 .start, .done:not(:disabled) { background: var(--st-primary-color); border-color: var(--st-primary-color);
@@ -61,7 +62,8 @@ const LEAST = {box: 2, outline: 3, mark: 1};
 function makeView(root) {
   const one = (query) => root.querySelector(query);
   const svg = one(".marks"), stage = one(".stage"), photo = one(".photo"), cover = one(".cover");
-  let data = {task: null}, points = [], held = null, moved = false;
+  let data = {series: null, number: -1}, given = {tasks: []}, unread = [];
+  let points = [], held = null, moved = false;
   let running = false, waiting = true, elapsed = 0, since = 0;
 
   const seconds = () => (elapsed + (running ? performance.now() - since : 0)) / 1000;
@@ -118,7 +120,7 @@ function makeView(root) {
     one(".clock").textContent = isMark() ? data.count : `${data.count} \\u00b7 ${seconds().toFixed(0)} s`;
   }
   function run() {
-    if (running || data.task === null) return;
+    if (running || data.number < 0) return;
     running = true;
     draw();
     // The clock starts with the frame that shows the object.
@@ -136,10 +138,13 @@ function makeView(root) {
   }
   function send(message) {
     if (!isOpen()) return;
-    const taken = seconds();
+    unread.push({task: data.id, number: data.number, seconds: seconds(), ...message});
+    const next = given.tasks.find((task) => task.number === data.number + 1);
     waiting = true;
-    draw();
-    root.send({task: data.task, seconds: taken, ...message});
+    // The server may not have read the last one yet: it takes each once.
+    root.send(unread);
+    if (next) show(next);
+    else draw();
   }
   const finish = () => { if (isWhole()) send({points}); };
   const undo = () => {
@@ -214,25 +219,31 @@ function makeView(root) {
   });
   setInterval(() => { if (isOpen()) tick(); }, 250);
 
-  return async (next) => {
-    if (next.task === data.task && next.attempt === data.attempt) return;
-    const goesOn = running && !document.hidden;
-    running = false;
-    const before = document.createElement("img");
-    before.src = next.photo;
-    try { await before.decode(); } catch { /* The browser then shows an empty picture, which can be skipped. */ }
+  async function show(next) {
+    const goesOn = running && !document.hidden && next.series === data.series;
     data = next;
     points = [];
     held = null;
     elapsed = 0;
+    running = false;
     waiting = false;
     root.style.width = next.shown_width + "px";
     photo.src = next.photo;
     one(".say").textContent = next.say;
     one(".hint").textContent = next.hint;
     one(".skip").hidden = one(".pause").hidden = isMark();
+    try { await photo.decode(); } catch { /* An empty picture, which can be skipped. */ }
+    if (data !== next) return;
     if (isMark() || goesOn) run();
     else draw();
+  }
+  return (next) => {
+    const [first, second] = next.tasks, again = next.attempt !== given.attempt || first.series !== data.series;
+    given = next;
+    if (second) new Image().src = second.photo;
+    unread = again ? [] : unread.filter((message) => message.number >= first.number);
+    // The browser may be ahead by what is on its way to the server.
+    if (again || data.number < first.number || data.number > first.number + 1) show(first);
   };
 }
 
@@ -247,33 +258,39 @@ export default function ({data, parentElement, setTriggerValue}) {
 _canvas = st.components.v2.component("splitlab_stopwatch", html=_HTML, css=_CSS, js=_JS)
 
 
-def show_canvas(task: Task, attempt: int, count: str, on_done: Callable[[object], None]) -> None:
-    """Show the picture of a task with its clock, and call `on_done` with what the browser sends when it is done.
+def show_canvas(tasks: Sequence[Task], attempt: int, on_done: Callable[[object], None]) -> None:
+    """Show the picture of the first task with its clock, and call `on_done` with what the browser sends.
+
+    When it is done, the browser shows the second task at once, without waiting for the server.
 
     Args:
-        task: What to draw.
+        tasks: What to draw now and, unless that is the last task, next.
         attempt: Another number lets the same task begin anew.
-        count: Which of how many, such as "3 of 20".
-        on_done: Takes the message; it comes from a browser, so anything can be in it.
+        on_done: Takes a list of messages, oldest first. They come from a browser, so anything can be in them.
     """
-    target = task.target
     _canvas(
         key=CANVAS,
-        data={
-            "task": task.id,
-            "attempt": attempt,
-            "kind": task.kind,
-            "say": _say(task),
-            "hint": _HINTS.get(task.kind, ""),
-            "count": count,
-            "photo": target.picture,
-            "width": target.width,
-            "height": target.height,
-            "point": target.point,
-            "shown_width": round(target.width * min(_MOST_WIDTH / target.width, _MOST_HEIGHT / target.height)),
-        },
+        data={"tasks": [_task_data(task) for task in tasks], "attempt": attempt},
         on_done_change=lambda: on_done(st.session_state[CANVAS].get("done")),
     )
+
+
+def _task_data(task: Task) -> dict[str, Any]:
+    target = task.target
+    return {
+        "id": task.id,
+        "series": task.series,
+        "number": task.number,
+        "kind": task.kind,
+        "say": _say(task),
+        "hint": _HINTS.get(task.kind, ""),
+        "count": f"{task.number + 1} of {task.of}",
+        "photo": target.picture,
+        "width": target.width,
+        "height": target.height,
+        "point": target.point,
+        "shown_width": round(target.width * min(_MOST_WIDTH / target.width, _MOST_HEIGHT / target.height)),
+    }
 
 
 def _say(task: Task) -> str:

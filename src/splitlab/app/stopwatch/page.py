@@ -31,6 +31,7 @@ _STATE, _MADE_FOR, _SERIES, _OTHERS, _PROBLEMS = (
     "stopwatch state", "stopwatch made for", "stopwatch series", "stopwatch others", "stopwatch problems",
 )  # fmt: skip
 _FEWEST, _MOST, _FIRST = 3, 30, 10
+_MOST_MESSAGES = 2 * _MOST
 _PHOTO_TYPES = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "avif"]
 
 
@@ -73,7 +74,7 @@ def _prepare() -> None:
             st.button("Start again", icon=":material/restart_alt:", on_click=_start_again)
         elif source not in (_SAMPLE_PHOTOS, _OWN_PHOTOS):
             st.button("Other objects", icon=":material/shuffle:", on_click=_start_again)
-        if isinstance(state, Series) and begun and state.task is not None:
+        if isinstance(state, Series) and begun and state.tasks:
             st.button("Show the results", icon=":material/flag:", on_click=_end)
 
 
@@ -126,7 +127,7 @@ def _show_work() -> None:
     if state is None:
         st.info("Upload photos with objects like yours. You mark the objects first, then the clock starts.")
         return
-    if state.task is not None:
+    if state.tasks:
         _draw(state.done > 0)
     elif isinstance(state, Marking):
         _begin_marked(state)
@@ -147,26 +148,28 @@ def _begin_marked(marking: Marking) -> None:
 def _draw(begun: bool) -> None:
     """Show the next object; after each label only this part is drawn again, so that the next one comes at once."""
     state: Series | Marking = st.session_state[_STATE]
-    task = state.task
     # The settings are locked with the first label, and the results come after the last.
-    if task is None or (state.done and not begun):
+    if not state.tasks or (state.done and not begun):
         st.rerun()
-    problems = st.session_state.get(_PROBLEMS, [])
-    if problems and problems[-1][0] == task.id:
+    problems: list[tuple[str, str]] = st.session_state.get(_PROBLEMS, [])
+    if problems and problems[-1][0] == state.tasks[0].id:
         st.warning(as_plain(problems[-1][1]))
-    length = state.length if isinstance(state, Series) else len(state.photos)
-    show_canvas(task, len(problems), f"{state.done + 1} of {length}", _take)
+    show_canvas(state.tasks, len(problems), _take)
     if isinstance(state, Series):
         show_times(state.labels)
 
 
-def _take(message: object) -> None:
+def _take(messages: object) -> None:
     """Take what the browser sends."""
     state: Series | Marking = st.session_state[_STATE]
-    try:
-        st.session_state[_STATE] = state.after(message)
-    except BudgetError as error:
-        st.session_state.setdefault(_PROBLEMS, []).append((state.task.id if state.task else "", str(error)))
+    for message in messages[:_MOST_MESSAGES] if isinstance(messages, list) else []:
+        try:
+            state = state.after(message)
+        except BudgetError as error:
+            of = state.tasks[0].id if state.tasks else ""
+            st.session_state.setdefault(_PROBLEMS, []).append((of, str(error)))
+            break
+    st.session_state[_STATE] = state
 
 
 def _show_results(labels: Sequence[TimedLabel]) -> None:

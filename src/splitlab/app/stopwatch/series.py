@@ -58,11 +58,18 @@ class Target:
 
 @dataclass(frozen=True)
 class Task:
-    """A target, what to draw on it, and an id that no other task of the session has."""
+    """What to draw on which target; the first of a series has the number 0, and `of` is how many there are."""
 
-    id: str
+    series: str
+    number: int
+    of: int
     kind: str
     target: Target
+
+    @property
+    def id(self) -> str:
+        """An id that no other task of the session has."""
+        return f"{self.series} {self.number}"
 
 
 @dataclass(frozen=True)
@@ -92,13 +99,9 @@ class Series:
         return len(self.targets) * len(self.kinds)
 
     @property
-    def task(self) -> Task | None:
-        """The next task; None at the end."""
-        if self.done >= self.length:
-            return None
-        turn, place = divmod(self.done, len(self.targets))
-        kind = self.kinds[(place + turn) % len(self.kinds)]
-        return Task(f"{self.name} {self.done}", kind, self.targets[place])
+    def tasks(self) -> tuple[Task, ...]:
+        """The next task and the one after it, as far as there are any."""
+        return tuple(self._task(number) for number in range(self.done, min(self.done + 2, self.length)))
 
     def ended(self) -> Series:
         """Return the series without the tasks that are left."""
@@ -112,9 +115,10 @@ class Series:
         Raises:
             BudgetError: The message is no label.
         """
-        task, said = self.task, _fields(message)
-        if task is None or said.get("task") != task.id:
+        said = _fields(message)
+        if not self.tasks or said.get("task") != self.tasks[0].id:
             return self
+        task = self.tasks[0]
         if said.get("skip") is True:
             return replace(self, done=self.done + 1)
         seconds = said.get("seconds")
@@ -123,6 +127,11 @@ class Series:
         points = read_points(said.get("points"), task.target)
         label = TimedLabel(YOU, task.kind, task.target.item, float(seconds), iou_of(points, task))
         return replace(self, done=self.done + 1, labels=(*self.labels, label))
+
+    def _task(self, number: int) -> Task:
+        turn, place = divmod(number, len(self.targets))
+        kind = self.kinds[(place + turn) % len(self.kinds)]
+        return Task(self.name, number, self.length, kind, self.targets[place])
 
 
 @dataclass(frozen=True)
@@ -142,11 +151,10 @@ class Marking:
     done: int = 0
 
     @property
-    def task(self) -> Task | None:
-        """The next photo; None at the end."""
-        if self.done >= len(self.photos):
-            return None
-        return Task(f"{self.name} mark {self.done}", MARK, self.photos[self.done])
+    def tasks(self) -> tuple[Task, ...]:
+        """The next photo and the one after it, as far as there are any."""
+        numbers = range(self.done, min(self.done + 2, len(self.photos)))
+        return tuple(Task(self.name, number, len(self.photos), MARK, self.photos[number]) for number in numbers)
 
     def after(self, message: object) -> Marking:
         """Return the photos after a message of the browser; one for another photo changes nothing.
@@ -154,14 +162,12 @@ class Marking:
         Raises:
             BudgetError: The message has no points in the photo.
         """
-        task, said = self.task, _fields(message)
-        if task is None or said.get("task") != task.id:
+        said = _fields(message)
+        if not self.tasks or said.get("task") != self.tasks[0].id:
             return self
-        points = read_points(said.get("points"), task.target)
-        found = [
-            replace(task.target, item=f"{task.target.item} #{number}", point=point)
-            for number, point in enumerate(points, 1)
-        ]
+        photo = self.tasks[0].target
+        points = read_points(said.get("points"), photo)
+        found = [replace(photo, item=f"{photo.item} #{number}", point=point) for number, point in enumerate(points, 1)]
         return replace(self, done=self.done + 1, marked=(*self.marked, *found))
 
 
