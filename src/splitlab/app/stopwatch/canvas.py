@@ -37,10 +37,11 @@ _HTML = """
 </div>
 """
 _CSS = """
-.watch { margin: 0 auto; max-width: 100%; font-family: var(--st-font); color: var(--st-text-color); }
+.watch { font-family: var(--st-font); color: var(--st-text-color); }
 .task { display: flex; justify-content: space-between; gap: 1rem; margin-bottom: .4rem; font-size: 1.1rem; }
 .clock { font-variant-numeric: tabular-nums; white-space: nowrap; }
-.stage { position: relative; overflow: hidden; border-radius: .5rem; line-height: 0; touch-action: none; }
+.stage { position: relative; max-width: 100%; overflow: hidden; border-radius: .5rem; line-height: 0;
+  touch-action: none; }
 .stage:focus-visible { outline: 3px solid var(--st-primary-color); outline-offset: 2px; }
 .photo { width: 100%; user-select: none; }
 .marks { position: absolute; inset: 0; width: 100%; height: 100%; cursor: crosshair; }
@@ -227,7 +228,7 @@ function makeView(root) {
     elapsed = 0;
     running = false;
     waiting = false;
-    root.style.width = next.shown_width + "px";
+    stage.style.width = next.shown_width + "px";
     photo.src = next.photo;
     one(".say").textContent = next.say;
     one(".hint").textContent = next.hint;

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from splitlab.app.navigation import errors_shown, set_prices_for_all_pages
+from splitlab.app.widgets.links import linked_choice
 from splitlab.app.widgets.prices import link_to_prices
 from splitlab.budget.cost import ImagePool, Prices, prices_for
 from splitlab.budget.label_prices import OBJECTS_PER_IMAGE, LabelPrices
@@ -44,9 +45,7 @@ def offer_prices(labels: Sequence[TimedLabel]) -> None:
         return
     kind = masks[0]
     if len(masks) > 1:
-        kind = st.segmented_control(
-            "A mask is drawn as", masks, default=kind, required=True, format_func=KINDS.__getitem__, key=_MASK_PRICE
-        ) or kind  # fmt: skip
+        kind = linked_choice("A mask is drawn as", masks, kind, _MASK_PRICE, format_func=KINDS.__getitem__)
     box, mask = (round(times[each].seconds.value, 2) for each in (BOX, kind))
     link = link_to_prices(LabelPrices(box, mask, per_object=True))
     with errors_shown():
