@@ -245,7 +245,7 @@ def test_the_chart_of_a_class_fits_on_a_screen_and_has_a_row_for_all():
         for item in range(3)
     ]
     chart = times_chart(labels)
-    assert chart.layout.height < 700
+    assert chart.layout.height < 540
     assert [len(trace.y) for trace in chart.data] == [31, 31]
     assert ALL in chart.data[0].y[-1]
 

@@ -12,7 +12,7 @@ from splitlab.figures.palette import FULL_HUE, PICK_HUE, WEAK_HUE
 
 ALL = "all together"
 _HUES: Mapping[str, str] = {BOX: WEAK_HUE, OUTLINE: FULL_HUE, ASSISTED: PICK_HUE}
-_ROW_PIXELS, _OTHER_PIXELS = 18, 110
+_ROW_PIXELS, _MOST_ROWS_PIXELS, _OTHER_PIXELS, _LEAST_PIXELS = 18, 440, 85, 170
 _TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)
 
 
@@ -32,8 +32,9 @@ def times_chart(labels: Sequence[TimedLabel]) -> go.Figure:
         found = {name: time.seconds for name, own in rows.items() if (time := time_of(own, kind))}
         if found:
             _add_kind(figure, KINDS[kind], found, hue)
+    height = max(_OTHER_PIXELS + min(_ROW_PIXELS * len(rows), _MOST_ROWS_PIXELS), _LEAST_PIXELS)
     figure.update_layout(
-        height=max(_OTHER_PIXELS + _ROW_PIXELS * len(rows), 190), margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        height=height, margin={"l": 10, "r": 10, "t": 10, "b": 10},
         legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0},
     )  # fmt: skip
     figure.update_xaxes(title="seconds for a label", type="log", tickvals=_TICKS)
