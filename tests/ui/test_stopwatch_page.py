@@ -186,7 +186,7 @@ def test_the_times_become_the_prices_of_all_pages(embedded):
     assert app.selectbox(key="own_per").value == "an object"
     assert app.number_input(key="own_box").value == pytest.approx(7.02)
     assert app.number_input(key="own_mask").value == pytest.approx(62.09)
-    assert app.query_params["own_per"] == ["an object"]
+    assert app.query_params["own_per"] == "an object"
 
 
 def test_without_three_labels_of_both_kinds_the_page_says_what_is_missing(embedded):

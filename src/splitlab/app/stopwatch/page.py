@@ -32,6 +32,10 @@ _STATE, _MADE_FOR, _SERIES, _OTHERS, _PROBLEMS = (
 )  # fmt: skip
 _FEWEST, _MOST, _FIRST = 3, 30, 10
 _MOST_MESSAGES = 2 * _MOST
+_PHOTOS_HELP = (
+    "A dataset shows your IoU with its ground truth; the embedded one has drawn scenes. On sample and own photos you "
+    "mark the objects first."
+)
 _PHOTO_TYPES = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "avif"]
 
 
@@ -62,7 +66,7 @@ def _prepare() -> None:
     state: Series | Marking | None = st.session_state.get(_STATE)
     begun = state is not None and state.done > 0
     names = [*dataset_names(Workspace.here().data), _SAMPLE_PHOTOS, _OWN_PHOTOS]
-    source = linked_option("Photos", names, EMBEDDED, "timed", shown=_shown_source, disabled=begun)
+    source = linked_option("Photos", names, EMBEDDED, "timed", help=_PHOTOS_HELP, disabled=begun)
     number = linked_count("Objects", _FEWEST, _MOST, _FIRST, "timed_objects", disabled=begun)
     photos = _choose_photos(source)
     wanted = (source, number, st.session_state.get(_OTHERS, 0), tuple(photo.item for photo in photos))
@@ -76,12 +80,6 @@ def _prepare() -> None:
             st.button("Other objects", icon=":material/shuffle:", on_click=_start_again)
         if isinstance(state, Series) and begun and state.tasks:
             st.button("Show the results", icon=":material/flag:", on_click=_end)
-
-
-def _shown_source(name: str) -> str:
-    if name in (_OWN_PHOTOS, _SAMPLE_PHOTOS):
-        return f"{name}, without ground truth"
-    return "embedded, drawn scenes" if name == EMBEDDED else name
 
 
 def _choose_photos(source: str) -> list[Target]:
