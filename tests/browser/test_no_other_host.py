@@ -11,6 +11,7 @@ HEADINGS = {
     "plan": "Plan a budget",
     "cost_against_ap": "Cost against AP",
     "equiscore": "Equiscore",
+    "stopwatch": "Stopwatch",
     "compare_masks": "Compare masks",
     "errors": "Errors by split",
     "data": "Data",

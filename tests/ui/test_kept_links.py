@@ -9,6 +9,7 @@ BUDGET_PAGES = {
     "cost_against_ap": {"dataset": "Cityscapes"},
     "plan": {"hours_planned": "20", "have_full": "40", "source": "Cityscapes YOLOv5, published"},
     "equiscore": {"law": "mine", "k_a": "2", "points_a": "400-5000,800-3000"},
+    "stopwatch": {"timed": "sample photos", "timed_objects": "5"},
     "few_shot": {"metric": "box AP70"},
     "paper": {"verdicts": "holds", "against": "paper"},
     "data": {"data": "embedded", "way": "classes in proportion", "full_embedded_classes in proportion": "7"},

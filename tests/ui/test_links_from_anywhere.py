@@ -28,6 +28,8 @@ OPENED = [
     ("plan", {"unit": "an object"}),
     ("cost_against_ap", {}),
     ("equiscore", {"law": "mine"}),
+    ("stopwatch", {"timed": "tiny"}),
+    ("stopwatch", {"who": "a class"}),
     ("compare_masks", {"models": "tiny-4-6"}),
     ("compare_masks", {"models": "tiny-4-6", "look_at": "images of a data set", "view": "swipe", "data": "tiny"}),
     ("errors", {"data": "tiny"}),

@@ -22,6 +22,7 @@ _PAGES: dict[str, list[tuple[str, str, str]]] = {
         ("plan", "Plan a budget", "savings"),
         ("cost_against_ap", "Cost against AP", "scatter_plot"),
         ("equiscore", "Equiscore", "ssid_chart"),
+        ("stopwatch", "Stopwatch", "timer"),
     ],
     "Look": [("compare_masks", "Compare masks", "compare"), ("errors", "Errors by split", "bug_report")],
     "Make": [
@@ -123,6 +124,11 @@ def change_kept_link(url_path: str, parameters: Mapping[str, str]) -> None:
 def keep_prices_for_all_pages() -> None:
     """Let the other pages start with this page's label prices; for pages that draw their controls."""
     st.session_state[_PRICES_DRAWN] = True
+
+
+def set_prices_for_all_pages(link: Mapping[str, str]) -> None:
+    """Set the label prices that pages start with from now on, by their parameters in links."""
+    st.session_state[_PRICES] = {name: [value] for name, value in link.items()}
 
 
 def _set_up_tab() -> None:

@@ -1,6 +1,7 @@
 """Annotation budgets: from prices and results to the split to label.
 
 - `label_prices`: what others measured or charge for labels, presets made of it, prices per object or in money
+- `stopwatch`, `timed_files`: prices from a few timed labels, of one annotator or of a class
 - `cost`: prices of masks and boxes, annotation cost, the pool of images
 - `results`, `published`: results as tables; the tables of the paper
 - `surface`, `fit`: AP as a function of |F| and |W|, fitted with its uncertainty

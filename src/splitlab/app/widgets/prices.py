@@ -85,6 +85,17 @@ def turn_price_ratio(chosen: ChosenPrices) -> None:
     )  # fmt: skip
 
 
+def link_to_prices(prices: LabelPrices) -> dict[str, str]:
+    """Return the parameters of a link to a page with these prices as own ones."""
+    return {
+        "prices": _OWN,
+        "own_mask": f"{prices.mask:.10g}",
+        "own_box": f"{prices.box:.10g}",
+        "own_per": _PER_OBJECT if prices.per_object else _PER_IMAGE,
+        "own_unit": _MONEY if prices.in_money else _SECONDS,
+    }
+
+
 def _presets_for(dataset: str) -> dict[str, PricePreset]:
     """Return the presets by their names in links; the paper's for the dataset comes first, as `_PAPER`."""
     presets = price_presets()
