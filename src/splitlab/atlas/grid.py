@@ -206,14 +206,14 @@ def measured_grid(
     if not of_the_plan:
         return None
     model, current = newest(of_the_plan).model, of_newest_images(of_the_plan)
-    images = {(row.seed, *row.key[1:]) for row in current}
+    images = {row.key[1:] for row in current}
     ours = [row for row in current if row.model == model]
     # Runs outside of the plan are matched by their settings in words.
     words = {row.settings for row in ours}
     others = [
         row
         for row in rows
-        if (row.seed, *row.key[1:]) in images
+        if row.key[1:] in images
         and row.spec_hash not in planned
         and (row.model, row.settings in words) == (model, True)
     ]
