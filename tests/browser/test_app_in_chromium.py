@@ -50,7 +50,7 @@ def test_a_click_on_a_point_picks_its_split(page, address):
 def test_a_click_takes_a_point_into_the_equiscore_fit_and_the_link_keeps_it(page, address):
     page.goto(f"{address}/equiscore")
     page.get_by_text("Fitted k = 1.01").wait_for()
-    chart = page.locator(".js-plotly-plot")
+    chart = page.locator(".js-plotly-plot").first
     chart.locator(".scatterlayer .point").first.wait_for()
     chart.scroll_into_view_if_needed()
     page.mouse.click(*chart.evaluate(PLACE_OF, [800, 5000]))
