@@ -48,44 +48,29 @@ def equal_scores_look_alike(grid: Grid) -> Claim:
 
 def more_boxes_name_better(grid: Grid) -> Claim:
     """Check Observation 5: with more boxes, fewer objects are misclassified."""
-    pooled = pool_lines(grid, "weak", MISCLASSIFIED, sign=-1)
-    return Claim(
-        key="observation-5",
-        section="4.4",
-        statement="Observation 5. Training with more weak examples improves a model's ability to locate and classify "
-        "objects. (Here: the odds that a localised object is misclassified fall with |W| for every |F|.)",
-        verdict=pooled.verdict,
-        finding=pooled.in_words(grid),
-        rows=grid.runs,
+    statement = (
+        "Observation 5. Training with more weak examples improves a model's ability to locate and classify "
+        "objects. (Here: the odds that a localised object is misclassified fall with |W| for every |F|.)"
     )
+    return pool_lines(grid, "weak", MISCLASSIFIED, sign=-1).claim("observation-5", "4.4", statement, grid)
 
 
 def more_boxes_locate_better(grid: Grid) -> Claim:
     """Check Observation 5: with more boxes, more objects are localised."""
-    pooled = pool_lines(grid, "weak", LOCALISED)
-    return Claim(
-        key="observation-5-locate",
-        section="4.4",
-        statement="Observation 5. Training with more weak examples improves a model's ability to locate and classify "
-        "objects. (Here: the odds that an object is localised rise with |W| for every |F|.)",
-        verdict=pooled.verdict,
-        finding=pooled.in_words(grid),
-        rows=grid.runs,
+    statement = (
+        "Observation 5. Training with more weak examples improves a model's ability to locate and classify "
+        "objects. (Here: the odds that an object is localised rise with |W| for every |F|.)"
     )
+    return pool_lines(grid, "weak", LOCALISED).claim("observation-5-locate", "4.4", statement, grid)
 
 
 def more_masks_draw_better(grid: Grid) -> Claim:
     """Check Observation 6: with more masks, the masks are better."""
-    pooled = pool_lines(grid, "full", MASK_IOU)
-    return Claim(
-        key="observation-6",
-        section="4.4",
-        statement="Observation 6. A larger size of the F set is expected to result in better mask quality. (Here: the "
-        f"mean mask IoU of {_objects(grid)} rises with |F| for every |W|.)",
-        verdict=pooled.verdict,
-        finding=pooled.in_words(grid),
-        rows=grid.runs,
+    statement = (
+        "Observation 6. A larger size of the F set is expected to result in better mask quality. (Here: the "
+        f"mean mask IoU of {_objects(grid)} rises with |F| for every |W|.)"
     )
+    return pool_lines(grid, "full", MASK_IOU).claim("observation-6", "4.4", statement, grid)
 
 
 def middle_is_balanced(grid: Grid) -> Claim:
@@ -161,11 +146,14 @@ def _verdict_of_alike(apart: Contrast, beyond: Contrast) -> Verdict:
     return "holds" if is_close and beyond.low > 0 else "not enough evidence"
 
 
+def _is_close(apart: Contrast) -> bool:
+    return apart.low >= -_CLOSE_IOU and apart.high <= _CLOSE_IOU
+
+
 def _open_parts_of_alike(apart: Contrast, beyond: Contrast, grid: Grid) -> str:
     """Say for each open part of Observation 4 what would decide it."""
-    is_close = apart.low >= -_CLOSE_IOU and apart.high <= _CLOSE_IOU
     limit = _CLOSE_IOU if apart.value >= 0 else -_CLOSE_IOU
-    takes = [] if is_close else [f"Equal scores: {what_it_takes(apart, grid, limit)}"]
+    takes = [] if _is_close(apart) else [f"Equal scores: {what_it_takes(apart, grid, limit)}"]
     return " ".join([*takes, *([] if beyond.low > 0 else [f"A better score: {what_it_takes(beyond, grid)}"])])
 
 

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 
 import pandas as pd
 
+from splitlab.atlas.law import Interval
 from splitlab.atlas.noise import SplitScores, split_scores
 from splitlab.atlas.plans import Atlas
 from splitlab.atlas.rows import COLUMNS, MeasuredRow
@@ -60,15 +61,6 @@ ARMS = (
     Arm("d: equal mask views, half masks", _SHORT, _HALF_MASKS),
 )
 _A, _B, _C = ARMS[:3]
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A difference for the average seed and its interval; NaN if a run is missing, or the noise is unknown."""
-
-    value: float
-    low: float
-    high: float
 
 
 def recipe_runs(rows: Iterable[MeasuredRow], atlas: Atlas) -> pd.DataFrame:
@@ -192,7 +184,7 @@ def _gain_at(runs: pd.DataFrame, arm: Arm, looks: int) -> Interval:
 
 
 def _difference(fitted: SplitScores, ends: Sequence[RunKind], starts: Sequence[RunKind], looks: int = 1) -> Interval:
-    """Return the mean of `ends` minus the mean of `starts`."""
+    """Return the mean of `ends` minus the mean of `starts`; NaN if a run is missing, or the noise is unknown."""
     if not {*ends, *starts} <= set(fitted.values.index):
         return Interval(math.nan, math.nan, math.nan)
     weights = {**dict.fromkeys(ends, 1 / len(ends)), **dict.fromkeys(starts, -1 / len(starts))}

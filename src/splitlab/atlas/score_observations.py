@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from splitlab.atlas.contrasts import (
     Size,
@@ -133,28 +133,15 @@ def _if_open(contrast: Contrast, grid: Grid, limit: float = 0.0) -> str:
 
 def more_boxes_help(grid: Grid) -> Claim:
     """Check the first half of Observation 3: more boxes raise the score for every number of masks."""
-    pooled = pool_lines(grid, "weak", grid.metric)
-    return Claim(
-        key="observation-3-boxes",
-        section="4.3",
-        statement="Observation 3. Larger sizes of W result in better performance for any given size of F.",
-        verdict=pooled.verdict,
-        finding=f"{pooled.in_words(grid)}{_more_about_boxes(grid)}",
-        rows=grid.runs,
-    )
+    statement = "Observation 3. Larger sizes of W result in better performance for any given size of F."
+    claim = pool_lines(grid, "weak", grid.metric).claim("observation-3-boxes", "4.3", statement, grid)
+    return replace(claim, finding=f"{claim.finding}{_more_about_boxes(grid)}")
 
 
 def more_masks_help(grid: Grid) -> Claim:
     """Check the second half of Observation 3: more masks raise the score for every number of boxes."""
-    pooled = pool_lines(grid, "full", grid.metric)
-    return Claim(
-        key="observation-3-masks",
-        section="4.3",
-        statement="Observation 3. Larger sizes of F lead to better performance regardless of the size of W.",
-        verdict=pooled.verdict,
-        finding=pooled.in_words(grid),
-        rows=grid.runs,
-    )
+    statement = "Observation 3. Larger sizes of F lead to better performance regardless of the size of W."
+    return pool_lines(grid, "full", grid.metric).claim("observation-3-masks", "4.3", statement, grid)
 
 
 @dataclass(frozen=True)
@@ -198,7 +185,11 @@ class PooledLines:
             return "holds but for" if verdict == "holds" else "does not hold"
         return verdict
 
-    def in_words(self, grid: Grid) -> str:
+    def claim(self, key: str, section: str, statement: str, grid: Grid) -> Claim:
+        """Return the claim that the score changes that way along every line; see `Claim`."""
+        return Claim(key, section, statement, self.verdict, self._in_words(grid), grid.runs)
+
+    def _in_words(self, grid: Grid) -> str:
         """Give the pooled change, the lines that go the other way, and what would decide an open question."""
         if self.pooled is None:
             return f"No two splits with equal {_SIZES[_OTHER[self.grows]]} are measured."
