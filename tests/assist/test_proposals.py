@@ -99,10 +99,15 @@ def test_answers_are_kept_with_their_seconds_and_can_be_taken_back(made):
     drawn[10:20, 10:30] = True
     answer(made.folder, number, State.REDRAWN, 12.34, mask_to_rle(drawn))
     (redrawn,) = [one for one in read_proposals(made.folder).ranked if one.number == number]
-    assert (redrawn.state, redrawn.seconds, rle_area(redrawn.mask)) == (State.REDRAWN, 12.3, 200)
+    assert (redrawn.state, redrawn.seconds, rle_area(redrawn.mask)) == (State.REDRAWN, 12.34, 200)
     answer(made.folder, number, State.PROPOSED)
     assert read_proposals(made.folder).ranked == made.ranked
     assert "made" not in next(one for one in file_of(made.folder)["annotations"] if one["id"] == number)
+
+
+def test_an_answer_in_a_few_hundredths_of_a_second_keeps_its_time(made):
+    answer(made.folder, made.ranked[0].number, State.ACCEPTED, 0.03)
+    assert read_proposals(made.folder).look_seconds == [0.03]
 
 
 def test_shares_count_what_was_answered(made):

@@ -243,7 +243,7 @@ def _set_answer(annotation: dict[str, Any], state: State, seconds: float, drawn:
     mask = made
     if drawn is not None:
         annotation["made"], mask = made, drawn
-    annotation.update(state=str(state), seconds=round(seconds, 1), segmentation=mask, area=rle_area(mask))
+    annotation.update(state=str(state), seconds=round(seconds, 3), segmentation=mask, area=rle_area(mask))
     if state.has_mask:
         annotation.pop("box_only", None)
     else:
