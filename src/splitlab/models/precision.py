@@ -1,14 +1,19 @@
-"""Devices, numeric precision, and processes that train together."""
+"""Devices, numeric precision, memory, and processes that train together."""
 
 from __future__ import annotations
 
+import ctypes
 import os
+import platform
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
 from splitlab.errors import SettingsError
+
+# Parameters of glibc's mallopt (malloc.h).
+_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
 
 
 def check_device(device: str) -> None:
@@ -33,6 +38,18 @@ def mixed_precision(device: str) -> str:
     # Without AVX512_BF16, oneDNN still accepts bf16 but is slower than float32.
     has_bf16 = device == "cpu" and torch.cpu._is_avx512_bf16_supported()
     return "bf16" if has_bf16 else "no"
+
+
+def keep_freed_memory() -> None:
+    """Make this process keep freed memory for its next tensors; does nothing without glibc.
+
+    By default glibc returns large blocks to the system, and each step of a training run pays for fresh pages again
+    (`benchmarks/kept_memory.py`).
+    """
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_MMAP_MAX, 0)
+        libc.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def process_count() -> int:

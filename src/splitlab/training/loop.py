@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader
 
 from splitlab.errors import RunError
 from splitlab.models.contract import Batch, SegmentationModel
-from splitlab.models.precision import mixed_precision
+from splitlab.models.precision import keep_freed_memory, mixed_precision
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
 from splitlab.training.mixed_batches import MixedBatches
@@ -68,6 +68,7 @@ def train(
         SettingsError: the processes cannot share a batch equally.
     """
     spec = run.spec()
+    keep_freed_memory()
     accelerator = Accelerator(
         mixed_precision=mixed_precision(spec.device),
         cpu=spec.device == "cpu",
