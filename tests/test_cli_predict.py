@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from splitlab.checkpoints.checkpoint import read_card
 from splitlab.cli import main as cli
-from splitlab.cli.datasets.exports import ExportFormat
+from splitlab.data.exports.formats import ExportFormat
 from splitlab.errors import SplitLabError
 from tests.checkpoints import write_checkpoint
 

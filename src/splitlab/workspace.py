@@ -62,6 +62,11 @@ class Workspace:
         return self.checkpoints, self.imported
 
     @property
+    def projects(self) -> Path:
+        """Labelling projects, a folder each."""
+        return self.root / "projects"
+
+    @property
     def splits(self) -> Path:
         """Saved splits, a folder per dataset."""
         return self.root / "splits"

@@ -33,6 +33,9 @@ _PANELS: Mapping[str, Mapping[str, _Line]] = {
     "Open the app": {
         "app": _Line("main", "Open the app in the browser."),
     },
+    "Run a labelling project": {
+        "project": _Line("project", "Label a folder of photos in rounds: plan, choose, hand over, take back."),
+    },
     "Plan a budget": {
         "cost": _Line("cost", "Show the annotation cost of a split in hours, and the share of it that masks take."),
         "prices": _Line(

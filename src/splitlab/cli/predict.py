@@ -11,17 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from splitlab.checkpoints.checkpoint import Card
-from splitlab.cli.datasets.exports import (
-    ExportFormat,
-    FormatOption,
-    LabelsOption,
-    check_export,
-    say_next_step,
-    write_export,
-)
+from splitlab.cli.datasets.exports import FormatOption, LabelsOption, say_next_step
 from splitlab.cli.options import ClassMapOption, MasksOption, are_cut, class_maps_of, opened, refuse_others, say
 from splitlab.cli.output import JsonOption, app, out, print_json, progress_bar
 from splitlab.data.dataset import Dataset, TrainVal
+from splitlab.data.exports.formats import ExportFormat, check_export, write_export
 from splitlab.data.exports.objects import LabelShape
 from splitlab.data.formats.photos import find_photos, read_photos
 from splitlab.data.images import load_image

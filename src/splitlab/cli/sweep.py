@@ -18,7 +18,6 @@ from splitlab.cli.sweep_work import (
     CpusOption,
     Ended,
     GpuShareOption,
-    enqueue_missing,
     work_on_cluster,
     work_through,
 )
@@ -26,6 +25,7 @@ from splitlab.cli.train_settings import CANCELLED_EXIT, named_values
 from splitlab.errors import SettingsError
 from splitlab.io import write_bytes
 from splitlab.queue.cluster import Shares
+from splitlab.queue.queue import enqueue_missing
 from splitlab.runs.run_folder import RunFolder
 from splitlab.runs.store import list_runs
 from splitlab.shown_numbers import shown

@@ -14,7 +14,7 @@ import typer
 from splitlab.cli.output import err, progress_bar
 from splitlab.io import HeldError, Progress
 from splitlab.queue.cluster import Shares, train_on_cluster
-from splitlab.queue.queue import enqueue, status_of, waiting_runs
+from splitlab.queue.queue import enqueue_missing, status_of, waiting_runs
 from splitlab.queue.worker import Worker
 from splitlab.runs.devices import Device
 from splitlab.runs.run_folder import RunFolder, State
@@ -64,13 +64,6 @@ def work_on_cluster(runs: Sequence[RunFolder], workspace: Workspace, address: st
         return []
     unfinished = train_on_cluster(runs, workspace, address, shares, lambda line: err.print(line, soft_wrap=True))
     return [Ended(run.name, status_of(run).state, unfinished[run.name]) for run in runs if run.name in unfinished]
-
-
-def enqueue_missing(runs: Sequence[RunFolder], workspace: Workspace) -> None:
-    """Queue the runs that are not queued, trained or done. Raise RunError if the queue cannot be written."""
-    queued = {entry.run for entry in waiting_runs(workspace)}
-    missing = [run for run in runs if run.name not in queued]
-    enqueue(workspace, *(run.name for run in missing if status_of(run).state not in (State.RUNNING, State.DONE)))
 
 
 def _work(kind: str, workspace: Workspace, runs: Sequence[RunFolder]) -> None:

@@ -9,7 +9,6 @@ import base64
 from html import escape
 
 import cv2
-import numpy as np
 import pandas as pd
 
 import splitlab
@@ -19,6 +18,7 @@ from splitlab.evaluation.comparison import Comparison, classes_in_words, differe
 from splitlab.evaluation.disagreement import ComparedImage
 from splitlab.evaluation.matches import ERRORS, MEANINGS, ErrorKind
 from splitlab.figures.comparison_tables import MEANS, class_table, model_table, observations_in_words, split_mistakes
+from splitlab.figures.html_page import html_page, html_table
 from splitlab.figures.object_pictures import Picture, model_picture, truth_picture
 from splitlab.figures.palette import ERROR_COLOURS
 from splitlab.shown_numbers import shown
@@ -29,18 +29,6 @@ _MODEL_COLUMNS = {
     "model": "model", "checkpoint": "checkpoint", "network": "network", "full": "|F|", "weak": "|W|", "masks": "masks",
     "mask_ap50": "mask AP50", "mask_ap70": "mask AP70", "mask_ap75": "mask AP75", "box_ap50": "box AP50",
 }  # fmt: skip
-_STYLE = """
-:root{color-scheme:light dark}
-body{font:16px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem}
-table{border-collapse:collapse;margin:.5rem 0 1.5rem;font-variant-numeric:tabular-nums}
-th,td{padding:.25rem .7rem;text-align:right;border-bottom:1px solid #8885}
-th:first-child,td:first-child{text-align:left}
-.wide{overflow-x:auto}.bar{display:flex;height:1rem;margin:.2rem 0 .8rem;background:#8882}
-.row{display:flex;flex-wrap:wrap;gap:.6rem;margin-bottom:.4rem}figure{margin:0;flex:1 1 14rem;max-width:24rem}
-img{width:100%;display:block;border-radius:.3rem}figcaption,small{opacity:.8;font-size:.85rem}
-.key{display:inline-block;width:.8rem;height:.8rem;border-radius:.2rem;margin:0 .3rem 0 .9rem}
-code{overflow-wrap:anywhere}
-"""
 
 
 def report_html(comparison: Comparison) -> str:
@@ -55,21 +43,15 @@ def report_html(comparison: Comparison) -> str:
         f"Errors are counted among detections with a score of at least {comparison.settings.min_score:.2f}; AP "
         "includes all detections.</p>",
         *(f"<p>{escape(sentence)}</p>" for sentence in classes_in_words(comparison)),
-        "<h2>Models</h2>", _table(model_table(comparison)[list(_MODEL_COLUMNS)].rename(columns=_MODEL_COLUMNS)),
+        "<h2>Models</h2>", html_table(model_table(comparison)[list(_MODEL_COLUMNS)].rename(columns=_MODEL_COLUMNS)),
         "<h2>Effect of F and W</h2>", _observations(comparison),
         "<h2>Errors</h2>", _errors(comparison),
-        "<h2>Classes</h2><p>AP at IoU 0.50.</p>", _table(class_table(comparison, "ap50")),
+        "<h2>Classes</h2><p>AP at IoU 0.50.</p>", html_table(class_table(comparison, "ap50")),
         "<h2>Where the models differ most</h2>", _legend(),
         *(_image(comparison, image) for image in comparison.ranking[:_PICTURED_IMAGES]),
         "<h2>Settings</h2>", _settings(comparison),
     ]  # fmt: skip
-    return (
-        '<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width">'
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
-        f"style-src 'unsafe-inline'\"><title>{escape(title)}</title><style>{_STYLE}</style></head>"
-        f"<body>{''.join(body)}</body></html>"
-    )
+    return html_page(title, body)
 
 
 def _observations(comparison: Comparison) -> str:
@@ -81,7 +63,7 @@ def _observations(comparison: Comparison) -> str:
         {"model": model.name, **{title: _interval(model.mistakes, name) for name, title in MEANS.items()}}
         for model in comparison.models
     ]
-    return said + _table(pd.DataFrame(rows))
+    return said + html_table(pd.DataFrame(rows))
 
 
 def _interval(mistakes: object, name: str) -> str:
@@ -102,7 +84,7 @@ def _errors(comparison: Comparison) -> str:
         table[f"{model.name}: times"] = [model.mistakes.counts[kind] for kind in ERRORS]
         table[f"{model.name}: AP lost"] = [model.measured.ap_cost.lost[kind] for kind in ERRORS]
     note = "AP at IoU 0.50 lost to each kind, over all detections; counts over detections above the score threshold."
-    return f"<p>{_legend()}</p><p>{note}</p>{bars}{_table(table)}"
+    return f"<p>{_legend()}</p><p>{note}</p>{bars}{html_table(table)}"
 
 
 def _bar(lost: dict[ErrorKind, float], widest: float) -> str:
@@ -159,18 +141,3 @@ def _settings(comparison: Comparison) -> str:
     ]
     cells = "".join(f"<tr><td>{escape(name)}</td><td><code>{escape(value)}</code></td></tr>" for name, value in rows)
     return f'<div class="wide"><table>{cells}</table></div>'
-
-
-def _table(table: pd.DataFrame) -> str:
-    head = "".join(f"<th>{escape(str(column))}</th>" for column in table.columns)
-    rows = "".join(
-        f"<tr>{''.join(f'<td>{escape(_cell(value))}</td>' for value in row)}</tr>"
-        for row in table.itertuples(index=False, name=None)
-    )
-    return f'<div class="wide"><table><tr>{head}</tr>{rows}</table></div>'
-
-
-def _cell(value: object) -> str:
-    if value is None or (isinstance(value, float) and np.isnan(value)):
-        return "–"
-    return shown(value) if isinstance(value, float) else str(value)

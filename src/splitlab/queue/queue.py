@@ -10,7 +10,7 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -94,6 +94,13 @@ def enqueue(workspace: Workspace, *names: str) -> None:
         with changing_queue(workspace) as queue:
             for run in runs[start : start + _AT_ONCE]:
                 _add(queue, run)
+
+
+def enqueue_missing(runs: Sequence[RunFolder], workspace: Workspace) -> None:
+    """Queue the runs that are not queued, trained or done. Raise RunError if the queue cannot be written."""
+    queued = {entry.run for entry in waiting_runs(workspace)}
+    missing = [run for run in runs if run.name not in queued]
+    enqueue(workspace, *(run.name for run in missing if status_of(run).state not in (State.RUNNING, State.DONE)))
 
 
 def move(workspace: Workspace, name: str, where: Where) -> None:

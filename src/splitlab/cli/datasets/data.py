@@ -10,19 +10,13 @@ from typing import Annotated, BinaryIO
 import typer
 from rich.table import Table
 
-from splitlab.cli.datasets.exports import (
-    YOLO_FORMATS,
-    ExportFormat,
-    FormatOption,
-    LabelsOption,
-    say_next_step,
-    write_export,
-)
+from splitlab.cli.datasets.exports import YOLO_FORMATS, FormatOption, LabelsOption, say_next_step
 from splitlab.cli.options import opened
 from splitlab.cli.output import DataArgument, JsonOption, SeedOption, app, err, out, print_json, progress_bar
 from splitlab.data.archives import Limits
 from splitlab.data.check import Check, SubsetCounts, check_dataset
 from splitlab.data.dataset import count_images, count_kinds, images_in_words
+from splitlab.data.exports.formats import ExportFormat, write_export
 from splitlab.data.fit_for_training import notes_on
 from splitlab.data.import_dataset import keep, proposed_name, refuse_name, stage_archive, stage_folder
 from splitlab.data.label_files.photo_index import Outside

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from splitlab.data.dataset import Dataset, ObjectLabel, TrainVal
+from splitlab.data.dataset import Dataset, ImageId, ObjectLabel, TrainVal
 from splitlab.data.exports.objects import FoundObject, corners, score_of
 from splitlab.data.exports.photos import ExportedImage, name_photos, parts_of, place_images
 from splitlab.data.masks import read_mask
@@ -47,7 +47,8 @@ def _write_part(dataset: Dataset, draft: Path, part: str, category_ids: list[int
     for shown in place_images(dataset, name_photos(dataset.images), draft / "images" / part, part, progress):
         images.append(_image(shown))
         for label in shown.image.objects:
-            annotations.append(_annotation(len(annotations) + 1, shown, category_ids, label))
+            category_id = category_ids[label.class_index]
+            annotations.append(coco_annotation(len(annotations) + 1, shown.number, category_id, label))
             if isinstance(label, FoundObject):
                 results.append(_result(annotations[-1], shown))
     categories = [{"id": number, "name": name} for number, name in zip(category_ids, dataset.class_names, strict=True)]
@@ -64,13 +65,18 @@ def _image(shown: ExportedImage) -> dict[str, Any]:
     return {**entry, "labelled": True} if shown.is_background else entry
 
 
-def _annotation(number: int, shown: ExportedImage, category_ids: list[int], label: ObjectLabel) -> dict[str, Any]:
+def coco_annotation(number: int, image_id: ImageId, category_id: int, label: ObjectLabel) -> dict[str, Any]:
+    """Return one object as an annotation with this id; its mask is read if it lies on disk.
+
+    Raises:
+        DataError: the file of its mask is missing or broken.
+    """
     left, top, width, height = xyxy_to_xywh(np.array(label.box, dtype=np.float64)).tolist()
     mask = None if label.mask is None else read_mask(label.mask)
     entry = {
         "id": number,
-        "image_id": shown.number,
-        "category_id": category_ids[label.class_index],
+        "image_id": image_id,
+        "category_id": category_id,
         "bbox": [left, top, width, height],
         "area": width * height if mask is None else rle_area(mask),
         "segmentation": [corners(label.box).ravel().tolist()] if mask is None else mask,
