@@ -21,6 +21,7 @@ from splitlab.errors import SettingsError
 from splitlab.io import write_bytes
 from splitlab.project.choice import choose_batch
 from splitlab.project.hand_over import hand_over, start_round
+from splitlab.project.incoming import Incoming, look_at
 from splitlab.project.project import Project, ProjectSettings, change_settings, new_project, open_project, project_names
 from splitlab.project.rounds import read_rounds
 from splitlab.project.standing import (
@@ -34,7 +35,7 @@ from splitlab.project.standing import (
     standing_of,
     summary_in_words,
 )
-from splitlab.project.take_back import Incoming, look_at, take
+from splitlab.project.take_back import take
 from splitlab.project.training import PilotSettings, queue_labels, queue_pilot
 from splitlab.shown_numbers import shown
 from splitlab.workspace import Workspace

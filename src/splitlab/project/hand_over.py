@@ -14,14 +14,14 @@ from splitlab.data.dataset import Dataset, ImageLabels, LabelState, TrainVal
 from splitlab.data.exports.formats import ExportFormat, next_step, write_export
 from splitlab.data.exports.objects import LabelShape
 from splitlab.errors import DataError
-from splitlab.io import Progress, holding, no_progress, written_whole
+from splitlab.io import Progress, no_progress, written_whole
 from splitlab.project.project import Project
 from splitlab.project.rounds import ExpectedScore, Round, Task, add_round, round_folder
+from splitlab.project.take_back import changing
 from splitlab.runs.store import weights_folder
 
 LIST = "batch.csv"
 _TASKS = {True: "masks", False: "boxes"}
-_PATIENCE_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,7 @@ def start_round(project: Project, tasks: Sequence[Task], expected: ExpectedScore
         SettingsError: it has no photo.
         RunError: it cannot be written, or another process changes the project.
     """
-    refusal = f"Somebody else changes the project '{project.name}' just now. Try again in a moment."
-    with holding(project.lock, refusal, _PATIENCE_SECONDS):
+    with changing(project):
         return add_round(project.folder, tasks, hours_of(tasks, project.settings.prices), expected, strategy)
 
 

@@ -17,6 +17,7 @@ from splitlab.data.dataset import ImageLabels, LabelState
 from splitlab.errors import BudgetError, SettingsError
 from splitlab.project.project import Project, pool_of
 from splitlab.project.rounds import ExpectedScore, Round, Take, Task, read_rounds, read_takes
+from splitlab.project.take_back import changing
 from splitlab.project.training import pilot_tag, round_tag, scores_of
 
 if TYPE_CHECKING:
@@ -52,8 +53,14 @@ class Standing:
 
 
 def standing_of(project: Project) -> Standing:
-    """Read the labels and the history of a project. Raise DataError if a file is broken."""
-    data = project.data()
+    """Read the labels and the history of a project.
+
+    Raises:
+        DataError: a file is broken.
+        RunError: its folder cannot be written, or another process changes it.
+    """
+    with changing(project):
+        data = project.data()
     rounds, takes = read_rounds(project.folder), read_takes(project.folder)
     tasks = {task.image_id: task for one in rounds for task in one.tasks}
     of_train = data.train.by_id

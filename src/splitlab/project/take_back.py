@@ -1,157 +1,33 @@
-"""Labels that come back from an annotation tool: read as any dataset, and merged into the project photo by photo."""
+"""Labels that came back are merged into the project, photo by photo, and their hours are booked."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from pycocotools import mask as coco_mask
-
 from splitlab.budget.cost import cost_hours
-from splitlab.data.archives import Limits, unpack
-from splitlab.data.classes import same_classes
-from splitlab.data.dataset import Dataset, ImageId, ImageLabels, LabelState, ObjectLabel, TrainVal
+from splitlab.data.dataset import ImageId, ImageLabels, LabelState
 from splitlab.data.exports.coco import coco_annotation
 from splitlab.data.formats.coco.files import read_labels
 from splitlab.data.formats.coco.reader import read_coco_folder
-from splitlab.data.images import PHOTO_ENDINGS
-from splitlab.data.label_files.photo_index import PhotoIndex
-from splitlab.data.masks import read_mask, with_masks
-from splitlab.data.open_dataset import open_dataset
-from splitlab.errors import DataError, shown_as
-from splitlab.geometry import box_iou
-from splitlab.io import Progress, holding, make_folder, no_progress, swept, write_bytes
+from splitlab.errors import DataError
+from splitlab.io import holding, write_bytes
+from splitlab.project.incoming import PHOTOS, Outcome, Returned, compared
 from splitlab.project.project import Project, cut_val_if_missing
-from splitlab.project.rounds import Take, add_take, check_hours, read_rounds
+from splitlab.project.rounds import Take, add_take, check_hours, read_takes
 
-_LABELS, _PHOTOS = Path("annotations/instances_train.json"), Path("images/train")
-_LIMITS = Limits(members=200_000, total_bytes=4_000_000_000)
+_LABELS = Path("annotations/instances_train.json")
+_DRAFT = ".labels-"
 _PATIENCE_SECONDS = 20.0
-_SAME_IOU = 0.95
-"""Tools round corners and outlines, so that equal labels differ by some pixels."""
-
-
-class Outcome(StrEnum):
-    """What the labels of one photo mean for the project."""
-
-    LABELLED = "labelled"
-    """It had no labels."""
-    MASKS_ADDED = "masks added"
-    """It had boxes without masks."""
-    SAME = "unchanged"
-    """The project has these labels already."""
-    CONFLICT = "conflict"
-    """The project has other labels of the same kind or with masks; they stay unless they are to be replaced."""
-    EMPTY = "still without labels"
-    UNREADABLE = "not readable"
-    """Some labels cannot be read, or are of a class that the project does not have."""
-
-
-@dataclass(frozen=True)
-class Returned:
-    """The labels of one photo.
-
-    Attributes:
-        image_id: of the project's photo.
-        file: the photo's path, as the project has it.
-        labels: in the project's classes, masks in memory.
-        outcome: what they mean for the project.
-        what: how they differ or what is wrong; empty if nothing is.
-    """
-
-    image_id: ImageId
-    file: str
-    labels: ImageLabels
-    outcome: Outcome
-    what: str = ""
-
-
-@dataclass(frozen=True)
-class Incoming:
-    """Labels that came back, not yet merged.
-
-    Attributes:
-        source: the file or folder that they came in.
-        format: the format they were recognised as.
-        photos: the project's photos in it.
-        unknown: photos in it that the project does not have.
-        problems: entries that cannot be read, a sentence each.
-    """
-
-    source: str
-    format: str
-    photos: tuple[Returned, ...]
-    unknown: tuple[str, ...]
-    problems: tuple[str, ...]
-
-    @property
-    def counts(self) -> Counter[Outcome]:
-        """The number of photos of each outcome."""
-        return Counter(photo.outcome for photo in self.photos)
-
-    @property
-    def new(self) -> tuple[Returned, ...]:
-        """The photos that get labels or masks."""
-        return tuple(photo for photo in self.photos if photo.outcome in (Outcome.LABELLED, Outcome.MASKS_ADDED))
-
-    @property
-    def conflicts(self) -> tuple[Returned, ...]:
-        """The photos whose labels contradict those of the project."""
-        return tuple(photo for photo in self.photos if photo.outcome == Outcome.CONFLICT)
-
-
-def look_at(
-    project: Project, export: Path, empty: LabelState = LabelState.NONE, progress: Progress = no_progress
-) -> Incoming:
-    """Read an export and compare it with the project's labels; changes nothing.
-
-    Args:
-        project: whose photos it labels.
-        export: a file, an archive or a folder in any format that `open_dataset` reads. It needs no photos: those of
-            the project are used. Photos are matched by the end of their paths.
-        empty: what a photo without objects is: not labelled yet, or background.
-        progress: called while an archive is unpacked.
-
-    Raises:
-        DataError: it cannot be read, or names no photo of the project.
-    """
-    root = project.workspace.data / project.name / _PHOTOS
-    mine = read_coco_folder(project.workspace.data / project.name).train
-    # Photos that nobody was asked to label are in the folder only because all are linked.
-    asked = {task.image_id for one in read_rounds(project.folder) for task in one.tasks}
-    with _opened(project, export, root, progress) as (data, place):
-        matched, unknown = _matched(data, mine, root)
-        listed = {key: image for key, image in matched.items() if image.objects or key in asked}
-        if not listed:
-            raise DataError(
-                f"{export} has labels of no photo of the project '{project.name}' (it names {len(unknown):,} others, "
-                f"such as {', '.join(unknown[:3]) or 'none'}). Give the export of this project's photos."
-            )
-        index_of = same_classes(data.train.class_names, mine.class_names)
-        photos = tuple(
-            _compared(mine.by_id[image_id], _in_classes(theirs, data.train, index_of), root, mine, empty)
-            for image_id, theirs in listed.items()
-        )
-        problems = tuple(
-            str(problem).replace(str(place), str(export)) for problem in (*data.train.problems, *data.val.problems)
-        )
-    return Incoming(str(export), data.format, photos, tuple(unknown), problems)
 
 
 def take(project: Project, chosen: Sequence[Returned], source: str, hours: float | None = None) -> Take:
     """Merge the labels of some photos into the project's dataset and book the hours.
 
-    If the process is killed, either the old labels or the new ones are complete.
+    If the process is killed, both have happened or neither, as soon as the project is used again.
 
     Args:
         project: the project.
@@ -167,158 +43,45 @@ def take(project: Project, chosen: Sequence[Returned], source: str, hours: float
     check_hours(hours)
     if not chosen:
         raise DataError(f"{source} holds no new labels. Nothing was changed.")
-    refusal = f"Somebody else changes the project '{project.name}' just now. Try again in a moment."
-    with holding(project.lock, refusal, _PATIENCE_SECONDS):
+    with changing(project):
         new = _still_new(project, chosen)
-        _merge(project, new)
         masks = [photo.image_id for photo in new if photo.labels.can_be_full and photo.labels.targets]
-        with_masks_now = set(masks)
-        boxes = [photo.image_id for photo in new if photo.image_id not in with_masks_now]
+        has_masks = set(masks)
+        boxes = [photo.image_id for photo in new if photo.image_id not in has_masks]
         priced = cost_hours(float(len(masks)), float(len(boxes)), project.settings.prices)
+        draft = _draft_of(project, len(read_takes(project.folder)) + 1)
+        write_bytes(draft, _merged(project, new))
         taken = add_take(project.folder, masks, boxes, priced, hours, source)
+        _finish(project)
     cut_val_if_missing(project)
     return taken
 
 
-# ---- Reading an export
-
-
 @contextmanager
-def _opened(project: Project, export: Path, photos: Path, progress: Progress) -> Iterator[tuple[TrainVal, Path]]:
-    """Yield an export as a dataset, and its temporary folder, which has the project's photos if it has none."""
-    make_folder(project.folder)
-    with tempfile.TemporaryDirectory(
-        prefix=swept(".take-", project.folder), dir=project.folder, ignore_cleanup_errors=True
-    ) as place:
-        root = _unpacked(export, Path(place) / "whole", progress)
-        with shown_as(root, str(export)):
-            if not any(path.suffix.lower() in PHOTO_ENDINGS for path in root.rglob("*")):
-                _link(photos, root / "images")
-            yield open_dataset(str(root), Path(place)), root
+def changing(project: Project) -> Iterator[None]:
+    """Hold the project for a change of its labels or rounds; first ends a change that was interrupted.
+
+    Raises:
+        RunError: another process changes it for longer than 20 seconds, or its folder cannot be written.
+    """
+    refusal = f"Somebody else changes the project '{project.name}' just now. Try again in a moment."
+    with holding(project.lock, refusal, _PATIENCE_SECONDS):
+        _finish(project)
+        yield
 
 
-def _unpacked(export: Path, root: Path, progress: Progress) -> Path:
-    try:
-        if export.is_dir():
-            shutil.copytree(export, root, symlinks=True)
-            return root
-        if export.suffix.lower() in (".json", ".xml", ".csv", ".ndjson"):
-            root.mkdir()
-            shutil.copyfile(export, root / export.name)
-            return root
-    except (OSError, shutil.Error) as error:
-        raise DataError(
-            f"{export}: cannot be copied ({str(error)[:200]}). Check the path and the free space."
-        ) from error
-    if not export.is_file():
-        raise DataError(f"{export} does not exist. Give the file or folder that the annotation tool exported.")
-    return unpack(export, root, _LIMITS, progress)
+def _finish(project: Project) -> None:
+    """Put labels that are booked in place, and drop those that are not."""
+    booked = len(read_takes(project.folder))
+    for draft in sorted(project.folder.glob(f"{_DRAFT}*.json")):
+        if draft <= _draft_of(project, booked):
+            draft.replace(project.workspace.data / project.name / _LABELS)
+        else:
+            draft.unlink()
 
 
-def _link(photos: Path, target: Path) -> None:
-    for path in sorted(photos.rglob("*")):
-        if path.is_file():
-            place = target / path.relative_to(photos)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                os.link(path, place)
-            except FileExistsError:
-                continue
-            except OSError:
-                shutil.copyfile(path, place)
-
-
-def _matched(data: TrainVal, mine: Dataset, root: Path) -> tuple[dict[ImageId, ImageLabels], list[str]]:
-    """Return the labels by the ids of the project's photos, and the names of photos that it does not have."""
-    photos = PhotoIndex(root)
-    id_of = {image.path: image.image_id for image in mine.images}
-    matched: dict[ImageId, ImageLabels] = {}
-    unknown: list[str] = []
-    for image in (*data.train.images, *data.val.images):
-        found = None
-        with suppress(DataError):
-            found = photos.find("/".join(image.path.parts[-3:]), [root], image.path)
-        image_id = None if found is None else id_of.get(found)
-        if image_id is None:
-            unknown.append(image.path.name)
-        elif image_id not in matched or matched[image_id].state == LabelState.NONE:
-            matched[image_id] = image
-    return matched, unknown
-
-
-def _in_classes(theirs: ImageLabels, data: Dataset, index_of: Sequence[int | None]) -> ImageLabels | str:
-    """Return labels in the project's classes with masks in memory, or what is wrong with them."""
-    missing = {data.class_names[label.class_index] for label in theirs.objects if index_of[label.class_index] is None}
-    if missing:
-        return f"the project has no class {', '.join(sorted(missing))[:200]}"
-    if theirs.state == LabelState.BROKEN:
-        return "some of its labels cannot be read"
-    try:
-        (read,) = with_masks([theirs])
-    except DataError as error:
-        return str(error)
-    indices = [index_of[label.class_index] for label in read.objects]
-    pairs = zip(read.objects, indices, strict=True)
-    objects = (replace(label, class_index=index) for label, index in pairs if index is not None)
-    return replace(read, objects=tuple(objects))
-
-
-# ---- Comparing
-
-
-def _compared(
-    mine: ImageLabels, theirs: ImageLabels | str, root: Path, dataset: Dataset, empty: LabelState
-) -> Returned:
-    file = mine.path.relative_to(root).as_posix() if mine.path.is_relative_to(root) else mine.path.name
-    if isinstance(theirs, str):
-        return Returned(mine.image_id, file, mine, Outcome.UNREADABLE, theirs)
-    if (theirs.width, theirs.height) != (mine.width, mine.height):
-        what = f"labelled at {theirs.width} x {theirs.height} pixels, but it has {mine.width} x {mine.height}"
-        return Returned(mine.image_id, file, mine, Outcome.UNREADABLE, what)
-    if not theirs.objects and LabelState.WHOLE not in (empty, theirs.state):
-        return Returned(mine.image_id, file, mine, Outcome.EMPTY)
-    labels = replace(mine, objects=theirs.objects, state=LabelState.WHOLE)
-    if mine.state == LabelState.NONE:
-        return Returned(mine.image_id, file, labels, Outcome.LABELLED)
-    if _are_same(mine.objects, labels.objects):
-        return Returned(mine.image_id, file, labels, Outcome.SAME)
-    if labels.targets and labels.can_be_full and not mine.can_be_full:
-        return Returned(mine.image_id, file, labels, Outcome.MASKS_ADDED)
-    difference = f"the project has {_objects(mine, dataset)}, the export {_objects(labels, dataset)}"
-    return Returned(mine.image_id, file, labels, Outcome.CONFLICT, difference)
-
-
-def _objects(image: ImageLabels, dataset: Dataset) -> str:
-    kinds = Counter(
-        f"{dataset.class_names[label.class_index]} {'mask' if label.mask is not None else 'box'}"
-        for label in image.objects
-    )
-    return ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "no object"
-
-
-def _are_same(mine: Sequence[ObjectLabel], theirs: Sequence[ObjectLabel]) -> bool:
-    """Whether each object has a partner of the same class and shape, up to what tools round."""
-    left = list(theirs)
-    if len(mine) != len(left):
-        return False
-    for label in mine:
-        partner = next((other for other in left if _is_same(label, other)), None)
-        if partner is None:
-            return False
-        left.remove(partner)
-    return True
-
-
-def _is_same(one: ObjectLabel, other: ObjectLabel) -> bool:
-    if one.class_index != other.class_index or (one.mask is None) != (other.mask is None):
-        return False
-    if one.mask is None or other.mask is None:
-        return box_iou(one.box, other.box) >= _SAME_IOU
-    first, second = read_mask(one.mask), read_mask(other.mask)
-    return bool(np.asarray(coco_mask.iou([first], [second], [0])).max() >= _SAME_IOU)
-
-
-# ---- Merging
+def _draft_of(project: Project, number: int) -> Path:
+    return project.folder / f"{_DRAFT}{number:04}.json"
 
 
 def _still_new(project: Project, chosen: Sequence[Returned]) -> list[Returned]:
@@ -327,7 +90,7 @@ def _still_new(project: Project, chosen: Sequence[Returned]) -> list[Returned]:
     mine = read_coco_folder(folder).train
     before = {photo.image_id: photo for photo in chosen}
     again = [
-        _compared(one, before[one.image_id].labels, folder / _PHOTOS, mine, LabelState.WHOLE)
+        compared(one, before[one.image_id].labels, folder / PHOTOS, mine, LabelState.WHOLE)
         for one in mine.select(before)
     ]
     new = [photo for photo in again if photo.outcome != Outcome.SAME]
@@ -339,11 +102,10 @@ def _still_new(project: Project, chosen: Sequence[Returned]) -> list[Returned]:
     return new
 
 
-def _merge(project: Project, chosen: Sequence[Returned]) -> None:
-    path = project.workspace.data / project.name / _LABELS
-    _, content = read_labels(path)
+def _merged(project: Project, chosen: Sequence[Returned]) -> bytes:
+    _, content = read_labels(project.workspace.data / project.name / _LABELS)
     merged = _with_labels(content, {photo.image_id: photo.labels for photo in chosen})
-    write_bytes(path, json.dumps(merged, allow_nan=False).encode())
+    return json.dumps(merged, allow_nan=False).encode()
 
 
 def _with_labels(content: Mapping[str, Any], labels: Mapping[ImageId, ImageLabels]) -> dict[str, Any]:
