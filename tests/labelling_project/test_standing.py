@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from splitlab.budget.cost import ImagePool, Prices
@@ -18,6 +19,7 @@ from splitlab.project.standing import (
     batch_size,
     expected_after,
     facts_of,
+    interval_of,
     plan_rest,
     standing_of,
 )
@@ -82,6 +84,12 @@ def test_plans_rest_on_the_paper_until_the_pilot_has_scores(project):
     published, own = bases_of(project)
     assert (published.source, own.source) == ("published", "own")
     assert own.fitted.forecast(10, 0).ap == pytest.approx(rising(10, 0), abs=3)
+    standing = standing_of(project)
+    wide, narrow = (
+        np.ptp(interval_of(basis, plan_rest(project, standing, basis).plan.best)) for basis in (published, own)
+    )
+    assert narrow < wide / 2
+    assert wide > 80
 
 
 def test_a_batch_takes_its_share_of_the_plan_and_no_more_than_the_hours(project):

@@ -17,7 +17,7 @@ from splitlab.app.widgets.uploads import bound_uploads
 from splitlab.errors import SettingsError, SplitLabError
 
 _PAGES: dict[str, list[tuple[str, str, str]]] = {
-    "": [("home", "Home", "home")],
+    "": [("project", "My project", "folder_special"), ("home", "Home", "home")],
     "Plan": [
         ("plan", "Plan a budget", "savings"),
         ("cost_against_ap", "Cost against AP", "scatter_plot"),

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 
 from splitlab.budget.plan_answer import PlanAnswer
-from splitlab.budget.plan_in_words import interval_in_words, labels_to_make
+from splitlab.budget.plan_in_words import labels_to_make
 from splitlab.cli.cost import BoxOption, MaskOption, ObjectsOption, PriceOptions, PricesOption
 from splitlab.cli.options import opened, say
 from splitlab.cli.output import JsonOption, app, err, out, print_json, progress_bar
@@ -31,6 +31,7 @@ from splitlab.project.standing import (
     bases_of,
     batch_size,
     expected_after,
+    interval_of,
     plan_rest,
     standing_of,
     summary_in_words,
@@ -280,20 +281,28 @@ def _status_in_json(project: Project, standing: Standing) -> dict[str, Any]:
 
 def _plan_in_words(basis: Basis, answer: PlanAnswer, standing: Standing) -> list[str]:
     best = answer.plan.best
+    low, high = interval_of(basis, best)
     return [
         f"By {basis.in_words}:",
-        f"{labels_to_make(best, standing.pool)} ({best.hours:,.1f} hours): expect AP {shown(best.ap)} "
-        f"({shown(best.low)} to {shown(best.high)}, 90% interval for {interval_in_words(basis.fitted)}).",
+        f"{labels_to_make(best, standing.pool)} ({best.hours:,.1f} hours): expect AP {shown(best.ap)} (90% interval on "
+        f"your photos {shown(low)} to {shown(high)}).",
         *filter(None, (answer.ways_told, answer.limit_told)),
         *(f"Mind: {caveat}" for caveat in answer.caveats),
     ]
 
 
 def _plan_in_json(basis: Basis, answer: PlanAnswer) -> dict[str, Any]:
-    best = {
-        name: round(value, 2) if isinstance(value, float) else value for name, value in vars(answer.plan.best).items()
+    best = answer.plan.best
+    low, high = interval_of(basis, best)
+    numbers = {"hours": best.hours, "ap": best.ap, "low": low, "high": high}
+    return {
+        "full": best.full,
+        "weak": best.weak,
+        **{name: round(number, 2) for name, number in numbers.items()},
+        "rests_on": basis.in_words,
+        "source": basis.source,
+        "caveats": list(answer.caveats),
     }
-    return {**best, "rests_on": basis.in_words, "source": basis.source, "caveats": list(answer.caveats)}
 
 
 def _say_queued(runs: list[str], device: str, as_json: bool) -> None:

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+import plotly.graph_objects as go
+
 from splitlab.figures.palette import FULL_HUE, PICK_HUE
 from splitlab.shown_numbers import shown
 
 _WIDTH, _HEIGHT, _LEFT, _TOP, _BOTTOM = 720, 320, 60, 20, 50
 _STEPS = 4
+_CHART_HEIGHT = 230
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,33 @@ class ChartedRound:
     name: str
     forecast: tuple[float, float, float] | None
     measured: float | None
+
+
+def forecast_chart(rounds: Sequence[ChartedRound], axis_title: str) -> go.Figure:
+    """Draw each round's forecast with its 90% interval, and the measured score beside it."""
+    stated = [(one.name, *one.forecast) for one in rounds if one.forecast is not None]
+    known = [(one.name, one.measured) for one in rounds if one.measured is not None]
+    figure = go.Figure()
+    figure.add_scatter(
+        x=[name for name, *_ in stated], y=[expected for _, _, expected, _ in stated],
+        error_y={
+            "array": [high - expected for _, _, expected, high in stated],
+            "arrayminus": [expected - low for _, low, expected, _ in stated],
+        },
+        mode="markers", marker={"size": 11, "symbol": "line-ew-open", "color": FULL_HUE}, name="forecast, 90% interval",
+        hovertemplate="%{x}: expected %{y:.1f}<extra></extra>",
+    )  # fmt: skip
+    figure.add_scatter(
+        x=[name for name, _ in known], y=[ap for _, ap in known], mode="markers+text",
+        text=[shown(ap) for _, ap in known], textposition="middle right",
+        marker={"size": 12, "color": PICK_HUE}, name="measured", hovertemplate="%{x}: %{y:.1f}<extra></extra>",
+    )  # fmt: skip
+    figure.update_layout(
+        xaxis={"type": "category", "categoryorder": "array", "categoryarray": [one.name for one in rounds]},
+        yaxis={"title": axis_title}, height=_CHART_HEIGHT, margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+    )  # fmt: skip
+    return figure
 
 
 def forecast_svg(rounds: Sequence[ChartedRound], axis_title: str) -> str:

@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+from scipy.special import expit, logit, ndtri
+
 from splitlab.budget.cost import ImagePool
 from splitlab.budget.fit import FittedSurface
 from splitlab.budget.plan_answer import PlanAnswer, answer_for_hours
-from splitlab.budget.planner import forecast_split
+from splitlab.budget.planner import SplitForecast, forecast_split
 from splitlab.budget.published import published_surface
 from splitlab.budget.results import PUBLISHED, SHORT_METRICS
+from splitlab.budget.surface import PRIOR_SD
 from splitlab.budget.trained_splits import results_of
 from splitlab.data.dataset import ImageLabels, LabelState
 from splitlab.errors import BudgetError, SettingsError
@@ -25,6 +29,9 @@ if TYPE_CHECKING:
 
 LEAST_PILOT_RUNS = 4
 _PAPER = ("VOC2012", "YOLOv5")
+# Ends of a 90% interval of the surface's level on unknown photos, logits.
+_WIDE = float(ndtri(0.95) * PRIOR_SD[0])
+_LEAST_SHARE = 1e-4
 # A rounding error must not cost a box that the hours pay for.
 _TOLERANCE = 1e-7
 
@@ -125,6 +132,19 @@ def bases_of(project: Project) -> tuple[Basis, ...]:
     return tuple(bases)
 
 
+def interval_of(basis: Basis, forecast: SplitForecast) -> tuple[float, float]:
+    """Return the 90% interval of a forecast on the project's photos, AP.
+
+    Results on other photos tell which splits are better, but not how high the scores are: the level then has the wide
+    prior of the AP surface.
+    """
+    if basis.source != PUBLISHED:
+        return forecast.low, forecast.high
+    ends = logit(np.clip(forecast.ap / 100, _LEAST_SHARE, 1 - _LEAST_SHARE)) + _WIDE * np.array([-1, 1])
+    low, high = (100 * expit(ends)).tolist()
+    return low, high
+
+
 def plan_rest(project: Project, standing: Standing, basis: Basis) -> PlanAnswer:
     """Plan the hours that are left.
 
@@ -189,9 +209,8 @@ def expected_after(project: Project, standing: Standing, basis: Basis, batch: Ba
     full = min(pool.full + batch.masks, pool.images)
     weak = min(pool.weak + batch.boxes, pool.images - full)
     found = forecast_split(basis.fitted, project.settings.prices, full, weak, pool)
-    return ExpectedScore(
-        found.full, found.weak, found.ap, found.low, found.high, project.settings.metric, basis.in_words
-    )
+    low, high = interval_of(basis, found)
+    return ExpectedScore(found.full, found.weak, found.ap, low, high, project.settings.metric, basis.in_words)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,138 @@
+"""My project: labels and hours so far, the plan for the rest, the next batch, and labels that come back."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from splitlab.app.hosting import may_change
+from splitlab.app.navigation import errors_shown, page_head, rerun_with_message, show_message
+from splitlab.app.project.batches import show_next_batch
+from splitlab.app.project.creating import show_creating
+from splitlab.app.project.returning import show_taking_back
+from splitlab.app.widgets.links import linked_choice, linked_selectbox
+from splitlab.app.widgets.text import as_plain
+from splitlab.budget.plan_in_words import labels_to_make
+from splitlab.budget.results import SHORT_METRICS
+from splitlab.errors import BudgetError
+from splitlab.figures.project_chart import forecast_chart
+from splitlab.project.project import Project, open_project, project_names
+from splitlab.project.report import bases_in_words, charted, report_html, rounds_table
+from splitlab.project.standing import (
+    Basis,
+    Standing,
+    bases_of,
+    facts_of,
+    interval_of,
+    plan_rest,
+    standing_of,
+    summary_in_words,
+)
+from splitlab.project.training import PilotSettings, queue_labels, queue_pilot
+from splitlab.queue.queue import waiting_runs
+from splitlab.queue.worker import ensure_worker
+from splitlab.shown_numbers import shown
+from splitlab.workspace import Workspace
+
+_NEXT, _BACK, _ROUNDS, _NEW = "next batch", "labels come back", "rounds", "new project"
+_PROJECT, _VIEW, _TO_SHOW = "project", "step", "project_to_show"
+
+
+def show_page() -> None:
+    """Show the page."""
+    page_head("My project", "From a folder of photos to the next batch of labels, and back.")
+    show_message()
+    workspace = Workspace.here()
+    names = project_names(workspace)
+    if not names:
+        show_creating(workspace)
+        return
+    if (made := st.session_state.pop(_TO_SHOW, None)) in names:
+        st.session_state[_PROJECT] = made
+    picture, controls = st.columns([2.2, 1], gap="large")
+    with controls, errors_shown():
+        name = linked_selectbox("Project", names, _PROJECT, names[0], controls)
+        project = open_project(name, workspace)
+        standing = standing_of(project)
+        _show_numbers(project, standing)
+        bases = bases_of(project)
+        _show_plan(project, standing, bases)
+        _offer_training(project, standing)
+    with picture, errors_shown():
+        _show_chart(project, standing)
+        view = linked_choice("Step", [_NEXT, _BACK, _ROUNDS, _NEW], _NEXT, _VIEW, label_visibility="collapsed")
+        if view == _NEXT:
+            show_next_batch(project, standing, bases[-1])
+        elif view == _BACK:
+            show_taking_back(project)
+        elif view == _ROUNDS:
+            _show_rounds(project, standing)
+        else:
+            show_creating(workspace)
+
+
+def _show_numbers(project: Project, standing: Standing) -> None:
+    pool = standing.pool
+    with st.container(horizontal=True):
+        st.metric("Masks", f"{pool.full:,}")
+        st.metric("Boxes", f"{pool.weak:,}")
+        st.metric("No labels", f"{pool.images - pool.full - pool.weak:,}")
+    spent = min(standing.hours_booked / project.settings.hours, 1.0)
+    st.progress(
+        spent, f"{standing.hours_booked:.1f} of {project.settings.hours:g} hours booked, {standing.hours_left:.1f} left"
+    )
+
+
+def _show_plan(project: Project, standing: Standing, bases: tuple[Basis, ...]) -> None:
+    metric = SHORT_METRICS[project.settings.metric]
+    for basis in bases:
+        try:
+            best = plan_rest(project, standing, basis).plan.best
+        except BudgetError as error:
+            st.info(as_plain(str(error)))
+            return
+        low, high = interval_of(basis, best)
+        st.markdown(
+            f"**{labels_to_make(best, standing.pool)}** ({best.hours:,.1f} hours).  \n{metric} {shown(best.ap)}, on "
+            f"your photos {shown(low)} to {shown(high)} (90% interval), by {as_plain(basis.in_words)}."
+        )
+
+
+def _offer_training(project: Project, standing: Standing) -> None:
+    if not may_change("training"):
+        return
+    own = [entry.run for entry in waiting_runs(project.workspace) if entry.run.startswith(f"{project.name}-")]
+    if own:
+        st.caption(f"{len(own)} runs of this project wait or train.")
+        st.page_link("pages/runs.py", label="Watch the runs", icon=":material/list_alt:")
+        return
+    with st.container(horizontal=True), errors_shown():
+        if st.button("Train a pilot", icon=":material/science:", help="Four to six short runs on the labels so far."):
+            runs = queue_pilot(project, PilotSettings())
+            ensure_worker(project.workspace, "cpu")
+            rerun_with_message(f"{len(runs)} pilot runs are queued. Their scores narrow the plan's interval.")
+        if st.button("Train on all labels", icon=":material/model_training:", help="To compare with the forecast."):
+            queue_labels(project, len(standing.rounds), "cpu")
+            ensure_worker(project.workspace, "cpu")
+            rerun_with_message("The run is queued. Its score will stand beside the forecast.")
+
+
+def _show_chart(project: Project, standing: Standing) -> None:
+    facts = facts_of(project, standing)
+    metric = SHORT_METRICS[project.settings.metric]
+    if not any(one.expected or one.measured is not None for one in facts):
+        st.info("Forecasts and scores will be shown here. Choose the next batch, or train on the labels there are.")
+        return
+    st.plotly_chart(
+        forecast_chart(charted(facts), f"{metric} on the project's val photos"), config={"displayModeBar": False}
+    )
+
+
+def _show_rounds(project: Project, standing: Standing) -> None:
+    facts = facts_of(project, standing)
+    for sentence in (*summary_in_words(project, standing), *bases_in_words(facts)):
+        st.markdown(as_plain(sentence))
+    st.dataframe(rounds_table(standing, facts), hide_index=True)
+    st.download_button(
+        "Download the report", report_html(project), f"{project.name}.html", "text/html",
+        icon=":material/download:", on_click="ignore",
+    )  # fmt: skip
