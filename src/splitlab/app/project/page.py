@@ -34,7 +34,7 @@ from splitlab.shown_numbers import shown
 from splitlab.workspace import Workspace
 
 _NEXT, _BACK, _ROUNDS, _NEW = "next batch", "labels come back", "rounds", "new project"
-_PROJECT, _VIEW, _TO_SHOW = "project", "step", "project_to_show"
+_PROJECT, _STEP, _TO_SHOW = "project", "step", "project_to_show"
 
 
 def show_page() -> None:
@@ -49,25 +49,28 @@ def show_page() -> None:
     if (made := st.session_state.pop(_TO_SHOW, None)) in names:
         st.session_state[_PROJECT] = made
     picture, controls = st.columns([2.2, 1], gap="large")
-    with controls, errors_shown():
-        name = linked_selectbox("Project", names, _PROJECT, names[0], controls)
-        project = open_project(name, workspace)
-        standing = standing_of(project)
-        _show_numbers(project, standing)
-        bases = bases_of(project)
-        _show_plan(project, standing, bases)
-        _offer_training(project, standing)
+    name = linked_selectbox("Project", names, _PROJECT, names[0], controls)
     with picture, errors_shown():
+        project = open_project(name, workspace)
+        standing, bases = standing_of(project), bases_of(project)
+        with controls:
+            _show_numbers(project, standing)
+            _show_plan(project, standing, bases)
+            _offer_training(project, standing)
         _show_chart(project, standing)
-        view = linked_choice("Step", [_NEXT, _BACK, _ROUNDS, _NEW], _NEXT, _VIEW, label_visibility="collapsed")
-        if view == _NEXT:
-            show_next_batch(project, standing, bases[-1])
-        elif view == _BACK:
-            show_taking_back(project)
-        elif view == _ROUNDS:
-            _show_rounds(project, standing)
-        else:
-            show_creating(workspace)
+        _show_step(project, standing, bases[-1])
+
+
+def _show_step(project: Project, standing: Standing, basis: Basis) -> None:
+    step = linked_choice("Step", [_NEXT, _BACK, _ROUNDS, _NEW], _NEXT, _STEP, label_visibility="collapsed")
+    if step == _NEXT:
+        show_next_batch(project, standing, basis)
+    elif step == _BACK:
+        show_taking_back(project)
+    elif step == _ROUNDS:
+        _show_rounds(project, standing)
+    else:
+        show_creating(project.workspace)
 
 
 def _show_numbers(project: Project, standing: Standing) -> None:
