@@ -41,6 +41,7 @@ ONLY_PARSED = {
 }
 ONLY_PARSED_COMMANDS = {
     ("splitlab", "data", "get"): "a download; tests/experiments/test_known_datasets.py",
+    ("splitlab", "project"): "labels that somebody drew; tests/test_cli_project.py goes from photos to a second batch",
     ("splitlab", "data", "read-as"): "writes into data that all pages share; tests/test_cli_data.py",
     (
         "splitlab",
