@@ -21,7 +21,7 @@ def choose_batch(
     """
     workspace = project.workspace
     train = project.data().train
-    groups = find_near_duplicates(train.images, workspace.data / project.name, workspace.data / INDEX, progress)
+    groups = find_near_duplicates(train.images, project.data_folder, workspace.data / INDEX, progress)
     plan = plan_labelling(train, size.masks, size.boxes, seed, groups)
     masks = [Task(image_id, masks=True, reason="random") for image_id in plan.masks]
     return masks + [Task(image_id, masks=False, reason="random") for image_id in plan.boxes], "random"

@@ -25,10 +25,7 @@ from splitlab.data.open_dataset import open_dataset
 from splitlab.errors import DataError, shown_as
 from splitlab.geometry import box_iou
 from splitlab.io import Progress, make_folder, no_progress, swept
-from splitlab.project.project import Project
-
-PHOTOS = Path("images/train")
-"""The photos of train in a project's dataset."""
+from splitlab.project.project import PHOTOS, Project
 
 _LIMITS = Limits(members=200_000, total_bytes=4_000_000_000)
 _SAME_IOU = 0.95
@@ -119,8 +116,8 @@ def look_at(
     Raises:
         DataError: it cannot be read, or names no photo of the project.
     """
-    root = project.workspace.data / project.name / PHOTOS
-    mine = read_coco_folder(project.workspace.data / project.name).train
+    root = project.data_folder / PHOTOS
+    mine = read_coco_folder(project.data_folder).train
     with _opened(project, export, root, progress) as (data, place):
         matched, unknown = _matched(data, mine, root)
         if not matched:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,16 @@ from splitlab.data.exports.coco import export_coco
 from splitlab.data.open_dataset import EMBEDDED, open_dataset
 from splitlab.data.reading import read_bounded
 from splitlab.data.selection.near_duplicates import Groups
+from splitlab.data.selection.val_cut import FILE_NAME as VAL_FILE
 from splitlab.data.selection.val_cut import cut_val, save_cut
 from splitlab.errors import DataError, RunError, SettingsError, SplitError
 from splitlab.io import Progress, make_folder, no_progress, plain_json, write_json
 from splitlab.workspace import Workspace
 
 SETTINGS = "project.json"
+LABELS, PHOTOS = Path("annotations/instances_train.json"), Path("images/train")
+"""The labels and the photos of train, in the folder of a project's dataset."""
+
 LEAST_FOR_VAL = 10
 """Photos with masks from which a val part is cut."""
 
@@ -105,9 +110,25 @@ class Project:
         """The file that is held while labels or rounds change."""
         return self.folder / ".lock"
 
+    @property
+    def data_folder(self) -> Path:
+        """The folder of the dataset."""
+        return self.workspace.data / self.name
+
     def data(self) -> TrainVal:
-        """Open the dataset. Raise DataError if it is broken or gone."""
-        return open_dataset(self.name, self.workspace.data)
+        """Open the dataset, or return it as it was opened last if no file of it changed since.
+
+        Raises:
+            DataError: it is broken or gone.
+        """
+        changing = (LABELS, PHOTOS, Path(VAL_FILE))
+        stamps = tuple(path.stat().st_mtime_ns for path in map(self.data_folder.joinpath, changing) if path.exists())
+        return _opened(self.name, self.workspace.data, stamps)
+
+
+@lru_cache(maxsize=2)
+def _opened(name: str, data_dir: Path, _stamps: tuple[int, ...]) -> TrainVal:
+    return open_dataset(name, data_dir)
 
 
 def new_project(
@@ -204,7 +225,7 @@ def cut_val_if_missing(project: Project, groups: Groups = ()) -> bool:
         return False
     # Near-duplicates may leave nothing to cut.
     with suppress(SplitError, RunError):
-        save_cut(project.workspace.data / project.name, cut_val(data.train, groups=groups))
+        save_cut(project.data_folder, cut_val(data.train, groups=groups))
         return True
     return False
 

@@ -15,11 +15,10 @@ from splitlab.data.formats.coco.files import read_labels
 from splitlab.data.formats.coco.reader import read_coco_folder
 from splitlab.errors import DataError
 from splitlab.io import holding, write_bytes
-from splitlab.project.incoming import PHOTOS, Outcome, Returned, compared
-from splitlab.project.project import Project, cut_val_if_missing
+from splitlab.project.incoming import Outcome, Returned, compared
+from splitlab.project.project import LABELS, PHOTOS, Project, cut_val_if_missing
 from splitlab.project.rounds import Take, add_take, check_hours, read_takes
 
-_LABELS = Path("annotations/instances_train.json")
 _DRAFT = ".labels-"
 _PATIENCE_SECONDS = 20.0
 
@@ -75,7 +74,7 @@ def _finish(project: Project) -> None:
     booked = len(read_takes(project.folder))
     for draft in sorted(project.folder.glob(f"{_DRAFT}*.json")):
         if draft <= _draft_of(project, booked):
-            draft.replace(project.workspace.data / project.name / _LABELS)
+            draft.replace(project.data_folder / LABELS)
         else:
             draft.unlink()
 
@@ -86,11 +85,10 @@ def _draft_of(project: Project, number: int) -> Path:
 
 def _still_new(project: Project, chosen: Sequence[Returned]) -> list[Returned]:
     """Compare again, because somebody else may have merged labels since; leave out those that are there now."""
-    folder = project.workspace.data / project.name
-    mine = read_coco_folder(folder).train
+    mine = read_coco_folder(project.data_folder).train
     before = {photo.image_id: photo for photo in chosen}
     again = [
-        compared(one, before[one.image_id].labels, folder / PHOTOS, mine, LabelState.WHOLE)
+        compared(one, before[one.image_id].labels, project.data_folder / PHOTOS, mine, LabelState.WHOLE)
         for one in mine.select(before)
     ]
     new = [photo for photo in again if photo.outcome != Outcome.SAME]
@@ -103,7 +101,7 @@ def _still_new(project: Project, chosen: Sequence[Returned]) -> list[Returned]:
 
 
 def _merged(project: Project, chosen: Sequence[Returned]) -> bytes:
-    _, content = read_labels(project.workspace.data / project.name / _LABELS)
+    _, content = read_labels(project.data_folder / LABELS)
     merged = _with_labels(content, {photo.image_id: photo.labels for photo in chosen})
     return json.dumps(merged, allow_nan=False).encode()
 
