@@ -87,7 +87,7 @@ def test_no_box_photo_gets_masks_whose_near_duplicate_has_masks(source):
     copied = replace(source, dataset=replace(source.dataset, images=tuple(images)))
     found = next_batch(copied, AskedLabels(3, 0, 3), Random())
     assert sorted(found.plan.masks) == [3, 4, 5]
-    with pytest.raises(SplitError, match="4 photos with boxes are to get masks, and 'tiny.*' has 3 "):
+    with pytest.raises(SplitError, match=r"4 photos with boxes are to get masks, and 'tiny.*' has 3 "):
         next_batch(copied, AskedLabels(4, 0, 4), Random())
 
 
@@ -110,7 +110,7 @@ def test_with_near_duplicates_it_is_the_labelling_plan_too(source):
 
 
 def test_too_few_photos_are_refused_with_how_many_there_are(source):
-    with pytest.raises(SplitError, match="8 photos without labels are asked for, and 'tiny.*' has 7 "):
+    with pytest.raises(SplitError, match=r"8 photos without labels are asked for, and 'tiny.*' has 7 "):
         next_batch(source, AskedLabels(4, 4), Random())
 
 
@@ -120,12 +120,12 @@ def test_a_photo_that_cannot_be_read_is_left_out_and_reported(source):
     found = next_batch(source, AskedLabels(3, 3), Diversity())
     assert bad.image_id not in found.reasons
     assert [problem.file for problem in found.problems] == [str(bad.path)]
-    with pytest.raises(SplitError, match="7 photos .* has 6 that can be read"):
+    with pytest.raises(SplitError, match=r"7 photos .* has 6 that can be read"):
         next_batch(source, AskedLabels(3, 4), Diversity())
 
 
 def test_a_strategy_that_needs_a_model_says_so(source):
-    with pytest.raises(SettingsError, match="gain-per-hour needs a model .* Give a checkpoint"):
+    with pytest.raises(SettingsError, match=r"gain-per-hour needs a model .* Give a checkpoint"):
         next_batch(replace(source, checkpoints=()), AskedLabels(1, 1), strategy_named("gain-per-hour", PRICES))
     nameless = replace(source, dataset=replace(source.dataset, class_names=(), images=source.dataset.images[5:]))
     with pytest.raises(DataError, match="has no classes yet"):
