@@ -1,3 +1,4 @@
+import csv
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from splitlab.budget.cost import ImagePool
 from splitlab.budget.label_prices import LabelPrices
 from splitlab.data.dataset import Dataset, ImageLabels, LabelState
-from splitlab.data.selection.labelling_plan import plan_labelling
+from splitlab.data.selection.labelling_plan import plan_labelling, read_plan, write_plan
 from splitlab.data.selection.near_duplicates import find_near_duplicates
 from splitlab.data.split import without_masks
 from splitlab.errors import DataError, SettingsError, SplitError
@@ -112,6 +113,18 @@ def test_with_near_duplicates_it_is_the_labelling_plan_too(source):
 def test_too_few_photos_are_refused_with_how_many_there_are(source):
     with pytest.raises(SplitError, match=r"8 photos without labels are asked for, and 'tiny.*' has 7 "):
         next_batch(source, AskedLabels(4, 4), Random())
+
+
+def test_the_written_plan_gives_the_reasons(source, tmp_path):
+    found = next_batch(source, AskedLabels(2, 1), Diversity())
+    table, whole = write_plan(tmp_path / "plan", found.plan, source.dataset, source.root, found.reasons)
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    assert [(row["task"], row["reason"]) for row in rows[:4]] == [
+        *[("draw masks", "unlike what is labelled")] * 2,
+        ("draw boxes", "unlike what is labelled"),
+        ("leave", ""),
+    ]
+    assert read_plan(whole) == found.plan
 
 
 def test_a_photo_that_cannot_be_read_is_left_out_and_reported(source):

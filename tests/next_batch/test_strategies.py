@@ -143,7 +143,7 @@ def test_of_two_photos_with_equal_promise_the_cheaper_one_comes_first(task):
     assert places(GainPerHour(LabelPrices(38.1, 239.7)).pick(two, 1)) == [0]
 
 
-def test_promise_counts_at_equal_prices_and_its_largest_part_is_the_reason():
+def test_promise_counts_at_equal_prices_and_what_sets_the_photo_apart_is_the_reason():
     parts = {"differ": [0.1, 0.9, 0.1], "doubt": [0.1, 0.1, 0.95]}
     picks = GainPerHour(PER_OBJECT).pick(candidates(np.zeros((3, 3)), **parts), 3)
     assert [(pick.place, pick.reason) for pick in picks][:2] == [(2, "masks look poor"), (1, "models disagree")]

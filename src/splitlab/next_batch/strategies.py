@@ -158,8 +158,9 @@ class GainPerHour:
 
         picks = []
         for place in islice(_best_left(len(candidates.photos), values), count):
-            promise = {reason: float(part[place]) for reason, part in parts().items()}
-            reason = max(promise, key=promise.__getitem__)
+            # What sets the photo apart: a part that is large for all of them is no reason.
+            ahead = {reason: float(part[place] - part.mean()) for reason, part in parts().items()}
+            reason = max(ahead, key=ahead.__getitem__)
             picks.append(Pick(place, rarity.reason(place) if reason == rare("") else reason))
             rarity.add(place)
             nearest.add(place)
