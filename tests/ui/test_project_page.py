@@ -56,7 +56,7 @@ def test_a_project_is_created_from_a_dataset(photos):
 def test_a_batch_is_handed_out_with_its_forecast(project):
     app = open_page("project", project="mine")
     assert "other photos than yours" in texts(app)
-    next(field for field in app.number_input if field.label == "Hours of labelling").set_value(0.1).run()
+    next(field for field in app.number_input if field.label == "Hours").set_value(0.1).run()
     press(app, "Hand it out")
     (batch,) = read_rounds(project.folder)
     assert batch.expected is not None

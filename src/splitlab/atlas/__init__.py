@@ -6,4 +6,5 @@
 - `noise`, `law`, `score_observations`, `mask_observations`: statistics on the rows
 - `tables`, `advice`: verdicts and recommendations, as the app and the command line show them
 - `few_shot`: the measured few-shot table
+- `replay`, `replay_verdict`: which photos to label next, replayed on labelled ones, and what that says
 """

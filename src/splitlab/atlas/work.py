@@ -196,7 +196,7 @@ class AtlasWork:
             self.tell(f"{folder.name}: saved at step {folder.status().step} of {run.spec.steps}")
             return
         # Before the row is written: after that, a killed process would leave the state behind.
-        _forget_training(folder)
+        forget_training(folder)
         self._measure(run, folder)
         outcome.measured.append(folder.name)
         # A run that is cancelled in its last step or evaluation still finishes.
@@ -233,7 +233,7 @@ class AtlasWork:
         return folder
 
 
-def _forget_training(folder: RunFolder) -> None:
+def forget_training(folder: RunFolder) -> None:
     """Delete the training state of a finished run; its checkpoint stays."""
     try:
         for path in folder.weights.glob(f"{folder.state_path.stem}*{folder.state_path.suffix}"):

@@ -19,7 +19,7 @@ from splitlab.data.dataset import LabelState
 from splitlab.data.exports.formats import ExportFormat
 from splitlab.errors import SettingsError
 from splitlab.io import write_bytes
-from splitlab.project.choice import choose_batch
+from splitlab.project.choice import RANDOM, choose_batch
 from splitlab.project.hand_over import hand_over, start_round
 from splitlab.project.incoming import Incoming, look_at
 from splitlab.project.project import Project, ProjectSettings, change_settings, new_project, open_project, project_names
@@ -158,7 +158,13 @@ def next_batch(
     draw_with: Annotated[
         Path | None, typer.Option(help="A checkpoint or run that draws labels to correct on photos without any.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Equal seeds choose equal photos.")] = 0,
+    strategy: Annotated[
+        str,
+        typer.Option(
+            help="How to choose: random, diversity; or with --draw-with disagreement, mask-quality, rarity, "
+            "gain-per-hour."
+        ),
+    ] = RANDOM,
     as_json: JsonOption = False,
 ) -> None:
     """Choose the photos to label next, and write them for an annotation tool."""
@@ -166,7 +172,8 @@ def next_batch(
     standing, basis = standing_of(project), bases_of(project)[-1]
     size = _size(project, standing, basis, hours, masks, boxes)
     with progress_bar() as progress:
-        tasks, strategy = choose_batch(project, size, seed, progress)
+        models = () if draw_with is None else (draw_with,)
+        tasks = choose_batch(project, standing, size, strategy, models, progress)
         batch = start_round(project, tasks, expected_after(project, standing, basis, size), strategy)
         files = hand_over(project, batch, file_format, draw_with, progress)
     if as_json:

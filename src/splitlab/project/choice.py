@@ -1,27 +1,58 @@
-"""Which photos are labelled next."""
+"""Which photos are labelled next, by one of the strategies of `next_batch`."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
+
+from splitlab.budget.label_prices import LabelPrices
 from splitlab.data.open_dataset import INDEX
-from splitlab.data.selection.labelling_plan import plan_labelling
-from splitlab.data.selection.near_duplicates import find_near_duplicates
 from splitlab.io import Progress, no_progress
 from splitlab.project.project import Project
 from splitlab.project.rounds import Task
-from splitlab.project.standing import BatchSize
+from splitlab.project.standing import BatchSize, Standing
+from splitlab.runs.store import weights_folder
+
+RANDOM = "random"
+"""The strategy that needs nothing but the photos."""
 
 
 def choose_batch(
-    project: Project, size: BatchSize, seed: int, progress: Progress = no_progress
-) -> tuple[list[Task], str]:
-    """Choose photos without labels at random, of near-duplicates one first; return them and the strategy's name.
+    project: Project,
+    standing: Standing,
+    size: BatchSize,
+    strategy: str = RANDOM,
+    checkpoints: Sequence[Path] = (),
+    progress: Progress = no_progress,
+) -> list[Task]:
+    """Choose the photos of the next round.
+
+    Masks go to photos without labels first, and to photos with boxes once none is left. The number of rounds so far is
+    the seed.
+
+    Args:
+        project: the project.
+        standing: of the project.
+        size: how many photos.
+        strategy: one of `splitlab.next_batch.strategies.STRATEGY_NAMES`.
+        checkpoints: folders of checkpoints or runs that the strategy may look at photos with.
+        progress: called while photos are compared and looked at.
 
     Raises:
-        SplitError: there are not so many photos without labels.
+        SettingsError: there is no such strategy, or it needs a checkpoint.
+        SplitError: too few photos are left that are not near-duplicates.
+        SplitLabError: a checkpoint or photo cannot be read.
     """
-    workspace = project.workspace
-    train = project.data().train
-    groups = find_near_duplicates(train.images, project.data_folder, workspace.data / INDEX, progress)
-    plan = plan_labelling(train, size.masks, size.boxes, seed, groups)
-    masks = [Task(image_id, masks=True, reason="random") for image_id in plan.masks]
-    return masks + [Task(image_id, masks=False, reason="random") for image_id in plan.boxes], "random"
+    # They import torch.
+    from splitlab.next_batch.batch import AskedLabels, PhotoSource, next_batch
+    from splitlab.next_batch.strategies import strategy_named
+
+    prices, pool = project.settings.prices, standing.pool
+    bare = pool.images - pool.full - pool.weak
+    asked = AskedLabels(size.masks, size.boxes, min(max(size.masks + size.boxes - bare, 0), size.masks))
+    models = tuple(map(weights_folder, checkpoints))
+    source = PhotoSource(project.data().train, project.data_folder, project.workspace.data / INDEX, models)
+    chosen = strategy_named(strategy, LabelPrices(prices.box_seconds, prices.mask_seconds))
+    found = next_batch(source, asked, chosen, len(standing.rounds), progress)
+    masks = [Task(image_id, masks=True, reason=found.reasons[image_id]) for image_id in found.plan.masks]
+    return masks + [Task(image_id, masks=False, reason=found.reasons[image_id]) for image_id in found.plan.boxes]

@@ -29,6 +29,19 @@ from splitlab.shown_numbers import shown
 
 _NOBODY = "nobody"
 _FIRST_HOURS, _TABLE_PIXELS, _ROW_PIXELS, _MOST_ROWS = 2.0, 330, 56, 200
+_STRATEGIES = {
+    "random": "chance",
+    "diversity": "unlike the labelled",
+    "disagreement": "the model's doubt",
+    "mask-quality": "poor masks",
+    "rarity": "rare classes",
+    "gain-per-hour": "gain for an hour",
+}
+_WITHOUT_MODEL = ("random", "diversity")
+_HELP = (
+    "With a model, photos can also be chosen by what it finds. Whether that saves hours against chance is not measured "
+    "yet."
+)
 _IN_WORDS = {
     ExportFormat.CVAT: "CVAT",
     ExportFormat.LABEL_STUDIO: "Label Studio",
@@ -48,12 +61,14 @@ def show_next_batch(project: Project, standing: Standing, basis: Basis) -> None:
 
 
 def _show_form(project: Project, standing: Standing, basis: Basis) -> None:
-    hours_at, format_at, model_at, button_at = st.columns([1, 1.2, 1.6, 1.2], vertical_alignment="bottom")
-    hours = hours_at.number_input("Hours of labelling", 0.1, 1e5, _FIRST_HOURS, 0.5, "%g", key="batch_hours")
+    hours_at, format_at, model_at, strategy_at = st.columns([1, 1.2, 1.5, 1.4], vertical_alignment="bottom")
+    hours = hours_at.number_input("Hours", 0.1, 1e5, _FIRST_HOURS, 0.5, "%g", key="batch_hours")
     file_format = format_at.selectbox("Files for", list(_IN_WORDS), format_func=_IN_WORDS.__getitem__)
     choices = checkpoint_choices(project.workspace)
     own = {name: choice for name, choice in choices.items() if choice.card.dataset == project.name}
     drawing = model_at.selectbox("Labels to correct by", [_NOBODY, *own], key="batch_model")
+    fitting = [name for name in _STRATEGIES if drawing in own or name in _WITHOUT_MODEL]
+    strategy = strategy_at.selectbox("Choose photos by", fitting, format_func=_STRATEGIES.__getitem__, help=_HELP)
     size = _size(project, standing, basis, hours)
     if size is None:
         return
@@ -62,11 +77,12 @@ def _show_form(project: Project, standing: Standing, basis: Basis) -> None:
         f"Masks on **{size.masks:,}** photos and boxes on **{size.boxes:,}**. Expect {shown(expected.ap)} "
         f"({shown(expected.low)} to {shown(expected.high)}) with {expected.full:,}/{expected.weak:,}."
     )
-    if button_at.button("Hand it out", type="primary", icon=":material/outbox:"):
+    if st.button("Hand it out", type="primary", icon=":material/outbox:"):
         with progress_bar("Choose photos") as progress:
-            tasks, strategy = choose_batch(project, size, len(standing.rounds), progress)
-            batch = start_round(project, tasks, expected, strategy)
             checkpoint = own[drawing].folder if drawing in own else None
+            models = () if checkpoint is None else (checkpoint,)
+            tasks = choose_batch(project, standing, size, strategy, models, progress)
+            batch = start_round(project, tasks, expected, strategy)
             files = hand_over(project, batch, file_format, checkpoint, progress)
         rerun_with_message(" ".join([f"Round {batch.number} is ready. Download it below.", *files.steps[:1]]))
 

@@ -6,10 +6,11 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from splitlab.errors import SplitError
 from splitlab.io import make_folder, write_bytes, write_json
 
 _MAX_BYTES = 50_000_000
+_NO_REASONS: Mapping[ImageId, str] = MappingProxyType({})
 _TASKS = {"masks": "draw masks", "boxes": "draw boxes", "leave": "leave"}
 
 
@@ -29,7 +31,7 @@ class LabellingPlan:
     """What to do with each photo without labels.
 
     Attributes:
-        masks: ids of the photos to draw masks on, first things first.
+        masks: ids of the photos to draw masks on, first things first; some may have boxes already.
         boxes: ids of those to draw boxes on, first things first.
         leave: ids of the others, in the order in which they would be next.
         near_duplicates: ids of `leave` that are near-duplicates of a chosen photo.
@@ -76,16 +78,52 @@ def plan_labelling(dataset: Dataset, masks: int, boxes: int, seed: int = 0, grou
     pool = [image.image_id for image in dataset.images if image.state == LabelState.NONE]
     _check_numbers(dataset, masks, boxes, len(pool))
     order = random_order(pool, seed)
-    turns = _turns(dataset, order, groups)
+    turns = _turns(order, dataset.by_id.keys() - set(pool), groups)
     from_front, from_back = (sorted(ids, key=turns.__getitem__) for ids in (order, order[::-1]))
     with_masks = from_front[:masks]
     taken = set(with_masks)
     with_boxes = [image_id for image_id in from_back if image_id not in taken][:boxes]
-    taken.update(with_boxes)
-    leave = [image_id for image_id in from_front if image_id not in taken]
+    return plan_of_chosen(dataset, with_masks, with_boxes, from_front, seed, groups)
+
+
+def plan_of_chosen(
+    dataset: Dataset,
+    masks: Sequence[ImageId],
+    boxes: Sequence[ImageId],
+    order: Sequence[ImageId],
+    seed: int,
+    groups: Groups = (),
+) -> LabellingPlan:
+    """Return the plan for chosen photos, which leaves the others of `order` in that order.
+
+    Args:
+        dataset: the subset they are in.
+        masks: ids of the photos to draw masks on.
+        boxes: ids of those to draw boxes on.
+        order: ids of all photos without labels.
+        seed: of the choice.
+        groups: the near-duplicates among the images of the dataset.
+
+    Raises:
+        SplitError: a photo is chosen twice.
+    """
+    taken = {*masks, *boxes}
+    leave = tuple(image_id for image_id in order if image_id not in taken)
     known = {image_id for group in groups if not taken.isdisjoint(group) for image_id in group}
-    near = [image_id for image_id in leave if image_id in known]
-    return LabellingPlan(tuple(with_masks), tuple(with_boxes), tuple(leave), tuple(near), seed, dataset.source_hash)
+    near = tuple(image_id for image_id in leave if image_id in known)
+    return LabellingPlan(tuple(masks), tuple(boxes), leave, near, seed, dataset.source_hash)
+
+
+def first_of_groups(order: Sequence[ImageId], labelled: Iterable[ImageId], groups: Groups) -> list[ImageId]:
+    """Return the photos of an order without near-duplicates: the first of each group, none of a group with labels.
+
+    Args:
+        order: ids of photos.
+        labelled: ids of the photos whose labels make those of near-duplicates worthless.
+        groups: the near-duplicates.
+    """
+    turns = _turns(order, labelled, groups)
+    return [image_id for image_id in order if turns[image_id] == 0]
 
 
 def random_order(pool: Sequence[ImageId], seed: int) -> list[ImageId]:
@@ -94,8 +132,10 @@ def random_order(pool: Sequence[ImageId], seed: int) -> list[ImageId]:
     return [ids[index] for index in np.random.default_rng(seed).permutation(len(ids))]
 
 
-def plan_as_csv(plan: LabellingPlan, dataset: Dataset, root: Path) -> str:
+def plan_as_csv(plan: LabellingPlan, dataset: Dataset, root: Path, reasons: Mapping[ImageId, str] = _NO_REASONS) -> str:
     """Return a plan as CSV with the columns file, below the dataset's folder `root`, and task.
+
+    With reasons, by image id, why photos were chosen, it has a third column, reason.
 
     Raises:
         DataError: a photo of the plan is not in the dataset.
@@ -103,21 +143,27 @@ def plan_as_csv(plan: LabellingPlan, dataset: Dataset, root: Path) -> str:
     text = io.StringIO()
     # The ends of its lines are "\r\n", because only then does it quote a "\r" in a name.
     table = csv.writer(text)
-    table.writerow(("file", "task"))
+    table.writerow(("file", "task", "reason") if reasons else ("file", "task"))
     for field, task in _TASKS.items():
-        table.writerows((_name(image.path, root), task) for image in dataset.select(getattr(plan, field)))
+        for image in dataset.select(getattr(plan, field)):
+            row = (_name(image.path, root), task)
+            table.writerow((*row, reasons.get(image.image_id, "")) if reasons else row)
     return text.getvalue()
 
 
-def write_plan(folder: Path, plan: LabellingPlan, dataset: Dataset, root: Path) -> tuple[Path, Path]:
+def write_plan(
+    folder: Path, plan: LabellingPlan, dataset: Dataset, root: Path, reasons: Mapping[ImageId, str] = _NO_REASONS
+) -> tuple[Path, Path]:
     """Write a plan into a folder as labelling-plan.csv and labelling-plan.json; return the two files.
+
+    The CSV file has the reasons, if there are any.
 
     Raises:
         DataError: a photo of the plan is not in the dataset.
         RunError: the folder cannot be written.
     """
     table, whole = folder / "labelling-plan.csv", folder / "labelling-plan.json"
-    content = plan_as_csv(plan, dataset, root)
+    content = plan_as_csv(plan, dataset, root, reasons)
     make_folder(folder)
     # A file name that is not UTF-8 keeps its bytes.
     write_bytes(table, content.encode(errors="surrogateescape"))
@@ -158,11 +204,10 @@ def _check_numbers(dataset: Dataset, masks: int, boxes: int, there: int) -> None
         )
 
 
-def _turns(dataset: Dataset, order: Sequence[ImageId], groups: Groups) -> dict[ImageId, int]:
+def _turns(order: Sequence[ImageId], labelled: Iterable[ImageId], groups: Groups) -> dict[ImageId, int]:
     """Return how many near-duplicates of each photo come before it; those with labels come before all."""
     group_of = {image_id: number for number, group in enumerate(groups) for image_id in group}
-    pool = set(order)
-    before = Counter(group_of[one] for one in dataset.by_id if one in group_of and one not in pool)
+    before = Counter(group_of[one] for one in labelled if one in group_of)
     turns = {}
     for image_id in order:
         group = group_of.get(image_id)
