@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 
 from splitlab.app.widgets.sources import atlas_curves, atlas_images, claims_of_atlas, measured
 from splitlab.atlas.plans import read_atlas
@@ -88,3 +89,15 @@ def atlas():
     for cached in (measured, atlas_images, atlas_curves, claims_of_atlas):
         cached.clear()
     return rows
+
+
+@pytest.fixture
+def by_app(monkeypatch):
+    """Each run goes by app.py, as on a server; AppTest else runs a page by itself, for there is a folder of pages."""
+    begin = PagesManager.__init__
+
+    def begin_with_navigation(self, *args, **options):
+        begin(self, *args, **options)
+        PagesManager.uses_pages_directory = False
+
+    monkeypatch.setattr(PagesManager, "__init__", begin_with_navigation)

@@ -20,6 +20,13 @@ def open_page(name, **parameters):
     return app
 
 
+def go_to(app, page):
+    """Open another page as the menu does."""
+    app.query_params.clear()
+    app.switch_page(f"pages/{page}.py").run()
+    assert not app.exception
+
+
 def texts(app):
     return " ".join(element.value for kind in (app.markdown, app.caption, app.subheader, app.info) for element in kind)
 

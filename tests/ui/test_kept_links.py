@@ -1,9 +1,8 @@
 """What a page showed is there again when somebody comes back to it, and a link that names a value gets it."""
 
 import pytest
-from streamlit.runtime.pages_manager import PagesManager
 
-from tests.ui.opened import open_page, texts
+from tests.ui.opened import go_to, open_page, texts
 
 BUDGET_PAGES = {
     "cost_against_ap": {"dataset": "Cityscapes"},
@@ -17,26 +16,11 @@ BUDGET_PAGES = {
 }
 
 
-@pytest.fixture(autouse=True)
-def by_app(monkeypatch):
-    """Each run goes by app.py, as on a server; AppTest else runs a page by itself, for there is a folder of pages."""
-    begin = PagesManager.__init__
-
-    def begin_with_navigation(self, *args, **options):
-        begin(self, *args, **options)
-        PagesManager.uses_pages_directory = False
-
-    monkeypatch.setattr(PagesManager, "__init__", begin_with_navigation)
+pytestmark = pytest.mark.usefixtures("by_app")
 
 
 def told(app):
     return {name: value if isinstance(value, str) else list(value) for name, value in app.query_params.items()}
-
-
-def go_to(app, page):
-    app.query_params.clear()
-    app.switch_page(f"pages/{page}.py").run()
-    assert not app.exception
 
 
 @pytest.mark.parametrize("page", BUDGET_PAGES)

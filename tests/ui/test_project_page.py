@@ -12,7 +12,7 @@ from splitlab.project.rounds import read_rounds, read_takes
 from splitlab.queue.queue import waiting_runs
 from splitlab.workspace import Workspace
 from tests.conftest import write_tiny
-from tests.ui.opened import metrics, open_page, texts
+from tests.ui.opened import go_to, metrics, open_page, texts
 
 
 @pytest.fixture
@@ -99,3 +99,14 @@ def test_a_broken_project_leaves_the_page_standing(project):
     app = open_page("project", project="mine")
     assert "project.json" in app.error[0].value
     assert not app.exception
+
+
+@pytest.mark.usefixtures("by_app")
+def test_other_pages_begin_with_the_projects_data_labels_and_prices(project):
+    app = open_page("project", project="mine")
+    go_to(app, "plan")
+    counts = {field.label: field.value for field in app.number_input}
+    assert (counts["With masks already"], counts["With boxes already"], counts["Training images"]) == (10, 0, 28)
+    assert (counts["Its masks"], counts["Its boxes"], counts["Hours of labelling"]) == (60, 10, 2)
+    go_to(app, "train")
+    assert app.selectbox(key="data").value == "mine"

@@ -5,12 +5,21 @@ from __future__ import annotations
 import streamlit as st
 
 from splitlab.app.hosting import may_change
-from splitlab.app.navigation import errors_shown, page_head, rerun_with_message, show_message
+from splitlab.app.navigation import (
+    change_kept_link,
+    errors_shown,
+    page_head,
+    rerun_with_message,
+    set_prices_for_all_pages,
+    show_message,
+)
 from splitlab.app.project.batches import show_next_batch
 from splitlab.app.project.creating import show_creating
 from splitlab.app.project.returning import show_taking_back
 from splitlab.app.widgets.links import linked_choice, linked_selectbox
+from splitlab.app.widgets.prices import link_to_prices
 from splitlab.app.widgets.text import as_plain
+from splitlab.budget.label_prices import LabelPrices
 from splitlab.budget.plan_in_words import labels_to_make
 from splitlab.budget.results import SHORT_METRICS
 from splitlab.errors import BudgetError
@@ -34,6 +43,7 @@ from splitlab.shown_numbers import shown
 from splitlab.workspace import Workspace
 
 _NEXT, _BACK, _ROUNDS, _NEW = "next batch", "labels come back", "rounds", "new project"
+_OPENED, _DATA_PAGES, _LEAST_HOURS = "project that pages begin with", ("data", "train", "errors"), 0.5
 _PROJECT, _STEP, _TO_SHOW = "project", "step", "project_to_show"
 
 
@@ -53,12 +63,28 @@ def show_page() -> None:
     with picture, errors_shown():
         project = open_project(name, workspace)
         standing, bases = standing_of(project), bases_of(project)
+        _let_pages_begin_with(project, standing)
         with controls:
             _show_numbers(project, standing)
             _show_plan(project, standing, bases)
             _offer_training(project, standing)
         _show_chart(project, standing)
         _show_step(project, standing, bases[-1])
+
+
+def _let_pages_begin_with(project: Project, standing: Standing) -> None:
+    """Let the other pages begin with the project's data, prices, labels and hours, until something else is chosen."""
+    state = (project.settings, standing.pool, standing.hours_left)
+    if st.session_state.get(_OPENED) == state:
+        return
+    st.session_state[_OPENED] = state
+    for page in _DATA_PAGES:
+        change_kept_link(page, {"data": project.name})
+    pool, prices = standing.pool, project.settings.prices
+    labels = {"images": str(pool.images), "have_full": str(pool.full), "have_weak": str(pool.weak)}
+    hours = max(round(standing.hours_left, 1), _LEAST_HOURS)
+    change_kept_link("plan", {"mode": "hours I have", "hours_planned": f"{hours:g}", **labels})
+    set_prices_for_all_pages(link_to_prices(LabelPrices(prices.box_seconds, prices.mask_seconds)))
 
 
 def _show_step(project: Project, standing: Standing, basis: Basis) -> None:
