@@ -12,7 +12,7 @@ import argparse
 from statistics import median
 from time import process_time
 
-ROUNDS, WARMUP_ROUNDS = 24, 3
+ROUNDS, WARMUP_ROUNDS = 14, 2
 SIZES, FULL, WEAK = (160, 224), 40, 120
 SIDES = ("ignore", "projection", "teacher")
 # After the warm-up of the pairwise term, with a teacher.
