@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+IGNORE, PROJECTION, TEACHER = "ignore", "projection", "teacher"
+"""What box images teach about masks: nothing, or by one of two ways (`splitlab.models.weak_masks`)."""
+
 
 @dataclass(frozen=True)
 class Family:
@@ -22,6 +25,7 @@ class Family:
         two_stages: it learns boxes first, then masks.
         cuts_masks: masks are cut to their boxes, unless a checkpoint says otherwise.
         can_refine_boxes: it can move each box halfway to the bounding rectangle of its mask.
+        weak_masks: the ways in which its box images can teach masks.
         learns_difficult: images with boxes keep objects marked difficult, as in the authors' conversion to COCO.
         has_prototypes: its masks are sums of prototypes.
         has_attention: it can show the attention map of each object.
@@ -38,6 +42,7 @@ class Family:
     two_stages: bool = False
     cuts_masks: bool = True
     can_refine_boxes: bool = False
+    weak_masks: tuple[str, ...] = ()
     learns_difficult: bool = False
     has_prototypes: bool = False
     has_attention: bool = False
@@ -57,6 +62,7 @@ FAMILIES = (
         (*(f"yolov5{letter}-seg" for letter in "nsmlx"), LITE0),
         "splitlab.models.yolov5.seg",
         can_refine_boxes=True,
+        weak_masks=(PROJECTION, TEACHER),
         has_prototypes=True,
         shipped_backbones=(LITE0,),
     ),

@@ -30,7 +30,7 @@ from splitlab.training.start import as_run_sees
 # Settings that do not affect what a model learns; the start has its own hash.
 _NOT_LEARNT = ("data", "device", "compiled", "tracker", "evaluate_every", "start_from")
 # Newer settings, left out at their defaults so that older rows keep their hashes.
-_YOUNGER = ("background", "refine_boxes")
+_YOUNGER = ("background", "refine_boxes", "weak_masks")
 
 
 @dataclass(frozen=True)

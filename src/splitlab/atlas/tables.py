@@ -37,6 +37,7 @@ from splitlab.budget.results import COLUMN_TYPES, MEASURED, METRICS, ResultRow, 
 from splitlab.checkpoints.checkpoint import Card
 from splitlab.checkpoints.scores import scored_on
 from splitlab.errors import BudgetError
+from splitlab.runs.spec import SETTINGS
 from splitlab.runs.store import cards_of_runs, trained_models
 from splitlab.workspace import Workspace
 
@@ -195,6 +196,8 @@ def _result(row: MeasuredRow) -> ResultRow:
 
 _OF_THE_MACHINE = ("splitlab", "precision", "device", "compiled", "tracker")
 _OF_THE_SPLIT = ("images_of_f",)
+# Newer settings, left out at their defaults: older checkpoints were trained alike.
+_YOUNGER = ("weak_masks",)
 
 
 def all_measured(workspace: Workspace) -> pd.DataFrame:
@@ -217,7 +220,11 @@ def run_results(runs: Path, names: Collection[str]) -> pd.DataFrame:
 
 def settings_of(card: Card) -> str:
     """Return in short how a model was trained, with a hash of all settings except the seed and the machine."""
-    settings = {name: value for name, value in card.trained_by.items() if name not in _OF_THE_MACHINE + _OF_THE_SPLIT}
+    settings = {
+        name: value
+        for name, value in card.trained_by.items()
+        if name not in _OF_THE_MACHINE + _OF_THE_SPLIT and not (name in _YOUNGER and value == SETTINGS[name].default)
+    }
     if isinstance(settings.get("anchors"), dict):
         # Anchors are fitted to the boxes of the split, which depend on the seed.
         settings["anchors"] = "auto"

@@ -141,5 +141,5 @@ def _show_scores(run: RunFolder, labels: dict[str, Any], as_json: bool) -> None:
     for kind, of_kind in by_kind.items():
         table.add_row(kind, *map(shown, of_kind.values()))
     out.print(table)
-    if not spec.data.full:
+    if not spec.learns_masks:
         err.print("This run has seen no mask: the masks it predicts come from its start weights, or from chance.")

@@ -34,6 +34,35 @@ class Batch:
         """Copy the batch to pinned memory; called by torch's data loader."""
         return Batch(**{name: tensor.pin_memory() for name, tensor in vars(self).items()})
 
+    def only(self, images: Tensor) -> Batch:
+        """Return the batch of the images where the (B,) bool is True."""
+        kept = images[self.image_index]
+        return Batch(
+            images=self.images[images],
+            boxes=self.boxes[kept],
+            classes=self.classes[kept],
+            image_index=(images.cumsum(0) - 1)[self.image_index[kept]],
+            has_mask=self.has_mask[images],
+            object_has_mask=self.object_has_mask[kept],
+            masks=self.masks[kept],
+        )
+
+
+@dataclass(frozen=True)
+class BoxMasks:
+    """The masks that a teacher predicts for N objects whose boxes are given, see `models.weak_masks`."""
+
+    chance: Tensor  # (N, SIDE, SIDE) 0..1, in the windows of the boxes
+    confidence: Tensor  # (N,) 0..1, in the object; 0 for objects that the teacher has no mask of
+
+
+@dataclass(frozen=True)
+class BoxLesson:
+    """What the box images of a batch teach about masks."""
+
+    pairwise: float  # weight of the pairwise term, 0..1
+    masks: BoxMasks | None  # the teacher's masks of the box images' objects, if there is a teacher
+
 
 @dataclass(frozen=True)
 class Detections:
@@ -157,6 +186,14 @@ class SegmentationModel(nn.Module, ABC):
     @abstractmethod
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Return the parts of the loss by name, as scalars; their sum is minimized."""
+
+    def loss_with_boxes(self, batch: Batch, lesson: BoxLesson) -> dict[str, Tensor]:
+        """Return the parts of the loss, with what box images teach about masks; see `Family.weak_masks`."""
+        raise SettingsError(f"{type(self).__name__} cannot learn masks from boxes. Set weak_masks to ignore.")
+
+    def masks_in_boxes(self, batch: Batch) -> BoxMasks:
+        """Return the masks of all objects of a batch, whose boxes and classes are given; see `Family.weak_masks`."""
+        raise SettingsError(f"{type(self).__name__} cannot teach masks in boxes. Set weak_masks to ignore.")
 
     @abstractmethod
     def detect(self, images: Tensor, settings: DetectSettings) -> list[Detections]:

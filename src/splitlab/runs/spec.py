@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, get_type_hints
 
 from splitlab.errors import SettingsError
+from splitlab.families import FAMILIES, IGNORE, PROJECTION, TEACHER, family_of
 from splitlab.runs.settings import (
     AMOUNT,
     AUTO,
@@ -52,6 +53,10 @@ class RunSpec(Checked):
             classes learn classes (YOLOv5's gain falls with their number) and masks sooner.
         refine_boxes: whether each predicted box is moved halfway to the rectangle around its mask, in scores and
             wherever the checkpoint is used. For YOLOv5 only; not used in the paper.
+        weak_masks: what images of W teach about masks. `ignore`: nothing, as in the paper. `projection`: a mask must
+            fill its box, and neighbouring pixels of like colour belong together (BoxInst). `teacher`: in addition,
+            after a quarter of the run, the mask that the moving average of the model sees in the box (BoxTeacher). The
+            last two are for YOLOv5 only, and learn masks without F, too. Stored masks of W are never read.
         augmentation: how training images are augmented.
         anchors: `paper` for YOLOv5's anchors, scaled from 640 px to `image_size`; `auto` for the same anchors in pixels
             of `image_size`, as in YOLOv5 and the paper, fitted to the boxes if they match badly. A run that starts from
@@ -77,6 +82,7 @@ class RunSpec(Checked):
     class_factor: float = field(default=1.0, metadata=AMOUNT)
     mask_factor: float = field(default=1.0, metadata=AMOUNT)
     refine_boxes: bool = False
+    weak_masks: str = field(default=IGNORE, metadata=one_of(IGNORE, PROJECTION, TEACHER))
     augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
     anchors: str = field(default="paper", metadata=one_of("paper", AUTO))
     start_from: str = ""
@@ -88,6 +94,7 @@ class RunSpec(Checked):
         super().__post_init__()
         self._check_sizes()
         self._check_batch()
+        self._check_weak_masks()
         if self.compiled and self.device != "cuda":
             raise SettingsError(f"compiled is for device cuda, not {self.device}: elsewhere compiling takes minutes.")
 
@@ -113,6 +120,19 @@ class RunSpec(Checked):
                 f"f_size {self.mask_images} must be below the batch size {self.batch_size}: "
                 "a mixed batch holds images of F and of W."
             )
+
+    def _check_weak_masks(self) -> None:
+        if self.weak_masks not in (IGNORE, *family_of(self.model).weak_masks):
+            able = ", ".join(family.title for family in FAMILIES if self.weak_masks in family.weak_masks)
+            raise SettingsError(
+                f"weak_masks is '{self.weak_masks}', but {self.model} cannot learn masks from boxes so. Set it to "
+                f"{IGNORE}, or choose a model of {able}."
+            )
+
+    @property
+    def learns_masks(self) -> bool:
+        """Whether masks are learnt at all: from F, or from the boxes of W."""
+        return bool(self.data.full) or self.weak_masks != IGNORE
 
     @property
     def mask_images(self) -> int:

@@ -156,8 +156,8 @@ def _train_and_evaluate(run: RunFolder, spec: RunSpec, data_dir: Path, progress:
 
     def evaluate(current: SegmentationModel, stage: Stage) -> Scores:
         scores, _ = evaluate_model(current, data.val, spec.image_size, _counting("evaluate", data.val, progress))
-        # Without masks in training, mask AP is meaningless.
-        return scores if stage.spec.data.full else {**scores, "mask": dict.fromkeys(scores["mask"])}
+        # A model that learns no masks has no meaningful mask AP.
+        return scores if stage.spec.learns_masks else {**scores, "mask": dict.fromkeys(scores["mask"])}
 
     trained = train(model, stages, batches, run, evaluate, lambda step: progress("train", step, spec.steps), tell)
     if trained is None:

@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from splitlab.errors import RunError
-from splitlab.models.contract import Batch, SegmentationModel
+from splitlab.models.contract import Batch, BoxLesson, SegmentationModel
 from splitlab.models.precision import keep_freed_memory, mixed_precision
+from splitlab.models.weak_masks.lesson import lesson_at
 from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.spec import RunSpec
 from splitlab.training.mixed_batches import MixedBatches
@@ -44,8 +45,8 @@ class _Loss(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
-        return self.model.loss(batch)
+    def forward(self, batch: Batch, lesson: BoxLesson | None) -> dict[str, Tensor]:
+        return self.model.loss(batch) if lesson is None else self.model.loss_with_boxes(batch, lesson)
 
 
 def train(
@@ -118,12 +119,27 @@ class _StageJob:
         for batch in _batches_from(own, state.step, accelerator):
             set_step(state.optimizer, spec, state.step)
             self._seed(state)
-            log.add(_learn(loss, batch.to(accelerator.device), accelerator), spec.batch_size)
+            log.add(self._learn(loss, batch.to(accelerator.device), state), spec.batch_size)
             _step_when_gathered(state, spec, optimizer, accelerator)
             self.progress(self._run_step(state))
             if self._note(state, log):
                 return None
         return state.averaged_model
+
+    def _learn(self, loss: nn.Module, batch: Batch, state: TrainingState) -> dict[str, float]:
+        """Add a batch's gradients to the model; return the losses per image over all processes."""
+        accelerator, spec = self.accelerator, self.stage.spec
+        with accelerator.autocast():
+            lesson = lesson_at(spec.weak_masks, state.step / spec.steps, batch, state.averaged_model)
+        loss.train()
+        parts = loss(batch, lesson)
+        values = accelerator.reduce(torch.stack([part.detach() for part in parts.values()]), "mean") / len(batch.images)
+        shown = dict(zip(parts, values.tolist(), strict=True))
+        if not values.isfinite().all():
+            raise RunError(f"The loss is no longer finite ({shown}). Start a new run with a lower learning rate.")
+        # The processes' gradients are averaged, but the loss is a sum over the images of all processes.
+        accelerator.backward(sum(parts.values()) * accelerator.num_processes)
+        return shown
 
     def _report(self, fault: str, state: TrainingState) -> None:
         """Report a damaged saved state, if any, in the run's status and to the user."""
@@ -173,19 +189,6 @@ def _placed(model: SegmentationModel, spec: RunSpec, accelerator: Accelerator) -
     if spec.compiled:
         model.compile()
     return model
-
-
-def _learn(loss: nn.Module, batch: Batch, accelerator: Accelerator) -> dict[str, float]:
-    """Add a batch's gradients to the model; return the losses per image over all processes."""
-    loss.train()
-    parts = loss(batch)
-    values = accelerator.reduce(torch.stack([part.detach() for part in parts.values()]), "mean") / len(batch.images)
-    shown = dict(zip(parts, values.tolist(), strict=True))
-    if not values.isfinite().all():
-        raise RunError(f"The loss is no longer finite ({shown}). Start a new run with a lower learning rate.")
-    # The processes' gradients are averaged, but the loss is a sum over the images of all processes.
-    accelerator.backward(sum(parts.values()) * accelerator.num_processes)
-    return shown
 
 
 def _step_when_gathered(state: TrainingState, spec: RunSpec, optimizer: Any, accelerator: Accelerator) -> None:

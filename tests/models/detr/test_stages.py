@@ -7,7 +7,7 @@ import torch
 from splitlab.models.contract import DetectSettings
 from splitlab.models.detr.detr import KeptOutputs
 from splitlab.models.detr.losses import Targets, mask_losses, match_queries
-from splitlab.models.detr.seg import DetrStage, _mask_images
+from splitlab.models.detr.seg import DetrStage
 from tests.models.batches import scramble_unknown, without_masks
 from tests.models.detr.small import CALM, CLASSES, TINY, loss_and_gradients, make_batch, make_model
 
@@ -141,7 +141,7 @@ def test_going_back_to_stage_1_learns_boxes_again():
 
 def all_queries_loss(model, batch):
     """The mask loss as published: masks of all queries, of which the matched ones are picked."""
-    batch_size, batch = len(batch.images), _mask_images(batch)
+    batch_size, batch = len(batch.images), batch.only(batch.has_mask)
     outputs, masks = model(batch.images)
     targets = Targets.of(batch)
     matches = match_queries(outputs.logits[-1], outputs.boxes[-1], targets)
@@ -211,7 +211,7 @@ def test_a_batch_twice_has_twice_the_loss(stage):
 
 def test_mask_images_renumbers_the_objects():
     batch = make_batch((False, True, False, True), 2)
-    kept = _mask_images(batch)
+    kept = batch.only(batch.has_mask)
     assert kept.image_index.tolist() == [0, 0, 1, 1]
     assert torch.equal(kept.boxes, batch.boxes[[2, 3, 6, 7]])
     assert torch.equal(kept.images, batch.images[[1, 3]])
@@ -229,7 +229,7 @@ def test_kept_outputs_give_the_same_loss_and_gradients_without_looking_again():
     expected, expected_gradients = loss_and_gradients(model, batch)
     model.keep_outputs(10**8)
     looked = images_looked_at(model)
-    loss_and_gradients(model, _mask_images(make_batch((True, False, False, False))))
+    loss_and_gradients(model, make_batch((True, False, False, False)).only(torch.tensor([True, False, False, False])))
     parts, gradients = loss_and_gradients(model, batch)
     again, _ = loss_and_gradients(model, batch)
     assert looked == [1, 1, 1]  # one by one; the first image was known, the box image is not wanted

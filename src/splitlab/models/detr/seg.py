@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -134,7 +134,7 @@ class DETRSeg(SegmentationModel):
         the gradient norm, 0.1, becomes 0.1 times the batch size.
         """
         if self.stage is DetrStage.MASKS:
-            parts = self._mask_loss(_mask_images(batch))
+            parts = self._mask_loss(batch.only(batch.has_mask))
         else:
             outputs = self.detr(batch.images)
             parts = box_losses(outputs.logits, outputs.boxes, Targets.of(batch), self.loss_weights)
@@ -195,22 +195,6 @@ class DETRSeg(SegmentationModel):
     def _with_masks(self, alone: Outputs, found: _Found) -> Detections:
         logits = self.mask_logits(alone, torch.zeros_like(found.query), found.query)
         return Detections(found.boxes, found.scores, found.classes, logits.float())
-
-
-def _mask_images(batch: Batch) -> Batch:
-    """Return the batch without its box images."""
-    kept = batch.has_mask[batch.image_index]
-    place = batch.has_mask.cumsum(0) - 1
-    return replace(
-        batch,
-        images=batch.images[batch.has_mask],
-        boxes=batch.boxes[kept],
-        classes=batch.classes[kept],
-        image_index=place[batch.image_index[kept]],
-        has_mask=batch.has_mask[batch.has_mask],
-        object_has_mask=batch.object_has_mask[kept],
-        masks=batch.masks[kept],
-    )
 
 
 def _norm_of(name: str, tensors: Collection[str]) -> Norm:

@@ -9,12 +9,15 @@ import torch.nn.functional as nnf
 from torch import Tensor
 from torchvision.ops import complete_box_iou_loss
 
-from splitlab.models.contract import Batch
+from splitlab.models.contract import Batch, BoxLesson, BoxMasks
 from splitlab.models.precision import mean_over_processes
+from splitlab.models.weak_masks.lesson import BoxInstances, box_mask_losses
+from splitlab.models.weak_masks.windows import Windows
 
 _LEVEL_BALANCE = (4.0, 1.0, 0.4)
 _ANCHOR_RATIO = 4.0
 _LEAST_SIDE = 1e-6
+_LEAST_WEIGHT = 1e-9
 _BOX_GAIN = 0.05
 
 
@@ -52,9 +55,16 @@ class _AnchorMatches:
 
 
 def mixed_loss(
-    levels: list[Tensor], prototypes: Tensor, anchors: Tensor, batch: Batch, settings: LossSettings
+    levels: list[Tensor],
+    prototypes: Tensor,
+    anchors: Tensor,
+    batch: Batch,
+    settings: LossSettings,
+    lesson: BoxLesson | None = None,
 ) -> dict[str, Tensor]:
     """Return the box, objectness, class and mask loss times their gains, summed over the batch as in YOLOv5.
+
+    A lesson adds the part `weak_mask`, with the gain of the mask part.
 
     Args:
         levels: per level (B, A, rows, columns, 5 + classes + prototypes), raw.
@@ -62,6 +72,7 @@ def mixed_loss(
         anchors: (levels, A, 2), cells.
         batch: the fused batch; only masks marked as known are read.
         settings: the gains.
+        lesson: what box images teach about masks.
     """
     image_count = batch.images.shape[0]
     zero = prototypes.float().sum() * 0
@@ -83,7 +94,44 @@ def mixed_loss(
     mask = _mask_loss(all_coefficients, prototypes.float(), all_matches, batch)
     parts = {"box": box_loss, "objectness": objectness_loss, "class": class_loss, "mask": zero + mask}
     gains = settings.gains
-    return {name: part * gains[name] * image_count for name, part in parts.items()}
+    scaled = {name: part * gains[name] * image_count for name, part in parts.items()}
+    if lesson is None:
+        return scaled
+    weak = _weak_mask_loss(all_coefficients, prototypes, all_matches, batch, lesson)
+    return {**scaled, "weak_mask": (zero + weak) * gains["mask"] * image_count}
+
+
+def masks_in_boxes(levels: list[Tensor], prototypes: Tensor, anchors: Tensor, batch: Batch) -> BoxMasks:
+    """Return the masks of all objects of a batch, whose boxes and classes are given.
+
+    A mask is the mean over the cells that match the object, weighted by objectness times the IoU of their box. The
+    confidence is the highest IoU of these boxes; neither it nor the mask is bound to the class, which is given.
+
+    Args:
+        levels: as in `mixed_loss`.
+        prototypes: as in `mixed_loss`.
+        anchors: as in `mixed_loss`.
+        batch: the batch; its masks are not read.
+    """
+    targets, ious, weights, coefficients = [], [], [], []
+    class_end = levels[0].shape[-1] - prototypes.shape[1]
+    for raw, level_anchors in zip(levels, anchors, strict=True):
+        matches = _match_anchors(batch, level_anchors, (raw.shape[2], raw.shape[3]))
+        predicted = raw[matches.image, matches.anchor, matches.row, matches.column].float()
+        iou = (1 - _box_iou_loss(predicted[:, :4], matches)).clamp(min=0)
+        targets.append(matches.target)
+        ious.append(iou)
+        weights.append(iou * predicted[:, 4].sigmoid())
+        coefficients.append(predicted[:, class_end:])
+    target, iou, weight = torch.cat(targets), torch.cat(ious), torch.cat(weights)
+    count = len(batch.boxes)
+    confidence = iou.new_zeros(count).scatter_reduce(0, target, iou, "amax")
+    total = weight.new_zeros(count).index_add(0, target, weight).clamp(min=_LEAST_WEIGHT)
+    summed = weight.new_zeros(count, prototypes.shape[1]).index_add(
+        0, target, weight[:, None] * torch.cat(coefficients)
+    )
+    cut = Windows.around(batch).cut(prototypes)
+    return BoxMasks(torch.einsum("np,nphw->nhw", summed / total[:, None], cut).sigmoid(), confidence)
 
 
 def _match_anchors(batch: Batch, anchors: Tensor, grid: tuple[int, int]) -> _AnchorMatches:
@@ -166,6 +214,26 @@ def _instance_losses(logits: Tensor, masks: Tensor, boxes: Tensor) -> Tensor:
     cropped = (pixelwise * inside_boxes(boxes, logits.shape[-2], logits.shape[-1])).sum(dim=(1, 2))
     sizes = boxes[:, 2:] - boxes[:, :2]
     return cropped / sizes.prod(dim=1)
+
+
+def _weak_mask_loss(
+    coefficients: list[Tensor], prototypes: Tensor, matches: list[_AnchorMatches], batch: Batch, lesson: BoxLesson
+) -> Tensor:
+    """Return what box images teach about masks, as `_mask_loss` does for mask images: a box image counts as one."""
+    of_boxes = ~batch.has_mask
+    row = of_boxes[batch.image_index].cumsum(0) - 1
+    chosen, shares, objects = [], [], []
+    for coefficient, level in zip(coefficients, matches, strict=True):
+        kept = of_boxes[level.image].nonzero().flatten()
+        image = level.image[kept]
+        chosen.append(coefficient[kept])
+        shares.append(1 / torch.bincount(image, minlength=len(of_boxes)).float()[image])
+        objects.append(row[level.target[kept]])
+    instances = BoxInstances(torch.cat(chosen), torch.cat(objects))
+    if not len(instances.objects):
+        return prototypes.float().sum() * 0
+    losses = box_mask_losses(instances, prototypes[of_boxes], batch.only(of_boxes), lesson)
+    return (losses * torch.cat(shares)).sum() / of_boxes.sum()
 
 
 def inside_boxes(boxes: Tensor, height: int, width: int) -> Tensor:

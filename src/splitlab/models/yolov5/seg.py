@@ -11,7 +11,15 @@ from torch import Tensor, nn
 
 from splitlab.checkpoints.weights import Weights
 from splitlab.families import LITE0
-from splitlab.models.contract import Batch, Detections, DetectSettings, ExplainedLoss, SegmentationModel
+from splitlab.models.contract import (
+    Batch,
+    BoxLesson,
+    BoxMasks,
+    Detections,
+    DetectSettings,
+    ExplainedLoss,
+    SegmentationModel,
+)
 from splitlab.models.yolov5.decode import Candidates, best_detections, decode, refined
 from splitlab.models.yolov5.layers import (
     C3,
@@ -23,7 +31,7 @@ from splitlab.models.yolov5.layers import (
     scaled_channels,
     scaled_depth,
 )
-from splitlab.models.yolov5.loss import LossSettings, mixed_loss
+from splitlab.models.yolov5.loss import LossSettings, masks_in_boxes, mixed_loss
 
 _STRIDES = (8, 16, 32)
 PROTOTYPES = 32
@@ -135,6 +143,16 @@ class YOLOv5Seg(SegmentationModel):
         levels, prototypes = self(batch.images)
         parts = mixed_loss(levels, prototypes, self.head.anchors, batch, self.loss_settings)
         return ExplainedLoss(parts, self.loss_settings.gains, [*levels, prototypes])
+
+    def loss_with_boxes(self, batch: Batch, lesson: BoxLesson) -> dict[str, Tensor]:
+        """Return the four parts of Eq. 1, and what box images teach about masks."""
+        levels, prototypes = self(batch.images)
+        return mixed_loss(levels, prototypes, self.head.anchors, batch, self.loss_settings, lesson)
+
+    def masks_in_boxes(self, batch: Batch) -> BoxMasks:
+        """Return the masks of all objects of a batch, whose boxes and classes are given."""
+        levels, prototypes = self(batch.images)
+        return masks_in_boxes(levels, prototypes, self.head.anchors, batch)
 
     def detect(self, images: Tensor, settings: DetectSettings) -> list[Detections]:
         """Find objects in (B, 3, S, S) images, 0..1."""
