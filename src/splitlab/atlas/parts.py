@@ -33,13 +33,17 @@ class _DrawnScenes:
 _SCENES = _DrawnScenes("embedded-test", 901, 0, 600)
 _MANY_SCENES = _DrawnScenes("embedded-recipe", 904, 1000, 3000)
 _SCENES_OF: Mapping[str, _DrawnScenes] = MappingProxyType(
-    {"recipe": replace(_MANY_SCENES, compares_recipes=True), "embedded-grid": _MANY_SCENES}
+    {
+        "recipe": replace(_MANY_SCENES, compares_recipes=True),
+        "embedded-grid": _MANY_SCENES,
+        "weak-masks": replace(_MANY_SCENES, compares_recipes=True),
+    }
 )
 
 _QUARTERS = 4
 """One in four photos goes into the test part."""
 
-_ROTATING = frozenset({"pets-grid"})
+_ROTATING = frozenset({"pets-grid", "weak-masks-pets"})
 """Plans in which each seed is tested on a quarter of its own (docs/decisions/0906-next-grids.md)."""
 
 
