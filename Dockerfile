@@ -16,6 +16,7 @@ COPY app.py LICENSE ./
 COPY pages pages
 COPY .streamlit .streamlit
 COPY checkpoints checkpoints
+COPY docs docs
 COPY scripts/serve_app.sh scripts/check_health.py scripts/
 
 RUN useradd --create-home --uid 10001 splitlab && install -d -o splitlab -g splitlab /workspace

@@ -14,8 +14,8 @@ def address(tmp_path_factory):
 def test_back_brings_a_page_s_controls_back(page, address):
     page.goto(f"{address}/cost_against_ap")
     page.locator(".js-plotly-plot .scatterlayer .point").first.wait_for()
-    # Forced: while the page settles, the browser would wait for the control to hold still.
-    page.get_by_role("radio", name="Cityscapes").click(force=True)
+    page.get_by_role("combobox", name="Dataset").click()
+    page.get_by_role("option", name="Cityscapes").click()
     page.wait_for_url("**dataset=Cityscapes**")
     page.get_by_role("heading", name="What beats 400/2,000").or_(
         page.get_by_role("heading", name="Nothing beats 400/2,000")
@@ -25,7 +25,7 @@ def test_back_brings_a_page_s_controls_back(page, address):
     page.go_back()
     page.get_by_role("heading", name="Cost against AP", exact=True).wait_for()
     page.wait_for_url("**/cost_against_ap?dataset=Cityscapes")
-    page.get_by_role("radio", name="Cityscapes", checked=True).wait_for()
+    page.get_by_role("radio", name="Fig. 1b", checked=True).wait_for()
 
 
 def test_the_hours_of_home_reach_the_plan(page, address):

@@ -21,6 +21,7 @@ HEADINGS = {
     "lessons": "Lessons",
     "few_shot": "Few-shot",
     "paper": "About the paper",
+    "documentation": "Documentation",
 }
 BROWSERS_OWN = ("data", "blob", "about")
 

@@ -29,6 +29,7 @@ SIGHTS = {
     "no long cones": [[0.152, 1.053, -0.205], [0.115, 0.786, 0.099], [-0.004, -0.048, 1.052]],
     "no short cones": [[1.256, -0.077, -0.179], [-0.078, 0.931, 0.148], [0.005, 0.691, 0.304]],
 }
+INK = "#1C2030"
 NAMES = ("class 0", "class 1", "class 2")
 
 
@@ -98,7 +99,7 @@ def test_the_reliability_diagram_leaves_empty_bins_out(overlaps):
 
 def test_a_click_on_a_cell_brings_back_the_key_of_its_images(overlaps):
     confusion = confusion_of_pairs(confusion_pairs(overlaps), 3)
-    figure = plain(confusion_heatmap(confusion, NAMES))
+    figure = plain(confusion_heatmap(confusion, NAMES, INK))
     cells = figure["data"][1]
     assert {tuple(cell) for cell in cells["customdata"]} == set(confusion.images)
     names = [*NAMES, _NOTHING]
@@ -110,7 +111,7 @@ def test_a_click_on_a_cell_brings_back_the_key_of_its_images(overlaps):
 def test_right_cells_are_shaded_by_share_and_wrong_ones_the_other_way():
     counts = np.array([[6, 3, 1], [0, 5, 5], [3, 1, 0]])
     images = {(int(row), int(column)): (1,) for row, column in np.argwhere(counts)}
-    shades = np.array(confusion_heatmap(Confusion(counts, images), ("cat", "dog")).data[0].z)
+    shades = np.array(confusion_heatmap(Confusion(counts, images), ("cat", "dog"), INK).data[0].z)
     np.testing.assert_allclose(shades, [[0.6, -1, -0.5], [0, 0.5, -1], [0, 0, 0]])
 
 
@@ -134,7 +135,7 @@ def test_figures_of_nothing_are_drawn_all_the_same():
     assert len(reliability_diagram(nothing.bins).data[0].x) == 0
     assert not precision_recall_lines(pd.DataFrame(columns=["class_index", "recall", "precision", "score"]), NAMES).data
     assert len(mistakes_by_split([]).data) == 4
-    assert len(confusion_heatmap(confusion_of_pairs(confusion_pairs([]), 3), NAMES).data[1].x) == 0
+    assert len(confusion_heatmap(confusion_of_pairs(confusion_pairs([]), 3), NAMES, INK).data[1].x) == 0
 
 
 @pytest.mark.parametrize("models", [1, 4])

@@ -31,24 +31,37 @@ def test_every_row_that_has_the_metric_is_drawn_once(table, dataset, metric):
 
 def test_models_of_one_f_are_joined_from_few_boxes_to_many(table):
     figure = cost_against_ap(table[table["dataset"] == "VOC2012"], "ap70")
-    line = next(trace for trace in figure.data if trace.name == "|F| = 400" and trace.legendgroup == "YOLOv5")
+    line = next(trace for trace in figure.data if trace.name == "YOLOv5, |F| = 400")
     assert line.mode == "lines+markers"
     assert list(line.y) == [38.6, 43.0, 47.6, 49.9, 52.8]
 
 
-def test_each_measured_data_set_has_a_star_of_its_own_and_keeps_it_when_others_are_hidden():
-    sets = ["embedded", "pets", "street"]
-    table = results_table([ResultRow(MEASURED, name, "yolov5n-seg", 30, 0, 2.0, ap70=50.0, run="r") for name in sets])
-    stars = {trace.name: trace.marker.symbol for trace in cost_against_ap(table, "ap70", measured_sets=sets).data}
-    assert len(set(stars.values())) == len(sets)
-    (alone,) = cost_against_ap(table[table["dataset"] == "pets"], "ap70", measured_sets=sets).data
-    assert alone.marker.symbol == stars["pets"]
+def test_each_line_is_labelled_where_it_has_the_fewest_boxes_and_needs_no_legend(table):
+    figure = cost_against_ap(table[table["dataset"] == "VOC2012"], "ap70")
+    texts = {
+        (text, round(x, 1), y)
+        for trace in figure.data
+        if trace.mode == "markers+text"
+        for text, x, y in zip(trace.text, trace.x, trace.y, strict=True)
+    }
+    assert {("|F| = 200", 13.3, 34.5), ("400", 26.6, 38.6), ("<b>YOLOv5</b>", 195.6, 58.8)} <= texts
+    assert {("|F| = 400", 37.2, 21.0), ("1,464", 108.1, 33.4), ("<b>DETR</b>", 195.6, 44.9)} <= texts
+    listed = [trace.name for trace in figure.data if trace.showlegend is not False]
+    assert listed[0] == "LACI (weak or semi)"
+    assert len(listed) == 8
+
+
+def test_the_score_axis_says_which_images_were_scored(table):
+    axis = cost_against_ap(table[table["dataset"] == "Cityscapes"], "ap50").layout.yaxis.title.text
+    assert axis == "mask AP at IoU 0.50<br>val of Cityscapes, 500 images"
+    assert cost_against_ap(table, "ap50").layout.yaxis.title.text == "mask AP at IoU 0.50"
 
 
 def test_published_marks_are_open_and_measured_ones_filled(table):
     measured = results_table([ResultRow(MEASURED, "pets", "yolov5n-seg", 30, 450, 6.8, ap70=80.0, run="r")])
     for figure, is_open in ((cost_against_ap(table, "ap70"), True), (cost_against_ap(measured, "ap70"), False)):
-        assert {trace.marker.symbol.endswith("-open") for trace in figure.data} == {is_open}
+        marks = [trace.marker.symbol for trace in figure.data if trace.customdata is not None]
+        assert {symbol.endswith("-open") for symbol in marks} == {is_open}
 
 
 def test_several_seeds_are_one_mark_with_a_bar_and_one_seed_has_none():
@@ -58,10 +71,12 @@ def test_several_seeds_are_one_mark_with_a_bar_and_one_seed_has_none():
         for seed, ap in scores.items()
     ]
     alone = ResultRow(MEASURED, "pets", "yolov5n-seg", 480, 0, 32.0, ap70=90.0, seed=0, run="alone")
-    (marks,) = cost_against_ap(by_common_seeds(results_table([*rows, alone])), "ap70").data
+    figure = cost_against_ap(by_common_seeds(results_table([*rows, alone])), "ap70")
+    marks, one_seed = (trace for trace in figure.data if trace.customdata is not None)
+    assert one_seed.error_y.array is None
     by_score = dict(zip(marks.y, zip(marks.error_y.array, marks.error_y.arrayminus, strict=True), strict=True))
     # The mark is seed 0, which both splits have; the bar is the mean of all three, a deviation each way.
-    assert by_score == {78.0: pytest.approx((3 + 13**0.5, 13**0.5 - 3)), 90.0: (0, 0)}
+    assert by_score == {78.0: pytest.approx((3 + 13**0.5, 13**0.5 - 3))}
     assert sum("78.0 (77.4 to 84.6)" in text for text in marks.text) == 1
 
 

@@ -21,16 +21,18 @@ def chart_of(app):
     return json.loads(chart.proto.spec)
 
 
-def test_cost_against_ap_shows_the_atlas_beside_the_published_rows_and_by_itself(atlas):
+def test_cost_against_ap_shows_the_atlas_by_itself_and_never_beside_another_dataset(atlas):
     app = open_page("cost_against_ap")
+    assert {NAME} & datasets_of(chart_of(app)) == set()
+    app.selectbox(key="dataset").set_value(NAME).run()
     assert not app.exception
-    marks = [trace for trace in chart_of(app)["data"] if trace["name"] == NAME]
-    assert len(marks[0]["customdata"]) == 24
-    app.button_group(key="dataset").set_value(NAME).run()
-    assert not app.exception
-    data = chart_of(app)["data"]
-    assert {trace["legendgroup"] for trace in data if trace.get("customdata")} == {"measured"}
-    assert sum(trace.get("mode") == "lines" for trace in data) == 5
+    chart = chart_of(app)
+    assert datasets_of(chart) == {NAME}
+    assert sum(len(trace["customdata"]) for trace in chart["data"] if trace.get("customdata")) == 24
+
+
+def datasets_of(chart):
+    return {key.split("|")[1] for trace in chart["data"] for (key,) in trace.get("customdata", [])}
 
 
 def test_each_dataset_opens_with_the_score_that_its_verdicts_go_by(atlas):
@@ -63,12 +65,13 @@ def test_the_equiscore_page_shows_the_measured_curve(atlas):
     assert any("Points, measured: mask AP at IoU 0.70" in caption.value for caption in app.caption)
 
 
-def test_without_rows_the_pages_offer_the_papers_datasets_alone():
+def test_without_rows_the_pages_offer_the_papers_datasets_and_those_of_the_checkpoints_alone():
     for cached in (measured, atlas_images, atlas_curves):
         cached.clear()
     app = open_page("cost_against_ap")
-    assert app.button_group(key="dataset").options[:2] == ["VOC2012", "Cityscapes"]
-    assert len(app.button_group(key="dataset").options) == 2
+    options = app.selectbox(key="dataset").options
+    assert options[:2] == ["VOC2012, published", "Cityscapes, published"]
+    assert not any("test part" in option for option in options)
 
 
 def test_the_command_gives_the_verdicts_and_says_what_is_missing(atlas):

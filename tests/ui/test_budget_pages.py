@@ -96,15 +96,16 @@ def test_a_picked_split_shows_its_score_and_what_beats_it():
     assert app.metric[0].value == "49.9"
     assert "What beats 1,464/0" in texts(app)
     better = app.dataframe[0].value
-    assert (better["cost_hours"] <= 97.5).all()
-    assert (better["ap70"] >= 49.9).all()
-    assert {(400, 5000), (800, 3000)} <= set(zip(better["full"], better["weak"], strict=True))
+    assert (better["labelling cost, hours"] <= 97.5).all()
+    assert (better["AP70"] >= 49.9).all()
+    splits = zip(better["images with masks, |F|"], better["images with boxes only, |W|"], strict=True)
+    assert {(400, 5000), (800, 3000)} <= set(splits)
 
 
 @pytest.mark.parametrize("metric", ["ap50", "ap50_95"])
 def test_cityscapes_has_its_own_metrics_and_first_pick(metric):
     app = open_page("cost_against_ap")
-    app.button_group(key="dataset").set_value("Cityscapes").run()
+    app.selectbox(key="dataset").set_value("Cityscapes").run()
     app.button_group(key="metric_Cityscapes").set_value(metric).run()
     assert not app.exception
     assert app.metric[0].value == {"ap50": "55.2", "ap50_95": "31.8"}[metric]
@@ -113,15 +114,14 @@ def test_cityscapes_has_its_own_metrics_and_first_pick(metric):
 def test_with_no_group_shown_the_page_says_what_to_turn_on():
     app = open_page("cost_against_ap")
     app.button_group(key="groups").set_value([]).run()
-    app.button_group(key="measured").set_value([]).run()
     assert "turn on" in texts(app)
     assert not app.exception
 
 
-def test_measured_models_can_be_picked_beside_published_ones():
-    app = open_page("cost_against_ap")
-    model = next(name for name in app.selectbox(key="pick_model").options if "measured, pets" in name)
-    app.selectbox(key="pick_model").set_value(model).run()
+def test_measured_models_of_another_dataset_can_be_picked():
+    app = open_page("cost_against_ap", dataset="pets")
+    assert all("measured" in name for name in app.selectbox(key="pick_model").options)
+    app.selectbox(key="pick_model").set_value("yolov5n-lite0-seg (measured)").run()
     app.selectbox(key="pick_full").set_value(240).run()
     assert float(app.metric[0].value) > 60
     assert "Scored on val of pets, 119 images." in texts(app)
@@ -133,10 +133,10 @@ def test_models_that_were_trained_in_two_ways_are_picked_apart(monkeypatch):
         ResultRow(MEASURED, "shapes", "yolo", 30, 0, 1.0, ap50=ap, ap70=ap, settings=settings, run=settings)
         for ap, settings in ((20.0, "short"), (40.0, "long"))
     ]
-    monkeypatch.setattr("splitlab.app.cost.measured", lambda _: results_table(rows))
-    app = open_page("cost_against_ap")
-    found = [name for name in app.selectbox(key="pick_model").options if "shapes" in name]
-    assert found == ["yolo (measured, shapes, long)", "yolo (measured, shapes, short)"]
+    monkeypatch.setattr("splitlab.app.cost.page.measured", lambda _: results_table(rows))
+    app = open_page("cost_against_ap", dataset="shapes")
+    found = app.selectbox(key="pick_model").options
+    assert found == ["yolo (measured, long)", "yolo (measured, short)"]
     app.selectbox(key="pick_model").set_value(found[1]).run()
     assert app.metric[0].value == "20.0"
 

@@ -39,7 +39,7 @@ def test_a_link_that_names_what_a_control_begins_with_gets_it():
     go_to(app, "equiscore")
     app.query_params["dataset"] = "VOC2012"
     app.switch_page("pages/cost_against_ap.py").run()
-    assert app.get("button_group")[0].value == "VOC2012"
+    assert app.selectbox(key="dataset").value == "VOC2012"
 
 
 def test_home_hands_its_hours_to_the_plan_by_its_door_and_by_the_side_bar():

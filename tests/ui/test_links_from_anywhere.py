@@ -38,6 +38,8 @@ OPENED = [
     ("assist", {}),
     ("runs", {}),
     ("few_shot", {}),
+    ("cost_against_ap", {"show_VOC2012": "Table 2"}),
+    ("documentation", {}),
     ("paper", {}),
     *(("lessons", {"lesson": str(number), "print": "true"}) for number in (1, 4, 6)),
     ("lessons", {}),
@@ -92,9 +94,10 @@ def test_a_whole_number_that_a_link_gets_right_is_taken():
 
 @pytest.mark.parametrize("asked", ["", ["", ""], "no such score", "0", "nan"])
 def test_a_choice_that_a_link_gets_wrong_is_what_the_page_begins_with(asked):
-    app = open_page("cost_against_ap", dataset=asked)
-    assert app.get("button_group")[0].value == "VOC2012"
-    assert "dataset" not in app.query_params
+    app = open_page("cost_against_ap", dataset=asked, show_VOC2012=asked)
+    assert app.get("button_group")[0].value == "Fig. 1a"
+    assert app.selectbox(key="dataset").value == "VOC2012"
+    assert not {"dataset", "show_VOC2012"} & set(app.query_params)
 
 
 def test_whole_numbers_and_choices_of_one_are_made_in_one_place():

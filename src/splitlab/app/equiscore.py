@@ -14,6 +14,7 @@ from splitlab.app.widgets.links import linked_choice, linked_count
 from splitlab.app.widgets.prices import ChosenPrices, choose_prices, turn_price_ratio
 from splitlab.app.widgets.sources import atlas_curves, measured, published, training_images
 from splitlab.app.widgets.split_chip import split_chip
+from splitlab.app.widgets.tables import in_words, show_table
 from splitlab.app.widgets.text import offer_csv
 from splitlab.budget.cost import MAX_IMAGES, Prices, mask_share
 from splitlab.budget.law import PAPER_CURVES, EquiscoreLaw, LawFit, PaperCurve, fit_law
@@ -44,9 +45,7 @@ def show_page() -> None:
         "law |W| = k φ₀² / |F|. The line of equal cost touches the curve at its cheapest split: there, half of the "
         "hours go into masks and half into boxes.",
     )
-    curves = {
-        f"{c.dataset} {c.method}, AP about {c.score:g}": c for c in (*PAPER_CURVES, *atlas_curves(Workspace.here()))
-    }
+    curves = {curve.title: curve for curve in (*PAPER_CURVES, *atlas_curves(Workspace.here()))}
     settings, picture = st.columns([1.05, 2.2], gap="large")
     with settings:
         curve = curves[st.selectbox("Curve", list(curves), key="curve", bind="query-params")]
@@ -69,6 +68,7 @@ def show_page() -> None:
             on_select=partial(toggle_clicked_splits, _CHART, _link_name(curve), chosen),
             selection_mode="points",
             config={"displaylogo": False},
+            alt=f"Images with boxes against images with masks at equal score, {curve.title}; the line of equal cost",
         )
         _explain(curve, fit)
         if found is not None:
@@ -162,7 +162,12 @@ def _show_dial(curve: PaperCurve, law: EquiscoreLaw, found: MixOrMasks, rows: pd
     """Show whether mixing pays at this price ratio, and the picture that turns with it."""
     st.subheader("Mix, or masks only?", anchor=False)
     st.markdown(f"By the law, {by_law_in_words(found)}")
-    st.plotly_chart(turning_line(law, found), key="turning_line", config={"displaylogo": False})
+    st.plotly_chart(
+        turning_line(law, found),
+        key="turning_line",
+        config={"displaylogo": False},
+        alt="The curve of equal score, and the line below which splits cost less than masks alone",
+    )
     st.caption(
         "Below the line, splits cost less than masks alone. It turns with the price ratio; mixing pays where the curve "
         f"dips below it. {_masks_alone_told(curve, found, rows)} Between 0.55 φ₀ and φ₀ the law says nothing."
@@ -184,6 +189,13 @@ def _explain(curve: PaperCurve, fit: LawFit) -> None:
         f"Fitted k = {fit.law.k:.2f} ({law} {curve.law.k:.2f}) at φ₀ = {curve.law.phi0:,.0f}. "
         "Dotted: |F| near 0 or near φ₀, where the law does not hold (Remark 2)."
     )
+    if _is_published(curve):
+        st.page_link(
+            "pages/cost_against_ap.py",
+            label=f"This curve as the paper draws it: Fig. 5{curve.panel}",
+            icon=":material/scatter_plot:",
+            query_params={"dataset": curve.dataset, f"show_{curve.dataset}": f"Fig. 5{curve.panel}"},
+        )
     if _is_published(curve) and curve.method == FLATTERED_METHOD:
         st.caption(FLATTERED)
 
@@ -191,5 +203,5 @@ def _explain(curve: PaperCurve, fit: LawFit) -> None:
 def _show_residuals(fit: LawFit, points: pd.DataFrame) -> None:
     with st.expander("Points and residuals"):
         table = fit.points.merge(points[["full", "weak", "ap"]], on=["full", "weak"], how="left")
-        st.dataframe(table.round(3), hide_index=True)
-        offer_csv(table, "splitlab-equiscore.csv")
+        show_table(table)
+        offer_csv(in_words(table), "splitlab-equiscore.csv")

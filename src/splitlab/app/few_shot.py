@@ -86,9 +86,17 @@ def show_page() -> None:
     st.page_link("pages/train.py", label="Train on a split of your own", icon=":material/model_training:")
 
 
+_ALT = "Score of each class for each way of training, {}"
+
+
 def _show_published() -> None:
     by_class = published_by_class(published_few_shot())
-    st.plotly_chart(class_bars(by_class, PUBLISHED, "mask AP at IoU 0.70"), key="chart_published", config=_PLAIN)
+    st.plotly_chart(
+        class_bars(by_class, PUBLISHED, "mask AP at IoU 0.70"),
+        key="chart_published",
+        config=_PLAIN,
+        alt=_ALT.format("published"),
+    )
     st.caption(
         "Published, Table 4: VOC2012 validation images, YOLOv5x. The last group is the mean of the eight classes."
     )
@@ -113,7 +121,12 @@ def _show_measured() -> None:
     rows = table[table["variant"] == variant]
     by_class = measured_by_class(table, variant, column)
     styles = {way: MEASURED[way] for way in MEASURED if way in by_class}
-    st.plotly_chart(class_bars(by_class, styles, axis, highest), key="chart_measured", config=_PLAIN)
+    st.plotly_chart(
+        class_bars(by_class, styles, axis, highest),
+        key="chart_measured",
+        config=_PLAIN,
+        alt=_ALT.format("measured here"),
+    )
     st.caption(_about_measured(rows))
     with st.expander("Every run, class by class"):
         st.dataframe(rows, hide_index=True)

@@ -6,6 +6,7 @@ from splitlab.app.navigation import change_kept_link, page_head
 
 _DATASET, _METHOD = "VOC2012", "YOLOv5"
 _FIRST_HOURS = 80
+_ALT = "Expected AP70 on val of VOC2012 against the images with masks that these hours pay for, with its interval"
 _SENT_HOURS = "hours sent to Plan"
 _PAGES = (
     ("plan", "Plan a budget", "Your hours, your prices, your pilot: the split to label, and the score to expect."),
@@ -49,17 +50,18 @@ def _show_answer(hours: int) -> None:
         f"### With {hours} hours, label **{best.full:,}** images with masks and **{best.weak:,}** with boxes: "
         f"expect AP70 **{shown(best.ap)}** ({shown(best.low)} to {shown(best.high)})"
     )
-    answer.caption(
+    told = (
         f"Predicted from the {len(fitted.ap)} published {_METHOD} models on {_DATASET}, scored on its val images; "
         "90% interval. AP70 is the average precision of masks at an IoU of 0.70; 100 is perfect. "
         f"{limit_in_words(limit, pool)} {unspent_in_words(limit, pool)} {other_ways(plan, hours)}"
     )
-    for sentence in (FLATTERED, *caveats(fitted, best)):
-        answer.caption(f":material/info: {sentence}")
     with bar:
         split_chip(best.full, best.weak, prices, scale_hours=float(hours))
-    chart = plan_chart(budget_line(fitted, prices, hours, pool), plan, f"expected {METRICS[metric]}", limit.spends_from)
-    st.plotly_chart(chart, key="home_chart", config={"displayModeBar": False})
+    axis = f"expected {METRICS[metric]}<br>on val of {_DATASET}"
+    chart = plan_chart(budget_line(fitted, prices, hours, pool), plan, axis, limit.spends_from)
+    st.plotly_chart(chart, key="home_chart", config={"displayModeBar": False}, alt=_ALT)
+    for sentence in (told, FLATTERED, *caveats(fitted, best)):
+        st.caption(sentence)
 
 
 def _show_pages(hours: int) -> None:

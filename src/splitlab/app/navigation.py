@@ -12,7 +12,7 @@ from streamlit import config
 from streamlit.errors import StreamlitAPIException
 
 from splitlab.app.hosting import Hosting
-from splitlab.app.widgets.text import as_plain
+from splitlab.app.widgets.text import as_plain, letter_colour
 from splitlab.app.widgets.uploads import bound_uploads
 from splitlab.errors import SettingsError, SplitLabError
 
@@ -35,11 +35,13 @@ _PAGES: dict[str, list[tuple[str, str, str]]] = {
         ("lessons", "Lessons", "school"),
         ("few_shot", "Few-shot", "filter_3"),
         ("paper", "About the paper", "description"),
+        ("documentation", "Documentation", "menu_book"),
     ],
 }
 """Sections of the menu; of each page its file in `pages/`, its title and its Material icon."""
 # A file of our own: for a named icon the browser asks a font server of Google.
 _ICON = Path(__file__).with_name("icon.svg")
+_FRAME = Path(__file__).with_name("frame.css")
 _STARTED, _MESSAGE, _LINKS, _LAST_PAGE = "started by app.py", "message", "links of pages", "page shown last"
 # Parameters for a place in a page. A link to another place must not be replaced by the last one.
 _PLACES = ("lesson", "screen", "print")
@@ -63,6 +65,7 @@ def run_app() -> None:
     config.set_option("server.maxUploadSize", hosting.upload_megabytes)
     bound_uploads()
     page = _register_pages()
+    st.set_page_config(page_title=f"{page.title} · SplitLab")
     _restore_link(page)
     # Set after the link was read, which may contain any name.
     st.session_state[_STARTED] = True
@@ -133,6 +136,15 @@ def set_prices_for_all_pages(link: Mapping[str, str]) -> None:
 
 def _set_up_tab() -> None:
     st.set_page_config(page_title="SplitLab", page_icon=str(_ICON), layout="wide")
+    st.logo(_logo(), size="large")
+    st.html(_FRAME)
+
+
+def _logo() -> str:
+    """Return the icon with the name beside it, as SVG in the visitor's text colour."""
+    name = f'<text x="80" y="46" font-family="sans-serif" font-size="40" fill="{letter_colour()}">SplitLab</text>'
+    icon = _ICON.read_text(encoding="utf-8")
+    return icon.replace('viewBox="0 0 64 64"', 'viewBox="0 0 250 64"').replace("</svg>", f"{name}</svg>")
 
 
 def _register_pages() -> st.Page:

@@ -14,6 +14,7 @@ from splitlab.app.navigation import errors_shown, page_head
 from splitlab.app.widgets.comparisons import forget_unknown
 from splitlab.app.widgets.links import asked_by_link, linked_selectbox, write_link
 from splitlab.app.widgets.sources import claims_of_atlas, claims_of_paper
+from splitlab.app.widgets.tables import show_table
 from splitlab.app.widgets.text import as_plain, offer_csv
 from splitlab.atlas.grid import verdict_metric
 from splitlab.atlas.plans import atlas_names
@@ -38,6 +39,17 @@ _SUMMARY = (
     "the middle scores best. Splits of equal score lie on a hyperbola |W| = k φ₀² / |F|. Models of equal score make "
     "different mistakes."
 )
+_FIGURES: tuple[tuple[str, str, dict[str, str]], ...] = (
+    ("Table 2", "cost_against_ap", {"show_VOC2012": "Table 2"}),
+    ("Table 3", "cost_against_ap", {"dataset": "Cityscapes", "show_Cityscapes": "Table 3"}),
+    ("Table 4", "few_shot", {}),
+    ("Fig. 1a", "cost_against_ap", {"dataset": "VOC2012"}),
+    ("Fig. 1b", "cost_against_ap", {"dataset": "Cityscapes"}),
+    ("Fig. 5a", "cost_against_ap", {"show_VOC2012": "Fig. 5a"}),
+    ("Fig. 5b", "cost_against_ap", {"dataset": "Cityscapes", "show_Cityscapes": "Fig. 5b"}),
+    ("Fig. 5c", "cost_against_ap", {"show_VOC2012": "Fig. 5c"}),
+)
+"""Of each table and figure its name, its page, and the parameters of the link to it."""
 _RULE = (
     "Each observation is judged by one contrast over all its splits, with a 95 % interval from seeds and test images. "
     "The contrasts were fixed after these runs had been seen, and before any run of the next grids: see docs/atlas.md."
@@ -69,6 +81,7 @@ def show_page() -> None:
         "statement by statement, checked against its own tables and against our own runs.",
     )
     st.markdown(_SUMMARY)
+    _link_to_figures()
     workspace = Workspace.here()
     left, right = st.columns([2, 1])
     link = st.query_params.to_dict()  # before the control below writes to it
@@ -93,8 +106,15 @@ def show_page() -> None:
             with st.spinner("Checking the paper against our runs", show_time=True):
                 claims = claims_of_atlas(against, metric, workspace)
         _show_claims(claims, against)
-    st.page_link("pages/cost_against_ap.py", label="The tables as a chart", icon=":material/scatter_plot:")
     st.page_link("pages/lessons.py", label="The paper as eight lessons", icon=":material/school:")
+
+
+def _link_to_figures() -> None:
+    """Show links to the paper's tables and figures by their names, on the pages where they are."""
+    with st.container(horizontal=True, gap="medium"):
+        st.markdown("Its tables and figures:", width="content")
+        for name, page, link in _FIGURES:
+            st.page_link(f"pages/{page}.py", label=name, query_params=link, width="content")
 
 
 def _choose_score(atlas: str, link: Mapping[str, str], place: DeltaGenerator) -> str:
@@ -175,7 +195,7 @@ def _show_card(claim: Claim, opened: bool) -> None:
                 args=(None if opened else claim.key,),
             )
         if opened:
-            st.dataframe(claim.rows.dropna(axis="columns", how="all"), hide_index=True)
+            show_table(claim.rows)
 
 
 def _open(key: str | None) -> None:

@@ -212,7 +212,7 @@ def _show_chart(request: _Request, answer: PlanAnswer) -> None:
     fitted, source = request.fitted, request.source
     line = budget_line(fitted, request.prices, answer.hours, request.pool)
     chart = plan_chart(line, answer.plan, request.axis, answer.limit.spends_from)
-    st.plotly_chart(chart, key="plan_chart", config=_CHART)
+    st.plotly_chart(chart, key="plan_chart", config=_CHART, alt=f"{request.axis} against images with masks")
     on = f", scored on {as_plain(source.scored_on)}" if request.pilot is None and source.scored_on else ""
     st.caption(
         f"The band is the 90% interval for {interval_in_words(fitted)}. It widens outside the results. Predicted "
@@ -231,7 +231,12 @@ def _show_dial(request: _Request, best: SplitForecast) -> None:
     st.subheader("Mix, or masks only?", anchor=False)
     law = _tell_law(request)
     st.markdown(by_surface_in_words(score, request.prices.mask_to_box))
-    st.plotly_chart(costs_by_ratio(score, law, request.prices.mask_to_box), key="costs_by_ratio", config=_CHART)
+    st.plotly_chart(
+        costs_by_ratio(score, law, request.prices.mask_to_box),
+        key="costs_by_ratio",
+        config=_CHART,
+        alt="Cost of the best mix, in % of masks alone, against the price ratio of a mask and a box",
+    )
     if law is not None:
         st.caption(
             "The two can disagree. The law compares masks alone with splits of up to 0.55 φ₀ masks, labelled from "
@@ -296,7 +301,12 @@ def _show_budgets(request: _Request, spent: float) -> None:
     most = 3 * spent or _NEXT_HOURS
     budgets = np.geomspace(max(most / 12, mask_hours(_FEWEST_MASKS, request.prices)), most, _CURVE_POINTS)
     curve = best_splits(request.fitted, request.prices, budgets, request.pool)
-    st.plotly_chart(hours_curve(curve, spent, request.axis), key="hours_curve", config=_CHART)
+    st.plotly_chart(
+        hours_curve(curve, spent, request.axis),
+        key="hours_curve",
+        config=_CHART,
+        alt=f"{request.axis} against hours for labelling",
+    )
 
 
 def _show_trust(fitted: FittedSurface) -> None:

@@ -145,6 +145,11 @@ class PaperCurve:
     splits: tuple[tuple[int, int], ...]
     off_curve: tuple[tuple[int, int], ...] = ()
 
+    @property
+    def title(self) -> str:
+        """Its name on pages and in links, such as "VOC2012 YOLOv5, AP about 50"."""
+        return f"{self.dataset} {self.method}, AP about {self.score:g}"
+
 
 PAPER_CURVES: tuple[PaperCurve, ...] = (
     PaperCurve(

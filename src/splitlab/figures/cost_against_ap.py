@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import cycle
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 
-from splitlab.budget.results import MEASURED, METRICS, SPREAD_COLUMNS, ways_of_training
+from splitlab.budget.results import MEASURED, METRICS, SPREAD_COLUMNS, ways_of_training, where_it_tells_apart
 from splitlab.figures.palette import PICK_HUE, compared_grey, full_ramp
 from splitlab.shown_numbers import shown
 
@@ -20,9 +19,9 @@ GROUP_LABELS = {
     "full": "masks only",
     "hybrid": "hybrid",
 }
-_METHOD_MARKS = ("circle", "square", "diamond")
+_METHOD_MARKS = ("circle", "square", "diamond", "hexagon")
 _COMPARED_MARKS = ("x", "triangle-up", "triangle-down", "cross", "star", "pentagon", "hexagram", "bowtie")
-_MEASURED_MARKS = ("star", "star-diamond", "hexagram", "star-square", "star-triangle-up", "star-triangle-down")
+_DASHES = ("solid", "dot", "dash", "dashdot")
 _COST_TICKS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
 
 
@@ -31,86 +30,79 @@ def row_key(row: pd.Series) -> str:
     return "|".join(str(row[name]) for name in ("source", "dataset", "method", "full", "weak", "run"))
 
 
-def cost_against_ap(
-    table: pd.DataFrame, metric: str, picked: str | None = None, measured_sets: Sequence[str] | None = None
-) -> go.Figure:
+def cost_against_ap(table: pd.DataFrame, metric: str, picked: str | None = None) -> go.Figure:
     """Draw rows of a results table as a scatter of cost (hours, log) against a metric (AP, 0..100).
 
-    The paper's models are outlined and joined by a line for each |F|; methods compared with are grey. Measured rows are
-    filled, joined if they were trained alike, and have bars if several seeds were trained.
+    Models trained alike on F/W splits are joined by a line for each |F|, labelled with |F| at the end with the fewest
+    boxes and with the model at its best score. Published marks are outlined. Measured ones are filled, and have bars if
+    several seeds were trained. Methods compared with are grey, and listed below the chart.
 
     Args:
         table: Rows to draw, from `by_common_seeds` if there are bars; rows without the metric are left out.
         metric: A key of `METRICS`.
         picked: The `row_key` of the row to ring.
-        measured_sets: All measured datasets, including hidden ones, so that each keeps its symbol; by default those of
-            the table.
     """
     figure = go.Figure()
-    shown = table[table[metric].notna()]
-    measured = shown["source"] == MEASURED
-    ramp = full_ramp(shown.loc[shown["group"] == SPLIT_GROUP, "full"].tolist())
-    _add_own(figure, shown[~measured & (shown["group"] == SPLIT_GROUP)], metric, ramp)
-    _add_compared(figure, shown[~measured & (shown["group"] != SPLIT_GROUP)], metric)
-    _add_measured_lines(figure, shown[measured], metric, ramp)
-    _add_measured(figure, shown[measured], metric, ramp, measured_sets or sorted(shown[measured]["dataset"].unique()))
-    _ring(figure, shown, metric, picked)
+    drawn = table[table[metric].notna()]
+    names = drawn["method"] + (", " + drawn["source"] if drawn["source"].nunique() > 1 else "")
+    drawn = drawn.assign(model=names + where_it_tells_apart(ways_of_training(drawn), names))
+    splits = drawn[drawn["group"] == SPLIT_GROUP]
+    ramp = full_ramp(splits["full"].tolist())
+    for rank, (_, model) in enumerate(splits.groupby("model", sort=False)):
+        _add_model(figure, model, metric, ramp, rank)
+    _add_compared(figure, drawn[drawn["group"] != SPLIT_GROUP], metric)
+    _ring(figure, drawn, metric, picked)
     figure.update_layout(
-        xaxis={"title": "labelling cost (hours, log scale)", "type": "log", "tickvals": _COST_TICKS},
-        yaxis={"title": METRICS[metric]}, legend={"tracegroupgap": 4, "font": {"size": 11}, "itemwidth": 30},
-        margin={"l": 10, "r": 10, "t": 10, "b": 10}, height=560, hoverlabel={"align": "left"}, clickmode="event+select",
-        uirevision="keep",
+        xaxis={"title": "labelling cost (hours, log scale)", "type": "log", "tickvals": _COST_TICKS, "tickangle": 0},
+        yaxis={"title": f"{METRICS[metric]}{_part(drawn)}"}, height=520, margin={"l": 10, "r": 10, "t": 10, "b": 10},
+        legend={"orientation": "h", "yref": "container", "y": 0, "yanchor": "bottom", "itemwidth": 30},
+        hoverlabel={"align": "left"}, clickmode="event+select", uirevision="keep",
     )  # fmt: skip
     return figure
 
 
-def _add_own(figure: go.Figure, rows: pd.DataFrame, metric: str, ramp: dict[int, str]) -> None:
-    for mark, (method, models) in zip(_METHOD_MARKS, rows.groupby("method", sort=False), strict=False):
-        for full, line in models.sort_values("weak").groupby("full"):
-            colour = ramp[int(str(full))]
-            _add_points(
-                figure, line, metric, name=f"|F| = {full}", mode="lines+markers",
-                line={"color": colour, "width": 1.5, "dash": "solid" if mark == "circle" else "dot"},
-                marker={"symbol": f"{mark}-open", "size": 9, "color": colour, "line": {"width": 2.2}},
-                legendgroup=method, legendgrouptitle={"text": f"{method}, published"},
-            )  # fmt: skip
+def _part(rows: pd.DataFrame) -> str:
+    """Return the images that all rows were scored on, for the title of an axis; empty if there are several."""
+    parts = rows["scored_on"].unique()
+    return f"<br>{parts[0]}" if len(parts) == 1 and parts[0] else ""
+
+
+def _add_model(figure: go.Figure, rows: pd.DataFrame, metric: str, ramp: dict[int, str], rank: int) -> None:
+    """Draw the lines of one model, with labels at their ends; `rank` numbers the models of the chart."""
+    symbol = _METHOD_MARKS[rank % len(_METHOD_MARKS)]
+    name, is_measured = str(rows["model"].iloc[0]), rows["source"].iloc[0] == MEASURED
+    lines = [(int(str(full)), line) for full, line in rows.sort_values("weak").groupby("full")]
+    for full, line in lines:
+        _add_points(
+            figure, line, metric, name=f"{name}, |F| = {full:,}", mode="lines+markers", showlegend=False,
+            line={"color": ramp[full], "width": 1.5, "dash": _DASHES[rank % len(_DASHES)]},
+            marker={
+                "symbol": symbol if is_measured else f"{symbol}-open", "size": 9, "color": ramp[full],
+                "line": {"width": 1 if is_measured else 2.2, "color": "#7C828C" if is_measured else ramp[full]},
+            },
+            error_y=_bars(line, metric),
+        )  # fmt: skip
+    starts = pd.DataFrame([line.iloc[0] for _, line in lines])
+    # Only the first says what the numbers are; the others would run into one another.
+    texts = [f"{full:,}" if place else f"|F| = {full:,}" for place, (full, _) in enumerate(lines)]
+    _add_labels(figure, starts, metric, texts, "bottom center")
+    _add_labels(figure, rows.nlargest(1, metric), metric, [f"<b>{name}</b>"], "top left")
+
+
+def _add_labels(figure: go.Figure, rows: pd.DataFrame, metric: str, texts: Sequence[str], place: str) -> None:
+    # Invisible marks keep the text away from those that it names.
+    figure.add_scatter(
+        x=rows["cost_hours"], y=rows[metric], mode="markers+text", marker={"size": 12, "opacity": 0}, text=texts,
+        textposition=place, hoverinfo="skip", showlegend=False, cliponaxis=False,
+    )  # fmt: skip
 
 
 def _add_compared(figure: go.Figure, rows: pd.DataFrame, metric: str) -> None:
     for rank, ((group, method), marks) in enumerate(rows.groupby(["group", "method"], sort=False)):
         symbol = f"{_COMPARED_MARKS[rank % len(_COMPARED_MARKS)]}-open"
         _add_points(
-            figure, marks, metric, name=str(method), mode="markers",
+            figure, marks, metric, name=f"{method} ({GROUP_LABELS[str(group)]})", mode="markers",
             marker={"symbol": symbol, "size": 8, "color": compared_grey(rank)},
-            legendgroup=str(group), legendgrouptitle={"text": f"{GROUP_LABELS[str(group)]}, published"},
-        )  # fmt: skip
-
-
-def _add_measured_lines(figure: go.Figure, rows: pd.DataFrame, metric: str, ramp: dict[int, str]) -> None:
-    rows = rows.assign(way=ways_of_training(rows))
-    lines = rows.sort_values("weak").groupby(["dataset", "method", "way", "full"])
-    by_itself = not figure.data and len(rows[["dataset", "method", "way"]].drop_duplicates()) == 1
-    for _, line in lines:
-        full = int(line["full"].iloc[0])
-        if len(line) > 1:
-            figure.add_scatter(
-                x=line["cost_hours"], y=line[metric], name=f"|F| = {full}", mode="lines",
-                line={"color": ramp[full], "width": 1.5}, legendgroup="measured",
-                # Together with published lines, the legend would list each |F| twice.
-                showlegend=by_itself, hoverinfo="skip",
-            )  # fmt: skip
-
-
-def _add_measured(
-    figure: go.Figure, rows: pd.DataFrame, metric: str, ramp: dict[int, str], measured_sets: Sequence[str]
-) -> None:
-    marks = dict(zip(measured_sets, cycle(_MEASURED_MARKS), strict=False))
-    for dataset, models in rows.groupby("dataset"):
-        hues = [ramp[full] for full in models["full"]]
-        _add_points(
-            figure, models, metric, name=str(dataset), mode="markers", error_y=_bars(models, metric),
-            marker={"symbol": marks[str(dataset)], "size": 14, "color": hues, "line": {"width": 1, "color": "#7C828C"}},
-            legendgroup="measured", legendgrouptitle={"text": "measured here, filled"},
         )  # fmt: skip
 
 
@@ -129,7 +121,7 @@ def _ring(figure: go.Figure, rows: pd.DataFrame, metric: str, picked: str | None
         figure.add_scatter(
             x=chosen["cost_hours"], y=chosen[metric], mode="markers",
             marker={"symbol": "circle-open", "size": 22, "color": PICK_HUE, "line": {"width": 3}}, name="your pick",
-            hoverinfo="skip",
+            hoverinfo="skip", showlegend=False,
         )  # fmt: skip
 
 

@@ -19,14 +19,14 @@ _NOTHING = "nothing"
 _CELL_PIXELS, _MATRIX_HEAD_PIXELS = 42, 140
 # Right cells are neutral; visible on white and on near-black.
 _SCALE = [
-    [0, translucent(ERROR_COLOURS[ErrorKind.MISCLASSIFIED], 0.85)],
+    [0, translucent(ERROR_COLOURS[ErrorKind.MISCLASSIFIED], 0.7)],
     [0.5, translucent(compared_grey(0), 0.06)],
     [1, translucent(compared_grey(0), 0.6)],
 ]
 _FULL_SHADE = 0.2
 
 
-def confusion_heatmap(confusion: Confusion, class_names: Sequence[str]) -> go.Figure:
+def confusion_heatmap(confusion: Confusion, class_names: Sequence[str], letters: str) -> go.Figure:
     """Draw counts as numbers and shares of the true class as shades: grey for right, orange for misclassified.
 
     A click returns `customdata`, [row, column], the key of `Confusion.images`. The last row, detections of nothing, has
@@ -35,6 +35,7 @@ def confusion_heatmap(confusion: Confusion, class_names: Sequence[str]) -> go.Fi
     Args:
         confusion: Counts and images.
         class_names: Class names of the dataset.
+        letters: Text colour of the page; plotly assumes a white page.
     """
     names = [*class_names, _NOTHING]
     figure = go.Figure()
@@ -42,7 +43,7 @@ def confusion_heatmap(confusion: Confusion, class_names: Sequence[str]) -> go.Fi
         x=names, y=names, z=_shades(confusion), zmin=-1, zmax=1, colorscale=_SCALE, showscale=False, hoverinfo="skip",
         xgap=2, ygap=2,
     )  # fmt: skip
-    figure.add_trace(_cells(confusion, names))
+    figure.add_trace(_cells(confusion, names, letters))
     figure.update_layout(
         height=_MATRIX_HEAD_PIXELS + _CELL_PIXELS * len(names), margin={"l": 10, "r": 10, "t": 10, "b": 10},
         clickmode="event+select", dragmode=False, uirevision="keep", hoverlabel={"align": "left"},
@@ -67,14 +68,15 @@ def _shades(confusion: Confusion) -> list[list[float]]:
     return rows
 
 
-def _cells(confusion: Confusion, names: Sequence[str]) -> go.Scatter:
+def _cells(confusion: Confusion, names: Sequence[str], letters: str) -> go.Scatter:
     """Return invisible marks over the cells, because a heat map cannot be clicked on a page."""
     cells = [
         (row, column) for row in range(len(names)) for column in range(len(names)) if confusion.counts[row, column]
     ]
     return go.Scatter(
         x=[names[column] for _, column in cells], y=[names[row] for row, _ in cells], mode="markers+text",
-        text=[f"{confusion.counts[cell]:,}" for cell in cells], customdata=[list(cell) for cell in cells],
+        text=[f"{confusion.counts[cell]:,}" for cell in cells], textfont={"color": letters},
+        customdata=[list(cell) for cell in cells],
         hovertext=[_hover(confusion, names, *cell) for cell in cells], hovertemplate="%{hovertext}<extra></extra>",
         marker={"symbol": "square", "size": _CELL_PIXELS - 6, "opacity": 0}, unselected={"marker": {"opacity": 0}},
         selected={"marker": {"opacity": 0.25}}, showlegend=False,

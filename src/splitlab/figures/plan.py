@@ -7,9 +7,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from splitlab.budget.cost import Prices, equal_cost_weak
-from splitlab.budget.law import EquiscoreLaw
+from splitlab.budget.law import EquiscoreLaw, PaperCurve
 from splitlab.budget.planner import FLAT_LOSS, CheapestPoint, Plan
+from splitlab.budget.results import SHORT_METRICS
 from splitlab.figures.palette import FULL_HUE, PICK_HUE, WEAK_HUE, translucent
+from splitlab.shown_numbers import shown
 
 _HOVER = (
     "<b>%{customdata[0]:,} / %{customdata[1]:,}</b><br>%{customdata[2]:.1f} hours<br>"
@@ -52,8 +54,8 @@ def plan_chart(line: pd.DataFrame, plan: Plan, axis_title: str, spends_from: int
 def masks_axis(line: pd.DataFrame, spends_from: int) -> str:
     """Return the title of the |F| axis, which says what the remaining hours are spent on."""
     if line["full"].min() >= spends_from:
-        return "|F|, images with masks; the rest of the hours goes into boxes"
-    return "|F|, images with masks; boxes until the hours or the images end"
+        return "|F|, images with masks<br>(the rest of the hours goes into boxes)"
+    return "|F|, images with masks<br>(boxes until the hours or the images end)"
 
 
 def lines_by_spending(line: pd.DataFrame, spends_from: int, width: float = 2.5) -> list[go.Scatter]:
@@ -150,6 +152,33 @@ def equiscore_curve(
         xaxis={"title": "|F|, images with masks", "range": [0, end]},
         yaxis={"title": "|W|, images with boxes only", "range": [-0.02 * top, min(top, 1.1 * images)]}, height=540,
         margin={"l": 10, "r": 10, "t": 10, "b": 10}, legend={"orientation": "h", "y": -0.14}, clickmode="event+select",
+    )  # fmt: skip
+    return figure
+
+
+def published_hyperbola(curve: PaperCurve, rows: pd.DataFrame) -> go.Figure:
+    """Draw a panel of Fig. 5: |W| against |F|, the hyperbola and the models it stands for, each with its score.
+
+    Args:
+        curve: The panel.
+        rows: Its models, with the columns full, weak and that of the curve's metric.
+    """
+    top = 1.15 * float(rows["weak"].max())
+    figure = go.Figure(law_lines(curve.law, 1.08 * curve.law.phi0, top))
+    metric = SHORT_METRICS[curve.metric]
+    figure.add_scatter(
+        x=rows["full"], y=rows["weak"], mode="markers+text", textposition="top right", cliponaxis=False,
+        marker={"size": 11, "color": FULL_HUE, "symbol": "circle"},
+        text=[
+            f"{full:,}/{weak:,}: {metric} {shown(score)}"
+            for full, weak, score in zip(rows["full"], rows["weak"], rows[curve.metric], strict=True)
+        ],
+        hovertemplate="<b>%{text}</b><extra></extra>",
+    )  # fmt: skip
+    figure.update_layout(
+        xaxis={"title": "|F|, images with masks", "range": [0, 1.3 * curve.law.phi0]},
+        yaxis={"title": "|W|, images with boxes only", "range": [-0.03 * top, top]},
+        height=480, margin={"l": 10, "r": 10, "t": 10, "b": 10}, showlegend=False,
     )  # fmt: skip
     return figure
 

@@ -34,6 +34,7 @@ def draw_by_hand(photo: ImageArray, window: Window, box: Box, key: str) -> Rle |
         on_select="rerun",
         selection_mode="lasso",
         config={"displaylogo": False},
+        alt="The photo around the object, to draw its outline on",
     )
     outlines = [
         [float(side) for point in zip(lasso["x"], lasso["y"], strict=True) for side in point]

@@ -120,7 +120,8 @@ def _show_class_counts(data: TrainVal) -> None:
     for column, (title, subset) in zip(st.columns(2), subsets.items(), strict=True):
         counts = _count_objects(subset, masks=True), _count_objects(subset, masks=False)
         chart = class_counts_chart(*counts, f"{title} images", ("with masks", "boxes only"))
-        column.plotly_chart(chart, key=f"counts_{title}", config={"displayModeBar": False})
+        about = f"Objects of each class in the {title.lower()} images"
+        column.plotly_chart(chart, key=f"counts_{title}", config={"displayModeBar": False}, alt=about)
 
 
 def _count_objects(dataset: Dataset, *, masks: bool) -> Counter[str]:

@@ -171,7 +171,12 @@ def _show_error_kinds(comparison: Comparison) -> None:
             f"Detections with a confidence of at least {comparison.settings.min_score:.2f}, and objects that no such "
             "detection found."
         )
-    _show_clickable(figure, "error_bars", lambda data: ask_for(**{OF: data[0], KIND: data[1]}))
+    _show_clickable(
+        figure,
+        "error_bars",
+        f"Errors of each model by kind: {shown}",
+        lambda data: ask_for(**{OF: data[0], KIND: data[1]}),
+    )
     st.caption(caption)
 
 
@@ -185,7 +190,8 @@ def _show_observations(comparison: Comparison) -> None:
 def _show_by_split(comparison: Comparison) -> None:
     """Show misclassified objects and mask quality against |F| and |W|; a click on a model selects it."""
     figure = mistakes_by_split(split_mistakes(comparison))
-    _show_clickable(figure, "by_split", lambda data: ask_for(**{OF: data[0]}))
+    about = "Misclassified objects and mask quality against images with masks and with boxes"
+    _show_clickable(figure, "by_split", about, lambda data: ask_for(**{OF: data[0]}))
     st.caption("Bars are 95 % intervals over images. Darker marks have a larger |F|.")
 
 
@@ -210,7 +216,8 @@ def _show_seen_counts(comparison: Comparison) -> None:
                     kwargs={KIND: f"seen by {each.value}", TRUTH: SOMETHING},
                 )
     figure = seen_bars(counts, [*classes, NOTHING], models, letter_colour())
-    _show_clickable(figure, "seen_bars", lambda data: ask_for(**{TRUTH: data[0], KIND: f"seen by {data[1]}"}))
+    about = "Objects of each class by how many models see them"
+    _show_clickable(figure, "seen_bars", about, lambda data: ask_for(**{TRUTH: data[0], KIND: f"seen by {data[1]}"}))
     st.caption(
         "Seen: a mask IoU of at least 0.5, whatever the predicted class; "
         f"{int(labelled['named_differently'].sum()):,} labelled objects are given more than one class. The row "
@@ -256,10 +263,11 @@ def _show_details(comparison: Comparison, model: ComparedModel) -> None:
 def _show_confusion(comparison: Comparison, model: ComparedModel) -> None:
     """Show which class is predicted for which; a click asks for the images of a cell."""
     names = [*comparison.dataset.class_names, NOTHING]
-    figure = confusion_heatmap(model.mistakes.confusion, comparison.dataset.class_names)
+    figure = confusion_heatmap(model.mistakes.confusion, comparison.dataset.class_names, letter_colour())
     _show_clickable(
         figure,
         "confusion",
+        f"Confusion of classes, {model.name}: true class against predicted class",
         lambda cell: ask_for(**{OF: model.name, KIND: PAIRS, TRUTH: names[cell[0]], SAID: names[cell[1]]}),
     )
 
@@ -269,13 +277,19 @@ def _show_curves(comparison: Comparison, model: ComparedModel) -> None:
     iou = linked_choice("IoU", CURVE_IOUS, CURVE_IOUS[0], "iou", format_func="{:.2f}".format)
     curves, names = model.measured.curves, comparison.dataset.class_names
     figure = precision_recall_lines(curves[curves["iou"] == iou], names)
-    _show_clickable(figure, f"curves_{iou}", lambda data: ask_for(**{OF: model.name, SAID: names[data[1]]}))
+    about = f"Precision against recall of each class at an IoU of {iou:.2f}, {model.name}"
+    _show_clickable(figure, f"curves_{iou}", about, lambda data: ask_for(**{OF: model.name, SAID: names[data[1]]}))
 
 
 def _show_calibration(model: ComparedModel) -> None:
     """Show how often detections of each confidence are right."""
     measured = model.mistakes.calibration
-    st.plotly_chart(reliability_diagram(measured.bins), key="calibration", config=_PLAIN)
+    st.plotly_chart(
+        reliability_diagram(measured.bins),
+        key="calibration",
+        config=_PLAIN,
+        alt=f"Share of right detections against score, {model.name}",
+    )
     if measured.error is not None:
         st.caption(
             f"Expected calibration error {measured.error:.3f}: the mean gap between confidence and the share that is "
@@ -283,10 +297,10 @@ def _show_calibration(model: ComparedModel) -> None:
         )
 
 
-def _show_clickable(figure: go.Figure, key: str, take: Callable[[Any], None]) -> None:
-    """Show a chart whose marks, when clicked, pass their `customdata` to `take`."""
+def _show_clickable(figure: go.Figure, key: str, about: str, take: Callable[[Any], None]) -> None:
+    """Show a chart whose marks, when clicked, pass their `customdata` to `take`; `about` names it."""
     on_select = partial(_take_clicked, key, take)
-    st.plotly_chart(figure, key=key, on_select=on_select, selection_mode="points", config=_PLAIN)
+    st.plotly_chart(figure, key=key, on_select=on_select, selection_mode="points", config=_PLAIN, alt=about)
 
 
 def _take_clicked(key: str, take: Callable[[Any], None]) -> None:

@@ -174,6 +174,7 @@ def _chosen_curve(
         on_select=partial(toggle_clicked_splits, chart, key, taken),
         selection_mode="points",
         config={"displayModeBar": False},
+        alt="Images with boxes against images with masks of splits of equal score, and the law fitted to the chosen",
     )
     return fit
 

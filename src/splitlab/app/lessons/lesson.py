@@ -227,7 +227,13 @@ def read_lesson(slug: str, *fill: Callable[[ScreenView], None]) -> Lesson:
 
 def show_chart(figure: go.Figure, key: str) -> None:
     """Show a chart with large text and without a toolbar."""
-    st.plotly_chart(projected(figure), key=key, config={"displayModeBar": False})
+    st.plotly_chart(projected(figure), key=key, config={"displayModeBar": False}, alt=_name_of(figure, key))
+
+
+def _name_of(figure: go.Figure, key: str) -> str:
+    """Name a chart for screen readers by its axes; where they have no titles, by its key."""
+    titles = (figure.layout.yaxis.title.text, figure.layout.xaxis.title.text)
+    return "Chart: " + (" against ".join(filter(None, titles)) or key.replace("_", " "))
 
 
 def _write(place: DeltaGenerator, block: _Block, text: str) -> None:

@@ -111,8 +111,13 @@ def _make_them_disagree(view: ScreenView) -> None:
         with st.spinner("Looking for objects", show_time=True):
             found = {short: detect_objects(choice, photo) for short, choice in models.items()}
         panels = [_panel(models[name], detections, score) for name, detections in found.items()]
-        st.plotly_chart(mask_panels(photo.pixels, panels), key="found_panels", config={"displayModeBar": False})
+        st.plotly_chart(
+            mask_panels(photo.pixels, panels), key="found_panels", config={"displayModeBar": False}, alt=_ALT
+        )
     view.judge(_judge_disagreement(found, score))
+
+
+_ALT = "The photo once for each model, with the masks, classes and scores of what it finds"
 
 
 def _judge_disagreement(found: Mapping[str, ImageDetections], least_score: float) -> Verdict:

@@ -142,7 +142,7 @@ def _show_screen(lessons: Sequence[Lesson], place: _Place) -> None:
 
 def _show_notes(notes: str) -> None:
     with st.container(border=True):
-        st.markdown(":material/co_present: **For the presenter.** " + notes)
+        st.markdown("**For the presenter.** " + notes)
 
 
 def _show_steps(lessons: Sequence[Lesson], place: _Place) -> None:

@@ -28,6 +28,7 @@ from splitlab.runs.run_folder import RunFolder, State
 from splitlab.runs.store import RunSummary
 from splitlab.workspace import Workspace
 
+_ALT = "Losses, AP and speed of the ticked runs against steps"
 _PLACES = "places of runs"
 _CURVES, _SETTINGS, _NOTES, _PUBLISH = "Curves", "Settings", "Notes and tags", "Publish"
 
@@ -97,7 +98,7 @@ def _draw_curves(runs: Sequence[RunSummary]) -> None:
                 st.caption(f":red[:material/error:] {as_plain(run.name)} failed: {as_plain(run.status.message)}")
         curves = _events_of(drawn)
         if any(event["kind"] != "start" for events in curves.values() for event in events):
-            st.plotly_chart(overlaid_curves(curves, places), key="runs_curves", config={"displaylogo": False})
+            st.plotly_chart(overlaid_curves(curves, places), key="runs_curves", config={"displaylogo": False}, alt=_ALT)
         else:
             st.caption("No curves yet: they start after the first ten steps.")
 

@@ -53,7 +53,7 @@ button { font: inherit; line-height: 1.5; padding: .35rem .9rem; border-radius: 
   border: 1px solid var(--st-border-color); background: var(--st-background-color); }
 button:disabled { opacity: .45; cursor: default; }
 .start, .done:not(:disabled) { background: var(--st-primary-color); border-color: var(--st-primary-color);
-  color: #fff; }
+  color: light-dark(#FFFFFF, #14161F); }
 [hidden] { display: none !important; }
 """
 _JS = """

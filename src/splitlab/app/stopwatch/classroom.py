@@ -40,7 +40,8 @@ def show_class(labels: Sequence[TimedLabel], refused: Sequence[str]) -> None:
             "all files into the field at once."
         )
         return
-    st.plotly_chart(times_chart(labels), key="class_chart", config={"displayModeBar": False})
+    about = "Seconds that each student takes for a label, with 95% intervals"
+    st.plotly_chart(times_chart(labels), key="class_chart", config={"displayModeBar": False}, alt=about)
     show_times(labels)
     st.caption(
         "Each row is one student, with 95% intervals. The mean of the class counts each student the same, however many "

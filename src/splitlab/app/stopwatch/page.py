@@ -175,7 +175,8 @@ def _show_results(labels: Sequence[TimedLabel]) -> None:
         st.info("No label was drawn. Choose Start again.")
         return
     show_times(labels)
-    st.plotly_chart(times_chart(labels), key="own_times", config={"displayModeBar": False})
+    about = "Seconds for each label, with their means and 95% intervals"
+    st.plotly_chart(times_chart(labels), key="own_times", config={"displayModeBar": False}, alt=about)
     st.caption("The thin marks are single labels, the dots their means with 95% intervals.")
     offer_prices(labels)
     with st.container(horizontal=True, vertical_alignment="bottom"):

@@ -61,7 +61,10 @@ def _show(workspace: Workspace, name: str, state_before: State) -> None:
             st.caption(as_plain(" · ".join(_start_in_words(start))))
         if any(event.get("kind") != "start" for event in events):
             st.plotly_chart(
-                training_curves(events, status.steps), key=f"curves_{run.name}", config={"displaylogo": False}
+                training_curves(events, status.steps),
+                key=f"curves_{run.name}",
+                config={"displaylogo": False},
+                alt=f"Losses, AP and speed against steps, run {run.name}",
             )
         elif status.state in (State.RUNNING, State.WAITING):
             st.caption("The first steps take a few seconds, to read weights and photos.")

@@ -175,6 +175,7 @@ def _show_side_by_side(photo: Photo, panels: list[Panel]) -> None:
     st.plotly_chart(
         mask_panels(photo.pixels, panels),
         key="panels",
+        alt="The photo once for each of: " + ", ".join(panel.title for panel in panels),
         config={"scrollZoom": True, "displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d"]},
     )
     st.caption(

@@ -49,7 +49,12 @@ def build_split(name: str, dataset: Dataset, workspace: Workspace) -> None:
         _offer_to_save(name, split, workspace)
     full, weak = _objects(dataset, split.full), _objects(dataset, split.weak)
     chart = class_counts_chart(full, weak, f"Objects in the split {split.name}", ("in F", "in W"))
-    picture.plotly_chart(chart, key="split_chart", config={"displayModeBar": False})
+    picture.plotly_chart(
+        chart,
+        key="split_chart",
+        config={"displayModeBar": False},
+        alt=f"Objects of each class in the split {split.name}",
+    )
 
 
 def choose_sizes(
@@ -113,8 +118,7 @@ def _offer_to_save(name: str, split: Split, workspace: Workspace) -> None:
     saved = saved_splits(folder, split.source)
     if saved:
         st.caption("Saved so far: " + ", ".join(f"**{label}** ({its.name})" for label, its in saved.items()))
-    left, right = st.columns(2, vertical_alignment="center")
-    left.download_button(
+    st.download_button(
         "Split as JSON",
         json.dumps(split.to_json()),
         f"{name}-{split.name.replace('/', '-')}.json",
@@ -124,7 +128,7 @@ def _offer_to_save(name: str, split: Split, workspace: Workspace) -> None:
     )
     saved_as = next((label for label, its in saved.items() if its == split), None)
     # Train draws its own splits: only a saved one can be asked for, by its name.
-    right.page_link(
+    st.page_link(
         "pages/train.py",
         label="Train on this dataset" if saved_as is None else "Train on this split",
         icon=":material/arrow_forward:",
