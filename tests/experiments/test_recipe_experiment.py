@@ -257,5 +257,6 @@ def test_the_script_prints_both_parts_and_says_nothing_before_all_is_measured(mo
 
 
 def test_an_unknown_name_is_answered_with_atlases_and_experiments():
-    with pytest.raises(SettingsError, match=r"pets, street, embedded-grid, pets-grid, recipe, weak-masks, weak-masks-pets\."):
+    known = r"pets, street, embedded-grid, pets-grid, recipe, weak-masks, weak-masks-pets\."
+    with pytest.raises(SettingsError, match=known):
         read_atlas("moon", _MEASURED, Path("nowhere"))
