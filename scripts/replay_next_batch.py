@@ -57,7 +57,7 @@ def say(table: Path) -> None:
             out.print(
                 f"{dataset}, {name}: {ratio.value:.2f} of random's hours ({ratio.low:.2f} to {ratio.high:.2f}): {met}"
             )
-    for dataset in set(sets) - set(found):
+    for dataset in [name for name in sets if name not in found]:
         out.print(f"{dataset}: not whole yet, so undecided")
     if len(found) == len(sets):
         out.print(f"Default: {default_strategy(found)}.")

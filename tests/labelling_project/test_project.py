@@ -92,6 +92,15 @@ def test_rounds_and_takes_read_back_in_order(project):
         add_round(project.folder, [], 0.0, None, "random")
 
 
+def test_a_file_that_was_moved_away_frees_no_number(project):
+    task = Task(20, masks=True, reason="random")
+    for _ in range(3):
+        add_round(project.folder, [task], 0.5, None, "random")
+    (project.folder / "rounds" / "0001.json").rename(project.folder / "kept.json")
+    assert add_round(project.folder, [task], 0.5, None, "random").number == 4
+    assert [one.number for one in read_rounds(project.folder)] == [2, 3, 4]
+
+
 @pytest.mark.parametrize("content", ["", "[]", "{}", json.dumps({"number": 1, "tasks": [{"image_id": 1.5}]})])
 def test_a_broken_round_names_its_file(project, content):
     add_round(project.folder, [Task(20, masks=True, reason="random")], 0.5, None, "random")

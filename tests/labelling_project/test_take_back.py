@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import zipfile
 from multiprocessing import get_context
 
@@ -84,6 +85,42 @@ def test_labels_that_contradict_stay_until_they_are_chosen(project, export):
     assert project.data().train.by_id[20].objects == before
     take(project, incoming.conflicts, "second")
     assert project.data().train.by_id[20].objects[0].class_index != before[0].class_index
+
+
+def test_boxes_that_a_tool_made_outlines_of_four_points_stay_boxes(project, export):
+    def framed(one):
+        left, top, width, height = one["bbox"]
+        one["segmentation"] = [[left, top, left + width, top, left + width, top + height, left, top + height]]
+
+    taken(project, export(boxes=[20]))
+    incoming = look_at(project, export(masks=[20], changed=framed))
+    assert incoming.counts == {Outcome.SAME: 1}
+
+
+def test_a_photo_that_was_added_to_the_folder_keeps_its_labels(project, export, tmp_path):
+    path = export(masks=[20])
+    content = json.loads(path.read_text())
+    content["images"][0]["file_name"] = "added.png"
+    path.write_text(json.dumps(content))
+    shutil.copy(tmp_path / "source" / "images" / "train_20.png", project.data_folder / "images" / "train" / "added.png")
+    taken(project, path)
+    assert look_at(project, path).counts == {Outcome.SAME: 1}
+    assert any(image.path.name == "added.png" and image.can_be_full for image in project.data().train.images)
+
+
+def test_a_folder_that_holds_the_workspace_is_refused(project, tmp_path):
+    with pytest.raises(DataError, match="holds the workspace"):
+        look_at(project, tmp_path)
+
+
+def test_a_link_named_images_does_not_lead_photos_out(project, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "export").mkdir()
+    (tmp_path / "export" / "classes.txt").write_text("square")
+    (tmp_path / "export" / "images").symlink_to(tmp_path / "out")
+    with pytest.raises(SplitLabError):
+        look_at(project, tmp_path / "export")
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_boxes_do_not_take_the_place_of_masks(project, export):

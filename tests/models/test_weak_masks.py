@@ -154,7 +154,7 @@ def test_the_pairwise_term_is_the_published_sum_over_eight_neighbours():
     generator = torch.Generator().manual_seed(0)
     # Few colours, so that some neighbours are alike.
     images = torch.randint(0, 3, (1, 3, 128, 128), generator=generator).float() / 40
-    batch, windows = windows_of([[40, 52, 60, 72], [5, 80, 70, 127]], images=images)
+    _, windows = windows_of([[40, 52, 60, 72], [5, 80, 70, 127]], images=images)
     logits = torch.randn(3, SIDE, SIDE, generator=generator) * 3
     objects = torch.tensor([1, 0, 1])
     losses = pairwise_losses(logits, similar_pairs(images, windows), objects)
@@ -176,7 +176,6 @@ def test_the_pairwise_term_is_the_published_sum_over_eight_neighbours():
                     count += 1
         assert 50 < count < 8 * int(windows.inside[target].sum())
         assert loss == pytest.approx(total / count, rel=1e-4)
-    assert len(batch.boxes) == 2
 
 
 def test_colours_are_those_of_scikit_image():
@@ -233,6 +232,21 @@ def test_masks_of_many_cells_of_an_object_are_each_their_own_sum_of_prototypes()
         [torch.tensordot(row, cut[target], dims=1) for row, target in zip(instances.coefficients, objects, strict=True)]
     )
     torch.testing.assert_close(losses, projection_losses(logits, windows, objects))
+
+
+def test_losses_are_the_same_bits_under_autocast():
+    """In bf16, colours would differ by their rounding as much as the limit of alike ones allows."""
+    batch = make_batch()
+    boxes = batch.only(~batch.has_mask)
+    generator = torch.Generator().manual_seed(3)
+    count = len(boxes.boxes)
+    instances = BoxInstances(torch.randn(count, 32, generator=generator), torch.arange(count))
+    prototypes = torch.randn(len(boxes.images), 32, 32, 32, generator=generator)
+    lesson = BoxLesson(1.0, BoxMasks(torch.rand(count, SIDE, SIDE, generator=generator), torch.ones(count)))
+    plain = box_mask_losses(instances, prototypes, boxes, lesson)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = box_mask_losses(instances, prototypes, boxes, lesson)
+    assert torch.equal(mixed, plain)
 
 
 def test_the_teachers_masks_are_means_over_the_cells_of_an_object_and_unknown_objects_have_no_confidence():

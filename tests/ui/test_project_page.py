@@ -7,8 +7,9 @@ import streamlit as st
 
 from splitlab.budget.cost import Prices
 from splitlab.data.formats.coco.reader import read_coco_folder
+from splitlab.project.hand_over import start_round
 from splitlab.project.project import ProjectSettings, new_project
-from splitlab.project.rounds import read_rounds, read_takes
+from splitlab.project.rounds import Task, read_rounds, read_takes
 from splitlab.queue.queue import waiting_runs
 from splitlab.workspace import Workspace
 from tests.conftest import write_tiny
@@ -62,6 +63,16 @@ def test_a_batch_is_handed_out_with_its_forecast(project):
     assert batch.expected is not None
     assert batch.hours <= 0.1 + 1e-9
     assert f"0 of {len(batch.tasks)} photos are labelled" in texts(app)
+
+
+def test_files_that_are_being_written_do_not_break_the_page(project):
+    start_round(project, [Task(20, True, "random")], None, "random")
+    (project.folder / "rounds" / "0001" / ".cvat-being-written").mkdir(parents=True)
+    app = open_page("project", project="mine")
+    assert "0 of 1 photos are labelled" in texts(app)
+    next(button for button in app.button if button.label == "Write them").click().run()
+    assert not app.exception
+    assert (project.folder / "rounds" / "0001" / "cvat" / "masks").is_dir()
 
 
 def test_an_export_is_looked_at_and_then_taken(project, tmp_path):

@@ -214,11 +214,13 @@ class OpenedAtlas:
     def planned(self) -> tuple[AtlasRun, ...]:
         """Every run of the plans once, in training order, without splits of a grid that need too many images.
 
-        An experiment's runs are sorted by seed and falling |F|, so that one that stops early has whole comparisons.
+        An experiment's runs are sorted by seed, then by |F| in the order of its plans, so that one that stops early has
+        whole comparisons.
         """
         runs = [run for stage in self.atlas.stages for run in self._runs_of(stage)]
         if self.atlas.is_experiment:
-            runs.sort(key=lambda run: (run.spec.seed, -run.spec.data.full))
+            sizes = list(dict.fromkeys(full for stage in self.atlas.stages for full, _ in stage.splits))
+            runs.sort(key=lambda run: (run.spec.seed, sizes.index(run.spec.data.full)))
         return self._once(runs)
 
     def asked(self, rows: Sequence[MeasuredRow]) -> tuple[AtlasRun, ...]:

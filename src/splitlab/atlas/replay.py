@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -36,8 +35,11 @@ from splitlab.workspace import Workspace
 START = "start"
 """The strategy of round 0, which all strategies of a seed share."""
 
-REPLAY_COLUMNS = ("stage", "strategy", "round", "hours", "choose_seconds", "val_ap50_95", *COLUMNS)
+REPLAY_COLUMNS = ("stage", "strategy", "round", "hours", "val_ap50_95", *COLUMNS)
 """Columns of the table: those of `MeasuredRow`, empty where only val may be looked at, and six others."""
+
+_HASHES = ("spec_hash", "data_hash", "test_hash", "code_version", "date")
+"""Columns that may look like numbers."""
 
 _KEY = ["stage", "dataset", "strategy", "round", "seed"]
 _PRICES = price_preset("extreme-clicks").prices
@@ -144,7 +146,7 @@ def read_replay(table: Path) -> pd.DataFrame:
     if not table.exists():
         return pd.DataFrame(columns=list(REPLAY_COLUMNS))
     try:
-        found = pd.read_csv(table)
+        found = pd.read_csv(table, dtype=dict.fromkeys(_HASHES, "str"))
     except (OSError, ValueError) as error:
         raise BudgetError(f"{table} cannot be read as a table ({error}). Restore it from the repository.") from error
     if missing := [name for name in REPLAY_COLUMNS if name not in found]:
@@ -212,11 +214,11 @@ class Replay:
             if self._key(run) in self._done():
                 return State.DONE  # another process measured it a moment ago
             parts = self._parts[run.of.name]
-            folder, seconds = self._folder(run, parts)
+            folder = self._folder(run, parts)
             state = carry_out(folder, self.workspace.data, lambda *done: self._watch(folder, *done))
             if state == State.DONE:
                 forget_training(folder)
-                self._measure(run, folder, parts, seconds)
+                self._measure(run, folder, parts)
             return state
         return None
 
@@ -224,19 +226,17 @@ class Replay:
     def _parts(self) -> dict[str, Parts]:
         return {one.name: open_parts("replay", one.data, self.workspace.data)[0] for one in self.sets}
 
-    def _folder(self, run: ReplayRun, parts: Parts) -> tuple[RunFolder, float]:
-        """Return the run's folder, and the seconds that the choice of its labels took; NaN if it was there already."""
+    def _folder(self, run: ReplayRun, parts: Parts) -> RunFolder:
+        """Return the run's folder; its labels are chosen if it is new."""
         folder = RunFolder(self.workspace.runs / run.name)
         if folder.spec_path.exists():
-            return folder, math.nan
-        started = time.process_time()
+            return folder
         split = self._split(run, parts)
-        seconds = time.process_time() - started
         settings = run_settings(run.of.recipe, run.of.settings, len(split.full), len(split.weak))
         asked = {"data": run.of.data, "full": len(split.full), "weak": len(split.weak), "seed": run.seed}
         spec = RunSpec.from_json({**settings, **asked})
         self.tell(f"{run.name}: {split.name}")
-        return prepare_run_on(folder.path, spec, TrainVal(parts.train, parts.val), split), seconds
+        return prepare_run_on(folder.path, spec, TrainVal(parts.train, parts.val), split)
 
     def _split(self, run: ReplayRun, parts: Parts) -> Split:
         """Return the labels of a run: drawn at the start, else those of the round before and a batch more."""
@@ -253,19 +253,18 @@ class Replay:
         return replace(
             split,
             full=(*split.full, *chosen.masks),
-            weak=(*(one for one in split.weak if one not in set(chosen.masks)), *chosen.boxes),
+            weak=(*split.weak, *chosen.boxes),
             drawn=run.strategy,
         )
 
-    def _measure(self, run: ReplayRun, folder: RunFolder, parts: Parts, seconds: float) -> None:
+    def _measure(self, run: ReplayRun, folder: RunFolder, parts: Parts) -> None:
         split = read_split(folder.split_path)
-        start = read_split(self.workspace.runs / _start_of(run).name / folder.split_path.relative_to(folder.path))
+        start = read_split(RunFolder(self.workspace.runs / _start_of(run).name).split_path)
         row: dict[str, Any] = {
             "stage": self.stage.name,
             "strategy": run.strategy,
             "round": run.round,
             "hours": round(label_hours(parts.train, split) - label_hours(parts.train, start), 4),
-            "choose_seconds": round(seconds, 1),
             "val_ap50_95": read_scores(folder.scores_path)["mask"]["ap50_95"],
             "dataset": run.of.name,
             "full": len(split.full),
@@ -275,7 +274,7 @@ class Replay:
         if self.stage.on_test:
             hashes = {
                 "spec_hash": json_hash(folder.spec().to_json())[:12],
-                "data_hash": split.hash[:12],
+                "data_hash": part_hash(parts.train),
                 "test_hash": part_hash(parts.test),
             }
             reached = measure_checkpoint(folder.weights, parts.test, self.progress).columns

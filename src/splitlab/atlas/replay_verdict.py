@@ -83,7 +83,7 @@ def hours_ratio(random: Curves, strategy: Curves) -> HoursRatio:
     """Compare a strategy with random by the same seeds; the interval is of all resamples of the seeds in pairs."""
     count = len(random.ap)
     resamples = itertools.product(range(count), repeat=count)
-    drawn = np.sort([_ratio(random, strategy, np.array(seeds)) for seeds in resamples])
+    drawn = [_ratio(random, strategy, np.array(seeds)) for seeds in resamples]
     # No interpolation: between two infinite ratios there is no number.
     low, high = np.quantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], method="inverted_cdf")
     return HoursRatio(_ratio(random, strategy, np.arange(count)), float(low), float(high))
@@ -92,7 +92,7 @@ def hours_ratio(random: Curves, strategy: Curves) -> HoursRatio:
 def _ratio(random: Curves, strategy: Curves, seeds: NDArray[np.int64]) -> float:
     hours, ap = random.mean(seeds)
     own = hours_to(hours, ap, ap[-1])
-    if own == 0:
+    if own == 0 or float(np.mean(random.ap[seeds, -1] - random.ap[seeds, 0])) <= 0:
         return float("inf")  # random gained nothing, so there is nothing to reach sooner
     return hours_to(*strategy.mean(seeds), ap[-1]) / own
 
@@ -138,7 +138,8 @@ def _lead(rows: pd.DataFrame, dataset: str, name: str) -> float:
     if random is None or ours is None:
         raise BudgetError(f"The stage of choice is not whole on {dataset}: train its open runs first.")
     (hours,), (ap,) = random.hours, random.ap
-    slope = (ap[-1] - ap[-2]) / (hours[-1] - hours[-2])
+    # A fall at the end is noise, and would count more hours as an advantage.
+    slope = max((ap[-1] - ap[-2]) / (hours[-1] - hours[-2]), 0.0)
     beyond = np.maximum(ours.hours[0] - hours[-1], 0) * slope
     ahead = ours.ap[0] - np.interp(ours.hours[0], hours, ap) - beyond
     return float(ahead[1:].mean() / max(ap[-1] - ap[0], _LEAST_GAIN))
@@ -158,12 +159,11 @@ def ratios(
 
 
 def default_strategy(found: Mapping[str, Mapping[str, HoursRatio]]) -> str:
-    """Return the strategy that meets the bar on two sets, that with the smaller mean ratio of several, or random."""
-    names = {name for of_set in found.values() for name in of_set}
+    """Return the strategy that meets the bar on two sets; of several, the one with the smaller mean ratio there.
+
+    Random if none does.
+    """
+    names = dict.fromkeys(name for of_set in found.values() for name in of_set)
     met = {name: [one[name].value for one in found.values() if one[name].meets_bar] for name in names}
-    won = {
-        name: float(np.mean([one[name].value for one in found.values()]))
-        for name, values in met.items()
-        if len(values) >= SETS_TO_WIN
-    }
+    won = {name: float(np.mean(values)) for name, values in met.items() if len(values) >= SETS_TO_WIN}
     return min(won, key=won.__getitem__) if won else Random.name

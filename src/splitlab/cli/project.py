@@ -17,13 +17,13 @@ from splitlab.cli.output import JsonOption, app, err, out, print_json, progress_
 from splitlab.data.classes import asked_names
 from splitlab.data.dataset import LabelState
 from splitlab.data.exports.formats import ExportFormat
+from splitlab.data.reading import printable
 from splitlab.errors import SettingsError
 from splitlab.io import write_bytes
 from splitlab.project.choice import RANDOM, choose_batch
-from splitlab.project.hand_over import hand_over, start_round
+from splitlab.project.hand_over import hand_over, round_named, start_round
 from splitlab.project.incoming import Incoming, look_at
 from splitlab.project.project import Project, ProjectSettings, change_settings, new_project, open_project, project_names
-from splitlab.project.rounds import read_rounds
 from splitlab.project.standing import (
     Basis,
     BatchSize,
@@ -44,6 +44,12 @@ from splitlab.workspace import Workspace
 _MOST_SHOWN, _FEW = 20, 3
 
 _NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The project.")]
+_FormatOption = Annotated[
+    ExportFormat, typer.Option("--format", help="The files to write: coco, yolo, yolo-1.1, cvat or label-studio.")
+]
+_DrawOption = Annotated[
+    Path | None, typer.Option(help="A checkpoint or run that draws labels to correct on photos without any.")
+]
 _HoursOption = Annotated[float | None, typer.Option(help="Change the budget for labels to these hours.")]
 
 _project_app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
@@ -138,8 +144,7 @@ def train(
 ) -> None:
     """Queue a run on all labels so far; its score is compared with the forecast of the last round."""
     project = open_project(name, Workspace.here())
-    runs = queue_labels(project, len(read_rounds(project.folder)), device)
-    _say_queued([run.name for run in runs], device, as_json)
+    _say_queued([run.name for run in queue_labels(project, device)], device, as_json)
 
 
 @_project_app.command(
@@ -152,12 +157,8 @@ def next_batch(
     hours: Annotated[float | None, typer.Option(help="Hours of labelling in this batch.")] = None,
     masks: Annotated[int | None, typer.Option(help="Or the number of photos that get masks.")] = None,
     boxes: Annotated[int | None, typer.Option(help="And of those that get boxes.")] = None,
-    file_format: Annotated[
-        ExportFormat, typer.Option("--format", help="The files to write: coco, yolo, yolo-1.1, cvat or label-studio.")
-    ] = ExportFormat.CVAT,
-    draw_with: Annotated[
-        Path | None, typer.Option(help="A checkpoint or run that draws labels to correct on photos without any.")
-    ] = None,
+    file_format: _FormatOption = ExportFormat.CVAT,
+    draw_with: _DrawOption = None,
     strategy: Annotated[
         str,
         typer.Option(
@@ -189,6 +190,27 @@ def next_batch(
     out.print(f"When it is labelled: splitlab project take {name} EXPORT --hours HOURS", soft_wrap=True)
 
 
+@_project_app.command(epilog="Example: `splitlab project files fish --round 2 --format coco`")
+def files(
+    name: _NameArgument,
+    number: Annotated[int | None, typer.Option("--round", help="The round; by default the last.")] = None,
+    file_format: _FormatOption = ExportFormat.CVAT,
+    draw_with: _DrawOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the files of a round again, such as for another annotation tool."""
+    project = open_project(name, Workspace.here())
+    batch = round_named(project, number)
+    with progress_bar() as progress:
+        written = hand_over(project, batch, file_format, draw_with, progress)
+    if as_json:
+        print_json({"round": batch.number, "folder": str(written.folder)})
+        return
+    out.print(f"The files of round {batch.number} are in {written.folder}.", soft_wrap=True)
+    for step in written.steps:
+        out.print(step, soft_wrap=True)
+
+
 @_project_app.command(
     "take",
     epilog="Examples: `splitlab project take fish cvat-export.zip --hours 3.5` · "
@@ -213,7 +235,7 @@ def take_back(
     project = open_project(name, Workspace.here())
     with progress_bar() as progress:
         incoming = look_at(project, export, LabelState.WHOLE if empty else LabelState.NONE, progress)
-    say(incoming.problems)
+    say(list(map(printable, incoming.problems)))
     chosen = (*incoming.new, *(incoming.conflicts if replace_others else ()))
     taken = None if dry_run else take(project, chosen, incoming.source, hours)
     if as_json:
@@ -325,11 +347,11 @@ def _say_queued(runs: list[str], device: str, as_json: bool) -> None:
 def _incoming_in_words(incoming: Incoming, replaced: bool) -> list[str]:
     counts = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(incoming.counts.items()))
     lines = [f"{incoming.source} ({incoming.format}): {counts}."]
-    lines += [f"{photo.file}: {photo.what}" for photo in incoming.photos if photo.what][:_MOST_SHOWN]
+    lines += [printable(f"{photo.file}: {photo.what}") for photo in incoming.photos if photo.what][:_MOST_SHOWN]
     if incoming.conflicts and not replaced:
         lines.append("Labels of the project stay where they contradict the export; --replace takes the export's.")
     if incoming.unknown:
-        shown_names = ", ".join(incoming.unknown[:_FEW])
+        shown_names = printable(", ".join(incoming.unknown[:_FEW]))
         lines.append(f"{len(incoming.unknown):,} photos are not of this project, such as {shown_names}.")
     return lines
 

@@ -13,10 +13,11 @@ from splitlab.checkpoints.checkpoint import read_card
 from splitlab.data.dataset import Dataset, ImageLabels, LabelState, TrainVal
 from splitlab.data.exports.formats import ExportFormat, next_step, write_export
 from splitlab.data.exports.objects import LabelShape
+from splitlab.data.split import without_masks
 from splitlab.errors import DataError
 from splitlab.io import Progress, no_progress, written_whole
-from splitlab.project.project import Project
-from splitlab.project.rounds import ExpectedScore, Round, Task, add_round, round_folder
+from splitlab.project.project import PHOTOS, Project
+from splitlab.project.rounds import ExpectedScore, Round, Task, add_round, read_rounds, round_folder
 from splitlab.project.take_back import changing
 from splitlab.runs.store import weights_folder
 
@@ -37,15 +38,41 @@ class HandedOver:
     steps: tuple[str, ...]
 
 
+def open_tasks(train: Dataset, rounds: Sequence[Round]) -> tuple[Task, ...]:
+    """Return the photos that were handed out and do not have the labels that were asked for."""
+    tasks = {task.image_id: task for one in rounds for task in one.tasks if task.image_id in train.by_id}
+    return tuple(task for task in tasks.values() if _is_open(task, train.by_id[task.image_id]))
+
+
+def _is_open(task: Task, image: ImageLabels) -> bool:
+    if image.state == LabelState.WHOLE and not image.targets:
+        return False
+    return not image.can_be_full if task.masks else image.state == LabelState.NONE
+
+
 def start_round(project: Project, tasks: Sequence[Task], expected: ExpectedScore | None, strategy: str) -> Round:
     """Add a round to a project.
 
     Raises:
         SettingsError: it has no photo.
+        DataError: somebody else handed out one of the photos since it was chosen.
         RunError: it cannot be written, or another process changes the project.
     """
     with changing(project):
+        handed = {task.image_id for task in open_tasks(project.data().train, read_rounds(project.folder))}
+        if twice := sum(task.image_id in handed for task in tasks):
+            raise DataError(f"{twice:,} of these photos were handed out by somebody else meanwhile. Choose again.")
         return add_round(project.folder, tasks, hours_of(tasks, project.settings.prices), expected, strategy)
+
+
+def round_named(project: Project, number: int | None = None) -> Round:
+    """Return a round of a project, by default the last. Raise DataError if there is none."""
+    rounds = read_rounds(project.folder)
+    found = next((one for one in reversed(rounds) if number in (None, one.number)), None)
+    if found is None:
+        known = ", ".join(str(one.number) for one in rounds) or "none yet"
+        raise DataError(f"'{project.name}' has no round {number or ''} (there are: {known}). Start one: project next.")
+    return found
 
 
 def hours_of(tasks: Sequence[Task], prices: Prices) -> float:
@@ -78,29 +105,46 @@ def hand_over(
         DataError: the files exist already, or a photo is gone.
         CheckpointError: the checkpoint cannot be read, or none of its classes is the project's.
     """
-    train = project.data().train
+    train, root = project.data().train, project.data_folder / PHOTOS
     folder = round_folder(project.folder, batch.number) / str(file_format)
     steps = []
     with written_whole(folder) as draft:
-        (draft / LIST).write_text(_list(batch, train), encoding="utf-8")
+        (draft / LIST).write_text(_list(batch, train, root), encoding="utf-8")
         for masks, name in _TASKS.items():
             images = train.select(task.image_id for task in batch.tasks if task.masks is masks)
             if images:
                 part = _pre_drawn(replace(train, images=images), checkpoint, progress)
-                data = TrainVal(part, replace(part, images=()))
-                shape = LabelShape.OUTLINES if file_format == ExportFormat.YOLO else None
-                write_export(data, draft / name, file_format, shape, progress, "SplitLab")
+                # Masks where boxes are asked for would come back as drawn ones.
+                shown = part.images if masks else tuple(map(without_masks, part.images))
+                data = _named(replace(part, images=shown), root)
+                write_export(data, draft / name, file_format, _shape(file_format, masks), progress)
                 steps.append(next_step(data, folder / name, file_format))
     return HandedOver(folder, tuple(filter(None, steps)))
 
 
-def _list(batch: Round, train: Dataset) -> str:
+def _shape(file_format: ExportFormat, masks: bool) -> LabelShape | None:
+    if file_format != ExportFormat.YOLO:
+        return None
+    return LabelShape.OUTLINES if masks else LabelShape.BOXES
+
+
+def _named(part: Dataset, root: Path) -> TrainVal:
+    """Return photos with their paths in the project as ids: exports keep them, and labels come back under them."""
+    images = [replace(image, image_id=_name_of(image, root).removesuffix(image.path.suffix)) for image in part.images]
+    return TrainVal(replace(part, images=tuple(images)), replace(part, images=()))
+
+
+def _name_of(image: ImageLabels, root: Path) -> str:
+    return image.path.relative_to(root).as_posix() if image.path.is_relative_to(root) else image.path.name
+
+
+def _list(batch: Round, train: Dataset, root: Path) -> str:
     text = io.StringIO()
     table = csv.writer(text)
     table.writerow(("file", "draw", "reason"))
     for task in batch.tasks:
         (image,) = train.select([task.image_id])
-        table.writerow((image.path.name, _TASKS[task.masks], task.reason))
+        table.writerow((_name_of(image, root), _TASKS[task.masks], task.reason))
     return text.getvalue()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections import Counter
@@ -18,16 +17,18 @@ from pycocotools import mask as coco_mask
 from splitlab.data.archives import Limits, unpack
 from splitlab.data.classes import same_classes
 from splitlab.data.dataset import Dataset, ImageId, ImageLabels, LabelState, ObjectLabel, TrainVal
+from splitlab.data.exports.photos import place_photo
 from splitlab.data.formats.coco.reader import read_coco_folder
 from splitlab.data.label_files.photo_index import PhotoIndex
 from splitlab.data.masks import read_mask, with_masks
 from splitlab.data.open_dataset import open_dataset
 from splitlab.errors import DataError, shown_as
-from splitlab.geometry import box_iou
+from splitlab.geometry import box_iou, rle_area
 from splitlab.io import Progress, make_folder, no_progress, swept
 from splitlab.project.project import PHOTOS, Project
 
 _LIMITS = Limits(members=200_000, total_bytes=4_000_000_000)
+_RECTANGLE = 0.98
 _SAME_IOU = 0.95
 """Tools round corners and outlines, so that equal labels differ by some pixels."""
 
@@ -150,16 +151,24 @@ def _opened(project: Project, export: Path, photos: Path, progress: Progress) ->
     with tempfile.TemporaryDirectory(
         prefix=swept(".take-", project.folder), dir=project.folder, ignore_cleanup_errors=True
     ) as place:
-        root = _unpacked(export, Path(place) / "whole", progress)
+        root = _unpacked(export, Path(place) / "whole", project.workspace.root, progress)
         with shown_as(root, str(export)):
-            try:
-                data = open_dataset(str(root), Path(place))
-            except DataError:
-                data = None
-            if data is None or not (data.train.images or data.val.images):
-                _link(photos, root / "images")
-                data = _labelled_alone(open_dataset(str(root), Path(place)))
-            yield data, root
+            yield _read(root, Path(place), photos), root
+
+
+def _read(root: Path, place: Path, photos: Path) -> TrainVal:
+    try:
+        data = open_dataset(str(root), place)
+        if data.train.images or data.val.images:
+            return data
+        unread = DataError(f"{root} has no images.")
+    except DataError as error:
+        unread = error
+    _link(photos, root / "images")
+    data = _labelled_alone(open_dataset(str(root), place))
+    if not (data.train.images or data.val.images):
+        raise unread
+    return data
 
 
 def _labelled_alone(data: TrainVal) -> TrainVal:
@@ -170,9 +179,11 @@ def _labelled_alone(data: TrainVal) -> TrainVal:
     return replace(data, train=train, val=val)
 
 
-def _unpacked(export: Path, root: Path, progress: Progress) -> Path:
+def _unpacked(export: Path, root: Path, workspace: Path, progress: Progress) -> Path:
     try:
         if export.is_dir():
+            if workspace.resolve().is_relative_to(export.resolve()):
+                raise DataError(f"{export} holds the workspace, {workspace}. Give the folder of the export alone.")
             shutil.copytree(export, root, symlinks=True)
             return root
         if export.suffix.lower() in (".json", ".xml", ".csv", ".ndjson"):
@@ -189,16 +200,17 @@ def _unpacked(export: Path, root: Path, progress: Progress) -> Path:
 
 
 def _link(photos: Path, target: Path) -> None:
-    for path in sorted(photos.rglob("*")):
-        if path.is_file():
+    """Link photos into a folder of an export, which may hold anything."""
+    if target.is_symlink() or (target.exists() and not target.is_dir()):
+        raise DataError(f"{target} is a link or a file, not a folder of photos. Export the labels again.")
+    try:
+        for path in sorted(path for path in photos.rglob("*") if path.is_file()):
             place = target / path.relative_to(photos)
             place.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                os.link(path, place)
-            except FileExistsError:
-                continue
-            except OSError:
-                shutil.copyfile(path, place)
+            if not place.exists():
+                place_photo(path, place)
+    except OSError as error:
+        raise DataError(f"{target}: photos cannot be placed there ({str(error)[:200]}). Check the disk.") from error
 
 
 def _matched(data: TrainVal, mine: Dataset, root: Path) -> tuple[dict[ImageId, ImageLabels], list[str]]:
@@ -257,7 +269,11 @@ def compared(mine: ImageLabels, theirs: ImageLabels | str, root: Path, dataset: 
         return Returned(mine.image_id, file, mine, Outcome.UNREADABLE, what)
     if not theirs.objects and LabelState.WHOLE not in (empty, theirs.state):
         return Returned(mine.image_id, file, mine, Outcome.EMPTY)
-    labels = replace(mine, objects=theirs.objects, state=LabelState.WHOLE)
+    drawn = tuple(label for label in theirs.objects if label.mask is not None)
+    # Some tools turn boxes into outlines of four points.
+    are_boxes = bool(mine.targets) and not mine.can_be_full and bool(drawn) and all(map(_is_rectangle, drawn))
+    objects = tuple(replace(label, mask=None) for label in theirs.objects) if are_boxes else theirs.objects
+    labels = replace(mine, objects=objects, state=LabelState.WHOLE)
     if mine.state == LabelState.NONE:
         return Returned(mine.image_id, file, labels, Outcome.LABELLED)
     if _are_same(mine.objects, labels.objects):
@@ -266,6 +282,12 @@ def compared(mine: ImageLabels, theirs: ImageLabels | str, root: Path, dataset: 
         return Returned(mine.image_id, file, labels, Outcome.MASKS_ADDED)
     difference = f"the project has {_objects(mine, dataset)}, the export {_objects(labels, dataset)}"
     return Returned(mine.image_id, file, labels, Outcome.CONFLICT, difference)
+
+
+def _is_rectangle(label: ObjectLabel) -> bool:
+    left, top, right, bottom = label.box
+    area = 0.0 if label.mask is None else rle_area(read_mask(label.mask))
+    return area >= _RECTANGLE * (right - left) * (bottom - top)
 
 
 def _objects(image: ImageLabels, dataset: Dataset) -> str:

@@ -16,12 +16,12 @@ from splitlab.budget.cost import ImagePool, Prices
 from splitlab.budget.results import METRICS
 from splitlab.data.dataset import Dataset, TrainVal, count_images
 from splitlab.data.exports.coco import export_coco
-from splitlab.data.open_dataset import EMBEDDED, open_dataset
+from splitlab.data.open_dataset import EMBEDDED, INDEX, open_dataset
 from splitlab.data.reading import read_bounded
-from splitlab.data.selection.near_duplicates import Groups
+from splitlab.data.selection.near_duplicates import find_near_duplicates
 from splitlab.data.selection.val_cut import FILE_NAME as VAL_FILE
 from splitlab.data.selection.val_cut import cut_val, save_cut
-from splitlab.errors import DataError, RunError, SettingsError, SplitError
+from splitlab.errors import DataError, SettingsError, SplitError
 from splitlab.io import Progress, make_folder, no_progress, plain_json, write_json
 from splitlab.workspace import Workspace
 
@@ -157,8 +157,13 @@ def new_project(
     project = Project(workspace.projects / settings.name, settings, workspace)
     if (project.folder / SETTINGS).exists():
         raise DataError(f"There is a project '{settings.name}' already. Choose another name.")
-    export_coco(_with_classes(source, classes), workspace.data / settings.name, progress)
-    cut_val_if_missing(project)
+    if project.data_folder.exists():
+        raise DataError(
+            f"{project.data_folder} is there already: a dataset of this name, or the rest of a project that was not "
+            "finished. Choose another name, or remove that folder."
+        )
+    export_coco(_with_classes(source, classes), project.data_folder, progress)
+    cut_val_if_missing(project, progress)
     made = replace(settings, created=datetime.now(UTC).isoformat(timespec="seconds"))
     make_folder(project.folder)
     # Last, so that a project whose creation was interrupted is not listed.
@@ -213,21 +218,18 @@ def pool_of(train: Dataset) -> ImagePool:
     return ImagePool(counts.masks + boxes + counts.unlabelled, counts.masks, boxes)
 
 
-def cut_val_if_missing(project: Project, groups: Groups = ()) -> bool:
-    """Cut a val part from the photos with masks if there is none and there are enough; return whether it was cut.
+def cut_val_if_missing(project: Project, progress: Progress = no_progress) -> None:
+    """Cut a val part from the photos with masks if there is none and there are enough; near-duplicates stay together.
 
-    Args:
-        project: whose dataset to cut.
-        groups: near-duplicates, which stay together.
+    If it cannot be cut or kept, the dataset stays without: training runs say so.
     """
     data = project.data()
     if data.has_val or count_images(data.train).masks < LEAST_FOR_VAL:
-        return False
+        return
+    groups = find_near_duplicates(data.train.images, project.data_folder, project.workspace.data / INDEX, progress)
     # Near-duplicates may leave nothing to cut.
-    with suppress(SplitError, RunError):
+    with suppress(SplitError, DataError):
         save_cut(project.data_folder, cut_val(data.train, groups=groups))
-        return True
-    return False
 
 
 def _with_classes(source: TrainVal, classes: Sequence[str]) -> TrainVal:

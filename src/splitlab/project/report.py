@@ -29,7 +29,8 @@ def report_html(project: Project) -> str:
         *(f"<p>{escape(sentence)}</p>" for sentence in summary_in_words(project, standing)),
         f"<h2>Forecast and measured {metric}</h2>",
         forecast_svg(charted(facts), f"{metric} on the project's val photos"),
-        "<p>Bars: 90% intervals that were stated before the labels were drawn. Dots: trained models, scored on the "
+        "<p>Bars: 90% intervals that were stated before the labels were drawn. Dots: models trained on the labels that "
+        "came back, which may be others than those planned (see the table), scored on the "
         f"{standing.val_images:,} val photos of this project.</p>",
         *(f"<p>{escape(sentence)}</p>" for sentence in bases_in_words(facts)),
         "<h2>Rounds</h2>",
@@ -49,7 +50,7 @@ def charted(facts: Sequence[RoundFact]) -> list[ChartedRound]:
         ChartedRound(
             "before" if one.number == 0 else f"round {one.number}",
             None if one.expected is None else (one.expected.low, one.expected.ap, one.expected.high),
-            one.measured,
+            None if one.measured is None else one.measured.ap,
         )
         for one in facts
     ]
@@ -61,6 +62,7 @@ def rounds_table(standing: Standing, facts: Sequence[RoundFact]) -> pd.DataFrame
     for batch, fact in zip(standing.rounds, facts[1:], strict=True):
         expected = fact.expected
         interval = f"{shown(expected.ap)} ({shown(expected.low)} to {shown(expected.high)})" if expected else None
+        measured = fact.measured
         rows.append(
             {
                 "round": str(batch.number),
@@ -71,7 +73,9 @@ def rounds_table(standing: Standing, facts: Sequence[RoundFact]) -> pd.DataFrame
                 "hours planned": batch.hours,
                 "hours booked": fact.hours_booked,
                 "expected AP": interval,
-                "measured AP": fact.measured,
+                "for F/W": f"{expected.full:,}/{expected.weak:,}" if expected else None,
+                "measured AP": measured.ap if measured else None,
+                "with F/W": f"{measured.full:,}/{measured.weak:,}" if measured else None,
             }
         )
     return pd.DataFrame(rows) if rows else pd.DataFrame({"round": ["none yet"]})

@@ -131,7 +131,7 @@ def add_round(
     """
     if not tasks:
         raise SettingsError("A batch without photos has nothing to label. Ask for at least one photo.")
-    added = Round(len(read_rounds(folder)) + 1, _now(), tuple(tasks), hours, expected, strategy)
+    added = Round(_next_number(folder / _ROUNDS), _now(), tuple(tasks), hours, expected, strategy)
     _write(folder / _ROUNDS, added.number, asdict(added))
     return added
 
@@ -154,10 +154,8 @@ def add_take(
         RunError: the folder cannot be written.
     """
     check_hours(real)
-    taken = read_takes(folder)
-    added = Take(
-        len(taken) + 1, _now(), tuple(masks), tuple(boxes), hours if real is None else real, real is not None, source
-    )
+    paid = hours if real is None else real
+    added = Take(next_take(folder), _now(), tuple(masks), tuple(boxes), paid, real is not None, source)
     _write(folder / _TAKES, added.number, asdict(added))
     return added
 
@@ -166,6 +164,16 @@ def check_hours(hours: float | None) -> None:
     """Raise SettingsError if stated hours cannot be right."""
     if hours is not None and not (math.isfinite(hours) and 0 <= hours <= _MOST_HOURS):
         raise SettingsError(f"{hours} hours of labelling cannot be booked: give a number, 0 or more.")
+
+
+def next_take(folder: Path) -> int:
+    """Return the number of the next take of the project in a folder."""
+    return _next_number(folder / _TAKES)
+
+
+def is_taken(folder: Path, number: int) -> bool:
+    """Return whether the project in a folder has a take of this number."""
+    return _file_of(folder / _TAKES, number).exists()
 
 
 def round_folder(folder: Path, number: int) -> Path:
@@ -179,7 +187,16 @@ def _now() -> str:
 
 def _write(folder: Path, number: int, content: dict[str, Any]) -> None:
     make_folder(folder)
-    write_json(folder / f"{number:04}.json", content)
+    write_json(_file_of(folder, number), content)
+
+
+def _file_of(folder: Path, number: int) -> Path:
+    return folder / f"{number:04}.json"
+
+
+def _next_number(folder: Path) -> int:
+    """Return one more than the highest number, so that a file that was moved away frees none."""
+    return max((int(path.stem) for path in folder.glob("*.json") if path.stem.isdecimal()), default=0) + 1
 
 
 def _read_all(folder: Path, read: Callable[[Any], _Entry]) -> tuple[_Entry, ...]:

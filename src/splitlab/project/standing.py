@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,12 +17,13 @@ from splitlab.budget.published import published_surface
 from splitlab.budget.results import PUBLISHED, SHORT_METRICS
 from splitlab.budget.surface import PRIOR_SD
 from splitlab.budget.trained_splits import results_of
-from splitlab.data.dataset import ImageLabels, LabelState
+from splitlab.data.dataset import Dataset, LabelState
 from splitlab.errors import BudgetError, SettingsError
+from splitlab.project.hand_over import hours_of, open_tasks
 from splitlab.project.project import Project, pool_of
 from splitlab.project.rounds import ExpectedScore, Round, Take, Task, read_rounds, read_takes
 from splitlab.project.take_back import changing
-from splitlab.project.training import pilot_tag, round_tag, scores_of
+from splitlab.project.training import labels_tag, pilot_tag, scores_of
 
 if TYPE_CHECKING:
     from splitlab.budget.trained_splits import Results
@@ -46,8 +47,10 @@ class Standing:
         rounds: what was handed out, oldest first.
         takes: what came back, oldest first.
         open_tasks: photos that were handed out and do not have the labels that were asked for.
+        ahead: the pool as it will be when these have their labels; plans start from it.
         hours_booked: for labels that came back.
-        hours_left: of the budget; not below 0.
+        hours_open: that the open tasks take by the prices.
+        hours_left: of the budget, without booked and open ones; not below 0.
     """
 
     pool: ImagePool
@@ -55,7 +58,9 @@ class Standing:
     rounds: tuple[Round, ...]
     takes: tuple[Take, ...]
     open_tasks: tuple[Task, ...]
+    ahead: ImagePool
     hours_booked: float
+    hours_open: float
     hours_left: float
 
 
@@ -68,31 +73,38 @@ def standing_of(project: Project) -> Standing:
     """
     with changing(project):
         data = project.data()
-    rounds, takes = read_rounds(project.folder), read_takes(project.folder)
-    tasks = {task.image_id: task for one in rounds for task in one.tasks}
-    of_train = data.train.by_id
-    waiting = tuple(
-        task for task in tasks.values() if task.image_id in of_train and _waits(task, of_train[task.image_id])
+        rounds, takes = read_rounds(project.folder), read_takes(project.folder)
+    waiting = open_tasks(data.train, rounds)
+    pool, booked = pool_of(data.train), sum(take.hours for take in takes)
+    to_pay = hours_of(waiting, project.settings.prices)
+    return Standing(
+        pool=pool,
+        val_images=len(data.val.images),
+        rounds=rounds,
+        takes=takes,
+        open_tasks=waiting,
+        ahead=_ahead(pool, waiting, data.train),
+        hours_booked=booked,
+        hours_open=to_pay,
+        hours_left=max(project.settings.hours - booked - to_pay, 0.0),
     )
-    booked = sum(take.hours for take in takes)
-    left = max(project.settings.hours - booked, 0.0)
-    return Standing(pool_of(data.train), len(data.val.images), rounds, takes, waiting, booked, left)
 
 
-def _waits(task: Task, image: ImageLabels) -> bool:
-    if image.state == LabelState.WHOLE and not image.targets:
-        return False
-    return not image.can_be_full if task.masks else image.state == LabelState.NONE
+def _ahead(pool: ImagePool, waiting: Sequence[Task], train: Dataset) -> ImagePool:
+    masks = sum(task.masks for task in waiting)
+    has_labels = sum(task.masks and train.by_id[task.image_id].state == LabelState.WHOLE for task in waiting)
+    return ImagePool(pool.images, pool.full + masks, pool.weak + len(waiting) - masks - has_labels)
 
 
 def summary_in_words(project: Project, standing: Standing) -> list[str]:
     """Say what is labelled and what is paid for."""
     pool, prices = standing.pool, project.settings.prices
     bare = pool.images - pool.full - pool.weak
+    handed = f"{standing.hours_open:.1f} are handed out, " if standing.open_tasks else ""
     return [
         f"Of {pool.images:,} photos {pool.full:,} have masks, {pool.weak:,} have boxes or no object, and {bare:,} have "
         f"no labels. {standing.val_images:,} more photos are val.",
-        f"The budget is {project.settings.hours:g} hours: {standing.hours_booked:.1f} are booked, "
+        f"The budget is {project.settings.hours:g} hours: {standing.hours_booked:.1f} are booked, {handed}"
         f"{standing.hours_left:.1f} left. Masks of a photo take {prices.mask_seconds:g} s, boxes "
         f"{prices.box_seconds:g} s ({prices.name}).",
     ]
@@ -122,13 +134,15 @@ def bases_of(project: Project) -> tuple[Basis, ...]:
     published = published_surface(dataset, method, metric)
     told = f"the paper's {method} models on {dataset}, which are other photos than yours, with {SHORT_METRICS[metric]}"
     bases = [Basis(published, results_of(published), PUBLISHED, told)]
-    runs = scores_of(project, pilot_tag(project))
-    if len(runs) >= LEAST_PILOT_RUNS:
-        # Imports scipy and pandas, which a plan without a pilot does not need.
-        from splitlab.budget.pilot import fit_pilot
+    for takes in range(len(read_takes(project.folder)), -1, -1):
+        runs = scores_of(project, pilot_tag(project, takes))
+        if len(runs) >= LEAST_PILOT_RUNS:
+            # Imports pandas, which a plan without a pilot does not need.
+            from splitlab.budget.pilot import fit_pilot
 
-        told = f"{len(runs)} runs of your pilot, with {SHORT_METRICS[metric]} on your val photos"
-        bases.append(Basis(fit_pilot(runs), runs, "own", told))
+            told = f"{len(runs)} runs of your pilot, with {SHORT_METRICS[metric]} on your val photos"
+            bases.append(Basis(fit_pilot(runs), runs, "own", told))
+            break
     return tuple(bases)
 
 
@@ -153,11 +167,11 @@ def plan_rest(project: Project, standing: Standing, basis: Basis) -> PlanAnswer:
     """
     if standing.hours_left <= 0:
         raise BudgetError(
-            f"The budget of {project.settings.hours:g} hours is spent ({standing.hours_booked:.1f} are booked). Raise "
-            f"it: splitlab project plan {project.name} --hours."
+            f"The budget of {project.settings.hours:g} hours is spent: {standing.hours_booked:.1f} are booked and "
+            f"{standing.hours_open:.1f} handed out. Raise it: splitlab project plan {project.name} --hours."
         )
     return answer_for_hours(
-        basis.fitted, basis.results, basis.source, project.settings.prices, standing.hours_left, standing.pool
+        basis.fitted, basis.results, basis.source, project.settings.prices, standing.hours_left, standing.ahead
     )
 
 
@@ -181,18 +195,18 @@ class BatchSize:
 
 
 def batch_size(project: Project, standing: Standing, answer: PlanAnswer, hours: float) -> BatchSize:
-    """Take the share of a plan that some hours pay for, at least one photo.
+    """Take the share of a plan that some hours pay for.
 
     Raises:
         BudgetError: the hours are not above 0, the plan needs no more labels, or they pay for no photo.
     """
     if not hours > 0:
         raise BudgetError(f"A batch of {hours:g} hours holds no photo: give a number above 0.")
-    best, pool, prices = answer.plan.best, standing.pool, project.settings.prices
+    best, pool, prices = answer.plan.best, standing.ahead, project.settings.prices
     masks, boxes = best.full - pool.full, max(best.weak - pool.weak, 0)
     if masks + boxes == 0:
         raise BudgetError("The plan needs no more labels for these hours. Raise the budget, or stop here.")
-    masks = round(masks * min(hours / best.hours, 1.0))
+    masks = min(round(masks * min(hours / best.hours, 1.0)), int(prices.masks_for(hours) + _TOLERANCE))
     paid = (hours * 3600 - masks * prices.mask_seconds) / prices.box_seconds
     boxes = min(boxes, max(int(paid + _TOLERANCE), 0))
     if masks + boxes == 0:
@@ -205,12 +219,21 @@ def batch_size(project: Project, standing: Standing, answer: PlanAnswer, hours: 
 
 def expected_after(project: Project, standing: Standing, basis: Basis, batch: BatchSize) -> ExpectedScore:
     """Forecast the score of a model on the labels there will be after a batch."""
-    pool = standing.pool
+    pool = standing.ahead
     full = min(pool.full + batch.masks, pool.images)
     weak = min(pool.weak + batch.boxes, pool.images - full)
     found = forecast_split(basis.fitted, project.settings.prices, full, weak, pool)
     low, high = interval_of(basis, found)
     return ExpectedScore(found.full, found.weak, found.ap, low, high, project.settings.metric, basis.in_words)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The score of a run on all labels: its split, images, and AP on val."""
+
+    full: int
+    weak: int
+    ap: float
 
 
 @dataclass(frozen=True)
@@ -222,31 +245,32 @@ class RoundFact:
         expected: the score; None if none was forecast.
         hours_planned: for its labels.
         hours_booked: for labels that came back after it and before the next one.
-        scores: measured on val after it, by split.
+        measured: the score on the labels there were before the next round; None if no run has one.
     """
 
     number: int
     expected: ExpectedScore | None
     hours_planned: float
     hours_booked: float
-    scores: Mapping[tuple[int, int], float]
-
-    @property
-    def measured(self) -> float | None:
-        """The score of the run with most masks after this round, AP; None if there is none."""
-        return self.scores[max(self.scores)] if self.scores else None
+    measured: Measured | None
 
 
 def facts_of(project: Project, standing: Standing) -> tuple[RoundFact, ...]:
     """Set what was expected of each round beside what was measured and booked."""
-    starts = [one.made for one in standing.rounds]
-    facts = []
-    for number in range(len(standing.rounds) + 1):
-        after, before = ["", *starts][number], [*starts, "~"][number]
-        booked = sum(take.hours for take in standing.takes if after <= take.made < before)
-        runs = scores_of(project, round_tag(project, number))
-        splits = zip(runs["full"].tolist(), runs["weak"].tolist(), strict=True)
-        scores = dict(zip(splits, runs["ap"].tolist(), strict=True))
-        one = standing.rounds[number - 1] if number else None
-        facts.append(RoundFact(number, one.expected if one else None, one.hours if one else 0.0, booked, scores))
+    starts = ["", *(one.made for one in standing.rounds), "~"]
+    made, facts = [take.made for take in standing.takes], []
+    for place, one in enumerate((None, *standing.rounds)):
+        since, until = (sum(when < start for when in made) for start in starts[place : place + 2])
+        booked = sum(take.hours for take in standing.takes[since:until])
+        first = 0 if one is None else since + 1
+        number, expected, hours = (0, None, 0.0) if one is None else (one.number, one.expected, one.hours)
+        facts.append(RoundFact(number, expected, hours, booked, _measured(project, range(until, first - 1, -1))))
     return tuple(facts)
+
+
+def _measured(project: Project, takes: Iterable[int]) -> Measured | None:
+    """Return the score on all labels after the first of these numbers of takes that has one."""
+    for number in takes:
+        for row in scores_of(project, labels_tag(project, number)).to_dict("records"):
+            return Measured(int(row["full"]), int(row["weak"]), float(row["ap"]))
+    return None

@@ -13,11 +13,12 @@ from splitlab.data.dataset import ImageId, ImageLabels, LabelState
 from splitlab.data.exports.coco import coco_annotation
 from splitlab.data.formats.coco.files import read_labels
 from splitlab.data.formats.coco.reader import read_coco_folder
-from splitlab.errors import DataError
+from splitlab.errors import DataError, RunError
 from splitlab.io import holding, write_bytes
 from splitlab.project.incoming import Outcome, Returned, compared
 from splitlab.project.project import LABELS, PHOTOS, Project, cut_val_if_missing
-from splitlab.project.rounds import Take, add_take, check_hours, read_takes
+from splitlab.project.rounds import Take, add_take, check_hours, is_taken, next_take
+from splitlab.project.training import waiting_names
 
 _DRAFT = ".labels-"
 _PATIENCE_SECONDS = 20.0
@@ -37,9 +38,15 @@ def take(project: Project, chosen: Sequence[Returned], source: str, hours: float
     Raises:
         DataError: there is none, or somebody else changed the labels of these photos since `look_at`.
         SettingsError: the hours are out of range.
-        RunError: a file cannot be written, or another process changes the project.
+        RunError: runs of the project wait, whose splits were drawn from the labels as they are; a file cannot be
+            written; or another process changes the project.
     """
     check_hours(hours)
+    if waiting := waiting_names(project):
+        raise RunError(
+            f"{len(waiting)} runs of '{project.name}' wait or train on the labels as they are, such as {waiting[0]}. "
+            f"Let them end, or stop them: splitlab cancel {waiting[0]}."
+        )
     if not chosen:
         raise DataError(f"{source} holds no new labels. Nothing was changed.")
     with changing(project):
@@ -48,11 +55,11 @@ def take(project: Project, chosen: Sequence[Returned], source: str, hours: float
         has_masks = set(masks)
         boxes = [photo.image_id for photo in new if photo.image_id not in has_masks]
         priced = cost_hours(float(len(masks)), float(len(boxes)), project.settings.prices)
-        draft = _draft_of(project, len(read_takes(project.folder)) + 1)
+        draft = _draft_of(project, next_take(project.folder))
         write_bytes(draft, _merged(project, new))
         taken = add_take(project.folder, masks, boxes, priced, hours, source)
         _finish(project)
-    cut_val_if_missing(project)
+        cut_val_if_missing(project)
     return taken
 
 
@@ -71,9 +78,9 @@ def changing(project: Project) -> Iterator[None]:
 
 def _finish(project: Project) -> None:
     """Put labels that are booked in place, and drop those that are not."""
-    booked = len(read_takes(project.folder))
     for draft in sorted(project.folder.glob(f"{_DRAFT}*.json")):
-        if draft <= _draft_of(project, booked):
+        number = draft.stem.removeprefix(_DRAFT)
+        if number.isdecimal() and is_taken(project.folder, int(number)):
             draft.replace(project.data_folder / LABELS)
         else:
             draft.unlink()
@@ -107,13 +114,20 @@ def _merged(project: Project, chosen: Sequence[Returned]) -> bytes:
 
 
 def _with_labels(content: Mapping[str, Any], labels: Mapping[ImageId, ImageLabels]) -> dict[str, Any]:
-    """Return the content of a COCO file with other labels for some images."""
+    """Return the content of a COCO file with other labels for some images; photos that it does not list are added."""
     category_ids = [category["id"] for category in content["categories"]]
+    images = [{**image, "labelled": True} if image["id"] in labels else image for image in content["images"]]
     kept = [one for one in content["annotations"] if one["image_id"] not in labels]
     number = max((one["id"] for one in content["annotations"]), default=0)
+    listed = {image["id"] for image in images}
+    last = max((image_id for image_id in listed if isinstance(image_id, int)), default=0)
     for image_id, image in labels.items():
+        if (own := image_id) not in listed:
+            own = last = last + 1
+            name = image.path.as_posix().rpartition(f"/{PHOTOS.as_posix()}/")[2]
+            size = {"width": image.width, "height": image.height}
+            images.append({"id": own, "file_name": name, **size, "labelled": True})
         for label in image.objects:
             number += 1
-            kept.append(coco_annotation(number, image_id, category_ids[label.class_index], label))
-    images = [{**image, "labelled": True} if image["id"] in labels else image for image in content["images"]]
+            kept.append(coco_annotation(number, own, category_ids[label.class_index], label))
     return {**content, "images": images, "annotations": kept}

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from splitlab.budget.cost import ImagePool
 from splitlab.errors import SettingsError
 from splitlab.project.project import Project, pool_of
-from splitlab.queue.queue import enqueue_missing
+from splitlab.project.rounds import read_takes
+from splitlab.queue.queue import enqueue_missing, waiting_runs
 from splitlab.runs.devices import kind_of, measured_speeds, training_seconds
 from splitlab.runs.recipes import run_settings
 from splitlab.runs.run_folder import RunFolder
@@ -17,7 +18,7 @@ from splitlab.runs.spec import RunSpec
 from splitlab.runs.store import list_runs
 from splitlab.sweeps.forecast import check_disk, forecast_sweep
 from splitlab.sweeps.plan import SweepPlan
-from splitlab.sweeps.sweep import make_folders, open_sweep
+from splitlab.sweeps.sweep import check_devices, make_folders, open_sweep
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,14 +47,21 @@ class PilotSettings:
             raise SettingsError(f"A pilot run of {self.minutes} minutes: give a number above 0, such as 10.")
 
 
-def pilot_tag(project: Project) -> str:
-    """Return the sweep's name, and tag, of the pilot's runs."""
-    return f"{project.name}-pilot"
+def pilot_tag(project: Project, takes: int) -> str:
+    """Return the name and tag of the pilot on the labels after so many takes."""
+    return f"{project.name}-pilot-{takes}"
 
 
-def round_tag(project: Project, number: int) -> str:
-    """Return the sweep's name, and tag, of the run on all labels after a round; 0 for those before the first."""
-    return f"{project.name}-round-{number}"
+def labels_tag(project: Project, takes: int) -> str:
+    """Return the name and tag of the run on all labels after so many takes."""
+    return f"{project.name}-labels-{takes}"
+
+
+def waiting_names(project: Project) -> list[str]:
+    """Return the names of the project's runs that wait or are trained."""
+    workspace = project.workspace
+    queued = (RunFolder(workspace.runs / entry.run) for entry in waiting_runs(workspace))
+    return [run.name for run in queued if run.spec().data.source == project.name]
 
 
 def pilot_splits(pool: ImagePool) -> tuple[tuple[int, int], ...]:
@@ -89,19 +97,24 @@ def queue_pilot(project: Project, settings: PilotSettings) -> list[RunFolder]:
         SettingsError: there are too few masks, or the device is not there.
         SplitLabError: the data has no val part, a run cannot be created, or the disk is too small.
     """
+    takes = len(read_takes(project.folder))
+    earlier = _pilot_before(project, takes)
+    steps = _steps_in(project, settings) if earlier is None else earlier.steps
     splits = pilot_splits(pool_of(project.data().train))
-    return _queue(project, pilot_tag(project), splits, _steps(project, settings), settings.device)
+    return _queue(project, pilot_tag(project, takes), splits, steps, settings.device)
 
 
-def queue_labels(project: Project, number: int, device: str) -> list[RunFolder]:
-    """Create and queue a run on all labels there are after round `number`, to compare its score with the forecast.
+def queue_labels(project: Project, device: str) -> list[RunFolder]:
+    """Create and queue a run on all labels, as long as those of the pilot if there is one.
 
     Raises:
         SplitLabError: as `queue_pilot`.
     """
-    pool = pool_of(project.data().train)
-    steps = run_settings(_RECIPE, {}, pool.full, pool.weak).get("steps", RunSpec.steps)
-    return _queue(project, round_tag(project, number), ((pool.full, pool.weak),), steps, device)
+    takes = len(read_takes(project.folder))
+    pool, pilot = pool_of(project.data().train), _pilot_before(project, takes)
+    of_recipe: int = run_settings(_RECIPE, {}, pool.full, pool.weak).get("steps", RunSpec.steps)
+    steps = of_recipe if pilot is None else pilot.steps
+    return _queue(project, labels_tag(project, takes), ((pool.full, pool.weak),), steps, device)
 
 
 def scores_of(project: Project, tag: str) -> pd.DataFrame:
@@ -120,23 +133,26 @@ def _queue(
     settings = MappingProxyType({"steps": steps, "evaluate_every": steps, "device": device})
     plan = SweepPlan(name, project.name, splits, is_grid=True, recipe=_RECIPE, settings=settings)
     sweep = open_sweep(plan, project.workspace)
+    check_devices(sweep)
     check_disk(forecast_sweep(sweep, project.workspace.runs), project.workspace.runs)
     folders = make_folders(sweep)
     enqueue_missing(folders, project.workspace)
     return folders
 
 
-def _steps(project: Project, settings: PilotSettings) -> int:
-    """Return the steps of the pilot's earlier runs, or else those that take the stated time.
+def _pilot_before(project: Project, takes: int) -> RunSpec | None:
+    """Return the settings of a run of the latest pilot; None if there is none."""
+    tagged = {tag: run.spec for run in list_runs(project.workspace.runs) for tag in run.notes.tags}
+    tags = (pilot_tag(project, number) for number in range(takes, -1, -1))
+    return next((tagged[tag] for tag in tags if tag in tagged), None)
 
-    Where no earlier run tells the machine's speed, the steps are those of the recipe.
-    """
-    runs = list_runs(project.workspace.runs)
-    if earlier := [run for run in runs if pilot_tag(project) in run.notes.tags]:
-        return earlier[0].spec.steps
+
+def _steps_in(project: Project, settings: PilotSettings) -> int:
+    """Return the steps that take the stated time; those of the recipe if no earlier run tells the machine's speed."""
     asked = {**run_settings(_RECIPE, {"device": settings.device}, 1, 0), "data": project.name, "full": 1, "weak": 0}
     of_recipe = RunSpec.from_json(asked)
-    seconds = training_seconds(of_recipe, measured_speeds(runs, [kind_of(of_recipe)]))
+    speeds = measured_speeds(list_runs(project.workspace.runs), [kind_of(of_recipe)])
+    seconds = training_seconds(of_recipe, speeds)
     if not seconds:
         return of_recipe.steps
     fitting = int(of_recipe.steps * settings.minutes * 60 / seconds)

@@ -84,7 +84,8 @@ def _show_form(project: Project, standing: Standing, basis: Basis) -> None:
             tasks = choose_batch(project, standing, size, strategy, models, progress)
             batch = start_round(project, tasks, expected, strategy)
             files = hand_over(project, batch, file_format, checkpoint, progress)
-        rerun_with_message(" ".join([f"Round {batch.number} is ready. Download it below.", *files.steps[:1]]))
+        steps = map(as_plain, files.steps)
+        rerun_with_message("  \n".join([f"Round {batch.number} is ready. Download it below.", *steps]))
 
 
 def _size(project: Project, standing: Standing, basis: Basis, hours: float) -> BatchSize | None:
@@ -100,18 +101,36 @@ def _show_round(project: Project, standing: Standing, batch: Round) -> None:
     done = sum(task.image_id not in waiting for task in batch.tasks)
     st.markdown(f"**Round {batch.number}**: {done:,} of {len(batch.tasks):,} photos are labelled.")
     with st.container(horizontal=True):
-        for folder in sorted(path for path in round_folder(project.folder, batch.number).glob("*") if path.is_dir()):
-            name = f"{project.name}-round-{batch.number}-{folder.name}"
-            st.download_button(
-                f"Download for {_IN_WORDS.get(ExportFormat(folder.name), folder.name)}",
-                partial(_zipped, folder), f"{name}.zip", "application/zip",
-                icon=":material/download:", on_click="ignore", key=name,
-            )  # fmt: skip
+        for file_format, words in _IN_WORDS.items():
+            folder = round_folder(project.folder, batch.number) / str(file_format)
+            name = f"{project.name}-round-{batch.number}-{file_format}"
+            if folder.is_dir():
+                st.download_button(
+                    f"Download for {words}", partial(_zipped, folder), f"{name}.zip", "application/zip",
+                    icon=":material/download:", on_click="ignore", key=name,
+                )  # fmt: skip
+        if may_change("writing files"):
+            _offer_other_files(project, batch)
     train = project.data().train
     st.dataframe(
         _rows(batch, train, waiting), hide_index=True, height=_TABLE_PIXELS, row_height=_ROW_PIXELS,
         column_config={"photo": st.column_config.ImageColumn("photo", width="small")},
     )  # fmt: skip
+
+
+def _offer_other_files(project: Project, batch: Round) -> None:
+    """Offer to write a round's files for a tool that has none yet."""
+    folder = round_folder(project.folder, batch.number)
+    missing = [file_format for file_format in _IN_WORDS if not (folder / str(file_format)).is_dir()]
+    with st.popover("Other files", icon=":material/note_add:"), errors_shown():
+        if not missing:
+            st.caption("The files of this round are written for every tool.")
+            return
+        chosen = st.selectbox("For", missing, format_func=_IN_WORDS.__getitem__, key="other_files")
+        if st.button("Write them"):
+            with progress_bar("Place the photos") as progress:
+                files = hand_over(project, batch, chosen, progress=progress)
+            rerun_with_message("  \n".join(["The files are ready.", *map(as_plain, files.steps)]))
 
 
 def _rows(batch: Round, train: Dataset, waiting: Collection[ImageId]) -> list[dict[str, str | None]]:

@@ -36,8 +36,7 @@ from splitlab.project.standing import (
     standing_of,
     summary_in_words,
 )
-from splitlab.project.training import PilotSettings, queue_labels, queue_pilot
-from splitlab.queue.queue import waiting_runs
+from splitlab.project.training import PilotSettings, queue_labels, queue_pilot, waiting_names
 from splitlab.queue.worker import ensure_worker
 from splitlab.shown_numbers import shown
 from splitlab.workspace import Workspace
@@ -67,7 +66,7 @@ def show_page() -> None:
         with controls:
             _show_numbers(project, standing)
             _show_plan(project, standing, bases)
-            _offer_training(project, standing)
+            _offer_training(project)
         _show_chart(project, standing)
         _show_step(project, standing, bases[-1])
 
@@ -106,8 +105,11 @@ def _show_numbers(project: Project, standing: Standing) -> None:
         st.metric("Boxes", f"{pool.weak:,}")
         st.metric("No labels", f"{pool.images - pool.full - pool.weak:,}")
     spent = min(standing.hours_booked / project.settings.hours, 1.0)
+    handed = f"{standing.hours_open:.1f} handed out, " if standing.open_tasks else ""
     st.progress(
-        spent, f"{standing.hours_booked:.1f} of {project.settings.hours:g} hours booked, {standing.hours_left:.1f} left"
+        spent,
+        f"{standing.hours_booked:.1f} of {project.settings.hours:g} hours booked, {handed}"
+        f"{standing.hours_left:.1f} left",
     )
 
 
@@ -121,15 +123,15 @@ def _show_plan(project: Project, standing: Standing, bases: tuple[Basis, ...]) -
             return
         low, high = interval_of(basis, best)
         st.markdown(
-            f"**{labels_to_make(best, standing.pool)}** ({best.hours:,.1f} hours).  \n{metric} {shown(best.ap)}, on "
+            f"**{labels_to_make(best, standing.ahead)}** ({best.hours:,.1f} hours).  \n{metric} {shown(best.ap)}, on "
             f"your photos {shown(low)} to {shown(high)} (90% interval), by {as_plain(basis.in_words)}."
         )
 
 
-def _offer_training(project: Project, standing: Standing) -> None:
+def _offer_training(project: Project) -> None:
     if not may_change("training"):
         return
-    own = [entry.run for entry in waiting_runs(project.workspace) if entry.run.startswith(f"{project.name}-")]
+    own = waiting_names(project)
     if own:
         st.caption(f"{len(own)} runs of this project wait or train.")
         st.page_link("pages/runs.py", label="Watch the runs", icon=":material/list_alt:")
@@ -140,7 +142,7 @@ def _offer_training(project: Project, standing: Standing) -> None:
             ensure_worker(project.workspace, "cpu")
             rerun_with_message(f"{len(runs)} pilot runs are queued. Their scores narrow the plan's interval.")
         if st.button("Train on all labels", icon=":material/model_training:", help="To compare with the forecast."):
-            queue_labels(project, len(standing.rounds), "cpu")
+            queue_labels(project, "cpu")
             ensure_worker(project.workspace, "cpu")
             rerun_with_message("The run is queued. Its score will stand beside the forecast.")
 

@@ -22,7 +22,7 @@ from splitlab.project.take_back import take
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-_MEGABYTES, _TABLE_PIXELS = 500, 300
+_MEGABYTES, _TABLE_PIXELS, _MOST_PROBLEMS = 500, 300, 20
 _LOOKED = "export that was looked at"
 _TYPES = ["zip", "tar", "gz", "tgz", "json", "xml", "csv", "ndjson"]
 
@@ -67,6 +67,10 @@ def _show_incoming(project: Project, incoming: Incoming) -> None:
         st.caption(
             f"{len(incoming.unknown):,} photos are not of this project, such as {as_plain(incoming.unknown[0])}."
         )
+    if incoming.problems:
+        with st.expander(f"{len(incoming.problems):,} entries cannot be read"):
+            for problem in incoming.problems[:_MOST_PROBLEMS]:
+                st.markdown(as_plain(problem))
     told = [photo for photo in incoming.photos if photo.what]
     if told:
         rows = [{"photo": photo.file, "is": str(photo.outcome), "because": photo.what} for photo in told]

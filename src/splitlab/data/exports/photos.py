@@ -59,7 +59,7 @@ def place_images(
     known = [(name, number, image) for name, number, image in numbered if image.state != LabelState.BROKEN]
     with_shown = zip(known, with_masks(image for *_, image in known), strict=True)
     for done, ((name, number, image), shown) in enumerate(with_shown, start=1):
-        _place_photo(image.path, photos / name)
+        place_photo(image.path, photos / name)
         yield ExportedImage(name, number, shown, image.state == LabelState.WHOLE and not image.objects)
         progress(f"export {part}", done, len(known))
 
@@ -105,7 +105,7 @@ def _key(name: PurePosixPath) -> str:
     return name.with_suffix("").as_posix().casefold()
 
 
-def _place_photo(source: Path, target: Path) -> None:
+def place_photo(source: Path, target: Path) -> None:
     """Hard-link a photo to `target`, or copy it where the disk does not allow links.
 
     Raises:

@@ -60,7 +60,9 @@ def _taught(boxes: Batch, teacher: SegmentationModel) -> BoxMasks:
 
 
 def box_mask_losses(instances: BoxInstances, prototypes: Tensor, batch: Batch, lesson: BoxLesson) -> Tensor:
-    """Return (M,) the loss of each mask.
+    """Return (M,) the loss of each mask, in float32 under autocast too.
+
+    In bf16, colours could not be told apart by less than the limit of the pairwise term, and its logarithms cancel.
 
     Args:
         instances: the masks.
@@ -68,14 +70,15 @@ def box_mask_losses(instances: BoxInstances, prototypes: Tensor, batch: Batch, l
         batch: the box images alone.
         lesson: what they teach.
     """
-    objects, windows = instances.objects, Windows.around(batch)
-    logits = _logits(instances, windows.cut(prototypes))
-    losses = projection_losses(logits, windows, objects)
-    if lesson.pairwise:
-        pairs = similar_pairs(batch.images, windows)
-        losses = losses + lesson.pairwise * pairwise_losses(logits, pairs, objects)
-    if lesson.masks is not None:
-        losses = losses + taught_losses(logits, windows, lesson.masks, objects)
+    with torch.autocast(prototypes.device.type, enabled=False):
+        objects, windows = instances.objects, Windows.around(batch)
+        logits = _logits(instances, windows.cut(prototypes))
+        losses = projection_losses(logits, windows, objects)
+        if lesson.pairwise:
+            pairs = similar_pairs(batch.images, windows)
+            losses = losses + lesson.pairwise * pairwise_losses(logits, pairs, objects)
+        if lesson.masks is not None:
+            losses = losses + taught_losses(logits, windows, lesson.masks, objects)
     return losses
 
 

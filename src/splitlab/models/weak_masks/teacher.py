@@ -24,9 +24,9 @@ def taught_losses(logits: Tensor, windows: Windows, masks: BoxMasks, objects: Te
 
         L = trust * mean(|2 t - 1| * cross entropy of a and (t > 1/2))
 
-    The trust is BoxTeacher's mask-aware confidence: sqrt(c * mean of t where t > 1/2), with the teacher's confidence c
-    in the object; so a teacher that sees nothing in the box teaches nothing. BoxTeacher has a dice loss, and drops
-    objects by thresholds of trust and IoU instead of weighing pixels.
+    The trust is like BoxTeacher's mask-aware confidence: sqrt(c * mean of t where t > 1/2), with the overlap c of the
+    teacher's box and the given one in place of a detection's score. So a teacher that sees nothing in the box teaches
+    nothing. BoxTeacher has a dice loss, and drops objects by thresholds of trust and IoU instead of weighing pixels.
 
     Args:
         logits: (M, SIDE, SIDE) of masks in their windows.

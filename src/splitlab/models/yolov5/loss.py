@@ -104,8 +104,9 @@ def mixed_loss(
 def masks_in_boxes(levels: list[Tensor], prototypes: Tensor, anchors: Tensor, batch: Batch) -> BoxMasks:
     """Return the masks of all objects of a batch, whose boxes and classes are given.
 
-    A mask is the mean over the cells that match the object, weighted by objectness times the IoU of their box. The
-    confidence is the highest IoU of these boxes; neither it nor the mask is bound to the class, which is given.
+    A mask is the mean over the cells that match the object, weighted by objectness times the complete IoU of their
+    box, at least 0. The confidence is the highest complete IoU of these boxes; neither it nor the mask is bound to the
+    class, which is given.
 
     Args:
         levels: as in `mixed_loss`.
@@ -131,7 +132,9 @@ def masks_in_boxes(levels: list[Tensor], prototypes: Tensor, anchors: Tensor, ba
         0, target, weight[:, None] * torch.cat(coefficients)
     )
     cut = Windows.around(batch).cut(prototypes)
-    return BoxMasks(torch.einsum("np,nphw->nhw", summed / total[:, None], cut).sigmoid(), confidence)
+    with torch.autocast(cut.device.type, enabled=False):
+        chance = torch.einsum("np,nphw->nhw", summed / total[:, None], cut).sigmoid()
+    return BoxMasks(chance, confidence)
 
 
 def _match_anchors(batch: Batch, anchors: Tensor, grid: tuple[int, int]) -> _AnchorMatches:
