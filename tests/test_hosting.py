@@ -81,6 +81,7 @@ CHANGES = {
     "stage_archive", "stage_files", "keep", "save_cut", "delete_cut", "without_cut", "save_reading",
     "import_checkpoint", "import_own", "find_checkpoint", "get_checkpoint", "push_checkpoint",
     "rmtree", "write_json", "write_bytes",
+    "new_project", "start_round", "hand_over", "take", "queue_pilot", "queue_labels",
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from tests.app_server import app_server
 
 HEADINGS = {
     "": "How many masks, how many boxes?",
+    "project": "My project",
     "plan": "Plan a budget",
     "cost_against_ap": "Cost against AP",
     "equiscore": "Equiscore",

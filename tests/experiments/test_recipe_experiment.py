@@ -186,7 +186,7 @@ def test_rows_of_different_images_are_refused():
 PLAN = """
 name: tiny-recipe
 data: embedded
-full: [1, 2]
+full: {full}
 weak: {weak}
 seeds: {seeds}
 models: [yolov5n-seg]
@@ -200,19 +200,20 @@ def few_scenes(monkeypatch):
     monkeypatch.setattr(parts, "_SCENES_OF", {"recipe": _DrawnScenes("embedded-recipe", 904, 3, 2, True)})
 
 
-def open_experiment(weak=(0,), seeds=(0,)):
+def open_experiment(full=(1, 2), weak=(0,), seeds=(0,)):
     """An experiment on four embedded scenes."""
     workspace = Workspace.here()
     folder = workspace.measured / "experiments" / "recipe"
     folder.mkdir(parents=True)
-    (folder / "1.yaml").write_text(PLAN.format(weak=list(weak), seeds=list(seeds)))
+    (folder / "1.yaml").write_text(PLAN.format(full=list(full), weak=list(weak), seeds=list(seeds)))
     return open_atlas(read_atlas("recipe", workspace.measured, workspace.data), workspace)
 
 
-def test_an_experiment_is_worked_off_seed_by_seed_with_most_masks_first(few_scenes):
-    planned = open_experiment(weak=[0, 1], seeds=[0, 1]).planned
+@pytest.mark.parametrize("sizes", [[1, 2], [2, 1]])
+def test_an_experiment_is_worked_off_seed_by_seed_in_the_order_of_its_plan(few_scenes, sizes):
+    planned = open_experiment(full=sizes, weak=[0, 1], seeds=[0, 1]).planned
     order = [(run.spec.seed, run.spec.data.full, run.spec.data.weak) for run in planned]
-    assert order == [(seed, full, weak) for seed in (0, 1) for full in (2, 1) for weak in (0, 1)]
+    assert order == [(seed, full, weak) for seed in (0, 1) for full in sizes for weak in (0, 1)]
 
 
 def test_scenes_for_choices_and_for_tests_are_no_scenes_of_training(few_scenes):

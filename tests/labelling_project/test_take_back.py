@@ -87,14 +87,15 @@ def test_labels_that_contradict_stay_until_they_are_chosen(project, export):
     assert project.data().train.by_id[20].objects[0].class_index != before[0].class_index
 
 
-def test_boxes_that_a_tool_made_outlines_of_four_points_stay_boxes(project, export):
+def test_boxes_that_a_tool_made_outlines_of_four_points_stay_boxes_where_boxes_were_asked_for(project, export):
     def framed(one):
         left, top, width, height = one["bbox"]
         one["segmentation"] = [[left, top, left + width, top, left + width, top + height, left, top + height]]
 
-    taken(project, export(boxes=[20]))
-    incoming = look_at(project, export(masks=[20], changed=framed))
-    assert incoming.counts == {Outcome.SAME: 1}
+    tasks = [Task(20, masks=False, reason="random"), Task(21, masks=True, reason="random")]
+    add_round(project.folder, tasks, 0.1, None, "random")
+    booked = taken(project, export(masks=[20, 21], changed=framed))
+    assert (booked.masks, booked.boxes) == ((21,), (20,))
 
 
 def test_a_photo_that_was_added_to_the_folder_keeps_its_labels(project, export, tmp_path):

@@ -1,23 +1,10 @@
 """Label prices on pages: presets with sources, typed prices, money, the same on all pages; and mix or masks only."""
 
 import pytest
-from streamlit.runtime.pages_manager import PagesManager
 
 from tests.ui.opened import open_page, texts
 
 PRICED = ("plan", "equiscore", "data", "train")
-
-
-@pytest.fixture
-def by_app(monkeypatch):
-    """Each run goes by app.py, as on a server, so that pages keep their links."""
-    begin = PagesManager.__init__
-
-    def begin_with_navigation(self, *args, **options):
-        begin(self, *args, **options)
-        PagesManager.uses_pages_directory = False
-
-    monkeypatch.setattr(PagesManager, "__init__", begin_with_navigation)
 
 
 def charts(app):

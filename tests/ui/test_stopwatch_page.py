@@ -17,8 +17,9 @@ from splitlab.errors import BudgetError, DataError
 from splitlab.figures.stopwatch import ALL, times_chart
 from splitlab.geometry import mask_to_rle, rle_to_mask
 from splitlab.workspace import Workspace
-from tests.ui.opened import metrics, open_page, texts
-from tests.ui.test_kept_links import by_app, go_to  # noqa: F401  (a fixture for all tests here)
+from tests.ui.opened import go_to, metrics, open_page, texts
+
+pytestmark = pytest.mark.usefixtures("by_app")
 
 STATE = "stopwatch state"
 SQUARE = [[10, 10], [30, 10], [30, 30], [10, 30]]

@@ -28,9 +28,9 @@ def show_page() -> None:
     chosen = linked_selectbox(
         "Guide", list(titles), _GUIDE, _START, st.container(width=480), lambda name: f"{titles[name]} ({name})"
     )
-    st.container(key="guide_text").markdown(
-        linked_in_app((_DOCS / f"{chosen}.md").read_text(encoding="utf-8"), chosen, set(titles))
-    )
+    st.title(titles[chosen], anchor=False)
+    _, _, text = (_DOCS / f"{chosen}.md").read_text(encoding="utf-8").partition("\n")
+    st.container(key="guide_text").markdown(linked_in_app(text, chosen, set(titles)))
 
 
 def linked_in_app(text: str, name: str, known: set[str]) -> str:

@@ -22,10 +22,12 @@ from splitlab.data.formats.coco.reader import read_coco_folder
 from splitlab.data.label_files.photo_index import PhotoIndex
 from splitlab.data.masks import read_mask, with_masks
 from splitlab.data.open_dataset import open_dataset
+from splitlab.data.split import without_masks
 from splitlab.errors import DataError, shown_as
 from splitlab.geometry import box_iou, rle_area
 from splitlab.io import Progress, make_folder, no_progress, swept
 from splitlab.project.project import PHOTOS, Project
+from splitlab.project.rounds import read_rounds
 
 _LIMITS = Limits(members=200_000, total_bytes=4_000_000_000)
 _RECTANGLE = 0.98
@@ -127,14 +129,18 @@ def look_at(
                 f"such as {', '.join(unknown[:3]) or 'none'}). Give the export of this project's photos."
             )
         index_of = same_classes(data.train.class_names, mine.class_names)
-        photos = tuple(
-            compared(mine.by_id[image_id], _in_classes(theirs, data.train, index_of), root, mine, empty)
-            for image_id, theirs in matched.items()
-        )
+        # The last word on a photo counts.
+        asked = {task.image_id: task.masks for one in read_rounds(project.folder) for task in one.tasks}
+        photos = []
+        for image_id, theirs in matched.items():
+            found = _in_classes(theirs, data.train, index_of)
+            if asked.get(image_id) is False and not isinstance(found, str):
+                found = _with_boxes_again(found)
+            photos.append(compared(mine.by_id[image_id], found, root, mine, empty))
         problems = tuple(
             str(problem).replace(str(place), str(export)) for problem in (*data.train.problems, *data.val.problems)
         )
-    return Incoming(str(export), data.format, photos, tuple(unknown), problems)
+    return Incoming(str(export), data.format, tuple(photos), tuple(unknown), problems)
 
 
 # ---- Reading an export
@@ -248,6 +254,20 @@ def _in_classes(theirs: ImageLabels, data: Dataset, index_of: Sequence[int | Non
     return replace(read, objects=tuple(objects))
 
 
+def _with_boxes_again(image: ImageLabels) -> ImageLabels:
+    """Return labels without their masks if all are rectangles: some tools turn boxes into outlines of four points."""
+    drawn = [label for label in image.objects if label.mask is not None]
+    if not drawn or not all(map(_is_rectangle, drawn)):
+        return image
+    return without_masks(image)
+
+
+def _is_rectangle(label: ObjectLabel) -> bool:
+    left, top, right, bottom = label.box
+    area = 0.0 if label.mask is None else rle_area(read_mask(label.mask))
+    return area >= _RECTANGLE * (right - left) * (bottom - top)
+
+
 # ---- Comparing
 
 
@@ -269,11 +289,7 @@ def compared(mine: ImageLabels, theirs: ImageLabels | str, root: Path, dataset: 
         return Returned(mine.image_id, file, mine, Outcome.UNREADABLE, what)
     if not theirs.objects and LabelState.WHOLE not in (empty, theirs.state):
         return Returned(mine.image_id, file, mine, Outcome.EMPTY)
-    drawn = tuple(label for label in theirs.objects if label.mask is not None)
-    # Some tools turn boxes into outlines of four points.
-    are_boxes = bool(mine.targets) and not mine.can_be_full and bool(drawn) and all(map(_is_rectangle, drawn))
-    objects = tuple(replace(label, mask=None) for label in theirs.objects) if are_boxes else theirs.objects
-    labels = replace(mine, objects=objects, state=LabelState.WHOLE)
+    labels = replace(mine, objects=theirs.objects, state=LabelState.WHOLE)
     if mine.state == LabelState.NONE:
         return Returned(mine.image_id, file, labels, Outcome.LABELLED)
     if _are_same(mine.objects, labels.objects):
@@ -282,12 +298,6 @@ def compared(mine: ImageLabels, theirs: ImageLabels | str, root: Path, dataset: 
         return Returned(mine.image_id, file, labels, Outcome.MASKS_ADDED)
     difference = f"the project has {_objects(mine, dataset)}, the export {_objects(labels, dataset)}"
     return Returned(mine.image_id, file, labels, Outcome.CONFLICT, difference)
-
-
-def _is_rectangle(label: ObjectLabel) -> bool:
-    left, top, right, bottom = label.box
-    area = 0.0 if label.mask is None else rle_area(read_mask(label.mask))
-    return area >= _RECTANGLE * (right - left) * (bottom - top)
 
 
 def _objects(image: ImageLabels, dataset: Dataset) -> str:

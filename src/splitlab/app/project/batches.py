@@ -12,7 +12,7 @@ from pathlib import Path
 import streamlit as st
 
 from splitlab.app.data.pictures import small_picture_link
-from splitlab.app.hosting import may_change
+from splitlab.app.hosting import Hosting, may_change
 from splitlab.app.navigation import errors_shown, rerun_with_message
 from splitlab.app.widgets.progress import progress_bar
 from splitlab.app.widgets.sources import checkpoint_choices
@@ -27,7 +27,7 @@ from splitlab.project.rounds import Round, round_folder
 from splitlab.project.standing import Basis, BatchSize, Standing, batch_size, expected_after, plan_rest
 from splitlab.shown_numbers import shown
 
-_NOBODY = "nobody"
+_NOBODY, _HANDING_OUT = "nobody", "Handing out photos"
 _FIRST_HOURS, _TABLE_PIXELS, _ROW_PIXELS, _MOST_ROWS = 2.0, 330, 56, 200
 _STRATEGIES = {
     "random": "chance",
@@ -53,7 +53,7 @@ _IN_WORDS = {
 
 def show_next_batch(project: Project, standing: Standing, basis: Basis) -> None:
     """Show the form for the next batch, and below it the batch that was handed out last."""
-    if may_change("handing out batches"):
+    if may_change(_HANDING_OUT):
         with errors_shown():
             _show_form(project, standing, basis)
     if standing.rounds:
@@ -78,6 +78,7 @@ def _show_form(project: Project, standing: Standing, basis: Basis) -> None:
         f"({shown(expected.low)} to {shown(expected.high)}) with {expected.full:,}/{expected.weak:,}."
     )
     if st.button("Hand it out", type="primary", icon=":material/outbox:"):
+        Hosting.here().require_writable(_HANDING_OUT)
         with progress_bar("Choose photos") as progress:
             checkpoint = own[drawing].folder if drawing in own else None
             models = () if checkpoint is None else (checkpoint,)
@@ -109,7 +110,7 @@ def _show_round(project: Project, standing: Standing, batch: Round) -> None:
                     f"Download for {words}", partial(_zipped, folder), f"{name}.zip", "application/zip",
                     icon=":material/download:", on_click="ignore", key=name,
                 )  # fmt: skip
-        if may_change("writing files"):
+        if not Hosting.here().read_only:
             _offer_other_files(project, batch)
     train = project.data().train
     st.dataframe(
@@ -128,6 +129,7 @@ def _offer_other_files(project: Project, batch: Round) -> None:
             return
         chosen = st.selectbox("For", missing, format_func=_IN_WORDS.__getitem__, key="other_files")
         if st.button("Write them"):
+            Hosting.here().require_writable(_HANDING_OUT)
             with progress_bar("Place the photos") as progress:
                 files = hand_over(project, batch, chosen, progress=progress)
             rerun_with_message("  \n".join(["The files are ready.", *map(as_plain, files.steps)]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from splitlab.app.hosting import may_change
+from splitlab.app.hosting import Hosting, may_change
 from splitlab.app.navigation import errors_shown, rerun_with_message
 from splitlab.app.widgets.prices import choose_prices
 from splitlab.app.widgets.progress import progress_bar
@@ -17,12 +17,13 @@ from splitlab.data.open_dataset import EMBEDDED, dataset_names
 from splitlab.project.project import ProjectSettings, new_project
 from splitlab.workspace import Workspace
 
+_CREATING = "Creating projects"
 _FIRST_HOURS, _MOST_HOURS, _MOST_LETTERS = 20.0, 1e6, 40
 
 
 def show_creating(workspace: Workspace) -> None:
     """Show the form for a new project."""
-    if not may_change("projects"):
+    if not may_change(_CREATING):
         return
     names = [name for name in dataset_names(workspace.data) if name != EMBEDDED]
     if not names:
@@ -42,6 +43,7 @@ def show_creating(workspace: Workspace) -> None:
         prices = choose_prices(source).per_image
     with errors_shown():
         if st.button("Create the project", type="primary", icon=":material/create_new_folder:"):
+            Hosting.here().require_writable(_CREATING)
             settings = ProjectSettings(name.strip(), hours, prices, metric)
             with progress_bar("Link the photos") as progress:
                 project = new_project(settings, data, workspace, names_in(classes), progress)

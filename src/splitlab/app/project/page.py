@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from splitlab.app.hosting import may_change
+from splitlab.app.hosting import TRAINING, Hosting, may_change
 from splitlab.app.navigation import (
     change_kept_link,
     errors_shown,
@@ -129,7 +129,7 @@ def _show_plan(project: Project, standing: Standing, bases: tuple[Basis, ...]) -
 
 
 def _offer_training(project: Project) -> None:
-    if not may_change("training"):
+    if not may_change(TRAINING):
         return
     own = waiting_names(project)
     if own:
@@ -138,10 +138,12 @@ def _offer_training(project: Project) -> None:
         return
     with st.container(horizontal=True), errors_shown():
         if st.button("Train a pilot", icon=":material/science:", help="Four to six short runs on the labels so far."):
+            Hosting.here().require_writable(TRAINING)
             runs = queue_pilot(project, PilotSettings())
             ensure_worker(project.workspace, "cpu")
             rerun_with_message(f"{len(runs)} pilot runs are queued. Their scores narrow the plan's interval.")
         if st.button("Train on all labels", icon=":material/model_training:", help="To compare with the forecast."):
+            Hosting.here().require_writable(TRAINING)
             queue_labels(project, "cpu")
             ensure_worker(project.workspace, "cpu")
             rerun_with_message("The run is queued. Its score will stand beside the forecast.")

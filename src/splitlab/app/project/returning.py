@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from splitlab.app.hosting import may_change, upload_limit
+from splitlab.app.hosting import Hosting, may_change, upload_limit
 from splitlab.app.navigation import errors_shown, rerun_with_message
 from splitlab.app.widgets.progress import progress_bar
 from splitlab.app.widgets.sources import read_dataset
@@ -22,6 +22,7 @@ from splitlab.project.take_back import take
 if TYPE_CHECKING:
     from streamlit.runtime.uploaded_file_manager import UploadedFile
 
+_TAKING = "Taking labels back"
 _MEGABYTES, _TABLE_PIXELS, _MOST_PROBLEMS = 500, 300, 20
 _LOOKED = "export that was looked at"
 _TYPES = ["zip", "tar", "gz", "tgz", "json", "xml", "csv", "ndjson"]
@@ -29,7 +30,7 @@ _TYPES = ["zip", "tar", "gz", "tgz", "json", "xml", "csv", "ndjson"]
 
 def show_taking_back(project: Project) -> None:
     """Show the uploader, what an export holds, and the button that merges it."""
-    if not may_change("taking labels back"):
+    if not may_change(_TAKING):
         return
     file = st.file_uploader(
         "The export of CVAT, Label Studio or another tool, as it comes; photos are not needed",
@@ -81,6 +82,7 @@ def _show_incoming(project: Project, incoming: Incoming) -> None:
     replaces = replace_at.toggle(f"Replace the {conflicts:,} that contradict", disabled=not conflicts)
     chosen = (*incoming.new, *(incoming.conflicts if replaces else ()))
     if button_at.button(f"Take {len(chosen):,} photos", type="primary", icon=":material/inbox:", disabled=not chosen):
+        Hosting.here().require_writable(_TAKING)
         taken = take(project, chosen, Path(incoming.source).name, hours)
         read_dataset.clear()
         stated = "" if taken.hours_are_real else ", by the prices"
