@@ -51,7 +51,7 @@ def test_from_photos_to_the_second_batch(photos, tmp_path):
     export.write_text(json.dumps(labels))
     looked = json.loads(run("take", "mine", export, "--dry-run", "--json"))
     assert (looked["taken"], len(looked["photos"])) == (None, 5)
-    assert "5 photos with masks" in run("take", "mine", export, "--hours", 0.2)
+    assert "0.2 hours booked" in run("take", "mine", export, "--hours", 0.2)
     status = json.loads(run("status", "mine", "--json"))
     assert (status["hours_booked"], status["hours_left"], status["open_photos"]) == (0.2, 1.8, 0)
     second = json.loads(run("next", "mine", "--hours", 0.05, "--format", "coco", "--json"))

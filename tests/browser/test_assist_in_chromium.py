@@ -26,14 +26,21 @@ def served(tmp_path):
         yield folder, address
 
 
+def wait_for_picture(page):
+    """Wait until the page is drawn: an answer before the picture was there is not timed."""
+    page.locator('[data-testid="stApp"][data-test-script-state="notRunning"]').wait_for()
+
+
 def test_keys_answer_proposals_and_a_lasso_redraws_one(page, served):
     folder, address = served
     page.goto(f"{address}/assist")
     page.get_by_text("1 of 6").wait_for()
     page.get_by_test_id("stImage").wait_for()
+    wait_for_picture(page)
     page.keyboard.press("a")
     page.get_by_text("1 accepted, 0 rejected").wait_for()
     page.get_by_text("2 of 6").wait_for()
+    wait_for_picture(page)
     page.keyboard.press("x")
     page.get_by_text("1 accepted, 1 rejected").wait_for()
     page.keyboard.press("ArrowLeft")

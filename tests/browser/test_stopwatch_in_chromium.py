@@ -86,9 +86,9 @@ def test_objects_are_drawn_against_the_clock_and_become_prices(page, address):
     assert median(waits) < 300, waits
     page.get_by_role("link", name="Plan a budget with them").click()
     page.get_by_role("heading", name="Plan a budget", exact=True).wait_for()
-    page.get_by_label("A box").wait_for()
+    page.get_by_role("spinbutton", name="A box").wait_for()
     assert "prices=own" in page.url
-    assert 0 < float(page.get_by_label("A box").input_value()) < 30
+    assert 0 < float(page.get_by_role("spinbutton", name="A box").input_value()) < 30
 
 
 def test_a_click_on_the_first_point_closes_an_outline(page, address):

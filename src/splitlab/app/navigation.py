@@ -65,7 +65,7 @@ def run_app() -> None:
     config.set_option("server.maxUploadSize", hosting.upload_megabytes)
     bound_uploads()
     page = _register_pages()
-    st.set_page_config(page_title=f"{page.title} · SplitLab")
+    st.set_page_config(page_title=f"{_title_of(page.url_path)} · SplitLab")
     _restore_link(page)
     # Set after the link was read, which may contain any name.
     st.session_state[_STARTED] = True
@@ -145,6 +145,12 @@ def _logo() -> str:
     name = f'<text x="80" y="46" font-family="sans-serif" font-size="40" fill="{letter_colour()}">SplitLab</text>'
     icon = _ICON.read_text(encoding="utf-8")
     return icon.replace('viewBox="0 0 64 64"', 'viewBox="0 0 250 64"').replace("</svg>", f"{name}</svg>")
+
+
+def _title_of(url_path: str) -> str:
+    # Not the page's own title, which it lacks when Python runs app.py without a server.
+    titles = {name: title for pages in _PAGES.values() for name, title, _ in pages}
+    return titles.get(url_path, titles["home"])
 
 
 def _register_pages() -> st.Page:

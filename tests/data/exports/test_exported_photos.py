@@ -97,7 +97,7 @@ def test_a_missing_photo_ends_it_and_leaves_nothing(tmp_path, export):
 @pytest.mark.parametrize("export", EXPORTS)
 def test_a_full_disk_ends_it_and_leaves_nothing(tiny, tmp_path, export, monkeypatch):
     calls = []
-    place = photo_files._place_photo
+    place = photo_files.place_photo
 
     def place_three(source, target):
         calls.append(target)
@@ -105,7 +105,7 @@ def test_a_full_disk_ends_it_and_leaves_nothing(tiny, tmp_path, export, monkeypa
             raise OSError(28, "No space left on device")
         place(source, target)
 
-    monkeypatch.setattr(photo_files, "_place_photo", place_three)
+    monkeypatch.setattr(photo_files, "place_photo", place_three)
     with pytest.raises(DataError, match="No space left"):
         export(tiny, tmp_path / "outs" / "out")
     assert list((tmp_path / "outs").iterdir()) == []
