@@ -45,6 +45,7 @@ def test_keys_answer_proposals_and_a_lasso_redraws_one(page, served):
     page.get_by_text("1 accepted, 1 rejected").wait_for()
     page.keyboard.press("ArrowLeft")
     page.get_by_text("rejected, to be drawn by hand").wait_for()
+    wait_for_picture(page)
     page.keyboard.press("d")
     chart = page.locator(".js-plotly-plot .nsewdrag").first
     chart.wait_for()
