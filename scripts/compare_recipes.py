@@ -6,14 +6,12 @@ Run: python scripts/compare_recipes.py [--metric ap75]. Rows come from the packa
 from __future__ import annotations
 
 import argparse
-import sys
 
 from splitlab.atlas.plans import read_atlas
 from splitlab.atlas.recipe import box_gains, default_arm, paired_differences, recipe_runs, what_the_fall_was
 from splitlab.atlas.rows import read_rows
 from splitlab.budget.results import METRICS
-from splitlab.cli.output import err, out
-from splitlab.errors import SplitLabError
+from splitlab.cli.output import out, run_script
 from splitlab.workspace import Workspace
 
 
@@ -35,8 +33,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except SplitLabError as error:
-        err.print(str(error))
-        sys.exit(2)
+    run_script(main)

@@ -8,14 +8,12 @@ command resumes after a break and trains nothing twice; several may run side by 
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from splitlab.atlas.replay import CHOICE, REPLAY_SETS, Replay, read_replay, report_stage
 from splitlab.atlas.replay_verdict import default_strategy, finalists, leads, ratios
 from splitlab.atlas.work import Deadline
-from splitlab.cli.output import err, out, progress_bar
-from splitlab.errors import SplitLabError
+from splitlab.cli.output import err, out, progress_bar, run_script
 from splitlab.workspace import Workspace
 
 STOPPED = 130
@@ -64,8 +62,4 @@ def say(table: Path) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except SplitLabError as error:
-        err.print(str(error))
-        sys.exit(2)
+    run_script(main)

@@ -25,7 +25,7 @@ from splitlab.project.standing import (
     standing_of,
 )
 from splitlab.project.take_back import take
-from splitlab.project.training import PilotSettings, pilot_splits, queue_labels, queue_pilot
+from splitlab.project.training import PilotSettings, pilot_splits, queue_labels, queue_pilot, scores_of
 from splitlab.queue.queue import cancel, waiting_runs
 from tests.checkpoints import write_checkpoint
 
@@ -93,10 +93,10 @@ def test_a_pilot_after_new_labels_has_runs_of_its_own_and_is_as_long(project, ex
 
 
 def test_plans_rest_on_the_paper_until_the_pilot_has_scores(project):
-    assert [basis.source for basis in bases_of(project)] == ["published"]
-    assert "other photos than yours" in bases_of(project)[0].in_words
+    assert [basis.source for basis in bases_of(project, scores_of(project))] == ["published"]
+    assert "other photos than yours" in bases_of(project, scores_of(project))[0].in_words
     with_pilot(project)
-    published, own = bases_of(project)
+    published, own = bases_of(project, scores_of(project))
     assert (published.source, own.source) == ("published", "own")
     assert own.fitted.forecast(10, 0).ap == pytest.approx(rising(10, 0), abs=3)
     standing = standing_of(project)
@@ -109,7 +109,7 @@ def test_plans_rest_on_the_paper_until_the_pilot_has_scores(project):
 
 def test_a_batch_takes_its_share_of_the_plan_and_no_more_than_the_hours(project):
     standing = standing_of(project)
-    (basis,) = bases_of(project)
+    (basis,) = bases_of(project, scores_of(project))
     for prices in (Prices(10, 60), Prices(60, 70), Prices(1, 200)):
         priced = replace(project, settings=replace(project.settings, prices=prices))
         answer = plan_rest(priced, standing, basis)
@@ -123,7 +123,7 @@ def test_a_batch_takes_its_share_of_the_plan_and_no_more_than_the_hours(project)
 
 def test_a_spent_budget_and_an_empty_batch_are_refused(project):
     standing = replace(standing_of(project), hours_left=0.0)
-    (basis,) = bases_of(project)
+    (basis,) = bases_of(project, scores_of(project))
     with pytest.raises(BudgetError, match="is spent"):
         plan_rest(project, standing, basis)
     for masks, boxes in ((0, 0), (-1, 3)):
@@ -137,7 +137,7 @@ def test_a_spent_budget_and_an_empty_batch_are_refused(project):
 
 def test_forecasts_stand_beside_what_was_measured_and_booked(project, export):
     standing = standing_of(project)
-    (basis,) = bases_of(project)
+    (basis,) = bases_of(project, scores_of(project))
     expected = expected_after(project, standing, basis, BatchSize(2, 1))
     assert (expected.full, expected.weak, expected.of) == (12, 1, "ap70")
     tasks = [Task(20, True, "random"), Task(21, True, "random"), Task(22, False, "random")]
@@ -146,7 +146,7 @@ def test_forecasts_stand_beside_what_was_measured_and_booked(project, export):
     (run,) = queue_labels(project, "cpu")
     assert (run.spec().data.full, run.spec().data.weak) == (12, 1)
     scored(project, run, 44.4)
-    before, after = facts_of(project, standing_of(project))
+    before, after = facts_of(project, standing_of(project), scores_of(project))
     assert (before.measured, before.hours_booked, before.expected) == (None, 0, None)
     assert (after.measured, after.hours_booked, after.expected) == (Measured(12, 1, 44.4), 0.5, expected)
     assert after.hours_planned == pytest.approx(130 / 3600)

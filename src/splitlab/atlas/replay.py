@@ -215,7 +215,7 @@ class Replay:
                 return State.DONE  # another process measured it a moment ago
             parts = self._parts[run.of.name]
             folder = self._folder(run, parts)
-            state = carry_out(folder, self.workspace.data, lambda *done: self._watch(folder, *done))
+            state = carry_out(folder, self.workspace.data, self.deadline.watched(folder, self.progress))
             if state == State.DONE:
                 forget_training(folder)
                 self._measure(run, folder, parts)
@@ -282,11 +282,6 @@ class Replay:
             row |= asdict(measured_row(folder, reached, run.of.name, images, hashes, self.version))
         _add_row(self.table, row)
         self.tell(f"{run.name}: val AP {row['val_ap50_95']}, {row['hours']} h added")
-
-    def _watch(self, folder: RunFolder, what: str, done: int, total: int) -> None:
-        if what == "train" and self.deadline.is_over:
-            folder.ask_to_cancel()
-        self.progress(what, done, total)
 
 
 def pool_of(train: Dataset) -> Dataset:

@@ -7,7 +7,6 @@ import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from splitlab.atlas.measure import code_version, measure_checkpoint, measured_row
@@ -119,6 +118,16 @@ class Deadline:
         """Whether the time is over."""
         return time.monotonic() - self.start >= self.seconds
 
+    def watched(self, folder: RunFolder, progress: Progress) -> Progress:
+        """Return a progress that also asks a run to stop once the time is over."""
+
+        def report(what: str, done: int, total: int) -> None:
+            if what == "train" and self.is_over:
+                folder.ask_to_cancel()
+            progress(what, done, total)
+
+        return report
+
 
 @dataclass
 class Outcome:
@@ -190,7 +199,7 @@ class AtlasWork:
             # A run from another machine may have another data path or device.
             write_json(folder.spec_path, run.spec.to_json())
         self.tell(f"{folder.name}: starts")
-        state = carry_out(folder, self.workspace.data, partial(self._watch, folder), self.tell)
+        state = carry_out(folder, self.workspace.data, self.deadline.watched(folder, self.progress), self.tell)
         if state != State.DONE:
             outcome.stopped = True
             self.tell(f"{folder.name}: saved at step {folder.status().step} of {run.spec.steps}")
@@ -211,11 +220,6 @@ class AtlasWork:
             write_record(record_path(part.table, row), reached.record)
             add_rows(part.table, (row,))
         self.tell(f"{folder.name}: AP50 {row.ap50:.1f}, AP70 {row.ap70:.1f}, {row.train_seconds:.0f} s")
-
-    def _watch(self, folder: RunFolder, what: str, done: int, total: int) -> None:
-        if what == "train" and self.deadline.is_over:
-            folder.ask_to_cancel()
-        self.progress(what, done, total)
 
     def _folder(self, run: AtlasRun) -> RunFolder:
         """Return the run's folder; create it if it is missing."""

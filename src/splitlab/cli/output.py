@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 
 from splitlab import shown_numbers
+from splitlab.errors import SplitLabError
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -37,6 +38,15 @@ def print_json(content: Any) -> None:
 def shown(value: float | None) -> str:
     """Format an AP to one decimal place; a dash if it is missing."""
     return "–" if value is None else shown_numbers.shown(value)
+
+
+def run_script(main: Callable[[], int]) -> NoReturn:
+    """Run the main function of a script and exit with its code; an error that a user can fix prints one sentence."""
+    try:
+        sys.exit(main())
+    except SplitLabError as error:
+        err.print(str(error))
+        sys.exit(2)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from splitlab.budget.plan_answer import PlanAnswer
 from splitlab.budget.plan_in_words import labels_to_make
+from splitlab.budget.results import SHORT_METRICS
 from splitlab.cli.cost import BoxOption, MaskOption, ObjectsOption, PriceOptions, PricesOption
 from splitlab.cli.options import opened, say
 from splitlab.cli.output import JsonOption, app, err, out, print_json, progress_bar
@@ -37,7 +38,7 @@ from splitlab.project.standing import (
     summary_in_words,
 )
 from splitlab.project.take_back import take
-from splitlab.project.training import PilotSettings, queue_labels, queue_pilot
+from splitlab.project.training import PilotSettings, queue_labels, queue_pilot, scores_of
 from splitlab.shown_numbers import shown
 from splitlab.workspace import Workspace
 
@@ -113,12 +114,12 @@ def plan(name: _NameArgument, hours: _HoursOption = None, as_json: JsonOption = 
     if hours is not None:
         project = change_settings(project, replace(project.settings, hours=hours))
     standing = standing_of(project)
-    answers = [(basis, plan_rest(project, standing, basis)) for basis in bases_of(project)]
+    answers = [(basis, plan_rest(project, standing, basis)) for basis in bases_of(project, scores_of(project))]
     if as_json:
         print_json([_plan_in_json(basis, answer) for basis, answer in answers])
         return
     for basis, answer in answers:
-        for line in _plan_in_words(basis, answer, standing):
+        for line in _plan_in_words(project, basis, answer, standing):
             out.print(line, soft_wrap=True)
     if len(answers) == 1:
         out.print(f"Your own photos may differ: train a pilot with splitlab project pilot {name}.", soft_wrap=True)
@@ -170,7 +171,7 @@ def next_batch(
 ) -> None:
     """Choose the photos to label next, and write them for an annotation tool."""
     project = open_project(name, Workspace.here())
-    standing, basis = standing_of(project), bases_of(project)[-1]
+    standing, basis = standing_of(project), bases_of(project, scores_of(project))[-1]
     size = _size(project, standing, basis, hours, masks, boxes)
     with progress_bar() as progress:
         models = () if draw_with is None else (draw_with,)
@@ -308,13 +309,13 @@ def _status_in_json(project: Project, standing: Standing) -> dict[str, Any]:
     }
 
 
-def _plan_in_words(basis: Basis, answer: PlanAnswer, standing: Standing) -> list[str]:
-    best = answer.plan.best
+def _plan_in_words(project: Project, basis: Basis, answer: PlanAnswer, standing: Standing) -> list[str]:
+    best, metric = answer.plan.best, SHORT_METRICS[project.settings.metric]
     low, high = interval_of(basis, best)
     return [
         f"By {basis.in_words}:",
-        f"{labels_to_make(best, standing.pool)} ({best.hours:,.1f} hours): expect AP {shown(best.ap)} (90% interval on "
-        f"your photos {shown(low)} to {shown(high)}).",
+        f"{labels_to_make(best, standing.ahead)} ({best.hours:,.1f} hours): expect {metric} {shown(best.ap)} on your "
+        f"photos (90% interval {shown(low)} to {shown(high)}).",
         *filter(None, (answer.ways_told, answer.limit_told)),
         *(f"Mind: {caveat}" for caveat in answer.caveats),
     ]

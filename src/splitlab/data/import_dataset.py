@@ -108,15 +108,31 @@ def stage_folder(folder: Path, data_dir: Path) -> Staged:
     Raises:
         DataError: the folder cannot be copied, holds `data_dir`, or holds no readable dataset. Nothing is left behind.
     """
-    if data_dir.resolve().is_relative_to(folder.resolve()):
-        raise DataError(f"{folder} holds the workspace, {data_dir}. Give the folder of one dataset.")
+    refuse_workspace_in(folder, data_dir)
     with _draft_in(data_dir) as place:
-        root = Path(place.name) / _ROOT
-        try:
-            shutil.copytree(folder, root, symlinks=True, copy_function=_link_or_copy)
-        except (OSError, shutil.Error) as error:
-            raise DataError(f"{folder}: cannot be copied to {data_dir} ({str(error)[:200]}). Check both.") from error
+        root = copy_folder(folder, Path(place.name) / _ROOT)
         return _read(root, str(folder), place)
+
+
+def refuse_workspace_in(folder: Path, workspace: Path) -> None:
+    """Raise DataError if a folder that is to be copied holds the workspace, or this folder of it."""
+    if workspace.resolve().is_relative_to(folder.resolve()):
+        raise DataError(f"{folder} holds the workspace, {workspace}. Give the folder of one dataset.")
+
+
+def copy_folder(folder: Path, target: Path) -> Path:
+    """Copy a folder to a place that does not exist; return it.
+
+    Files are hard links where the disk allows it, and links stay links.
+
+    Raises:
+        DataError: the folder cannot be copied.
+    """
+    try:
+        shutil.copytree(folder, target, symlinks=True, copy_function=_link_or_copy)
+    except (OSError, shutil.Error) as error:
+        raise DataError(f"{folder}: cannot be copied to {target.parent} ({str(error)[:200]}). Check both.") from error
+    return target
 
 
 def keep(staged: Staged, name: str, data_dir: Path) -> TrainVal:

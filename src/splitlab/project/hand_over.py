@@ -16,12 +16,12 @@ from splitlab.data.exports.objects import LabelShape
 from splitlab.data.split import without_masks
 from splitlab.errors import DataError
 from splitlab.io import Progress, no_progress, written_whole
-from splitlab.project.project import PHOTOS, Project
+from splitlab.project.project import Project
 from splitlab.project.rounds import ExpectedScore, Round, Task, add_round, read_rounds, round_folder
 from splitlab.project.take_back import changing
 from splitlab.runs.store import weights_folder
 
-LIST = "batch.csv"
+_LIST = "batch.csv"
 _TASKS = {True: "masks", False: "boxes"}
 
 
@@ -105,18 +105,18 @@ def hand_over(
         DataError: the files exist already, or a photo is gone.
         CheckpointError: the checkpoint cannot be read, or none of its classes is the project's.
     """
-    train, root = project.data().train, project.data_folder / PHOTOS
+    train = project.data().train
     folder = round_folder(project.folder, batch.number) / str(file_format)
     steps = []
     with written_whole(folder) as draft:
-        (draft / LIST).write_text(_list(batch, train, root), encoding="utf-8")
+        (draft / _LIST).write_text(_list(project, batch, train), encoding="utf-8")
         for masks, name in _TASKS.items():
             images = train.select(task.image_id for task in batch.tasks if task.masks is masks)
             if images:
                 part = _pre_drawn(replace(train, images=images), checkpoint, progress)
                 # Masks where boxes are asked for would come back as drawn ones.
                 shown = part.images if masks else tuple(map(without_masks, part.images))
-                data = _named(replace(part, images=shown), root)
+                data = _named(project, replace(part, images=shown))
                 write_export(data, draft / name, file_format, _shape(file_format, masks), progress)
                 steps.append(next_step(data, folder / name, file_format))
     return HandedOver(folder, tuple(filter(None, steps)))
@@ -128,23 +128,19 @@ def _shape(file_format: ExportFormat, masks: bool) -> LabelShape | None:
     return LabelShape.OUTLINES if masks else LabelShape.BOXES
 
 
-def _named(part: Dataset, root: Path) -> TrainVal:
+def _named(project: Project, part: Dataset) -> TrainVal:
     """Return photos with their paths in the project as ids: exports keep them, and labels come back under them."""
-    images = [replace(image, image_id=_name_of(image, root).removesuffix(image.path.suffix)) for image in part.images]
+    images = [replace(image, image_id=project.file_of(image).removesuffix(image.path.suffix)) for image in part.images]
     return TrainVal(replace(part, images=tuple(images)), replace(part, images=()))
 
 
-def _name_of(image: ImageLabels, root: Path) -> str:
-    return image.path.relative_to(root).as_posix() if image.path.is_relative_to(root) else image.path.name
-
-
-def _list(batch: Round, train: Dataset, root: Path) -> str:
+def _list(project: Project, batch: Round, train: Dataset) -> str:
     text = io.StringIO()
     table = csv.writer(text)
     table.writerow(("file", "draw", "reason"))
     for task in batch.tasks:
         (image,) = train.select([task.image_id])
-        table.writerow((_name_of(image, root), _TASKS[task.masks], task.reason))
+        table.writerow((project.file_of(image), _TASKS[task.masks], task.reason))
     return text.getvalue()
 
 

@@ -19,6 +19,7 @@ from splitlab.data.classes import same_classes
 from splitlab.data.dataset import Dataset, ImageId, ImageLabels, LabelState, ObjectLabel, TrainVal
 from splitlab.data.exports.photos import place_photo
 from splitlab.data.formats.coco.reader import read_coco_folder
+from splitlab.data.import_dataset import copy_folder, refuse_workspace_in
 from splitlab.data.label_files.photo_index import PhotoIndex
 from splitlab.data.masks import read_mask, with_masks
 from splitlab.data.open_dataset import open_dataset
@@ -26,7 +27,7 @@ from splitlab.data.split import without_masks
 from splitlab.errors import DataError, shown_as
 from splitlab.geometry import box_iou, rle_area
 from splitlab.io import Progress, make_folder, no_progress, swept
-from splitlab.project.project import PHOTOS, Project
+from splitlab.project.project import Project
 from splitlab.project.rounds import read_rounds
 
 _LIMITS = Limits(members=200_000, total_bytes=4_000_000_000)
@@ -119,24 +120,23 @@ def look_at(
     Raises:
         DataError: it cannot be read, or names no photo of the project.
     """
-    root = project.data_folder / PHOTOS
     mine = read_coco_folder(project.data_folder).train
-    with _opened(project, export, root, progress) as (data, place):
-        matched, unknown = _matched(data, mine, root)
+    with _opened(project, export, progress) as (data, place):
+        matched, unknown = _matched(data, mine, project.photos)
         if not matched:
             raise DataError(
                 f"{export} has labels of no photo of the project '{project.name}' (it names {len(unknown):,} others, "
                 f"such as {', '.join(unknown[:3]) or 'none'}). Give the export of this project's photos."
             )
         index_of = same_classes(data.train.class_names, mine.class_names)
-        # The last word on a photo counts.
+        # The latest round decides.
         asked = {task.image_id: task.masks for one in read_rounds(project.folder) for task in one.tasks}
         photos = []
         for image_id, theirs in matched.items():
             found = _in_classes(theirs, data.train, index_of)
             if asked.get(image_id) is False and not isinstance(found, str):
                 found = _with_boxes_again(found)
-            photos.append(compared(mine.by_id[image_id], found, root, mine, empty))
+            photos.append(compared(project, mine.by_id[image_id], found, mine.class_names, empty))
         problems = tuple(
             str(problem).replace(str(place), str(export)) for problem in (*data.train.problems, *data.val.problems)
         )
@@ -147,7 +147,7 @@ def look_at(
 
 
 @contextmanager
-def _opened(project: Project, export: Path, photos: Path, progress: Progress) -> Iterator[tuple[TrainVal, Path]]:
+def _opened(project: Project, export: Path, progress: Progress) -> Iterator[tuple[TrainVal, Path]]:
     """Yield an export as a dataset, and its temporary folder.
 
     Formats that state no sizes, such as YOLO, need the photos. Those of the project are then linked into the folder;
@@ -159,7 +159,7 @@ def _opened(project: Project, export: Path, photos: Path, progress: Progress) ->
     ) as place:
         root = _unpacked(export, Path(place) / "whole", project.workspace.root, progress)
         with shown_as(root, str(export)):
-            yield _read(root, Path(place), photos), root
+            yield _read(root, Path(place), project.photos), root
 
 
 def _read(root: Path, place: Path, photos: Path) -> TrainVal:
@@ -186,17 +186,15 @@ def _labelled_alone(data: TrainVal) -> TrainVal:
 
 
 def _unpacked(export: Path, root: Path, workspace: Path, progress: Progress) -> Path:
+    if export.is_dir():
+        refuse_workspace_in(export, workspace)
+        return copy_folder(export, root)
     try:
-        if export.is_dir():
-            if workspace.resolve().is_relative_to(export.resolve()):
-                raise DataError(f"{export} holds the workspace, {workspace}. Give the folder of the export alone.")
-            shutil.copytree(export, root, symlinks=True)
-            return root
         if export.suffix.lower() in (".json", ".xml", ".csv", ".ndjson"):
             root.mkdir()
             shutil.copyfile(export, root / export.name)
             return root
-    except (OSError, shutil.Error) as error:
+    except OSError as error:
         raise DataError(
             f"{export}: cannot be copied ({str(error)[:200]}). Check the path and the free space."
         ) from error
@@ -271,17 +269,19 @@ def _is_rectangle(label: ObjectLabel) -> bool:
 # ---- Comparing
 
 
-def compared(mine: ImageLabels, theirs: ImageLabels | str, root: Path, dataset: Dataset, empty: LabelState) -> Returned:
+def compared(
+    project: Project, mine: ImageLabels, theirs: ImageLabels | str, class_names: Sequence[str], empty: LabelState
+) -> Returned:
     """Say what the labels of a photo mean for the project.
 
     Args:
-        mine: the project's photo.
+        project: the project.
+        mine: its photo.
         theirs: labels in the project's classes, masks in memory; or what is wrong with them.
-        root: the folder of the project's photos.
-        dataset: the project's.
+        class_names: of the project.
         empty: what a photo without objects is.
     """
-    file = mine.path.relative_to(root).as_posix() if mine.path.is_relative_to(root) else mine.path.name
+    file = project.file_of(mine)
     if isinstance(theirs, str):
         return Returned(mine.image_id, file, mine, Outcome.UNREADABLE, theirs)
     if (theirs.width, theirs.height) != (mine.width, mine.height):
@@ -296,14 +296,13 @@ def compared(mine: ImageLabels, theirs: ImageLabels | str, root: Path, dataset: 
         return Returned(mine.image_id, file, labels, Outcome.SAME)
     if labels.targets and labels.can_be_full and not mine.can_be_full:
         return Returned(mine.image_id, file, labels, Outcome.MASKS_ADDED)
-    difference = f"the project has {_objects(mine, dataset)}, the export {_objects(labels, dataset)}"
+    difference = f"the project has {_objects(mine, class_names)}, the export {_objects(labels, class_names)}"
     return Returned(mine.image_id, file, labels, Outcome.CONFLICT, difference)
 
 
-def _objects(image: ImageLabels, dataset: Dataset) -> str:
+def _objects(image: ImageLabels, class_names: Sequence[str]) -> str:
     kinds = Counter(
-        f"{dataset.class_names[label.class_index]} {'mask' if label.mask is not None else 'box'}"
-        for label in image.objects
+        f"{class_names[label.class_index]} {'mask' if label.mask is not None else 'box'}" for label in image.objects
     )
     return ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())) or "no object"
 

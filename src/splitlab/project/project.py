@@ -14,7 +14,7 @@ from typing import Any
 
 from splitlab.budget.cost import ImagePool, Prices
 from splitlab.budget.results import METRICS
-from splitlab.data.dataset import Dataset, TrainVal, count_images
+from splitlab.data.dataset import Dataset, ImageLabels, TrainVal, count_images
 from splitlab.data.exports.coco import export_coco
 from splitlab.data.open_dataset import EMBEDDED, INDEX, open_dataset
 from splitlab.data.reading import read_bounded
@@ -26,14 +26,11 @@ from splitlab.io import Progress, make_folder, no_progress, plain_json, write_js
 from splitlab.workspace import Workspace
 
 SETTINGS = "project.json"
-LABELS, PHOTOS = Path("annotations/instances_train.json"), Path("images/train")
-"""The labels and the photos of train, in the folder of a project's dataset."""
-
-LEAST_FOR_VAL = 10
-"""Photos with masks from which a val part is cut."""
-
+_LABELS, _PHOTOS = "annotations/instances_train.json", "images/train"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")  # part of the names of sweeps and folders
 _MOST_HOURS = 1e6
+# Photos with masks from which a val part is cut.
+_LEAST_FOR_VAL = 10
 _MOST_BYTES = 1_000_000
 
 
@@ -115,14 +112,28 @@ class Project:
         """The folder of the dataset."""
         return self.workspace.data / self.name
 
+    @property
+    def labels(self) -> Path:
+        """The file with the labels of train."""
+        return self.data_folder / _LABELS
+
+    @property
+    def photos(self) -> Path:
+        """The folder of the photos of train."""
+        return self.data_folder / _PHOTOS
+
+    def file_of(self, image: ImageLabels) -> str:
+        """Return the path of one of its photos below that folder, as label files name it."""
+        return image.path.relative_to(self.photos).as_posix()
+
     def data(self) -> TrainVal:
         """Open the dataset, or return it as it was opened last if no file of it changed since.
 
         Raises:
             DataError: it is broken or gone.
         """
-        changing = (LABELS, PHOTOS, Path(VAL_FILE))
-        stamps = tuple(path.stat().st_mtime_ns for path in map(self.data_folder.joinpath, changing) if path.exists())
+        changing = (self.labels, self.photos, self.data_folder / VAL_FILE)
+        stamps = tuple(path.stat().st_mtime_ns for path in changing if path.exists())
         return _opened(self.name, self.workspace.data, stamps)
 
 
@@ -224,7 +235,7 @@ def cut_val_if_missing(project: Project, progress: Progress = no_progress) -> No
     If it cannot be cut or kept, the dataset stays without: training runs say so.
     """
     data = project.data()
-    if data.has_val or count_images(data.train).masks < LEAST_FOR_VAL:
+    if data.has_val or count_images(data.train).masks < _LEAST_FOR_VAL:
         return
     groups = find_near_duplicates(data.train.images, project.data_folder, project.workspace.data / INDEX, progress)
     # Near-duplicates may leave nothing to cut.

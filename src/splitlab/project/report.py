@@ -12,6 +12,7 @@ from splitlab.figures.html_page import html_page, html_table
 from splitlab.figures.project_chart import ChartedRound, forecast_svg
 from splitlab.project.project import Project
 from splitlab.project.standing import RoundFact, Standing, facts_of, standing_of, summary_in_words
+from splitlab.project.training import scores_of
 from splitlab.shown_numbers import shown
 
 
@@ -22,7 +23,7 @@ def report_html(project: Project) -> str:
         DataError: a file of the project or its dataset is broken.
     """
     standing = standing_of(project)
-    facts = facts_of(project, standing)
+    facts = facts_of(project, standing, scores_of(project))
     metric = SHORT_METRICS[project.settings.metric]
     body = [
         f"<h1>{escape(project.name)}</h1>",

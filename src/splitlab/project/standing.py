@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from splitlab.budget.fit import FittedSurface
 from splitlab.budget.plan_answer import PlanAnswer, answer_for_hours
 from splitlab.budget.planner import SplitForecast, forecast_split
 from splitlab.budget.published import published_surface
-from splitlab.budget.results import PUBLISHED, SHORT_METRICS
+from splitlab.budget.results import PUBLISHED
 from splitlab.budget.surface import PRIOR_SD
 from splitlab.budget.trained_splits import results_of
 from splitlab.data.dataset import Dataset, LabelState
@@ -23,12 +23,16 @@ from splitlab.project.hand_over import hours_of, open_tasks
 from splitlab.project.project import Project, pool_of
 from splitlab.project.rounds import ExpectedScore, Round, Take, Task, read_rounds, read_takes
 from splitlab.project.take_back import changing
-from splitlab.project.training import labels_tag, pilot_tag, scores_of
+from splitlab.project.training import labels_tag, pilot_tag
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from splitlab.budget.trained_splits import Results
 
-LEAST_PILOT_RUNS = 4
+    Scores = Mapping[str, pd.DataFrame]
+
+_LEAST_PILOT_RUNS = 4
 _PAPER = ("VOC2012", "YOLOv5")
 # Ends of a 90% interval of the surface's level on unknown photos, logits.
 _WIDE = float(ndtri(0.95) * PRIOR_SD[0])
@@ -127,22 +131,26 @@ class Basis:
     in_words: str
 
 
-def bases_of(project: Project) -> tuple[Basis, ...]:
-    """Return what plans can rest on, the best last: the paper's results, and the pilot once it has four scores."""
+def bases_of(project: Project, scores: Scores) -> tuple[Basis, ...]:
+    """Return what plans can rest on, the best last: the paper's results, and the pilot once it has four scores.
+
+    Args:
+        project: the project.
+        scores: of `scores_of`.
+    """
     metric = project.settings.metric
     dataset, method = _PAPER
     published = published_surface(dataset, method, metric)
-    told = f"the paper's {method} models on {dataset}, which are other photos than yours, with {SHORT_METRICS[metric]}"
+    told = f"the paper's {method} models on {dataset}, which are other photos than yours"
     bases = [Basis(published, results_of(published), PUBLISHED, told)]
-    for takes in range(len(read_takes(project.folder)), -1, -1):
-        runs = scores_of(project, pilot_tag(project, takes))
-        if len(runs) >= LEAST_PILOT_RUNS:
-            # Imports pandas, which a plan without a pilot does not need.
-            from splitlab.budget.pilot import fit_pilot
+    tags = (pilot_tag(project, takes) for takes in range(len(read_takes(project.folder)), -1, -1))
+    pilots = (scores[tag] for tag in tags if tag in scores)
+    runs = next((found for found in pilots if len(found) >= _LEAST_PILOT_RUNS), None)
+    if runs is not None:
+        # Imports pandas, which the project's status does without.
+        from splitlab.budget.pilot import fit_pilot
 
-            told = f"{len(runs)} runs of your pilot, with {SHORT_METRICS[metric]} on your val photos"
-            bases.append(Basis(fit_pilot(runs), runs, "own", told))
-            break
+        bases.append(Basis(fit_pilot(runs), runs, "own", f"{len(runs)} runs of your pilot on your val photos"))
     return tuple(bases)
 
 
@@ -255,8 +263,14 @@ class RoundFact:
     measured: Measured | None
 
 
-def facts_of(project: Project, standing: Standing) -> tuple[RoundFact, ...]:
-    """Set what was expected of each round beside what was measured and booked."""
+def facts_of(project: Project, standing: Standing, scores: Scores) -> tuple[RoundFact, ...]:
+    """Set what was expected of each round beside what was measured and booked.
+
+    Args:
+        project: the project.
+        standing: of the project.
+        scores: of `scores_of`.
+    """
     starts = ["", *(one.made for one in standing.rounds), "~"]
     made, facts = [take.made for take in standing.takes], []
     for place, one in enumerate((None, *standing.rounds)):
@@ -264,13 +278,14 @@ def facts_of(project: Project, standing: Standing) -> tuple[RoundFact, ...]:
         booked = sum(take.hours for take in standing.takes[since:until])
         first = 0 if one is None else since + 1
         number, expected, hours = (0, None, 0.0) if one is None else (one.number, one.expected, one.hours)
-        facts.append(RoundFact(number, expected, hours, booked, _measured(project, range(until, first - 1, -1))))
+        tags = (labels_tag(project, number_of_takes) for number_of_takes in range(until, first - 1, -1))
+        facts.append(RoundFact(number, expected, hours, booked, _measured(scores, tags)))
     return tuple(facts)
 
 
-def _measured(project: Project, takes: Iterable[int]) -> Measured | None:
-    """Return the score on all labels after the first of these numbers of takes that has one."""
-    for number in takes:
-        for row in scores_of(project, labels_tag(project, number)).to_dict("records"):
+def _measured(scores: Scores, tags: Iterable[str]) -> Measured | None:
+    """Return the score of the first of these tags that has one."""
+    for tag in tags:
+        for row in scores[tag].to_dict("records") if tag in scores else ():
             return Measured(int(row["full"]), int(row["weak"]), float(row["ap"]))
     return None

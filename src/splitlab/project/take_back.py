@@ -16,7 +16,7 @@ from splitlab.data.formats.coco.reader import read_coco_folder
 from splitlab.errors import DataError, RunError
 from splitlab.io import holding, write_bytes
 from splitlab.project.incoming import Outcome, Returned, compared
-from splitlab.project.project import LABELS, PHOTOS, Project, cut_val_if_missing
+from splitlab.project.project import Project, cut_val_if_missing
 from splitlab.project.rounds import Take, add_take, check_hours, is_taken, next_take
 from splitlab.project.training import waiting_names
 
@@ -81,7 +81,7 @@ def _finish(project: Project) -> None:
     for draft in sorted(project.folder.glob(f"{_DRAFT}*.json")):
         number = draft.stem.removeprefix(_DRAFT)
         if number.isdecimal() and is_taken(project.folder, int(number)):
-            draft.replace(project.data_folder / LABELS)
+            draft.replace(project.labels)
         else:
             draft.unlink()
 
@@ -95,7 +95,7 @@ def _still_new(project: Project, chosen: Sequence[Returned]) -> list[Returned]:
     mine = read_coco_folder(project.data_folder).train
     before = {photo.image_id: photo for photo in chosen}
     again = [
-        compared(one, before[one.image_id].labels, project.data_folder / PHOTOS, mine, LabelState.WHOLE)
+        compared(project, one, before[one.image_id].labels, mine.class_names, LabelState.WHOLE)
         for one in mine.select(before)
     ]
     new = [photo for photo in again if photo.outcome != Outcome.SAME]
@@ -108,12 +108,12 @@ def _still_new(project: Project, chosen: Sequence[Returned]) -> list[Returned]:
 
 
 def _merged(project: Project, chosen: Sequence[Returned]) -> bytes:
-    _, content = read_labels(project.data_folder / LABELS)
-    merged = _with_labels(content, {photo.image_id: photo.labels for photo in chosen})
+    _, content = read_labels(project.labels)
+    merged = _with_labels(project, content, {photo.image_id: photo.labels for photo in chosen})
     return json.dumps(merged, allow_nan=False).encode()
 
 
-def _with_labels(content: Mapping[str, Any], labels: Mapping[ImageId, ImageLabels]) -> dict[str, Any]:
+def _with_labels(project: Project, content: Mapping[str, Any], labels: Mapping[ImageId, ImageLabels]) -> dict[str, Any]:
     """Return the content of a COCO file with other labels for some images; photos that it does not list are added."""
     category_ids = [category["id"] for category in content["categories"]]
     images = [{**image, "labelled": True} if image["id"] in labels else image for image in content["images"]]
@@ -124,9 +124,8 @@ def _with_labels(content: Mapping[str, Any], labels: Mapping[ImageId, ImageLabel
     for image_id, image in labels.items():
         if (own := image_id) not in listed:
             own = last = last + 1
-            name = image.path.as_posix().rpartition(f"/{PHOTOS.as_posix()}/")[2]
             size = {"width": image.width, "height": image.height}
-            images.append({"id": own, "file_name": name, **size, "labelled": True})
+            images.append({"id": own, "file_name": project.file_of(image), **size, "labelled": True})
         for label in image.objects:
             number += 1
             kept.append(coco_annotation(number, own, category_ids[label.class_index], label))

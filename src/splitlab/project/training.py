@@ -23,10 +23,9 @@ from splitlab.sweeps.sweep import check_devices, make_folders, open_sweep
 if TYPE_CHECKING:
     import pandas as pd
 
-LEAST_MASKS = 8
-"""Photos with masks in train that a pilot needs: a quarter of them are two."""
-
 _RECIPE = "quick"
+# Photos with masks in train that a pilot needs: a quarter of them are two.
+_LEAST_MASKS = 8
 _LEAST_STEPS, _STEP_GRAIN = 100, 20
 
 
@@ -71,12 +70,12 @@ def pilot_splits(pool: ImagePool) -> tuple[tuple[int, int], ...]:
     as boxes. Images with masks serve as box images.
 
     Raises:
-        SettingsError: there are fewer than `LEAST_MASKS` images with masks.
+        SettingsError: there are fewer than eight images with masks.
     """
     masks, images = pool.full, pool.full + pool.weak
-    if masks < LEAST_MASKS:
+    if masks < _LEAST_MASKS:
         raise SettingsError(
-            f"A pilot needs {LEAST_MASKS} photos with masks in train, and there are {masks}. Draw more masks first."
+            f"A pilot needs {_LEAST_MASKS} photos with masks in train, and there are {masks}. Draw more masks first."
         )
     half, quarter = masks // 2, masks // 4
     splits = (
@@ -117,14 +116,20 @@ def queue_labels(project: Project, device: str) -> list[RunFolder]:
     return _queue(project, labels_tag(project, takes), ((pool.full, pool.weak),), steps, device)
 
 
-def scores_of(project: Project, tag: str) -> pd.DataFrame:
-    """Return the scored runs with a tag: full, weak (images), ap (of the project's metric, 0..100) and seed."""
+def scores_of(project: Project) -> dict[str, pd.DataFrame]:
+    """Return the scored runs of the project by their tag: full, weak (images), ap (of its metric, 0..100) and seed."""
+    # It imports pandas, which the project's status does without.
     from splitlab.atlas.tables import run_results
 
-    workspace = project.workspace
-    tagged = {summary.name for summary in list_runs(workspace.runs) if tag in summary.notes.tags}
-    rows = run_results(workspace.runs, tagged).rename(columns={project.settings.metric: "ap"})
-    return rows[["full", "weak", "ap", "seed"]].dropna().reset_index(drop=True)
+    runs = project.workspace.runs
+    names: dict[str, set[str]] = {}
+    for run in list_runs(runs):
+        if run.spec.data.source == project.name:
+            for tag in run.notes.tags:
+                names.setdefault(tag, set()).add(run.name)
+    rows = run_results(runs, set().union(*names.values())).rename(columns={project.settings.metric: "ap"})
+    rows = rows[["run", "full", "weak", "ap", "seed"]].dropna()
+    return {tag: rows[rows["run"].isin(tagged)].drop(columns="run") for tag, tagged in names.items()}
 
 
 def _queue(

@@ -17,6 +17,7 @@ from splitlab.app.navigation import errors_shown, rerun_with_message
 from splitlab.app.widgets.progress import progress_bar
 from splitlab.app.widgets.sources import checkpoint_choices
 from splitlab.app.widgets.text import as_plain
+from splitlab.budget.results import SHORT_METRICS
 from splitlab.data.dataset import Dataset, ImageId
 from splitlab.data.exports.formats import ExportFormat
 from splitlab.errors import BudgetError
@@ -74,8 +75,9 @@ def _show_form(project: Project, standing: Standing, basis: Basis) -> None:
         return
     expected = expected_after(project, standing, basis, size)
     st.markdown(
-        f"Masks on **{size.masks:,}** photos and boxes on **{size.boxes:,}**. Expect {shown(expected.ap)} "
-        f"({shown(expected.low)} to {shown(expected.high)}) with {expected.full:,}/{expected.weak:,}."
+        f"Masks on **{size.masks:,}** photos and boxes on **{size.boxes:,}**. Then {expected.full:,} have masks and "
+        f"{expected.weak:,} boxes: expect {SHORT_METRICS[expected.of]} {shown(expected.ap)} (90% interval "
+        f"{shown(expected.low)} to {shown(expected.high)})."
     )
     if st.button("Hand it out", type="primary", icon=":material/outbox:"):
         Hosting.here().require_writable(_HANDING_OUT)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from splitlab.app.hosting import TRAINING, Hosting, may_change
@@ -28,6 +30,7 @@ from splitlab.project.project import Project, open_project, project_names
 from splitlab.project.report import bases_in_words, charted, report_html, rounds_table
 from splitlab.project.standing import (
     Basis,
+    RoundFact,
     Standing,
     bases_of,
     facts_of,
@@ -36,7 +39,7 @@ from splitlab.project.standing import (
     standing_of,
     summary_in_words,
 )
-from splitlab.project.training import PilotSettings, queue_labels, queue_pilot, waiting_names
+from splitlab.project.training import PilotSettings, queue_labels, queue_pilot, scores_of, waiting_names
 from splitlab.queue.worker import ensure_worker
 from splitlab.shown_numbers import shown
 from splitlab.workspace import Workspace
@@ -61,14 +64,15 @@ def show_page() -> None:
     name = linked_selectbox("Project", names, _PROJECT, names[0], controls)
     with picture, errors_shown():
         project = open_project(name, workspace)
-        standing, bases = standing_of(project), bases_of(project)
+        standing, scores = standing_of(project), scores_of(project)
+        bases, facts = bases_of(project, scores), facts_of(project, standing, scores)
         _let_pages_begin_with(project, standing)
         with controls:
             _show_numbers(project, standing)
             _show_plan(project, standing, bases)
             _offer_training(project)
-        _show_chart(project, standing)
-        _show_step(project, standing, bases[-1])
+        _show_chart(project, facts)
+        _show_step(project, standing, bases[-1], facts)
 
 
 def _let_pages_begin_with(project: Project, standing: Standing) -> None:
@@ -86,14 +90,14 @@ def _let_pages_begin_with(project: Project, standing: Standing) -> None:
     set_prices_for_all_pages(link_to_prices(LabelPrices(prices.box_seconds, prices.mask_seconds)))
 
 
-def _show_step(project: Project, standing: Standing, basis: Basis) -> None:
+def _show_step(project: Project, standing: Standing, basis: Basis, facts: Sequence[RoundFact]) -> None:
     step = linked_choice("Step", [_NEXT, _BACK, _ROUNDS, _NEW], _NEXT, _STEP, label_visibility="collapsed")
     if step == _NEXT:
         show_next_batch(project, standing, basis)
     elif step == _BACK:
         show_taking_back(project)
     elif step == _ROUNDS:
-        _show_rounds(project, standing)
+        _show_rounds(project, standing, facts)
     else:
         show_creating(project.workspace)
 
@@ -123,8 +127,8 @@ def _show_plan(project: Project, standing: Standing, bases: tuple[Basis, ...]) -
             return
         low, high = interval_of(basis, best)
         st.markdown(
-            f"**{labels_to_make(best, standing.ahead)}** ({best.hours:,.1f} hours).  \n{metric} {shown(best.ap)}, on "
-            f"your photos {shown(low)} to {shown(high)} (90% interval), by {as_plain(basis.in_words)}."
+            f"**{labels_to_make(best, standing.ahead)}** ({best.hours:,.1f} hours).  \n"
+            f"Expect {metric} {shown(best.ap)} on your photos (90% interval {shown(low)} to {shown(high)}), by {as_plain(basis.in_words)}."
         )
 
 
@@ -149,8 +153,7 @@ def _offer_training(project: Project) -> None:
             rerun_with_message("The run is queued. Its score will stand beside the forecast.")
 
 
-def _show_chart(project: Project, standing: Standing) -> None:
-    facts = facts_of(project, standing)
+def _show_chart(project: Project, facts: Sequence[RoundFact]) -> None:
     metric = SHORT_METRICS[project.settings.metric]
     if not any(one.expected or one.measured is not None for one in facts):
         st.info("Forecasts and scores will be shown here. Choose the next batch, or train on the labels there are.")
@@ -160,8 +163,7 @@ def _show_chart(project: Project, standing: Standing) -> None:
     )
 
 
-def _show_rounds(project: Project, standing: Standing) -> None:
-    facts = facts_of(project, standing)
+def _show_rounds(project: Project, standing: Standing, facts: Sequence[RoundFact]) -> None:
     for sentence in (*summary_in_words(project, standing), *bases_in_words(facts)):
         st.markdown(as_plain(sentence))
     st.dataframe(rounds_table(standing, facts), hide_index=True)
