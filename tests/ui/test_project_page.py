@@ -63,6 +63,7 @@ def test_a_batch_is_handed_out_with_its_forecast(project):
     assert batch.expected is not None
     assert batch.hours <= 0.1 + 1e-9
     assert f"0 of {len(batch.tasks)} photos are labelled" in texts(app)
+    assert "round 1: expected" in app.get("plotly_chart")[0].proto.alt
 
 
 def test_files_that_are_being_written_do_not_break_the_page(project):

@@ -53,7 +53,7 @@ def forecast_chart(rounds: Sequence[ChartedRound], axis_title: str) -> go.Figure
     figure.update_layout(
         xaxis={"type": "category", "categoryorder": "array", "categoryarray": [one.name for one in rounds]},
         yaxis={"title": axis_title}, height=_CHART_HEIGHT, margin={"l": 10, "r": 10, "t": 10, "b": 10},
-        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+        showlegend=False,
     )  # fmt: skip
     return figure
 
@@ -84,11 +84,16 @@ def forecast_svg(rounds: Sequence[ChartedRound], axis_title: str) -> str:
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="6" fill="{PICK_HUE}"/>')
             parts.append(_text(x + 12, y + 4, shown(one.measured), "start"))
     parts.append(_text(_LEFT, _HEIGHT - 8, axis_title, "start"))
-    told = "; ".join(_in_words(one) for one in rounds)
+    told = escape(rounds_in_words(rounds))
     return (
-        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(told)}" fill="currentColor" '
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{told}" fill="currentColor" '
         f'font-family="system-ui, sans-serif" font-size="13">{"".join(parts)}</svg>'
     )
+
+
+def rounds_in_words(rounds: Sequence[ChartedRound]) -> str:
+    """Say what the chart shows, for screen readers."""
+    return "; ".join(map(_in_words, rounds))
 
 
 def _line_of_ap(ap: float, y: float) -> str:

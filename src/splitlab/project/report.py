@@ -68,15 +68,15 @@ def rounds_table(standing: Standing, facts: Sequence[RoundFact]) -> pd.DataFrame
             {
                 "round": str(batch.number),
                 "handed out": batch.made[:10],
-                "photos with masks": batch.mask_count,
-                "photos with boxes": batch.box_count,
-                "chosen by": batch.strategy,
-                "hours planned": batch.hours,
-                "hours booked": fact.hours_booked,
+                "masks": batch.mask_count,
+                "boxes": batch.box_count,
+                "hours planned": round(batch.hours, 1),
+                "hours booked": round(fact.hours_booked, 1),
                 "expected AP": interval,
                 "for F/W": f"{expected.full:,}/{expected.weak:,}" if expected else None,
-                "measured AP": measured.ap if measured else None,
+                "measured AP": round(measured.ap, 1) if measured else None,
                 "with F/W": f"{measured.full:,}/{measured.weak:,}" if measured else None,
+                "chosen by": batch.strategy,
             }
         )
     return pd.DataFrame(rows) if rows else pd.DataFrame({"round": ["none yet"]})

@@ -25,7 +25,7 @@ from splitlab.budget.label_prices import LabelPrices
 from splitlab.budget.plan_in_words import labels_to_make
 from splitlab.budget.results import SHORT_METRICS
 from splitlab.errors import BudgetError
-from splitlab.figures.project_chart import forecast_chart
+from splitlab.figures.project_chart import forecast_chart, rounds_in_words
 from splitlab.project.project import Project, open_project, project_names
 from splitlab.project.report import bases_in_words, charted, report_html, rounds_table
 from splitlab.project.standing import (
@@ -128,7 +128,8 @@ def _show_plan(project: Project, standing: Standing, bases: tuple[Basis, ...]) -
         low, high = interval_of(basis, best)
         st.markdown(
             f"**{labels_to_make(best, standing.ahead)}** ({best.hours:,.1f} hours).  \n"
-            f"Expect {metric} {shown(best.ap)} on your photos (90% interval {shown(low)} to {shown(high)}), by {as_plain(basis.in_words)}."
+            f"Expect {metric} {shown(best.ap)} on your photos (90% interval {shown(low)} to {shown(high)}), by "
+            f"{as_plain(basis.in_words)}."
         )
 
 
@@ -158,9 +159,12 @@ def _show_chart(project: Project, facts: Sequence[RoundFact]) -> None:
     if not any(one.expected or one.measured is not None for one in facts):
         st.info("Forecasts and scores will be shown here. Choose the next batch, or train on the labels there are.")
         return
+    rounds = charted(facts)
     st.plotly_chart(
-        forecast_chart(charted(facts), f"{metric} on the project's val photos"), config={"displayModeBar": False}
-    )
+        forecast_chart(rounds, f"{metric} on the project's val photos"), config={"displayModeBar": False},
+        alt=f"{metric} of each round. {rounds_in_words(rounds)}",
+    )  # fmt: skip
+    st.caption("Bars: 90% intervals, stated before the labels were drawn. Dots: scores of models trained afterwards.")
 
 
 def _show_rounds(project: Project, standing: Standing, facts: Sequence[RoundFact]) -> None:
