@@ -45,6 +45,7 @@ def test_a_batch_has_a_folder_for_each_kind_and_a_list_with_reasons(project, bat
         ("masks", "random"),
         ("boxes", "random"),
     ]
+    assert rows[0]["file"] == "train_20.png"
     assert len(open_dataset(str(folder / "masks"), folder).train.images) == 2
     assert len(open_dataset(str(folder / "boxes"), folder).train.images) == 1
     with pytest.raises(DataError, match="not an empty folder"):
@@ -98,6 +99,18 @@ def test_photos_in_folders_come_back_to_their_own(tmp_path):
     take(project, look_at(project, tmp_path / "export.json").new, "export")
     images = project.data().train.images
     assert {f"{image.path.parent.name}/IMG_1.png": image.objects[0].box[0] for image in images} == wanted
+
+
+def test_no_file_name_in_the_list_is_a_formula_in_a_spreadsheet(tmp_path):
+    (tmp_path / "odd").mkdir()
+    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(tmp_path / "odd" / "=cmd().png")
+    workspace = Workspace(tmp_path / "workspace", tmp_path / "none")
+    settings = ProjectSettings("odd", 2.0, Prices(10.0, 60.0))
+    project = new_project(settings, read_photo_folder(tmp_path / "odd"), workspace, ("square",))
+    (image,) = project.data().train.images
+    batch = start_round(project, [Task(image.image_id, True, "random")], None, "random")
+    lines = (hand_over(project, batch, ExportFormat.COCO).folder / "batch.csv").read_text().splitlines()
+    assert lines == ["file,draw,reason", "./=cmd().png,masks,random"]
 
 
 def test_a_photo_is_handed_out_once_until_it_comes_back(project, batch):

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from splitlab.budget.cost import ImagePool
 from splitlab.budget.label_prices import LabelPrices
 from splitlab.data.dataset import Dataset, ImageLabels, LabelState
 from splitlab.data.selection.labelling_plan import plan_labelling, read_plan, write_plan
@@ -115,11 +114,12 @@ def test_too_few_photos_are_refused_with_how_many_there_are(source):
         next_batch(source, AskedLabels(4, 4), Random())
 
 
-def test_the_written_plan_gives_the_reasons(source, tmp_path):
+def test_the_written_plan_has_the_chosen_photos_first_and_each_has_a_reason(source, tmp_path):
     found = next_batch(source, AskedLabels(2, 1), Diversity())
-    table, whole = write_plan(tmp_path / "plan", found.plan, source.dataset, source.root, found.reasons)
-    rows = list(csv.DictReader(table.read_text().splitlines()))
-    assert [(row["task"], row["reason"]) for row in rows[:4]] == [
+    table, whole = write_plan(tmp_path / "plan", found.plan, source.dataset, source.root)
+    tasks = [row["task"] for row in csv.DictReader(table.read_text().splitlines())]
+    ids = (*found.plan.masks, *found.plan.boxes, *found.plan.leave)
+    assert [(task, found.reasons.get(image_id, "")) for task, image_id in zip(tasks, ids, strict=True)][:4] == [
         *[("draw masks", "unlike what is labelled")] * 2,
         ("draw boxes", "unlike what is labelled"),
         ("leave", ""),
@@ -157,12 +157,6 @@ def test_a_real_model_is_asked_once(source, monkeypatch):
 def test_numbers_that_ask_for_nothing_are_refused(numbers, said):
     with pytest.raises(SettingsError, match=said):
         AskedLabels(*numbers)
-
-
-def test_what_a_plan_lacks_goes_to_photos_without_labels_until_boxes_shrink():
-    pool = ImagePool(100, 10, 30)
-    assert AskedLabels.to_reach(pool, 15, 40) == AskedLabels(5, 10)
-    assert AskedLabels.to_reach(pool, 75, 25) == AskedLabels(65, 0, upgrades=5)
 
 
 def square(left, size=20, score=0.8, class_index=0):

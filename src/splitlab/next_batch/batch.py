@@ -10,7 +10,6 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from splitlab.budget.cost import ImagePool
 from splitlab.data.dataset import Dataset, ImageId, ImageLabels, LabelState, Problem
 from splitlab.data.selection.labelling_plan import LabellingPlan, first_of_groups, plan_of_chosen, random_order
 from splitlab.data.selection.near_duplicates import Groups, find_near_duplicates
@@ -50,17 +49,6 @@ class AskedLabels:
             )
         if self.upgrades > self.masks:
             raise SettingsError(f"{self.upgrades} upgrades are more than the {self.masks} masks they are among.")
-
-    @classmethod
-    def to_reach(cls, pool: ImagePool, full: int, weak: int) -> AskedLabels:
-        """Return what is missing to the split `full`/`weak` that a planner chose for a pool.
-
-        As the planner does, masks go to photos without labels; to those with boxes only where |W| shrinks.
-
-        Raises:
-            SettingsError: the split has fewer masks or fewer labelled photos than the pool, or the same.
-        """
-        return cls(full - pool.full, max(weak - pool.weak, 0), max(pool.weak - weak, 0))
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +11,7 @@ from splitlab.checkpoints.checkpoint import read_card
 from splitlab.data.dataset import Dataset, ImageLabels, LabelState, TrainVal
 from splitlab.data.exports.formats import ExportFormat, next_step, write_export
 from splitlab.data.exports.objects import LabelShape
+from splitlab.data.selection.labelling_plan import photos_as_csv
 from splitlab.data.split import without_masks
 from splitlab.errors import DataError
 from splitlab.io import Progress, no_progress, written_whole
@@ -109,7 +108,8 @@ def hand_over(
     folder = round_folder(project.folder, batch.number) / str(file_format)
     steps = []
     with written_whole(folder) as draft:
-        (draft / _LIST).write_text(_list(project, batch, train), encoding="utf-8")
+        # A file name that is not UTF-8 keeps its bytes.
+        (draft / _LIST).write_bytes(_list(project, batch, train).encode(errors="surrogateescape"))
         for masks, name in _TASKS.items():
             images = train.select(task.image_id for task in batch.tasks if task.masks is masks)
             if images:
@@ -135,13 +135,9 @@ def _named(project: Project, part: Dataset) -> TrainVal:
 
 
 def _list(project: Project, batch: Round, train: Dataset) -> str:
-    text = io.StringIO()
-    table = csv.writer(text)
-    table.writerow(("file", "draw", "reason"))
-    for task in batch.tasks:
-        (image,) = train.select([task.image_id])
-        table.writerow((project.file_of(image), _TASKS[task.masks], task.reason))
-    return text.getvalue()
+    images = train.select(task.image_id for task in batch.tasks)
+    rows = [(image.path, _TASKS[task.masks], task.reason) for image, task in zip(images, batch.tasks, strict=True)]
+    return photos_as_csv(("draw", "reason"), rows, project.photos)
 
 
 def _pre_drawn(part: Dataset, checkpoint: Path | None, progress: Progress) -> Dataset:

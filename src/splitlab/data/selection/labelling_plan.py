@@ -6,11 +6,10 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 
@@ -22,7 +21,6 @@ from splitlab.errors import SplitError
 from splitlab.io import make_folder, write_bytes, write_json
 
 _MAX_BYTES = 50_000_000
-_NO_REASONS: Mapping[ImageId, str] = MappingProxyType({})
 _TASKS = {"masks": "draw masks", "boxes": "draw boxes", "leave": "leave"}
 
 
@@ -132,38 +130,41 @@ def random_order(pool: Sequence[ImageId], seed: int) -> list[ImageId]:
     return [ids[index] for index in np.random.default_rng(seed).permutation(len(ids))]
 
 
-def plan_as_csv(plan: LabellingPlan, dataset: Dataset, root: Path, reasons: Mapping[ImageId, str] = _NO_REASONS) -> str:
+def plan_as_csv(plan: LabellingPlan, dataset: Dataset, root: Path) -> str:
     """Return a plan as CSV with the columns file, below the dataset's folder `root`, and task.
-
-    With reasons, by image id, why photos were chosen, it has a third column, reason.
 
     Raises:
         DataError: a photo of the plan is not in the dataset.
     """
+    rows = [(image.path, task) for field, task in _TASKS.items() for image in dataset.select(getattr(plan, field))]
+    return photos_as_csv(("task",), rows, root)
+
+
+def photos_as_csv(heads: Sequence[str], rows: Iterable[tuple[Path, *tuple[str, ...]]], root: Path) -> str:
+    """Return CSV with a line for each photo, safe to open in a spreadsheet.
+
+    Args:
+        heads: of the columns after the first, which is file.
+        rows: the path of a photo, shown below `root`, and its other cells.
+        root: the folder of the photos.
+    """
     text = io.StringIO()
     # The ends of its lines are "\r\n", because only then does it quote a "\r" in a name.
     table = csv.writer(text)
-    table.writerow(("file", "task", "reason") if reasons else ("file", "task"))
-    for field, task in _TASKS.items():
-        for image in dataset.select(getattr(plan, field)):
-            row = (_name(image.path, root), task)
-            table.writerow((*row, reasons.get(image.image_id, "")) if reasons else row)
+    table.writerow(("file", *heads))
+    table.writerows((_name(path, root), *cells) for path, *cells in rows)
     return text.getvalue()
 
 
-def write_plan(
-    folder: Path, plan: LabellingPlan, dataset: Dataset, root: Path, reasons: Mapping[ImageId, str] = _NO_REASONS
-) -> tuple[Path, Path]:
+def write_plan(folder: Path, plan: LabellingPlan, dataset: Dataset, root: Path) -> tuple[Path, Path]:
     """Write a plan into a folder as labelling-plan.csv and labelling-plan.json; return the two files.
-
-    The CSV file has the reasons, if there are any.
 
     Raises:
         DataError: a photo of the plan is not in the dataset.
         RunError: the folder cannot be written.
     """
     table, whole = folder / "labelling-plan.csv", folder / "labelling-plan.json"
-    content = plan_as_csv(plan, dataset, root, reasons)
+    content = plan_as_csv(plan, dataset, root)
     make_folder(folder)
     # A file name that is not UTF-8 keeps its bytes.
     write_bytes(table, content.encode(errors="surrogateescape"))
